@@ -1,0 +1,227 @@
+"""A log, snapshots and checkpoints that live as long as the object that holds them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from attrs import evolve, frozen
+
+from eventhus.domain.recorded import EventData, Recorded, StreamId
+from eventhus.errors import (
+    CommandIdReused,
+    CompositionError,
+    ConcurrencyError,
+    InvalidArgument,
+    InvalidCommit,
+)
+from eventhus.ports import Commit, Snapshot, StoredCommit, StoredEvent
+
+_BREATHE_EVERY = 64  # appends between two yields to the event loop
+
+
+@frozen
+class _Text:
+    """An event as it is kept: as JSON text, so that nobody holds a reference into the log."""
+
+    type: str
+    json: str
+    schema: int
+
+
+class MemoryStore:
+    """Implements every storage port in memory, for one event loop.
+
+    Data is kept as JSON text: what a database would refuse is refused here, and nothing that is
+    handed out is shared with the log.
+    """
+
+    def __init__(self) -> None:
+        self._log: list[Recorded[_Text]] = []
+        self._streams: defaultdict[StreamId, list[Recorded[_Text]]] = defaultdict(list)
+        self._commits: dict[str, StoredCommit] = {}  # by commit id, the events' data left out
+        self._commands: dict[str, StoredCommit] = {}  # the same, by command id
+        self._snapshots: dict[StreamId, Snapshot] = {}
+        self._checkpoints: dict[str, int] = {}
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    @classmethod
+    def open(cls, url: str, bucket: str) -> Self:  # noqa: ARG003 - the object is the bucket
+        """A new, empty store for ``memory://``.
+
+        Raises:
+            CompositionError: The URL says more than that.
+        """
+        _check_url(url)
+        return cls()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Nothing to close."""
+
+    async def append(self, commit: Commit) -> StoredCommit:
+        """See ``EventStore.append``."""
+        if len(self._log) % _BREATHE_EVERY == 0:
+            # Nothing here ever has to wait, so a caller in a loop would keep all others waiting.
+            await asyncio.sleep(0)
+        texts = _texts(commit)
+        first = self._commits.get(commit.id)
+        if first is None and commit.command_id is not None:
+            first = self._commands.get(commit.command_id)
+            if first is not None and first.commit.stream != commit.stream:
+                raise CommandIdReused(commit.command_id, commit.stream, first.commit.stream)
+        if first is not None:
+            return self._restored(first)
+        stream = self._streams.get(commit.stream, [])
+        if commit.expected_version is not None and commit.expected_version != len(stream):
+            raise ConcurrencyError(commit.stream, commit.expected_version, len(stream))
+
+        stored = StoredCommit(commit=commit, version=len(stream) + 1, position=len(self._log) + 1)
+        kept = [stored.wrap(index, text) for index, text in enumerate(texts)]
+        self._log += kept
+        self._streams[commit.stream] += kept
+        self._remember(stored)
+        self._wake()
+        return stored
+
+    async def find(self, command_id: str) -> StoredCommit | None:
+        """See ``EventStore.find``."""
+        stored = self._commands.get(command_id)
+        return stored and self._restored(stored)
+
+    async def load(
+        self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
+    ) -> Sequence[StoredEvent]:
+        """See ``EventStore.load``."""
+        kept = self._streams.get(stream, [])
+        return _plain(kept[after_version : after_version + limit])
+
+    async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+        """See ``EventStore.read``."""
+        return _plain(self._log[after : after + limit])
+
+    async def follow(
+        self, *, after: int = 0, limit: int = 1000
+    ) -> AsyncGenerator[Sequence[StoredEvent], None]:
+        """See ``EventStore.follow``."""
+        while True:
+            while batch := await self.read(after=after, limit=limit):
+                yield batch
+                after += len(batch)
+            await self._growth()
+
+    async def head(self) -> int:
+        """See ``EventStore.head``."""
+        return len(self._log)
+
+    async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
+        """See ``SnapshotStore.load_snapshot``."""
+        kept = self._snapshots.get(stream)
+        return kept and evolve(kept, data=json.loads(kept.data))
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        """See ``SnapshotStore.save_snapshot``."""
+        kept = self._snapshots.get(snapshot.stream)
+        if (
+            kept is not None
+            and kept.fingerprint == snapshot.fingerprint
+            and kept.version > snapshot.version
+        ):
+            return
+        try:
+            text = _dumps(snapshot.data)
+        except (TypeError, ValueError) as error:
+            raise InvalidArgument(
+                f"the snapshot of {snapshot.stream} is not JSON-compatible: {type(error).__name__}"
+            ) from error
+        self._snapshots[snapshot.stream] = evolve(snapshot, data=text)
+
+    async def load_checkpoint(self, name: str) -> int:
+        """See ``CheckpointStore.load_checkpoint``."""
+        return self._checkpoints.get(name, 0)
+
+    async def save_checkpoint(self, name: str, position: int) -> None:
+        """See ``CheckpointStore.save_checkpoint``."""
+        self._checkpoints[name] = position
+
+    def _remember(self, stored: StoredCommit) -> None:
+        commit = stored.commit
+        # Only the number of events matters here: _restored() takes the events from the log.
+        kept = evolve(
+            stored, commit=evolve(commit, events=[EventData("", {})] * len(commit.events))
+        )
+        self._commits[commit.id] = kept
+        if commit.command_id is not None:
+            self._commands[commit.command_id] = kept
+
+    def _restored(self, stored: StoredCommit) -> StoredCommit:
+        kept = self._log[stored.position - 1 : stored.last_position]
+        events = [recorded.event for recorded in _plain(kept)]
+        return evolve(stored, commit=evolve(stored.commit, events=events))
+
+    async def _growth(self) -> None:
+        grown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(grown)
+        try:
+            await grown
+        finally:
+            self._waiting.discard(grown)
+
+    def _wake(self) -> None:
+        for grown in self._waiting:
+            if not grown.done():
+                grown.set_result(None)
+
+
+def _check_url(url: str) -> None:
+    if url != "memory://":
+        raise CompositionError("a memory URL says nothing but memory://")
+
+
+def _dumps(data: Any) -> str:
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text.encode()  # refuses what is not Unicode: half of a surrogate pair
+    return text
+
+
+def _texts(commit: Commit) -> list[_Text]:
+    if not commit.events:
+        raise InvalidCommit(f"the commit for {commit.stream} has no events; append at least one")
+    texts: list[_Text] = []
+    for event in commit.events:
+        try:
+            texts.append(_Text(event.type, _dumps(event.data), event.schema))
+        except (TypeError, ValueError) as error:
+            raise InvalidCommit(
+                f"the data of {event.type} for {commit.stream} is not JSON-compatible: "
+                f"{type(error).__name__}"
+            ) from error
+    return texts
+
+
+def _plain(kept: Sequence[Recorded[_Text]]) -> list[StoredEvent]:
+    # One call of the parser for the whole page: its fixed cost is that of a small event.
+    data = json.loads(f"[{','.join([recorded.event.json for recorded in kept])}]")
+    return [
+        Recorded(
+            stream=recorded.stream,
+            version=recorded.version,
+            position=recorded.position,
+            id=recorded.id,
+            event=EventData(recorded.event.type, each, recorded.event.schema),
+            recorded_at=recorded.recorded_at,
+            metadata=recorded.metadata,
+        )
+        for recorded, each in zip(kept, data, strict=True)
+    ]

@@ -1,0 +1,61 @@
+"""CQRS and event sourcing with pure domains.
+
+Write an aggregate as immutable values and two pure functions, ``decide`` and ``evolve``; run it
+in an ``Application``; plug in the store and the bus of your choice without touching the domain.
+"""
+
+from eventhus.application import Application
+from eventhus.domain.aggregate import Aggregate, Command, Upcaster
+from eventhus.domain.catalog import Catalog, EventType
+from eventhus.domain.recorded import EventData, Metadata, Recorded, StreamId
+from eventhus.errors import (
+    CodecError,
+    CommandIdReused,
+    CompositionError,
+    ConcurrencyError,
+    EventhusError,
+    InvalidArgument,
+    InvalidCommit,
+    LogCorrupted,
+    NotRunning,
+    Rejected,
+    UndeclaredEvent,
+    UnknownCommand,
+)
+from eventhus.ids import new_id
+from eventhus.runtime.envelope import Committed, Envelope, Handler, Loaded, Middleware
+from eventhus.runtime.middleware import Timing, log_commands, time_commands
+
+__all__ = [
+    "Aggregate",
+    "Application",
+    "Catalog",
+    "CodecError",
+    "Command",
+    "CommandIdReused",
+    "Committed",
+    "CompositionError",
+    "ConcurrencyError",
+    "Envelope",
+    "EventData",
+    "EventType",
+    "EventhusError",
+    "Handler",
+    "InvalidArgument",
+    "InvalidCommit",
+    "Loaded",
+    "LogCorrupted",
+    "Metadata",
+    "Middleware",
+    "NotRunning",
+    "Recorded",
+    "Rejected",
+    "StreamId",
+    "Timing",
+    "UndeclaredEvent",
+    "UnknownCommand",
+    "Upcaster",
+    "log_commands",
+    "new_id",
+    "time_commands",
+]

@@ -1,0 +1,386 @@
+"""The composition root: where a domain meets the adapters that it runs on."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, aclosing, suppress
+from random import Random
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from attrs import evolve, frozen
+
+from eventhus.domain.aggregate import Aggregate, Command
+from eventhus.domain.catalog import Catalog
+from eventhus.domain.recorded import Metadata, Recorded, StreamId
+from eventhus.errors import CompositionError, InvalidArgument, NotRunning
+from eventhus.ids import new_id as ulid
+from eventhus.ports.bus import EventBus, Message, Subscription
+from eventhus.ports.clock import Clock
+from eventhus.ports.codec import Codec
+from eventhus.ports.store import Storage, StoredEvent
+from eventhus.runtime.adapters import BUSES, CODECS, STORES, adapter_for, load_adapter
+from eventhus.runtime.clock import SystemClock
+from eventhus.runtime.command_bus import CommandBus
+from eventhus.runtime.envelope import Committed, Envelope, Handler, Loaded, Middleware
+from eventhus.runtime.executor import PAGE, Executor
+from eventhus.runtime.relay import Relay
+from eventhus.runtime.serializer import EventSerializer
+from eventhus.runtime.snapshots import Snapshots
+from eventhus.runtime.wire import from_message, to_body
+
+E = TypeVar("E")
+S = TypeVar("S")
+
+# What every adapter can use as it stands: a database's name, a token of a subject, a folder.
+_BUCKET = re.compile(r"[A-Za-z0-9_-]{1,63}")
+
+
+class Application:
+    """Some aggregates, running on a store and, if you like, a bus.
+
+    Everything is checked here, before anything is written. ``async with`` opens the store and
+    the bus and starts to publish; leaving it answers the commands that were accepted, publishes
+    what is committed, lets subscribers finish and closes both.
+
+    Args:
+        bucket: The application's name in the store and on the bus: 1 to 63 letters, digits,
+            hyphens and underscores.
+        aggregates: What it is made of.
+        store: Where events, snapshots and checkpoints are kept.
+        codec: Turns events and states into plain data and back.
+        bus: Where events are published; ``None`` publishes nothing.
+        workers: The most commands that run at the same time.
+        middleware: Wraps the handling of every command; the first is the outermost.
+        cache_size: The most states remembered for each aggregate type; 0 loads every time.
+        snapshot_every: Take a snapshot once so many events lie behind the last one; ``None``
+            takes none. States must then be what the codec can handle.
+        clock: The time.
+        random: Spreads retries; give a seeded one to repeat a run.
+        new_id: Makes the ids of commits. They must be unique for ever.
+
+    Raises:
+        CompositionError: The parts do not fit together. The message says which and why.
+    """
+
+    def __init__(
+        self,
+        *,
+        bucket: str,
+        aggregates: Iterable[Aggregate[Any, Any, Any]],
+        store: Storage,
+        codec: Codec,
+        bus: EventBus | None = None,
+        workers: int = 30,
+        middleware: Sequence[Middleware] = (),
+        cache_size: int = 10_000,
+        snapshot_every: int | None = None,
+        clock: Clock | None = None,
+        random: Random | None = None,
+        new_id: Callable[[], str] = ulid,
+    ) -> None:
+        if not _BUCKET.fullmatch(bucket):
+            raise CompositionError(
+                f"bucket {bucket!r} is not 1 to 63 letters, digits, hyphens and underscores"
+            )
+        _at_least("workers", workers, 1)
+        _at_least("cache_size", cache_size, 0)
+        if snapshot_every is not None:
+            _at_least("snapshot_every", snapshot_every, 1)
+        self.bucket = bucket
+        self._store = store
+        self._bus = bus
+        self._workers = workers
+        self._middleware = tuple(middleware)
+        self._clock = clock or SystemClock()
+        random = random or Random()  # noqa: S311 - spreads retries, guards nothing
+        aggregates = tuple(aggregates)
+        catalog = Catalog(aggregates)
+        self._serializer = EventSerializer(catalog, codec)
+        self._executors = {
+            aggregate.name: Executor(
+                aggregate,
+                store=store,
+                serializer=self._serializer,
+                snapshots=None
+                if snapshot_every is None
+                else Snapshots(aggregate, store, codec, snapshot_every),
+                cache_size=cache_size,
+                clock=self._clock,
+                random=random,
+                new_id=new_id,
+            )
+            for aggregate in aggregates
+        }
+        self._routes = {
+            command: self._executors[aggregate.name]
+            for command, aggregate in catalog.routes.items()
+        }
+        self._run: _Run | None = None
+        self._pending: set[asyncio.Future[Sequence[StoredEvent] | None]] = set()  # of followers
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        bucket: str,
+        aggregates: Iterable[Aggregate[Any, Any, Any]],
+        store: str = "memory://",
+        bus: str | None = None,
+        codec: Codec | None = None,
+        workers: int = 30,
+        middleware: Sequence[Middleware] = (),
+        cache_size: int = 10_000,
+        snapshot_every: int | None = None,
+    ) -> Self:
+        """Compose an application from URLs.
+
+        The schemes are those that installed distributions register as entry points in the groups
+        ``eventhus.stores`` and ``eventhus.buses``: callables that take the URL and the bucket.
+
+        Args:
+            bucket: As for the class.
+            aggregates: As for the class.
+            store: The URL of the store.
+            bus: The URL of the bus; ``None`` publishes nothing.
+            codec: ``None`` takes the one of ``eventhus_cattrs``.
+            workers: As for the class.
+            middleware: As for the class.
+            cache_size: As for the class.
+            snapshot_every: As for the class.
+
+        Raises:
+            CompositionError: As for the class; or a URL's scheme is unknown, or its adapter's
+                driver is not installed.
+        """
+        return cls(
+            bucket=bucket,
+            aggregates=aggregates,
+            store=adapter_for(store, STORES)(store, bucket),
+            bus=None if bus is None else adapter_for(bus, BUSES)(bus, bucket),
+            codec=codec or load_adapter("cattrs", CODECS)(),
+            workers=workers,
+            middleware=middleware,
+            cache_size=cache_size,
+            snapshot_every=snapshot_every,
+        )
+
+    async def __aenter__(self) -> Self:
+        if self._run is not None:
+            raise NotRunning("the application is running already; enter it once")
+        async with AsyncExitStack() as stack:  # left in reverse order
+            await stack.enter_async_context(self._store)
+            if self._bus is not None:
+                await stack.enter_async_context(self._bus)
+                relay = Relay(self._store, self._bus, self._clock)
+                task = asyncio.create_task(relay.run(), name=f"eventhus relay of {self.bucket}")
+                stack.push_async_callback(_stop, task)
+                stack.push_async_callback(relay.drain)
+            for executor in self._executors.values():
+                stack.push_async_callback(executor.close)
+            commands = CommandBus(self._routes, workers=self._workers)
+            stack.push_async_callback(commands.close)
+            handle: Handler = commands.handle
+            for middleware in reversed(self._middleware):
+                handle = middleware(handle)
+            self._run = _Run(handle, stack.pop_all())
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        run, self._run = self._running(), None
+        for pending in self._pending:
+            pending.cancel()
+        await run.exit.__aexit__(exc_type, exc, traceback)
+
+    async def dispatch(
+        self,
+        command: Command,
+        *,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+        metadata: Metadata | None = None,
+    ) -> Committed:
+        """Carry out a command: load its aggregate, decide, and append what follows.
+
+        Commands of one aggregate run in the order of their dispatch. Where another process gets
+        in between, the command is decided again on the newer state. Cancelling the caller leaves
+        the command carried out as a whole or not at all.
+
+        Args:
+            command: What to do.
+            expected_version: Go ahead only if the aggregate is at this version: 0 if it must be
+                new, or a ``Committed.version`` that the decision to send this was based on.
+            command_id: An idempotency key, unique in the bucket. The same key again, from
+                wherever and whenever, carries out nothing and gets the first answer. A command
+                that changed nothing or was refused leaves no trace and runs again.
+            metadata: What the events are to carry.
+
+        Returns:
+            The events, and where they stand.
+
+        Raises:
+            Rejected: The domain refused, in the subclass that ``decide`` raised.
+            ConcurrencyError: The aggregate is not at ``expected_version``; or, without one,
+                others kept getting in between for ten attempts.
+            CommandIdReused: The ``command_id`` belongs to a command of another aggregate.
+            UnknownCommand: No aggregate takes this class of command.
+            InvalidArgument: The ``aggregate_id`` or ``command_id`` is empty or not text.
+            UndeclaredEvent: ``decide`` produced something that is not an event of its aggregate.
+            CodecError: An event or what was stored of the aggregate does not fit its class.
+            NotRunning: The application has not been entered, or is being left.
+        """
+        return await self._running().handle(
+            Envelope(
+                command=command,
+                expected_version=expected_version,
+                command_id=command_id,
+                metadata=metadata or Metadata(),
+            )
+        )
+
+    async def state(self, aggregate: Aggregate[Any, Any, S], aggregate_id: str) -> S:
+        """The state of an aggregate as it is stored now; ``initial`` if it has no events.
+
+        Raises what ``load`` does.
+        """
+        return (await self.load(aggregate, aggregate_id)).state
+
+    async def load(self, aggregate: Aggregate[Any, Any, S], aggregate_id: str) -> Loaded[S]:
+        """The state of an aggregate as it is stored now, with the version to expect.
+
+        Raises:
+            InvalidArgument: The aggregate is not one of this application, or the id is empty.
+            CodecError: A stored event does not fit its class.
+            NotRunning: The application has not been entered, or is being left.
+        """
+        self._running()
+        held = await self._executor(aggregate).current(aggregate_id)
+        return Loaded(state=held.state, version=held.version, position=held.position)
+
+    async def history(
+        self, aggregate: Aggregate[Any, E, Any], aggregate_id: str
+    ) -> list[Recorded[E]]:
+        """Every event of an aggregate, oldest first; none if it never had any.
+
+        Raises what ``load`` does.
+        """
+        self._running()
+        self._executor(aggregate)
+        stream = StreamId(aggregate.name, aggregate_id)
+        history: list[Recorded[E]] = []
+        while True:
+            page = await self._store.load(stream, after_version=len(history), limit=PAGE)
+            history.extend(map(self._serializer.recorded, page))
+            if len(page) < PAGE:
+                return history
+
+    async def follow(self, *, after: int = 0) -> AsyncGenerator[Recorded[Any], None]:
+        """Every event of the log, in order: what is there, then what comes.
+
+        Ends when the application is left. To miss nothing and see nothing twice, go on later
+        behind the ``position`` that was handled last.
+
+        Args:
+            after: Start behind this position; 0 starts at the first event.
+
+        Raises:
+            CodecError: A stored event does not fit its class.
+            NotRunning: The application has not been entered, or is being left.
+        """
+        self._running()
+        async with aclosing(self._store.follow(after=after)) as batches:
+            while (batch := await self._unless_left(anext(batches, None))) is not None:
+                for stored in batch:
+                    yield self._serializer.recorded(stored)
+
+    async def subscribe(
+        self, handler: Callable[[Recorded[Any]], Awaitable[None]], *, group: str | None = None
+    ) -> Subscription:
+        """Hand every event that the bus carries from now on to ``handler``, at least once.
+
+        The events of one aggregate come in order. Where the handler raises, the event comes
+        again later, and those of its aggregate behind it wait. Since an event may come twice,
+        a handler with effects remembers the ``id`` or ``position`` that it handled last.
+
+        Args:
+            handler: Takes one event.
+            group: Subscriptions with the same group share the events between them; ``None``
+                makes a group of its own.
+
+        Raises:
+            CompositionError: The application has no bus.
+            NotRunning: The application has not been entered, or is being left.
+        """
+        self._running()
+        if self._bus is None:
+            raise CompositionError('the application has no bus; give it one, as bus="memory://"')
+
+        async def deliver(message: Message) -> None:
+            await handler(self._serializer.recorded(from_message(message)))
+
+        return await self._bus.subscribe(deliver, group=group)
+
+    def wire(self, recorded: Recorded[Any]) -> bytes:
+        """The body of an event on the bus: UTF-8 JSON, the same in every language.
+
+        Its keys are ``aggregate_id``, ``aggregate_type``, ``version``, ``type`` and ``data``.
+        """
+        return to_body(evolve(recorded, event=self._serializer.encode(recorded.event)))
+
+    def _running(self) -> _Run:
+        if self._run is None:
+            raise NotRunning("the application is not running; use it inside 'async with'")
+        return self._run
+
+    def _executor(self, aggregate: Aggregate[Any, Any, S]) -> Executor[Any, Any, S]:
+        executor = self._executors.get(aggregate.name)
+        if executor is None or executor.aggregate is not aggregate:
+            raise InvalidArgument(
+                f"{aggregate.name} is not an aggregate of this application; compose it with it"
+            )
+        return executor
+
+    async def _unless_left(
+        self, batch: Awaitable[Sequence[StoredEvent] | None]
+    ) -> Sequence[StoredEvent] | None:
+        pending = asyncio.ensure_future(batch)
+        self._pending.add(pending)
+        try:
+            return await pending
+        except asyncio.CancelledError:
+            if self._run is None and pending.cancelled() and not _cancelling():
+                return None
+            raise
+        finally:
+            self._pending.discard(pending)
+
+
+@frozen
+class _Run:
+    """What exists only while an application is running."""
+
+    handle: Handler
+    exit: AsyncExitStack
+
+
+def _cancelling() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise CompositionError(f"{name} must be at least {least}, found {value}")

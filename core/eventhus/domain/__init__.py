@@ -1,0 +1,1 @@
+"""The pure part: no asyncio, no I/O, no clock."""

@@ -1,0 +1,141 @@
+"""An aggregate: an initial state and two pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
+from typing import Any, Generic, TypeVar
+
+import attrs
+from attrs import Factory, field, frozen
+
+from eventhus.domain.annotations import parameter_annotation, parameter_classes
+from eventhus.errors import CompositionError
+
+
+@frozen(kw_only=True)
+class Command:
+    """A wish to change one aggregate. Subclass it, frozen, with a field for each argument.
+
+    Attributes:
+        aggregate_id: The aggregate that is to change. Any non-empty text.
+    """
+
+    aggregate_id: str
+
+
+C = TypeVar("C", bound=Command)
+E = TypeVar("E")
+S = TypeVar("S")
+
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+"""A pure function from an event's stored data in one schema to its data in the next."""
+
+
+@frozen(kw_only=True)
+class Aggregate(Generic[C, E, S]):
+    """A consistency boundary: the events of one id, and the rules for adding to them.
+
+    ``decide`` and ``evolve`` must be pure: no I/O, no clock, no randomness, no mutation.
+
+    >>> @frozen(kw_only=True)
+    ... class Increment(Command):
+    ...     by: int
+    >>> @frozen
+    ... class Incremented:
+    ...     by: int
+    >>> def decide(command: Increment, total: int) -> Iterable[Incremented]:
+    ...     yield Incremented(by=command.by)
+    >>> def evolve(total: int, event: Incremented) -> int:
+    ...     return total + event.by
+    >>> counter = Aggregate(name="Counter", initial=0, decide=decide, evolve=evolve)
+    >>> counter.fold(decide(Increment(aggregate_id="c1", by=2), 40))
+    2
+
+    Attributes:
+        name: The aggregate type, as it is stored and sent.
+        initial: The state before the first event. Immutable.
+        decide: From a command and the state to the events that follow: none where nothing
+            changes. Raises a subclass of ``Rejected`` to refuse.
+        evolve: From the state and one event to the next state. Never refuses: the event is history.
+        commands: The classes that ``decide`` takes. Read from its first parameter's annotation.
+        events: The classes that ``evolve`` takes, each a frozen attrs class. Read from its second
+            parameter's annotation.
+        state_type: The type of the state. Read from ``evolve``'s first parameter's annotation,
+            or, where that has none, from ``initial``.
+        names: Stored names for event classes that are not stored under their own.
+        aliases: Stored names of the past, each with the event class that replaced it.
+        upcasters: For each event class whose shape has changed, one function per change, oldest
+            first. The class's schema version is their number plus one, so appending one is all
+            that a change takes.
+        revision: Raise it when ``evolve`` computes something else from the same events: snapshots
+            made by an earlier revision are then ignored.
+
+    Raises:
+        CompositionError: The classes cannot be read from the annotations, or are not usable as
+            commands or events. The message names the function and the way out.
+    """
+
+    name: str
+    initial: S
+    decide: Callable[[C, S], Iterable[E]]
+    evolve: Callable[[S, E], S]
+    commands: Sequence[type[C]] = field(
+        default=Factory(lambda self: parameter_classes(self.decide, 0, "commands"), takes_self=True)
+    )
+    events: Sequence[type[E]] = field(
+        default=Factory(lambda self: parameter_classes(self.evolve, 1, "events"), takes_self=True)
+    )
+    state_type: Any = field(
+        default=Factory(
+            lambda self: parameter_annotation(self.evolve, 0) or type(self.initial),
+            takes_self=True,
+        )
+    )
+    names: Mapping[type[E], str] = field(factory=dict)
+    aliases: Mapping[str, type[E]] = field(factory=dict)
+    upcasters: Mapping[type[E], Sequence[Upcaster]] = field(factory=dict)
+    revision: int = 1
+
+    def __attrs_post_init__(self) -> None:
+        if not (isinstance(self.name, str) and self.name):
+            raise CompositionError(f"an aggregate's name is a non-empty str, found {self.name!r}")
+        for command in self.commands:
+            if not (isinstance(command, type) and issubclass(command, Command)):
+                raise CompositionError(
+                    f"{self.name}: {_name(command)} is no command; derive it from eventhus.Command"
+                )
+            if command is Command:
+                raise CompositionError(
+                    f"{self.name}: decide takes Command itself, which routes nothing; annotate "
+                    f"it with your own command classes or pass commands=(...)"
+                )
+        for event in self.events:
+            if not (isinstance(event, type) and attrs.has(event)):
+                raise CompositionError(
+                    f"{self.name}: event {_name(event)} is not an attrs class; "
+                    f"decorate it with @attrs.frozen"
+                )
+            if not attrs.inspect(event).is_frozen:
+                raise CompositionError(
+                    f"{self.name}: event {_name(event)} can be changed after the fact; "
+                    f"decorate it with @attrs.frozen"
+                )
+        for argument in ("names", "upcasters"):
+            self._check_declared(argument, getattr(self, argument))
+        self._check_declared("aliases", self.aliases.values())
+
+    def _check_declared(self, argument: str, classes: Iterable[object]) -> None:
+        for cls in classes:
+            if cls not in self.events:
+                raise CompositionError(
+                    f"{self.name}: {argument} mentions {_name(cls)}, which is not one of its events"
+                )
+
+    def fold(self, events: Iterable[E]) -> S:
+        """The state after ``events``, oldest first, starting from ``initial``."""
+        return reduce(self.evolve, events, self.initial)
+
+
+def _name(value: object) -> str:
+    return value.__qualname__ if isinstance(value, type) else repr(value)

@@ -1,0 +1,159 @@
+"""Which class each stored event name stands for, and how old data becomes today's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+from attrs import frozen
+
+from eventhus.domain.aggregate import Aggregate, Upcaster
+from eventhus.domain.recorded import EventData
+from eventhus.errors import CodecError, CompositionError
+
+
+@frozen(kw_only=True)
+class EventType:
+    """One kind of event.
+
+    Attributes:
+        name: The name that new events are stored under.
+        cls: The class that it stands for.
+        schema: The version of the class's shape, from 1.
+        upcasters: From each earlier schema to the next, oldest first.
+    """
+
+    name: str
+    cls: type
+    schema: int
+    upcasters: Sequence[Upcaster]
+
+    def upcast(self, stored: EventData) -> Mapping[str, Any]:
+        """The event's data in today's schema; ``stored`` itself is left alone.
+
+        Raises:
+            CodecError: The schema is unknown here, or an upcaster fails on the data.
+        """
+        if stored.schema == self.schema:
+            return stored.data
+        if not 1 <= stored.schema < self.schema:
+            raise CodecError(
+                stored.type,
+                "",
+                f"stored with schema {stored.schema}, known are 1 to {self.schema}; "
+                f"deploy the version that wrote it, or a later one",
+            )
+        data: dict[str, Any] = deepcopy(dict(stored.data))
+        for schema, upcaster in enumerate(self.upcasters[stored.schema - 1 :], stored.schema):
+            try:
+                data = upcaster(data)
+            except Exception as error:
+                raise CodecError(
+                    stored.type,
+                    "",
+                    f"the upcaster from schema {schema} to {schema + 1} raised "
+                    f"{type(error).__name__}; make it total over what was stored",
+                ) from error
+        return data
+
+
+class Catalog:
+    """The event types of some aggregates, by stored name and by class.
+
+    >>> from eventhus import Aggregate, Catalog
+    >>> Catalog([]).types()
+    []
+
+    Raises:
+        CompositionError: Two aggregates have one name, two classes have one stored name, a
+            command class is taken by two aggregates, or an aggregate takes none.
+    """
+
+    def __init__(self, aggregates: Iterable[Aggregate[Any, Any, Any]]) -> None:
+        self._by_name: dict[str, EventType] = {}
+        self._by_class: dict[type, EventType] = {}
+        self._routes: dict[type, Aggregate[Any, Any, Any]] = {}
+        seen: set[str] = set()
+        for aggregate in aggregates:
+            if aggregate.name in seen:
+                raise CompositionError(f"two aggregates are named {aggregate.name!r}; rename one")
+            seen.add(aggregate.name)
+            self._add_routes(aggregate)
+            for event_type in _event_types(aggregate):
+                self._add_type(event_type)
+            for alias, cls in aggregate.aliases.items():
+                self._add_name(alias, self._by_class[cls])
+
+    @property
+    def routes(self) -> Mapping[type, Aggregate[Any, Any, Any]]:
+        """Each command class, and the aggregate that takes it."""
+        return self._routes
+
+    def types(self) -> list[EventType]:
+        """Every event type, each once."""
+        return list(self._by_class.values())
+
+    def of_class(self, cls: type) -> EventType:
+        """The event type of a class.
+
+        Raises:
+            LookupError: No aggregate of the catalog declares the class.
+        """
+        return self._by_class[cls]
+
+    def of_name(self, name: str) -> EventType:
+        """The event type that a stored name, of today or of the past, stands for.
+
+        Raises:
+            CodecError: No event type has or had the name.
+        """
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise CodecError(
+                name,
+                "",
+                "no aggregate of this application declares an event of this name; "
+                "declare it, or give its new class in aliases={...}",
+            ) from None
+
+    def _add_routes(self, aggregate: Aggregate[Any, Any, Any]) -> None:
+        if not aggregate.commands:
+            raise CompositionError(f"{aggregate.name} takes no commands; pass commands=(...)")
+        for command in aggregate.commands:
+            other = self._routes.setdefault(command, aggregate)
+            if other is not aggregate:
+                raise CompositionError(
+                    f"command {command.__qualname__} is taken by {other.name} and by "
+                    f"{aggregate.name}; give each aggregate commands of its own"
+                )
+
+    def _add_type(self, event_type: EventType) -> None:
+        known = self._by_class.setdefault(event_type.cls, event_type)
+        if known != event_type:
+            raise CompositionError(
+                f"event {event_type.cls.__qualname__} is declared twice with different names or "
+                f"upcasters; declare it alike in both aggregates"
+            )
+        self._add_name(event_type.name, event_type)
+
+    def _add_name(self, name: str, event_type: EventType) -> None:
+        known = self._by_name.setdefault(name, event_type)
+        if known.cls is not event_type.cls:
+            raise CompositionError(
+                f"the stored name {name!r} stands for {known.cls.__module__}."
+                f"{known.cls.__qualname__} and for {event_type.cls.__module__}."
+                f"{event_type.cls.__qualname__}; give one another name in names={{...}}"
+            )
+
+
+def _event_types(aggregate: Aggregate[Any, Any, Any]) -> Iterator[EventType]:
+    for cls in aggregate.events:
+        upcasters = tuple(aggregate.upcasters.get(cls, ()))
+        yield EventType(
+            name=aggregate.names.get(cls, cls.__name__),
+            cls=cls,
+            schema=len(upcasters) + 1,
+            upcasters=upcasters,
+        )

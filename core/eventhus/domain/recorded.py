@@ -1,0 +1,110 @@
+"""The envelope of an event: where it stands, when it was recorded and what caused it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from attrs import field, frozen
+
+from eventhus.errors import InvalidArgument
+
+E_co = TypeVar("E_co", covariant=True)
+
+
+@frozen
+class StreamId:
+    """The name of one aggregate's stream of events.
+
+    Any non-empty text will do for both parts; the same id under two types is two streams.
+
+    Raises:
+        InvalidArgument: A part is empty or not a ``str``.
+    """
+
+    aggregate_type: str
+    aggregate_id: str
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("aggregate_type", "aggregate_id"):
+            part: object = getattr(self, name)
+            if not (isinstance(part, str) and part):
+                raise InvalidArgument(f"{name} must be a non-empty str, found {part!r}")
+
+    def __str__(self) -> str:
+        return f"{self.aggregate_type}/{self.aggregate_id}"
+
+
+@frozen
+class Metadata:
+    """What travels with an event besides its data.
+
+    Attributes:
+        correlation_id: Names the conversation that the event belongs to. The runtime starts a
+            new one, named by the commit, where the caller gives none.
+        causation_id: Names the message that caused the command: the ``id`` of an event, say.
+        values: The caller's own pairs, both ``str``.
+
+    Raises:
+        InvalidArgument: A key or a value is not a ``str``.
+    """
+
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    values: Mapping[str, str] = field(factory=dict, hash=False)
+
+    def __attrs_post_init__(self) -> None:
+        for key, value in self.values.items():
+            if not (isinstance(key, str) and isinstance(value, str)):
+                raise InvalidArgument(
+                    f"metadata is made of str pairs, found {key!r}: {type(value).__name__}"
+                )
+
+
+@frozen
+class EventData:
+    """An event as plain data, which is all that a store ever sees.
+
+    Attributes:
+        type: The stored name of the event's class.
+        data: JSON-compatible: ``None``, ``bool``, ``int`` within 64 bits, finite ``float``,
+            ``str``, and lists and ``str``-keyed dicts of these.
+        schema: The version of the data's shape, from 1.
+    """
+
+    type: str
+    data: Mapping[str, Any] = field(hash=False)
+    schema: int = 1
+
+
+@frozen(kw_only=True)
+class Recorded(Generic[E_co]):
+    """An event and its place in the log.
+
+    Attributes:
+        stream: The aggregate that it happened to.
+        version: Its place in the stream: 1, 2, 3, … without a gap.
+        position: Its place in the log of the whole bucket: 1, 2, 3, … without a gap.
+        id: Unique in the bucket and the same at every reading and redelivery.
+        event: The event itself.
+        recorded_at: When its commit was made: aware, UTC, to the microsecond. Clocks differ
+            between machines, so only ``version`` and ``position`` order events.
+        metadata: What caused it, and the caller's own pairs.
+    """
+
+    stream: StreamId
+    version: int
+    position: int
+    id: str
+    event: E_co
+    recorded_at: datetime
+    metadata: Metadata
+
+    def caused(self, values: Mapping[str, str] | None = None) -> Metadata:
+        """Metadata for a command sent because of this event: same conversation, this cause."""
+        return Metadata(
+            correlation_id=self.metadata.correlation_id,
+            causation_id=self.id,
+            values=values or {},
+        )

@@ -1,0 +1,205 @@
+"""Every error that eventhus raises.
+
+EventhusError
+├── Rejected              the domain refused a command; subclass it in your domain
+├── CompositionError      the application does not fit together       (also TypeError)
+├── NotRunning            used outside ``async with application``      (also RuntimeError)
+├── UnknownCommand        no aggregate takes this class of command     (also LookupError)
+├── UndeclaredEvent       ``decide`` produced an event it never declared (also TypeError)
+├── ConcurrencyError      the stream is not at the expected version
+├── CommandIdReused       one command id, two aggregates               (also ValueError)
+├── CodecError            an event or a state does not fit its class   (also ValueError)
+├── InvalidArgument       an id, a name or metadata of the wrong form  (also ValueError)
+├── InvalidCommit         a store cannot keep this commit              (also ValueError)
+└── LogCorrupted          the stored versions of a stream have a gap
+
+Messages never quote the data of events, commands or states: it may be personal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from eventhus.domain.recorded import StreamId
+
+__all__ = [
+    "CodecError",
+    "CommandIdReused",
+    "CompositionError",
+    "ConcurrencyError",
+    "EventhusError",
+    "InvalidArgument",
+    "InvalidCommit",
+    "LogCorrupted",
+    "NotRunning",
+    "Rejected",
+    "UndeclaredEvent",
+    "UnknownCommand",
+]
+
+
+class EventhusError(Exception):
+    """The base of every error of this library."""
+
+
+class Rejected(EventhusError):
+    """The domain refused a command; nothing has changed.
+
+    Subclass it once per reason and raise the subclass from ``decide``:
+
+    >>> class InsufficientFunds(Rejected):
+    ...     '''The account holds less than was asked for.'''
+    """
+
+
+class CompositionError(EventhusError, TypeError):
+    """The parts of an application do not fit together. Raised before anything is written."""
+
+
+class NotRunning(EventhusError, RuntimeError):
+    """The application was used before ``async with`` entered it, or after it was left."""
+
+
+class UnknownCommand(EventhusError, LookupError):
+    """No aggregate of the application takes commands of this class."""
+
+    def __init__(self, command: type, known: Iterable[type]) -> None:
+        self.command = command
+        self.known = tuple(known)
+        super().__init__(command, self.known)
+
+    def __str__(self) -> str:
+        known = ", ".join(sorted(cls.__name__ for cls in self.known))
+        return (
+            f"no aggregate takes {self.command.__module__}.{self.command.__qualname__}; add its "
+            f"aggregate to the application, which takes: {known}"
+        )
+
+
+class UndeclaredEvent(EventhusError, TypeError):
+    """``decide`` produced a value whose class the aggregate does not declare as an event."""
+
+    def __init__(self, aggregate_type: str, event: type) -> None:
+        self.aggregate_type = aggregate_type
+        self.event = event
+        super().__init__(aggregate_type, event)
+
+    def __str__(self) -> str:
+        return (
+            f"decide of {self.aggregate_type} produced {self.event.__qualname__}, which is not one "
+            f"of its events; add it to the event annotation of evolve, or to events=(...)"
+        )
+
+
+class ConcurrencyError(EventhusError):
+    """The stream is not at the version that the writer expected; nothing was written.
+
+    Attributes:
+        stream: The stream that was to be appended to.
+        expected: The version that the writer expected the stream to end at.
+        actual: The version that it ended at when the append was refused.
+    """
+
+    def __init__(self, stream: StreamId, expected: int, actual: int) -> None:
+        self.stream = stream
+        self.expected = expected
+        self.actual = actual
+        super().__init__(stream, expected, actual)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.stream} is at version {self.actual}, not {self.expected}; "
+            f"load it again and decide on what it holds now"
+        )
+
+
+class CommandIdReused(EventhusError, ValueError):
+    """A command id that names a commit of one stream was given with a command for another.
+
+    Attributes:
+        command_id: The id that was given twice.
+        stream: The stream of the command that was refused.
+        first: The stream whose commit holds the id.
+    """
+
+    def __init__(self, command_id: str, stream: StreamId, first: StreamId) -> None:
+        self.command_id = command_id
+        self.stream = stream
+        self.first = first
+        super().__init__(command_id, stream, first)
+
+    def __str__(self) -> str:
+        return (
+            f"command id {self.command_id!r} was sent to {self.stream}, but it already named a "
+            f"command of {self.first}; give every command an id of its own"
+        )
+
+
+class CodecError(EventhusError, ValueError):
+    """Data does not fit its class, or a value cannot be turned into data.
+
+    Attributes:
+        type: The stored name or the class that was being encoded or decoded.
+        field: The path to the part that does not fit, such as ``"seats[2].row"``;
+            empty where the whole value does not.
+        problem: What is wrong with it, in words.
+        stream: The stream of the event, where known.
+        version: The version of the event in its stream, where known.
+    """
+
+    def __init__(
+        self,
+        type: str,  # noqa: A002 - the word that the stored form of an event uses
+        field: str,
+        problem: str,
+        stream: StreamId | None = None,
+        version: int | None = None,
+    ) -> None:
+        self.type = type
+        self.field = field
+        self.problem = problem
+        self.stream = stream
+        self.version = version
+        super().__init__(type, field, problem, stream, version)
+
+    def __str__(self) -> str:
+        where = f" (in {self.stream}, version {self.version})" if self.stream else ""
+        name = f"{self.type}.{self.field}" if self.field else self.type
+        return f"{name}: {self.problem}{where}"
+
+    def at(self, stream: StreamId, version: int) -> CodecError:
+        """The same error, naming the event that it is about."""
+        return CodecError(self.type, self.field, self.problem, stream, version)
+
+
+class InvalidArgument(EventhusError, ValueError):
+    """An id, a name or metadata is not of the form that it must have; nothing was done."""
+
+
+class InvalidCommit(EventhusError, ValueError):
+    """A store cannot keep this commit; nothing was written."""
+
+
+class LogCorrupted(EventhusError):
+    """A stream's stored versions are not 1, 2, 3, …; its state cannot be trusted.
+
+    Attributes:
+        stream: The stream that was read.
+        expected: The version that had to come next.
+        actual: The version that came.
+    """
+
+    def __init__(self, stream: StreamId, expected: int, actual: int) -> None:
+        self.stream = stream
+        self.expected = expected
+        self.actual = actual
+        super().__init__(stream, expected, actual)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.stream} goes on with version {self.actual} where {self.expected} must come; "
+            f"stop writing to it and compare the store with its last backup"
+        )

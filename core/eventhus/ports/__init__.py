@@ -1,0 +1,32 @@
+"""What the runtime needs from the world, as protocols. Adapters implement them."""
+
+from eventhus.ports.bus import EventBus, Message, MessageHandler, Subscription
+from eventhus.ports.clock import Clock
+from eventhus.ports.codec import Codec
+from eventhus.ports.store import (
+    CheckpointStore,
+    Commit,
+    EventStore,
+    Snapshot,
+    SnapshotStore,
+    Storage,
+    StoredCommit,
+    StoredEvent,
+)
+
+__all__ = [
+    "CheckpointStore",
+    "Clock",
+    "Codec",
+    "Commit",
+    "EventBus",
+    "EventStore",
+    "Message",
+    "MessageHandler",
+    "Snapshot",
+    "SnapshotStore",
+    "Storage",
+    "StoredCommit",
+    "StoredEvent",
+    "Subscription",
+]

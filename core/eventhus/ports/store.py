@@ -1,0 +1,218 @@
+"""The ports to storage. All of them speak plain data and never see the domain's classes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
+
+from attrs import field, frozen
+
+from eventhus.domain.recorded import EventData, Metadata, Recorded, StreamId
+
+T = TypeVar("T")
+
+StoredEvent: TypeAlias = Recorded[EventData]
+"""An event as a store keeps it: its place in the log, around plain data."""
+
+
+@frozen(kw_only=True)
+class Commit:
+    """Events for one stream that are appended together or not at all.
+
+    Attributes:
+        id: Unique; appending a commit with an id that the log holds changes nothing.
+        stream: The stream that the events are for.
+        events: One or more, in order.
+        expected_version: The version that the stream must end at: 0 for a new stream. ``None``
+            appends wherever the stream ends.
+        recorded_at: When the commit was made: aware, UTC, to the microsecond.
+        metadata: Shared by the events.
+        command_id: The caller's own idempotency key, if any. A log holds each at most once.
+    """
+
+    id: str
+    stream: StreamId
+    events: Sequence[EventData]
+    expected_version: int | None
+    recorded_at: datetime
+    metadata: Metadata = field(factory=Metadata)
+    command_id: str | None = None
+
+
+@frozen(kw_only=True)
+class StoredCommit:
+    """A commit and the place that it got.
+
+    Attributes:
+        commit: What was appended.
+        version: The version of its first event.
+        position: The position of its first event.
+    """
+
+    commit: Commit
+    version: int
+    position: int
+
+    @property
+    def last_version(self) -> int:
+        """The version of the commit's last event."""
+        return self.version + len(self.commit.events) - 1
+
+    @property
+    def last_position(self) -> int:
+        """The position of the commit's last event."""
+        return self.position + len(self.commit.events) - 1
+
+    def recorded(self) -> list[StoredEvent]:
+        """The commit's events, each in its envelope."""
+        return [self.wrap(index, event) for index, event in enumerate(self.commit.events)]
+
+    def wrap(self, index: int, event: T) -> Recorded[T]:
+        """Put one form of the commit's event at ``index``, from 0, in its envelope.
+
+        The event's id is the commit's id, a hyphen and the event's number in the commit, from 1.
+        """
+        commit = self.commit
+        return Recorded(
+            stream=commit.stream,
+            version=self.version + index,
+            position=self.position + index,
+            id=f"{commit.id}-{index + 1}",
+            event=event,
+            recorded_at=commit.recorded_at,
+            metadata=commit.metadata,
+        )
+
+
+class EventStore(Protocol):
+    """One log: a totally ordered sequence of events at positions 1, 2, 3, … without a gap.
+
+    What every implementation promises:
+
+    - Position order is commit order: once an event is visible at a position, no event will ever
+      appear at a lower one. A reader that remembers its last position never misses an event.
+    - A commit is visible as a whole, at neighbouring positions and versions, or not at all.
+    - What was acknowledged is never lost, and what a reader saw is never taken back.
+    - A cancelled ``append`` has either happened as a whole or not at all.
+    """
+
+    async def append(self, commit: Commit) -> StoredCommit:
+        """Add a commit to the end of the log.
+
+        A commit whose ``id`` or ``command_id`` the log already holds for the same stream changes
+        nothing and returns what was stored the first time, which may differ from ``commit``.
+
+        Returns:
+            The stored commit. Its ``commit`` is the argument itself where this call stored it.
+
+        Raises:
+            ConcurrencyError: The stream does not end at ``expected_version``.
+            CommandIdReused: Another stream's commit holds the ``command_id``.
+            InvalidCommit: There are no events, or the data is not JSON-compatible.
+        """
+        ...
+
+    async def find(self, command_id: str) -> StoredCommit | None:
+        """The commit that was appended with this ``command_id``, if there is one."""
+        ...
+
+    async def load(
+        self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
+    ) -> Sequence[StoredEvent]:
+        """The stream's next events, in order.
+
+        Args:
+            stream: The stream. One that was never appended to has no events.
+            after_version: Start behind this version; 0 starts at the first event.
+            limit: The most events to return, at least 1. Fewer means that the stream ended.
+        """
+        ...
+
+    async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+        """The log's next events, of all streams, in order.
+
+        Args:
+            after: Start behind this position; 0 starts at the first event.
+            limit: The most events to return, at least 1. Fewer means that the log ended.
+        """
+        ...
+
+    def follow(
+        self, *, after: int = 0, limit: int = 1000
+    ) -> AsyncGenerator[Sequence[StoredEvent], None]:
+        """The log from a position on, for ever: what is there, then what comes.
+
+        Args:
+            after: Start behind this position; 0 starts at the first event.
+            limit: The most events in one batch, at least 1.
+
+        Yields:
+            Batches of at least one event, each going on right behind the one before.
+        """
+        ...
+
+    async def head(self) -> int:
+        """The position of the last event; 0 while the log is empty."""
+        ...
+
+
+@frozen(kw_only=True)
+class Snapshot:
+    """A state that need not be folded from the first event again.
+
+    Attributes:
+        stream: Whose state it is.
+        version: The version of the last event folded into it.
+        position: The position of that event.
+        fingerprint: Names the shape of ``data`` and the rules that made it.
+        data: The state, as plain data.
+    """
+
+    stream: StreamId
+    version: int
+    position: int
+    fingerprint: str
+    data: Any = field(hash=False)
+
+
+class SnapshotStore(Protocol):
+    """Keeps the newest snapshot of each stream. Losing all of them costs time, never data."""
+
+    async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
+        """The stream's newest snapshot, if it has one."""
+        ...
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep ``snapshot``, unless one of the same fingerprint and a later version is kept."""
+        ...
+
+
+class CheckpointStore(Protocol):
+    """Remembers how far each reader of the log has come."""
+
+    async def load_checkpoint(self, name: str) -> int:
+        """The position saved under ``name``; 0 where none was."""
+        ...
+
+    async def save_checkpoint(self, name: str, position: int) -> None:
+        """Remember ``position`` under ``name``."""
+        ...
+
+
+class Storage(EventStore, SnapshotStore, CheckpointStore, Protocol):
+    """All storage ports of one bucket in one object, which is what an application is given.
+
+    An asynchronous context manager: entered before first use, left after last use. Two
+    applications may share one, so it stays usable until it has been left as often as entered.
+    """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...

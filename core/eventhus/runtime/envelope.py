@@ -1,0 +1,76 @@
+"""What goes into the command bus and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from attrs import field, frozen
+
+from eventhus.domain.aggregate import Command
+from eventhus.domain.recorded import Metadata, Recorded, StreamId
+from eventhus.errors import InvalidArgument
+
+S_co = TypeVar("S_co", covariant=True)
+
+
+@frozen(kw_only=True)
+class Envelope:
+    """A command on its way to its aggregate.
+
+    Attributes:
+        command: The command.
+        expected_version: The version that the aggregate must be at, if the caller insists.
+        command_id: The caller's idempotency key, if any.
+        metadata: What the events will carry.
+    """
+
+    command: Command
+    expected_version: int | None = None
+    command_id: str | None = None
+    metadata: Metadata = field(factory=Metadata)
+
+    def __attrs_post_init__(self) -> None:
+        if self.command_id is not None and not (
+            isinstance(self.command_id, str) and self.command_id
+        ):
+            raise InvalidArgument(f"command_id must be a non-empty str, found {self.command_id!r}")
+
+
+@frozen(kw_only=True)
+class Committed:
+    """The answer to a command that was not refused.
+
+    Attributes:
+        stream: The aggregate that the command was for.
+        version: The version of its last event now: what to expect next time.
+        position: The position of that event in the log; 0 where there is none.
+        events: What the command made happen; nothing where nothing changed.
+    """
+
+    stream: StreamId
+    version: int
+    position: int
+    events: Sequence[Recorded[Any]]
+
+
+@frozen(kw_only=True)
+class Loaded(Generic[S_co]):
+    """A state, and where in the log it is true.
+
+    Attributes:
+        state: The state.
+        version: The version of the last event behind it; 0 for the initial state.
+        position: The position of that event; 0 for the initial state.
+    """
+
+    state: S_co
+    version: int
+    position: int
+
+
+Handler: TypeAlias = Callable[[Envelope], Awaitable[Committed]]
+"""Carries out one command."""
+
+Middleware: TypeAlias = Callable[[Handler], Handler]
+"""Wraps a handler in another: ``def middleware(handle): ...`` returns the new one."""

@@ -1,0 +1,84 @@
+"""The form of an event on the bus, the same as in the Go toolkit of the same name.
+
+The body is compact UTF-8 JSON with five keys in this order: ``aggregate_id``, ``aggregate_type``,
+``version``, ``type``, ``data``. Everything else travels in headers.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from eventhus.domain.recorded import EventData, Metadata, Recorded, StreamId
+from eventhus.errors import CodecError
+from eventhus.ports.bus import Message
+from eventhus.ports.store import StoredEvent
+
+POSITION = "Eventhus-Position"
+RECORDED_AT = "Eventhus-Recorded-At"
+SCHEMA = "Eventhus-Schema"
+CORRELATION_ID = "Eventhus-Correlation-Id"
+CAUSATION_ID = "Eventhus-Causation-Id"
+METADATA = "Eventhus-Metadata"  # the caller's pairs, as one JSON object
+
+
+def to_body(stored: StoredEvent) -> bytes:
+    """The event as the seed's JSON."""
+    return json.dumps(
+        {
+            "aggregate_id": stored.stream.aggregate_id,
+            "aggregate_type": stored.stream.aggregate_type,
+            "version": stored.version,
+            "type": stored.event.type,
+            "data": stored.event.data,
+        },
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=(",", ":"),
+    ).encode()
+
+
+def to_message(stored: StoredEvent) -> Message:
+    """The event as a message."""
+    metadata = stored.metadata
+    headers = {
+        POSITION: str(stored.position),
+        RECORDED_AT: stored.recorded_at.isoformat(),
+        SCHEMA: str(stored.event.schema),
+    }
+    # Ids and pairs are the caller's, and may hold what no header may: JSON escapes it.
+    if metadata.correlation_id is not None:
+        headers[CORRELATION_ID] = json.dumps(metadata.correlation_id)
+    if metadata.causation_id is not None:
+        headers[CAUSATION_ID] = json.dumps(metadata.causation_id)
+    if metadata.values:
+        headers[METADATA] = json.dumps(dict(metadata.values))
+    return Message(id=stored.id, stream=stored.stream, body=to_body(stored), headers=headers)
+
+
+def from_message(message: Message) -> StoredEvent:
+    """The event in a message.
+
+    Raises:
+        CodecError: The body or a header is not of the form that ``to_message`` gives.
+    """
+    headers = message.headers
+    try:
+        body = json.loads(message.body)
+        return Recorded(
+            stream=StreamId(body["aggregate_type"], body["aggregate_id"]),
+            version=body["version"],
+            position=int(headers[POSITION]),
+            id=message.id,
+            event=EventData(body["type"], body["data"], int(headers[SCHEMA])),
+            recorded_at=datetime.fromisoformat(headers[RECORDED_AT]),
+            metadata=Metadata(
+                correlation_id=json.loads(headers.get(CORRELATION_ID, "null")),
+                causation_id=json.loads(headers.get(CAUSATION_ID, "null")),
+                values=json.loads(headers.get(METADATA, "{}")),
+            ),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CodecError(
+            "message", "", f"{message.id} is not an event on the wire: {type(error).__name__}"
+        ) from error

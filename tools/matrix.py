@@ -1,0 +1,58 @@
+"""Test on every supported Python of this machine, with the lowest versions, and the wheel."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PROBE = "import sys; print(*sys.version_info[:4], sys.executable, sep='\\n')"
+
+
+def pythons() -> dict[str, str]:
+    """The released Pythons from 3.11 up, lowest first: one executable for each minor version.
+
+    What is on the PATH comes before what pyenv keeps. Each is run before it counts, since a pyenv
+    shim can be on the PATH and not work.
+    """
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+    names = ["python3", *(f"python3.{minor}" for minor in range(11, 30))]
+    candidates = [
+        *filter(None, map(shutil.which, names)),
+        *sorted(map(str, pyenv.glob("versions/*/bin/python3")), reverse=True),
+    ]
+    found: dict[tuple[int, int], str] = {}
+    for candidate in candidates:
+        probe = subprocess.run([candidate, "-c", PROBE], capture_output=True, text=True, check=False)
+        match probe.stdout.splitlines():
+            case ["3", minor, _, "final", executable] if int(minor) >= 11:
+                found.setdefault((3, int(minor)), executable)
+            case _:
+                pass
+    return {f"{major}.{minor}": found[major, minor] for major, minor in sorted(found)}
+
+
+def make(*arguments: str) -> tuple[bool, float]:
+    """Whether ``make`` succeeded, and the seconds that it took."""
+    print(f"\n=== make {' '.join(arguments)}", flush=True)
+    start = time.monotonic()
+    result = subprocess.run(["make", *arguments], check=False)
+    return result.returncode == 0, time.monotonic() - start
+
+
+found = pythons()
+lowest, *others = found
+outcomes = {
+    f"Python {version}": make("pytest", f"VENV=.venv-{version}", f"PYTHON={executable}")
+    for version, executable in found.items()
+}
+outcomes[f"lowest versions, Python {lowest}"] = make("lowest", f"PYTHON={found[lowest]}")
+outcomes["installed wheel"] = make("wheel-test")
+
+print()
+for name, (passed, seconds) in outcomes.items():
+    print(f"{name:30} {'passed' if passed else 'FAILED'} {seconds:6.0f} s")
+if not others:
+    print(f"Only Python {lowest} was found; install further ones to test on them.")
+sys.exit(not all(passed for passed, _ in outcomes.values()))

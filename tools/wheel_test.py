@@ -1,0 +1,47 @@
+"""Test the wheel as its users get it: installed, and without the source tree.
+
+The sdist is made from this tree and the wheel from the sdist, so a file that either leaves out is
+missed here. The tests are those of the sdist, run where no package can be imported from source.
+A file that git does not know yet is taken along; a fresh clone has none.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+SOURCES = ("core", "adapters", "testing")
+IS_INSTALLED = """
+import importlib, sys, sysconfig
+for name in sys.argv[1:]:
+    found = importlib.import_module(name).__file__
+    assert found.startswith(sysconfig.get_path("purelib")), f"{name} comes from {found}"
+"""
+
+
+def run(*command: str | Path, cwd: Path) -> None:
+    """Run a command without a PYTHONPATH, which could lead back to the sources."""
+    print("+", *command, flush=True)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    subprocess.run(command, cwd=cwd, env=environment, check=True)
+
+
+with TemporaryDirectory(prefix="eventhus-") as folder:
+    work = Path(folder)
+    run(sys.executable, "-m", "build", "--outdir", work, cwd=Path.cwd())
+    (sdist,) = work.glob("*.tar.gz")
+    (wheel,) = work.glob("*.whl")
+
+    shutil.unpack_archive(sdist, work)
+    tree = work / sdist.name.removesuffix(".tar.gz")
+    packages = [path.parent.name for path in tree.glob("**/eventhus*/__init__.py")]
+    for source in SOURCES:
+        shutil.rmtree(tree / source)
+
+    python = work / "venv" / "bin" / "python"
+    run(sys.executable, "-m", "venv", work / "venv", cwd=work)
+    run(python, "-m", "pip", "install", "--quiet", f"{wheel}[dev]", cwd=work)
+    run(python, "-c", IS_INSTALLED, *packages, cwd=tree)
+    run(python, "-m", "pytest", "--ignore=tests/packaging", "tests", "examples", cwd=tree)
