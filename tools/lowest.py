@@ -1,5 +1,6 @@
 """Print the lowest versions that pyproject.toml admits, as constraints for pip."""
 
+import itertools
 import re
 import sys
 import tomllib
@@ -8,7 +9,7 @@ from pathlib import Path
 project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
 extras = project["optional-dependencies"].values()
 
-for requirement in sorted({*project["dependencies"], *(each for extra in extras for each in extra)}):
+for requirement in sorted({*project["dependencies"], *itertools.chain(*extras)}):
     if requirement.startswith(f"{project['name']}["):
         continue  # one extra that includes another
     match = re.fullmatch(r"([\w.-]+)(?:\[.+\])?>=([\w.]+)", requirement)

@@ -24,7 +24,8 @@ def pythons() -> dict[str, str]:
     ]
     found: dict[tuple[int, int], str] = {}
     for candidate in candidates:
-        probe = subprocess.run([candidate, "-c", PROBE], capture_output=True, text=True, check=False)
+        command = [candidate, "-c", PROBE]
+        probe = subprocess.run(command, capture_output=True, text=True, check=False)
         match probe.stdout.splitlines():
             case ["3", minor, _, "final", executable] if int(minor) >= 11:
                 found.setdefault((3, int(minor)), executable)

@@ -32,6 +32,19 @@ Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 """A pure function from an event's stored data in one schema to its data in the next."""
 
 
+def _commands(aggregate: Aggregate[Any, Any, Any]) -> tuple[type[Any], ...]:
+    return parameter_classes(aggregate.decide, 0, "commands")
+
+
+def _events(aggregate: Aggregate[Any, Any, Any]) -> tuple[type[Any], ...]:
+    return parameter_classes(aggregate.evolve, 1, "events")
+
+
+def _state_type(aggregate: Aggregate[Any, Any, Any]) -> Any:
+    annotation = parameter_annotation(aggregate.evolve, 0, "state_type")
+    return type(aggregate.initial) if annotation is None else annotation
+
+
 @frozen(kw_only=True)
 class Aggregate(Generic[C, E, S]):
     """A consistency boundary: the events of one id, and the rules for adding to them.
@@ -80,21 +93,14 @@ class Aggregate(Generic[C, E, S]):
     initial: S
     decide: Callable[[C, S], Iterable[E]]
     evolve: Callable[[S, E], S]
-    commands: Sequence[type[C]] = field(
-        default=Factory(lambda self: parameter_classes(self.decide, 0, "commands"), takes_self=True)
+    commands: Sequence[type[C]] = field(default=Factory(_commands, takes_self=True))
+    events: Sequence[type[E]] = field(default=Factory(_events, takes_self=True))
+    state_type: Any = field(default=Factory(_state_type, takes_self=True))
+    names: Mapping[type[E], str] = field(factory=dict[type[E], str])
+    aliases: Mapping[str, type[E]] = field(factory=dict[str, type[E]])
+    upcasters: Mapping[type[E], Sequence[Upcaster]] = field(
+        factory=dict[type[E], Sequence[Upcaster]]
     )
-    events: Sequence[type[E]] = field(
-        default=Factory(lambda self: parameter_classes(self.evolve, 1, "events"), takes_self=True)
-    )
-    state_type: Any = field(
-        default=Factory(
-            lambda self: parameter_annotation(self.evolve, 0) or type(self.initial),
-            takes_self=True,
-        )
-    )
-    names: Mapping[type[E], str] = field(factory=dict)
-    aliases: Mapping[str, type[E]] = field(factory=dict)
-    upcasters: Mapping[type[E], Sequence[Upcaster]] = field(factory=dict)
     revision: int = 1
 
     def __attrs_post_init__(self) -> None:

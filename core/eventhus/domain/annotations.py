@@ -26,47 +26,55 @@ def parameter_classes(function: Callable[..., Any], index: int, argument: str) -
         CompositionError: The parameter or its annotation is missing, cannot be resolved, or
             admits anything but classes.
     """
-    way_out = f"annotate it, or pass {argument}=(...) to Aggregate"
-    label = _label(function)
-    try:
-        annotation = parameter_annotation(function, index)
-    except NameError as error:
-        raise CompositionError(
-            f"{label}: the annotation of parameter {index + 1} cannot be resolved: {error}; "
-            f"define the name at module level, or pass {argument}=(...) to Aggregate"
-        ) from error
+    annotation = parameter_annotation(function, index, argument)
     if annotation is None:
         raise CompositionError(
-            f"{label}: parameter {index + 1} has no annotation to read {argument} from; {way_out}"
+            f"{_label(function)}: parameter {index + 1} has no annotation to read {argument} from; "
+            f"annotate it, or pass {argument}=... to Aggregate"
         )
     members = tuple(dict.fromkeys(_members(annotation)))
     for member in members:
         if not isinstance(member, type):
             raise CompositionError(
-                f"{label}: parameter {index + 1} admits {member!r}, which is not a class; "
-                f"name the classes, or pass {argument}=(...) to Aggregate"
+                f"{_label(function)}: parameter {index + 1} admits {member!r}, which is no class; "
+                f"annotate it with classes, or pass {argument}=... to Aggregate"
             )
     return members
 
 
-def parameter_annotation(function: Callable[..., Any], index: int) -> Any:
+def parameter_annotation(function: Callable[..., Any], index: int, argument: str) -> Any:
     """What a parameter is annotated with, strings resolved; ``None`` where it is not.
 
+    Args:
+        function: As for ``parameter_classes``.
+        index: As for ``parameter_classes``.
+        argument: As for ``parameter_classes``.
+
     Raises:
-        NameError: A string annotation names something that the function cannot see.
+        CompositionError: The function does not show its parameters, or the annotation names
+            something that it cannot see.
     """
-    parameters = list(inspect.signature(function).parameters.values())
-    if index >= len(parameters) or parameters[index].annotation is inspect.Parameter.empty:
-        return None
-    # Only this annotation is resolved: others may name what exists only while type checking.
-    wanted = types.SimpleNamespace(__annotations__={"wanted": parameters[index].annotation})
-    plain = _plain_function(function)
-    names = inspect.getclosurevars(plain).nonlocals if inspect.isfunction(plain) else {}
-    return typing.get_type_hints(wanted, getattr(plain, "__globals__", {}), dict(names))["wanted"]
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+        if index >= len(parameters) or parameters[index].annotation is inspect.Parameter.empty:
+            return None
+        # Only this annotation is resolved: others may name what only type checkers see.
+        wanted = types.SimpleNamespace(__annotations__={"wanted": parameters[index].annotation})
+        plain = _plain_function(function)
+        local: dict[str, Any] = {}
+        if inspect.isfunction(plain):
+            local.update(inspect.getclosurevars(plain).nonlocals)
+        return typing.get_type_hints(wanted, getattr(plain, "__globals__", {}), local)["wanted"]
+    except (NameError, TypeError, ValueError) as error:
+        raise CompositionError(
+            f"{_label(function)}: the annotation of parameter {index + 1} cannot be resolved "
+            f"({error}); make its names visible where the function is defined, or pass "
+            f"{argument}=... to Aggregate"
+        ) from error
 
 
 def _members(annotation: Any) -> Iterator[Any]:
-    if isinstance(annotation, getattr(typing, "TypeAliasType", ())):  # "type X = …", Python 3.12
+    if hasattr(annotation, "__value__"):  # "type X = …", Python 3.12
         yield from _members(annotation.__value__)
     elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
         for member in typing.get_args(annotation):

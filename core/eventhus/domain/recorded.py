@@ -52,7 +52,7 @@ class Metadata:
 
     correlation_id: str | None = None
     causation_id: str | None = None
-    values: Mapping[str, str] = field(factory=dict, hash=False)
+    values: Mapping[str, str] = field(factory=dict[str, str], hash=False)
 
     def __attrs_post_init__(self) -> None:
         for key, value in self.values.items():

@@ -26,7 +26,7 @@ class Message:
     id: str
     stream: StreamId
     body: bytes
-    headers: Mapping[str, str] = field(factory=dict, hash=False)
+    headers: Mapping[str, str] = field(factory=dict[str, str], hash=False)
     attempt: int = 1
 
 
