@@ -7,11 +7,11 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from eventhus.domain.recorded import EventData, Recorded, StreamId
+from eventhus.domain.recorded import EventData, StreamId
 from eventhus.errors import (
     CommandIdReused,
     CompositionError,
@@ -21,16 +21,17 @@ from eventhus.errors import (
 )
 from eventhus.ports import Commit, Snapshot, StoredCommit, StoredEvent
 
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
 _BREATHE_EVERY = 64  # appends between two yields to the event loop
 
 
-@frozen
-class _Text:
+class _Entry(NamedTuple):
     """An event as it is kept: as JSON text, so that nobody holds a reference into the log."""
 
-    type: str
+    commit: StoredCommit
+    number: int  # in the commit, from 0
     json: str
-    schema: int
 
 
 class MemoryStore:
@@ -41,10 +42,10 @@ class MemoryStore:
     """
 
     def __init__(self) -> None:
-        self._log: list[Recorded[_Text]] = []
-        self._streams: defaultdict[StreamId, list[Recorded[_Text]]] = defaultdict(list)
-        self._commits: dict[str, StoredCommit] = {}  # by commit id, the events' data left out
-        self._commands: dict[str, StoredCommit] = {}  # the same, by command id
+        self._log: list[_Entry] = []
+        self._streams: defaultdict[StreamId, list[_Entry]] = defaultdict(list)
+        self._commits: dict[str, StoredCommit] = {}  # by commit id
+        self._commands: dict[str, StoredCommit] = {}  # by command id
         self._snapshots: dict[StreamId, Snapshot] = {}
         self._checkpoints: dict[str, int] = {}
         self._waiting: set[asyncio.Future[None]] = set()
@@ -88,10 +89,12 @@ class MemoryStore:
             raise ConcurrencyError(commit.stream, commit.expected_version, len(stream))
 
         stored = StoredCommit(commit=commit, version=len(stream) + 1, position=len(self._log) + 1)
-        kept = [stored.wrap(index, text) for index, text in enumerate(texts)]
-        self._log += kept
-        self._streams[commit.stream] += kept
-        self._remember(stored)
+        entries = [_Entry(stored, number, text) for number, text in enumerate(texts)]
+        self._log += entries
+        self._streams[commit.stream] += entries
+        self._commits[commit.id] = stored
+        if commit.command_id is not None:
+            self._commands[commit.command_id] = stored
         self._wake()
         return stored
 
@@ -104,8 +107,8 @@ class MemoryStore:
         self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
     ) -> Sequence[StoredEvent]:
         """See ``EventStore.load``."""
-        kept = self._streams.get(stream, [])
-        return _plain(kept[after_version : after_version + limit])
+        entries = self._streams.get(stream, [])
+        return _plain(entries[after_version : after_version + limit])
 
     async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         """See ``EventStore.read``."""
@@ -155,19 +158,10 @@ class MemoryStore:
         """See ``CheckpointStore.save_checkpoint``."""
         self._checkpoints[name] = position
 
-    def _remember(self, stored: StoredCommit) -> None:
-        commit = stored.commit
-        # Only the number of events matters here: _restored() takes the events from the log.
-        kept = evolve(
-            stored, commit=evolve(commit, events=[EventData("", {})] * len(commit.events))
-        )
-        self._commits[commit.id] = kept
-        if commit.command_id is not None:
-            self._commands[commit.command_id] = kept
-
     def _restored(self, stored: StoredCommit) -> StoredCommit:
-        kept = self._log[stored.position - 1 : stored.last_position]
-        events = [recorded.event for recorded in _plain(kept)]
+        # The data that the caller gave may have changed since: the log has not.
+        kept = _plain(self._log[stored.position - 1 : stored.last_position])
+        events = tuple(recorded.event for recorded in kept)
         return evolve(stored, commit=evolve(stored.commit, events=events))
 
     async def _growth(self) -> None:
@@ -190,18 +184,18 @@ def _check_url(url: str) -> None:
 
 
 def _dumps(data: Any) -> str:
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = _encode(data)
     text.encode()  # refuses what is not Unicode: half of a surrogate pair
     return text
 
 
-def _texts(commit: Commit) -> list[_Text]:
+def _texts(commit: Commit) -> list[str]:
     if not commit.events:
         raise InvalidCommit(f"the commit for {commit.stream} has no events; append at least one")
-    texts: list[_Text] = []
+    texts: list[str] = []
     for event in commit.events:
         try:
-            texts.append(_Text(event.type, _dumps(event.data), event.schema))
+            texts.append(_dumps(event.data))
         except (TypeError, ValueError) as error:
             raise InvalidCommit(
                 f"the data of {event.type} for {commit.stream} is not JSON-compatible: "
@@ -210,18 +204,11 @@ def _texts(commit: Commit) -> list[_Text]:
     return texts
 
 
-def _plain(kept: Sequence[Recorded[_Text]]) -> list[StoredEvent]:
+def _plain(entries: Sequence[_Entry]) -> list[StoredEvent]:
     # One call of the parser for the whole page: its fixed cost is that of a small event.
-    data = json.loads(f"[{','.join([recorded.event.json for recorded in kept])}]")
-    return [
-        Recorded(
-            stream=recorded.stream,
-            version=recorded.version,
-            position=recorded.position,
-            id=recorded.id,
-            event=EventData(recorded.event.type, each, recorded.event.schema),
-            recorded_at=recorded.recorded_at,
-            metadata=recorded.metadata,
-        )
-        for recorded, each in zip(kept, data, strict=True)
-    ]
+    page = json.loads(f"[{','.join([entry.json for entry in entries])}]")
+    plain: list[StoredEvent] = []
+    for (stored, number, _), data in zip(entries, page, strict=True):
+        event = stored.commit.events[number]
+        plain.append(stored.wrap(number, EventData(event.type, data, event.schema)))
+    return plain

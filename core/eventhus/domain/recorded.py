@@ -27,10 +27,11 @@ class StreamId:
     aggregate_id: str
 
     def __attrs_post_init__(self) -> None:
-        for name in ("aggregate_type", "aggregate_id"):
-            part: object = getattr(self, name)
+        for part in (self.aggregate_type, self.aggregate_id):
             if not (isinstance(part, str) and part):
-                raise InvalidArgument(f"{name} must be a non-empty str, found {part!r}")
+                raise InvalidArgument(
+                    f"an aggregate's type and id are non-empty str, found {part!r}"
+                )
 
     def __str__(self) -> str:
         return f"{self.aggregate_type}/{self.aggregate_id}"

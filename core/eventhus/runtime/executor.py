@@ -142,7 +142,7 @@ class Executor(Generic[C, E, S]):
         commit = Commit(
             id=commit_id,
             stream=stream,
-            events=data,
+            events=tuple(data),
             expected_version=held.version,
             recorded_at=self._clock.now(),
             metadata=metadata,
