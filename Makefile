@@ -13,7 +13,7 @@ ifndef PYTHON
 PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	if $$python $(SUPPORTED); then echo $$python; break; fi; done)
 endif
-VERSION := $(shell $(PYTHON) -c 'import platform; print(platform.python_version())' 2>/dev/null)
+VERSION := $(shell "$(PYTHON)" -c 'import platform; print(platform.python_version())' 2>/dev/null)
 
 # Not taken from the caller's environment, where another tool may use the name: it is cleared.
 VENV := .venv
@@ -85,11 +85,11 @@ imports: $(VENV)/.extra-check
 
 # Environments. A stamp inside says what was installed and, by its name, for which Python.
 $(VENV)/.python-$(VERSION):
-	@$(PYTHON) $(SUPPORTED) || { \
-		echo "eventhus needs Python 3.11 or newer, found: $(or $(PYTHON) $(VERSION),none)." >&2; \
+	@"$(PYTHON)" $(SUPPORTED) || { \
+		echo "eventhus needs Python 3.11 or newer, found: $(or $(strip $(PYTHON) $(VERSION)),none)." >&2; \
 		echo "Name one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "making $(VENV) with Python $(VERSION)"
-	@$(PYTHON) -m venv --clear $(VENV) || { \
+	@"$(PYTHON)" -m venv --clear $(VENV) || { \
 		echo "$(PYTHON) cannot make an environment." >&2; \
 		echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@touch $@

@@ -21,6 +21,7 @@ def pythons() -> dict[str, str]:
     candidates = [
         *filter(None, map(shutil.which, names)),
         *sorted(map(str, pyenv.glob("versions/*/bin/python3")), reverse=True),
+        sys.executable,
     ]
     found: dict[tuple[int, int], str] = {}
     for candidate in candidates:

@@ -23,7 +23,6 @@ for name in sys.argv[1:]:
 
 def run(*command: str | Path, cwd: Path) -> None:
     """Run a command without a PYTHONPATH, which could lead back to the sources."""
-    print("+", *command, flush=True)
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     subprocess.run(command, cwd=cwd, env=environment, check=True)
 

@@ -1,0 +1,84 @@
+"""Values out of a fixed set: enums and literals."""
+
+from __future__ import annotations
+
+from enum import Enum
+from types import NoneType
+from typing import Any
+
+from eventhus_cattrs.coder import Coder
+from eventhus_cattrs.problems import Mismatch, Unsupported, expected, type_text
+from eventhus_cattrs.scalars import SCALARS, store_int
+
+
+def enum_coder(cls: type[Enum]) -> Coder:
+    """A coder for an enum, by the values of its members."""
+    members = {member.value: member for member in cls.__members__.values()}
+    classes = frozenset(map(type, members))
+    if not members or not classes <= {str, int}:
+        raise Unsupported(f"{cls.__qualname__} has values that are neither str nor int")
+    for value in members:
+        _check_storable(value, cls.__qualname__)
+
+    def encode(value: Any) -> Any:
+        if type(value) is not cls:
+            raise expected(cls.__name__, value)
+        return value._value_  # ``value`` is a property and costs four times as much
+
+    def decode(data: Any, _: Any = None) -> Enum:
+        if type(data) not in classes:
+            data = store_int(data)
+            if type(data) not in classes:
+                raise expected(f"{' or '.join(sorted(map(type_text, classes)))}", data)
+        member = members.get(data)
+        if member is not None:
+            return member
+        try:
+            return cls(data)  # several flags in one, or what the class's own _missing_ knows
+        except ValueError:
+            raise Mismatch(f"is not a value of {cls.__name__}") from None
+
+    return Coder(encode=encode, decode=decode, values=frozenset({cls}), data=classes)
+
+
+def literal_coder(values: tuple[Any, ...]) -> Coder:
+    """A coder for the values of a ``Literal``."""
+    # Keys hold the class too: 1, True and 1.0 are equal.
+    encoded = {
+        (type(value), value): value.value if isinstance(value, Enum) else value for value in values
+    }
+    for data in encoded.values():
+        if type(data) not in (str, int, bool, NoneType):
+            raise Unsupported(f"a Literal of {type_text(type(data))} cannot be stored")
+        _check_storable(data, "the Literal")
+    decoded = {(type(data), data): value for (_, value), data in encoded.items()}
+    if len(decoded) != len(encoded):
+        raise Unsupported("two values of the Literal are stored as the same data")
+    problem = f"is none of {', '.join(map(repr, encoded.values()))}"
+
+    def encode(value: Any) -> Any:
+        try:
+            return encoded[type(value), value]
+        except (KeyError, TypeError):  # the latter if it cannot be hashed
+            raise Mismatch(problem) from None
+
+    def decode(data: Any, _: Any = None) -> Any:
+        data = store_int(data)
+        try:
+            return decoded[type(data), data]
+        except (KeyError, TypeError):
+            raise Mismatch(problem) from None
+
+    return Coder(
+        encode=encode,
+        decode=decode,
+        values=frozenset(cls for cls, _ in encoded),
+        data=frozenset(cls for cls, _ in decoded),
+    )
+
+
+def _check_storable(data: Any, owner: str) -> None:
+    try:
+        SCALARS[type(data)].encode(data)
+    except Mismatch as mismatch:
+        raise Unsupported(f"a value of {owner} {mismatch.problem}") from None

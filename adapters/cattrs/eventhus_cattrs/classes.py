@@ -1,0 +1,208 @@
+"""attrs classes: stored as a dict with a key for each argument of ``__init__``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+import attrs
+from attrs import Attribute, frozen
+from cattrs import Converter
+from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_fn_from_attrs
+
+from eventhus.errors import CompositionError
+from eventhus_cattrs.coder import Coder
+from eventhus_cattrs.problems import Mismatch, Unsupported, expected
+
+
+@frozen(kw_only=True)
+class Field:
+    """A field that is stored.
+
+    Attributes:
+        attribute: What attrs knows of it.
+        key: What it is stored under: the argument of ``__init__``.
+        coder: For its type.
+    """
+
+    attribute: Attribute[Any]
+    key: str
+    coder: Coder
+
+
+@frozen(kw_only=True)
+class Shape:
+    """An attrs class, read and resolved.
+
+    Attributes:
+        cls: The class.
+        arguments: What its type variables stand for.
+        fields: Those that are stored.
+    """
+
+    cls: type
+    arguments: Mapping[Any, Any]
+    fields: tuple[Field, ...]
+
+
+def read_shape(as_type: Any, coder_of: Callable[[Any], Coder]) -> Shape:
+    """Read an attrs class.
+
+    Args:
+        as_type: The class, or a generic one with its arguments.
+        coder_of: Finds the coder for the type of a field.
+
+    Raises:
+        CompositionError: A field cannot be stored. Names it.
+    """
+    cls = get_origin(as_type) or as_type
+    arguments = dict(type_arguments(as_type))
+    hints = _hints(cls)
+    fields = []
+    for attribute in attrs.fields(cls):
+        try:
+            if attribute.init:
+                field_type = substitute(hints.get(attribute.name, attribute.type), arguments)
+                key = attribute.alias or attribute.name
+                fields.append(Field(attribute=attribute, key=key, coder=coder_of(field_type)))
+            else:
+                _check_derived(attribute)
+        except Unsupported as unsupported:
+            raise CompositionError(f"{cls.__qualname__}.{attribute.name}: {unsupported}") from None
+    return Shape(cls=cls, arguments=arguments, fields=tuple(fields))
+
+
+def _check_derived(attribute: Attribute[Any]) -> None:
+    if attribute.eq:
+        raise Unsupported(
+            "is no argument of __init__, so it could not be given its value again; make it one, "
+            "or a property, or say eq=False if it follows from the other fields"
+        )
+
+
+def type_arguments(as_type: Any) -> Iterator[tuple[Any, Any]]:
+    """What the type variables of a type and of its bases stand for: ``T`` for ``int``."""
+    origin = get_origin(as_type) or as_type
+    arguments = dict(zip(getattr(origin, "__parameters__", ()), get_args(as_type), strict=False))
+    for base in getattr(origin, "__orig_bases__", ()):
+        if get_origin(base) is not Generic:
+            yield from type_arguments(substitute(base, arguments))
+    yield from arguments.items()
+
+
+def substitute(as_type: Any, arguments: Mapping[Any, Any]) -> Any:
+    """A type with its type variables replaced by what they stand for."""
+    if isinstance(as_type, TypeVar):
+        return arguments.get(as_type, as_type)
+    parameters = getattr(as_type, "__parameters__", ())
+    if isinstance(as_type, type) or not parameters:
+        return as_type
+    return as_type[tuple(arguments.get(parameter, parameter) for parameter in parameters)]
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    try:
+        return get_type_hints(cls)
+    except (NameError, AttributeError, SyntaxError, TypeError) as error:
+        name = getattr(error, "name", None)
+        found = [f.name for f in attrs.fields(cls) if name is not None and name in str(f.type)]
+        raise CompositionError(
+            f"{'.'.join([cls.__qualname__, *found[:1]])}: the annotation cannot be resolved "
+            f"({error}); define what it names in the module of the class, and not only while "
+            f"type checking"
+        ) from error
+
+
+def fast_coder(shape: Shape, converter: Converter) -> Coder:
+    """A coder made of code that cattrs generates. It does not say where a mismatch is.
+
+    Args:
+        shape: The class.
+        converter: Made by ``coder_converter``.
+    """
+    cls = shape.cls
+    fields = [field.attribute.evolve(type=field.coder) for field in shape.fields]
+    names = {variable.__name__: argument for variable, argument in shape.arguments.items()}
+    unstructure: Callable[[Any], Any] = make_dict_unstructure_fn_from_attrs(
+        fields, cls, converter, names, _cattrs_use_linecache=False
+    )
+    structure: Callable[..., Any] = make_dict_structure_fn_from_attrs(
+        fields, cls, converter, names, _cattrs_use_linecache=False
+    )
+
+    def encode(value: Any) -> Any:
+        if type(value) is not cls:
+            raise expected(cls.__name__, value)
+        return unstructure(value)
+
+    return _coder(cls, encode, structure)
+
+
+def coder_converter() -> Converter:
+    """A converter for fields whose "type" is their coder.
+
+    cattrs compiles one function per class out of the hooks of its fields, and asks a converter
+    for the hook of each field's type. The hooks it knows itself turn what they get into what the
+    field wants, so none of them is ever used: each field brings its own.
+    """
+    converter = Converter(detailed_validation=False, forbid_extra_keys=True, use_alias=True)
+    converter.register_structure_hook_factory(_is_coder, lambda coder: coder.decode)
+    converter.register_unstructure_hook_factory(_is_coder, lambda coder: coder.encode)
+    return converter
+
+
+def _is_coder(field_type: Any) -> bool:
+    return isinstance(field_type, Coder)
+
+
+def careful_coder(shape: Shape) -> Coder:
+    """A coder that does what the fast one does, step by step, to say where a mismatch is."""
+    cls = shape.cls
+    known = {field.key for field in shape.fields}
+
+    def encode(value: Any) -> dict[str, Any]:
+        if type(value) is not cls:
+            raise expected(cls.__name__, value)
+        return {
+            field.key: _at(field, field.coder.encode, getattr(value, field.attribute.name))
+            for field in shape.fields
+        }
+
+    def decode(data: Any, _: Any = None) -> Any:
+        if not isinstance(data, Mapping):
+            raise expected(f"{cls.__name__} as dict", data)
+        arguments = {}
+        for field in shape.fields:
+            if field.key in data:
+                arguments[field.key] = _at(field, field.coder.decode, data[field.key])
+            elif field.attribute.default is attrs.NOTHING:
+                raise Mismatch("is missing", f".{field.key}")
+        for key in data:
+            if key not in known:
+                raise Mismatch(f"is no field of {cls.__name__}", f".{key}")
+        try:
+            return cls(**arguments)
+        except Exception as error:
+            # Not its message, which may quote the value.
+            problem = f"{cls.__name__} refuses these fields: {type(error).__name__}"
+            raise Mismatch(problem) from error
+
+    return _coder(cls, encode, decode)
+
+
+def _at(field: Field, convert: Callable[[Any], Any], given: Any) -> Any:
+    try:
+        return convert(given)
+    except Mismatch as mismatch:
+        mismatch.within(f".{field.key}")
+        raise
+
+
+def _coder(cls: type, encode: Callable[[Any], Any], decode: Callable[..., Any]) -> Coder:
+    return Coder(
+        encode=encode,
+        decode=decode,
+        values=frozenset({cls}),
+        data=frozenset({dict}),
+        tag=cls.__name__,
+    )

@@ -1,0 +1,163 @@
+"""Finds the coder for a type: a closed list, since what is not known cannot be exact."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
+
+import attrs
+
+from eventhus_cattrs.choices import enum_coder, literal_coder
+from eventhus_cattrs.classes import Shape, read_shape, substitute
+from eventhus_cattrs.coder import Coder
+from eventhus_cattrs.containers import (
+    dict_coder,
+    fixed_tuple_coder,
+    list_coder,
+    set_coder,
+    tuple_coder,
+)
+from eventhus_cattrs.hook import Hook, hook_coder
+from eventhus_cattrs.problems import Unsupported, type_text
+from eventhus_cattrs.scalars import SCALARS
+from eventhus_cattrs.unions import optional_coder, union_coder
+
+
+class Compiler:
+    """Compiles each type once.
+
+    Args:
+        hooks: For classes of the application, by class.
+        class_coder: Makes the coder for an attrs class.
+    """
+
+    def __init__(
+        self, hooks: Mapping[type, Hook[Any, Any]], class_coder: Callable[[Shape], Coder]
+    ) -> None:
+        self._hooks = hooks
+        self._class_coder = class_coder
+        self._coders: dict[Any, Coder] = {}
+        self._unfinished: set[Any] = set()
+
+    def coder(self, as_type: Any) -> Coder:
+        """The coder for a type.
+
+        Raises:
+            Unsupported: The type cannot be stored faithfully.
+            CompositionError: A field of a class cannot.
+        """
+        if get_origin(as_type) is Annotated:  # first, as it may not be hashable
+            return self.coder(get_args(as_type)[0])
+        if as_type in self._coders:
+            return self._coders[as_type]
+        if as_type in self._unfinished:
+            return self._later(as_type)
+        self._unfinished.add(as_type)
+        try:
+            coder = self._compile(as_type)
+        finally:
+            self._unfinished.remove(as_type)
+        self._coders[as_type] = coder
+        return coder
+
+    def _later(self, as_type: Any) -> Coder:
+        """A coder for a type that holds itself: it finds the finished one when it is called."""
+        cls = get_origin(as_type) or as_type
+        is_class = attrs.has(cls) and cls not in self._hooks
+
+        def encode(value: Any) -> Any:
+            return self._coders[as_type].encode(value)
+
+        def decode(data: Any, _: Any = None) -> Any:
+            return self._coders[as_type].decode(data)
+
+        return Coder(
+            encode=encode,
+            decode=decode,
+            values=frozenset({cls} if is_class else ()),
+            data=frozenset({dict} if is_class else ()),
+            tag=cls.__name__ if is_class else None,
+        )
+
+    def _compile(self, as_type: Any) -> Coder:
+        if as_type in self._hooks:
+            hook = self._hooks[as_type]
+            return hook_coder(hook, self.coder(hook.as_type))
+        if as_type in SCALARS:
+            return SCALARS[as_type]
+        if isinstance(as_type, NewType):
+            return self.coder(as_type.__supertype__)
+        if _is_alias(as_type):
+            return self.coder(_aliased(as_type))
+        if attrs.has(as_type):
+            return self._class_coder(read_shape(as_type, self.coder))
+        if isinstance(as_type, type) and issubclass(as_type, Enum):
+            return enum_coder(as_type)
+        return self._compile_parts(as_type)
+
+    def _compile_parts(self, as_type: Any) -> Coder:
+        match get_origin(as_type), get_args(as_type):
+            case origin, _ if _is_union(origin):
+                return self._compile_union(as_type)
+            case origin, values if origin is Literal:
+                return literal_coder(values)
+            case origin, (item,) if origin is list:
+                return list_coder(self.coder(item))
+            case origin, (item,) if origin in (frozenset, set):
+                return set_coder(origin, self.coder(item))
+            case origin, (key, item) if origin in (dict, Mapping):
+                return dict_coder(self.coder(key), self.coder(item))
+            case origin, (item, last) if origin is tuple and last is ...:
+                return tuple_coder(self.coder(item))
+            case origin, (_, *_) as items if origin is tuple:
+                return fixed_tuple_coder([self.coder(item) for item in items])
+            case _:
+                raise Unsupported(_why_not(as_type))
+
+    def _compile_union(self, as_type: Any) -> Coder:
+        members = list(dict.fromkeys(self._members(as_type)))
+        if len(members) == 2 and types.NoneType in members:  # noqa: PLR2004 - X and None
+            (member,) = (member for member in members if member is not types.NoneType)
+            return optional_coder(self.coder(member))
+        return union_coder([self.coder(member) for member in members], type_text(as_type))
+
+    def _members(self, as_type: Any) -> Iterator[Any]:
+        """The members of a union, those of the unions in it too."""
+        if _is_alias(as_type):
+            yield from self._members(_aliased(as_type))
+        elif _is_union(get_origin(as_type)):
+            for member in get_args(as_type):
+                yield from self._members(member)
+        else:
+            yield as_type
+
+
+def _is_union(origin: Any) -> bool:
+    return origin in (Union, types.UnionType)
+
+
+def _is_alias(as_type: Any) -> bool:
+    return hasattr(get_origin(as_type) or as_type, "__value__")  # "type X = …", Python 3.12
+
+
+def _aliased(as_type: Any) -> Any:
+    alias = get_origin(as_type) or as_type
+    try:
+        return substitute(
+            alias.__value__, dict(zip(alias.__type_params__, get_args(as_type), strict=False))
+        )
+    except NameError as error:
+        raise Unsupported(f"{alias.__name__} cannot be resolved ({error})") from None
+
+
+def _why_not(as_type: Any) -> str:
+    name = type_text(as_type)
+    if as_type in (Any, object):
+        return f"{name} does not say what to decode; name a type"
+    if isinstance(as_type, TypeVar):
+        return f"nothing says what {name} stands for; name a type, as in Box[int]"
+    if as_type in (list, tuple, set, frozenset, dict, Mapping):
+        return f"{name} does not say what it holds; name a type, as in list[int]"
+    return f"{name} is not supported; use an attrs class, or give CattrsCodec a Hook for it"

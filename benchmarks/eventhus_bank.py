@@ -1,0 +1,180 @@
+"""The bank account on eventhus."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import attrs
+from attrs import frozen
+
+from benchmarks.harness import Sample, Stopwatch
+from eventhus import Aggregate, Application, Command, Rejected, new_id
+from eventhus_cattrs import CattrsCodec
+from eventhus_memory import MemoryStore
+
+
+@frozen(kw_only=True)
+class OpenAccount(Command):
+    """Open an account for its owner."""
+
+    owner: str
+
+
+@frozen(kw_only=True)
+class Deposit(Command):
+    """Pay money in."""
+
+    amount: int
+
+
+@frozen
+class AccountOpened:
+    """An account was opened."""
+
+    owner: str
+
+
+@frozen
+class Deposited:
+    """Money was paid in."""
+
+    amount: int
+
+
+@frozen
+class Account:
+    """What an account has come to."""
+
+    owner: str = ""
+    balance: int = 0
+
+
+class NothingToDeposit(Rejected):
+    """The amount is not positive."""
+
+
+def decide(command: OpenAccount | Deposit, account: Account) -> Iterator[AccountOpened | Deposited]:
+    """Refuse amounts that are not positive."""
+    match command:
+        case OpenAccount():
+            yield AccountOpened(command.owner)
+        case Deposit():
+            if command.amount <= 0:
+                raise NothingToDeposit
+            yield Deposited(command.amount)
+
+
+def evolve(account: Account, event: AccountOpened | Deposited) -> Account:
+    """Keep the owner and the balance."""
+    match event:
+        case AccountOpened():
+            return Account(event.owner, 0)
+        case Deposited():
+            return Account(account.owner, account.balance + event.amount)
+
+
+ACCOUNT = Aggregate(name="Account", initial=Account(), decide=decide, evolve=evolve)
+
+
+def dispatch(
+    *,
+    events: int,
+    accounts: int,
+    cache_size: int = 10_000,
+    others: Sequence[Aggregate[Any, Any, Any]] = (),
+) -> Sample:
+    """Measure a deposit.
+
+    Args:
+        events: How many events each account has before it.
+        accounts: How many accounts take one deposit each.
+        cache_size: As for ``Application``.
+        others: Aggregates of the application that nothing is sent to.
+    """
+
+    async def sample() -> float:
+        async with _application(MemoryStore(), cache_size, others) as app:
+            ids = [new_id() for _ in range(accounts)]
+            for aggregate_id in ids:
+                await _fill(app, aggregate_id, events)
+            deposits = [Deposit(aggregate_id=aggregate_id, amount=3) for aggregate_id in ids]
+            with Stopwatch() as stopwatch:
+                for deposit in deposits:
+                    await app.dispatch(deposit)
+        return stopwatch.seconds / accounts
+
+    return lambda: asyncio.run(sample())
+
+
+def replay(*, events: int) -> Sample:
+    """Measure the loading of one account, per event, by an application that never saw it."""
+    store = MemoryStore()
+    aggregate_id = new_id()
+
+    async def fill() -> None:
+        async with _application(store) as app:
+            await _fill(app, aggregate_id, events)
+
+    async def sample() -> float:
+        async with _application(store) as app:
+            with Stopwatch() as stopwatch:
+                loaded = await app.load(ACCOUNT, aggregate_id)
+        if loaded.version != events:
+            raise AssertionError(loaded.version)
+        return stopwatch.seconds / events
+
+    asyncio.run(fill())
+    return lambda: asyncio.run(sample())
+
+
+def generated(count: int) -> list[Aggregate[Any, Any, Any]]:
+    """Aggregates of one command and one event type each."""
+    return [_generated(number) for number in range(count)]
+
+
+def _generated(number: int) -> Aggregate[Any, Any, Any]:
+    command = attrs.make_class(
+        f"Do{number}",
+        {"amount": attrs.field(type=int)},
+        bases=(Command,),
+        frozen=True,
+        kw_only=True,
+    )
+    event = attrs.make_class(f"Done{number}", {"amount": attrs.field(type=int)}, frozen=True)
+
+    def decide(command: Any, total: int) -> Iterator[Any]:
+        yield event(command.amount)
+
+    def evolve(total: int, event: Any) -> int:
+        return total + int(event.amount)
+
+    return Aggregate(
+        name=f"Counter{number}",
+        initial=0,
+        decide=decide,
+        evolve=evolve,
+        commands=(command,),
+        events=(event,),
+    )
+
+
+def _application(
+    store: MemoryStore,
+    cache_size: int = 10_000,
+    others: Sequence[Aggregate[Any, Any, Any]] = (),
+) -> Application:
+    return Application(
+        bucket="bank",
+        aggregates=[ACCOUNT, *others],
+        store=store,
+        codec=CattrsCodec(),
+        cache_size=cache_size,
+    )
+
+
+async def _fill(app: Application, aggregate_id: str, events: int) -> None:
+    await app.dispatch(OpenAccount(aggregate_id=aggregate_id, owner="Ada"))
+    for _ in range(events - 1):
+        await app.dispatch(Deposit(aggregate_id=aggregate_id, amount=3))

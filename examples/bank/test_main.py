@@ -1,0 +1,41 @@
+"""What the program prints."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def bank(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program as a reader would, warnings as errors."""
+    command = [sys.executable, "-W", "error", "-m", "examples.bank", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def test_the_program_prints_events_refusal_and_balances() -> None:
+    """Nine events, each account's in order, then the overdraft's refusal, then what is left."""
+    finished = bank()
+    assert (0, "") == (finished.returncode, finished.stderr)
+    lines = finished.stdout.splitlines()
+    accounts = [balance.split(":")[0] for balance in lines[10:]]
+
+    assert 3 == len(set(accounts))
+    for account_id in accounts:
+        head = f'{{"aggregate_id":"{account_id}","aggregate_type":"Account"'
+        assert [
+            head + ',"version":1,"type":"AccountCreated","data":{"owner":"mishudark"}}',
+            head + ',"version":2,"type":"DepositPerformed","data":{"amount":300}}',
+            head + ',"version":3,"type":"WithdrawalPerformed","data":{"amount":249}}',
+        ] == [line for line in lines[:9] if json.loads(line)["aggregate_id"] == account_id]
+    assert "refused: InsufficientFunds: balance 51 does not cover 1000" == lines[9]
+    assert [f"{account_id}: mishudark has 51" for account_id in accounts] == lines[10:]
+
+
+def test_an_unknown_url_is_a_usage_error() -> None:
+    """The program says what is wrong with the URL, and starts nothing."""
+    finished = bank("--store", "abacus://")
+    assert (2, "") == (finished.returncode, finished.stdout)
+    assert re.search("error: .*abacus", finished.stderr)

@@ -1,0 +1,167 @@
+"""The bank's routes, and how they are put together."""
+
+import os
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, TypeAlias
+from uuid import UUID, uuid5
+
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from eventhus import Application, Command, Committed, new_id
+from examples.bank.account import (
+    ChangeOwner,
+    CreateAccount,
+    PerformDeposit,
+    PerformWithdrawal,
+    account,
+)
+from examples.fastapi_bank.problems import PROBLEMS
+
+ACCOUNTS = UUID("54d6eb75-ba7c-464f-b7c2-05bf60456bf1")  # the namespace of ids made from keys
+
+router = APIRouter()
+
+
+class Owner(BaseModel):
+    """Whose an account is to be."""
+
+    owner: str
+
+
+class Amount(BaseModel):
+    """How much money moves. Whether it may is for the domain to say."""
+
+    amount: Annotated[int, Field(strict=True, lt=2**63)]  # what an event can carry
+
+
+class AccountView(BaseModel):
+    """An account, as customers see it."""
+
+    account_id: str
+    owner: str
+    balance: int
+
+
+IdempotencyKey: TypeAlias = Annotated[str | None, Header()]
+
+
+def running(request: Request) -> Application:
+    """The application that serves this request."""
+    bank: Application = request.app.state.bank
+    return bank
+
+
+Bank: TypeAlias = Annotated[Application, Depends(running)]
+
+
+def dispatcher(
+    bank: Bank,
+    idempotency_key: IdempotencyKey = None,
+    if_match: Annotated[str | None, Header()] = None,
+) -> Callable[[Command], Awaitable[Committed]]:
+    """Dispatch a command on the terms that the request's headers state."""
+    return partial(
+        bank.dispatch,
+        command_id=idempotency_key,
+        expected_version=None if if_match is None else version_of(if_match),
+    )
+
+
+Dispatch: TypeAlias = Annotated[Callable[[Command], Awaitable[Committed]], Depends(dispatcher)]
+
+
+def etag_of(version: int) -> str:
+    """A version as an entity tag."""
+    return f'"{version}"'
+
+
+def version_of(etag: str) -> int:
+    """The version in an entity tag of this API."""
+    found = re.fullmatch('"([0-9]{1,18})"', etag)
+    if found is None:
+        raise HTTPException(
+            HTTPStatus.BAD_REQUEST, 'If-Match must be one ETag of this API, such as "3"'
+        )
+    return int(found[1])
+
+
+@router.post("/accounts", status_code=HTTPStatus.CREATED)
+async def create_account(
+    body: Owner, dispatch: Dispatch, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Open an account."""
+    # A repeated request must name the same account, so its key decides on the id.
+    account_id = new_id() if idempotency_key is None else str(uuid5(ACCOUNTS, idempotency_key))
+    committed = await dispatch(CreateAccount(aggregate_id=account_id, owner=body.owner))
+    return JSONResponse(
+        {"account_id": account_id},
+        status_code=HTTPStatus.CREATED,
+        headers={"Location": f"/accounts/{account_id}", "ETag": etag_of(committed.version)},
+    )
+
+
+@router.post("/accounts/{account_id}/deposits", status_code=HTTPStatus.NO_CONTENT)
+async def perform_deposit(account_id: str, body: Amount, dispatch: Dispatch) -> Response:
+    """Pay money in."""
+    return done(await dispatch(PerformDeposit(aggregate_id=account_id, amount=body.amount)))
+
+
+@router.post("/accounts/{account_id}/withdrawals", status_code=HTTPStatus.NO_CONTENT)
+async def perform_withdrawal(account_id: str, body: Amount, dispatch: Dispatch) -> Response:
+    """Take money out."""
+    return done(await dispatch(PerformWithdrawal(aggregate_id=account_id, amount=body.amount)))
+
+
+@router.put("/accounts/{account_id}/owner", status_code=HTTPStatus.NO_CONTENT)
+async def change_owner(account_id: str, body: Owner, dispatch: Dispatch) -> Response:
+    """Hand an account over."""
+    return done(await dispatch(ChangeOwner(aggregate_id=account_id, owner=body.owner)))
+
+
+@router.get("/accounts/{account_id}")
+async def show_account(account_id: str, bank: Bank, response: Response) -> AccountView:
+    """Show an account as it is now."""
+    loaded = await bank.load(account, account_id)
+    if loaded.state.owner is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no account {account_id}")
+    response.headers["ETag"] = etag_of(loaded.version)
+    return AccountView(
+        account_id=account_id, owner=loaded.state.owner, balance=loaded.state.balance
+    )
+
+
+def done(committed: Committed) -> Response:
+    """The answer to a command that was carried out."""
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers={"ETag": etag_of(committed.version)})
+
+
+def create_app(bank: Application) -> FastAPI:
+    """Serve ``bank``, which runs for as long as the server does."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with bank:
+            yield
+
+    app = FastAPI(title="Bank", lifespan=lifespan, exception_handlers=PROBLEMS)
+    app.state.bank = bank
+    app.include_router(router)
+    return app
+
+
+def create() -> FastAPI:
+    """Compose the bank from the URLs in ``EVENTHUS_STORE`` and ``EVENTHUS_BUS``, and serve it."""
+    return create_app(
+        Application.open(
+            bucket="bank",
+            aggregates=[account],
+            store=os.environ.get("EVENTHUS_STORE", "memory://"),
+            bus=os.environ.get("EVENTHUS_BUS"),
+        )
+    )

@@ -1,0 +1,77 @@
+"""What becomes of errors: problem documents, as RFC 9457 has them."""
+
+import re
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from eventhus import CommandIdReused, ConcurrencyError, InvalidArgument, Rejected
+
+
+def problem(
+    status: int, detail: str, *, type_: str = "about:blank", title: str | None = None
+) -> Response:
+    """A problem document, of the given type or of none but its status."""
+    return JSONResponse(
+        {
+            "type": type_,
+            "title": title or HTTPStatus(status).phrase,
+            "status": status,
+            "detail": detail,
+        },
+        status_code=status,
+        media_type="application/problem+json",
+    )
+
+
+async def on_rejected(_: Request, refusal: Rejected) -> Response:
+    """The domain said no: every reason is a type of problem."""
+    title = re.sub("(?<=[a-z])(?=[A-Z])", " ", type(refusal).__name__).capitalize()
+    return problem(
+        HTTPStatus.CONFLICT,
+        str(refusal),
+        type_=f"/problems/{title.lower().replace(' ', '-')}",
+        title=title,
+    )
+
+
+async def on_concurrency_error(request: Request, error: ConcurrencyError) -> Response:
+    """The account is at another version than If-Match says, or too busy."""
+    if "If-Match" in request.headers:
+        return problem(HTTPStatus.PRECONDITION_FAILED, str(error))
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many at once want this account; try again")
+
+
+async def on_command_id_reused(_: Request, __: CommandIdReused) -> Response:
+    """The key has been used, and for which account is nobody else's business."""
+    return problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "this Idempotency-Key was used for another account"
+    )
+
+
+async def on_invalid_argument(_: Request, error: InvalidArgument) -> Response:
+    """A header or a path says what can be nobody's id."""
+    return problem(HTTPStatus.BAD_REQUEST, str(error))
+
+
+async def on_http_exception(_: Request, error: HTTPException) -> Response:
+    """The framework said no."""
+    response = problem(error.status_code, error.detail)
+    response.headers.update(error.headers or {})
+    return response
+
+
+PROBLEMS: Final[
+    dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]]
+] = {
+    Rejected: on_rejected,
+    ConcurrencyError: on_concurrency_error,
+    CommandIdReused: on_command_id_reused,
+    InvalidArgument: on_invalid_argument,
+    HTTPException: on_http_exception,
+}
+"""Handles every error that is an answer; all others are bugs."""

@@ -1,0 +1,201 @@
+"""The bank over HTTP."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from eventhus import (
+    Application,
+    Committed,
+    CompositionError,
+    ConcurrencyError,
+    Envelope,
+    Handler,
+    StreamId,
+)
+from examples.bank.account import account
+from examples.fastapi_bank.app import create, create_app
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    """A bank that is open for business, without customers."""
+    with TestClient(create_app(Application.open(bucket="bank", aggregates=[account]))) as client:
+        yield client
+
+
+@pytest.fixture
+def url(client: TestClient) -> str:
+    """An account of mishudark's that holds 100; its version is 2."""
+    url = client.post("/accounts", json={"owner": "mishudark"}).headers["Location"]
+    client.post(f"{url}/deposits", json={"amount": 100})
+    return url
+
+
+def balance(client: TestClient, url: str) -> object:
+    """What the account holds."""
+    return client.get(url).json()["balance"]
+
+
+def test_an_account_is_created_and_shown(client: TestClient) -> None:
+    """The answer says where the account is, and both answers at which version it is."""
+    created = client.post("/accounts", json={"owner": "mishudark"})
+    account_id = created.json()["account_id"]
+    assert (201, f"/accounts/{account_id}") == (created.status_code, created.headers["Location"])
+
+    shown = client.get(created.headers["Location"])
+    assert {"account_id": account_id, "owner": "mishudark", "balance": 0} == shown.json()
+    assert ['"1"', '"1"'] == [created.headers["ETag"], shown.headers["ETag"]]
+
+
+def test_commands_answer_with_the_new_version(client: TestClient, url: str) -> None:
+    """Money moves and the owner changes; each answer carries the tag to go on with."""
+    answers = [
+        client.post(f"{url}/deposits", json={"amount": 200}),
+        client.post(f"{url}/withdrawals", json={"amount": 249}),
+        client.put(f"{url}/owner", json={"owner": "ada"}),
+    ]
+    assert [(204, '"3"'), (204, '"4"'), (204, '"5"')] == [
+        (answer.status_code, answer.headers["ETag"]) for answer in answers
+    ]
+    shown = client.get(url)
+    assert ("ada", 51, '"5"') == (
+        shown.json()["owner"],
+        shown.json()["balance"],
+        shown.headers["ETag"],
+    )
+
+
+def test_a_command_that_changes_nothing_keeps_the_version(client: TestClient, url: str) -> None:
+    """Telling who the owner is already is fine."""
+    answer = client.put(f"{url}/owner", json={"owner": "mishudark"})
+    assert (204, '"2"') == (answer.status_code, answer.headers["ETag"])
+
+
+def test_a_refused_command_is_a_problem(client: TestClient, url: str) -> None:
+    """The reason is a type for programs and a sentence for people."""
+    answer = client.post(f"{url}/withdrawals", json={"amount": 101})
+    assert (409, "application/problem+json") == (
+        answer.status_code,
+        answer.headers["Content-Type"],
+    )
+    assert {
+        "type": "/problems/insufficient-funds",
+        "title": "Insufficient funds",
+        "status": 409,
+        "detail": "balance 100 does not cover 101",
+    } == answer.json()
+    assert 100 == balance(client, url)
+
+
+def test_the_same_key_is_carried_out_once(client: TestClient, url: str) -> None:
+    """Whoever did not get the answer asks again, and gets it."""
+    first, second = (
+        client.post(f"{url}/deposits", json={"amount": 7}, headers={"Idempotency-Key": "k"})
+        for _ in range(2)
+    )
+    assert [(204, '"3"'), (204, '"3"')] == [
+        (answer.status_code, answer.headers["ETag"]) for answer in (first, second)
+    ]
+    assert 107 == balance(client, url)
+
+
+def test_the_same_key_creates_one_account(client: TestClient) -> None:
+    """A repeated request names the account that the first one made."""
+    first, second = (
+        client.post("/accounts", json={"owner": "ada"}, headers={"Idempotency-Key": "k"})
+        for _ in range(2)
+    )
+    assert (201, 201) == (first.status_code, second.status_code)
+    assert first.json() == second.json()
+
+
+def test_a_key_belongs_to_one_account(client: TestClient, url: str) -> None:
+    """A key that comes back for another account is a mistake, and whose it was stays unsaid."""
+    other = client.post("/accounts", json={"owner": "ada"}).headers["Location"]
+    key = {"Idempotency-Key": "k"}
+    client.post(f"{url}/deposits", json={"amount": 7}, headers=key)
+    answer = client.post(f"{other}/deposits", json={"amount": 7}, headers=key)
+    assert (422, "this Idempotency-Key was used for another account") == (
+        answer.status_code,
+        answer.json()["detail"],
+    )
+    assert 0 == balance(client, other)
+
+
+def test_a_command_may_insist_on_a_version(client: TestClient, url: str) -> None:
+    """It is carried out on the version that was seen, and not on a later one."""
+    seen = {"If-Match": client.get(url).headers["ETag"]}
+    first, second = (
+        client.post(f"{url}/withdrawals", json={"amount": 10}, headers=seen) for _ in range(2)
+    )
+    assert (204, 412) == (first.status_code, second.status_code)
+    assert "application/problem+json" == second.headers["Content-Type"]
+    assert 90 == balance(client, url)
+
+
+@pytest.mark.parametrize("tag", ["2", '"two"', 'W/"2"', "*", '"1", "2"', ""])
+def test_a_version_is_one_tag_of_this_api(client: TestClient, url: str, tag: str) -> None:
+    """Whatever else If-Match may say, nobody gets a wrong guess at what was meant."""
+    answer = client.post(f"{url}/deposits", json={"amount": 1}, headers={"If-Match": tag})
+    assert (400, "application/problem+json") == (
+        answer.status_code,
+        answer.headers["Content-Type"],
+    )
+    assert 100 == balance(client, url)
+
+
+def test_an_empty_key_is_a_bad_request(client: TestClient, url: str) -> None:
+    """It could not tell one request from the next."""
+    answer = client.post(f"{url}/deposits", json={"amount": 1}, headers={"Idempotency-Key": ""})
+    assert 400 == answer.status_code
+    assert 100 == balance(client, url)
+
+
+def test_an_account_that_does_not_exist_is_not_found(client: TestClient) -> None:
+    """There is nothing to show; and what is asked of it is refused like any other command."""
+    shown = client.get("/accounts/nobodys")
+    assert {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "there is no account nobodys",
+    } == shown.json()
+    answer = client.post("/accounts/nobodys/deposits", json={"amount": 1})
+    assert (409, "/problems/account-not-found") == (answer.status_code, answer.json()["type"])
+
+
+@pytest.mark.parametrize("amount", [2**63, 1.5, True, "1", None])
+def test_an_amount_is_a_number_that_an_event_can_carry(
+    client: TestClient, url: str, amount: object
+) -> None:
+    """Everything else ends at the door."""
+    answer = client.post(f"{url}/deposits", json={"amount": amount})
+    assert 422 == answer.status_code
+    assert 100 == balance(client, url)
+
+
+def test_too_many_at_once_are_asked_to_come_again() -> None:
+    """Losing every race without having named a version is nobody's precondition."""
+
+    def busy(_: Handler) -> Handler:
+        async def handle(envelope: Envelope) -> Committed:
+            raise ConcurrencyError(StreamId("Account", envelope.command.aggregate_id), 1, 2)
+
+        return handle
+
+    bank = Application.open(bucket="bank", aggregates=[account], middleware=[busy])
+    with TestClient(create_app(bank)) as client:
+        assert 503 == client.post("/accounts", json={"owner": "ada"}).status_code
+
+
+def test_the_server_takes_its_urls_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The factory runs on what the environment names, and by default in memory."""
+    with TestClient(create()) as client:
+        assert 201 == client.post("/accounts", json={"owner": "ada"}).status_code
+    for name in ("EVENTHUS_STORE", "EVENTHUS_BUS"):
+        with monkeypatch.context() as environment:
+            environment.setenv(name, "abacus://")
+            with pytest.raises(CompositionError, match="abacus"):
+                create()

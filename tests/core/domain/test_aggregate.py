@@ -1,0 +1,222 @@
+"""What an aggregate takes from its functions, what it folds, and what it refuses."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+import pytest
+from attrs import define, frozen
+from attrs.exceptions import FrozenInstanceError
+
+from eventhus import Aggregate, Command, CompositionError
+
+
+@frozen(kw_only=True)
+class Switch(Command):
+    on: bool
+
+
+@frozen(kw_only=True)
+class Dim(Command):
+    to: int
+
+
+@frozen
+class Switched:
+    on: bool
+
+
+@frozen
+class Dimmed:
+    to: int
+
+
+@frozen
+class Lamp:
+    on: bool = False
+    brightness: int = 100
+
+
+def decide(command: Switch | Dim, lamp: Lamp) -> Iterable[Switched | Dimmed]:
+    match command:
+        case Switch():
+            yield Switched(command.on)
+        case Dim():
+            yield Dimmed(command.to)
+
+
+def evolve(lamp: Lamp, event: Switched | Dimmed) -> Lamp:
+    match event:
+        case Switched():
+            return attrs.evolve(lamp, on=event.on)
+        case Dimmed():
+            return attrs.evolve(lamp, brightness=event.to)
+
+
+def lamp(**changes: Any) -> Aggregate[Any, Any, Any]:
+    """The aggregate under test, with some arguments changed."""
+    arguments: dict[str, Any] = {"name": "Lamp", "initial": Lamp()}
+    return Aggregate(**{**arguments, "decide": decide, "evolve": evolve, **changes})
+
+
+def test_the_classes_are_read_from_the_annotations() -> None:
+    """Commands come from decide, events and the state from evolve."""
+    aggregate = lamp()
+    assert (Switch, Dim) == aggregate.commands
+    assert (Switched, Dimmed) == aggregate.events
+    assert Lamp is aggregate.state_type
+
+
+def test_the_classes_can_be_passed() -> None:
+    """What is passed is taken as it is, and the annotations are not looked at."""
+    aggregate = lamp(
+        decide=lambda command, lamp: (),
+        evolve=lambda lamp, event: lamp,
+        commands=[Dim],
+        events=[Dimmed],
+        state_type=Lamp | None,
+    )
+    assert [Dim] == aggregate.commands
+    assert [Dimmed] == aggregate.events
+    assert Lamp | None == aggregate.state_type
+
+
+def test_a_state_without_annotation_is_what_initial_is() -> None:
+    """The initial state's own class is the best there is to know of it."""
+    aggregate = lamp(evolve=lambda lamp, event: lamp, events=(Switched,))
+    assert Lamp is aggregate.state_type
+
+
+def test_folding_starts_from_initial() -> None:
+    """Events are folded oldest first; no events leave the initial state."""
+    aggregate = lamp()
+    events = [Switched(on=True), Dimmed(30), Dimmed(40), Switched(on=False)]
+    assert Lamp(on=False, brightness=40) == aggregate.fold(events)
+    assert Lamp() == aggregate.fold([])
+    assert Lamp(on=True) == aggregate.fold(iter(events[:1]))
+
+
+def test_an_aggregate_cannot_be_changed() -> None:
+    """It is a value: nothing about it can be set once it is made."""
+    with pytest.raises(FrozenInstanceError):
+        lamp().name = "Torch"  # type: ignore[misc]
+
+
+def test_a_command_cannot_be_changed() -> None:
+    """Commands are values too, and name the aggregate that is to change."""
+    command = Switch(aggregate_id="hall", on=True)
+    with pytest.raises(FrozenInstanceError):
+        command.aggregate_id = "attic"  # type: ignore[misc]
+    assert Switch(aggregate_id="hall", on=True) == command
+
+
+@define
+class Mutable:
+    on: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class NotAttrs:
+    on: bool
+
+
+class Undecorated(Switched):
+    """Derived from an event, but not decorated itself."""
+
+
+@frozen
+class Foreign:
+    pass
+
+
+NO_EVENT = "decorate it with @attrs.frozen"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param(
+            {"name": ""}, "an aggregate's name is a non-empty str, found ''", id="empty name"
+        ),
+        pytest.param(
+            {"name": 5}, "an aggregate's name is a non-empty str, found 5", id="name not a str"
+        ),
+        pytest.param(
+            {"commands": (Switch, int)},
+            "Lamp: int is no command; derive it from eventhus.Command",
+            id="not a command",
+        ),
+        pytest.param(
+            {"commands": (Switch | Dim,)},
+            f"Lamp: {Switch | Dim!r} is no command; derive it from eventhus.Command",
+            id="commands not classes",
+        ),
+        pytest.param(
+            {"commands": (Command,)},
+            "Lamp: decide takes Command itself, which routes nothing; annotate it with your own "
+            "command classes or pass commands=(...)",
+            id="Command itself",
+        ),
+        pytest.param(
+            {"events": (Switched, NotAttrs)},
+            f"Lamp: event NotAttrs is not an attrs class; {NO_EVENT}",
+            id="event not attrs",
+        ),
+        pytest.param(
+            {"events": (Undecorated,)},
+            f"Lamp: event Undecorated is not an attrs class; {NO_EVENT}",
+            id="subclass of an event, not attrs",
+        ),
+        pytest.param(
+            {"events": ("Switched",)},
+            f"Lamp: event 'Switched' is not an attrs class; {NO_EVENT}",
+            id="event not a class",
+        ),
+        pytest.param(
+            {"events": (Mutable,)},
+            f"Lamp: event Mutable can be changed after the fact; {NO_EVENT}",
+            id="mutable event",
+        ),
+        pytest.param(
+            {"names": {Foreign: "Switched"}},
+            "Lamp: names mentions Foreign, which is not one of its events",
+            id="name of a foreign class",
+        ),
+        pytest.param(
+            {"upcasters": {Foreign: ()}},
+            "Lamp: upcasters mentions Foreign, which is not one of its events",
+            id="upcasters of a foreign class",
+        ),
+        pytest.param(
+            {"aliases": {"LampSwitched": Foreign}},
+            "Lamp: aliases mentions Foreign, which is not one of its events",
+            id="alias of a foreign class",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes: dict[str, Any], expected: str) -> None:
+    """A mistake is reported when the aggregate is made, with what to do about it."""
+    with pytest.raises(CompositionError) as caught:
+        lamp(**changes)
+    assert expected == str(caught.value)
+
+
+def test_annotations_that_admit_anything_are_refused() -> None:
+    """A parameter annotated with Any or object says nothing about the commands."""
+
+    def anything(command: Any, lamp: Lamp) -> Iterable[Switched]:
+        return ()
+
+    with pytest.raises(CompositionError, match="Any is no command"):
+        lamp(decide=anything)
+
+
+def test_an_event_class_that_is_frozen_by_inheritance() -> None:
+    """What counts is whether an event can be changed, not which decorator says so."""
+
+    @define
+    class SwitchedTwice(Switched):
+        again: bool = False
+
+    assert (SwitchedTwice,) == lamp(events=(SwitchedTwice,)).events

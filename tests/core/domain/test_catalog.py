@@ -1,0 +1,300 @@
+"""Which class a stored name stands for, how old data becomes today's, and what does not fit."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from eventhus import Aggregate, Catalog, CodecError, Command, CompositionError, EventData, EventType
+
+
+@frozen(kw_only=True)
+class Rent(Command):
+    pass
+
+
+@frozen(kw_only=True)
+class Return(Command):
+    pass
+
+
+@frozen
+class Rented:
+    days: int
+
+
+@frozen
+class Returned:
+    pass
+
+
+def decide(command: Rent | Return, state: int) -> Iterable[Rented | Returned]:
+    return ()
+
+
+def evolve(state: int, event: Rented | Returned) -> int:
+    return state
+
+
+def aggregate(name: str, **changes: Any) -> Aggregate[Any, Any, Any]:
+    """An aggregate of some name; the others' commands are left to them."""
+    arguments: dict[str, Any] = {"initial": 0, "decide": decide, "evolve": evolve, **changes}
+    return Aggregate(name=name, **arguments)
+
+
+def another(name: str, **changes: Any) -> Aggregate[Any, Any, Any]:
+    """A second aggregate beside ``aggregate``, with a command of its own."""
+
+    @frozen(kw_only=True)
+    class Other(Command):
+        pass
+
+    return aggregate(name, commands=(Other,), **changes)
+
+
+def named(name: str) -> type:
+    """An event class called ``name``, a new one each time."""
+    return frozen(type(name, (), {"__module__": "elsewhere"}))
+
+
+def test_each_command_has_one_route() -> None:
+    """A command's class leads to the aggregate that takes it."""
+    car = aggregate("Car")
+    bike = another("Bike", events=())
+    assert {Rent: car, Return: car, bike.commands[0]: bike} == Catalog([car, bike]).routes
+
+
+def test_a_command_given_twice_has_one_route() -> None:
+    """Naming a class twice in one aggregate changes nothing."""
+    car = aggregate("Car", commands=(Rent, Rent))
+    assert {Rent: car} == Catalog([car]).routes
+
+
+def test_every_event_is_found_by_class_and_by_name() -> None:
+    """A class is stored under its own name, with schema 1, unless the aggregate says otherwise."""
+    catalog = Catalog([aggregate("Car")])
+    rented = EventType(name="Rented", cls=Rented, schema=1, upcasters=())
+    returned = EventType(name="Returned", cls=Returned, schema=1, upcasters=())
+    assert [rented, returned] == catalog.types()
+    assert rented == catalog.of_class(Rented)
+    assert returned == catalog.of_name("Returned")
+
+
+def test_an_event_given_twice_is_one_type() -> None:
+    """Naming an event class twice in one aggregate changes nothing."""
+    catalog = Catalog([aggregate("Car", events=(Rented, Rented))])
+    assert [Rented] == [event_type.cls for event_type in catalog.types()]
+
+
+def test_a_class_can_have_another_stored_name() -> None:
+    """With names, the class's own name is free for others."""
+    catalog = Catalog([aggregate("Car", names={Rented: "CarRented"})])
+    assert "CarRented" == catalog.of_class(Rented).name
+    assert Rented is catalog.of_name("CarRented").cls
+    with pytest.raises(CodecError):
+        catalog.of_name("Rented")
+
+
+def test_names_of_the_past_lead_to_the_class_of_today() -> None:
+    """An alias is read, never written."""
+    catalog = Catalog([aggregate("Car", aliases={"Hired": Rented, "Lent": Rented})])
+    assert catalog.of_class(Rented) == catalog.of_name("Hired") == catalog.of_name("Lent")
+    assert "Rented" == catalog.of_class(Rented).name
+    assert [Rented, Returned] == [event_type.cls for event_type in catalog.types()]
+
+
+def test_an_alias_may_say_what_is_true_anyway() -> None:
+    """A class's own name as its alias changes nothing."""
+    catalog = Catalog([aggregate("Car", aliases={"Rented": Rented})])
+    assert Rented is catalog.of_name("Rented").cls
+
+
+def test_a_name_and_a_class_can_change_places() -> None:
+    """A new class may take the name that an old one was stored under, if the old one is renamed."""
+    new = named("Rented")
+    events = (Rented, new)
+    catalog = Catalog([aggregate("Car", events=events, names={Rented: "Rented1", new: "Rented"})])
+    assert Rented is catalog.of_name("Rented1").cls
+    assert new is catalog.of_name("Rented").cls
+
+
+def test_two_aggregates_may_share_a_class() -> None:
+    """Declared alike in both, it is one type."""
+    upcasters = {Rented: (dict[str, Any],)}
+    catalog = Catalog(
+        [aggregate("Car", upcasters=upcasters), another("Bike", upcasters=upcasters)]
+    )
+    assert [Rented, Returned] == [event_type.cls for event_type in catalog.types()]
+
+
+def test_an_unknown_name() -> None:
+    """The message says which name, and the two ways to make it known."""
+    with pytest.raises(CodecError) as caught:
+        Catalog([aggregate("Car")]).of_name("Hired")
+    assert (
+        "Hired: no aggregate of this application declares an event of this name; "
+        "declare it, or give its new class in aliases={...}"
+    ) == str(caught.value)
+    assert "Hired" == caught.value.type
+    assert caught.value.__suppress_context__
+
+
+def test_an_unknown_class() -> None:
+    """Only what an aggregate declares has a type."""
+    with pytest.raises(LookupError):
+        Catalog([aggregate("Car")]).of_class(int)
+
+
+@pytest.mark.parametrize(
+    ("aggregates", "expected"),
+    [
+        pytest.param(
+            lambda: [aggregate("Car"), another("Car")],
+            "two aggregates are named 'Car'; rename one",
+            id="two aggregates of one name",
+        ),
+        pytest.param(
+            lambda: [aggregate("Car"), aggregate("Bike")],
+            "command Rent is taken by Car and by Bike; give each aggregate commands of its own",
+            id="two routes",
+        ),
+        pytest.param(
+            lambda: [aggregate("Car", commands=())],
+            "Car takes no commands; pass commands=(...)",
+            id="no route",
+        ),
+        pytest.param(
+            lambda: [aggregate("Car", events=(Rented, named("Rented")))],
+            f"the stored name 'Rented' stands for {__name__}.Rented and for elsewhere.Rented; "
+            "give one another name in names={...}",
+            id="two classes of one name in an aggregate",
+        ),
+        pytest.param(
+            lambda: [aggregate("Car"), another("Bike", events=(named("Returned"),))],
+            f"the stored name 'Returned' stands for {__name__}.Returned and for "
+            "elsewhere.Returned; give one another name in names={...}",
+            id="two classes of one name in two aggregates",
+        ),
+        pytest.param(
+            lambda: [aggregate("Car", names={Rented: "Returned"})],
+            f"the stored name 'Returned' stands for {__name__}.Rented and for "
+            f"{__name__}.Returned; give one another name in names={{...}}",
+            id="a given name that another class has",
+        ),
+        pytest.param(
+            lambda: [aggregate("Car", aliases={"Returned": Rented})],
+            f"the stored name 'Returned' stands for {__name__}.Returned and for "
+            f"{__name__}.Rented; give one another name in names={{...}}",
+            id="an alias that is a name",
+        ),
+        pytest.param(
+            lambda: [
+                aggregate("Car", aliases={"Hired": Rented}),
+                another("Bike", aliases={"Hired": Returned}),
+            ],
+            f"the stored name 'Hired' stands for {__name__}.Rented and for "
+            f"{__name__}.Returned; give one another name in names={{...}}",
+            id="an alias of two classes",
+        ),
+        pytest.param(
+            lambda: [
+                aggregate("Car", aliases={"Hired": Rented}),
+                another("Bike", events=(named("Hired"),)),
+            ],
+            f"the stored name 'Hired' stands for {__name__}.Rented and for elsewhere.Hired; "
+            "give one another name in names={...}",
+            id="a name that is an alias",
+        ),
+        pytest.param(
+            lambda: [aggregate("Car"), another("Bike", names={Rented: "BikeRented"})],
+            "event Rented is declared twice with different names or upcasters; "
+            "declare it alike in both aggregates",
+            id="one class under two names",
+        ),
+        pytest.param(
+            lambda: [aggregate("Car"), another("Bike", upcasters={Rented: (dict,)})],
+            "event Rented is declared twice with different names or upcasters; "
+            "declare it alike in both aggregates",
+            id="one class with two histories",
+        ),
+    ],
+)
+def test_what_does_not_fit_together(
+    aggregates: Callable[[], Iterable[Aggregate[Any, Any, Any]]], expected: str
+) -> None:
+    """Whatever would be ambiguous later is refused now, with the two that clash."""
+    with pytest.raises(CompositionError) as caught:
+        Catalog(aggregates())
+    assert expected == str(caught.value)
+
+
+def in_hours(data: dict[str, Any]) -> dict[str, Any]:
+    """From schema 1 to 2; builds new data."""
+    return {"hours": data["hours"], "steps": [*data.get("steps", []), 1]}
+
+
+def in_days(data: dict[str, Any]) -> dict[str, Any]:
+    """From schema 2 to 3; changes what it is given, nested parts too."""
+    data["days"] = data.pop("hours") // 24
+    data["steps"].append(2)
+    return data
+
+
+UPCAST = EventType(name="Rented", cls=Rented, schema=3, upcasters=(in_hours, in_days))
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        (EventData("Rented", {"hours": 48}, 1), {"days": 2, "steps": [1, 2]}),
+        (EventData("Rented", {"hours": 48, "steps": []}, 2), {"days": 2, "steps": [2]}),
+        (EventData("Rented", {"days": 2, "steps": []}, 3), {"days": 2, "steps": []}),
+    ],
+)
+def test_old_data_becomes_todays(stored: EventData, expected: dict[str, Any]) -> None:
+    """From whichever schema it was stored with, the data goes through every later step."""
+    assert expected == UPCAST.upcast(stored)
+
+
+def test_the_schema_is_one_more_than_the_upcasters() -> None:
+    """Appending an upcaster is all that a change of shape takes."""
+    catalog = Catalog([aggregate("Car", upcasters={Rented: [in_hours, in_days]})])
+    assert UPCAST == catalog.of_class(Rented)
+    assert 1 == catalog.of_class(Returned).schema
+
+
+def test_upcasting_leaves_what_is_stored_alone() -> None:
+    """An upcaster that changes its argument changes a copy, all the way down."""
+    data = {"hours": 48, "steps": [0]}
+    assert {"days": 2, "steps": [0, 2]} == UPCAST.upcast(EventData("Rented", data, 2))
+    assert {"hours": 48, "steps": [0]} == data
+
+
+@pytest.mark.parametrize("schema", [0, -1, 4])
+def test_a_schema_that_is_not_known(schema: int) -> None:
+    """Data of the future, or of no schema at all, is never guessed at."""
+    with pytest.raises(CodecError) as caught:
+        UPCAST.upcast(EventData("Rented", {"owner": "secret"}, schema))
+    assert (
+        f"Rented: stored with schema {schema}, known are 1 to 3; "
+        f"deploy the version that wrote it, or a later one"
+    ) == str(caught.value)
+
+
+def test_an_upcaster_that_fails() -> None:
+    """The message names the step and the error's class; the error itself is the cause."""
+    with pytest.raises(CodecError) as caught:
+        UPCAST.upcast(EventData("Rented", {"hours": "secret", "steps": []}, 2))
+    assert (
+        "Rented: the upcaster from schema 2 to 3 raised TypeError; "
+        "make it total over what was stored"
+    ) == str(caught.value)
+    assert isinstance(caught.value.__cause__, TypeError)
+
+
+def test_an_error_names_the_event_as_it_was_stored() -> None:
+    """The name of the past is what can be searched for in the store."""
+    with pytest.raises(CodecError) as caught:
+        UPCAST.upcast(EventData("Hired", {}, 1))
+    assert "Hired" == caught.value.type

@@ -1,0 +1,456 @@
+"""A small bank and fakes of the world, for the tests of the kernel."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self, TypeAlias, assert_never
+
+import attrs
+from attrs import frozen
+
+from eventhus import (
+    Aggregate,
+    Application,
+    CodecError,
+    Command,
+    Metadata,
+    Recorded,
+    Rejected,
+    StreamId,
+)
+from eventhus.ports import (
+    Commit,
+    EventBus,
+    Message,
+    MessageHandler,
+    Snapshot,
+    Storage,
+    StoredCommit,
+    StoredEvent,
+    Subscription,
+)
+from eventhus_memory import MemoryStore
+
+# The domain.
+
+
+@frozen(kw_only=True)
+class Open(Command):
+    owner: str = "Ada"
+
+
+@frozen(kw_only=True)
+class Deposit(Command):
+    amount: int = 1
+
+
+@frozen(kw_only=True)
+class Withdraw(Command):
+    amount: int = 1
+
+
+@frozen(kw_only=True)
+class Rename(Command):
+    """Changes nothing where the owner has the name already."""
+
+    owner: str
+
+
+@frozen(kw_only=True)
+class Script(Command):
+    """Decides whatever the test wants decided."""
+
+    decide: Callable[["Account"], Iterable[Any]]
+
+
+@frozen
+class Opened:
+    owner: str
+
+
+@frozen
+class Deposited:
+    amount: int
+
+
+@frozen
+class Withdrawn:
+    amount: int
+
+
+@frozen
+class Renamed:
+    owner: str
+
+
+@frozen
+class Indigestible:
+    """``evolve`` has a bug with this one."""
+
+
+@frozen
+class Undeclared:
+    """No aggregate declares this one."""
+
+
+class AlreadyOpen(Rejected):
+    """The account is open."""
+
+
+class NotOpen(Rejected):
+    """The account is not open yet."""
+
+
+class InsufficientFunds(Rejected):
+    """The account holds less than was asked for."""
+
+
+@frozen
+class Account:
+    owner: str | None = None
+    balance: int = 0
+
+
+AccountCommand: TypeAlias = Open | Deposit | Withdraw | Rename | Script
+AccountEvent: TypeAlias = Opened | Deposited | Withdrawn | Renamed | Indigestible
+
+
+def decide(command: AccountCommand, account: Account) -> Iterator[AccountEvent]:
+    """The rules of the bank."""
+    match command:
+        case Open(owner=owner):
+            if account.owner is not None:
+                raise AlreadyOpen
+            yield Opened(owner)
+        case Deposit(amount=amount):
+            if account.owner is None:
+                raise NotOpen
+            yield Deposited(amount)
+        case Withdraw(amount=amount):
+            if amount > account.balance:
+                raise InsufficientFunds(f"{amount}")
+            yield Withdrawn(amount)
+        case Rename(owner=owner):
+            if account.owner != owner:
+                yield Renamed(owner)
+        case Script():
+            yield from command.decide(account)
+        case _:
+            assert_never(command)
+
+
+def evolve(account: Account, event: AccountEvent) -> Account:
+    """The bookkeeping of the bank."""
+    match event:
+        case Opened(owner) | Renamed(owner):
+            return attrs.evolve(account, owner=owner)
+        case Deposited(amount):
+            return attrs.evolve(account, balance=account.balance + amount)
+        case Withdrawn(amount):
+            return attrs.evolve(account, balance=account.balance - amount)
+        case Indigestible():
+            raise ZeroDivisionError("a bug in evolve")
+        case _:
+            assert_never(event)
+
+
+account = Aggregate(name="Account", initial=Account(), decide=decide, evolve=evolve)
+
+
+@frozen(kw_only=True)
+class Scribble(Command):
+    text: str = ""
+
+
+@frozen
+class Scribbled:
+    text: str
+
+
+def decide_note(command: Scribble, note: str) -> Iterator[Scribbled]:
+    """Anything may be written."""
+    yield Scribbled(command.text)
+
+
+def evolve_note(note: str, event: Scribbled) -> str:
+    """The last text counts."""
+    return event.text
+
+
+note = Aggregate(name="Note", initial="", decide=decide_note, evolve=evolve_note)
+
+
+# The world.
+
+
+class JsonCodec:
+    """A codec for attrs classes whose fields are plain data, and for plain data itself."""
+
+    def encoder(self, as_type: Any) -> Callable[[Any], Any]:
+        """See ``Codec.encoder``."""
+
+        def encode(value: Any) -> Any:
+            data = attrs.asdict(value) if attrs.has(type(value)) else value
+            try:
+                return json.loads(json.dumps(data, allow_nan=False))
+            except (TypeError, ValueError) as error:
+                raise CodecError(as_type.__name__, "", "holds what JSON cannot say") from error
+
+        return encode
+
+    def decoder(self, as_type: Any) -> Callable[[Any], Any]:
+        """See ``Codec.decoder``."""
+
+        def decode(data: Any) -> Any:
+            try:
+                return as_type(**data) if attrs.has(as_type) else as_type(data)
+            except TypeError as error:
+                raise CodecError(as_type.__name__, "", "has other fields") from error
+
+        return decode
+
+
+def compose(store: Storage | None = None, **options: Any) -> Application:
+    """The bank as an application, in memory unless told otherwise."""
+    options = {"bucket": "bank", "aggregates": [account, note], "codec": JsonCodec(), **options}
+    return Application(store=store or MemoryStore(), **options)
+
+
+Hook: TypeAlias = Callable[..., Awaitable[None]]
+"""Is given the arguments of the call that it comes before or after."""
+
+
+class Proxy:
+    """A store in front of one that others may share: counts the calls and lets a test step in.
+
+    ``before`` and ``after`` hold a hook by the name of a method. What a hook raises, the caller
+    gets; what comes before the call keeps it from happening.
+    """
+
+    def __init__(self, inner: Storage | None = None) -> None:
+        self.inner = inner or MemoryStore()
+        self.calls: Counter[str] = Counter()
+        self.before: dict[str, Hook] = {}
+        self.after: dict[str, Hook] = {}
+
+    async def _through(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        self.calls[name] += 1
+        if hook := self.before.get(name):
+            await hook(*args)
+        result = await getattr(self.inner, name)(*args, **kwargs)
+        if hook := self.after.get(name):
+            await hook(*args)
+        return result
+
+    async def append(self, commit: Commit) -> StoredCommit:
+        """See ``EventStore.append``."""
+        stored: StoredCommit = await self._through("append", commit)
+        return stored
+
+    async def find(self, command_id: str) -> StoredCommit | None:
+        """See ``EventStore.find``."""
+        stored: StoredCommit | None = await self._through("find", command_id)
+        return stored
+
+    async def load(
+        self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
+    ) -> Sequence[StoredEvent]:
+        """See ``EventStore.load``."""
+        page: Sequence[StoredEvent] = await self._through(
+            "load", stream, after_version=after_version, limit=limit
+        )
+        self.calls["events loaded"] += len(page)
+        return page
+
+    async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+        """See ``EventStore.read``."""
+        page: Sequence[StoredEvent] = await self._through("read", after=after, limit=limit)
+        return page
+
+    async def follow(
+        self, *, after: int = 0, limit: int = 1000
+    ) -> AsyncGenerator[Sequence[StoredEvent], None]:
+        """See ``EventStore.follow``."""
+        async with aclosing(self.inner.follow(after=after, limit=limit)) as batches:
+            async for batch in batches:
+                self.calls["follow"] += 1
+                if hook := self.before.get("follow"):
+                    await hook(batch)
+                yield batch
+
+    async def head(self) -> int:
+        """See ``EventStore.head``."""
+        head: int = await self._through("head")
+        return head
+
+    async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
+        """See ``SnapshotStore.load_snapshot``."""
+        snapshot: Snapshot | None = await self._through("load_snapshot", stream)
+        return snapshot
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        """See ``SnapshotStore.save_snapshot``."""
+        await self._through("save_snapshot", snapshot)
+
+    async def load_checkpoint(self, name: str) -> int:
+        """See ``CheckpointStore.load_checkpoint``."""
+        position: int = await self._through("load_checkpoint", name)
+        return position
+
+    async def save_checkpoint(self, name: str, position: int) -> None:
+        """See ``CheckpointStore.save_checkpoint``."""
+        await self._through("save_checkpoint", name, position)
+
+    async def __aenter__(self) -> Self:
+        await self._through("__aenter__")
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._through("__aexit__", exc_type, exc, traceback)
+
+
+class RecordingBus:
+    """A bus that takes everything, until ``before`` raises; nobody subscribes to it."""
+
+    def __init__(self) -> None:
+        self.taken: list[Message] = []
+        self.before: Hook | None = None
+        self.entered = 0
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """See ``EventBus.publish``. Asks ``before`` ahead of every message."""
+        for message in messages:
+            if self.before is not None:
+                await self.before(message)
+            self.taken.append(message)
+
+    async def subscribe(self, handler: MessageHandler, *, group: str | None = None) -> Subscription:
+        """See ``EventBus.subscribe``."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        self.entered += 1
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.entered -= 1
+
+    @property
+    def positions(self) -> list[int]:
+        """The positions of the events taken, repeats included."""
+        return [int(message.headers["Eventhus-Position"]) for message in self.taken]
+
+
+class FakeClock:
+    """A second passes at every look at it, and a sleep is over once others had their turn."""
+
+    def __init__(self) -> None:
+        self.sleeps_s: list[float] = []
+        self.before_waking: Hook | None = None
+        self._now = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        """See ``Clock.now``."""
+        self._now += timedelta(seconds=1)
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        """See ``Clock.sleep``."""
+        self.sleeps_s.append(seconds)
+        await asyncio.sleep(0)
+        if self.before_waking is not None:
+            await self.before_waking(seconds)
+
+
+class Gate:
+    """A hook that holds up everybody until it is opened."""
+
+    def __init__(self) -> None:
+        self.arrived = asyncio.Event()
+        self.opened = asyncio.Event()
+        self.waiting = 0
+
+    async def __call__(self, *_: object) -> None:
+        """Wait at the gate."""
+        self.arrived.set()
+        self.waiting += 1
+        try:
+            await self.opened.wait()
+        finally:
+            self.waiting -= 1
+
+
+def fail_with(error: BaseException) -> Hook:
+    """A hook that always raises."""
+
+    async def hook(*_: object) -> None:
+        raise error
+
+    return hook
+
+
+def at(wanted: Iterable[int], hook: Hook) -> Hook:
+    """A hook that acts at some of its calls only, counted from 1."""
+    calls = 0
+    wanted = frozenset(wanted)
+
+    async def counted(*args: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls in wanted:
+            await hook(*args)
+
+    return counted
+
+
+async def settle() -> None:
+    """Let every task run until it waits for another: nothing in memory takes more turns."""
+    for _ in range(200):
+        await asyncio.sleep(0)
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Return once ``condition`` holds; fail if the program comes to rest without it."""
+    for _ in range(20_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came true")
+
+
+async def stored_events(store: Storage, stream: StreamId | None = None) -> list[StoredEvent]:
+    """What is really in the store: the first page of the log, or of a stream."""
+    return [*(await (store.read() if stream is None else store.load(stream)))]
+
+
+def recorded(event: Any = None, **changes: Any) -> Recorded[Any]:
+    """A recorded event, in whatever form."""
+    values: dict[str, Any] = {
+        "stream": StreamId("Account", "a-1"),
+        "version": 2,
+        "position": 3,
+        "id": "c-1",
+        "event": event,
+        "recorded_at": datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
+        "metadata": Metadata(),
+    }
+    return Recorded(**{**values, **changes})
+
+
+# What the fakes stand for, checked by the type checker.
+_storage: Callable[[], Storage] = Proxy
+_bus: Callable[[], EventBus] = RecordingBus

@@ -1,0 +1,258 @@
+"""Subscribing through an application, on the real in-memory bus."""
+
+import asyncio
+import logging
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from eventhus import Application, CompositionError, Metadata, Recorded, StreamId
+from eventhus.ports import EventBus, Message
+from eventhus_memory import MemoryBus
+from tests.core.support import (
+    Deposit,
+    Deposited,
+    Gate,
+    Open,
+    Proxy,
+    Scribble,
+    Script,
+    account,
+    compose,
+    eventually,
+    settle,
+)
+
+
+class Listener:
+    """Keeps what it was given; fails where told to."""
+
+    def __init__(self, *, failures: int = 0) -> None:
+        self.got: list[Recorded[Any]] = []
+        self.tried = 0
+        self._failures = failures
+
+    async def __call__(self, recorded: Recorded[Any]) -> None:
+        """Take one event."""
+        self.tried += 1
+        if self.tried <= self._failures:
+            raise ZeroDivisionError
+        self.got.append(recorded)
+
+
+async def add(app: Application, *amounts: int, aggregate_id: str = "a") -> None:
+    """Add an event for each amount, in commits of their own."""
+    for amount in amounts:
+        await app.dispatch(
+            Script(aggregate_id=aggregate_id, decide=lambda _, amount=amount: [Deposited(amount)])
+        )
+
+
+async def test_a_subscriber_gets_every_event_as_it_was_recorded() -> None:
+    """Over the wire and back: the same value that the caller was answered with."""
+    listener = Listener()
+    async with compose(bus=MemoryBus()) as app:
+        await app.subscribe(listener)
+        metadata = Metadata("talk", "cause", {"user": "Zoë\n"})
+        answers = [
+            await app.dispatch(Open(aggregate_id="é", owner="Zoë"), metadata=metadata),
+            await app.dispatch(Scribble(aggregate_id="n", text="🏦")),
+            await app.dispatch(Deposit(aggregate_id="é", amount=3)),
+        ]
+    expected = [event for each in answers for event in each.events]
+    assert expected == sorted(listener.got, key=lambda each: each.position)
+
+
+async def test_the_events_of_one_aggregate_come_in_order() -> None:
+    """Of many at once, with a handler that lets others run in between."""
+    got: dict[str, list[int]] = {}
+
+    async def handle(recorded: Recorded[Any]) -> None:
+        await asyncio.sleep(0)
+        got.setdefault(recorded.stream.aggregate_id, []).append(recorded.version)
+
+    async with compose(bus=MemoryBus()) as app:
+        await app.subscribe(handle)
+        await asyncio.gather(*(add(app, *range(20), aggregate_id=f"a{n}") for n in range(5)))
+    assert {f"a{n}": list(range(1, 21)) for n in range(5)} == got
+
+
+async def test_every_subscriber_gets_every_event() -> None:
+    """Without a group, each is on its own."""
+    listeners = [Listener(), Listener()]
+    async with compose(bus=MemoryBus()) as app:
+        for each in listeners:
+            await app.subscribe(each)
+        await add(app, 1, 2, 3)
+    assert [[1, 2, 3]] * 2 == [[got.version for got in each.got] for each in listeners]
+
+
+async def test_a_group_shares_the_events() -> None:
+    """Each goes to one of its members; another group gets them all again."""
+    members, other = [Listener(), Listener(), Listener()], Listener()
+    async with compose(bus=MemoryBus()) as app:
+        for each in members:
+            await app.subscribe(each, group="mailers")
+        await app.subscribe(other, group="printers")
+        for n in range(12):
+            await add(app, 1, 2, aggregate_id=f"a{n}")
+    shared = Counter(got.id for each in members for got in each.got)
+    assert 24 == len(shared)
+    assert {1} == set(shared.values())
+    assert shared == Counter(got.id for got in other.got)
+
+
+async def test_a_handler_that_failed_gets_the_event_again() -> None:
+    """And those of its aggregate behind it wait; those of others do not."""
+    seen: list[tuple[str, int]] = []
+    tried: Counter[str] = Counter()
+    done = asyncio.Event()
+
+    async def handle(recorded: Recorded[Any]) -> None:
+        stream = recorded.stream.aggregate_id
+        tried[recorded.id] += 1
+        if (stream, recorded.version) == ("a", 1) and tried[recorded.id] < 3:
+            raise ZeroDivisionError
+        seen.append((stream, recorded.version))
+        if len(seen) == 4:
+            done.set()
+
+    async with compose(bus=MemoryBus()) as app:
+        await app.subscribe(handle)
+        await add(app, 1, 2)
+        await add(app, 1, 2, aggregate_id="b")
+        await done.wait()
+    assert [("a", 1), ("a", 2)] == [each for each in seen if each[0] == "a"]
+    assert [("b", 1), ("b", 2)] == seen[:2]
+    assert 3 == max(tried.values())
+
+
+async def test_a_subscriber_begins_with_what_comes_next() -> None:
+    """What was published before is for ``follow``."""
+    early, late = Listener(), Listener()
+    async with compose(bus=MemoryBus()) as app:
+        await app.subscribe(early)
+        await add(app, 1)
+        await eventually(lambda: early.got)
+        await app.subscribe(late)
+        await add(app, 2)
+    assert [1, 2] == [each.version for each in early.got]
+    assert [2] == [each.version for each in late.got]
+
+
+async def test_a_closed_subscription_gets_no_more() -> None:
+    """Closing waits for the event that is being handled."""
+    gate, finished = Gate(), []
+
+    async def handle(recorded: Recorded[Any]) -> None:
+        await gate()
+        finished.append(recorded.version)
+
+    async with compose(bus=MemoryBus()) as app:
+        subscription = await app.subscribe(handle)
+        await add(app, 1, 2)
+        await gate.arrived.wait()
+        closing = asyncio.create_task(subscription.close())
+        await settle()
+        assert not closing.done()
+        gate.opened.set()
+        await closing
+        assert [1] == finished
+        await add(app, 3)
+        await settle()
+    assert [1] == finished
+
+
+async def test_leaving_lets_subscribers_finish() -> None:
+    """Everything that was committed reaches them, and is handled to the end."""
+    handled: list[int] = []
+
+    async def handle(recorded: Recorded[Any]) -> None:
+        await settle()
+        handled.append(recorded.version)
+
+    async with compose(bus=MemoryBus()) as app:
+        await app.subscribe(handle)
+        await add(app, *range(10))
+    assert list(range(1, 11)) == handled
+
+
+async def test_subscribers_may_read_the_store_while_the_application_is_left() -> None:
+    """The store is closed last."""
+    store = Proxy()
+    closed: list[int] = []
+
+    async def handle(recorded: Recorded[Any]) -> None:
+        closed.append(store.calls["__aexit__"])
+
+    async with compose(store, bus=MemoryBus()) as app:
+        await app.subscribe(handle)
+        await add(app, 1, 2, 3)
+    assert [0, 0, 0] == closed
+
+
+async def test_a_subscriber_may_send_commands() -> None:
+    """What one aggregate's event makes another one do, in one conversation."""
+    done = asyncio.Event()
+
+    async with compose(bus=MemoryBus()) as app:
+
+        async def react(recorded: Recorded[Any]) -> None:
+            if recorded.stream.aggregate_type == "Account":
+                await app.dispatch(
+                    Scribble(aggregate_id="n", text="opened"), metadata=recorded.caused()
+                )
+                done.set()
+
+        await app.subscribe(react)
+        opened = (await app.dispatch(Open(aggregate_id="a"))).events[0]
+        await done.wait()
+        log = [each async for each in _until(app, 2)]
+    assert (opened.metadata.correlation_id, opened.id) == (
+        log[1].metadata.correlation_id,
+        log[1].metadata.causation_id,
+    )
+
+
+async def _until(app: Application, position: int) -> Any:
+    async for each in app.follow():
+        yield each
+        if each.position == position:
+            return
+
+
+async def test_without_a_bus_there_is_nothing_to_subscribe_to() -> None:
+    """The message tells how to get one, and the application goes on."""
+    async with compose() as app:
+        with pytest.raises(CompositionError, match="no bus"):
+            await app.subscribe(Listener())
+        await app.dispatch(Open(aggregate_id="a"))
+
+
+async def test_a_message_of_a_stranger_does_not_hold_up_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Something on the bus that is not an event: reported, and the events of others come."""
+
+    bus = MemoryBus()
+    typed: EventBus = bus
+    listener = Listener()
+    async with compose(bus=typed) as app:
+        await app.subscribe(listener)
+        await bus.publish([Message(id="x", stream=StreamId("Foreign", "1"), body=b"hello")])
+        await add(app, 1)
+        await eventually(lambda: listener.got)
+    assert [1] == [each.version for each in listener.got]
+    assert any("CodecError" in str(each.exc_info) for each in caplog.records)
+    assert all(each.levelno >= logging.WARNING for each in caplog.records)
+
+
+async def test_a_lone_subscriber_sees_what_the_history_says() -> None:
+    """The same events, ids, places, times and metadata."""
+    listener = Listener()
+    async with compose(bus=MemoryBus()) as app:
+        await app.subscribe(listener)
+        await add(app, 1, 2, 3)
+        history: list[Recorded[Any]] = [*await app.history(account, "a")]
+    assert history == listener.got

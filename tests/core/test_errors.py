@@ -1,0 +1,187 @@
+"""The tree of errors: its shape, its messages, and that errors travel between processes."""
+
+import copy
+import pickle
+import re
+
+import pytest
+
+import eventhus
+from eventhus import (
+    CodecError,
+    CommandIdReused,
+    CompositionError,
+    ConcurrencyError,
+    EventhusError,
+    InvalidArgument,
+    InvalidCommit,
+    LogCorrupted,
+    NotRunning,
+    Rejected,
+    StreamId,
+    UndeclaredEvent,
+    UnknownCommand,
+    errors,
+)
+
+STREAM = StreamId("Account", "a1")
+
+
+class InsufficientFunds(Rejected):
+    """As a domain defines it."""
+
+
+class Deposit:
+    """Stands for a command or an event."""
+
+
+class Withdraw:
+    """Another."""
+
+
+# One of each, with the message that its reader gets.
+MESSAGES: list[tuple[EventhusError, str]] = [
+    (EventhusError("said by the library"), "said by the library"),
+    (InsufficientFunds("300 wanted"), "300 wanted"),
+    (Rejected(), ""),
+    (CompositionError("does not fit"), "does not fit"),
+    (NotRunning("not entered"), "not entered"),
+    (
+        UnknownCommand(Deposit, [Withdraw, Deposit]),
+        f"no aggregate takes {__name__}.Deposit; add its aggregate to the application, which "
+        f"takes: Deposit, Withdraw",
+    ),
+    (
+        UndeclaredEvent("Account", Deposit),
+        "decide of Account produced Deposit, which is not one of its events; add it to the event "
+        "annotation of evolve, or to events=(...)",
+    ),
+    (
+        ConcurrencyError(STREAM, 3, 4),
+        "Account/a1 is at version 4, not 3; load it again and decide on what it holds now",
+    ),
+    (
+        CommandIdReused("k1", STREAM, StreamId("Account", "a2")),
+        "command id 'k1' was sent to Account/a1, but it already named a command of Account/a2; "
+        "give every command an id of its own",
+    ),
+    (CodecError("Deposited", "", "is not a mapping"), "Deposited: is not a mapping"),
+    (CodecError("Deposited", "seats[2].row", "missing"), "Deposited.seats[2].row: missing"),
+    (
+        CodecError("Deposited", "amount", "missing", STREAM, 7),
+        "Deposited.amount: missing (in Account/a1, version 7)",
+    ),
+    (InvalidArgument("not an id"), "not an id"),
+    (InvalidCommit("no events"), "no events"),
+    (
+        LogCorrupted(STREAM, 3, 5),
+        "Account/a1 goes on with version 5 where 3 must come; stop writing to it and compare the "
+        "store with its last backup",
+    ),
+]
+each_error = pytest.mark.parametrize(
+    "error", [error for error, _ in MESSAGES], ids=lambda error: type(error).__name__
+)
+
+
+def test_every_error_has_its_message_here() -> None:
+    """An error that is added needs a message that somebody has read."""
+    assert set(errors.__all__) <= {cls.__name__ for error, _ in MESSAGES for cls in type(error).mro()}
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), MESSAGES, ids=[type(error).__name__ for error, _ in MESSAGES]
+)
+def test_what_an_error_says(error: EventhusError, expected: str) -> None:
+    """A message says what, where, and what to do next."""
+    assert expected == str(error)
+
+
+@each_error
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_errors_travel_between_processes(error: EventhusError, protocol: int) -> None:
+    """A worker process can raise any of them: class, message, arguments and attributes arrive."""
+    error.add_note("seen by the worker")
+    arrived = pickle.loads(pickle.dumps(error, protocol))
+    assert type(error) is type(arrived)
+    assert str(error) == str(arrived)
+    assert error.args == arrived.args
+    assert vars(error) == vars(arrived)
+
+
+@each_error
+def test_errors_can_be_copied(error: EventhusError) -> None:
+    """Libraries that retry or record do so."""
+    assert (str(error), vars(error)) == (str(copy.copy(error)), vars(copy.copy(error)))
+
+
+def test_the_tree_is_as_drawn() -> None:
+    """The drawing on top of the module names every error, its place and its builtin."""
+    drawing = errors.__doc__ or ""
+    lines = re.findall(r"^(?:[├└]── )?(\w+)(?: .*?)?(?: +\(also (\w+)\))?$", drawing, re.MULTILINE)
+    drawn = {name: also for name, also in lines if name.isidentifier() and hasattr(errors, name)}
+    actual = {
+        name: " ".join(base.__name__ for base in cls.__bases__ if base.__module__ == "builtins")
+        for name, cls in vars(errors).items()
+        if isinstance(cls, type) and issubclass(cls, EventhusError)
+    }
+    actual["EventhusError"] = ""  # drawn as the root; an Exception, as all are
+    assert actual == drawn
+    assert sorted(actual) == errors.__all__
+
+
+@pytest.mark.parametrize("name", set(errors.__all__) - {"EventhusError"})
+def test_the_tree_is_one_level_deep(name: str) -> None:
+    """Below the root there are leaves only, so that one ``except`` never catches another's."""
+    error = getattr(errors, name)
+    assert EventhusError is error.__bases__[0]
+    assert getattr(eventhus, name) is error
+
+
+@pytest.mark.parametrize(
+    ("error", "builtin"),
+    [
+        (CompositionError("x"), TypeError),
+        (NotRunning("x"), RuntimeError),
+        (UnknownCommand(Deposit, []), LookupError),
+        (UndeclaredEvent("Account", Deposit), TypeError),
+        (CommandIdReused("k1", STREAM, STREAM), ValueError),
+        (CodecError("Deposited", "", "x"), ValueError),
+        (InvalidArgument("x"), ValueError),
+        (InvalidCommit("x"), ValueError),
+    ],
+)
+def test_errors_are_caught_as_their_builtins(
+    error: EventhusError, builtin: type[Exception]
+) -> None:
+    """Code that knows nothing of this library still understands what kind of error it is."""
+    with pytest.raises(builtin):
+        raise error
+
+
+def test_the_parts_of_an_error_can_be_read() -> None:
+    """What the message says is there as values, for those who act on it."""
+    unknown = UnknownCommand(Deposit, iter([Withdraw]))
+    assert (Deposit, (Withdraw,)) == (unknown.command, unknown.known)
+    undeclared = UndeclaredEvent("Account", Deposit)
+    assert ("Account", Deposit) == (undeclared.aggregate_type, undeclared.event)
+    conflict = ConcurrencyError(STREAM, 3, 4)
+    assert (STREAM, 3, 4) == (conflict.stream, conflict.expected, conflict.actual)
+    reused = CommandIdReused("k1", STREAM, StreamId("Account", "a2"))
+    assert ("k1", STREAM, StreamId("Account", "a2")) == (
+        reused.command_id,
+        reused.stream,
+        reused.first,
+    )
+    corrupted = LogCorrupted(STREAM, 3, 5)
+    assert (STREAM, 3, 5) == (corrupted.stream, corrupted.expected, corrupted.actual)
+
+
+def test_a_codec_error_learns_where_it_happened() -> None:
+    """A codec knows the type and the field; whoever decodes an event adds its place."""
+    error = CodecError("Deposited", "amount", "missing")
+    assert (None, None) == (error.stream, error.version)
+    placed = error.at(STREAM, 7)
+    assert ("Deposited", "amount", "missing", STREAM, 7) == placed.args
+    assert (STREAM, 7) == (placed.stream, placed.version)
+    assert (None, None) == (error.stream, error.version)

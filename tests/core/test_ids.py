@@ -1,0 +1,76 @@
+"""Ids are ULIDs: their form, their order, and that no two are alike."""
+
+import os
+import time
+
+import pytest
+
+from eventhus import new_id
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O and U
+LAST_MILLISECOND = 2**48 - 1  # some time in the year 10889
+
+
+def decoded(ulid: str) -> tuple[int, int]:
+    """The milliseconds and the random part of a ULID, by way of the specification alone."""
+    number = 0
+    for character in ulid:
+        number = number * 32 + ALPHABET.index(character)
+    return divmod(number, 2**80)
+
+
+def stop_clock(monkeypatch: pytest.MonkeyPatch, milliseconds: int, nanoseconds: int = 0) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: milliseconds * 1_000_000 + nanoseconds)
+
+
+def test_the_form_of_an_id() -> None:
+    """26 characters of the alphabet; the first holds three bits, since 26 x 5 is 130."""
+    for _ in range(1000):
+        made = new_id()
+        assert 26 == len(made)
+        assert set(made) <= set(ALPHABET)
+        assert made[0] in "01234567"
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "random", "expected"),
+    [
+        (0, bytes(10), "0" * 26),
+        (LAST_MILLISECOND, b"\xff" * 10, "7" + "Z" * 25),
+        (0, bytes(9) + b"\x01", "0" * 25 + "1"),
+        (1, bytes(10), "0000000001" + "0" * 16),
+        (1469922850259, bytes(10), "01ARZ3NDEK" + "0" * 16),
+    ],
+)
+def test_known_ids(
+    milliseconds: int, random: bytes, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time comes first, then the random bits, both with the highest bit first."""
+    stop_clock(monkeypatch, milliseconds)
+    monkeypatch.setattr(os, "urandom", lambda count: random[:count])
+    assert expected == new_id()
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1, 31, 32, 1_700_000_000_123, LAST_MILLISECOND])
+@pytest.mark.parametrize("nanoseconds", [0, 999_999])
+def test_an_id_tells_when_it_was_made(
+    milliseconds: int, nanoseconds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The milliseconds that have begun can be read back."""
+    stop_clock(monkeypatch, milliseconds, nanoseconds)
+    assert milliseconds == decoded(new_id())[0]
+
+
+def test_ids_sort_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An id of a later millisecond is the greater text, whatever the random bits are."""
+    ids = []
+    for milliseconds in [0, 1, 31, 32, 1023, 1024, 2**40, 2**47, LAST_MILLISECOND]:
+        stop_clock(monkeypatch, milliseconds)
+        ids.append(new_id())
+    assert sorted(ids) == ids
+
+
+def test_ids_are_unique(monkeypatch: pytest.MonkeyPatch) -> None:
+    """80 random bits keep 100,000 ids of one millisecond apart."""
+    stop_clock(monkeypatch, 1_700_000_000_000)
+    assert 100_000 == len({new_id() for _ in range(100_000)})

@@ -1,0 +1,49 @@
+"""Every example in the documents runs, and prints what the documents say."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("adapters/*/*.md")])
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(document: Path) -> list[tuple[str, str, int]]:
+    """The fenced blocks of a document: language, text and the line that the text starts on."""
+    text = document.read_text(encoding="utf-8")
+    return [
+        (match[1], match[2], text.count("\n", 0, match.start(2)) + 1)
+        for match in BLOCK.finditer(text)
+    ]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_python_blocks_run(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The blocks of a document run one after the other, in one module, tests included."""
+    module = ModuleType("document")
+    sys.modules[module.__name__] = module  # so that annotations of its functions can be resolved
+    printed = ""
+    for language, text, line in blocks(document):
+        if language == "python":
+            # The padding makes a traceback point at the line of the document.
+            exec(compile("\n" * (line - 1) + text, str(document), "exec"), module.__dict__)  # noqa: S102
+            for name in [name for name in module.__dict__ if name.startswith("test_")]:
+                module.__dict__.pop(name)()
+            printed = capsys.readouterr().out
+        elif language == "text" and printed:
+            assert sorted(text.splitlines()) == sorted(printed.splitlines())
+            printed = ""
+
+
+def test_readme_is_quick() -> None:
+    """A reader has a passing spec in under 30 lines and a running application in under 60."""
+    python = [text for language, text, _ in blocks(ROOT / "README.md") if language == "python"]
+    spec, application = (text.count("\n") for text in python[:2])
+    assert spec < 30
+    assert spec + application < 60

@@ -1,0 +1,31 @@
+"""The adapters under test."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from eventhus.ports import EventBus, Storage
+from eventhus_memory import MemoryBus, MemoryStore
+from tests.memory.support import soon
+from tests.memory.timers import Timers
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[Storage]:
+    """An empty store, entered."""
+    async with MemoryStore() as store:
+        yield store
+
+
+@pytest.fixture
+async def timers(monkeypatch: pytest.MonkeyPatch) -> Timers:
+    """The timers of the event loop, in the hands of the test."""
+    return Timers.installed(monkeypatch)
+
+
+@pytest.fixture
+async def bus(timers: Timers) -> AsyncIterator[EventBus]:
+    """A bus, entered. Leaving it must come to an end too."""
+    bus = MemoryBus()
+    async with bus:
+        yield bus
