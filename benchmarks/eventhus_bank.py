@@ -82,6 +82,7 @@ def dispatch(
     *,
     events: int,
     accounts: int,
+    log: int = 0,
     cache_size: int = 10_000,
     others: Sequence[Aggregate[Any, Any, Any]] = (),
 ) -> Sample:
@@ -90,15 +91,16 @@ def dispatch(
     Args:
         events: How many events each account has before it.
         accounts: How many accounts take one deposit each.
+        log: How many events the log has at least, those of one more account included.
         cache_size: As for ``Application``.
         others: Aggregates of the application that nothing is sent to.
     """
 
     async def sample() -> float:
         async with _application(MemoryStore(), cache_size, others) as app:
+            await _fill(app, [new_id()], log - accounts * events)
             ids = [new_id() for _ in range(accounts)]
-            for aggregate_id in ids:
-                await _fill(app, aggregate_id, events)
+            await _fill(app, ids, events)
             deposits = [Deposit(aggregate_id=aggregate_id, amount=3) for aggregate_id in ids]
             with Stopwatch() as stopwatch:
                 for deposit in deposits:
@@ -115,7 +117,7 @@ def replay(*, events: int) -> Sample:
 
     async def fill() -> None:
         async with _application(store) as app:
-            await _fill(app, aggregate_id, events)
+            await _fill(app, [aggregate_id], events)
 
     async def sample() -> float:
         async with _application(store) as app:
@@ -174,7 +176,11 @@ def _application(
     )
 
 
-async def _fill(app: Application, aggregate_id: str, events: int) -> None:
-    await app.dispatch(OpenAccount(aggregate_id=aggregate_id, owner="Ada"))
-    for _ in range(events - 1):
-        await app.dispatch(Deposit(aggregate_id=aggregate_id, amount=3))
+async def _fill(app: Application, ids: Sequence[str], events: int) -> None:
+    for number in range(events):
+        for aggregate_id in ids:
+            await app.dispatch(
+                Deposit(aggregate_id=aggregate_id, amount=3)
+                if number
+                else OpenAccount(aggregate_id=aggregate_id, owner="Ada")
+            )

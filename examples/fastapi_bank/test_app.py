@@ -166,6 +166,16 @@ def test_an_account_that_does_not_exist_is_not_found(client: TestClient) -> None
     assert (409, "/problems/account-not-found") == (answer.status_code, answer.json()["type"])
 
 
+def test_what_the_framework_refuses_is_a_problem_too(client: TestClient, url: str) -> None:
+    """A client needs to read one kind of answer; the framework's headers stay on it."""
+    answer = client.delete(url)
+    assert (405, "application/problem+json", "GET") == (
+        answer.status_code,
+        answer.headers["Content-Type"],
+        answer.headers["Allow"],
+    )
+
+
 @pytest.mark.parametrize("amount", [2**63, 1.5, True, "1", None])
 def test_an_amount_is_a_number_that_an_event_can_carry(
     client: TestClient, url: str, amount: object

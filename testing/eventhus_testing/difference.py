@@ -67,7 +67,8 @@ def _parts(value: Any) -> dict[str, Any]:
 
 def _remark(expected: Any, actual: Any) -> str:
     """What is easily overlooked when two values are read side by side; often nothing."""
-    wanted, found = type(expected), type(actual)
+    wanted: Any = type(expected)
+    found: Any = type(actual)
     if wanted is found:
         by_identity = found.__eq__ is object.__eq__
         return f"{full_name(found)} compares by identity; give it __eq__" if by_identity else ""

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from eventhus import CodecError, CompositionError
 from eventhus_cattrs import CattrsCodec
 
@@ -27,24 +29,20 @@ def decode_error(as_type: Any, data: Any, codec: CattrsCodec = CODEC) -> str:
 
 def refusal(convert: Any, given: Any) -> str:
     """The field and the problem of a ``CodecError``, which a log shows with nothing in tow."""
-    try:
-        result = convert(given)
-    except CodecError as error:
-        assert error.__cause__ is None
-        assert error.__suppress_context__
-        return f"{error.field}: {error.problem}" if error.field else error.problem
-    raise AssertionError(f"was converted to {result!r}")
+    with pytest.raises(CodecError) as caught:
+        convert(given)
+    error = caught.value
+    assert error.__cause__ is None
+    assert error.__suppress_context__
+    return f"{error.field}: {error.problem}" if error.field else error.problem
 
 
 def composition_error(as_type: Any, codec: CattrsCodec = CODEC) -> str:
     """What the refusal of a type says, in both directions alike."""
     said = set()
     for compiling in (codec.encoder, codec.decoder):
-        try:
+        with pytest.raises(CompositionError) as caught:
             compiling(as_type)
-        except CompositionError as error:
-            said.add(str(error))
-        else:
-            raise AssertionError(f"{as_type} was accepted")
+        said.add(str(caught.value))
     (message,) = said
     return message

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum
-from typing import Annotated, Any, Literal, NewType, Optional
+from typing import Annotated, Any, Literal, NewType, Optional, TypeVar
 from uuid import UUID
 
 import pytest
 import typing_extensions
 from attrs import frozen
+
 from eventhus_cattrs import CattrsCodec
 from tests.cattrs_codec.support import CODEC, decode_error, through_json
 
@@ -68,18 +69,21 @@ class Renamed(Enum):
 
 
 Email = NewType("Email", str)
-Pair = typing_extensions.TypeAliasType(
-    "Pair", tuple[(T := typing_extensions.TypeVar("T")), T], type_params=(T,)
-)
+T = TypeVar("T")
+Pair = typing_extensions.TypeAliasType("Pair", tuple[T, T], type_params=(T,))
 Name = typing_extensions.TypeAliasType("Name", Annotated[str, "not empty"])
 
+MANY = Literal["card", 1, True, None]  # noqa: PYI061 - as one type
 A_UUID = UUID("12345678-1234-5678-1234-567812345678")
 CEST = timezone(timedelta(hours=2))
-ODD_ZONE = timezone(-timedelta(hours=3, minutes=30, seconds=1, microseconds=5))
+ODD_ZONE = timezone(-timedelta(hours=3, minutes=30, seconds=1))
 TWO_SEATS = frozenset({Seat("B", 1), Seat("A", 2)})
-TWO_SEATS_STORED = [{"row": "A", "number": 2}, {"row": "B", "number": 1}]
+TWO_SEATS_STORED = [
+    {"row": "A", "number": 2},
+    {"row": "B", "number": 1},
+]
 
-STORED = [
+STORED: list[tuple[Any, Any, Any]] = [
     (None, None, None),
     (type(None), None, None),
     (bool, True, True),
@@ -92,7 +96,7 @@ STORED = [
     (UUID, A_UUID, "12345678-1234-5678-1234-567812345678"),
     (datetime, datetime(2025, 1, 2, 3, 4, 5, 6, UTC), "2025-01-02T03:04:05.000006+00:00"),
     (datetime, datetime(2025, 1, 2, tzinfo=CEST), "2025-01-02T00:00:00+02:00"),
-    (datetime, datetime(1, 1, 1, 4, tzinfo=ODD_ZONE), "0001-01-01T04:00:00-03:30:01.000005"),
+    (datetime, datetime(1, 1, 1, 4, tzinfo=ODD_ZONE), "0001-01-01T04:00:00-03:30:01"),
     (date, date(2025, 12, 24), "2025-12-24"),
     (timedelta, timedelta(), "P0DT0H0M0S"),
     (timedelta, timedelta(days=1, hours=26, minutes=3, seconds=4), "P2DT2H3M4S"),
@@ -106,10 +110,10 @@ STORED = [
     (Mixed, Mixed.NUMBER, 1),
     (Mixed, Mixed.TEXT, "1"),
     (Rights, Rights.READ | Rights.WRITE, 3),
-    (Literal["card", 1, True, None], "card", "card"),
-    (Literal["card", 1, True, None], 1, 1),
-    (Literal["card", 1, True, None], True, True),
-    (Literal["card", 1, True, None], None, None),
+    (MANY, "card", "card"),
+    (MANY, 1, 1),
+    (MANY, True, True),
+    (MANY, None, None),
     (Literal[Category.STALLS], Category.STALLS, "stalls"),
     (Email, "a@example.org", "a@example.org"),
     (Annotated[int, "cents"], 3, 3),
@@ -117,7 +121,7 @@ STORED = [
     (Name, "Ada", "Ada"),
     (Pair[int], (1, 2), [1, 2]),
     (Seat, Seat("A", 2), {"row": "A", "number": 2}),
-    (Optional[Seat], Seat("A", 2), {"row": "A", "number": 2}),
+    (Optional[Seat], Seat("A", 2), {"row": "A", "number": 2}),  # noqa: UP045
     (Seat | None, None, None),
     (list[int], [1, 2], [1, 2]),
     (list[Seat], [Seat("A", 2)], [{"row": "A", "number": 2}]),
@@ -177,13 +181,12 @@ def test_durations_may_leave_parts_out(text: str, length: timedelta) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "P", "PT", "P1DT", "P1Y", "P1W", "PT1.5H", "PT.5S", "1D", "PT١S", "P9999999999D"]
+    "text",
+    ["", "P", "PT", "P1DT", "P1Y", "P1W", "PT1.5H", "PT.5S", "1D", "PT\u0661S", "P9999999999D"],
 )
 def test_durations_that_are_none(text: str) -> None:
     """What has no exact length, or is not ISO 8601, is refused."""
-    assert "timedelta: expected an ISO 8601 duration, found other text" == decode_error(
-        timedelta, text
-    )
+    assert "expected an ISO 8601 duration, found other text" == decode_error(timedelta, text)
 
 
 def test_utc_may_be_z() -> None:
@@ -253,7 +256,7 @@ def test_integers_may_be_of_a_subclass_when_decoding(
 def test_an_enum_may_know_former_values() -> None:
     """What a class itself says about values that it lost is heard."""
     assert Renamed.CURRENT is CODEC.decoder(Renamed)("former")
-    assert "Renamed: is not a value of Renamed" == decode_error(Renamed, "other")
+    assert "is not a value of Renamed" == decode_error(Renamed, "other")
 
 
 def test_encoding_makes_new_data() -> None:

@@ -220,6 +220,17 @@ def compose(store: Storage | None = None, **options: Any) -> Application:
     return Application(store=store or MemoryStore(), **options)
 
 
+async def add(app: Application, *amounts: int, aggregate_id: str = "a") -> None:
+    """Add an event for each amount, in commits of their own, whether the account is open or not."""
+    for amount in amounts:
+        await app.dispatch(Script(aggregate_id=aggregate_id, decide=always(Deposited(amount))))
+
+
+def always(*events: Any) -> Callable[[Account], Iterable[Any]]:
+    """Decide on these events, whatever the state."""
+    return lambda _: events
+
+
 Hook: TypeAlias = Callable[..., Awaitable[None]]
 """Is given the arguments of the call that it comes before or after."""
 
@@ -394,11 +405,11 @@ class Gate:
             self.waiting -= 1
 
 
-def fail_with(error: BaseException) -> Hook:
-    """A hook that always raises."""
+def fail_with(error: Exception) -> Hook:
+    """A hook that always raises, a new exception each time, as a driver does."""
 
     async def hook(*_: object) -> None:
-        raise error
+        raise type(error)(*error.args)
 
     return hook
 

@@ -25,28 +25,18 @@ from eventhus_memory import MemoryStore
 from tests.core.support import (
     Account,
     Deposit,
-    Deposited,
     Gate,
     Open,
     Opened,
     Proxy,
     Scribble,
-    Script,
     account,
+    add,
     compose,
     eventually,
     note,
     settle,
 )
-
-
-async def add(app: Application, *amounts: int, aggregate_id: str = "a") -> None:
-    """Add an event for each amount, in commits of their own."""
-    for amount in amounts:
-        await app.dispatch(
-            Script(aggregate_id=aggregate_id, decide=lambda _, amount=amount: [Deposited(amount)])
-        )
-
 
 # State.
 
@@ -364,10 +354,14 @@ async def test_a_consumer_that_ran_out_of_time_can_follow_again() -> None:
     """A timeout is a cancellation, and ends with the timeout's error."""
     async with compose() as app:
         await add(app, 1)
-        with pytest.raises(TimeoutError):
+
+        async def wait_for_the_second_event() -> None:
             async with asyncio.timeout(0):
                 async for _ in app.follow(after=1):
                     raise AssertionError("there is no second event")
+
+        with pytest.raises(TimeoutError):
+            await wait_for_the_second_event()
         follower = Follower(app)
         await eventually(lambda: follower.seen)
 

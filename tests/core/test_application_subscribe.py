@@ -7,18 +7,17 @@ from typing import Any
 
 import pytest
 
-from eventhus import Application, CompositionError, Metadata, Recorded, StreamId
+from eventhus import CompositionError, Metadata, Recorded, StreamId
 from eventhus.ports import EventBus, Message
 from eventhus_memory import MemoryBus
 from tests.core.support import (
     Deposit,
-    Deposited,
     Gate,
     Open,
     Proxy,
     Scribble,
-    Script,
     account,
+    add,
     compose,
     eventually,
     settle,
@@ -39,14 +38,6 @@ class Listener:
         if self.tried <= self._failures:
             raise ZeroDivisionError
         self.got.append(recorded)
-
-
-async def add(app: Application, *amounts: int, aggregate_id: str = "a") -> None:
-    """Add an event for each amount, in commits of their own."""
-    for amount in amounts:
-        await app.dispatch(
-            Script(aggregate_id=aggregate_id, decide=lambda _, amount=amount: [Deposited(amount)])
-        )
 
 
 async def test_a_subscriber_gets_every_event_as_it_was_recorded() -> None:
@@ -208,18 +199,11 @@ async def test_a_subscriber_may_send_commands() -> None:
         await app.subscribe(react)
         opened = (await app.dispatch(Open(aggregate_id="a"))).events[0]
         await done.wait()
-        log = [each async for each in _until(app, 2)]
+        log = [await anext(app.follow(after=n)) for n in range(2)]
     assert (opened.metadata.correlation_id, opened.id) == (
         log[1].metadata.correlation_id,
         log[1].metadata.causation_id,
     )
-
-
-async def _until(app: Application, position: int) -> Any:
-    async for each in app.follow():
-        yield each
-        if each.position == position:
-            return
 
 
 async def test_without_a_bus_there_is_nothing_to_subscribe_to() -> None:
@@ -234,7 +218,6 @@ async def test_a_message_of_a_stranger_does_not_hold_up_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Something on the bus that is not an event: reported, and the events of others come."""
-
     bus = MemoryBus()
     typed: EventBus = bus
     listener = Listener()

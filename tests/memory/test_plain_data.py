@@ -91,7 +91,6 @@ def deep() -> list[Any]:
         pytest.param(lambda: -(2**63) - 1, id="negative int beyond 64 bits"),
         pytest.param(lambda: {"secret"}, id="set"),
         pytest.param(lambda: b"secret", id="bytes"),
-        pytest.param(lambda: ("secret",), id="tuple"),
         pytest.param(lambda: Decimal("1.5"), id="Decimal"),
         pytest.param(lambda: NOW, id="datetime"),
         pytest.param(object, id="object"),
@@ -117,23 +116,39 @@ async def test_data_that_no_store_could_keep(store: Storage, make: Callable[[], 
     assert 0 == await store.head()
 
 
-async def test_the_log_does_not_change_with_what_it_was_given(store: Storage) -> None:
+async def test_a_tuple_is_a_list(store: Storage) -> None:
+    """JSON and BSON know one kind of sequence, and so does every reader."""
+    await store.append(of_data({"value": (1, (2, ()))}))
+    assert [{"value": [1, [2, []]]}] == data(await store.read())
+
+
+async def test_the_log_does_not_change_with_the_data_that_it_was_given(store: Storage) -> None:
     """A writer may go on using its lists and dicts."""
-    given_data = {"seats": [{"row": 1}]}
-    values = {"user": "u1"}
-    events = [EventData("Reserved", given_data, schema=3)]
-    await store.append(commit(events=events, metadata=Metadata(values=values), command_id="k"))
+    given_data: dict[str, Any] = {"seats": [{"row": 1}]}
+    await store.append(commit(events=[EventData("Reserved", given_data)], command_id="k"))
     given_data["seats"][0]["row"] = 2
     given_data["seats"].append({"row": 3})
-    values["user"] = "u2"
-    events[0] = EventData("Cancelled", {})
-    events.append(EventData("Cancelled", {}))
-    (recorded,) = await store.read()
-    assert EventData("Reserved", {"seats": [{"row": 1}]}, schema=3) == recorded.event
-    assert {"user": "u1"} == recorded.metadata.values
+    assert [{"seats": [{"row": 1}]}] == data(await store.read())
     found = await store.find("k")
     assert found is not None
-    assert [recorded] == found.recorded()
+    assert [{"seats": [{"row": 1}]}] == data(found.recorded())
+
+
+async def test_the_log_does_not_change_with_the_metadata_that_it_was_given(store: Storage) -> None:
+    """A caller may fill the same dict for its next command."""
+    values = {"user": "u1"}
+    await store.append(commit(metadata=Metadata(values=values)))
+    values["user"] = "u2"
+    assert [{"user": "u1"}] == [recorded.metadata.values for recorded in await store.read()]
+
+
+async def test_the_log_does_not_change_with_the_events_that_it_was_given(store: Storage) -> None:
+    """A caller may go on using its list of events."""
+    events = [EventData("Reserved", {}, schema=3)]
+    await store.append(commit(events=events))
+    events[0] = EventData("Cancelled", {})
+    events.append(EventData("Cancelled", {}))
+    assert [EventData("Reserved", {}, 3)] == [recorded.event for recorded in await store.read()]
 
 
 async def test_the_log_survives_a_caller_that_empties_its_list(store: Storage) -> None:

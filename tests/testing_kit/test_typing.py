@@ -2,11 +2,20 @@
 
 import re
 from pathlib import Path
+from typing import assert_type
 
 import mypy.api
 import pytest
 
+from eventhus import Aggregate
+from eventhus_testing import Spec, spec
+from tests.testing_kit.cart import Cart, CartCommand, CartEvent, cart
+
 ROOT = Path(__file__).parents[2]
+
+# The test below asks mypy only; this holds for every type checker that reads this file.
+assert_type(cart, Aggregate[CartCommand, CartEvent, Cart])
+assert_type(spec(cart), Spec[CartCommand, CartEvent, Cart])
 
 # What mypy must say stands behind each line: "E:" and the code of an error, or "R:" and the type
 # revealed. About any other line it must say nothing.
@@ -162,7 +171,6 @@ def said(line: tuple[str, str]) -> tuple[int, str]:
     """The line that mypy speaks of, and what it says in the words of the module."""
     number, message = line
     if revealed := re.search(r'^note: Revealed type is "(.*)"', message):
-        # Newer versions say X | Y, older ones Union[X, Y]; names are written without modules.
         return int(number), "R: " + re.sub(r"\w+\.", "", revealed[1])
     code = re.search(r"^error: .*\[(.*)\]$", message)
     return int(number), f"E: {code[1]}" if code else message

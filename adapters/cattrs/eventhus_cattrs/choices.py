@@ -15,7 +15,9 @@ def enum_coder(cls: type[Enum]) -> Coder:
     """A coder for an enum, by the values of its members."""
     members = {member.value: member for member in cls.__members__.values()}
     classes = frozenset(map(type, members))
-    if not members or not classes <= {str, int}:
+    if not members:
+        raise Unsupported(f"{cls.__qualname__} has no members")
+    if not classes <= {str, int}:
         raise Unsupported(f"{cls.__qualname__} has values that are neither str nor int")
     for value in members:
         _check_storable(value, cls.__qualname__)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Mapping
+from typing import Any, get_origin, get_type_hints
 
 import attrs
 from attrs import Attribute, frozen
@@ -12,7 +12,8 @@ from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_
 
 from eventhus.errors import CompositionError
 from eventhus_cattrs.coder import Coder
-from eventhus_cattrs.problems import Mismatch, Unsupported, expected
+from eventhus_cattrs.generics import Bindings
+from eventhus_cattrs.problems import Mismatch, Unsupported, expect_mapping, expected
 
 
 @frozen(kw_only=True)
@@ -36,12 +37,12 @@ class Shape:
 
     Attributes:
         cls: The class.
-        arguments: What its type variables stand for.
+        bindings: What its type variables stand for.
         fields: Those that are stored.
     """
 
     cls: type
-    arguments: Mapping[Any, Any]
+    bindings: Bindings
     fields: tuple[Field, ...]
 
 
@@ -56,48 +57,29 @@ def read_shape(as_type: Any, coder_of: Callable[[Any], Coder]) -> Shape:
         CompositionError: A field cannot be stored. Names it.
     """
     cls = get_origin(as_type) or as_type
-    arguments = dict(type_arguments(as_type))
+    bindings = Bindings(as_type)
     hints = _hints(cls)
     fields = []
     for attribute in attrs.fields(cls):
         try:
+            _check_storable(attribute, hints)
             if attribute.init:
-                field_type = substitute(hints.get(attribute.name, attribute.type), arguments)
+                coder = coder_of(bindings.resolve(attribute.name, hints[attribute.name]))
                 key = attribute.alias or attribute.name
-                fields.append(Field(attribute=attribute, key=key, coder=coder_of(field_type)))
-            else:
-                _check_derived(attribute)
+                fields.append(Field(attribute=attribute, key=key, coder=coder))
         except Unsupported as unsupported:
             raise CompositionError(f"{cls.__qualname__}.{attribute.name}: {unsupported}") from None
-    return Shape(cls=cls, arguments=arguments, fields=tuple(fields))
+    return Shape(cls=cls, bindings=bindings, fields=tuple(fields))
 
 
-def _check_derived(attribute: Attribute[Any]) -> None:
-    if attribute.eq:
+def _check_storable(attribute: Attribute[Any], hints: Mapping[str, Any]) -> None:
+    if attribute.init and attribute.name not in hints:
+        raise Unsupported("has no type; annotate it")
+    if attribute.eq and not attribute.init:
         raise Unsupported(
             "is no argument of __init__, so it could not be given its value again; make it one, "
             "or a property, or say eq=False if it follows from the other fields"
         )
-
-
-def type_arguments(as_type: Any) -> Iterator[tuple[Any, Any]]:
-    """What the type variables of a type and of its bases stand for: ``T`` for ``int``."""
-    origin = get_origin(as_type) or as_type
-    arguments = dict(zip(getattr(origin, "__parameters__", ()), get_args(as_type), strict=False))
-    for base in getattr(origin, "__orig_bases__", ()):
-        if get_origin(base) is not Generic:
-            yield from type_arguments(substitute(base, arguments))
-    yield from arguments.items()
-
-
-def substitute(as_type: Any, arguments: Mapping[Any, Any]) -> Any:
-    """A type with its type variables replaced by what they stand for."""
-    if isinstance(as_type, TypeVar):
-        return arguments.get(as_type, as_type)
-    parameters = getattr(as_type, "__parameters__", ())
-    if isinstance(as_type, type) or not parameters:
-        return as_type
-    return as_type[tuple(arguments.get(parameter, parameter) for parameter in parameters)]
 
 
 def _hints(cls: type) -> dict[str, Any]:
@@ -122,7 +104,7 @@ def fast_coder(shape: Shape, converter: Converter) -> Coder:
     """
     cls = shape.cls
     fields = [field.attribute.evolve(type=field.coder) for field in shape.fields]
-    names = {variable.__name__: argument for variable, argument in shape.arguments.items()}
+    names = {variable.__name__: argument for variable, argument in shape.bindings.of_class.items()}
     unstructure: Callable[[Any], Any] = make_dict_unstructure_fn_from_attrs(
         fields, cls, converter, names, _cattrs_use_linecache=False
     )
@@ -169,8 +151,7 @@ def careful_coder(shape: Shape) -> Coder:
         }
 
     def decode(data: Any, _: Any = None) -> Any:
-        if not isinstance(data, Mapping):
-            raise expected(f"{cls.__name__} as dict", data)
+        expect_mapping(f"{cls.__name__} as dict", data)
         arguments = {}
         for field in shape.fields:
             if field.key in data:

@@ -1,7 +1,5 @@
 """The codec port, on cattrs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -102,8 +100,8 @@ def _explained(
             return careful(given)
         except Mismatch as mismatch:
             raise CodecError(name, mismatch.path, mismatch.problem) from None
-        except Exception as error:
-            problem = f"could not be converted: {type(error).__name__}"  # RecursionError, say
+        except Exception as error:  # noqa: BLE001 - RecursionError, say
+            problem = f"could not be converted: {type(error).__name__}"
             raise CodecError(name, "", problem) from None
 
     return convert

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, g
 
 import attrs
 
+from eventhus.errors import CompositionError
 from eventhus_cattrs.choices import enum_coder, literal_coder
-from eventhus_cattrs.classes import Shape, read_shape, substitute
+from eventhus_cattrs.classes import Shape, read_shape
 from eventhus_cattrs.coder import Coder
 from eventhus_cattrs.containers import (
     dict_coder,
@@ -19,6 +20,7 @@ from eventhus_cattrs.containers import (
     set_coder,
     tuple_coder,
 )
+from eventhus_cattrs.generics import substitute
 from eventhus_cattrs.hook import Hook, hook_coder
 from eventhus_cattrs.problems import Unsupported, type_text
 from eventhus_cattrs.scalars import SCALARS
@@ -54,13 +56,16 @@ class Compiler:
             return self._coders[as_type]
         if as_type in self._unfinished:
             return self._later(as_type)
+        finished = self._coders.copy()
         self._unfinished.add(as_type)
         try:
-            coder = self._compile(as_type)
+            self._coders[as_type] = self._compile(as_type)
+        except (Unsupported, CompositionError):
+            self._coders = finished  # what was finished since may wait for this type
+            raise
         finally:
             self._unfinished.remove(as_type)
-        self._coders[as_type] = coder
-        return coder
+        return self._coders[as_type]
 
     def _later(self, as_type: Any) -> Coder:
         """A coder for a type that holds itself: it finds the finished one when it is called."""
@@ -139,7 +144,8 @@ def _is_union(origin: Any) -> bool:
 
 
 def _is_alias(as_type: Any) -> bool:
-    return hasattr(get_origin(as_type) or as_type, "__value__")  # "type X = …", Python 3.12
+    # "type X = …" of Python 3.12, and what typing_extensions has for those before it.
+    return type(get_origin(as_type) or as_type).__name__ == "TypeAliasType"
 
 
 def _aliased(as_type: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from eventhus_cattrs.coder import Coder
-from eventhus_cattrs.problems import Mismatch, Unsupported, expected
+from eventhus_cattrs.problems import Mismatch, Unsupported, expect_mapping, expected
 
 _LIST = frozenset({list})
 
@@ -84,8 +84,7 @@ def dict_coder(key: Coder, item: Coder) -> Coder:
         return _each_pair(key.encode, item.encode, _exactly(dict, value))
 
     def decode(data: Any, _: Any = None) -> dict[Any, Any]:
-        if not isinstance(data, Mapping):
-            raise expected("dict", data)
+        expect_mapping("dict", data)
         return _each_pair(key.decode, item.decode, data)
 
     return Coder(encode=encode, decode=decode, values=frozenset({dict}), data=frozenset({dict}))

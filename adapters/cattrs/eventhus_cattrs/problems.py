@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin
 
 
@@ -35,6 +36,12 @@ class Unsupported(Exception):
 def expected(wanted: str, found: object) -> Mismatch:
     """What to raise for a value of another class than the one that was wanted."""
     return Mismatch(f"expected {wanted}, found {type_text(type(found))}")
+
+
+def expect_mapping(wanted: str, data: Any) -> None:
+    """Raise a ``Mismatch`` unless ``data`` is a dict, or a mapping that a store hands out as one."""
+    if type(data) is not dict and not isinstance(data, Mapping):  # the latter takes its time
+        raise expected(wanted, data)
 
 
 def type_text(as_type: Any) -> str:

@@ -142,8 +142,11 @@ def _check_finite(value: Decimal) -> None:
 
 
 def _check_aware(value: datetime) -> None:
-    if value.utcoffset() is None:
+    offset = value.utcoffset()
+    if offset is None:
         raise Mismatch("has no UTC offset; make it aware, as datetime.now(UTC) is")
+    if offset.microseconds:  # fromisoformat loses it where the rest of the offset is zero
+        raise Mismatch("has a UTC offset with a fraction of a second")
 
 
 def _duration_text(value: timedelta) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from eventhus_cattrs.coder import Coder
-from eventhus_cattrs.problems import Mismatch, Unsupported, expected, type_text
+from eventhus_cattrs.problems import Mismatch, Unsupported, expect_mapping, expected, type_text
 from eventhus_cattrs.scalars import SCALARS, store_int
 
 TAG = "_type"
@@ -109,8 +109,7 @@ def _tagged_coder(members: Sequence[Coder], text: str) -> Coder:
         return {TAG: member.tag, **member.encode(value)}
 
     def decode(data: Any, _: Any = None) -> Any:
-        if not isinstance(data, Mapping):
-            raise expected(text, data)
+        expect_mapping(text, data)
         untagged = dict(data)
         tag = untagged.pop(TAG, None)
         if type(tag) is not str:

@@ -117,7 +117,8 @@ class Aggregate(Generic[C, E, S]):
                     f"it with your own command classes or pass commands=(...)"
                 )
         for event in self.events:
-            if not (isinstance(event, type) and attrs.has(event)):
+            # A subclass of an attrs class that is not decorated itself has its parent's fields only.
+            if not (isinstance(event, type) and "__attrs_attrs__" in vars(event)):
                 raise CompositionError(
                     f"{self.name}: event {_name(event)} is not an attrs class; "
                     f"decorate it with @attrs.frozen"

@@ -10,7 +10,7 @@ from eventhus_memory import MemoryBus, MemoryStore
 from tests.core.support import Open, account, note
 
 SECRET = "T0pS3cr3t"
-MODULE = '''
+MODULE = """
 from eventhus_memory import MemoryBus, MemoryStore
 from tests.core.support import JsonCodec
 
@@ -35,7 +35,7 @@ class ShelfBus(MemoryBus):
 
 class Codec(JsonCodec):
     pass
-'''
+"""
 ENTRY_POINTS = """
 [eventhus.stores]
 memory = eventhus_memory:MemoryStore.open

@@ -174,10 +174,7 @@ async def test_every_caller_gets_its_own_answer_or_its_own_error() -> None:
 
     async with compose(workers=3) as app:
         outcomes = await asyncio.gather(
-            *(
-                app.dispatch(Script(aggregate_id=f"a{n % 5}", decide=script(n)))
-                for n in range(100)
-            ),
+            *(app.dispatch(Script(aggregate_id=f"a{n % 5}", decide=script(n))) for n in range(100)),
             return_exceptions=True,
         )
     for n, outcome in enumerate(outcomes):

@@ -189,9 +189,7 @@ async def test_another_version_is_refused(expected: int, warm: bool) -> None:
         async with compose(store) as second:
             app = first if warm else second
             with pytest.raises(ConcurrencyError) as caught:
-                await app.dispatch(
-                    Script(aggregate_id="a", decide=spy), expected_version=expected
-                )
+                await app.dispatch(Script(aggregate_id="a", decide=spy), expected_version=expected)
     assert (A, expected, 2) == (caught.value.stream, caught.value.expected, caught.value.actual)
     assert [] == decided
     assert 2 == await store.head()
@@ -203,9 +201,7 @@ async def test_an_expected_version_ahead_of_a_stale_cache_is_looked_up() -> None
     async with compose(store) as here, compose(store) as there:
         await here.dispatch(Open(aggregate_id="a"))
         newer = await there.dispatch(Deposit(aggregate_id="a"))
-        committed = await here.dispatch(
-            Deposit(aggregate_id="a"), expected_version=newer.version
-        )
+        committed = await here.dispatch(Deposit(aggregate_id="a"), expected_version=newer.version)
         assert 3 == committed.version
 
 

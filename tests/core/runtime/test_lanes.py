@@ -5,6 +5,7 @@ import gc
 import weakref
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,11 +57,9 @@ async def test_the_turn_is_given_back_on_an_error() -> None:
     """An exception inside leaves the lane free."""
     lanes: Lanes[str] = Lanes()
     for _ in range(2):
-        try:
+        with pytest.raises(ZeroDivisionError):
             async with lanes.of("a"):
                 raise ZeroDivisionError
-        except ZeroDivisionError:
-            pass
 
 
 async def test_a_waiter_cancelled_right_after_it_was_given_the_turn_passes_it_on() -> None:
@@ -83,12 +82,12 @@ async def test_a_key_that_nobody_holds_takes_no_memory() -> None:
     await lanes.acquire(key)
     waiting = [asyncio.create_task(lanes.acquire(key)) for _ in range(3)]
     await settle()
-    for each in waiting[1:]:
-        each.cancel()
+    waiting[1].cancel()
+    waiting[2].cancel()
     lanes.release(key)
     await settle()
     lanes.release(key)
-    del key, waiting, each
+    del key, waiting
     gc.collect()
     assert None is gone()
 
