@@ -15,7 +15,7 @@ from random import Random
 from benchmarks import eventhus_bank, eventsourcing_bank
 from benchmarks.harness import Case, Contender, Sample, report
 
-ROUNDS = 15
+ROUNDS = 11
 ACCOUNTS = 200  # deposits in one sample
 FEWER_ACCOUNTS = 25  # where each has a thousand events
 EVENTS = 10  # on an account before the deposit
@@ -71,7 +71,7 @@ def cases() -> list[Case]:
             ],
         ),
         Case(
-            "dispatch by the number of registered types, state cached",
+            "dispatch by registered types, state cached",
             [
                 Contender(name="2 commands, 2 events", sample=warm),
                 Contender(

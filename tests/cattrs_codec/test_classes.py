@@ -64,6 +64,21 @@ def test_missing_fields_take_their_defaults() -> None:
 
 
 @frozen
+class KeywordFirst:
+    """A field that is given by name, before one that is not."""
+
+    by_name: int = field(kw_only=True)
+    by_place: int
+
+
+def test_keyword_only_fields_may_come_first() -> None:
+    """As they do where a base has them."""
+    value = KeywordFirst(2, by_name=1)
+    assert ["by_name", "by_place"] == list(CODEC.encoder(KeywordFirst)(value))
+    assert value == through_json(KeywordFirst, value)
+
+
+@frozen
 class Private:
     """Fields that are not named as the arguments are."""
 
@@ -187,14 +202,14 @@ def test_generic_classes() -> None:
     )
 
 
-@frozen
+@frozen(slots=False)
 class Labelled(Generic[T]):
     """Another generic class."""
 
     tag: T = field(kw_only=True)
 
 
-@frozen
+@frozen(slots=False)
 class TextLabelled(Labelled[str]):
     """A class from it."""
 

@@ -5,6 +5,7 @@ import inspect
 from collections import Counter
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -29,7 +30,7 @@ def explained_assignments(source: str) -> set[str]:
     body = ast.parse(source).body
     return {
         target.id
-        for statement, below in zip(body, body[1:], strict=False)
+        for statement, below in pairwise(body)
         if isinstance(below, ast.Expr)
         and isinstance(below.value, ast.Constant)
         and isinstance(below.value.value, str)
@@ -50,9 +51,8 @@ def targets(statement: ast.stmt) -> list[ast.expr]:
 
 def own_docstring(value: object) -> str | None:
     """The docstring that was written for a class or a function, not one that it inherits."""
-    if inspect.isclass(value):
-        return vars(value)["__doc__"]
-    return value.__doc__ if inspect.isroutine(value) else None
+    own = inspect.isroutine(value) or (inspect.isclass(value) and vars(value)["__doc__"])
+    return value.__doc__ if own else None
 
 
 @each_package

@@ -18,7 +18,14 @@ THIRD = StreamId("Customer", "a1")
 async def log(store: Storage) -> Sequence[StoredEvent]:
     """A log of twelve events, seven of them in ACCOUNT, and what append said about them."""
     stored: list[StoredEvent] = []
-    for stream, size in [(ACCOUNT, 1), (OTHER, 2), (ACCOUNT, 4), (THIRD, 1), (ACCOUNT, 2), (OTHER, 2)]:
+    for stream, size in [
+        (ACCOUNT, 1),
+        (OTHER, 2),
+        (ACCOUNT, 4),
+        (THIRD, 1),
+        (ACCOUNT, 2),
+        (OTHER, 2),
+    ]:
         stored += (await store.append(commit(stream, size=size))).recorded()
     return stored
 

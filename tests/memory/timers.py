@@ -47,7 +47,11 @@ class Timers:
         return [timer.delay_s for timer in self.all]
 
     def call_later(
-        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
     ) -> Timer:
         """As an event loop's."""
         timer = Timer(delay, lambda: callback(*args))

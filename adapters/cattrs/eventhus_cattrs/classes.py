@@ -108,6 +108,8 @@ def fast_coder(shape: Shape, converter: Converter) -> Coder:
     unstructure: Callable[[Any], Any] = make_dict_unstructure_fn_from_attrs(
         fields, cls, converter, names, _cattrs_use_linecache=False
     )
+    # cattrs writes the arguments of __init__ in this order, and Python wants positional ones first.
+    fields.sort(key=lambda field: field.kw_only)
     structure: Callable[..., Any] = make_dict_structure_fn_from_attrs(
         fields, cls, converter, names, _cattrs_use_linecache=False
     )

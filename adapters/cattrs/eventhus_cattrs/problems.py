@@ -39,7 +39,7 @@ def expected(wanted: str, found: object) -> Mismatch:
 
 
 def expect_mapping(wanted: str, data: Any) -> None:
-    """Raise a ``Mismatch`` unless ``data`` is a dict, or a mapping that a store hands out as one."""
+    """Raise a ``Mismatch`` unless ``data`` is a dict, or what a store has in its place."""
     if type(data) is not dict and not isinstance(data, Mapping):  # the latter takes its time
         raise expected(wanted, data)
 

@@ -32,11 +32,14 @@ Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 """A pure function from an event's stored data in one schema to its data in the next."""
 
 
-def _commands(aggregate: Aggregate[Any, Any, Any]) -> tuple[type[Any], ...]:
+# These three return Any: pyright takes a default's type for the argument's, and C for Any with it.
+
+
+def _commands(aggregate: Aggregate[Any, Any, Any]) -> Any:
     return parameter_classes(aggregate.decide, 0, "commands")
 
 
-def _events(aggregate: Aggregate[Any, Any, Any]) -> tuple[type[Any], ...]:
+def _events(aggregate: Aggregate[Any, Any, Any]) -> Any:
     return parameter_classes(aggregate.evolve, 1, "events")
 
 
@@ -117,7 +120,7 @@ class Aggregate(Generic[C, E, S]):
                     f"it with your own command classes or pass commands=(...)"
                 )
         for event in self.events:
-            # A subclass of an attrs class that is not decorated itself has its parent's fields only.
+            # A subclass that is not decorated itself has its parent's fields only.
             if not (isinstance(event, type) and "__attrs_attrs__" in vars(event)):
                 raise CompositionError(
                     f"{self.name}: event {_name(event)} is not an attrs class; "

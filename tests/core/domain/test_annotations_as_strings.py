@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def forward(command: Open | Close, state: int) -> Iterable[str]:
+def forward(command: Open | Close, state: int) -> Iterable[Opened]:
     """Names classes that are defined below."""
     return ()
 
@@ -41,19 +41,19 @@ class Opened:
 OpenOrClose: TypeAlias = Open | Close
 
 
-def single(command: Open, state: int) -> Iterable[str]:
+def single(command: Open, state: int) -> Iterable[Opened]:
     return ()
 
 
-def alias(command: OpenOrClose, state: int) -> Iterable[str]:
+def alias(command: OpenOrClose, state: int) -> Iterable[Opened]:
     return ()
 
 
-def nested(command: Union[Close, OpenOrClose], state: int) -> Iterable[str]:  # noqa: UP007 - under test
+def nested(command: Union[Close, OpenOrClose], state: int) -> Iterable[Opened]:  # noqa: UP007 - under test
     return ()
 
 
-def quoted(command: "Open | Close", state: int) -> Iterable[str]:  # noqa: UP037 - under test
+def quoted(command: "Open | Close", state: int) -> Iterable[Opened]:  # noqa: UP037 - under test
     return ()
 
 
@@ -61,27 +61,27 @@ def unseen_state(command: Open | Close, state: Unseen) -> Iterable[Unseen]:
     return ()
 
 
-def unseen(command: Open | Unseen, state: int) -> Iterable[str]:
+def unseen(command: Open | Unseen, state: int) -> Iterable[Opened]:
     return ()
 
 
-def at_a_rate(rate: Unseen, command: Open | Close, state: int) -> Iterable[str]:
+def at_a_rate(rate: Unseen, command: Open | Close, state: int) -> Iterable[Opened]:
     return ()
 
 
-def traced(function: Callable[..., Iterable[str]]) -> Callable[..., Iterable[str]]:
+def traced(function: Callable[..., Iterable[Opened]]) -> Callable[..., Iterable[Opened]]:
     @wraps(function)
-    def call(*args: object) -> Iterable[str]:
+    def call(*args: object) -> Iterable[Opened]:
         return function(*args)
 
     return call
 
 
 class Rules(Generic[T]):
-    def method(self, command: Open | Close, state: T) -> Iterable[str]:
+    def method(self, command: Open | Close, state: T) -> Iterable[Opened]:
         return ()
 
-    def __call__(self, command: Open | Close, state: T) -> Iterable[str]:
+    def __call__(self, command: Open | Close, state: T) -> Iterable[Opened]:
         return ()
 
 

@@ -122,9 +122,7 @@ def test_a_name_and_a_class_can_change_places() -> None:
 def test_two_aggregates_may_share_a_class() -> None:
     """Declared alike in both, it is one type."""
     upcasters = {Rented: (dict[str, Any],)}
-    catalog = Catalog(
-        [aggregate("Car", upcasters=upcasters), another("Bike", upcasters=upcasters)]
-    )
+    catalog = Catalog([aggregate("Car", upcasters=upcasters), another("Bike", upcasters=upcasters)])
     assert [Rented, Returned] == [event_type.cls for event_type in catalog.types()]
 
 

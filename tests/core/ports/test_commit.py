@@ -55,7 +55,8 @@ def test_a_commit_is_a_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("events", "last"), [((OPENED,), (5, 9)), ((OPENED, CLOSED), (6, 10)), ((OPENED,) * 10, (14, 18))]
+    ("events", "last"),
+    [((OPENED,), (5, 9)), ((OPENED, CLOSED), (6, 10)), ((OPENED,) * 10, (14, 18))],
 )
 def test_where_a_commit_ends(events: tuple[EventData, ...], last: tuple[int, int]) -> None:
     """A commit takes as many versions and positions as it has events."""
