@@ -19,6 +19,7 @@ from eventhus.errors import (
     LogCorrupted,
     NotRunning,
     Rejected,
+    TooManyConflicts,
     UndeclaredEvent,
     UnknownCommand,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "Rejected",
     "StreamId",
     "Timing",
+    "TooManyConflicts",
     "UndeclaredEvent",
     "UnknownCommand",
     "Upcaster",

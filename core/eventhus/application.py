@@ -35,6 +35,8 @@ E = TypeVar("E")
 S = TypeVar("S")
 
 # What every adapter can use as it stands: a database's name, a token of a subject, a folder.
+_NO_METADATA = Metadata()
+
 _BUCKET = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
@@ -218,8 +220,9 @@ class Application:
             expected_version: Go ahead only if the aggregate is at this version: 0 if it must be
                 new, or a ``Committed.version`` that the decision to send this was based on.
             command_id: An idempotency key, unique in the bucket. The same key again, from
-                wherever and whenever, carries out nothing and gets the first answer. A command
-                that changed nothing or was refused leaves no trace and runs again.
+                wherever and whenever, carries out nothing and gets the first answer, whatever
+                the command says. A command that changed nothing or was refused leaves no trace
+                and runs again.
             metadata: What the events are to carry.
 
         Returns:
@@ -227,8 +230,8 @@ class Application:
 
         Raises:
             Rejected: The domain refused, in the subclass that ``decide`` raised.
-            ConcurrencyError: The aggregate is not at ``expected_version``; or, without one,
-                others kept getting in between for ten attempts.
+            ConcurrencyError: The aggregate is not at ``expected_version``.
+            TooManyConflicts: Others kept getting in between, ten times in a row.
             CommandIdReused: The ``command_id`` belongs to a command of another aggregate.
             UnknownCommand: No aggregate takes this class of command.
             InvalidArgument: The ``aggregate_id`` or ``command_id`` is empty or not text.
@@ -241,7 +244,7 @@ class Application:
                 command=command,
                 expected_version=expected_version,
                 command_id=command_id,
-                metadata=metadata or Metadata(),
+                metadata=metadata or _NO_METADATA,
             )
         )
 
@@ -276,7 +279,7 @@ class Application:
         stream = StreamId(aggregate.name, aggregate_id)
         history: list[Recorded[E]] = []
         while True:
-            page = await self._store.load(stream, after_version=len(history), limit=PAGE)
+            page = await self._store.history(stream, after_version=len(history), limit=PAGE)
             history.extend(map(self._serializer.recorded, page))
             if len(page) < PAGE:
                 return history
@@ -294,11 +297,13 @@ class Application:
             CodecError: A stored event does not fit its class.
             NotRunning: The application has not been entered, or is being left.
         """
-        self._running()
+        run = self._running()
         async with aclosing(self._store.follow(after=after)) as batches:
-            while (batch := await self._unless_left(anext(batches, None))) is not None:
+            while batch := await self._unless_left(run, anext(batches, None)):
                 for stored in batch:
                     yield self._serializer.recorded(stored)
+                    if self._run is not run:
+                        return
 
     async def subscribe(
         self, handler: Callable[[Recorded[Any]], Awaitable[None]], *, group: str | None = None
@@ -348,14 +353,15 @@ class Application:
         return executor
 
     async def _unless_left(
-        self, batch: Awaitable[Sequence[StoredEvent] | None]
+        self, run: _Run, batch: Awaitable[Sequence[StoredEvent] | None]
     ) -> Sequence[StoredEvent] | None:
+        """The batch, or ``None`` if there is none before the application is left."""
         pending = asyncio.ensure_future(batch)
         self._pending.add(pending)
         try:
             return await pending
         except asyncio.CancelledError:
-            if self._run is None and pending.cancelled() and not _cancelling():
+            if self._run is not run and pending.cancelled() and not _cancelling():
                 return None
             raise
         finally:

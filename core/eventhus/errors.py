@@ -7,6 +7,7 @@ EventhusError
 ├── UnknownCommand        no aggregate takes this class of command     (also LookupError)
 ├── UndeclaredEvent       ``decide`` produced an event it never declared (also TypeError)
 ├── ConcurrencyError      the stream is not at the expected version
+│   └── TooManyConflicts  others kept getting in between
 ├── CommandIdReused       one command id, two aggregates               (also ValueError)
 ├── CodecError            an event or a state does not fit its class   (also ValueError)
 ├── InvalidArgument       an id, a name or metadata of the wrong form  (also ValueError)
@@ -36,6 +37,7 @@ __all__ = [
     "LogCorrupted",
     "NotRunning",
     "Rejected",
+    "TooManyConflicts",
     "UndeclaredEvent",
     "UnknownCommand",
 ]
@@ -116,6 +118,16 @@ class ConcurrencyError(EventhusError):
         )
 
 
+class TooManyConflicts(ConcurrencyError):
+    """A command was decided again and again, and each time another got in first."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.stream} kept changing while a command was decided, last from version "
+            f"{self.expected} to {self.actual}; send the command again later"
+        )
+
+
 class CommandIdReused(EventhusError, ValueError):
     """A command id that names a commit of one stream was given with a command for another.
 
@@ -146,8 +158,9 @@ class CodecError(EventhusError, ValueError):
         field: The path to the part that does not fit, such as ``"seats[2].row"``;
             empty where the whole value does not.
         problem: What is wrong with it, in words.
-        stream: The stream of the event, where known.
-        version: The version of the event in its stream, where known.
+        stream: The stream of the stored event; ``None`` if the error is about a value that was
+            to be written.
+        version: The version of the stored event in its stream.
     """
 
     def __init__(
@@ -188,8 +201,8 @@ class LogCorrupted(EventhusError):
 
     Attributes:
         stream: The stream that was read.
-        expected: The version that had to come next.
-        actual: The version that came.
+        expected: The version that its events make, counted one by one.
+        actual: The version that the store gives for the last of them.
     """
 
     def __init__(self, stream: StreamId, expected: int, actual: int) -> None:
@@ -200,6 +213,6 @@ class LogCorrupted(EventhusError):
 
     def __str__(self) -> str:
         return (
-            f"{self.stream} goes on with version {self.actual} where {self.expected} must come; "
-            f"stop writing to it and compare the store with its last backup"
+            f"{self.stream} says that it is at version {self.actual}, and its events make it "
+            f"{self.expected}; stop writing to it and compare the store with its last backup"
         )

@@ -4,7 +4,8 @@ import os
 import time
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
-_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # 10 bits at a time
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_FROM_BYTE = _ALPHABET.encode() * 8  # 256 is a multiple of 32, so every character is as likely
 
 
 def new_id() -> str:
@@ -19,5 +20,5 @@ def new_id() -> str:
     26
     """
     milliseconds = time.time_ns() // 1_000_000
-    value = milliseconds << 80 | int.from_bytes(os.urandom(10))
-    return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])
+    made_at = "".join([_PAIRS[milliseconds >> shift & 1023] for shift in (40, 30, 20, 10, 0)])
+    return made_at + os.urandom(16).translate(_FROM_BYTE).decode("ascii")

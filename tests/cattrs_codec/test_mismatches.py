@@ -209,6 +209,7 @@ DECODE = [
     (date, "2025-01-01T00:00:00Z", "expected an ISO 8601 date, found other text"),
     (timedelta, 5, "expected an ISO 8601 duration as str, found int"),
     (bytes, "a secret", "expected base64, found other text"),
+    (bytes, "AP8/!", "expected base64, found other text"),
     (tuple[int, ...], (1,), "expected list, found tuple"),
     (tuple[int, str], [1, "x", 2], "expected 2 items, found 3"),
     (frozenset[int], [1, 1], "holds the same item twice"),

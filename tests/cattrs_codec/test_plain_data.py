@@ -12,6 +12,7 @@ import pytest
 import typing_extensions
 from attrs import frozen
 
+from eventhus.ports import Codec
 from eventhus_cattrs import CattrsCodec
 from tests.cattrs_codec.support import CODEC, decode_error, through_json
 
@@ -287,4 +288,5 @@ def test_any_mapping_is_a_dict_when_decoding() -> None:
 
 def test_codecs_share_nothing() -> None:
     """Each codec compiles for itself: there is no global registry."""
-    assert CattrsCodec().decoder(Seat) is not CattrsCodec().decoder(Seat)
+    codec: Codec = CattrsCodec()
+    assert codec.decoder(Seat) is not CattrsCodec().decoder(Seat)

@@ -191,6 +191,24 @@ async def test_a_handler_that_was_cancelled_within(bus: EventBus, timers: Timers
     assert [("a-1", 1), ("a-1", 2), ("a-2", 1)] == attempts
 
 
+async def test_an_event_loop_that_ends(bus: EventBus) -> None:
+    """It cancels every task, and a bus that nobody left must not hold on to it."""
+
+    async def wait_for_ever(given: Message) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    begun = asyncio.Event()
+    before = asyncio.all_tasks()
+    await bus.subscribe(wait_for_ever)
+    tasks = asyncio.all_tasks() - before
+    await bus.publish(messages("a", 2))
+    await begun.wait()
+    for task in tasks:
+        task.cancel()
+    await until(lambda: all(task.done() for task in tasks))
+
+
 async def test_a_bus_can_be_entered_again(bus: EventBus) -> None:
     """A program may stop and start its application."""
     handled: list[str] = []

@@ -48,7 +48,10 @@ def union_coder(members: Sequence[Coder], text: str) -> Coder:
     if len(members) == 1:
         return members[0]
     if not all(member.data for member in members):
-        raise Unsupported("a class that a Hook stores as a union of itself must be an attrs class")
+        raise Unsupported(
+            "a Hook cannot store a class as a union of that class; make it an attrs class, which "
+            "needs no Hook"
+        )
 
     by_value = _by_class([(cls, member) for member in members for cls in member.values])
     by_data = _by_class([(cls, member) for member in members for cls in member.data])

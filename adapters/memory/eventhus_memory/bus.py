@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +17,7 @@ from eventhus.ports import Message, MessageHandler
 
 _RETRY_S = 0.01  # before the second delivery; doubles with every further one, up to the cap
 _RETRY_CAP_S = 1.0
+_DOUBLINGS = 7  # enough to reach the cap
 
 _logger = logging.getLogger(__name__)
 
@@ -25,12 +25,13 @@ _logger = logging.getLogger(__name__)
 class MemoryBus:
     """Implements the event bus in memory, for one event loop.
 
-    Messages are kept for a subscription until it is closed: what is published while nobody
+    Messages are kept for a group until its last member is closed: what is published while nobody
     listens is gone.
     """
 
     def __init__(self) -> None:
         self._groups: dict[object, _Group] = {}
+        self._work: set[asyncio.Task[None]] = set()
 
     @classmethod
     def open(cls, url: str, bucket: str) -> Self:  # noqa: ARG003 - the object is the bucket
@@ -53,7 +54,9 @@ class MemoryBus:
         traceback: TracebackType | None,
     ) -> None:
         for group in list(self._groups.values()):
-            await group.close()
+            await group.drain()
+        if work := self._work - {asyncio.current_task()}:
+            await asyncio.wait(work)
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """See ``EventBus.publish``."""
@@ -68,8 +71,12 @@ class MemoryBus:
         key: object = object() if group is None else group
         joined = self._groups.get(key)
         if joined is None:
-            joined = self._groups[key] = _Group(on_empty=lambda: self._groups.pop(key, None))
-        return joined.join(handler)
+            joined = self._groups[key] = _Group(on_empty=lambda: self._groups.pop(key))
+        member = MemorySubscription(joined, handler)
+        joined.join(member)
+        self._work.add(member.task)
+        member.task.add_done_callback(self._work.discard)
+        return member
 
 
 class MemorySubscription:
@@ -80,16 +87,20 @@ class MemorySubscription:
         self._handler = handler
         self._busy = False
         self._closing = False
-        self._task = asyncio.create_task(self._work())
+        self.task = asyncio.create_task(self._work())
 
     async def close(self) -> None:
-        """See ``Subscription.close``."""
+        """See ``Subscription.close``. A handler that closes its own is not waited for."""
+        self.stop()
+        if self.task is not asyncio.current_task():
+            await asyncio.wait([self.task])
+
+    def stop(self) -> None:
+        """Take no more messages."""
         self._closing = True
-        if not self._busy:
-            self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
         self._group.leave(self)
+        if not self._busy:
+            self.task.cancel()
 
     async def _work(self) -> None:
         while not self._closing:
@@ -97,12 +108,17 @@ class MemorySubscription:
             self._busy = True
             try:
                 await self._handler(message)
-            except Exception:
-                self._group.failed(message)
+            except asyncio.CancelledError as error:
+                if _cancelling():
+                    raise
+                self._group.failed(message, error)  # raised by the handler, on its own account
+            except Exception as error:  # noqa: BLE001 - handlers fail as they like
+                self._group.failed(message, error)
             else:
                 self._group.accepted(message)
             finally:
                 self._busy = False
+            await asyncio.sleep(0)  # a handler that never waits would keep all others waiting
 
 
 class _Group:
@@ -112,22 +128,23 @@ class _Group:
         self._on_empty = on_empty
         self._members: set[MemorySubscription] = set()
         self._queues: dict[StreamId, deque[Message]] = {}
-        self._ready: asyncio.Queue[StreamId] = asyncio.Queue()  # not being handled, not held back
+        self._ready: asyncio.Queue[StreamId] = asyncio.Queue()  # not being handled or held back
         self._held_back: dict[StreamId, asyncio.TimerHandle] = {}
-        self._closing = False
-        self._empty = asyncio.Event()
+        self._draining = False
+        self._changed = asyncio.Event()
 
-    def join(self, handler: MessageHandler) -> MemorySubscription:
-        member = MemorySubscription(self, handler)
+    def join(self, member: MemorySubscription) -> None:
         self._members.add(member)
-        return member
 
     def leave(self, member: MemorySubscription) -> None:
+        if member not in self._members:
+            return
         self._members.discard(member)
         if not self._members:
             for timer in self._held_back.values():
                 timer.cancel()
             self._on_empty()
+        self._changed.set()
 
     def add(self, message: Message) -> None:
         queue = self._queues.get(message.stream)
@@ -147,33 +164,40 @@ class _Group:
             self._ready.put_nowait(message.stream)
         else:
             del self._queues[message.stream]
-            self._empty.set()
+            self._changed.set()
 
-    def failed(self, message: Message) -> None:
-        if self._closing:
-            _logger.exception("the handler failed on %s while the bus was closing", message.id)
+    def failed(self, message: Message, error: BaseException) -> None:
+        if self._draining or not self._members:
+            _logger.error(
+                "the handler failed on %s while the bus was closing", message.id, exc_info=error
+            )
             self.accepted(message)
             return
-        delay = min(_RETRY_CAP_S, _RETRY_S * 2 ** (message.attempt - 1))
+        delay = min(_RETRY_CAP_S, _RETRY_S * 2 ** min(message.attempt - 1, _DOUBLINGS))
         _logger.warning(
-            "the handler failed on %s; again in %.2f s", message.id, delay, exc_info=True
+            "the handler failed on %s; again in %.2f s", message.id, delay, exc_info=error
         )
         stream = message.stream
         self._queues[stream][0] = evolve(message, attempt=message.attempt + 1)
         self._held_back[stream] = asyncio.get_running_loop().call_later(delay, self._let_go, stream)
 
-    async def close(self) -> None:
-        """Give every message one more chance, then end the members."""
-        self._closing = True
+    async def drain(self) -> None:
+        """Give every message one more chance, then stop the members."""
+        self._draining = True
         for stream in list(self._held_back):
             self._held_back[stream].cancel()
             self._let_go(stream)
         while self._queues and self._members:
-            self._empty.clear()
-            await self._empty.wait()
+            self._changed.clear()
+            await self._changed.wait()
         for member in list(self._members):
-            await member.close()
+            member.stop()
 
     def _let_go(self, stream: StreamId) -> None:
         del self._held_back[stream]
         self._ready.put_nowait(stream)
+
+
+def _cancelling() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -19,11 +18,12 @@ from eventhus.errors import (
     InvalidArgument,
     InvalidCommit,
 )
-from eventhus.ports import Commit, Snapshot, StoredCommit, StoredEvent
+from eventhus.ports import Commit, Slice, Snapshot, StoredCommit, StoredEvent
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 _BREATHE_EVERY = 64  # appends between two yields to the event loop
+_INT64 = range(-(2**63), 2**63)
 
 
 class _Entry(NamedTuple):
@@ -43,11 +43,12 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._log: list[_Entry] = []
-        self._streams: defaultdict[StreamId, list[_Entry]] = defaultdict(list)
+        self._streams: dict[StreamId, list[_Entry]] = {}
         self._commits: dict[str, StoredCommit] = {}  # by commit id
         self._commands: dict[str, StoredCommit] = {}  # by command id
         self._snapshots: dict[StreamId, Snapshot] = {}
         self._checkpoints: dict[str, int] = {}
+        self._appends = 0
         self._waiting: set[asyncio.Future[None]] = set()
 
     @classmethod
@@ -73,7 +74,8 @@ class MemoryStore:
 
     async def append(self, commit: Commit) -> StoredCommit:
         """See ``EventStore.append``."""
-        if len(self._log) % _BREATHE_EVERY == 0:
+        self._appends += 1
+        if self._appends % _BREATHE_EVERY == 0:
             # Nothing here ever has to wait, so a caller in a loop would keep all others waiting.
             await asyncio.sleep(0)
         texts = _texts(commit)
@@ -84,14 +86,18 @@ class MemoryStore:
                 raise CommandIdReused(commit.command_id, commit.stream, first.commit.stream)
         if first is not None:
             return self._restored(first)
-        stream = self._streams.get(commit.stream, [])
-        if commit.expected_version is not None and commit.expected_version != len(stream):
-            raise ConcurrencyError(commit.stream, commit.expected_version, len(stream))
+        stream = self._streams.get(commit.stream)
+        version = 0 if stream is None else len(stream)
+        if commit.expected_version is not None and commit.expected_version != version:
+            raise ConcurrencyError(commit.stream, commit.expected_version, version)
 
-        stored = StoredCommit(commit=commit, version=len(stream) + 1, position=len(self._log) + 1)
+        stored = StoredCommit(commit=commit, version=version + 1, position=len(self._log) + 1)
         entries = [_Entry(stored, number, text) for number, text in enumerate(texts)]
         self._log += entries
-        self._streams[commit.stream] += entries
+        if stream is None:
+            self._streams[commit.stream] = entries
+        else:
+            stream += entries
         self._commits[commit.id] = stored
         if commit.command_id is not None:
             self._commands[commit.command_id] = stored
@@ -103,16 +109,27 @@ class MemoryStore:
         stored = self._commands.get(command_id)
         return stored and self._restored(stored)
 
-    async def load(
+    async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
+        """See ``EventStore.load``."""
+        entries = self._streams.get(stream, [])[after_version : after_version + limit]
+        if not entries:
+            return Slice(events=(), version=0, position=0)
+        commit, number, _ = entries[-1]
+        return Slice(
+            events=_data(entries),
+            version=commit.version + number,
+            position=commit.position + number,
+        )
+
+    async def history(
         self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
     ) -> Sequence[StoredEvent]:
-        """See ``EventStore.load``."""
-        entries = self._streams.get(stream, [])
-        return _plain(entries[after_version : after_version + limit])
+        """See ``EventStore.history``."""
+        return _recorded(self._streams.get(stream, [])[after_version : after_version + limit])
 
     async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         """See ``EventStore.read``."""
-        return _plain(self._log[after : after + limit])
+        return _recorded(self._log[after : after + limit])
 
     async def follow(
         self, *, after: int = 0, limit: int = 1000
@@ -144,7 +161,7 @@ class MemoryStore:
             return
         try:
             text = _dumps(snapshot.data)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise InvalidArgument(
                 f"the snapshot of {snapshot.stream} is not JSON-compatible: {type(error).__name__}"
             ) from error
@@ -160,8 +177,7 @@ class MemoryStore:
 
     def _restored(self, stored: StoredCommit) -> StoredCommit:
         # The data that the caller gave may have changed since: the log has not.
-        kept = _plain(self._log[stored.position - 1 : stored.last_position])
-        events = tuple(recorded.event for recorded in kept)
+        events = _data(self._log[stored.position - 1 : stored.last_position])
         return evolve(stored, commit=evolve(stored.commit, events=events))
 
     async def _growth(self) -> None:
@@ -184,9 +200,27 @@ def _check_url(url: str) -> None:
 
 
 def _dumps(data: Any) -> str:
+    _check(data)
     text = _encode(data)
     text.encode()  # refuses what is not Unicode: half of a surrogate pair
     return text
+
+
+def _check(data: Any) -> None:
+    """Refuse what JSON would quietly turn into something else, or a database could not keep."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if not isinstance(key, str):
+                raise TypeError("a key is not a str")
+            _check(value)
+    elif isinstance(data, list):
+        for value in data:
+            _check(value)
+    elif isinstance(data, int):
+        if data not in _INT64:
+            raise ValueError("an int is beyond 64 bits")
+    elif not (data is None or isinstance(data, str | float)):
+        raise TypeError(f"{type(data).__name__} has no form in JSON")
 
 
 def _texts(commit: Commit) -> list[str]:
@@ -196,7 +230,7 @@ def _texts(commit: Commit) -> list[str]:
     for event in commit.events:
         try:
             texts.append(_dumps(event.data))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise InvalidCommit(
                 f"the data of {event.type} for {commit.stream} is not JSON-compatible: "
                 f"{type(error).__name__}"
@@ -204,11 +238,18 @@ def _texts(commit: Commit) -> list[str]:
     return texts
 
 
-def _plain(entries: Sequence[_Entry]) -> list[StoredEvent]:
+def _data(entries: Sequence[_Entry]) -> list[EventData]:
     # One call of the parser for the whole page: its fixed cost is that of a small event.
     page = json.loads(f"[{','.join([entry.json for entry in entries])}]")
-    plain: list[StoredEvent] = []
-    for (stored, number, _), data in zip(entries, page, strict=True):
-        event = stored.commit.events[number]
-        plain.append(stored.wrap(number, EventData(event.type, data, event.schema)))
-    return plain
+    events: list[EventData] = []
+    for (commit, number, _), data in zip(entries, page, strict=True):
+        event = commit.commit.events[number]
+        events.append(EventData(event.type, data, event.schema))
+    return events
+
+
+def _recorded(entries: Sequence[_Entry]) -> list[StoredEvent]:
+    return [
+        commit.wrap(number, event)
+        for (commit, number, _), event in zip(entries, _data(entries), strict=True)
+    ]

@@ -6,6 +6,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from eventhus.errors import CompositionError
@@ -61,16 +62,25 @@ def parameter_annotation(function: Callable[..., Any], index: int, argument: str
         # Only this annotation is resolved: others may name what only type checkers see.
         wanted = types.SimpleNamespace(__annotations__={"wanted": parameters[index].annotation})
         plain = _plain_function(function)
-        local: dict[str, Any] = {}
-        if inspect.isfunction(plain):
-            local.update(inspect.getclosurevars(plain).nonlocals)
-        return typing.get_type_hints(wanted, getattr(plain, "__globals__", {}), local)["wanted"]
-    except (NameError, TypeError, ValueError) as error:
+        visible = getattr(plain, "__globals__", {})
+        return typing.get_type_hints(wanted, visible, _closure(plain))["wanted"]
+    except Exception as error:  # text that stands for a type can be wrong in any way
         raise CompositionError(
             f"{_label(function)}: the annotation of parameter {index + 1} cannot be resolved "
             f"({error}); make its names visible where the function is defined, or pass "
             f"{argument}=... to Aggregate"
         ) from error
+
+
+def _closure(function: Any) -> dict[str, Any]:
+    """What a function sees of the functions around it."""
+    closure: dict[str, Any] = {}
+    if inspect.isfunction(function):
+        names = function.__code__.co_freevars
+        for name, cell in zip(names, function.__closure__ or (), strict=True):
+            with suppress(ValueError):  # not assigned yet
+                closure[name] = cell.cell_contents
+    return closure
 
 
 def _members(annotation: Any) -> Iterator[Any]:

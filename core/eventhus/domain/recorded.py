@@ -4,13 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, Self, TypeVar
 
 from attrs import field, frozen
 
 from eventhus.errors import InvalidArgument
 
 E_co = TypeVar("E_co", covariant=True)
+
+_NO_VALUES: Mapping[str, str] = MappingProxyType({})
+
+
+def is_text(value: object) -> bool:
+    """Whether a value is text that can be written as UTF-8: half of a surrogate pair cannot."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_id(value: object) -> bool:
+    """Whether a value is non-empty text."""
+    return is_text(value) and value != ""
+
+
+def _read_only(values: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(dict(values)) if values else _NO_VALUES
 
 
 @frozen
@@ -20,18 +43,15 @@ class StreamId:
     Any non-empty text will do for both parts; the same id under two types is two streams.
 
     Raises:
-        InvalidArgument: A part is empty or not a ``str``.
+        InvalidArgument: A part is empty, not a ``str``, or half of a surrogate pair.
     """
 
     aggregate_type: str
     aggregate_id: str
 
     def __attrs_post_init__(self) -> None:
-        for part in (self.aggregate_type, self.aggregate_id):
-            if not (isinstance(part, str) and part):
-                raise InvalidArgument(
-                    f"an aggregate's type and id are non-empty str, found {part!r}"
-                )
+        if not (is_id(self.aggregate_type) and is_id(self.aggregate_id)):
+            raise InvalidArgument("an aggregate's type and id are non-empty Unicode text")
 
     def __str__(self) -> str:
         return f"{self.aggregate_type}/{self.aggregate_id}"
@@ -45,22 +65,27 @@ class Metadata:
         correlation_id: Names the conversation that the event belongs to. The runtime starts a
             new one, named by the commit, where the caller gives none.
         causation_id: Names the message that caused the command: the ``id`` of an event, say.
-        values: The caller's own pairs, both ``str``.
+        values: The caller's own pairs of text. They are copied, and cannot be changed.
 
     Raises:
-        InvalidArgument: A key or a value is not a ``str``.
+        InvalidArgument: An id is empty, or anything is not Unicode text.
     """
 
     correlation_id: str | None = None
     causation_id: str | None = None
-    values: Mapping[str, str] = field(factory=dict[str, str], hash=False)
+    values: Mapping[str, str] = field(default=_NO_VALUES, converter=_read_only, hash=False)
 
     def __attrs_post_init__(self) -> None:
+        for message_id in (self.correlation_id, self.causation_id):
+            if message_id is not None and not is_id(message_id):
+                raise InvalidArgument("a correlation or causation id is non-empty Unicode text")
         for key, value in self.values.items():
-            if not (isinstance(key, str) and isinstance(value, str)):
-                raise InvalidArgument(
-                    f"metadata is made of str pairs, found {key!r}: {type(value).__name__}"
-                )
+            if not (is_text(key) and is_text(value)):
+                raise InvalidArgument("the values of metadata are pairs of Unicode text")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str | None, str | None, dict[str, str]]]:
+        # A read-only view cannot be pickled or copied; what it shows can.
+        return type(self), (self.correlation_id, self.causation_id, dict(self.values))
 
 
 @frozen

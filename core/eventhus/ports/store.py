@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
@@ -15,6 +15,10 @@ T = TypeVar("T")
 
 StoredEvent: TypeAlias = Recorded[EventData]
 """An event as a store keeps it: its place in the log, around plain data."""
+
+
+def _tuple(events: Iterable[EventData]) -> tuple[EventData, ...]:
+    return tuple(events)
 
 
 @frozen(kw_only=True)
@@ -34,7 +38,7 @@ class Commit:
 
     id: str
     stream: StreamId
-    events: Sequence[EventData]
+    events: Sequence[EventData] = field(converter=_tuple)
     expected_version: int | None
     recorded_at: datetime
     metadata: Metadata = field(factory=Metadata)
@@ -86,6 +90,21 @@ class StoredCommit:
         )
 
 
+@frozen(kw_only=True)
+class Slice:
+    """Some neighbouring events of one stream, without their envelopes.
+
+    Attributes:
+        events: The events, in order; there may be none.
+        version: The version of the last one; 0 if there is none.
+        position: The position of the last one; 0 if there is none.
+    """
+
+    events: Sequence[EventData]
+    version: int
+    position: int
+
+
 class EventStore(Protocol):
     """One log: a totally ordered sequence of events at positions 1, 2, 3, … without a gap.
 
@@ -118,15 +137,25 @@ class EventStore(Protocol):
         """The commit that was appended with this ``command_id``, if there is one."""
         ...
 
-    async def load(
-        self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
-    ) -> Sequence[StoredEvent]:
-        """The stream's next events, in order.
+    async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
+        """The data of the stream's next events, in order: what it takes to fold a state.
 
         Args:
             stream: The stream. One that was never appended to has no events.
             after_version: Start behind this version; 0 starts at the first event.
             limit: The most events to return, at least 1. Fewer means that the stream ended.
+        """
+        ...
+
+    async def history(
+        self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
+    ) -> Sequence[StoredEvent]:
+        """The same events as ``load``, each in its envelope.
+
+        Args:
+            stream: As for ``load``.
+            after_version: As for ``load``.
+            limit: As for ``load``.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -10,6 +11,8 @@ from eventhus.errors import CompositionError
 STORES = "eventhus.stores"
 BUSES = "eventhus.buses"
 CODECS = "eventhus.codecs"
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")  # RFC 3986, section 3.1
 
 
 def adapter_for(url: str, group: str) -> Any:
@@ -23,13 +26,13 @@ def adapter_for(url: str, group: str) -> Any:
         CompositionError: The URL has no scheme, nothing is registered for it, or what is cannot
             be imported.
     """
-    scheme, separator, _ = url.partition("://")
-    if not separator:
+    found = _SCHEME.match(url)
+    if found is None:
         raise CompositionError(
             f"an adapter's URL starts with a scheme, as memory:// does; known in {group}: "
             f"{_known(group)}"
         )
-    return load_adapter(scheme.lower(), group)
+    return load_adapter(found[1].lower(), group)
 
 
 def load_adapter(name: str, group: str) -> Any:

@@ -39,8 +39,12 @@ class CommandBus:
         try:
             # The aggregate's turn comes before a worker, so that a queue for one aggregate never
             # keeps the others from working.
-            async with executor.turns.of(stream.aggregate_id), self._workers:
-                return await executor.execute(stream, envelope)
+            await executor.turns.acquire(stream.aggregate_id)
+            try:
+                async with self._workers:
+                    return await executor.execute(stream, envelope)
+            finally:
+                executor.turns.release(stream.aggregate_id)
         finally:
             self._accepted -= 1
             if not self._accepted:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from attrs import field, frozen
 
 from eventhus.domain.aggregate import Command
-from eventhus.domain.recorded import Metadata, Recorded, StreamId
+from eventhus.domain.recorded import Metadata, Recorded, StreamId, is_id
 from eventhus.errors import InvalidArgument
 
 S_co = TypeVar("S_co", covariant=True)
@@ -31,10 +31,8 @@ class Envelope:
     metadata: Metadata = field(factory=Metadata)
 
     def __attrs_post_init__(self) -> None:
-        if self.command_id is not None and not (
-            isinstance(self.command_id, str) and self.command_id
-        ):
-            raise InvalidArgument(f"command_id must be a non-empty str, found {self.command_id!r}")
+        if self.command_id is not None and not is_id(self.command_id):
+            raise InvalidArgument("a command_id is non-empty Unicode text")
 
 
 @frozen(kw_only=True)

@@ -9,14 +9,16 @@ from typing import Any, Generic, TypeVar
 from eventhus.domain.aggregate import Aggregate, Command
 from eventhus.domain.recorded import EventData, Metadata, Recorded, StreamId
 from eventhus.errors import (
+    CodecError,
     CommandIdReused,
     ConcurrencyError,
     LogCorrupted,
     Rejected,
+    TooManyConflicts,
     UndeclaredEvent,
 )
 from eventhus.ports.clock import Clock
-from eventhus.ports.store import Commit, EventStore, StoredCommit, StoredEvent
+from eventhus.ports.store import Commit, EventStore, Slice, StoredCommit
 from eventhus.runtime.envelope import Committed, Envelope
 from eventhus.runtime.lanes import Lanes
 from eventhus.runtime.serializer import EventSerializer
@@ -34,7 +36,7 @@ BACKOFF_CAP_S = 0.1
 
 
 class Executor(Generic[C, E, S]):
-    """Carries out commands. Callers take turns by aggregate: ``async with executor.turns.of(id)``."""
+    """Carries out commands. Callers take turns: ``turns.acquire(id)``, then ``release``."""
 
     def __init__(
         self,
@@ -65,11 +67,26 @@ class Executor(Generic[C, E, S]):
 
     async def execute(self, stream: StreamId, envelope: Envelope) -> Committed:
         """Carry out one command. Raises what ``Application.dispatch`` says."""
-        if envelope.command_id is not None:
-            first = await self._store.find(envelope.command_id)
-            if first is not None:
-                return self._first_answer(first, stream, envelope.command_id)
+        command_id = envelope.command_id
+        if command_id is None:
+            return await self._execute(stream, envelope)
+        if first := await self._first_answer(stream, command_id):
+            return first
+        try:
+            committed = await self._execute(stream, envelope)
+        except (Rejected, ConcurrencyError):
+            # The same command may have come through another process meanwhile: what stands in
+            # its way is then its own outcome.
+            if first := await self._first_answer(stream, command_id):
+                return first
+            raise
+        return (
+            committed
+            if committed.events
+            else (await self._first_answer(stream, command_id) or committed)
+        )
 
+    async def _execute(self, stream: StreamId, envelope: Envelope) -> Committed:
         held = self._cache.get(stream.aggregate_id)
         fresh = held is None  # whether the store itself has said what the state is
         if held is None:
@@ -91,15 +108,23 @@ class Executor(Generic[C, E, S]):
                 return Committed(
                     stream=stream, version=held.version, position=held.position, events=()
                 )
+            commit, state = self._prepare(envelope, stream, held, events)
             try:
-                return await self._append(envelope, stream, held, events)
+                stored = await self._store.append(commit)
             except ConcurrencyError as conflict:
                 self._cache.drop(stream.aggregate_id)
                 conflicts += 1
-                if envelope.expected_version is not None or conflicts == ATTEMPTS:
+                if envelope.expected_version is not None:
                     raise
+                if conflicts == ATTEMPTS:
+                    raise TooManyConflicts(stream, held.version, conflict.actual) from conflict
                 await self._back_off(conflicts)
                 held, fresh = await self._reload(stream, held, conflict.actual), True
+                continue
+            if stored.commit is not commit:  # the same command, through another process
+                return self._stored_answer(stored)
+            self._remember(stored, state, held.snapshot_version)
+            return _answer(stored, [stored.wrap(n, event) for n, event in enumerate(events)])
 
     async def current(self, aggregate_id: str) -> Held[S]:
         """The aggregate's state as the store has it now."""
@@ -125,9 +150,9 @@ class Executor(Generic[C, E, S]):
                 raise UndeclaredEvent(self.aggregate.name, type(event))
         return events
 
-    async def _append(
+    def _prepare(
         self, envelope: Envelope, stream: StreamId, held: Held[S], events: Sequence[E]
-    ) -> Committed:
+    ) -> tuple[Commit, S]:
         # Everything that may fail on a bug comes before the append, so that no event is written
         # that cannot be folded or read again.
         state = held.state
@@ -142,39 +167,36 @@ class Executor(Generic[C, E, S]):
         commit = Commit(
             id=commit_id,
             stream=stream,
-            events=tuple(data),
+            events=data,
             expected_version=held.version,
             recorded_at=self._clock.now(),
             metadata=metadata,
             command_id=envelope.command_id,
         )
-        stored = await self._store.append(commit)
-        if stored.commit is not commit:  # the same command id, sent through another process
-            return self._answer(stored, [*map(self._serializer.recorded, stored.recorded())])
-        after = Held(
+        return commit, state
+
+    def _remember(self, stored: StoredCommit, state: S, snapshot_version: int) -> None:
+        stream = stored.commit.stream
+        held = Held(
             state=state,
             version=stored.last_version,
             position=stored.last_position,
-            snapshot_version=held.snapshot_version,
+            snapshot_version=snapshot_version,
         )
         if self._snapshots is not None:
-            after = self._snapshots.offer(stream, after)
-        self._cache.put(stream.aggregate_id, after)
-        recorded = [stored.wrap(index, event) for index, event in enumerate(events)]
-        return self._answer(stored, recorded)
+            held = self._snapshots.offer(stream, held)
+        self._cache.put(stream.aggregate_id, held)
 
-    def _first_answer(self, first: StoredCommit, stream: StreamId, command_id: str) -> Committed:
+    async def _first_answer(self, stream: StreamId, command_id: str) -> Committed | None:
+        first = await self._store.find(command_id)
+        if first is None:
+            return None
         if first.commit.stream != stream:
             raise CommandIdReused(command_id, stream, first.commit.stream)
-        return self._answer(first, [*map(self._serializer.recorded, first.recorded())])
+        return self._stored_answer(first)
 
-    def _answer(self, stored: StoredCommit, events: Sequence[Recorded[Any]]) -> Committed:
-        return Committed(
-            stream=stored.commit.stream,
-            version=stored.last_version,
-            position=stored.last_position,
-            events=events,
-        )
+    def _stored_answer(self, stored: StoredCommit) -> Committed:
+        return _answer(stored, [*map(self._serializer.recorded, stored.recorded())])
 
     async def _load(self, stream: StreamId) -> Held[S]:
         snapshot = await self._snapshots.load(stream) if self._snapshots is not None else None
@@ -194,23 +216,27 @@ class Executor(Generic[C, E, S]):
         """Fold what the stream holds beyond ``held``."""
         while True:
             page = await self._store.load(stream, after_version=held.version, limit=PAGE)
-            if page:
-                held = self._fold(held, page)
-            if len(page) < PAGE:
+            if page.events:
+                held = self._fold(stream, held, page)
+            if len(page.events) < PAGE:
                 return held
 
-    def _fold(self, held: Held[S], page: Sequence[StoredEvent]) -> Held[S]:
-        state, version = held.state, held.version
+    def _fold(self, stream: StreamId, held: Held[S], page: Slice) -> Held[S]:
+        if page.version != held.version + len(page.events):
+            raise LogCorrupted(stream, held.version + len(page.events), page.version)
+        state = held.state
         evolve, decode = self.aggregate.evolve, self._serializer.decode
-        for stored in page:
-            version += 1
-            if stored.version != version:
-                raise LogCorrupted(stored.stream, version, stored.version)
-            state = evolve(state, decode(stored))
+        done = 0
+        try:
+            for data in page.events:
+                state = evolve(state, decode(data))
+                done += 1
+        except CodecError as error:
+            raise error.at(stream, held.version + done + 1) from error.__cause__
         return Held(
             state=state,
-            version=version,
-            position=page[-1].position,
+            version=page.version,
+            position=page.position,
             snapshot_version=held.snapshot_version,
         )
 
@@ -218,3 +244,12 @@ class Executor(Generic[C, E, S]):
         # Full jitter, from "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
         cap = min(BACKOFF_CAP_S, BACKOFF_S * 2**conflicts)
         await self._clock.sleep(self._random.uniform(0, cap))
+
+
+def _answer(stored: StoredCommit, events: Sequence[Recorded[Any]]) -> Committed:
+    return Committed(
+        stream=stored.commit.stream,
+        version=stored.last_version,
+        position=stored.last_position,
+        events=events,
+    )

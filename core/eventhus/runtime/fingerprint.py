@@ -17,33 +17,31 @@ def fingerprint(state_type: Any, revision: int) -> str:
     16 hexadecimal digits: a truncated SHA-256 over the names and types of all fields, of nested
     classes too, and the members of enums. It may differ between Python versions.
     """
-    text = "\n".join([str(revision), *_shape(state_type, set())])
+    text = "\n".join([str(revision), *_shape(state_type, [])])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _shape(as_type: Any, seen: set[type]) -> Iterator[str]:
-    if hasattr(as_type, "__value__"):  # "type X = …", Python 3.12
-        yield from _shape(as_type.__value__, seen)
-    elif arguments := get_args(as_type):
-        origin = get_origin(as_type)
-        # The two spellings of a union are one shape.
-        yield "|" if origin in (Union, types.UnionType) else f"{origin!r}["
-        for argument in arguments:
-            yield from _shape(argument, seen)
-        yield "]"
-    elif isinstance(as_type, type):
-        yield as_type.__qualname__
-        if as_type not in seen:
-            seen.add(as_type)
-            yield from _members(as_type, seen)
-    else:
-        yield repr(as_type)
+def _shape(as_type: Any, seen: list[Any]) -> Iterator[str]:
+    arguments = get_args(as_type)
+    origin = get_origin(as_type) if arguments else as_type
+    # The two spellings of a union are one shape.
+    yield (
+        "|" if origin in (Union, types.UnionType) else getattr(origin, "__qualname__", repr(origin))
+    )
+    if origin not in seen:  # a type may contain itself
+        seen.append(origin)
+        yield from _parts(origin, seen)
+    for argument in arguments:
+        yield from _shape(argument, seen)
+    yield "."
 
 
-def _members(cls: type, seen: set[type]) -> Iterator[str]:
-    if attrs.has(cls):
-        for part in attrs.fields(attrs.resolve_types(cls)):
-            yield f".{part.name}"
+def _parts(origin: Any, seen: list[Any]) -> Iterator[str]:
+    if isinstance(origin, type) and attrs.has(origin):
+        for part in attrs.fields(attrs.resolve_types(origin)):
+            yield part.name
             yield from _shape(part.type, seen)
-    elif issubclass(cls, Enum):
-        yield repr([(member.name, member.value) for member in cls])
+    elif isinstance(origin, type) and issubclass(origin, Enum):
+        yield repr([(member.name, member.value) for member in origin])
+    elif stands_for := getattr(origin, "__supertype__", None) or getattr(origin, "__value__", None):
+        yield from _shape(stands_for, seen)  # a NewType, or "type X = …" of Python 3.12

@@ -7,8 +7,6 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from attrs import frozen
-
 K = TypeVar("K", bound=Hashable)
 
 
@@ -17,10 +15,6 @@ class Lanes(Generic[K]):
 
     def __init__(self) -> None:
         self._waiting: dict[K, deque[asyncio.Future[None]]] = {}
-
-    def of(self, key: K) -> Lane[K]:
-        """The turn for ``key``, to be held by ``async with``."""
-        return Lane(self, key)
 
     async def acquire(self, key: K) -> None:
         """Return once it is the caller's turn. The caller must ``release`` the key."""
@@ -47,17 +41,3 @@ class Lanes(Generic[K]):
                 turn.set_result(None)
                 return
         del self._waiting[key]
-
-
-@frozen
-class Lane(Generic[K]):
-    """One key's turn."""
-
-    lanes: Lanes[K]
-    key: K
-
-    async def __aenter__(self) -> None:
-        await self.lanes.acquire(self.key)
-
-    async def __aexit__(self, *_: object) -> None:
-        self.lanes.release(self.key)

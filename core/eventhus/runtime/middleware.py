@@ -75,8 +75,8 @@ def log_commands(logger: logging.Logger) -> Middleware:
 
     def middleware(handle: Handler) -> Handler:
         async def logged(envelope: Envelope) -> Committed:
-            command = envelope.command
-            label = (type(command).__name__, command.aggregate_id)
+            command: object = envelope.command  # not always one, where types are not checked
+            label = (type(command).__name__, getattr(command, "aggregate_id", "-"))
             try:
                 committed = await handle(envelope)
             except Rejected as refusal:

@@ -14,6 +14,7 @@ from eventhus.runtime.wire import to_message
 CHECKPOINT = "relay"
 BACKOFF_S = 0.05  # doubles with every failure in a row, up to the cap
 BACKOFF_CAP_S = 5.0
+DOUBLINGS = 10  # enough to reach the cap
 
 _logger = logging.getLogger(__name__)
 
@@ -30,7 +31,8 @@ class Relay:
         self._bus = bus
         self._clock = clock
         self._published = 0  # every event up to this position is with the bus
-        self._failures = 0  # in a row
+        self._failures = 0  # since something was published
+        self._in_trouble = False  # since the last attempt
         self._changed = asyncio.Event()
 
     async def run(self) -> None:
@@ -39,8 +41,9 @@ class Relay:
             try:
                 await self._publish_from_checkpoint()
             except Exception:
-                self._report(self._published, self._failures + 1)
-                delay = min(BACKOFF_CAP_S, BACKOFF_S * 2 ** (self._failures - 1))
+                delay = min(BACKOFF_CAP_S, BACKOFF_S * 2 ** min(self._failures, DOUBLINGS))
+                self._failures += 1
+                self._report(self._published, in_trouble=True)
                 _logger.exception(
                     "relay stopped behind position %d; trying again in %.2f s",
                     self._published,
@@ -54,21 +57,22 @@ class Relay:
         What is left behind in trouble is published by the next relay that runs.
         """
         head = await self._store.head()
-        while self._published < head and not self._failures:
+        while self._published < head and not self._in_trouble:
             self._changed.clear()
             await self._changed.wait()
 
     async def _publish_from_checkpoint(self) -> None:
         after = await self._store.load_checkpoint(CHECKPOINT)
-        self._report(after, self._failures)
+        self._report(after, in_trouble=False)
         async with aclosing(self._store.follow(after=after)) as batches:
             async for batch in batches:
                 await self._bus.publish([to_message(stored) for stored in batch])
                 position = batch[-1].position
                 await self._store.save_checkpoint(CHECKPOINT, position)
-                self._report(position, 0)
+                self._failures = 0
+                self._report(position, in_trouble=False)
 
-    def _report(self, published: int, failures: int) -> None:
+    def _report(self, published: int, *, in_trouble: bool) -> None:
         self._published = published
-        self._failures = failures
+        self._in_trouble = in_trouble
         self._changed.set()

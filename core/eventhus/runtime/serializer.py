@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from eventhus.domain.catalog import Catalog, EventType
+from eventhus.domain.catalog import Catalog
 from eventhus.domain.recorded import EventData, Recorded
 from eventhus.errors import CodecError
 from eventhus.ports.codec import Codec
@@ -19,6 +19,7 @@ class EventSerializer:
         types = catalog.types()
         self._encoders = {t.cls: (t.name, codec.encoder(t.cls), t.schema) for t in types}
         self._decoders = {t.cls: codec.decoder(t.cls) for t in types}
+        self._current = {(t.name, t.schema): self._decoders[t.cls] for t in types}
 
     def encode(self, event: object) -> EventData:
         """The event as plain data.
@@ -30,28 +31,34 @@ class EventSerializer:
         name, encoder, schema = self._encoders[type(event)]
         return EventData(name, encoder(event), schema)
 
-    def decode(self, stored: StoredEvent) -> Any:
+    def decode(self, stored: EventData) -> Any:
         """The event, brought to today's schema.
 
         Raises:
             CodecError: The name or schema is unknown, or the data does not fit the class.
-                Names the stream and the version.
         """
-        data = stored.event
-        try:
-            event_type: EventType = self._catalog.of_name(data.type)
-            return self._decoders[event_type.cls](event_type.upcast(data))
-        except CodecError as error:
-            raise error.at(stored.stream, stored.version) from error.__cause__
+        decoder = self._current.get((stored.type, stored.schema))
+        if decoder is not None:
+            return decoder(stored.data)
+        event_type = self._catalog.of_name(stored.type)
+        return self._decoders[event_type.cls](event_type.upcast(stored))
 
     def recorded(self, stored: StoredEvent) -> Recorded[Any]:
-        """The event in its envelope. Raises like ``decode``."""
+        """The event in its envelope.
+
+        Raises:
+            CodecError: As for ``decode``. Names the stream and the version.
+        """
+        try:
+            event = self.decode(stored.event)
+        except CodecError as error:
+            raise error.at(stored.stream, stored.version) from error.__cause__
         return Recorded(
             stream=stored.stream,
             version=stored.version,
             position=stored.position,
             id=stored.id,
-            event=self.decode(stored),
+            event=event,
             recorded_at=stored.recorded_at,
             metadata=stored.metadata,
         )

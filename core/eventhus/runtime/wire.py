@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import TypeVar
 
 from eventhus.domain.recorded import EventData, Metadata, Recorded, StreamId
 from eventhus.errors import CodecError
 from eventhus.ports.bus import Message
 from eventhus.ports.store import StoredEvent
+
+T = TypeVar("T")
 
 POSITION = "Eventhus-Position"
 RECORDED_AT = "Eventhus-Recorded-At"
@@ -64,21 +67,27 @@ def from_message(message: Message) -> StoredEvent:
     """
     headers = message.headers
     try:
-        body = json.loads(message.body)
+        body = _of(dict, json.loads(message.body))
         return Recorded(
             stream=StreamId(body["aggregate_type"], body["aggregate_id"]),
-            version=body["version"],
+            version=_of(int, body["version"]),
             position=int(headers[POSITION]),
             id=message.id,
-            event=EventData(body["type"], body["data"], int(headers[SCHEMA])),
+            event=EventData(_of(str, body["type"]), _of(dict, body["data"]), int(headers[SCHEMA])),
             recorded_at=datetime.fromisoformat(headers[RECORDED_AT]),
             metadata=Metadata(
                 correlation_id=json.loads(headers.get(CORRELATION_ID, "null")),
                 causation_id=json.loads(headers.get(CAUSATION_ID, "null")),
-                values=json.loads(headers.get(METADATA, "{}")),
+                values=_of(dict, json.loads(headers.get(METADATA, "{}"))),
             ),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CodecError(
             "message", "", f"{message.id} is not an event on the wire: {type(error).__name__}"
         ) from error
+
+
+def _of(cls: type[T], value: object) -> T:
+    if type(value) is not cls:
+        raise TypeError(cls.__name__)
+    return value

@@ -118,6 +118,13 @@ class Rules(Generic[T]):
         return ()
 
 
+class Decision:
+    """Decides when it is made."""
+
+    def __init__(self, command: Open | Close, state: int) -> None:
+        pass
+
+
 @pytest.mark.parametrize(
     ("function", "expected"),
     [
@@ -137,6 +144,7 @@ class Rules(Generic[T]):
         pytest.param(Rules.static, (Open, Close), id="static method"),
         pytest.param(Rules[int]().decorated, (Open, Close), id="decorated method"),
         pytest.param(Rules[int](), (Open, Close), id="callable instance"),
+        pytest.param(Decision, (Open, Close), id="class"),
         pytest.param(partial(at_a_rate, 3), (Open, Close), id="partial"),
         pytest.param(partial(partial(at_a_rate), 3), (Open, Close), id="partial of a partial"),
         pytest.param(partial(pipe, state=0), (Open, Close), id="partial by keyword"),

@@ -1,5 +1,8 @@
 """The values around an event: the stream's name, its metadata, and its place in the log."""
 
+import copy
+import pickle
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -106,6 +109,15 @@ def test_metadata_is_made_of_whole_characters(values: dict[str, str]) -> None:
     """A lone surrogate is not text: no database or message could hold it."""
     with pytest.raises(InvalidArgument):
         Metadata(values=values)
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))]
+)
+def test_an_envelope_can_be_copied(copied: Callable[[object], object]) -> None:
+    """Events travel to worker processes, and tests take copies."""
+    assert RECORDED == copied(RECORDED)
+    assert RECORDED.metadata == copied(RECORDED.metadata)
 
 
 def test_plain_data_has_schema_one_unless_said() -> None:
