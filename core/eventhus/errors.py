@@ -7,7 +7,7 @@ EventhusError
 ├── UnknownCommand        no aggregate takes this class of command     (also LookupError)
 ├── UndeclaredEvent       ``decide`` produced an event it never declared (also TypeError)
 ├── ConcurrencyError      the stream is not at the expected version
-│   └── TooManyConflicts  others kept getting in between
+├── TooManyConflicts      others kept changing the stream while a command was decided
 ├── CommandIdReused       one command id, two aggregates               (also ValueError)
 ├── CodecError            an event or a state does not fit its class   (also ValueError)
 ├── InvalidArgument       an id, a name or metadata of the wrong form  (also ValueError)
@@ -118,13 +118,23 @@ class ConcurrencyError(EventhusError):
         )
 
 
-class TooManyConflicts(ConcurrencyError):
-    """A command was decided again and again, and each time another got in first."""
+class TooManyConflicts(EventhusError):
+    """A command was decided again and again, and each time another writer got in first.
+
+    Attributes:
+        stream: The stream that was to be appended to.
+        attempts: How often that was tried.
+    """
+
+    def __init__(self, stream: StreamId, attempts: int) -> None:
+        self.stream = stream
+        self.attempts = attempts
+        super().__init__(stream, attempts)
 
     def __str__(self) -> str:
         return (
-            f"{self.stream} kept changing while a command was decided, last from version "
-            f"{self.expected} to {self.actual}; send the command again later"
+            f"{self.stream} was changed by others each of the {self.attempts} times that a command "
+            f"was decided; send the command again later"
         )
 
 

@@ -27,6 +27,7 @@ from eventhus.ports import (
     EventBus,
     Message,
     MessageHandler,
+    Slice,
     Snapshot,
     Storage,
     StoredCommit,
@@ -267,14 +268,19 @@ class Proxy:
         stored: StoredCommit | None = await self._through("find", command_id)
         return stored
 
-    async def load(
+    async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
+        """See ``EventStore.load``."""
+        page: Slice = await self._through("load", stream, after_version=after_version, limit=limit)
+        self.calls["events loaded"] += len(page.events)
+        return page
+
+    async def history(
         self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
     ) -> Sequence[StoredEvent]:
-        """See ``EventStore.load``."""
+        """See ``EventStore.history``."""
         page: Sequence[StoredEvent] = await self._through(
-            "load", stream, after_version=after_version, limit=limit
+            "history", stream, after_version=after_version, limit=limit
         )
-        self.calls["events loaded"] += len(page)
         return page
 
     async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
@@ -445,7 +451,7 @@ async def eventually(condition: Callable[[], object]) -> None:
 
 async def stored_events(store: Storage, stream: StreamId | None = None) -> list[StoredEvent]:
     """What is really in the store: the first page of the log, or of a stream."""
-    return [*(await (store.read() if stream is None else store.load(stream)))]
+    return [*(await (store.read() if stream is None else store.history(stream)))]
 
 
 def recorded(event: Any = None, **changes: Any) -> Recorded[Any]:

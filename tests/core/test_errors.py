@@ -19,6 +19,7 @@ from eventhus import (
     NotRunning,
     Rejected,
     StreamId,
+    TooManyConflicts,
     UndeclaredEvent,
     UnknownCommand,
     errors,
@@ -65,6 +66,13 @@ MESSAGES: list[tuple[EventhusError, str]] = [
         "Account/a1 is at version 4, not 3; load it again and decide on what it holds now",
     ),
     (
+        TooManyConflicts(STREAM, 10),
+        (
+            "Account/a1 was changed by others each of the 10 times that a command was decided; "
+            "send the command again later"
+        ),
+    ),
+    (
         CommandIdReused("k1", STREAM, StreamId("Account", "a2")),
         (
             "command id 'k1' was sent to Account/a1, but it already named a command of Account/a2; "
@@ -82,8 +90,8 @@ MESSAGES: list[tuple[EventhusError, str]] = [
     (
         LogCorrupted(STREAM, 3, 5),
         (
-            "Account/a1 goes on with version 5 where 3 must come; stop writing to it and compare "
-            "the store with its last backup"
+            "Account/a1 says that it is at version 5, and its events make it 3; stop writing to it "
+            "and compare the store with its last backup"
         ),
     ),
 ]

@@ -33,22 +33,30 @@ def test_the_form_of_an_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("milliseconds", "random", "expected"),
+    ("milliseconds", "byte", "expected"),
     [
-        (0, bytes(10), "0" * 26),
-        (LAST_MILLISECOND, b"\xff" * 10, "7" + "Z" * 25),
-        (0, bytes(9) + b"\x01", "0" * 25 + "1"),
-        (1, bytes(10), "0000000001" + "0" * 16),
-        (1469922850259, bytes(10), "01ARZ3NDEK" + "0" * 16),
+        (0, b"\0", "0" * 26),
+        (LAST_MILLISECOND, b"\xff", "7" + "Z" * 25),
+        (1, b"\0", "0000000001" + "0" * 16),
+        (1469922850259, b"\0", "01ARZ3NDEK" + "0" * 16),
     ],
 )
 def test_known_ids(
-    milliseconds: int, random: bytes, expected: str, monkeypatch: pytest.MonkeyPatch
+    milliseconds: int, byte: bytes, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The time comes first, then the random bits, both with the highest bit first."""
+    """The time comes first, then as many random bits as there are places left."""
     stop_clock(monkeypatch, milliseconds)
-    monkeypatch.setattr(os, "urandom", lambda count: random[:count])
+    monkeypatch.setattr(os, "urandom", lambda count: byte * count)
     assert expected == new_id()
+
+
+def test_every_random_bit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of the 16 places behind the time shows each character, and no two move together."""
+    stop_clock(monkeypatch, 0)
+    made = [new_id()[10:] for _ in range(2000)]
+    places = list(zip(*made, strict=True))
+    assert [set(ALPHABET)] * 16 == [set(place) for place in places]
+    assert 16 == len(set(places))
 
 
 @pytest.mark.parametrize("milliseconds", [0, 1, 31, 32, 1_700_000_000_123, LAST_MILLISECOND])

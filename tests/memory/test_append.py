@@ -86,7 +86,7 @@ async def test_a_stream_that_is_not_there(store: Storage, expected: int) -> None
     with pytest.raises(ConcurrencyError) as caught:
         await store.append(commit(expected_version=expected))
     assert 0 == caught.value.actual
-    assert [] == await store.load(ACCOUNT)
+    assert [] == await store.history(ACCOUNT)
 
 
 async def test_a_commit_without_events(store: Storage) -> None:
@@ -114,7 +114,7 @@ async def test_all_or_nothing(store: Storage, place: int) -> None:
     with pytest.raises(InvalidCommit):
         await store.append(bad)
     assert 1 == await store.head()
-    assert 1 == len(await store.load(ACCOUNT))
+    assert 1 == len(await store.history(ACCOUNT))
     assert await store.find("k") is None
     stored = await store.append(commit(events=good, id=bad.id, command_id="k"))
     assert (2, 2) == (stored.version, stored.position)
@@ -170,7 +170,7 @@ async def test_a_command_id_of_another_stream(store: Storage) -> None:
         caught.value.stream,
         caught.value.first,
     )
-    assert [] == await store.load(OTHER)
+    assert [] == await store.history(OTHER)
     assert 1 == await store.head()
 
 
@@ -201,7 +201,7 @@ async def test_many_writers_make_one_dense_log(store: Storage) -> None:
     assert [*range(1, 20 * 7 + 1)] == [recorded.position for recorded in log]
     assert 20 * 7 == await store.head()
     for stream in streams:
-        loaded = await store.load(stream)
+        loaded = await store.history(stream)
         assert [*range(1, 4 * 7 + 1)] == [recorded.version for recorded in loaded]
         assert [recorded for recorded in log if recorded.stream == stream] == loaded
     for stored in own.values():
@@ -242,7 +242,7 @@ async def test_cancelling_an_append(store: Storage, turns: int) -> None:
     appending.cancel()
     await asyncio.wait([appending])
     log = await store.read()
-    assert await store.load(ACCOUNT) == log
+    assert await store.history(ACCOUNT) == log
     assert data(log) in ([], [event.data for event in given.events])
     found = await store.find("k")
     assert log == ([] if found is None else found.recorded())

@@ -34,7 +34,7 @@ async def test_an_empty_log(store: Storage) -> None:
     """Nothing is there, and asking for it is no error."""
     assert 0 == await store.head()
     assert [] == list(await store.read())
-    assert [] == list(await store.load(ACCOUNT))
+    assert [] == list(await store.history(ACCOUNT))
     assert await store.find("k") is None
 
 
@@ -54,7 +54,7 @@ async def test_loading_on_from_any_version(
 ) -> None:
     """The stream's events right behind the version, also from amid a commit."""
     own = [recorded for recorded in log if recorded.stream == ACCOUNT]
-    loaded = await store.load(ACCOUNT, after_version=after, limit=limit)
+    loaded = await store.history(ACCOUNT, after_version=after, limit=limit)
     assert own[after : after + limit] == list(loaded)
 
 
@@ -63,15 +63,15 @@ async def test_all_of_a_stream_unless_told_otherwise(
 ) -> None:
     """Up to a thousand events come at once, from the first on."""
     await store.append(commit(THIRD, size=1200))
-    assert 1000 == len(await store.load(THIRD))
-    assert 201 == len(await store.load(THIRD, after_version=1000))
+    assert 1000 == len(await store.history(THIRD))
+    assert 201 == len(await store.history(THIRD, after_version=1000))
     assert 1000 == len(await store.read())
-    assert [*range(1, 1001)] == [recorded.version for recorded in await store.load(THIRD)]
+    assert [*range(1, 1001)] == [recorded.version for recorded in await store.history(THIRD)]
 
 
 async def test_reading_changes_nothing(store: Storage, log: Sequence[StoredEvent]) -> None:
     """A stream that was asked for in vain does not exist because of it."""
-    await store.load(StreamId("Account", "never"))
+    await store.history(StreamId("Account", "never"))
     assert log == list(await store.read())
     assert 0 == await store.head() - len(log)
     assert (await store.append(commit(StreamId("Account", "never"), expected_version=0))).version
@@ -81,8 +81,8 @@ async def test_the_same_id_under_two_types(store: Storage) -> None:
     """The type is part of a stream's name: neither stream sees the other."""
     account = await store.append(commit(StreamId("Account", "1"), expected_version=0))
     customer = await store.append(commit(StreamId("Customer", "1"), size=2, expected_version=0))
-    assert account.recorded() == list(await store.load(StreamId("Account", "1")))
-    assert customer.recorded() == list(await store.load(StreamId("Customer", "1")))
+    assert account.recorded() == list(await store.history(StreamId("Account", "1")))
+    assert customer.recorded() == list(await store.history(StreamId("Customer", "1")))
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ async def test_names_that_are_nearly_the_same(
     """Names differ when their text differs, however they look or would be joined."""
     first = await store.append(commit(one, expected_version=0))
     second = await store.append(commit(another, expected_version=0))
-    assert first.recorded() == list(await store.load(one))
-    assert second.recorded() == list(await store.load(another))
+    assert first.recorded() == list(await store.history(one))
+    assert second.recorded() == list(await store.history(another))
 
 
 async def take(batches: AsyncIterator[Sequence[StoredEvent]], size: int) -> list[StoredEvent]:

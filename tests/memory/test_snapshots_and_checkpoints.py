@@ -68,7 +68,7 @@ async def test_a_snapshot_is_not_part_of_the_log(store: Storage) -> None:
     """Saving one writes no event and needs none."""
     await store.save_snapshot(SNAPSHOT)
     assert 0 == await store.head()
-    assert [] == await store.load(ACCOUNT)
+    assert [] == await store.history(ACCOUNT)
 
 
 async def test_a_snapshot_is_shared_with_nobody(store: Storage) -> None:

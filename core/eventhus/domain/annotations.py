@@ -33,7 +33,13 @@ def parameter_classes(function: Callable[..., Any], index: int, argument: str) -
             f"{_label(function)}: parameter {index + 1} has no annotation to read {argument} from; "
             f"annotate it, or pass {argument}=... to Aggregate"
         )
-    members = tuple(dict.fromkeys(_members(annotation)))
+    try:
+        members = tuple(dict.fromkeys(_members(annotation)))
+    except NameError as error:  # an alias of Python 3.12 is not evaluated before it is looked at
+        raise CompositionError(
+            f"{_label(function)}: the annotation of parameter {index + 1} cannot be resolved "
+            f"({error}); pass {argument}=... to Aggregate"
+        ) from error
     for member in members:
         if not isinstance(member, type):
             raise CompositionError(

@@ -51,7 +51,9 @@ class StreamId:
 
     def __attrs_post_init__(self) -> None:
         if not (is_id(self.aggregate_type) and is_id(self.aggregate_id)):
-            raise InvalidArgument("an aggregate's type and id are non-empty Unicode text")
+            raise InvalidArgument(
+                "an aggregate's type and id are each a non-empty str of whole Unicode characters"
+            )
 
     def __str__(self) -> str:
         return f"{self.aggregate_type}/{self.aggregate_id}"
@@ -78,10 +80,15 @@ class Metadata:
     def __attrs_post_init__(self) -> None:
         for message_id in (self.correlation_id, self.causation_id):
             if message_id is not None and not is_id(message_id):
-                raise InvalidArgument("a correlation or causation id is non-empty Unicode text")
+                raise InvalidArgument(
+                    "a correlation or causation id is a non-empty str of whole Unicode characters"
+                )
         for key, value in self.values.items():
             if not (is_text(key) and is_text(value)):
-                raise InvalidArgument("the values of metadata are pairs of Unicode text")
+                raise InvalidArgument(
+                    f"metadata is made of pairs of str, each of whole Unicode characters; "
+                    f"found {key!r}: {type(value).__name__}"
+                )
 
     def __reduce__(self) -> tuple[type[Self], tuple[str | None, str | None, dict[str, str]]]:
         # A read-only view cannot be pickled or copied; what it shows can.

@@ -32,7 +32,7 @@ class Envelope:
 
     def __attrs_post_init__(self) -> None:
         if self.command_id is not None and not is_id(self.command_id):
-            raise InvalidArgument("a command_id is non-empty Unicode text")
+            raise InvalidArgument("command_id must be a non-empty str of whole Unicode characters")
 
 
 @frozen(kw_only=True)

@@ -117,7 +117,7 @@ class Executor(Generic[C, E, S]):
                 if envelope.expected_version is not None:
                     raise
                 if conflicts == ATTEMPTS:
-                    raise TooManyConflicts(stream, held.version, conflict.actual) from conflict
+                    raise TooManyConflicts(stream, ATTEMPTS) from conflict
                 await self._back_off(conflicts)
                 held, fresh = await self._reload(stream, held, conflict.actual), True
                 continue

@@ -22,6 +22,9 @@ def fingerprint(state_type: Any, revision: int) -> str:
 
 
 def _shape(as_type: Any, seen: list[Any]) -> Iterator[str]:
+    while hasattr(as_type, "__value__") and as_type not in seen:  # "type X = …", Python 3.12
+        seen.append(as_type)
+        as_type = as_type.__value__
     arguments = get_args(as_type)
     origin = get_origin(as_type) if arguments else as_type
     # The two spellings of a union are one shape.
@@ -43,5 +46,5 @@ def _parts(origin: Any, seen: list[Any]) -> Iterator[str]:
             yield from _shape(part.type, seen)
     elif isinstance(origin, type) and issubclass(origin, Enum):
         yield repr([(member.name, member.value) for member in origin])
-    elif stands_for := getattr(origin, "__supertype__", None) or getattr(origin, "__value__", None):
-        yield from _shape(stands_for, seen)  # a NewType, or "type X = …" of Python 3.12
+    elif hasattr(origin, "__supertype__"):
+        yield from _shape(origin.__supertype__, seen)
