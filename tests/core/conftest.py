@@ -14,11 +14,12 @@ PATIENCE_S = 30  # far beyond what any test takes; it ends those that would neve
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Bound every asynchronous test below this folder."""
-    here = Path(__file__).parent
+    below = Path(__file__).parent
     for item in items:
-        if isinstance(item, pytest.Function) and item.path.is_relative_to(here):
-            if inspect.iscoroutinefunction(item.obj):
-                item.obj = bounded(item.obj)
+        if not (isinstance(item, pytest.Function) and item.path.is_relative_to(below)):
+            continue
+        if inspect.iscoroutinefunction(item.obj):
+            item.obj = bounded(item.obj)
 
 
 def bounded(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:

@@ -275,11 +275,11 @@ async def test_a_follower_that_was_busy_reads_no_closed_store() -> None:
     """What it has not seen by then it sees next time, behind its last position."""
     store, gate = Proxy(), Gate()
     async with compose(store) as app:
-        await add(app, 1)
+        await add(app, 1, 2)
         follower = Follower(app, hold=gate)
         await gate.arrived.wait()
     async with compose(store.inner) as another:
-        await add(another, 2)
+        await add(another, 3)
     gate.opened.set()
     await settle()
     try:

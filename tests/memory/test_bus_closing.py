@@ -191,6 +191,24 @@ async def test_a_handler_that_was_cancelled_within(bus: EventBus, timers: Timers
     assert [("a-1", 1), ("a-1", 2), ("a-2", 1)] == attempts
 
 
+async def test_who_subscribes_while_the_bus_is_left(bus: EventBus) -> None:
+    """A handler that is finishing may still ask for more; the bus does not wait for it to come."""
+    begun, finish = asyncio.Event(), asyncio.Event()
+
+    async def invite(given: Message) -> None:
+        begun.set()
+        await finish.wait()
+        await bus.subscribe(invite)
+
+    await bus.subscribe(invite)
+    await bus.publish([message("a")])
+    await begun.wait()
+    leaving = asyncio.create_task(leave(bus))
+    await idle()
+    finish.set()
+    await until(leaving.done)
+
+
 async def test_an_event_loop_that_ends(bus: EventBus) -> None:
     """It cancels every task, and a bus that nobody left must not hold on to it."""
 

@@ -35,6 +35,8 @@ async def test_an_empty_log(store: Storage) -> None:
     assert 0 == await store.head()
     assert [] == list(await store.read())
     assert [] == list(await store.history(ACCOUNT))
+    loaded = await store.load(ACCOUNT)
+    assert ([], 0, 0) == (list(loaded.events), loaded.version, loaded.position)
     assert await store.find("k") is None
 
 
@@ -52,10 +54,18 @@ async def test_reading_on_from_any_position(
 async def test_loading_on_from_any_version(
     store: Storage, log: Sequence[StoredEvent], after: int, limit: int
 ) -> None:
-    """The stream's events right behind the version, also from amid a commit."""
+    """The stream's events right behind the version, also from amid a commit.
+
+    What is loaded to fold a state is the same without envelopes, and tells where the last is.
+    """
     own = [recorded for recorded in log if recorded.stream == ACCOUNT]
-    loaded = await store.history(ACCOUNT, after_version=after, limit=limit)
-    assert own[after : after + limit] == list(loaded)
+    expected = own[after : after + limit]
+    history = await store.history(ACCOUNT, after_version=after, limit=limit)
+    assert expected == list(history)
+    loaded = await store.load(ACCOUNT, after_version=after, limit=limit)
+    assert [recorded.event for recorded in expected] == list(loaded.events)
+    last = (expected[-1].version, expected[-1].position) if expected else (0, 0)
+    assert last == (loaded.version, loaded.position)
 
 
 async def test_all_of_a_stream_unless_told_otherwise(
@@ -64,6 +74,8 @@ async def test_all_of_a_stream_unless_told_otherwise(
     """Up to a thousand events come at once, from the first on."""
     await store.append(commit(THIRD, size=1200))
     assert 1000 == len(await store.history(THIRD))
+    assert 1000 == len((await store.load(THIRD)).events)
+    assert 201 == len((await store.load(THIRD, after_version=1000)).events)
     assert 201 == len(await store.history(THIRD, after_version=1000))
     assert 1000 == len(await store.read())
     assert [*range(1, 1001)] == [recorded.version for recorded in await store.history(THIRD)]
@@ -72,6 +84,7 @@ async def test_all_of_a_stream_unless_told_otherwise(
 async def test_reading_changes_nothing(store: Storage, log: Sequence[StoredEvent]) -> None:
     """A stream that was asked for in vain does not exist because of it."""
     await store.history(StreamId("Account", "never"))
+    await store.load(StreamId("Account", "never"))
     assert log == list(await store.read())
     assert 0 == await store.head() - len(log)
     assert (await store.append(commit(StreamId("Account", "never"), expected_version=0))).version
@@ -103,8 +116,10 @@ async def test_names_that_are_nearly_the_same(
     """Names differ when their text differs, however they look or would be joined."""
     first = await store.append(commit(one, expected_version=0))
     second = await store.append(commit(another, expected_version=0))
-    assert first.recorded() == list(await store.history(one))
-    assert second.recorded() == list(await store.history(another))
+    for stored in (first, second):
+        stream = stored.commit.stream
+        assert stored.recorded() == list(await store.history(stream))
+        assert list(stored.commit.events) == list((await store.load(stream)).events)
 
 
 async def take(batches: AsyncIterator[Sequence[StoredEvent]], size: int) -> list[StoredEvent]:

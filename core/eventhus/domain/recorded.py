@@ -20,6 +20,8 @@ def is_text(value: object) -> bool:
     """Whether a value is text that can be written as UTF-8: half of a surrogate pair cannot."""
     if not isinstance(value, str):
         return False
+    if value.isascii():
+        return True
     try:
         value.encode()
     except UnicodeEncodeError:

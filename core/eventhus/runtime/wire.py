@@ -74,7 +74,7 @@ def from_message(message: Message) -> StoredEvent:
             position=int(headers[POSITION]),
             id=message.id,
             event=EventData(_of(str, body["type"]), _of(dict, body["data"]), int(headers[SCHEMA])),
-            recorded_at=datetime.fromisoformat(headers[RECORDED_AT]),
+            recorded_at=_aware(datetime.fromisoformat(headers[RECORDED_AT])),
             metadata=Metadata(
                 correlation_id=json.loads(headers.get(CORRELATION_ID, "null")),
                 causation_id=json.loads(headers.get(CAUSATION_ID, "null")),
@@ -85,6 +85,12 @@ def from_message(message: Message) -> StoredEvent:
         raise CodecError(
             "message", "", f"{message.id} is not an event on the wire: {type(error).__name__}"
         ) from error
+
+
+def _aware(at: datetime) -> datetime:
+    if at.utcoffset() is None:
+        raise ValueError("a time without its offset")
+    return at
 
 
 def _of(cls: type[T], value: object) -> T:

@@ -3,6 +3,7 @@
 Annotations are objects here; tests/core/domain/test_annotations_as_strings.py has the other kind.
 """
 
+import sys
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial, wraps
@@ -199,6 +200,40 @@ def test_the_type_statement(type_alias: Any) -> None:
     assert (Open, Close) == parameter_classes(taking(inner), 0, "commands")
     assert (Open, Close, Rename) == parameter_classes(taking(outer), 0, "commands")
     assert (Open, Close, Rename) == parameter_classes(taking(inner | outer), 0, "commands")
+
+
+class Unresolved:
+    """An alias of ``type X = Opne``, which fails no sooner than it is looked into."""
+
+    @property
+    def __value__(self) -> object:
+        raise NameError("name 'Opne' is not defined")
+
+
+def test_a_type_statement_that_names_the_unknown() -> None:
+    """The message names the function, the name and the argument to pass instead."""
+    with pytest.raises(CompositionError) as caught:
+        parameter_classes(taking(Unresolved()), 0, "commands")
+    assert (
+        f"{__name__}.taking.<locals>.decide: the annotation of parameter 1 cannot be resolved "
+        f"(name 'Opne' is not defined); pass commands=... to Aggregate"
+    ) == str(caught.value)
+
+
+if sys.version_info >= (3, 12):
+
+    def test_the_type_statement_as_it_is_written() -> None:
+        """The real thing: lazy, nested, and with names that are defined later or never."""
+        written: dict[str, Any] = {"Open": Open, "Rename": Rename}
+        exec("type Inner = Open | Close\ntype Outer = Inner | Rename\ntype Lost = Opne", written)
+        with pytest.raises(CompositionError, match="name 'Close' is not defined"):
+            parameter_classes(taking(written["Outer"]), 0, "commands")
+        written["Close"] = Close
+        outer = parameter_classes(taking(written["Outer"]), 0, "commands")
+        assert (Open, Close, Rename) == outer
+        assert outer == parameter_classes(taking(written["Inner"] | Rename), 0, "commands")
+        with pytest.raises(CompositionError, match="name 'Opne' is not defined"):
+            parameter_classes(taking(written["Lost"] | Open), 0, "commands")
 
 
 def test_classes_local_to_a_function() -> None:

@@ -67,9 +67,9 @@ def test_what_is_no_text_names_no_stream(part: Any) -> None:
     A lone surrogate is no text either: no database, file or message could hold the name.
     """
     for parts in ((part, "a1"), ("Account", part)):
-        with pytest.raises(InvalidArgument) as caught:
+        with pytest.raises(InvalidArgument, match="type and id are each a non-empty str") as caught:
             StreamId(*parts)
-        assert "an aggregate's type and id are non-empty Unicode text" == str(caught.value)
+        assert "secret" not in str(caught.value)
 
 
 def test_metadata_starts_empty() -> None:
@@ -89,21 +89,25 @@ def test_metadata_compares_and_hashes_as_a_value() -> None:
 def test_metadata_names_messages_by_text(message_id: Any) -> None:
     """None says that there is none; everything else is a name, or refused without being quoted."""
     for ids in ({"correlation_id": message_id}, {"causation_id": message_id}):
-        with pytest.raises(InvalidArgument) as caught:
+        with pytest.raises(InvalidArgument, match="id is a non-empty str") as caught:
             Metadata(**ids)
-        assert "a correlation or causation id is non-empty Unicode text" == str(caught.value)
+        assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", [None, *NO_TEXT])
-def test_metadata_is_made_of_text(text: Any) -> None:
-    """Keys and values alike, and neither is quoted."""
-    pairs: list[dict[Any, Any]] = [{"ok": "ok", "user": text}]
-    if not isinstance(text, list):
-        pairs.append({text: "user"})
-    for values in pairs:
-        with pytest.raises(InvalidArgument) as caught:
-            Metadata(values=values)
-        assert "the values of metadata are pairs of Unicode text" == str(caught.value)
+@pytest.mark.parametrize("value", [None, *NO_TEXT])
+def test_metadata_is_made_of_text(value: Any) -> None:
+    """The message names the key and the class of its value, never the value."""
+    with pytest.raises(InvalidArgument) as caught:
+        Metadata(values={"ok": "ok", "user": value})
+    assert str(caught.value).startswith("metadata is made of pairs of str")
+    assert str(caught.value).endswith(f"found 'user': {type(value).__name__}")
+
+
+@pytest.mark.parametrize("key", [None, 5, b"user", "\ud800"])
+def test_metadata_has_keys_of_text(key: Any) -> None:
+    """A key is refused like a value."""
+    with pytest.raises(InvalidArgument, match="metadata is made of pairs of str"):
+        Metadata(values={key: "u1"})
 
 
 @pytest.mark.parametrize("values", [{"": ""}, {"a\0": "$\n"}, {"ü": "🏦" * 1000}])

@@ -47,6 +47,15 @@ def test_a_commit_says_no_more_than_it_must() -> None:
     assert (Metadata(), None) == (commit.metadata, commit.command_id)
 
 
+def test_a_commit_does_not_change_with_the_list_that_it_was_given() -> None:
+    """Its events are its own, in any kind of sequence."""
+    events = [OPENED]
+    commit = evolve(COMMIT, events=events)
+    events.append(CLOSED)
+    assert (OPENED,) == commit.events
+    assert evolve(COMMIT, events=(OPENED,)) == commit
+
+
 def test_a_commit_is_a_value() -> None:
     """It compares and hashes by value and cannot be changed."""
     assert {COMMIT} == {COMMIT, evolve(COMMIT)}

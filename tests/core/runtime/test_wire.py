@@ -85,7 +85,7 @@ def test_metadata_that_is_not_there_takes_no_header() -> None:
 
 
 HOSTILE = st.text() | st.sampled_from(
-    ["", " ", "\r\nEventhus-Position: 1", "\n", "\0", "🏦", "null", '"', "\\", "\ud800", "\x7f"]
+    ["", " ", "\r\nEventhus-Position: 1", "\n", "\0", "🏦", "null", '"', "\\", "\x7f"]
 )
 JSON = st.recursive(
     st.none()
@@ -108,8 +108,8 @@ EVENTS = st.builds(
     ),
     metadata=st.builds(
         Metadata,
-        st.none() | HOSTILE,
-        st.none() | HOSTILE,
+        st.none() | HOSTILE.filter(len),
+        st.none() | HOSTILE.filter(len),
         st.dictionaries(HOSTILE, HOSTILE, max_size=3),
     ),
     stream=st.builds(StreamId, st.text(min_size=1), st.text(min_size=1)),
