@@ -53,8 +53,8 @@ class MemoryBus:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for group in list(self._groups.values()):
-            await group.drain()
+        while self._groups:  # a handler that finishes may have subscribed another
+            await next(iter(self._groups.values())).drain()
         if work := self._work - {asyncio.current_task()}:
             await asyncio.wait(work)
 
