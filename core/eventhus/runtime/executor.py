@@ -72,25 +72,23 @@ class Executor(Generic[C, E, S]):
             return await self._execute(stream, envelope)
         if first := await self._first_answer(stream, command_id):
             return first
+        # The same command may come through another process meanwhile: what then stands in the way
+        # of this one is its own outcome.
         try:
             committed = await self._execute(stream, envelope)
         except (Rejected, ConcurrencyError):
-            # The same command may have come through another process meanwhile: what stands in
-            # its way is then its own outcome.
             if first := await self._first_answer(stream, command_id):
                 return first
             raise
-        return (
-            committed
-            if committed.events
-            else (await self._first_answer(stream, command_id) or committed)
-        )
+        if committed.events:
+            return committed
+        return await self._first_answer(stream, command_id) or committed
 
     async def _execute(self, stream: StreamId, envelope: Envelope) -> Committed:
         held = self._cache.get(stream.aggregate_id)
         fresh = held is None  # whether the store itself has said what the state is
         if held is None:
-            held = await self._load(stream)
+            held = await self._current(stream, None)
         conflicts = 0
         while True:
             try:
@@ -102,9 +100,8 @@ class Executor(Generic[C, E, S]):
             if not events:
                 # A cached state may be out of date, so a "no" is checked against the log.
                 if not fresh:
-                    held, fresh = await self._catch_up(stream, held), True
+                    held, fresh = await self._current(stream, held), True
                     continue
-                self._cache.put(stream.aggregate_id, held)
                 return Committed(
                     stream=stream, version=held.version, position=held.position, events=()
                 )
@@ -129,10 +126,7 @@ class Executor(Generic[C, E, S]):
     async def current(self, aggregate_id: str) -> Held[S]:
         """The aggregate's state as the store has it now."""
         stream = StreamId(self.aggregate.name, aggregate_id)
-        cached = self._cache.get(aggregate_id)
-        held = await (self._load(stream) if cached is None else self._catch_up(stream, cached))
-        self._cache.put(aggregate_id, held)
-        return held
+        return await self._current(stream, self._cache.get(aggregate_id))
 
     async def close(self) -> None:
         """Return once no snapshot is being written."""
@@ -198,9 +192,13 @@ class Executor(Generic[C, E, S]):
     def _stored_answer(self, stored: StoredCommit) -> Committed:
         return _answer(stored, [*map(self._serializer.recorded, stored.recorded())])
 
-    async def _load(self, stream: StreamId) -> Held[S]:
-        snapshot = await self._snapshots.load(stream) if self._snapshots is not None else None
-        return await self._catch_up(stream, snapshot or self._initial())
+    async def _current(self, stream: StreamId, held: Held[S] | None) -> Held[S]:
+        """What the store has now, starting from what was cached of it, if anything."""
+        if held is None and self._snapshots is not None:
+            held = await self._snapshots.load(stream)
+        held = await self._catch_up(stream, held or self._initial())
+        self._cache.put(stream.aggregate_id, held)
+        return held
 
     async def _reload(self, stream: StreamId, held: Held[S], actual: int) -> Held[S]:
         if actual < held.version:
