@@ -35,9 +35,10 @@ E = TypeVar("E")
 S = TypeVar("S")
 
 # What every adapter can use as it stands: a database's name, a token of a subject, a folder.
-_NO_METADATA = Metadata()
-
 _BUCKET = re.compile(r"[A-Za-z0-9_-]{1,63}")
+
+
+_NO_METADATA = Metadata()
 
 
 class Application:
@@ -237,6 +238,8 @@ class Application:
             InvalidArgument: The ``aggregate_id`` or ``command_id`` is empty or not text.
             UndeclaredEvent: ``decide`` produced something that is not an event of its aggregate.
             CodecError: An event or what was stored of the aggregate does not fit its class.
+            InvalidCommit: The store cannot keep the events.
+            LogCorrupted: What was stored of the aggregate has a gap.
             NotRunning: The application has not been entered, or is being left.
         """
         return await self._running().handle(
@@ -261,6 +264,7 @@ class Application:
         Raises:
             InvalidArgument: The aggregate is not one of this application, or the id is empty.
             CodecError: A stored event does not fit its class.
+            LogCorrupted: What was stored of the aggregate has a gap.
             NotRunning: The application has not been entered, or is being left.
         """
         self._running()

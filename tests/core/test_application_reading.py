@@ -1,6 +1,8 @@
 """Reading through an application: states, histories and the log."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -52,11 +54,24 @@ async def test_the_state_of_an_unknown_id_is_the_initial_one() -> None:
 async def test_the_state_comes_with_the_version_to_expect() -> None:
     """And with the position of its last event in the log of all aggregates."""
     async with compose() as app:
+        await app.dispatch(Scribble(aggregate_id="n"))
         await add(app, 1, 2)
         await app.dispatch(Scribble(aggregate_id="n"))
         loaded = await app.load(account, "a")
-        assert Loaded(state=Account(balance=3), version=2, position=2) == loaded
+        assert Loaded(state=Account(balance=3), version=2, position=3) == loaded
         await app.dispatch(Open(aggregate_id="a"), expected_version=loaded.version)
+
+
+async def test_a_state_that_was_folded_from_the_log_knows_its_position_too() -> None:
+    """Wherever it came from: nothing of it was decided by this application."""
+    store = MemoryStore()
+    async with compose(store) as app:
+        await app.dispatch(Scribble(aggregate_id="n"))
+        await add(app, 1, 2)
+        await app.dispatch(Scribble(aggregate_id="n"))
+    async with compose(store) as app:
+        expected = Loaded(state=Account(balance=3), version=2, position=3)
+        assert expected == await app.load(account, "a")
 
 
 async def test_the_state_is_what_is_stored_now() -> None:
@@ -401,6 +416,25 @@ async def test_a_store_that_fails_while_following_tells_the_follower() -> None:
         await add(app, 1)
         with pytest.raises(ConnectionError):
             await anext(app.follow())
+
+
+async def test_a_follower_keeps_nothing_of_what_it_has_handed_out() -> None:
+    """It may run for months."""
+    store = Proxy()
+    stored: list[weakref.ref[Any]] = []
+
+    async def watch(batch: Any) -> None:
+        stored.extend(map(weakref.ref, batch))
+
+    store.before["follow"] = watch
+    async with compose(store) as app:
+        follower = Follower(app)
+        for amount in (1, 2, 3):
+            await add(app, amount)
+            await settle()
+        assert [1, 2, 3] == follower.positions
+        gc.collect()
+        assert [None, None] == [each() for each in stored[:2]]
 
 
 async def test_what_a_follower_sees_is_what_happened() -> None:

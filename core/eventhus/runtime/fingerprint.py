@@ -22,7 +22,8 @@ def fingerprint(state_type: Any, revision: int) -> str:
 
 
 def _shape(as_type: Any, seen: list[Any]) -> Iterator[str]:
-    while hasattr(as_type, "__value__") and as_type not in seen:  # "type X = …", Python 3.12
+    # An alias, "type X = …" of Python 3.12, is what it stands for; applied to types, X[int] is both.
+    while not get_args(as_type) and hasattr(as_type, "__value__") and as_type not in seen:
         seen.append(as_type)
         as_type = as_type.__value__
     arguments = get_args(as_type)
@@ -46,5 +47,7 @@ def _parts(origin: Any, seen: list[Any]) -> Iterator[str]:
             yield from _shape(part.type, seen)
     elif isinstance(origin, type) and issubclass(origin, Enum):
         yield repr([(member.name, member.value) for member in origin])
+    elif hasattr(origin, "__value__"):
+        yield from _shape(origin.__value__, seen)
     elif hasattr(origin, "__supertype__"):
         yield from _shape(origin.__supertype__, seen)

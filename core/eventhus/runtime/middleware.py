@@ -12,6 +12,8 @@ from attrs import frozen
 from eventhus.errors import Rejected
 from eventhus.runtime.envelope import Committed, Envelope, Handler, Middleware
 
+_logger = logging.getLogger(__name__)
+
 Outcome: TypeAlias = Literal["accepted", "unchanged", "rejected", "failed"]
 
 
@@ -35,7 +37,8 @@ def time_commands(observe: Callable[[Timing], None]) -> Middleware:
     """Make middleware that measures every command.
 
     Args:
-        observe: Called once for each command, after it. Hand it on to your metrics.
+        observe: Called once for each command, after it. Hand it on to your metrics. What it
+            raises is logged: the command has its answer by then.
     """
 
     def middleware(handle: Handler) -> Handler:
@@ -50,13 +53,15 @@ def time_commands(observe: Callable[[Timing], None]) -> Middleware:
                 outcome = "rejected"
                 raise
             finally:
-                observe(
-                    Timing(
-                        command=type(envelope.command).__name__,
-                        outcome=outcome,
-                        seconds=perf_counter() - started,
-                    )
+                timing = Timing(
+                    command=type(envelope.command).__name__,
+                    outcome=outcome,
+                    seconds=perf_counter() - started,
                 )
+                try:
+                    observe(timing)
+                except Exception:
+                    _logger.exception("a command was not measured")
 
         return timed
 

@@ -157,6 +157,33 @@ async def test_a_refusal_on_a_loaded_state_costs_no_second_load() -> None:
         assert {"load": 1, "events loaded": 0} == store.calls
 
 
+async def test_what_was_loaded_is_remembered_even_when_the_answer_is_no() -> None:
+    """Neither a refusal, nor a confirmed one, nor a bug sends the next command to the log again."""
+    store = Proxy()
+
+    def bug(_: Account) -> Iterable[Any]:
+        raise ZeroDivisionError
+
+    async with compose(store) as app, compose(store.inner) as other:
+        for command, error in (
+            (Open(aggregate_id="a"), AlreadyOpen),
+            (Script(aggregate_id="b", decide=bug), ZeroDivisionError),
+        ):
+            await other.dispatch(Open(aggregate_id=command.aggregate_id))
+            await other.dispatch(Deposit(aggregate_id=command.aggregate_id))
+            store.calls.clear()
+            with pytest.raises(error):
+                await app.dispatch(command)
+            await app.dispatch(Deposit(aggregate_id=command.aggregate_id))
+            assert {"load": 1, "events loaded": 2, "append": 1} == store.calls
+        await other.dispatch(Deposit(aggregate_id="a"))
+        store.calls.clear()
+        with pytest.raises(AlreadyOpen):
+            await app.dispatch(Open(aggregate_id="a"))
+        await app.dispatch(Deposit(aggregate_id="a"))
+        assert {"load": 1, "events loaded": 1, "append": 1} == store.calls
+
+
 async def test_without_a_cache_every_command_loads() -> None:
     """``cache_size=0`` remembers nothing."""
     store = Proxy()

@@ -220,3 +220,19 @@ async def test_a_first_answer_given_again_is_timed_as_accepted() -> None:
         await app.dispatch(Open(aggregate_id="a"), command_id="k")
         await app.dispatch(Deposit(aggregate_id="a"))
     assert ["accepted"] * 3 == [each.outcome for each in timings]
+
+
+async def test_a_measurement_that_fails_does_not_hide_the_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The command is committed by then: its caller must not believe that it was not."""
+
+    def broken(timing: Timing) -> None:
+        raise ZeroDivisionError
+
+    async with compose(middleware=[time_commands(broken)]) as app:
+        committed = await app.dispatch(Open(aggregate_id="a"))
+        assert 1 == committed.version
+        with pytest.raises(UnknownCommand):
+            await app.dispatch(Undeclared(aggregate_id="a"))
+    assert ["a command was not measured"] * 2 == [each.getMessage() for each in caplog.records]
