@@ -20,6 +20,7 @@ from eventhus import (
 )
 from tests.core.support import (
     Account,
+    AlreadyOpen,
     Deposit,
     Gate,
     InsufficientFunds,
@@ -233,6 +234,6 @@ async def test_a_measurement_that_fails_does_not_hide_the_answer(
     async with compose(middleware=[time_commands(broken)]) as app:
         committed = await app.dispatch(Open(aggregate_id="a"))
         assert 1 == committed.version
-        with pytest.raises(UnknownCommand):
-            await app.dispatch(Undeclared(aggregate_id="a"))
+        with pytest.raises(AlreadyOpen):
+            await app.dispatch(Open(aggregate_id="a"))
     assert ["a command was not measured"] * 2 == [each.getMessage() for each in caplog.records]
