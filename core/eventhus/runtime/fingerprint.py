@@ -22,7 +22,7 @@ def fingerprint(state_type: Any, revision: int) -> str:
 
 
 def _shape(as_type: Any, seen: list[Any]) -> Iterator[str]:
-    # An alias, "type X = …" of Python 3.12, is what it stands for; applied to types, X[int] is both.
+    # An alias ("type X = …", Python 3.12) is what it stands for. Applied to types it has parts.
     while not get_args(as_type) and hasattr(as_type, "__value__") and as_type not in seen:
         seen.append(as_type)
         as_type = as_type.__value__
