@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, aclosing, suppress
+from contextlib import AsyncExitStack, aclosing
 from random import Random
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -29,6 +29,7 @@ from eventhus.runtime.executor import PAGE, Executor
 from eventhus.runtime.relay import Relay
 from eventhus.runtime.serializer import EventSerializer
 from eventhus.runtime.snapshots import Snapshots
+from eventhus.runtime.tasks import being_cancelled, stop
 from eventhus.runtime.wire import from_message, to_body
 
 E = TypeVar("E")
@@ -122,6 +123,7 @@ class Application:
             for command, aggregate in catalog.routes.items()
         }
         self._run: _Run | None = None
+        self._followed: _Run | None = None  # the same, until it is being left
         self._pending: set[asyncio.Future[Sequence[StoredEvent] | None]] = set()  # of followers
 
     @classmethod
@@ -179,7 +181,7 @@ class Application:
                 await stack.enter_async_context(self._bus)
                 relay = Relay(self._store, self._bus, self._clock)
                 task = asyncio.create_task(relay.run(), name=f"eventhus relay of {self.bucket}")
-                stack.push_async_callback(_stop, task)
+                stack.push_async_callback(stop, task)
                 stack.push_async_callback(relay.drain)
             for executor in self._executors.values():
                 stack.push_async_callback(executor.close)
@@ -188,7 +190,7 @@ class Application:
             handle: Handler = commands.handle
             for middleware in reversed(self._middleware):
                 handle = middleware(handle)
-            self._run = _Run(handle, stack.pop_all())
+            self._run = self._followed = _Run(handle, stack.pop_all())
         return self
 
     async def __aexit__(
@@ -197,10 +199,14 @@ class Application:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        run, self._run = self._running(), None
+        run = self._running()
+        self._followed = None
         for pending in self._pending:
             pending.cancel()
-        await run.exit.__aexit__(exc_type, exc, traceback)
+        try:
+            await run.exit.__aexit__(exc_type, exc, traceback)
+        finally:
+            self._run = None
 
     async def dispatch(
         self,
@@ -291,8 +297,8 @@ class Application:
     async def follow(self, *, after: int = 0) -> AsyncGenerator[Recorded[Any], None]:
         """Every event of the log, in order: what is there, then what comes.
 
-        Ends when the application is left. To miss nothing and see nothing twice, go on later
-        behind the ``position`` that was handled last.
+        Ends when the application is left; what it has not reached by then it does not hand out.
+        To miss nothing and see nothing twice, go on later behind the ``position`` handled last.
 
         Args:
             after: Start behind this position; 0 starts at the first event.
@@ -302,11 +308,13 @@ class Application:
             NotRunning: The application has not been entered, or is being left.
         """
         run = self._running()
+        if self._followed is not run:
+            return
         async with aclosing(self._store.follow(after=after)) as batches:
             while batch := await self._unless_left(run, anext(batches, None)):
                 for stored in batch:
                     yield self._serializer.recorded(stored)
-                    if self._run is not run:
+                    if self._followed is not run:
                         return
 
     async def subscribe(
@@ -316,7 +324,8 @@ class Application:
 
         The events of one aggregate come in order. Where the handler raises, the event comes
         again later, and those of its aggregate behind it wait. Since an event may come twice,
-        a handler with effects remembers the ``id`` or ``position`` that it handled last.
+        a handler with effects remembers the ``id`` or ``position`` that it handled last. While
+        the application is being left, handlers may still read from it, but not dispatch.
 
         Args:
             handler: Takes one event.
@@ -337,11 +346,22 @@ class Application:
         return await self._bus.subscribe(deliver, group=group)
 
     def wire(self, recorded: Recorded[Any]) -> bytes:
-        """The body of an event on the bus: UTF-8 JSON, the same in every language.
+        """An event as the body of a message: UTF-8 JSON, the same in every language.
 
-        Its keys are ``aggregate_id``, ``aggregate_type``, ``version``, ``type`` and ``data``.
+        Its keys are ``aggregate_id``, ``aggregate_type``, ``version``, ``type`` and ``data``. The
+        last two are today's: an event that was stored under another name or in another shape went
+        over the bus as it was stored.
+
+        Raises:
+            InvalidArgument: No aggregate of this application declares the event's class.
+            CodecError: A field holds what its type does not admit.
         """
-        return to_body(evolve(recorded, event=self._serializer.encode(recorded.event)))
+        try:
+            return to_body(evolve(recorded, event=self._serializer.encode(recorded.event)))
+        except KeyError:
+            raise InvalidArgument(
+                f"{type(recorded.event).__qualname__} is not an event of this application"
+            ) from None
 
     def _running(self) -> _Run:
         if self._run is None:
@@ -365,7 +385,7 @@ class Application:
         try:
             return await pending
         except asyncio.CancelledError:
-            if self._run is not run and pending.cancelled() and not _cancelling():
+            if self._followed is not run and pending.cancelled() and not being_cancelled():
                 return None
             raise
         finally:
@@ -378,17 +398,6 @@ class _Run:
 
     handle: Handler
     exit: AsyncExitStack
-
-
-def _cancelling() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 def _at_least(name: str, value: int, least: int) -> None:

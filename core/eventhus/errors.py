@@ -74,7 +74,7 @@ class UnknownCommand(EventhusError, LookupError):
         super().__init__(command, self.known)
 
     def __str__(self) -> str:
-        known = ", ".join(sorted(cls.__name__ for cls in self.known))
+        known = ", ".join(sorted(cls.__name__ for cls in self.known)) or "none"
         return (
             f"no aggregate takes {self.command.__module__}.{self.command.__qualname__}; add its "
             f"aggregate to the application, which takes: {known}"

@@ -9,7 +9,13 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from eventhus import CommandIdReused, ConcurrencyError, InvalidArgument, Rejected
+from eventhus import (
+    CommandIdReused,
+    ConcurrencyError,
+    InvalidArgument,
+    Rejected,
+    TooManyConflicts,
+)
 
 
 def problem(
@@ -39,10 +45,13 @@ async def on_rejected(_: Request, refusal: Rejected) -> Response:
     )
 
 
-async def on_concurrency_error(request: Request, error: ConcurrencyError) -> Response:
-    """The account is at another version than If-Match says, or too busy."""
-    if "If-Match" in request.headers:
-        return problem(HTTPStatus.PRECONDITION_FAILED, str(error))
+async def on_concurrency_error(_: Request, error: ConcurrencyError) -> Response:
+    """The account is at another version than If-Match says."""
+    return problem(HTTPStatus.PRECONDITION_FAILED, str(error))
+
+
+async def on_too_many_conflicts(_: Request, __: TooManyConflicts) -> Response:
+    """The account is too busy."""
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many at once want this account; try again")
 
 
@@ -70,6 +79,7 @@ PROBLEMS: Final[
 ] = {
     Rejected: on_rejected,
     ConcurrencyError: on_concurrency_error,
+    TooManyConflicts: on_too_many_conflicts,
     CommandIdReused: on_command_id_reused,
     InvalidArgument: on_invalid_argument,
     HTTPException: on_http_exception,

@@ -9,10 +9,10 @@ from eventhus import (
     Application,
     Committed,
     CompositionError,
-    ConcurrencyError,
     Envelope,
     Handler,
     StreamId,
+    TooManyConflicts,
 )
 from examples.bank.account import account
 from examples.fastapi_bank.app import create, create_app
@@ -191,7 +191,7 @@ def test_too_many_at_once_are_asked_to_come_again() -> None:
 
     def busy(_: Handler) -> Handler:
         async def handle(envelope: Envelope) -> Committed:
-            raise ConcurrencyError(StreamId("Account", envelope.command.aggregate_id), 1, 2)
+            raise TooManyConflicts(StreamId("Account", envelope.command.aggregate_id), 10)
 
         return handle
 

@@ -3,14 +3,16 @@
 import asyncio
 import logging
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from eventhus import CompositionError, Metadata, Recorded, StreamId
+from eventhus import CompositionError, InvalidArgument, Metadata, NotRunning, Recorded, StreamId
 from eventhus.ports import EventBus, Message
 from eventhus_memory import MemoryBus
 from tests.core.support import (
+    Account,
     Deposit,
     Gate,
     Open,
@@ -239,3 +241,64 @@ async def test_a_lone_subscriber_sees_what_the_history_says() -> None:
         await add(app, 1, 2, 3)
         history: list[Recorded[Any]] = [*await app.history(account, "a")]
     assert history == listener.got
+
+
+async def test_a_handler_may_read_while_the_application_is_left() -> None:
+    """The last events reach it then, and it may need the state that they led to."""
+    balances: list[int] = []
+    async with compose(bus=MemoryBus()) as app:
+
+        async def read(recorded: Recorded[Any]) -> None:
+            await asyncio.sleep(0)
+            state = await app.state(account, recorded.stream.aggregate_id)
+            balances.append(state.balance)
+
+        await app.subscribe(read)
+        await add(app, 1, 2, 3)
+    assert [6, 6, 6] == balances
+
+
+async def test_a_handler_may_not_dispatch_while_the_application_is_left(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its commands would come after those that were waited for."""
+    async with compose(bus=MemoryBus()) as app:
+
+        async def go_on(recorded: Recorded[Any]) -> None:
+            await add(app, 1)
+
+        await app.subscribe(go_on)
+        await add(app, 1)
+    assert "takes no more commands" in caplog.text
+    with pytest.raises(NotRunning):
+        await app.state(account, "a")
+
+
+def test_what_is_no_event_of_the_application_has_no_wire_form() -> None:
+    """The message names the class."""
+    app = compose()
+    with pytest.raises(InvalidArgument, match="Account is not an event of this application"):
+        app.wire(
+            Recorded(
+                stream=StreamId("Account", "a"),
+                version=1,
+                position=1,
+                id="c-1",
+                event=Account(),
+                recorded_at=datetime(2026, 1, 2, tzinfo=UTC),
+                metadata=Metadata(),
+            )
+        )
+
+
+async def test_a_handler_that_follows_while_the_application_is_left_gets_nothing() -> None:
+    """What follows the log has ended by then, and nothing new begins."""
+    followed: list[Any] = []
+    async with compose(bus=MemoryBus()) as app:
+
+        async def follow(recorded: Recorded[Any]) -> None:
+            followed.append([each async for each in app.follow()])
+
+        await app.subscribe(follow)
+        await add(app, 1)
+    assert [[]] == followed

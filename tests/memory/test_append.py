@@ -138,6 +138,18 @@ async def test_a_known_commit_id_with_other_events(store: Storage) -> None:
     assert 2 == await store.head()
 
 
+async def test_a_known_commit_id_for_another_stream(store: Storage) -> None:
+    """Ids that are not unique would lose events in silence, so this is refused."""
+    await store.append(commit(id="c"))
+    with pytest.raises(InvalidCommit) as caught:
+        await store.append(commit(OTHER, id="c"))
+    assert (
+        "commit id c of Account/a2 names a commit of Account/a1; make ids that are unique for ever"
+    ) == str(caught.value)
+    assert [] == list(await store.history(OTHER))
+    assert 1 == await store.head()
+
+
 async def test_the_same_command_again(store: Storage) -> None:
     """A command id is executed once: the second commit is left out, the first one answers."""
     await store.append(commit(OTHER))

@@ -128,8 +128,9 @@ async def test_one_more_chance(
     assert "secret" not in caplog.text
 
 
-async def test_a_subscription_that_is_closed_meanwhile(bus: EventBus) -> None:
-    """What its subscriber did not want any more is not waited for."""
+@pytest.mark.parametrize("first", ["subscription", "bus"])
+async def test_a_subscription_that_is_closed_meanwhile(bus: EventBus, first: str) -> None:
+    """Its handler is waited for; what its subscriber does not want any more is not."""
     begun, finish = asyncio.Event(), asyncio.Event()
     handled: list[str] = []
 
@@ -141,12 +142,14 @@ async def test_a_subscription_that_is_closed_meanwhile(bus: EventBus) -> None:
     subscription = await bus.subscribe(slow)
     await bus.publish(messages("a", 2))
     await begun.wait()
-    closing = asyncio.create_task(subscription.close())
-    await idle()
-    leaving = asyncio.create_task(leave(bus))
-    await idle()
+    both = [subscription.close(), leave(bus)]
+    ending: list[asyncio.Task[None]] = []
+    for work in both if first == "subscription" else reversed(both):
+        ending.append(asyncio.create_task(work))
+        await idle()
+    assert [False, False] == [task.done() for task in ending]
     finish.set()
-    await until(lambda: closing.done() and leaving.done())
+    await until(lambda: all(task.done() for task in ending))
     assert ["a-1"] == handled
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from eventhus import CompositionError
 from eventhus_memory import MemoryBus, MemoryStore
-from tests.memory.support import commit, idle, message
+from tests.memory.support import commit, idle, message, until
 
 
 @pytest.mark.parametrize("adapter", [MemoryStore, MemoryBus])
@@ -61,7 +61,7 @@ async def test_followers_that_have_gone_are_forgotten() -> None:
     await asyncio.wait(waiting[:1])
     assert 2 == len(store._waiting)  # noqa: SLF001 - nothing else can tell
     await store.append(commit())
-    await asyncio.wait(waiting)
+    await until(lambda: all(task.done() for task in waiting))
     assert set() == store._waiting  # noqa: SLF001
     for each in batches:
         await each.aclose()

@@ -36,7 +36,12 @@ async def test_an_empty_log(store: Storage) -> None:
     assert [] == list(await store.read())
     assert [] == list(await store.history(ACCOUNT))
     loaded = await store.load(ACCOUNT)
-    assert ([], 0, 0) == (list(loaded.events), loaded.version, loaded.position)
+    assert ([], 0, 0, "") == (
+        list(loaded.events),
+        loaded.version,
+        loaded.position,
+        loaded.event_id,
+    )
     assert await store.find("k") is None
 
 
@@ -64,8 +69,12 @@ async def test_loading_on_from_any_version(
     assert expected == list(history)
     loaded = await store.load(ACCOUNT, after_version=after, limit=limit)
     assert [recorded.event for recorded in expected] == list(loaded.events)
-    last = (expected[-1].version, expected[-1].position) if expected else (0, 0)
-    assert last == (loaded.version, loaded.position)
+    last = expected[-1] if expected else None
+    assert ((last.version, last.position, last.id) if last else (0, 0, "")) == (
+        loaded.version,
+        loaded.position,
+        loaded.event_id,
+    )
 
 
 async def test_all_of_a_stream_unless_told_otherwise(

@@ -23,6 +23,7 @@ from eventhus.ports import Commit, Slice, Snapshot, StoredCommit, StoredEvent
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 _BREATHE_EVERY = 64  # appends between two yields to the event loop
+_DEPTH = 90  # MongoDB keeps documents of 100 levels, some of which are the envelope's
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -85,6 +86,11 @@ class MemoryStore:
             if first is not None and first.commit.stream != commit.stream:
                 raise CommandIdReused(commit.command_id, commit.stream, first.commit.stream)
         if first is not None:
+            if first.commit.stream != commit.stream:
+                raise InvalidCommit(
+                    f"commit id {commit.id} of {commit.stream} names a commit of "
+                    f"{first.commit.stream}; make ids that are unique for ever"
+                )
             return self._restored(first)
         stream = self._streams.get(commit.stream)
         version = 0 if stream is None else len(stream)
@@ -113,12 +119,13 @@ class MemoryStore:
         """See ``EventStore.load``."""
         entries = self._streams.get(stream, [])[after_version : after_version + limit]
         if not entries:
-            return Slice(events=(), version=0, position=0)
+            return Slice(events=(), version=0, position=0, event_id="")
         commit, number, _ = entries[-1]
         return Slice(
             events=_data(entries),
             version=commit.version + number,
             position=commit.position + number,
+            event_id=commit.event_id(number),
         )
 
     async def history(
@@ -152,16 +159,9 @@ class MemoryStore:
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """See ``SnapshotStore.save_snapshot``."""
-        kept = self._snapshots.get(snapshot.stream)
-        if (
-            kept is not None
-            and kept.fingerprint == snapshot.fingerprint
-            and kept.version > snapshot.version
-        ):
-            return
         try:
             text = _dumps(snapshot.data)
-        except (TypeError, ValueError, RecursionError) as error:
+        except (TypeError, ValueError) as error:
             raise InvalidArgument(
                 f"the snapshot of {snapshot.stream} is not JSON-compatible: {type(error).__name__}"
             ) from error
@@ -206,16 +206,18 @@ def _dumps(data: Any) -> str:
     return text
 
 
-def _check(data: Any) -> None:
+def _check(data: Any, depth: int = 0) -> None:
     """Refuse what JSON would quietly turn into something else, or a database could not keep."""
+    if depth > _DEPTH:
+        raise ValueError("the data is nested too deeply")
     if isinstance(data, dict):
         for key, value in data.items():
             if not isinstance(key, str):
                 raise TypeError("a key is not a str")
-            _check(value)
+            _check(value, depth + 1)
     elif isinstance(data, list):
         for value in data:
-            _check(value)
+            _check(value, depth + 1)
     elif isinstance(data, int):
         if data not in _INT64:
             raise ValueError("an int is beyond 64 bits")
@@ -230,7 +232,7 @@ def _texts(commit: Commit) -> list[str]:
     for event in commit.events:
         try:
             texts.append(_dumps(event.data))
-        except (TypeError, ValueError, RecursionError) as error:
+        except (TypeError, ValueError) as error:
             raise InvalidCommit(
                 f"the data of {event.type} for {commit.stream} is not JSON-compatible: "
                 f"{type(error).__name__}"

@@ -48,7 +48,7 @@ def _state_type(aggregate: Aggregate[Any, Any, Any]) -> Any:
     return type(aggregate.initial) if annotation is None else annotation
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class Aggregate(Generic[C, E, S]):
     """A consistency boundary: the events of one id, and the rules for adding to them.
 

@@ -104,7 +104,7 @@ class EventData:
     Attributes:
         type: The stored name of the event's class.
         data: JSON-compatible: ``None``, ``bool``, ``int`` within 64 bits, finite ``float``,
-            ``str``, and lists and ``str``-keyed dicts of these.
+            ``str``, and lists and ``str``-keyed dicts of these, at most 90 deep.
         schema: The version of the data's shape, from 1.
     """
 

@@ -73,17 +73,26 @@ class StoredCommit:
         """The commit's events, each in its envelope."""
         return [self.wrap(index, event) for index, event in enumerate(self.commit.events)]
 
-    def wrap(self, index: int, event: T) -> Recorded[T]:
-        """Put one form of the commit's event at ``index``, from 0, in its envelope.
+    @property
+    def last_event_id(self) -> str:
+        """The id of the commit's last event."""
+        return self.event_id(len(self.commit.events) - 1)
 
-        The event's id is the commit's id, a hyphen and the event's number in the commit, from 1.
+    def event_id(self, index: int) -> str:
+        """The id of the commit's event at ``index``, from 0.
+
+        It is the commit's id, a hyphen and the event's number in the commit, from 1.
         """
+        return f"{self.commit.id}-{index + 1}"
+
+    def wrap(self, index: int, event: T) -> Recorded[T]:
+        """Put one form of the commit's event at ``index``, from 0, in its envelope."""
         commit = self.commit
         return Recorded(
             stream=commit.stream,
             version=self.version + index,
             position=self.position + index,
-            id=f"{commit.id}-{index + 1}",
+            id=self.event_id(index),
             event=event,
             recorded_at=commit.recorded_at,
             metadata=commit.metadata,
@@ -98,11 +107,13 @@ class Slice:
         events: The events, in order; there may be none.
         version: The version of the last one; 0 if there is none.
         position: The position of the last one; 0 if there is none.
+        event_id: The id of the last one; empty if there is none.
     """
 
     events: Sequence[EventData]
     version: int
     position: int
+    event_id: str
 
 
 class EventStore(Protocol):
@@ -129,7 +140,8 @@ class EventStore(Protocol):
         Raises:
             ConcurrencyError: The stream does not end at ``expected_version``.
             CommandIdReused: Another stream's commit holds the ``command_id``.
-            InvalidCommit: There are no events, or the data is not JSON-compatible.
+            InvalidCommit: There are no events, the data is not JSON-compatible, or another
+                stream's commit has the ``id``.
         """
         ...
 
@@ -195,6 +207,7 @@ class Snapshot:
         stream: Whose state it is.
         version: The version of the last event folded into it.
         position: The position of that event.
+        event_id: The id of that event: a log that has another there is not the one it was made of.
         fingerprint: Names the shape of ``data`` and the rules that made it.
         data: The state, as plain data.
     """
@@ -202,19 +215,24 @@ class Snapshot:
     stream: StreamId
     version: int
     position: int
+    event_id: str
     fingerprint: str
     data: Any = field(hash=False)
 
 
 class SnapshotStore(Protocol):
-    """Keeps the newest snapshot of each stream. Losing all of them costs time, never data."""
+    """Keeps one snapshot of each stream. Losing all of them costs time, never data."""
 
     async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
-        """The stream's newest snapshot, if it has one."""
+        """The stream's snapshot, if it has one."""
         ...
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep ``snapshot``, unless one of the same fingerprint and a later version is kept."""
+        """Keep ``snapshot``, in place of the one that the stream may have.
+
+        Raises:
+            InvalidArgument: The data is not JSON-compatible.
+        """
         ...
 
 

@@ -31,6 +31,9 @@ class Envelope:
     metadata: Metadata = field(factory=Metadata)
 
     def __attrs_post_init__(self) -> None:
+        expected: object = self.expected_version
+        if expected is not None and (type(expected) is not int or expected < 0):
+            raise InvalidArgument("expected_version must be an int of at least 0")
         if self.command_id is not None and not is_id(self.command_id):
             raise InvalidArgument("command_id must be a non-empty str of whole Unicode characters")
 
@@ -41,7 +44,9 @@ class Committed:
 
     Attributes:
         stream: The aggregate that the command was for.
-        version: The version of its last event now: what to expect next time.
+        version: The version of the last of these events, or of the aggregate where there are
+            none: what to expect next time. A repeated command gets what it got the first time,
+            and the aggregate may have gone on since.
         position: The position of that event in the log; 0 where there is none.
         events: What the command made happen; nothing where nothing changed.
     """

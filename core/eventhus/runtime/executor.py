@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any, Generic, TypeVar
 
@@ -12,6 +12,7 @@ from eventhus.errors import (
     CodecError,
     CommandIdReused,
     ConcurrencyError,
+    InvalidCommit,
     LogCorrupted,
     Rejected,
     TooManyConflicts,
@@ -118,8 +119,13 @@ class Executor(Generic[C, E, S]):
                 await self._back_off(conflicts)
                 held, fresh = await self._reload(stream, held, conflict.actual), True
                 continue
-            if stored.commit is not commit:  # the same command, through another process
-                return self._stored_answer(stored)
+            if stored.commit is not commit:
+                if commit.command_id is None or stored.commit.command_id != commit.command_id:
+                    raise InvalidCommit(
+                        f"commit id {commit.id} is in the log of {stream} already; "
+                        f"make ids that are unique for ever"
+                    )
+                return self._stored_answer(stored)  # the same command, through another process
             self._remember(stored, state, held.snapshot_version)
             return _answer(stored, [stored.wrap(n, event) for n, event in enumerate(events)])
 
@@ -138,7 +144,13 @@ class Executor(Generic[C, E, S]):
         if expected is not None and expected != held.version:
             raise ConcurrencyError(stream, expected, held.version)
         command: Any = envelope.command  # of a class that this aggregate takes: the bus routed it
-        events = tuple(self.aggregate.decide(command, held.state))
+        decided: object = self.aggregate.decide(command, held.state)
+        if not isinstance(decided, Iterable):
+            raise TypeError(
+                f"decide of {self.aggregate.name} returned {type(decided).__name__}, and must "
+                f"return its events: yield them, or return a list"
+            )
+        events: tuple[E, ...] = tuple(decided)
         for event in events:
             if type(event) not in self._declared:
                 raise UndeclaredEvent(self.aggregate.name, type(event))
@@ -175,6 +187,7 @@ class Executor(Generic[C, E, S]):
             state=state,
             version=stored.last_version,
             position=stored.last_position,
+            event_id=stored.last_event_id,
             snapshot_version=snapshot_version,
         )
         if self._snapshots is not None:
@@ -208,7 +221,7 @@ class Executor(Generic[C, E, S]):
         return await self._catch_up(stream, held)
 
     def _initial(self) -> Held[S]:
-        return Held(state=self.aggregate.initial, version=0, position=0)
+        return Held(state=self.aggregate.initial, version=0, position=0, event_id="")
 
     async def _catch_up(self, stream: StreamId, held: Held[S]) -> Held[S]:
         """Fold what the stream holds beyond ``held``."""
@@ -235,6 +248,7 @@ class Executor(Generic[C, E, S]):
             state=state,
             version=page.version,
             position=page.position,
+            event_id=page.event_id,
             snapshot_version=held.snapshot_version,
         )
 

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from eventhus.ports.bus import EventBus
 from eventhus.ports.clock import Clock
 from eventhus.ports.store import Storage
+from eventhus.runtime.tasks import being_cancelled
 from eventhus.runtime.wire import to_message
 
 CHECKPOINT = "relay"
@@ -38,18 +39,25 @@ class Relay:
     async def run(self) -> None:
         """Publish for ever. Where the store or the bus fails, try again from the checkpoint."""
         while True:
+            trouble: BaseException | None = None
             try:
                 await self._publish_from_checkpoint()
-            except Exception:
-                delay = min(BACKOFF_CAP_S, BACKOFF_S * 2 ** min(self._failures, DOUBLINGS))
-                self._failures += 1
-                self._report(self._published, in_trouble=True)
-                _logger.exception(
-                    "relay stopped behind position %d; trying again in %.2f s",
-                    self._published,
-                    delay,
-                )
-                await self._clock.sleep(delay)
+            except asyncio.CancelledError as error:
+                if being_cancelled():
+                    raise
+                trouble = error  # an adapter's own: it must not end the relay
+            except Exception as error:  # noqa: BLE001 - adapters fail as they like
+                trouble = error
+            delay = min(BACKOFF_CAP_S, BACKOFF_S * 2 ** min(self._failures, DOUBLINGS))
+            self._failures += 1
+            self._report(self._published, in_trouble=True)
+            _logger.error(
+                "relay stopped behind position %d; trying again in %.2f s",
+                self._published,
+                delay,
+                exc_info=trouble,
+            )
+            await self._clock.sleep(delay)
 
     async def drain(self) -> None:
         """Return once all that the log holds now is with the bus, or the relay is in trouble.

@@ -12,7 +12,7 @@ from eventhus.domain.aggregate import Aggregate
 from eventhus.domain.recorded import StreamId
 from eventhus.errors import CodecError
 from eventhus.ports.codec import Codec
-from eventhus.ports.store import Snapshot, SnapshotStore
+from eventhus.ports.store import EventStore, Snapshot, SnapshotStore, Storage
 from eventhus.runtime.fingerprint import fingerprint
 from eventhus.runtime.state_cache import Held
 
@@ -26,15 +26,16 @@ class Snapshots(Generic[S]):
 
     Args:
         aggregate: Whose states.
-        store: Where the snapshots are kept.
+        store: Where the snapshots are kept, and the events that they are made of.
         codec: Turns states into plain data.
         every: How many events may lie behind the newest snapshot before one is taken.
     """
 
     def __init__(
-        self, aggregate: Aggregate[Any, Any, S], store: SnapshotStore, codec: Codec, every: int
+        self, aggregate: Aggregate[Any, Any, S], store: Storage, codec: Codec, every: int
     ) -> None:
-        self._store = store
+        self._store: SnapshotStore = store
+        self._events: EventStore = store
         self._every = every
         self._encode = codec.encoder(aggregate.state_type)
         self._decode = codec.decoder(aggregate.state_type)
@@ -42,7 +43,7 @@ class Snapshots(Generic[S]):
         self._saving: set[asyncio.Task[None]] = set()
 
     async def load(self, stream: StreamId) -> Held[S] | None:
-        """The state in the stream's newest snapshot, unless it was made by other rules."""
+        """The state in the stream's snapshot, unless other rules or another log made it."""
         snapshot = await self._store.load_snapshot(stream)
         if snapshot is None or snapshot.fingerprint != self._fingerprint:
             return None
@@ -51,10 +52,16 @@ class Snapshots(Generic[S]):
         except CodecError as error:
             _logger.warning("snapshot of %s ignored: %s", stream, error)
             return None
+        # A log that was restored to an earlier point may have gone on differently since.
+        last = await self._events.history(stream, after_version=snapshot.version - 1, limit=1)
+        if not last or last[0].id != snapshot.event_id:
+            _logger.warning("snapshot of %s ignored: it was made of another log", stream)
+            return None
         return Held(
             state=state,
             version=snapshot.version,
             position=snapshot.position,
+            event_id=snapshot.event_id,
             snapshot_version=snapshot.version,
         )
 
@@ -79,6 +86,7 @@ class Snapshots(Generic[S]):
                     stream=stream,
                     version=held.version,
                     position=held.position,
+                    event_id=held.event_id,
                     fingerprint=self._fingerprint,
                     data=self._encode(held.state),
                 )

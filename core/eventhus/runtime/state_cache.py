@@ -17,12 +17,14 @@ class Held(Generic[S]):
         state: The state.
         version: The version of the last event folded into it; 0 for the initial state.
         position: The position of that event; 0 for the initial state.
+        event_id: The id of that event; empty for the initial state.
         snapshot_version: The version of the newest snapshot known of the stream, or 0.
     """
 
     state: S
     version: int
     position: int
+    event_id: str
     snapshot_version: int = 0
 
 

@@ -26,7 +26,7 @@ METADATA = "Eventhus-Metadata"  # the caller's pairs, as one JSON object
 
 
 def to_body(stored: StoredEvent) -> bytes:
-    """The event as the seed's JSON."""
+    """The event as JSON."""
     return json.dumps(
         {
             "aggregate_id": stored.stream.aggregate_id,

@@ -71,11 +71,13 @@ def test_where_a_commit_ends(events: tuple[EventData, ...], last: tuple[int, int
     """A commit takes as many versions and positions as it has events."""
     stored = StoredCommit(commit=evolve(COMMIT, events=events), version=5, position=9)
     assert last == (stored.last_version, stored.last_position)
+    assert stored.last_event_id == stored.recorded()[-1].id
 
 
 def test_each_event_gets_its_envelope() -> None:
     """Versions and positions count up from the commit's own; ids count from 1."""
     assert [envelope(5, 9, 1, OPENED), envelope(6, 10, 2, CLOSED)] == STORED.recorded()
+    assert ["commit-1", "commit-2"] == [STORED.event_id(index) for index in range(2)]
 
 
 def test_any_form_of_an_event_fits_its_envelope() -> None:
@@ -86,7 +88,12 @@ def test_any_form_of_an_event_fits_its_envelope() -> None:
 def test_a_snapshot_hashes_whatever_its_data_is() -> None:
     """A snapshot is a value, though its data may be a dict."""
     snapshot = Snapshot(
-        stream=COMMIT.stream, version=6, position=10, fingerprint="f", data={"a": []}
+        stream=COMMIT.stream,
+        version=6,
+        position=10,
+        event_id="commit-2",
+        fingerprint="f",
+        data={"a": []},
     )
     assert {snapshot} == {snapshot, evolve(snapshot)}
     assert evolve(snapshot, data={"a": [1]}) != snapshot

@@ -81,7 +81,7 @@ async def test_never_more_than_so_many_at_any_time() -> None:
 
 
 async def test_the_default_is_thirty_workers() -> None:
-    """As in the seed's ``AsyncCommandBus(30)``."""
+    """As in the Go toolkit's ``AsyncCommandBus(30)``."""
     store, gate = Proxy(), Gate()
     store.before["append"] = gate
     async with compose(store) as app:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import attrs
 import pytest
 
 from eventhus import (
@@ -29,6 +30,7 @@ from tests.core.support import (
     Script,
     Undeclared,
     account,
+    always,
     at,
     compose,
     fail_with,
@@ -233,3 +235,30 @@ async def test_any_other_text_is_an_aggregate_id(aggregate_id: str) -> None:
         await app.dispatch(Scribble(aggregate_id=aggregate_id))
     async with compose(store) as app:
         assert Account("Ada") == await app.state(account, aggregate_id)
+
+
+@pytest.mark.parametrize(
+    ("decided", "found"),
+    [
+        pytest.param(None, "NoneType", id="forgot to yield"),
+        pytest.param(Deposited(1), "Deposited", id="one event, in no list"),
+    ],
+)
+async def test_a_decision_that_is_no_collection_of_events(decided: Any, found: str) -> None:
+    """The message names the aggregate, what came and what to do."""
+    careless: Any = attrs.evolve(account, decide=lambda *_: decided)
+    async with compose(aggregates=[careless]) as app:
+        with pytest.raises(TypeError, match=f"decide of Account returned {found}, and must return"):
+            await app.dispatch(Open(aggregate_id="a"))
+        assert [] == await app.history(careless, "a")
+
+
+@pytest.mark.parametrize("aggregate_id", ["a", "b"])
+async def test_an_id_that_comes_twice_is_no_success(aggregate_id: str) -> None:
+    """A source of ids that repeats itself must not answer one command with another's events."""
+    async with compose(new_id=lambda: "same") as app:
+        await app.dispatch(Open(aggregate_id="a"))
+        with pytest.raises(InvalidCommit, match=r"commit id same .* unique for ever"):
+            await app.dispatch(Script(aggregate_id=aggregate_id, decide=always(Deposited(1))))
+        assert 1 == len(await app.history(account, "a"))
+        assert [] == await app.history(account, "b")

@@ -248,3 +248,12 @@ def test_it_is_the_same_in_every_process() -> None:
         for seed in ("1", "2")
     }
     assert 1 == len(printed)
+
+
+def test_a_backported_alias_with_a_parameter_counts_both() -> None:
+    """What it stands for, and what it is applied to."""
+    make: Any = TypeAliasType  # whose stubs want a TypeVar of their own
+    pair = make("pair", of(tuple, T, T), type_params=(T,))
+    only = make("pair", of(list, T), type_params=(T,))
+    prints = {fingerprint(shape(x=each), 1) for each in (pair[int], pair[str], only[int])}
+    assert 3 == len(prints)

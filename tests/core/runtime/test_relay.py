@@ -296,3 +296,42 @@ async def test_a_subscriber_gets_what_the_relay_publishes() -> None:
         await bus.subscribe(handle)
         committed = await app.dispatch(Open(aggregate_id="a"))
     assert [each.id for each in committed.events] == got
+
+
+async def test_an_adapter_that_cancels_itself_does_not_end_the_relay() -> None:
+    """A cancelled acknowledgement, say, is a failure like any other."""
+    bus = RecordingBus()
+
+    async def cancel(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    bus.before = at([1], cancel)
+    async with compose(bus=bus, clock=FakeClock()) as app:
+        await app.dispatch(Open(aggregate_id="a"))
+        await eventually(lambda: bus.positions == [1])
+
+
+async def test_who_leaves_can_be_cancelled_while_the_relay_stops() -> None:
+    """The relay may need time to stop; a cancellation that comes meanwhile is not swallowed."""
+    store, stopping, go_on = Proxy(), asyncio.Event(), asyncio.Event()
+
+    async def linger(*_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopping.set()
+            await go_on.wait()
+
+    store.before["load_checkpoint"] = linger
+
+    async def run() -> None:
+        async with compose(store, bus=RecordingBus()):
+            await settle()
+
+    task = asyncio.create_task(run())
+    await stopping.wait()
+    task.cancel()
+    await settle()
+    go_on.set()
+    await settle()
+    assert task.cancelled()
