@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -26,8 +25,7 @@ def blocks(document: Path) -> list[tuple[str, str, int]]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_python_blocks_run(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The blocks of a document run one after the other, in one module, tests included."""
-    module = ModuleType("document")
-    sys.modules[module.__name__] = module  # so that annotations of its functions can be resolved
+    module = ModuleType("__main__")  # as a reader would run it
     printed = ""
     for language, text, line in blocks(document):
         if language == "python":
