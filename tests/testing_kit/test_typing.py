@@ -117,6 +117,7 @@ def forgets_an_event(account: Account, event: AccountEvent) -> Account:
 
 async def read(app: Application) -> None:
     reveal_type(await app.state(account, "a"))  # R: Account
+    print(await app.state(account, "a"))
     reveal_type((await app.load(account, "a")).state)  # R: Account
     reveal_type(await app.history(account, "a"))  # R: list[Recorded[Opened | Deposited]]
 

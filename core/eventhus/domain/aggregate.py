@@ -26,7 +26,9 @@ class Command:
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E")
-S = TypeVar("S")
+# Covariant, though decide and evolve take it too: print(await app.state(account, "a1")) wants the
+# state as an object, and with an invariant type the aggregate's would have to be exactly that.
+S_co = TypeVar("S_co", covariant=True)
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 """A pure function from an event's stored data in one schema to its data in the next."""
@@ -49,7 +51,7 @@ def _state_type(aggregate: Aggregate[Any, Any, Any]) -> Any:
 
 
 @frozen(kw_only=True, eq=False)
-class Aggregate(Generic[C, E, S]):
+class Aggregate(Generic[C, E, S_co]):
     """A consistency boundary: the events of one id, and the rules for adding to them.
 
     ``decide`` and ``evolve`` must be pure: no I/O, no clock, no randomness, no mutation.
@@ -93,9 +95,9 @@ class Aggregate(Generic[C, E, S]):
     """
 
     name: str
-    initial: S
-    decide: Callable[[C, S], Iterable[E]]
-    evolve: Callable[[S, E], S]
+    initial: S_co
+    decide: Callable[[C, S_co], Iterable[E]]
+    evolve: Callable[[S_co, E], S_co]
     commands: Sequence[type[C]] = field(default=Factory(_commands, takes_self=True))
     events: Sequence[type[E]] = field(default=Factory(_events, takes_self=True))
     state_type: Any = field(default=Factory(_state_type, takes_self=True))
@@ -142,7 +144,7 @@ class Aggregate(Generic[C, E, S]):
                     f"{self.name}: {argument} mentions {_name(cls)}, which is not one of its events"
                 )
 
-    def fold(self, events: Iterable[E]) -> S:
+    def fold(self, events: Iterable[E]) -> S_co:
         """The state after ``events``, oldest first, starting from ``initial``."""
         return reduce(self.evolve, events, self.initial)
 
