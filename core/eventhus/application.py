@@ -271,7 +271,7 @@ class Application:
             InvalidArgument: The aggregate is not one of this application, or the id is empty.
             CodecError: A stored event does not fit its class.
             LogCorrupted: What was stored of the aggregate has a gap.
-            NotRunning: The application has not been entered, or is being left.
+            NotRunning: The application has not been entered, or has been left.
         """
         self._running()
         held = await self._executor(aggregate).current(aggregate_id)
@@ -305,7 +305,7 @@ class Application:
 
         Raises:
             CodecError: A stored event does not fit its class.
-            NotRunning: The application has not been entered, or is being left.
+            NotRunning: The application has not been entered, or has been left.
         """
         run = self._running()
         if self._followed is not run:
@@ -334,7 +334,7 @@ class Application:
 
         Raises:
             CompositionError: The application has no bus.
-            NotRunning: The application has not been entered, or is being left.
+            NotRunning: The application has not been entered, or has been left.
         """
         self._running()
         if self._bus is None:

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from attrs import evolve, frozen
 
-from eventhus import Aggregate, Command, Rejected, UndeclaredEvent
+from eventhus import Aggregate, Command, Rejected
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E")
@@ -72,12 +72,9 @@ class Scenario(Generic[C, E, S]):
         events: tuple[E, ...] = ()
         refusal: Rejected | None = None
         try:
-            events = tuple(self.aggregate.decide(command, self.state))
+            events = self.aggregate.decided(command, self.state)
         except Rejected as raised:
             refusal = raised
-        for event in events:
-            if type(event) not in self.aggregate.events:
-                raise UndeclaredEvent(self.aggregate.name, type(event))
         step = Step(
             before=self.state,
             command=command,

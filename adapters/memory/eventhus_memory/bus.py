@@ -12,8 +12,8 @@ from typing import Self
 from attrs import evolve
 
 from eventhus.domain.recorded import StreamId
-from eventhus.errors import CompositionError
 from eventhus.ports import Message, MessageHandler
+from eventhus_memory.store import check_url
 
 _RETRY_S = 0.01  # before the second delivery; doubles with every further one, up to the cap
 _RETRY_CAP_S = 1.0
@@ -40,8 +40,7 @@ class MemoryBus:
         Raises:
             CompositionError: The URL says more than that.
         """
-        if url != "memory://":
-            raise CompositionError("a memory URL says nothing but memory://")
+        check_url(url)
         return cls()
 
     async def __aenter__(self) -> Self:

@@ -59,7 +59,7 @@ class MemoryStore:
         Raises:
             CompositionError: The URL says more than that.
         """
-        _check_url(url)
+        check_url(url)
         return cls()
 
     async def __aenter__(self) -> Self:
@@ -194,7 +194,8 @@ class MemoryStore:
                 grown.set_result(None)
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str) -> None:
+    """Refuse a URL that says more than ``memory://``."""
     if url != "memory://":
         raise CompositionError("a memory URL says nothing but memory://")
 

@@ -10,7 +10,7 @@ import attrs
 from attrs import Factory, field, frozen
 
 from eventhus.domain.annotations import parameter_annotation, parameter_classes
-from eventhus.errors import CompositionError
+from eventhus.errors import CompositionError, UndeclaredEvent
 
 
 @frozen(kw_only=True)
@@ -107,6 +107,11 @@ class Aggregate(Generic[C, E, S_co]):
         factory=dict[type[E], Sequence[Upcaster]]
     )
     revision: int = 1
+    _declared: frozenset[type] = field(
+        default=Factory(lambda self: frozenset(self.events), takes_self=True),
+        init=False,
+        repr=False,
+    )
 
     def __attrs_post_init__(self) -> None:
         if not (isinstance(self.name, str) and self.name):
@@ -143,6 +148,26 @@ class Aggregate(Generic[C, E, S_co]):
                 raise CompositionError(
                     f"{self.name}: {argument} mentions {_name(cls)}, which is not one of its events"
                 )
+
+    def decided(self, command: C, state: S_co) -> tuple[E, ...]:  # type: ignore[misc]  # see S_co
+        """The events that ``decide`` answers a command with, checked.
+
+        Raises:
+            Rejected: ``decide`` refused, in the subclass that it raised.
+            UndeclaredEvent: One of them is not an event of the aggregate.
+            TypeError: ``decide`` did not return a collection of events.
+        """
+        decided: object = self.decide(command, state)
+        if not isinstance(decided, Iterable):
+            raise TypeError(
+                f"decide of {self.name} returned {type(decided).__name__}, and must return its "
+                f"events: yield them, or return a list"
+            )
+        events: tuple[E, ...] = tuple(decided)
+        for event in events:
+            if type(event) not in self._declared:
+                raise UndeclaredEvent(self.name, type(event))
+        return events
 
     def fold(self, events: Iterable[E]) -> S_co:
         """The state after ``events``, oldest first, starting from ``initial``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +16,6 @@ from eventhus.errors import (
     LogCorrupted,
     Rejected,
     TooManyConflicts,
-    UndeclaredEvent,
 )
 from eventhus.ports.clock import Clock
 from eventhus.ports.store import Commit, EventStore, Slice, StoredCommit
@@ -53,7 +52,6 @@ class Executor(Generic[C, E, S]):
     ) -> None:
         self.turns: Lanes[str] = Lanes()
         self.aggregate = aggregate
-        self._declared = frozenset(aggregate.events)
         self._store = store
         self._serializer = serializer
         self._snapshots = snapshots
@@ -144,17 +142,7 @@ class Executor(Generic[C, E, S]):
         if expected is not None and expected != held.version:
             raise ConcurrencyError(stream, expected, held.version)
         command: Any = envelope.command  # of a class that this aggregate takes: the bus routed it
-        decided: object = self.aggregate.decide(command, held.state)
-        if not isinstance(decided, Iterable):
-            raise TypeError(
-                f"decide of {self.aggregate.name} returned {type(decided).__name__}, and must "
-                f"return its events: yield them, or return a list"
-            )
-        events: tuple[E, ...] = tuple(decided)
-        for event in events:
-            if type(event) not in self._declared:
-                raise UndeclaredEvent(self.aggregate.name, type(event))
-        return events
+        return self.aggregate.decided(command, held.state)
 
     def _prepare(
         self, envelope: Envelope, stream: StreamId, held: Held[S], events: Sequence[E]
