@@ -12,7 +12,12 @@ EventhusError
 ├── CodecError            an event or a state does not fit its class   (also ValueError)
 ├── InvalidArgument       an id, a name or metadata of the wrong form  (also ValueError)
 ├── InvalidCommit         a store cannot keep this commit              (also ValueError)
-└── LogCorrupted          the stored versions of a stream have a gap
+│   └── CommitTooLarge    it is larger than the store's largest document
+├── StoreUnavailable      the store did not answer in time
+│   └── OutcomeUnknown    a commit was sent, and whether it was stored is not known
+├── AccessDenied          the store refused the credentials, or they lack a right
+├── IncompatibleBucket    the bucket holds what this version cannot work with
+└── LogCorrupted          stored versions or positions have a gap
 
 Messages never quote the data of events, commands or states: it may be personal.
 """
@@ -27,16 +32,21 @@ if TYPE_CHECKING:
     from eventhus.domain.recorded import StreamId
 
 __all__ = [
+    "AccessDenied",
     "CodecError",
     "CommandIdReused",
+    "CommitTooLarge",
     "CompositionError",
     "ConcurrencyError",
     "EventhusError",
+    "IncompatibleBucket",
     "InvalidArgument",
     "InvalidCommit",
     "LogCorrupted",
     "NotRunning",
+    "OutcomeUnknown",
     "Rejected",
+    "StoreUnavailable",
     "TooManyConflicts",
     "UndeclaredEvent",
     "UnknownCommand",
@@ -62,7 +72,7 @@ class CompositionError(EventhusError, TypeError):
 
 
 class NotRunning(EventhusError, RuntimeError):
-    """The application was used before ``async with`` entered it, or after it was left."""
+    """An application or a store was used before ``async with`` entered it, or after it was left."""
 
 
 class UnknownCommand(EventhusError, LookupError):
@@ -206,23 +216,128 @@ class InvalidCommit(EventhusError, ValueError):
     """A store cannot keep this commit; nothing was written."""
 
 
-class LogCorrupted(EventhusError):
-    """A stream's stored versions are not 1, 2, 3, …; its state cannot be trusted.
+class CommitTooLarge(InvalidCommit):
+    """A commit is larger than the largest document that the store keeps; nothing was sent.
 
     Attributes:
-        stream: The stream that was read.
-        expected: The version that its events make, counted one by one.
-        actual: The version that the store gives for the last of them.
+        stream: The stream that was to be appended to.
+        size: How large the commit is, in bytes as the store would keep it.
+        limit: The most that the store keeps in one commit, in bytes.
     """
 
-    def __init__(self, stream: StreamId, expected: int, actual: int) -> None:
+    def __init__(self, stream: StreamId, size: int, limit: int) -> None:
+        self.stream = stream
+        self.size = size
+        self.limit = limit
+        super().__init__(stream, size, limit)
+
+    def __str__(self) -> str:
+        return (
+            f"the commit for {self.stream} takes {self.size:,} bytes, and the store keeps at most "
+            f"{self.limit:,}; decide on fewer or smaller events at once, and keep large content "
+            f"elsewhere"
+        )
+
+
+class StoreUnavailable(EventhusError):
+    """The store could not be reached, or did not answer in time. What was to be read was not read.
+
+    Attributes:
+        bucket: The bucket whose store it is.
+        problem: What happened, in words.
+    """
+
+    def __init__(self, bucket: str, problem: str) -> None:
+        self.bucket = bucket
+        self.problem = problem
+        super().__init__(bucket, problem)
+
+    def __str__(self) -> str:
+        return (
+            f"the store of bucket {self.bucket!r} is not available: {self.problem}; "
+            f"try again once its server answers"
+        )
+
+
+class OutcomeUnknown(StoreUnavailable):
+    """A commit was sent to the store, which then went out of reach: it may have been stored.
+
+    Appending the same commit again is safe, and so is sending the command again with the same
+    ``command_id``: either is stored at most once.
+
+    Attributes:
+        bucket: The bucket whose store it is.
+        problem: What happened, in words.
+        stream: The stream that was appended to.
+        commit_id: The id of the commit.
+    """
+
+    def __init__(self, bucket: str, problem: str, stream: StreamId, commit_id: str) -> None:
+        super().__init__(bucket, problem)
+        self.stream = stream
+        self.commit_id = commit_id
+        self.args = (bucket, problem, stream, commit_id)
+
+    def __str__(self) -> str:
+        return (
+            f"commit {self.commit_id} of {self.stream} was sent to the store of bucket "
+            f"{self.bucket!r} and may have been stored: {self.problem}; append the same commit, or "
+            f"send the command with the same command_id, again, or look at the stream"
+        )
+
+
+class AccessDenied(EventhusError):
+    """The store refused the credentials, or they lack a right. Nothing was written.
+
+    Attributes:
+        bucket: The bucket that was to be used.
+        problem: What was refused, in words.
+    """
+
+    def __init__(self, bucket: str, problem: str) -> None:
+        self.bucket = bucket
+        self.problem = problem
+        super().__init__(bucket, problem)
+
+    def __str__(self) -> str:
+        return f"access to the store of bucket {self.bucket!r} was denied: {self.problem}"
+
+
+class IncompatibleBucket(EventhusError):
+    """The bucket holds what this version of the library cannot work with. Nothing was written.
+
+    Attributes:
+        bucket: The bucket that was to be used.
+        problem: What is in the way, and what to do, in words.
+    """
+
+    def __init__(self, bucket: str, problem: str) -> None:
+        self.bucket = bucket
+        self.problem = problem
+        super().__init__(bucket, problem)
+
+    def __str__(self) -> str:
+        return f"bucket {self.bucket!r} cannot be used: {self.problem}"
+
+
+class LogCorrupted(EventhusError):
+    """Stored versions or positions are not 1, 2, 3, …; what was read cannot be trusted.
+
+    Attributes:
+        stream: The stream that was read; ``None`` if it was the whole log.
+        expected: The version, or the position, that comes next, counted one by one.
+        actual: The one that the store gives instead.
+    """
+
+    def __init__(self, stream: StreamId | None, expected: int, actual: int) -> None:
         self.stream = stream
         self.expected = expected
         self.actual = actual
         super().__init__(stream, expected, actual)
 
     def __str__(self) -> str:
+        where = "the log" if self.stream is None else str(self.stream)
         return (
-            f"{self.stream} says that it is at version {self.actual}, and its events make it "
-            f"{self.expected}; stop writing to it and compare the store with its last backup"
+            f"{where} says that it is at {self.actual}, and its events, counted one by one, make "
+            f"it {self.expected}; stop writing to it and compare the store with its last backup"
         )

@@ -18,13 +18,19 @@ from eventhus.errors import (
     InvalidArgument,
     InvalidCommit,
 )
-from eventhus.ports import Commit, Slice, Snapshot, StoredCommit, StoredEvent
+from eventhus.ports import (
+    Commit,
+    Slice,
+    Snapshot,
+    StoredCommit,
+    StoredEvent,
+    check_page,
+    check_plain_data,
+)
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _BREATHE_EVERY = 64  # appends between two yields to the event loop
-_DEPTH = 90  # MongoDB keeps documents of 100 levels, some of which are the envelope's
-_INT64 = range(-(2**63), 2**63)
 
 
 class _Entry(NamedTuple):
@@ -117,6 +123,7 @@ class MemoryStore:
 
     async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
         """See ``EventStore.load``."""
+        check_page(limit, after_version=after_version)
         entries = self._streams.get(stream, [])[after_version : after_version + limit]
         if not entries:
             return Slice(events=(), version=0, position=0, event_id="")
@@ -132,10 +139,12 @@ class MemoryStore:
         self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
     ) -> Sequence[StoredEvent]:
         """See ``EventStore.history``."""
+        check_page(limit, after_version=after_version)
         return _recorded(self._streams.get(stream, [])[after_version : after_version + limit])
 
     async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         """See ``EventStore.read``."""
+        check_page(limit, after=after)
         return _recorded(self._log[after : after + limit])
 
     async def follow(
@@ -161,9 +170,9 @@ class MemoryStore:
         """See ``SnapshotStore.save_snapshot``."""
         try:
             text = _dumps(snapshot.data)
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise InvalidArgument(
-                f"the snapshot of {snapshot.stream} is not JSON-compatible: {type(error).__name__}"
+                f"the snapshot of {snapshot.stream} is not JSON-compatible: {error}"
             ) from error
         self._snapshots[snapshot.stream] = evolve(snapshot, data=text)
 
@@ -201,29 +210,8 @@ def check_url(url: str) -> None:
 
 
 def _dumps(data: Any) -> str:
-    _check(data)
-    text = _encode(data)
-    text.encode()  # refuses what is not Unicode: half of a surrogate pair
-    return text
-
-
-def _check(data: Any, depth: int = 0) -> None:
-    """Refuse what JSON would quietly turn into something else, or a database could not keep."""
-    if depth > _DEPTH:
-        raise ValueError("the data is nested too deeply")
-    if isinstance(data, dict):
-        for key, value in data.items():
-            if not isinstance(key, str):
-                raise TypeError("a key is not a str")
-            _check(value, depth + 1)
-    elif isinstance(data, list):
-        for value in data:
-            _check(value, depth + 1)
-    elif isinstance(data, int):
-        if data not in _INT64:
-            raise ValueError("an int is beyond 64 bits")
-    elif not (data is None or isinstance(data, str | float)):
-        raise TypeError(f"{type(data).__name__} has no form in JSON")
+    check_plain_data(data)
+    return _encode(data)
 
 
 def _texts(commit: Commit) -> list[str]:
@@ -233,10 +221,9 @@ def _texts(commit: Commit) -> list[str]:
     for event in commit.events:
         try:
             texts.append(_dumps(event.data))
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise InvalidCommit(
-                f"the data of {event.type} for {commit.stream} is not JSON-compatible: "
-                f"{type(error).__name__}"
+                f"the data of {event.type} for {commit.stream} is not JSON-compatible: {error}"
             ) from error
     return texts
 

@@ -1,8 +1,10 @@
 """What the runtime needs from the world, as protocols. Adapters implement them."""
 
+from eventhus.ports.arguments import check_page
 from eventhus.ports.bus import EventBus, Message, MessageHandler, Subscription
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
+from eventhus.ports.plain_data import check_plain_data
 from eventhus.ports.store import (
     CheckpointStore,
     Commit,
@@ -13,6 +15,7 @@ from eventhus.ports.store import (
     Storage,
     StoredCommit,
     StoredEvent,
+    event_id,
 )
 
 __all__ = [
@@ -31,4 +34,7 @@ __all__ = [
     "StoredCommit",
     "StoredEvent",
     "Subscription",
+    "check_page",
+    "check_plain_data",
+    "event_id",
 ]

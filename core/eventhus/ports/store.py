@@ -21,6 +21,11 @@ def _tuple(events: Iterable[EventData]) -> tuple[EventData, ...]:
     return tuple(events)
 
 
+def event_id(commit_id: str, index: int) -> str:
+    """The id of a commit's event at ``index``, from 0: the commit's id and its number, from 1."""
+    return f"{commit_id}-{index + 1}"
+
+
 @frozen(kw_only=True)
 class Commit:
     """Events for one stream that are appended together or not at all.
@@ -79,11 +84,8 @@ class StoredCommit:
         return self.event_id(len(self.commit.events) - 1)
 
     def event_id(self, index: int) -> str:
-        """The id of the commit's event at ``index``, from 0.
-
-        It is the commit's id, a hyphen and the event's number in the commit, from 1.
-        """
-        return f"{self.commit.id}-{index + 1}"
+        """The id of the commit's event at ``index``, from 0."""
+        return event_id(self.commit.id, index)
 
     def wrap(self, index: int, event: T) -> Recorded[T]:
         """Put one form of the commit's event at ``index``, from 0, in its envelope."""
@@ -156,6 +158,9 @@ class EventStore(Protocol):
             stream: The stream. One that was never appended to has no events.
             after_version: Start behind this version; 0 starts at the first event.
             limit: The most events to return, at least 1. Fewer means that the stream ended.
+
+        Raises:
+            InvalidArgument: ``limit`` is below 1, or ``after_version`` is negative.
         """
         ...
 
@@ -168,6 +173,9 @@ class EventStore(Protocol):
             stream: As for ``load``.
             after_version: As for ``load``.
             limit: As for ``load``.
+
+        Raises:
+            InvalidArgument: As for ``load``.
         """
         ...
 
@@ -177,6 +185,9 @@ class EventStore(Protocol):
         Args:
             after: Start behind this position; 0 starts at the first event.
             limit: The most events to return, at least 1. Fewer means that the log ended.
+
+        Raises:
+            InvalidArgument: ``limit`` is below 1, or ``after`` is negative.
         """
         ...
 
@@ -191,6 +202,9 @@ class EventStore(Protocol):
 
         Yields:
             Batches of at least one event, each going on right behind the one before.
+
+        Raises:
+            InvalidArgument: At the first iteration: ``limit`` is below 1, or ``after`` is negative.
         """
         ...
 

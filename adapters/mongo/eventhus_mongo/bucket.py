@@ -1,0 +1,159 @@
+"""Looks at a bucket before it is used, and makes the indexes that it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError, OperationFailure
+
+from eventhus import IncompatibleBucket, InvalidArgument
+from eventhus_mongo.connection import Connection
+from eventhus_mongo.documents import Document, decode_commit
+from eventhus_mongo.failures import translated
+
+_RESERVED = {"admin", "config", "local"}
+_FORBIDDEN = '/\\. "$*<>:|?\0'  # on Windows; on other systems fewer, but a dump may move there
+_MAX_BYTES = 63
+_INDEX_CONFLICTS = {85, 86}  # IndexOptionsConflict, IndexKeySpecsConflict
+
+
+def check_name(bucket: str) -> None:
+    """Refuse a bucket that cannot be the name of a database.
+
+    Raises:
+        InvalidArgument: MongoDB, on one system or another, does not take the name.
+    """
+    problem = ""
+    if not bucket:
+        problem = "is empty"
+    elif bucket in _RESERVED:
+        problem = "is MongoDB's own"
+    elif found := sorted({char for char in bucket if char in _FORBIDDEN}):
+        problem = f"holds {', '.join(map(repr, found))}"
+    elif len(bucket.encode(errors="replace")) > _MAX_BYTES:
+        problem = f"is longer than {_MAX_BYTES} bytes"
+    if problem:
+        raise InvalidArgument(
+            f"bucket {bucket!r} cannot be the name of a MongoDB database, as it {problem}; "
+            f"take letters, digits, - and _"
+        )
+
+
+@frozen
+class _Index:
+    """An index that the log relies on. All of them are unique."""
+
+    name: str
+    keys: tuple[str, ...]
+    only_where: str | None = None  # a field that a document must have to be in it
+
+    def model(self) -> IndexModel:
+        options: dict[str, Any] = {"name": self.name, "unique": True}
+        if self.only_where:
+            options["partialFilterExpression"] = self.filter
+        return IndexModel([(key, ASCENDING) for key in self.keys], **options)
+
+    @property
+    def filter(self) -> dict[str, Any] | None:
+        return {self.only_where: {"$exists": True}} if self.only_where else None
+
+    def is_in(self, indexes: Mapping[str, Mapping[str, Any]]) -> bool:
+        return any(
+            [*index["key"].items()] == [(key, ASCENDING) for key in self.keys]
+            and index.get("unique") is True
+            and index.get("partialFilterExpression") == self.filter
+            and not index.get("sparse")
+            and "collation" not in index
+            for index in indexes.values()
+        )
+
+    def __str__(self) -> str:
+        keys = ", ".join(f"{key}: 1" for key in self.keys)
+        options = f"name: '{self.name}', unique: true"
+        if self.only_where:
+            options += f", partialFilterExpression: {{{self.only_where}: {{$exists: true}}}}"
+        return f"db.events.createIndex({{{keys}}}, {{{options}}})"
+
+
+INDEXES = (
+    _Index("stream", ("aggregate_id", "aggregate_type", "version")),
+    _Index("commit_id", ("commit_id",)),
+    _Index("command_id", ("command_id",), only_where="command_id"),
+)
+
+
+async def prepare(connection: Connection) -> None:
+    """Check that the bucket is one of ours, or new, and make the indexes that it lacks.
+
+    Raises:
+        IncompatibleBucket: It holds something else, or what a newer version wrote, or an index
+            that stands in the way.
+        AccessDenied: The credentials are refused, or lack a right.
+        StoreUnavailable: The server cannot be reached.
+    """
+    with translated(connection.bucket):
+        async with connection.operation() as session:
+            await _check_collection(connection, session)
+            await _check_documents(connection, session)
+            await _ensure_indexes(connection, session)
+
+
+async def _check_collection(connection: Connection, session: AsyncClientSession) -> None:
+    database = connection.events.database
+    found = await database.list_collections(
+        filter={"name": connection.events.name}, session=session
+    )
+    for collection in await found.to_list():
+        options = collection.get("options", {})
+        kind = "capped collection" if options.get("capped") else collection.get("type")
+        if "collation" in options:
+            kind = "collection with a collation of its own"
+        if kind != "collection":
+            raise IncompatibleBucket(
+                connection.bucket,
+                f"its events are a {kind}, and must be a plain collection; name another bucket",
+            )
+
+
+async def _check_documents(connection: Connection, session: AsyncClientSession) -> None:
+    for direction in (ASCENDING, DESCENDING):
+        document = await connection.events.find_one(sort=[("_id", direction)], session=session)
+        if document is not None:
+            decode_commit(document)
+
+
+async def _ensure_indexes(connection: Connection, session: AsyncClientSession) -> None:
+    found = await _indexes(connection, session)
+    lacking = [index for index in INDEXES if not index.is_in(found)]
+    if not lacking:
+        return
+    try:
+        await connection.events.create_indexes(
+            [index.model() for index in lacking], session=session
+        )
+    except DuplicateKeyError:
+        raise IncompatibleBucket(
+            connection.bucket,
+            "two commits in events have the same id or the same version of one stream; "
+            "compare it with its last backup",
+        ) from None
+    except OperationFailure as error:
+        if error.code not in _INDEX_CONFLICTS:
+            raise
+    found = await _indexes(connection, session)
+    for index in lacking:
+        if not index.is_in(found):
+            raise IncompatibleBucket(
+                connection.bucket,
+                f"another index of events stands in the way of {index}; drop it, so that this one "
+                f"can be made",
+            )
+
+
+async def _indexes(connection: Connection, session: AsyncClientSession) -> dict[str, Document]:
+    found = await connection.events.list_indexes(session=session)
+    return {index["name"]: dict(index) for index in await found.to_list()}

@@ -1,0 +1,105 @@
+"""The collections of one bucket, and how all work on them is bounded in time and ordered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TypeAlias
+
+import pymongo
+from bson.timestamp import Timestamp
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.read_concern import ReadConcern
+
+from eventhus import NotRunning
+from eventhus_mongo.documents import OPTIONS, Document
+
+Client: TypeAlias = AsyncMongoClient[Document]
+
+TIMEOUT_S = 30.0  # the driver's own patience in looking for a server, serverSelectionTimeoutMS
+# A failover takes back what no majority has. Of the tail of the log and of streams that would
+# mean to append behind what is not there: so nothing is read, or believed written, below majority.
+READ_CONCERN = ReadConcern("majority")
+WRITE_CONCERN = WriteConcern("majority", j=True)
+
+
+class Connection:
+    """A bucket's collections on one client.
+
+    Attributes:
+        bucket: The name of the bucket, which is that of the database.
+        timeout_s: How long one operation may take in all, retries included: the client's
+            ``timeoutMS``, or 30 seconds.
+        events: The log: one document per commit.
+        snapshots: One document per stream.
+        checkpoints: One document per reader of the log.
+    """
+
+    def __init__(self, client: Client, bucket: str) -> None:
+        self.bucket = bucket
+        self.client = client
+        self.timeout_s = client.options.timeout or TIMEOUT_S
+        self.events = self._collection("events")
+        self.snapshots = self._collection("snapshots")
+        self.checkpoints = self._collection("checkpoints")
+        self._seen: Timestamp | None = None
+        self._calls = 0  # under way
+        self._idle = asyncio.Event()
+        self._closed = False
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """Within it the connection is not closed.
+
+        Raises:
+            NotRunning: It is closed already, or waits for that.
+        """
+        if self._closed:
+            raise NotRunning(f"the store of bucket {self.bucket!r} has been left")
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if self._calls == 0:
+                self._idle.set()
+
+    async def close(self) -> None:
+        """Refuse new calls, and return once those under way have come to their end."""
+        self._closed = True
+        while self._calls:
+            self._idle.clear()
+            await self._idle.wait()
+
+    @asynccontextmanager
+    async def operation(self, timeout_s: float | None = None) -> AsyncIterator[AsyncClientSession]:
+        """A session for one exchange with the server, after which the next one never goes back.
+
+        Majority alone does not promise that: a new primary may for a moment show a majority's
+        past. Each session therefore goes on from the latest time that any before it has seen.
+
+        Args:
+            timeout_s: How long the exchange may take; the connection's own patience by default.
+        """
+        with pymongo.timeout(self.timeout_s if timeout_s is None else timeout_s):
+            async with self.client.start_session(causal_consistency=True) as session:
+                if self._seen is not None:
+                    session.advance_operation_time(self._seen)
+                try:
+                    yield session
+                finally:
+                    seen = session.operation_time  # None on a standalone server
+                    if seen is not None and (self._seen is None or seen > self._seen):
+                        self._seen = seen
+
+    def _collection(self, name: str) -> AsyncCollection[Document]:
+        return self.client.get_database(self.bucket).get_collection(
+            name,
+            codec_options=OPTIONS,
+            read_preference=ReadPreference.PRIMARY,
+            read_concern=READ_CONCERN,
+            write_concern=WRITE_CONCERN,
+        )

@@ -1,0 +1,146 @@
+"""Group load: the streams that wait to be read go out together, in one query.
+
+A driver's call costs more than reading a short stream does, so a process with many commands at
+work would otherwise be bound by its calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import define
+from pymongo import DESCENDING
+from pymongo.errors import PyMongoError
+
+from eventhus import StreamId
+from eventhus_mongo.connection import Connection
+from eventhus_mongo.documents import Document, last_version, stream_of
+from eventhus_mongo.ends import StreamEnds
+from eventhus_mongo.failures import translated, typed
+
+GROUP_STREAMS = 25
+QUERIES = 2  # under way at once: one is answered by the server while the other's answer is decoded
+
+
+@define(eq=False)
+class _Waiting:
+    stream: StreamId
+    after: int
+    limit: int
+    done: asyncio.Future[list[Document]]
+
+
+class Loader:
+    """Reads streams of one bucket."""
+
+    def __init__(self, connection: Connection, ends: StreamEnds) -> None:
+        self._connection = connection
+        self._ends = ends
+        self._queue: deque[_Waiting] = deque()
+        self._querying: set[asyncio.Task[None]] = set()
+
+    async def load(self, stream: StreamId, after: int, limit: int) -> list[Document]:
+        """The documents that hold the next ``limit`` events of a stream behind version ``after``.
+
+        There may be more events in the first and in the last of them, and none in the first.
+        """
+        documents = await self._enqueue(stream, after, limit)
+        with translated(self._connection.bucket):
+            if after > 0 and not self._begins_behind(after, stream, documents):
+                # The page begins amid a commit, or at its end, where nobody has told so before.
+                documents = [*await self._around(stream, after), *documents]
+            if documents:
+                self._ends.learn(stream, last_version(documents[-1]))
+        return documents
+
+    def _begins_behind(self, after: int, stream: StreamId, documents: Sequence[Document]) -> bool:
+        if documents:
+            return bool(documents[0].get("version") == after + 1)
+        return self._ends.get(stream) == after
+
+    async def _around(self, stream: StreamId, version: int) -> list[Document]:
+        """The commit that holds a version of a stream, or the last one before it."""
+        async with self._connection.operation() as session:
+            document = await self._connection.events.find_one(
+                {**_key(stream), "version": {"$lte": version}},
+                sort=[("version", DESCENDING)],
+                session=session,
+            )
+        return [] if document is None else [document]
+
+    async def _enqueue(self, stream: StreamId, after: int, limit: int) -> list[Document]:
+        done: asyncio.Future[list[Document]] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(stream, after, limit, done))
+        if len(self._querying) < QUERIES:
+            task = asyncio.create_task(self._query())
+            self._querying.add(task)
+            task.add_done_callback(self._querying.discard)
+        return await done
+
+    async def _query(self) -> None:
+        """Load what waits until nothing does."""
+        while group := self._take():
+            try:
+                documents = await self._find(group)
+            except PyMongoError as error:
+                for waiting in group:
+                    if not waiting.done.done():
+                        waiting.done.set_exception(typed(self._connection.bucket, error))
+            except BaseException:
+                for waiting in group:  # a bug, or the end of the event loop
+                    waiting.done.cancel()
+                raise
+            else:
+                for waiting in group:
+                    if not waiting.done.done():  # else its caller was cancelled
+                        waiting.done.set_result(_chosen(waiting, documents))
+
+    def _take(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        while self._queue and len(group) < GROUP_STREAMS:
+            waiting = self._queue.popleft()
+            if not waiting.done.done():
+                group.append(waiting)
+        return group
+
+    async def _find(self, group: Sequence[_Waiting]) -> dict[StreamId, list[Document]]:
+        async with self._connection.operation() as session:
+            found = await self._connection.events.find(_filter(group), session=session).to_list()
+        documents: dict[StreamId, list[Document]] = {}
+        for document in found:
+            documents.setdefault(stream_of(document), []).append(document)
+        return documents
+
+
+def _filter(group: Sequence[_Waiting]) -> dict[str, Any]:
+    """What finds the documents of all. Most loads want streams of one type from their start."""
+    ids: dict[tuple[str, int, int], list[str]] = {}
+    for waiting in group:
+        alike = (waiting.stream.aggregate_type, waiting.after, waiting.limit)
+        ids.setdefault(alike, []).append(waiting.stream.aggregate_id)
+    filters = [
+        {
+            "aggregate_id": {"$in": aggregate_ids},
+            "aggregate_type": aggregate_type,
+            # Commits have at least one event, so the page's last one begins in here.
+            "version": {"$gt": after, "$lte": after + limit},
+        }
+        for (aggregate_type, after, limit), aggregate_ids in ids.items()
+    ]
+    return filters[0] if len(filters) == 1 else {"$or": filters}
+
+
+def _chosen(waiting: _Waiting, found: dict[StreamId, list[Document]]) -> list[Document]:
+    documents = found.get(waiting.stream, [])
+    after = waiting.after
+    return sorted(
+        (doc for doc in documents if after < doc["version"] <= after + waiting.limit),
+        key=lambda document: document["version"],
+    )
+
+
+def _key(stream: StreamId) -> Document:
+    return {"aggregate_id": stream.aggregate_id, "aggregate_type": stream.aggregate_type}

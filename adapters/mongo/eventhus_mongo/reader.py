@@ -1,0 +1,91 @@
+"""Reading the log by position, to its end or beyond."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+import bson
+from pymongo import ASCENDING, DESCENDING
+
+from eventhus.ports import StoredEvent
+from eventhus_mongo.connection import Connection
+from eventhus_mongo.documents import OPTIONS, Document, last_position
+from eventhus_mongo.failures import translated
+from eventhus_mongo.pages import recorded
+from eventhus_mongo.wakeups import Wakeups
+
+
+class Reader:
+    """Reads the log of one bucket."""
+
+    def __init__(self, connection: Connection, wakeups: Wakeups) -> None:
+        self._connection = connection
+        self._wakeups = wakeups
+
+    async def read(self, after: int, limit: int) -> list[StoredEvent]:
+        """See ``EventStore.read``."""
+        with translated(self._connection.bucket):
+            async with self._connection.operation() as session:
+                # Commits have at least one event, so the page's last one begins in here.
+                documents = await self._connection.events.find(
+                    {"_id": {"$gt": after, "$lte": after + limit}},
+                    sort=[("_id", ASCENDING)],
+                    batch_size=limit + 1,
+                    session=session,
+                ).to_list()
+            if after > 0 and not (documents and documents[0]["_id"] == after + 1):
+                documents = [*await self._around(after), *documents]
+            return recorded(documents, "_id", after, limit)
+
+    async def follow(self, after: int, limit: int) -> AsyncGenerator[Sequence[StoredEvent], None]:
+        """See ``EventStore.follow``."""
+        with self._connection.call():
+            documents = await self._opening(after)
+        while True:
+            # Taken before the log is read: what comes meanwhile is not waited for.
+            ticket = self._wakeups.ticket()
+            if not documents:
+                with self._connection.call():
+                    documents = await self._reply(after, limit)
+            if not documents:
+                await self._wakeups.wait(ticket)
+                continue
+            with translated(self._connection.bucket):
+                last = last_position(documents[-1])
+                events = recorded(documents, "_id", after, last - after)
+            documents = []
+            self._wakeups.read(last)
+            for start in range(0, len(events), limit):
+                yield events[start : start + limit]
+            after = max(after, last)
+
+    async def _opening(self, after: int) -> list[Document]:
+        """The rest of the commit that a position lies in, if there is any."""
+        if after == 0:
+            return []
+        with translated(self._connection.bucket):
+            return [doc for doc in await self._around(after) if last_position(doc) > after]
+
+    async def _around(self, position: int) -> list[Document]:
+        """The commit that holds a position, or the last one before it."""
+        async with self._connection.operation() as session:
+            document = await self._connection.events.find_one(
+                {"_id": {"$lte": position}}, sort=[("_id", DESCENDING)], session=session
+            )
+        return [] if document is None else [document]
+
+    async def _reply(self, after: int, limit: int) -> list[Document]:
+        """What one reply of the server holds, at most 16 MB, so that memory stays flat."""
+        with translated(self._connection.bucket):
+            async with self._connection.operation() as session:
+                replies: Any = self._connection.events.find_raw_batches(
+                    {"_id": {"$gt": after}},
+                    sort=[("_id", ASCENDING)],
+                    limit=-limit,  # below 0: one reply, however many documents fit into it
+                    session=session,
+                )
+                documents: list[Document] = []
+                async for reply in replies:
+                    documents += bson.decode_all(reply, OPTIONS)
+                return documents

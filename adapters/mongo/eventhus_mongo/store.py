@@ -1,0 +1,255 @@
+"""The store as an application sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from bson import Int64
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+
+from eventhus import CompositionError, NotRunning, StreamId
+from eventhus.ports import (
+    Commit,
+    Slice,
+    Snapshot,
+    StoredCommit,
+    StoredEvent,
+    check_page,
+)
+from eventhus_mongo.appender import Appender
+from eventhus_mongo.bucket import check_name, prepare
+from eventhus_mongo.connection import Client, Connection
+from eventhus_mongo.documents import decode_snapshot, encode_snapshot, snapshot_key
+from eventhus_mongo.ends import StreamEnds
+from eventhus_mongo.failures import translated
+from eventhus_mongo.loader import Loader
+from eventhus_mongo.pages import recorded, slice_of
+from eventhus_mongo.reader import Reader
+from eventhus_mongo.wakeups import Wakeups
+
+
+class _Running:
+    """What a store is made of between being entered and being left."""
+
+    def __init__(self, client: Client, bucket: str) -> None:
+        self.connection = Connection(client, bucket)
+        ends = StreamEnds()
+        self.wakeups = Wakeups(self.connection)
+        self.appender = Appender(self.connection, ends)
+        self.loader = Loader(self.connection, ends)
+        self.reader = Reader(self.connection, self.wakeups)
+
+
+class MongoStore:
+    """Implements every storage port in a MongoDB database, which is named as its bucket.
+
+    Every operation waits for the server no longer than the client's ``timeoutMS``, by default
+    30 seconds, and is tried again as long as that allows: a replica set may meanwhile choose
+    another primary. Writes are acknowledged by a majority, journaled, and reads see what a
+    majority has, whatever the client says of these.
+
+    Besides what the ports list, every operation raises:
+
+    - ``StoreUnavailable``: The server could not be reached, or did not answer in time. An
+      ``append`` that was sent raises its subclass ``OutcomeUnknown``.
+    - ``AccessDenied``: The server refused the credentials, or they lack a right.
+    - ``IncompatibleBucket``: The collection holds what no known version of this library wrote.
+    - ``LogCorrupted``: Commits are missing.
+    - ``NotRunning``: The store has not been entered, or has been left.
+
+    ``append`` also raises ``CommitTooLarge``, for a commit beyond 16 MiB.
+
+    Args:
+        client: Connects to MongoDB. It stays the caller's, to be closed after the store is left.
+        bucket: The name of the database.
+
+    Raises:
+        InvalidArgument: The bucket cannot be the name of a database.
+    """
+
+    def __init__(self, client: Client, bucket: str) -> None:
+        check_name(bucket)
+        self._bucket = bucket
+        self._connect: Callable[[], Client] = lambda: client
+        self._owns_client = False
+        self._entered = 0
+        self._entering = asyncio.Lock()
+        self._running: _Running | None = None
+
+    @classmethod
+    def open(cls, url: str, bucket: str) -> Self:
+        """A store that connects by itself when it is entered, and closes when it is left.
+
+        Args:
+            url: A MongoDB connection string. Its options are the driver's.
+            bucket: The name of the database, whichever the URL may name for authentication.
+
+        Raises:
+            CompositionError: The driver does not accept the URL.
+            InvalidArgument: The bucket cannot be the name of a database.
+        """
+        connect = partial(_connect, url, bucket)
+        store = cls(connect(), bucket)  # so a wrong URL is told here and now
+        store._connect, store._owns_client = connect, True
+        return store
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(bucket={self._bucket!r})"
+
+    async def __aenter__(self) -> Self:
+        """Connect, and look at the bucket before anything is written.
+
+        Raises:
+            StoreUnavailable: The server cannot be reached.
+            AccessDenied: The credentials are refused, or lack a right.
+            IncompatibleBucket: The bucket holds something else, what a newer version of this
+                library wrote, or an index that stands in the way of ours.
+            CompositionError: The connection cannot be set up as the URL says.
+        """
+        async with self._entering:
+            if self._running is None:
+                running = _Running(self._connect(), self._bucket)
+                try:
+                    await prepare(running.connection)
+                except BaseException:
+                    await self._close(running)
+                    raise
+                self._running = running
+            self._entered += 1
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Left as often as entered: let what is under way come to its end, and disconnect."""
+        async with self._entering:
+            self._entered -= 1
+            if self._entered == 0 and self._running is not None:
+                running, self._running = self._running, None
+                await self._close(running)
+
+    async def append(self, commit: Commit) -> StoredCommit:
+        """See ``EventStore.append``."""
+        with self._use() as running:
+            stored = await running.appender.append(commit)
+            running.wakeups.grown(stored.last_position)
+            return stored
+
+    async def find(self, command_id: str) -> StoredCommit | None:
+        """See ``EventStore.find``."""
+        with self._use() as running:
+            return await running.appender.find({"command_id": command_id})
+
+    async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
+        """See ``EventStore.load``."""
+        check_page(limit, after_version=after_version)
+        with self._use() as running, translated(self._bucket):
+            documents = await running.loader.load(stream, after_version, limit)
+            return slice_of(documents, after_version, limit)
+
+    async def history(
+        self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
+    ) -> Sequence[StoredEvent]:
+        """See ``EventStore.history``."""
+        check_page(limit, after_version=after_version)
+        with self._use() as running, translated(self._bucket):
+            documents = await running.loader.load(stream, after_version, limit)
+            return recorded(documents, "version", after_version, limit)
+
+    async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+        """See ``EventStore.read``."""
+        check_page(limit, after=after)
+        with self._use() as running:
+            return await running.reader.read(after, limit)
+
+    async def follow(
+        self, *, after: int = 0, limit: int = 1000
+    ) -> AsyncGenerator[Sequence[StoredEvent], None]:
+        """See ``EventStore.follow``."""
+        check_page(limit, after=after)
+        with self._use() as running:
+            batches = running.reader.follow(after, limit)
+        async for batch in batches:
+            yield batch
+
+    async def head(self) -> int:
+        """See ``EventStore.head``."""
+        with self._use() as running, translated(self._bucket):
+            return await running.appender.tail()
+
+    async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
+        """See ``SnapshotStore.load_snapshot``."""
+        with self._use() as running, translated(self._bucket):
+            async with running.connection.operation() as session:
+                document = await running.connection.snapshots.find_one(
+                    {"_id": snapshot_key(stream)}, session=session
+                )
+            return None if document is None else decode_snapshot(document)
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        """See ``SnapshotStore.save_snapshot``."""
+        document = encode_snapshot(snapshot)
+        with self._use() as running, translated(self._bucket):
+            async with running.connection.operation() as session:
+                await running.connection.snapshots.replace_one(
+                    {"_id": document["_id"]}, document, upsert=True, session=session
+                )
+
+    async def load_checkpoint(self, name: str) -> int:
+        """See ``CheckpointStore.load_checkpoint``."""
+        with self._use() as running, translated(self._bucket):
+            async with running.connection.operation() as session:
+                document = await running.connection.checkpoints.find_one(
+                    {"_id": name}, session=session
+                )
+            return 0 if document is None else int(document["position"])
+
+    async def save_checkpoint(self, name: str, position: int) -> None:
+        """See ``CheckpointStore.save_checkpoint``."""
+        with self._use() as running, translated(self._bucket):
+            async with running.connection.operation() as session:
+                await running.connection.checkpoints.replace_one(
+                    {"_id": name},
+                    {"_id": name, "position": Int64(position)},
+                    upsert=True,
+                    session=session,
+                )
+
+    @contextmanager
+    def _use(self) -> Iterator[_Running]:
+        running = self._running
+        if running is None:
+            raise NotRunning(
+                f"the store of bucket {self._bucket!r} is used before async with entered it, or "
+                f"after it was left"
+            )
+        with running.connection.call():
+            yield running
+
+    async def _close(self, running: _Running) -> None:
+        await running.wakeups.close()
+        await running.connection.close()
+        await running.appender.drain()
+        if self._owns_client:
+            await running.connection.client.close()
+
+
+def _connect(url: str, bucket: str) -> Client:
+    try:
+        return AsyncMongoClient(url)
+    except (PyMongoError, ValueError, OSError) as error:
+        # What the driver says of a URL may quote its password.
+        raise CompositionError(
+            f"the driver does not accept the URL for bucket {bucket!r}: {type(error).__name__}; "
+            f"it has the form mongodb://user:password@host:27017/?option=value, with user and "
+            f"password percent-encoded, and options that pymongo knows"
+        ) from None
