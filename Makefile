@@ -51,6 +51,11 @@ build: $(VENV)/.extra-dev  ## build the sdist and the wheel into dist/
 bench: $(VENV)/.extra-bench  ## measure against other libraries, side by side
 	$(BIN)/python -m benchmarks
 
+.PHONY: soak
+soak: $(VENV)/.extra-dev  ## break real servers for half an hour; EVENTHUS_SOAK=N is N times as long
+	EVENTHUS_SOAK=$(or $(EVENTHUS_SOAK),10) EVENTHUS_REQUIRE_SERVERS=1 \
+		$(BIN)/python -m pytest tests/mongo/faults -s
+
 .PHONY: matrix
 matrix: $(VENV)/.extra-dev  ## test on every Python found, on the lowest versions, and the wheel
 	$(BIN)/python tools/matrix.py

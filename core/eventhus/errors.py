@@ -12,9 +12,9 @@ EventhusError
 ├── CodecError            an event or a state does not fit its class   (also ValueError)
 ├── InvalidArgument       an id, a name or metadata of the wrong form  (also ValueError)
 ├── InvalidCommit         a store cannot keep this commit              (also ValueError)
-│   └── CommitTooLarge    it is larger than the store's largest document
-├── StoreUnavailable      the store did not answer in time
-│   └── OutcomeUnknown    a commit was sent, and whether it was stored is not known
+├── CommitTooLarge        it is larger than the store's largest document (also ValueError)
+├── StoreUnavailable      the store did not answer in time; nothing was written
+├── OutcomeUnknown        a commit was sent, and whether it was stored is not known
 ├── AccessDenied          the store refused the credentials, or they lack a right
 ├── IncompatibleBucket    the bucket holds what this version cannot work with
 └── LogCorrupted          stored versions or positions have a gap
@@ -216,7 +216,7 @@ class InvalidCommit(EventhusError, ValueError):
     """A store cannot keep this commit; nothing was written."""
 
 
-class CommitTooLarge(InvalidCommit):
+class CommitTooLarge(EventhusError, ValueError):
     """A commit is larger than the largest document that the store keeps; nothing was sent.
 
     Attributes:
@@ -240,7 +240,7 @@ class CommitTooLarge(InvalidCommit):
 
 
 class StoreUnavailable(EventhusError):
-    """The store could not be reached, or did not answer in time. What was to be read was not read.
+    """The store could not be reached, or did not answer in time. Nothing was written to the log.
 
     Attributes:
         bucket: The bucket whose store it is.
@@ -259,7 +259,7 @@ class StoreUnavailable(EventhusError):
         )
 
 
-class OutcomeUnknown(StoreUnavailable):
+class OutcomeUnknown(EventhusError):
     """A commit was sent to the store, which then went out of reach: it may have been stored.
 
     Appending the same commit again is safe, and so is sending the command again with the same
@@ -273,10 +273,11 @@ class OutcomeUnknown(StoreUnavailable):
     """
 
     def __init__(self, bucket: str, problem: str, stream: StreamId, commit_id: str) -> None:
-        super().__init__(bucket, problem)
+        self.bucket = bucket
+        self.problem = problem
         self.stream = stream
         self.commit_id = commit_id
-        self.args = (bucket, problem, stream, commit_id)
+        super().__init__(bucket, problem, stream, commit_id)
 
     def __str__(self) -> str:
         return (

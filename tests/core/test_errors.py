@@ -8,16 +8,21 @@ import pytest
 
 import eventhus
 from eventhus import (
+    AccessDenied,
     CodecError,
     CommandIdReused,
+    CommitTooLarge,
     CompositionError,
     ConcurrencyError,
     EventhusError,
+    IncompatibleBucket,
     InvalidArgument,
     InvalidCommit,
     LogCorrupted,
     NotRunning,
+    OutcomeUnknown,
     Rejected,
+    StoreUnavailable,
     StreamId,
     TooManyConflicts,
     UndeclaredEvent,
@@ -90,9 +95,47 @@ MESSAGES: list[tuple[EventhusError, str]] = [
     (
         LogCorrupted(STREAM, 3, 5),
         (
-            "Account/a1 says that it is at version 5, and its events make it 3; stop writing to it "
-            "and compare the store with its last backup"
+            "Account/a1 says that it is at 5, and its events, counted one by one, make it "
+            "3; stop writing to it and compare the store with its last backup"
         ),
+    ),
+    (
+        LogCorrupted(None, 3, 5),
+        (
+            "the log says that it is at 5, and its events, counted one by one, make it "
+            "3; stop writing to it and compare the store with its last backup"
+        ),
+    ),
+    (
+        CommitTooLarge(STREAM, 17_000_000, 16_777_216),
+        (
+            "the commit for Account/a1 takes 17,000,000 bytes, and the store keeps at most "
+            "16,777,216; decide on fewer or smaller events at once, and keep large content "
+            "elsewhere"
+        ),
+    ),
+    (
+        StoreUnavailable("bank", "no server could be reached"),
+        (
+            "the store of bucket 'bank' is not available: no server could be reached; "
+            "try again once its server answers"
+        ),
+    ),
+    (
+        OutcomeUnknown("bank", "the server did not answer in time", STREAM, "c1"),
+        (
+            "commit c1 of Account/a1 was sent to the store of bucket 'bank' and may have been "
+            "stored: the server did not answer in time; append the same commit, or send the "
+            "command with the same command_id, again, or look at the stream"
+        ),
+    ),
+    (
+        AccessDenied("bank", "MongoDB refused the credentials"),
+        "access to the store of bucket 'bank' was denied: MongoDB refused the credentials",
+    ),
+    (
+        IncompatibleBucket("bank", "its events are a view"),
+        "bucket 'bank' cannot be used: its events are a view",
     ),
 ]
 each_error = pytest.mark.parametrize(

@@ -18,7 +18,9 @@ PACKAGES = [
         "eventhus.ports",
         "eventhus_memory",
         "eventhus_cattrs",
+        "eventhus_mongo",
         "eventhus_testing",
+        "eventhus_testing.servers",
     )
     if (spec := find_spec(name)) is not None and spec.origin is not None  # a package, no folder
 ]

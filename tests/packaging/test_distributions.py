@@ -86,6 +86,7 @@ def test_the_sdist_holds_nothing_that_lies_about(sdist: Path) -> None:
 @pytest.mark.parametrize(
     "announced", distribution("eventhus").entry_points, ids=lambda point: point.value
 )
-def test_every_announced_adapter_can_be_loaded(announced: EntryPoint) -> None:
+def test_everything_announced_can_be_loaded(announced: EntryPoint) -> None:
     """An entry point that leads nowhere would fail only once a user asks for it."""
-    assert callable(announced.load())
+    loaded = announced.load()
+    assert callable(loaded) or announced.group == "pytest11"  # where a plugin is a module

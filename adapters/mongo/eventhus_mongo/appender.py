@@ -47,7 +47,7 @@ BATCH_BYTES = 4_000_000
 BACKOFF_S = 0.002  # doubles with every failure, up to the cap
 BACKOFF_CAP_S = 0.5
 MIN_ATTEMPT_S = 0.05
-YIELDS = 3
+TURNS = 2  # of the event loop: a caller whose command was waiting for another's is back after two
 
 
 @define(eq=False)
@@ -58,7 +58,7 @@ class _Waiting:
     encoded: Encoded
     deadline: float  # of the event loop's clock
     done: asyncio.Future[StoredCommit | None]
-    end: int = 0  # a version of the stream at which a commit is known to end
+    end: int  # a version of the stream at which a commit is known to end
     sent: bool = False  # and never heard of since
 
 
@@ -72,30 +72,33 @@ class Appender:
         self._next: int | None = None  # the next free position, as far as is known
         self._sending: asyncio.Task[None] | None = None
         self._failures = 0  # of inserts, in a row
+        self._clashed = False  # whether the last insert was held up by a stream that had gone on
 
     async def append(self, commit: Commit) -> StoredCommit:
         """See ``EventStore.append``."""
+        encoded = encode_commit(commit)
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(
-            commit=commit,
-            encoded=encode_commit(commit),
-            deadline=loop.time() + self._connection.timeout_s,
-            done=loop.create_future(),
-        )
+        deadline = loop.time() + self._connection.timeout_s
         end = self._proven(commit)
+        sent = False
         for attempt in count():
             if end is None:
-                examined = await self._examine(commit, clashed=attempt > 0)
+                try:
+                    examined = await self._examine(commit, clashed=attempt > 0)
+                except StoreUnavailable as error:
+                    if sent:  # and the way to what became of it is barred
+                        raise self._unknown(commit, error.problem) from error
+                    raise
                 if isinstance(examined, StoredCommit):
                     return examined
                 end = examined
-            waiting.end = end
+            waiting = _Waiting(commit, encoded, deadline, loop.create_future(), end, sent)
             stored = await self._enqueue(waiting)
             if stored is not None:
                 return stored
-            # Something stood in the way. It may be this very commit, sent before.
-            end = None
-            if loop.time() > waiting.deadline:
+            # Its version or one of its ids is taken. It may be this very commit, sent before.
+            end, sent = None, waiting.sent
+            if loop.time() > deadline:
                 raise self._late(waiting, "other writers kept getting in first")
             if attempt > 0:
                 await _back_off(attempt)
@@ -173,7 +176,6 @@ class Appender:
 
     async def _enqueue(self, waiting: _Waiting) -> StoredCommit | None:
         """The stored commit; ``None`` if its version or one of its ids is taken."""
-        waiting.done = asyncio.get_running_loop().create_future()
         self._queue.append(waiting)
         if self._sending is None:
             self._sending = asyncio.create_task(self._send())
@@ -184,8 +186,9 @@ class Appender:
         batch: list[_Waiting] = []
         try:
             while True:
-                # Let whoever can go on now go on, so that what they append is in this batch.
-                for _ in range(YIELDS):
+                # Callers that were just answered go on first: what they append next is then in
+                # this batch, where else each insert would take a part of them only.
+                for _ in range(TURNS):
                     await asyncio.sleep(0)
                 batch = self._take()
                 if not batch:
@@ -232,6 +235,8 @@ class Appender:
             if self._next is None:
                 self._next = await self.tail(attempt_s) + 1
             batch = self._hopeful(batch)
+            if self._clashed:
+                batch = await self._free(batch, attempt_s)
             if not batch:
                 return
             documents = self._place(batch, self._next, placed)
@@ -243,7 +248,7 @@ class Appender:
         except PyMongoError as error:
             self._failed(batch, placed, error)
         else:
-            self._failures = 0
+            self._failures, self._clashed = 0, False
             self._settle(batch, placed)
 
     def _hopeful(self, batch: Sequence[_Waiting]) -> list[_Waiting]:
@@ -256,6 +261,39 @@ class Appender:
             else:
                 _resolve(waiting, None)
         return hopeful
+
+    async def _free(self, batch: Sequence[_Waiting], timeout_s: float) -> list[_Waiting]:
+        """Those whose version is free.
+
+        Where others write to the same streams, many commits of a batch may come too late, and
+        each would hold up those behind it for an insert of its own. So after the first, one query
+        finds the others.
+        """
+        if not batch:
+            return []
+        key = ("aggregate_id", "aggregate_type", "version")
+        places = [
+            (
+                waiting.commit.stream.aggregate_id,
+                waiting.commit.stream.aggregate_type,
+                waiting.end + 1,
+            )
+            for waiting in batch
+        ]
+        async with self._connection.operation(timeout_s) as session:
+            found = await self._connection.find_all(
+                {"$or": [dict(zip(key, place, strict=True)) for place in places]},
+                session,
+                projection=key,
+            )
+        taken = {tuple(document[name] for name in key) for document in found}
+        free: list[_Waiting] = []
+        for waiting, place in zip(batch, places, strict=True):
+            if place in taken:
+                _resolve(waiting, None)
+            else:
+                free.append(waiting)
+        return free
 
     def _place(
         self, batch: Sequence[_Waiting], position: int, placed: list[StoredCommit]
@@ -323,7 +361,7 @@ class Appender:
             self._put_back(batch[stop:], "other writers kept getting in first")
         else:
             self._next = placed[stop].position
-            self._failures = 0
+            self._failures, self._clashed = 0, True
             _resolve(refused, None)
             self._put_back(batch[stop + 1 :])
 
@@ -335,11 +373,13 @@ class Appender:
             else:
                 self._queue.appendleft(waiting)
 
-    def _late(self, waiting: _Waiting, problem: str) -> StoreUnavailable:
-        bucket, commit = self._connection.bucket, waiting.commit
+    def _late(self, waiting: _Waiting, problem: str) -> StoreUnavailable | OutcomeUnknown:
         if waiting.sent:
-            return OutcomeUnknown(bucket, problem, commit.stream, commit.id)
-        return StoreUnavailable(bucket, problem)
+            return self._unknown(waiting.commit, problem)
+        return StoreUnavailable(self._connection.bucket, problem)
+
+    def _unknown(self, commit: Commit, problem: str) -> OutcomeUnknown:
+        return OutcomeUnknown(self._connection.bucket, problem, commit.stream, commit.id)
 
 
 def _resolve(waiting: _Waiting, stored: StoredCommit | None) -> None:

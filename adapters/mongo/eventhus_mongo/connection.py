@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import TypeAlias
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
 
+import bson
 import pymongo
 from bson.timestamp import Timestamp
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
@@ -14,7 +15,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.read_concern import ReadConcern
 
-from eventhus import NotRunning
+from eventhus_mongo.calls import Calls
 from eventhus_mongo.documents import OPTIONS, Document
 
 Client: TypeAlias = AsyncMongoClient[Document]
@@ -36,6 +37,7 @@ class Connection:
         events: The log: one document per commit.
         snapshots: One document per stream.
         checkpoints: One document per reader of the log.
+        calls: Those of the store's users that are under way.
     """
 
     def __init__(self, client: Client, bucket: str) -> None:
@@ -45,34 +47,8 @@ class Connection:
         self.events = self._collection("events")
         self.snapshots = self._collection("snapshots")
         self.checkpoints = self._collection("checkpoints")
+        self.calls = Calls(bucket)
         self._seen: Timestamp | None = None
-        self._calls = 0  # under way
-        self._idle = asyncio.Event()
-        self._closed = False
-
-    @contextmanager
-    def call(self) -> Iterator[None]:
-        """Within it the connection is not closed.
-
-        Raises:
-            NotRunning: It is closed already, or waits for that.
-        """
-        if self._closed:
-            raise NotRunning(f"the store of bucket {self.bucket!r} has been left")
-        self._calls += 1
-        try:
-            yield
-        finally:
-            self._calls -= 1
-            if self._calls == 0:
-                self._idle.set()
-
-    async def close(self) -> None:
-        """Refuse new calls, and return once those under way have come to their end."""
-        self._closed = True
-        while self._calls:
-            self._idle.clear()
-            await self._idle.wait()
 
     @asynccontextmanager
     async def operation(self, timeout_s: float | None = None) -> AsyncIterator[AsyncClientSession]:
@@ -84,6 +60,9 @@ class Connection:
         Args:
             timeout_s: How long the exchange may take; the connection's own patience by default.
         """
+        task = asyncio.current_task()
+        assert task is not None
+        cancels = task.cancelling()
         with pymongo.timeout(self.timeout_s if timeout_s is None else timeout_s):
             async with self.client.start_session(causal_consistency=True) as session:
                 if self._seen is not None:
@@ -94,6 +73,23 @@ class Connection:
                     seen = session.operation_time  # None on a standalone server
                     if seen is not None and (self._seen is None or seen > self._seen):
                         self._seen = seen
+        if task.cancelling() > cancels:
+            # The driver loses a cancellation that comes while it opens a connection (seen in 4.20).
+            raise asyncio.CancelledError
+
+    async def find_all(
+        self, key: Mapping[str, Any], session: AsyncClientSession, **options: Any
+    ) -> list[Document]:
+        """The documents of ``events`` that match; ``options`` are those of the driver's ``find``.
+
+        Each of the server's replies is decoded in one go: where the driver does it, with a decoder
+        for some type given to it, every document takes four times as long.
+        """
+        documents: list[Document] = []
+        replies: Any = self.events.find_raw_batches(key, session=session, **options)
+        async for reply in replies:
+            documents += bson.decode_all(reply, OPTIONS)
+        return documents
 
     def _collection(self, name: str) -> AsyncCollection[Document]:
         return self.client.get_database(self.bucket).get_collection(

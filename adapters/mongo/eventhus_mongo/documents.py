@@ -21,6 +21,7 @@ import bson
 from attrs import frozen
 from bson import Int64
 from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
+from bson.errors import BSONError
 from pymongo.common import MAX_BSON_SIZE
 
 from eventhus import (
@@ -77,7 +78,7 @@ def encode_commit(commit: Commit) -> Encoded:
     """Turn a commit into its document.
 
     Raises:
-        InvalidCommit: There are no events, or the data of one is not plain.
+        InvalidCommit: There are no events, or the data of one is not plain, or an id is no text.
         CommitTooLarge: It would not fit into one document.
     """
     if not commit.events:
@@ -95,7 +96,13 @@ def encode_commit(commit: Commit) -> Encoded:
     document["recorded_at"] = commit.recorded_at.astimezone(UTC).isoformat(timespec="microseconds")
     document["metadata"] = _encode_metadata(commit.metadata)
     document["events"] = [_encode_event(commit.stream, event) for event in commit.events]
-    size_bytes = len(bson.encode({"_id": Int64(0), **document}))
+    try:
+        size_bytes = len(bson.encode({"_id": Int64(0), **document}))
+    except (BSONError, OverflowError, UnicodeError) as error:
+        raise InvalidCommit(
+            f"the commit for {commit.stream} cannot be kept, because of its ids, the names of its "
+            f"events or their schema numbers: {type(error).__name__}"
+        ) from error
     if size_bytes > LIMIT_BYTES:
         raise CommitTooLarge(commit.stream, size_bytes, LIMIT_BYTES)
     return Encoded(document, size_bytes)

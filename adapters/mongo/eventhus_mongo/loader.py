@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from attrs import define
@@ -17,11 +18,12 @@ from pymongo.errors import PyMongoError
 
 from eventhus import StreamId
 from eventhus_mongo.connection import Connection
-from eventhus_mongo.documents import Document, last_version, stream_of
+from eventhus_mongo.documents import Document, last_version
 from eventhus_mongo.ends import StreamEnds
 from eventhus_mongo.failures import translated, typed
 
 GROUP_STREAMS = 25
+TURNS = 2  # of the event loop
 QUERIES = 2  # under way at once: one is answered by the server while the other's answer is decoded
 
 
@@ -82,7 +84,14 @@ class Loader:
 
     async def _query(self) -> None:
         """Load what waits until nothing does."""
-        while group := self._take():
+        while True:
+            # As for commits: callers that were just answered are in this group with what they
+            # load next.
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+            group = self._take()
+            if not group:
+                return
             try:
                 documents = await self._find(group)
             except PyMongoError as error:
@@ -106,12 +115,13 @@ class Loader:
                 group.append(waiting)
         return group
 
-    async def _find(self, group: Sequence[_Waiting]) -> dict[StreamId, list[Document]]:
+    async def _find(self, group: Sequence[_Waiting]) -> dict[tuple[str, str], list[Document]]:
         async with self._connection.operation() as session:
-            found = await self._connection.events.find(_filter(group), session=session).to_list()
-        documents: dict[StreamId, list[Document]] = {}
+            found = await self._connection.find_all(_filter(group), session)
+        documents: dict[tuple[str, str], list[Document]] = {}
         for document in found:
-            documents.setdefault(stream_of(document), []).append(document)
+            stream = document["aggregate_type"], document["aggregate_id"]
+            documents.setdefault(stream, []).append(document)
         return documents
 
 
@@ -133,13 +143,15 @@ def _filter(group: Sequence[_Waiting]) -> dict[str, Any]:
     return filters[0] if len(filters) == 1 else {"$or": filters}
 
 
-def _chosen(waiting: _Waiting, found: dict[StreamId, list[Document]]) -> list[Document]:
-    documents = found.get(waiting.stream, [])
-    after = waiting.after
-    return sorted(
-        (doc for doc in documents if after < doc["version"] <= after + waiting.limit),
-        key=lambda document: document["version"],
-    )
+def _chosen(waiting: _Waiting, found: dict[tuple[str, str], list[Document]]) -> list[Document]:
+    stream, after, until = waiting.stream, waiting.after, waiting.after + waiting.limit
+    documents = found.get((stream.aggregate_type, stream.aggregate_id), [])
+    chosen = [document for document in documents if after < document["version"] <= until]
+    chosen.sort(key=_version)
+    return chosen
+
+
+_version = itemgetter("version")
 
 
 def _key(stream: StreamId) -> Document:

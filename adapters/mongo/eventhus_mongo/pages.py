@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
-
-from attrs import frozen
+from typing import Literal, TypeAlias
 
 from eventhus import EventData, LogCorrupted, StreamId
 from eventhus.ports import Slice, StoredEvent, event_id
@@ -21,13 +19,8 @@ Count = Literal["version", "_id"]
 """What is counted: the events of one stream, or those of the log. Also the field of the first."""
 
 
-@frozen
-class Part:
-    """The events of one document that a reader asked for: those at ``first``, up to ``last``."""
-
-    document: Document
-    first: int
-    last: int
+Part: TypeAlias = tuple[Document, int, int]
+"""A document, and which of its events a reader asked for: those from one index up to another."""
 
 
 def parts(documents: Sequence[Document], counted: Count, after: int, limit: int) -> Iterator[Part]:
@@ -49,7 +42,7 @@ def parts(documents: Sequence[Document], counted: Count, after: int, limit: int)
             raise LogCorrupted(_stream(document, counted), after + 1, start)
         if end > after + 1:
             last = min(end - 1, until)
-            yield Part(document, after + 1 - start, last + 1 - start)
+            yield document, after + 1 - start, last + 1 - start
             after = last
         if after == until:
             return
@@ -58,17 +51,17 @@ def parts(documents: Sequence[Document], counted: Count, after: int, limit: int)
 def slice_of(documents: Sequence[Document], after: int, limit: int) -> Slice:
     """The next events of a stream, bare. Raises like ``parts``."""
     events: list[EventData] = []
-    part: Part | None = None
-    for part in parts(documents, "version", after, limit):
-        events += events_of(part.document)[part.first : part.last]
-    if part is None:
+    document: Document = {}
+    last = 0
+    for document, first, last in parts(documents, "version", after, limit):
+        events += events_of(document)[first:last]
+    if not events:
         return Slice(events=(), version=0, position=0, event_id="")
-    last = part.last - 1
     return Slice(
         events=events,
-        version=part.document["version"] + last,
-        position=part.document["_id"] + last,
-        event_id=event_id(part.document["commit_id"], last),
+        version=document["version"] + last - 1,
+        position=document["_id"] + last - 1,
+        event_id=event_id(document["commit_id"], last - 1),
     )
 
 
@@ -77,8 +70,8 @@ def recorded(
 ) -> list[StoredEvent]:
     """The next events, each in its envelope. Raises like ``parts``."""
     events: list[StoredEvent] = []
-    for part in parts(documents, counted, after, limit):
-        events += decode_events(part.document)[part.first : part.last]
+    for document, first, last in parts(documents, counted, after, limit):
+        events += decode_events(document)[first:last]
     return events
 
 

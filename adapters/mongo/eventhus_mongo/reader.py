@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any
 
-import bson
 from pymongo import ASCENDING, DESCENDING
 
 from eventhus.ports import StoredEvent
 from eventhus_mongo.connection import Connection
-from eventhus_mongo.documents import OPTIONS, Document, last_position
+from eventhus_mongo.documents import Document, last_position
 from eventhus_mongo.failures import translated
 from eventhus_mongo.pages import recorded
 from eventhus_mongo.wakeups import Wakeups
@@ -28,25 +26,25 @@ class Reader:
         with translated(self._connection.bucket):
             async with self._connection.operation() as session:
                 # Commits have at least one event, so the page's last one begins in here.
-                documents = await self._connection.events.find(
+                documents = await self._connection.find_all(
                     {"_id": {"$gt": after, "$lte": after + limit}},
+                    session,
                     sort=[("_id", ASCENDING)],
                     batch_size=limit + 1,
-                    session=session,
-                ).to_list()
+                )
             if after > 0 and not (documents and documents[0]["_id"] == after + 1):
                 documents = [*await self._around(after), *documents]
             return recorded(documents, "_id", after, limit)
 
     async def follow(self, after: int, limit: int) -> AsyncGenerator[Sequence[StoredEvent], None]:
         """See ``EventStore.follow``."""
-        with self._connection.call():
+        with self._connection.calls:
             documents = await self._opening(after)
         while True:
             # Taken before the log is read: what comes meanwhile is not waited for.
             ticket = self._wakeups.ticket()
             if not documents:
-                with self._connection.call():
+                with self._connection.calls:
                     documents = await self._reply(after, limit)
             if not documents:
                 await self._wakeups.wait(ticket)
@@ -79,13 +77,9 @@ class Reader:
         """What one reply of the server holds, at most 16 MB, so that memory stays flat."""
         with translated(self._connection.bucket):
             async with self._connection.operation() as session:
-                replies: Any = self._connection.events.find_raw_batches(
+                return await self._connection.find_all(
                     {"_id": {"$gt": after}},
+                    session,
                     sort=[("_id", ASCENDING)],
                     limit=-limit,  # below 0: one reply, however many documents fit into it
-                    session=session,
                 )
-                documents: list[Document] = []
-                async for reply in replies:
-                    documents += bson.decode_all(reply, OPTIONS)
-                return documents

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -57,7 +56,7 @@ class MongoStore:
     Besides what the ports list, every operation raises:
 
     - ``StoreUnavailable``: The server could not be reached, or did not answer in time. An
-      ``append`` that was sent raises its subclass ``OutcomeUnknown``.
+      ``append`` that was sent by then raises ``OutcomeUnknown`` instead.
     - ``AccessDenied``: The server refused the credentials, or they lack a right.
     - ``IncompatibleBucket``: The collection holds what no known version of this library wrote.
     - ``LogCorrupted``: Commits are missing.
@@ -139,20 +138,23 @@ class MongoStore:
 
     async def append(self, commit: Commit) -> StoredCommit:
         """See ``EventStore.append``."""
-        with self._use() as running:
+        running = self._here()
+        with running.connection.calls:
             stored = await running.appender.append(commit)
             running.wakeups.grown(stored.last_position)
             return stored
 
     async def find(self, command_id: str) -> StoredCommit | None:
         """See ``EventStore.find``."""
-        with self._use() as running:
+        running = self._here()
+        with running.connection.calls:
             return await running.appender.find({"command_id": command_id})
 
     async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
         """See ``EventStore.load``."""
         check_page(limit, after_version=after_version)
-        with self._use() as running, translated(self._bucket):
+        running = self._here()
+        with running.connection.calls, translated(self._bucket):
             documents = await running.loader.load(stream, after_version, limit)
             return slice_of(documents, after_version, limit)
 
@@ -161,14 +163,16 @@ class MongoStore:
     ) -> Sequence[StoredEvent]:
         """See ``EventStore.history``."""
         check_page(limit, after_version=after_version)
-        with self._use() as running, translated(self._bucket):
+        running = self._here()
+        with running.connection.calls, translated(self._bucket):
             documents = await running.loader.load(stream, after_version, limit)
             return recorded(documents, "version", after_version, limit)
 
     async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         """See ``EventStore.read``."""
         check_page(limit, after=after)
-        with self._use() as running:
+        running = self._here()
+        with running.connection.calls:
             return await running.reader.read(after, limit)
 
     async def follow(
@@ -176,19 +180,19 @@ class MongoStore:
     ) -> AsyncGenerator[Sequence[StoredEvent], None]:
         """See ``EventStore.follow``."""
         check_page(limit, after=after)
-        with self._use() as running:
-            batches = running.reader.follow(after, limit)
-        async for batch in batches:
+        async for batch in self._here().reader.follow(after, limit):
             yield batch
 
     async def head(self) -> int:
         """See ``EventStore.head``."""
-        with self._use() as running, translated(self._bucket):
+        running = self._here()
+        with running.connection.calls, translated(self._bucket):
             return await running.appender.tail()
 
     async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
         """See ``SnapshotStore.load_snapshot``."""
-        with self._use() as running, translated(self._bucket):
+        running = self._here()
+        with running.connection.calls, translated(self._bucket):
             async with running.connection.operation() as session:
                 document = await running.connection.snapshots.find_one(
                     {"_id": snapshot_key(stream)}, session=session
@@ -198,7 +202,8 @@ class MongoStore:
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """See ``SnapshotStore.save_snapshot``."""
         document = encode_snapshot(snapshot)
-        with self._use() as running, translated(self._bucket):
+        running = self._here()
+        with running.connection.calls, translated(self._bucket):
             async with running.connection.operation() as session:
                 await running.connection.snapshots.replace_one(
                     {"_id": document["_id"]}, document, upsert=True, session=session
@@ -206,7 +211,8 @@ class MongoStore:
 
     async def load_checkpoint(self, name: str) -> int:
         """See ``CheckpointStore.load_checkpoint``."""
-        with self._use() as running, translated(self._bucket):
+        running = self._here()
+        with running.connection.calls, translated(self._bucket):
             async with running.connection.operation() as session:
                 document = await running.connection.checkpoints.find_one(
                     {"_id": name}, session=session
@@ -215,7 +221,8 @@ class MongoStore:
 
     async def save_checkpoint(self, name: str, position: int) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        with self._use() as running, translated(self._bucket):
+        running = self._here()
+        with running.connection.calls, translated(self._bucket):
             async with running.connection.operation() as session:
                 await running.connection.checkpoints.replace_one(
                     {"_id": name},
@@ -224,20 +231,17 @@ class MongoStore:
                     session=session,
                 )
 
-    @contextmanager
-    def _use(self) -> Iterator[_Running]:
-        running = self._running
-        if running is None:
+    def _here(self) -> _Running:
+        if self._running is None:
             raise NotRunning(
                 f"the store of bucket {self._bucket!r} is used before async with entered it, or "
                 f"after it was left"
             )
-        with running.connection.call():
-            yield running
+        return self._running
 
     async def _close(self, running: _Running) -> None:
         await running.wakeups.close()
-        await running.connection.close()
+        await running.connection.calls.close()
         await running.appender.drain()
         if self._owns_client:
             await running.connection.client.close()

@@ -20,7 +20,11 @@ POLL_S = 0.05  # where nothing wakes
 POLL_WATCHED_S = 1.0  # where a change stream does
 REOPEN_S = 1.0  # after a failure
 LINGER_S = 1.0  # that the change stream is kept open while nobody waits
-_UNSUPPORTED = {40573, 40324}  # no replica set; a server that knows no $changeStream
+_UNSUPPORTED = {
+    13,  # Unauthorized
+    40324,  # a server that knows no $changeStream
+    40573,  # no replica set
+}
 
 _PIPELINE: list[dict[str, Any]] = [
     {"$match": {"operationType": "insert"}},
@@ -76,8 +80,10 @@ class Wakeups:
         self._closed = True
         self._ring()
         if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.wait([self._watcher])
+            self._wanted.set()
+            while not self._watcher.done():  # the driver can lose a cancellation
+                self._watcher.cancel()
+                await asyncio.wait([self._watcher], timeout=POLL_S)
 
     def _ring(self) -> None:
         self._rings += 1
@@ -86,7 +92,7 @@ class Wakeups:
                 woken.set_result(None)
 
     async def _watch(self) -> None:
-        while True:
+        while not self._closed:
             await self._wanted.wait()
             try:
                 async with await self._events.watch(_PIPELINE) as changes:
