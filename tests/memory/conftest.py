@@ -4,17 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from eventhus.ports import EventBus, Storage
-from eventhus_memory import MemoryBus, MemoryStore
+from eventhus.ports import EventBus
+from eventhus_memory import MemoryBus
 from tests.memory.support import soon
 from tests.memory.timers import Timers
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[Storage]:
-    """An empty store, entered."""
-    async with MemoryStore() as store:
-        yield store
 
 
 @pytest.fixture

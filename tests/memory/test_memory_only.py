@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from eventhus import CompositionError
+from eventhus import CompositionError, InvalidCommit, StreamId
 from eventhus_memory import MemoryBus, MemoryStore
-from tests.memory.support import commit, idle, message, until
+from eventhus_testing.conformance.samples import commit
+from tests.memory.support import idle, message, until
 
 
 @pytest.mark.parametrize("adapter", [MemoryStore, MemoryBus])
@@ -49,6 +50,37 @@ async def test_a_store_can_be_used_again_after_it_was_left() -> None:
         await store.append(commit())
     async with store:
         assert 1 == await store.head()
+
+
+async def test_a_commit_id_for_two_streams() -> None:
+    """The message names both, and says what to do."""
+    store = MemoryStore()
+    await store.append(commit(id="c"))
+    with pytest.raises(InvalidCommit) as caught:
+        await store.append(commit(StreamId("Account", "a2"), id="c"))
+    assert (
+        "commit id c of Account/a2 names a commit of Account/a1; make ids that are unique for ever"
+    ) == str(caught.value)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 64])
+async def test_a_busy_writer_lets_others_run(size: int) -> None:
+    """A loop of appends does not keep the event loop to itself, whatever it appends."""
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    store = MemoryStore()
+    await store.append(commit())
+    other = asyncio.create_task(count_turns())
+    for _ in range(1000):
+        await store.append(commit(size=size))
+    other.cancel()
+    assert turns > 1
 
 
 async def test_followers_that_have_gone_are_forgotten() -> None:

@@ -55,7 +55,8 @@ class StoredCommit:
     """A commit and the place that it got.
 
     Attributes:
-        commit: What was appended.
+        commit: What was appended. That of a commit which was in the log before may have, as its
+            ``expected_version``, the one that it met.
         version: The version of its first event.
         position: The position of its first event.
     """

@@ -1,0 +1,28 @@
+"""What every store promises, as cases that run against yours. They need pytest and no plugin.
+
+Subclass the suite in a test module, and let pytest run it::
+
+    from eventhus_testing.conformance import StoreConformance
+
+    class TestMyStore(StoreConformance):
+        def store(self, bucket: str) -> MyStore:
+            return MyStore.open("mystore://localhost", bucket)
+
+``store`` makes a store over ``bucket`` that nobody has entered yet; asked for one bucket twice, it
+makes two on one log. Each case has a bucket of its own, an event loop of its own, and ends after
+``timeout_s`` at the latest. Fixtures work as in any test class. A bucket stays when its case has
+ended: take a server that can be thrown away, or drop what ``store`` was asked for in a fixture.
+"""
+
+import pkgutil
+
+import pytest
+
+# What an assertion compared is shown only by modules that pytest has rewritten on import.
+pytest.register_assert_rewrite(
+    *(f"{__name__}.{each.name}" for each in pkgutil.iter_modules(__path__))
+)
+
+from eventhus_testing.conformance.suite import StoreConformance  # noqa: E402
+
+__all__ = ["StoreConformance"]

@@ -1,0 +1,204 @@
+"""What the cases share: commits to append, and ways to look at what came of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+from functools import partial
+from itertools import count
+from time import perf_counter
+from typing import Any
+
+from attrs import evolve
+
+from eventhus import EventData, StreamId
+from eventhus.ports import Commit, Storage, StoredCommit, StoredEvent
+
+ACCOUNT = StreamId("Account", "a1")
+OTHER = StreamId("Account", "a2")
+CUSTOMER = StreamId("Customer", "a1")
+NOW = datetime(2024, 2, 29, 12, 30, 15, 123456, UTC)
+
+_numbers = count(1)
+
+
+def events(size: int = 1) -> list[EventData]:
+    """Events that can be told apart."""
+    return [EventData("Deposited", {"amount": next(_numbers)}) for _ in range(size)]
+
+
+def commit(stream: StreamId = ACCOUNT, *, size: int = 1, **changes: Any) -> Commit:
+    """A commit of ``size`` events that goes wherever the stream ends, unless told otherwise."""
+    made = Commit(
+        id=f"commit-{next(_numbers)}",
+        stream=stream,
+        events=changes.pop("events", None) or events(size),
+        expected_version=None,
+        recorded_at=NOW,
+    )
+    return evolve(made, **changes)
+
+
+def of_data(data: object) -> Commit:
+    """A commit of one event with any data."""
+    return commit(events=[EventData("Deposited", data)])  # type: ignore[arg-type]
+
+
+def accounts(size: int) -> list[StreamId]:
+    """As many streams."""
+    return [StreamId("Account", f"s{number}") for number in range(size)]
+
+
+async def filled(store: Storage) -> list[StoredEvent]:
+    """Append twelve events to three streams, and give what the answers said about them.
+
+    The seven of ACCOUNT are at versions 1, 2 to 5, and 6 to 7, one commit each.
+    """
+    log: list[StoredEvent] = []
+    for stream, size in (
+        (ACCOUNT, 1),
+        (OTHER, 2),
+        (ACCOUNT, 4),
+        (CUSTOMER, 1),
+        (ACCOUNT, 2),
+        (OTHER, 2),
+    ):
+        log += (await store.append(commit(stream, size=size))).recorded()
+    return log
+
+
+def exact(value: Any) -> object:
+    """Data with the type of its every part, to compare: 1 equals 1.0 and True, -0.0 equals 0.0."""
+    kind = type(value)
+    if isinstance(value, dict):
+        return kind, [(exact(key), exact(inner)) for key, inner in value.items()]
+    if isinstance(value, list):
+        return kind, [exact(inner) for inner in value]
+    return kind, repr(value)
+
+
+def answer(stored: StoredCommit | None) -> tuple[object, ...] | None:
+    """What a stored commit says, to compare.
+
+    Its events may come in any kind of sequence, and the version that its writer expected may be
+    given as the one that it met.
+    """
+    if stored is None:
+        return None
+    given = stored.commit
+    return given.id, given.stream, given.command_id, stored.recorded()
+
+
+async def every_way(store: Storage, given: Commit) -> dict[str, list[EventData]]:
+    """The events of a commit that is in the log, in each way that a store gives them back.
+
+    The commit has a ``command_id``.
+    """
+    assert given.command_id is not None
+    size = len(given.events)
+    again = await store.append(given)
+    found = await store.find(given.command_id)
+    loaded = await store.load(given.stream, after_version=again.version - 1, limit=size)
+    history = await store.history(given.stream, after_version=again.version - 1, limit=size)
+    read = await store.read(after=again.position - 1, limit=size)
+    followed = await follow(store, again.last_position, after=again.position - 1, limit=size)
+    assert found is not None
+    return {
+        "append again": list(again.commit.events),
+        "find": list(found.commit.events),
+        "load": list(loaded.events),
+        "history": [recorded.event for recorded in history],
+        "read": [recorded.event for recorded in read],
+        "follow": [recorded.event for recorded in followed],
+    }
+
+
+async def whole_log(store: Storage) -> list[StoredEvent]:
+    """All events up to the head, at positions that must start at 1 and have no gap."""
+    log: list[StoredEvent] = []
+    head = await store.head()
+    while page := await store.read(after=len(log)):
+        log += page
+        # Also keeps a store that does not look at its arguments from reading on for ever.
+        assert [*range(1, len(log) + 1)] == [recorded.position for recorded in log]
+    assert head <= len(log) <= await store.head()
+    return log
+
+
+async def follow(
+    store: Storage, to: int, *, after: int = 0, limit: int = 1000, pace: int = 0
+) -> list[StoredEvent]:
+    """What a follower gets until it has come to a position.
+
+    Args:
+        store: Where to follow.
+        to: The position to end at, or behind it, with the batch that holds it.
+        after: The position to start behind.
+        limit: The most events in a batch.
+        pace: How many turns of the event loop it takes to handle a batch.
+    """
+    async with aclosing(store.follow(after=after, limit=limit)) as batches:
+        return await take(batches, to, limit=limit, pace=pace)
+
+
+async def take(
+    batches: AsyncIterator[Sequence[StoredEvent]], to: int, *, limit: int = 1000, pace: int = 0
+) -> list[StoredEvent]:
+    """What a follower gets from here until it has come to a position. See ``follow``."""
+    taken: list[StoredEvent] = []
+    async for batch in batches:
+        assert 1 <= len(batch) <= limit
+        taken += batch
+        if batch[-1].position >= to:
+            return taken
+        await turns(pace)
+    raise AssertionError(f"the follower came to an end before position {to}")
+
+
+async def turns(number: int) -> None:
+    """Let the event loop turn: to choose a moment among many, never to wait for something."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+Moment = Callable[[], Awaitable[object]]
+"""Returns at some moment after an operation was started."""
+
+
+async def moments(store: Storage) -> list[Moment]:
+    """Moments amid an append: every turn of the event loop at first, and then by the clock.
+
+    Nothing depends on what has happened at any of them: the later they are tried, the better.
+    """
+    await store.append(commit(StreamId("Clock", "c1")))  # a first one may take longer
+    started = perf_counter()
+    await store.append(commit(StreamId("Clock", "c1")))
+    took_s = perf_counter() - started
+    by_turn = [partial(turns, number) for number in range(12)]
+    by_clock = [partial(asyncio.sleep, took_s * step / 10) for step in range(1, 16)]
+    return [*by_turn, *by_clock]
+
+
+async def appended_once(
+    store: Storage, given: Sequence[Commit], appending: Sequence[asyncio.Task[StoredCommit]]
+) -> None:
+    """Check commits whose appends were cut short, each the first of its stream, and finish them.
+
+    One that is not there yet may land at any time until it is appended again.
+    """
+    for one, task in zip(given, appending, strict=True):
+        there = await store.history(one.stream)
+        answered = not task.cancelled() and task.exception() is None
+        assert len(there) in ({len(one.events)} if answered else {0, len(one.events)})
+        if answered:
+            assert task.result().recorded() == list(there)
+    await whole_log(store)  # is dense
+    again = await asyncio.gather(*map(store.append, given))
+    assert [1] * len(given) == [stored.version for stored in again]
+    log = await whole_log(store)
+    for one, stored in zip(given, again, strict=True):
+        assert stored.recorded() == log[stored.position - 1 : stored.last_position]
+        assert stored.recorded() == [recorded for recorded in log if recorded.stream == one.stream]
+        assert list(one.events) == [recorded.event for recorded in stored.recorded()]
