@@ -1,6 +1,7 @@
-"""Runs every case and prints a table. Nothing passes or fails: read the ratios.
+"""Runs every case and prints tables. Nothing passes or fails: read the ratios.
 
-``python -m benchmarks --seed N`` repeats the order of an earlier run.
+``python -m benchmarks memory`` or ``mongo`` runs one of the two suites; ``--seed N`` repeats the
+order of an earlier run.
 """
 
 from __future__ import annotations
@@ -12,103 +13,28 @@ import sys
 from importlib.metadata import version
 from random import Random
 
-from benchmarks import eventhus_bank, eventsourcing_bank
-from benchmarks.harness import Case, Contender, Sample, report
+from benchmarks import memory, mongo
 
-ROUNDS = 11
-ACCOUNTS = 200  # deposits in one sample
-FEWER_ACCOUNTS = 25  # where each has a thousand events
-EVENTS = 10  # on an account before the deposit
-HISTORY = 10_000
-
-
-def cases() -> list[Case]:
-    """Everything that is measured, in the order of the table."""
-    warm = eventhus_bank.dispatch(events=EVENTS, accounts=ACCOUNTS)
-    cold = eventhus_bank.dispatch(events=EVENTS, accounts=ACCOUNTS, cache_size=0)
-    peer = eventsourcing_bank.dispatch(events=EVENTS, accounts=ACCOUNTS)
-    cached = eventsourcing_bank.dispatch(
-        events=EVENTS, accounts=ACCOUNTS, env=eventsourcing_bank.CACHED
-    )
-    blind = eventsourcing_bank.dispatch(
-        events=EVENTS, accounts=ACCOUNTS, env=eventsourcing_bank.CACHED_BLINDLY
-    )
-    many = eventhus_bank.generated(498)
-    return [
-        Case(
-            f"dispatch on {EVENTS} events, state cached",
-            [
-                Contender(name="eventhus", sample=warm),
-                Contender(name="eventsourcing", sample=peer, goal=">= 15"),
-                Contender(name="eventsourcing, cache on", sample=cached),
-                Contender(name="eventsourcing, cache on, fast-forward off", sample=blind),
-            ],
-        ),
-        Case(
-            f"dispatch on {EVENTS} events, loaded and folded",
-            [
-                Contender(name="eventhus, cache off", sample=cold),
-                Contender(name="eventsourcing", sample=peer, goal=">= 8"),
-            ],
-        ),
-        Case(
-            f"replay of {HISTORY:,} events, per event",
-            [
-                Contender(name="eventhus", sample=eventhus_bank.replay(events=HISTORY)),
-                Contender(
-                    name="eventsourcing",
-                    sample=eventsourcing_bank.replay(events=HISTORY),
-                    goal=">= 8",
-                ),
-            ],
-        ),
-        Case(
-            "one command after another on one aggregate",
-            [
-                Contender(name="2nd", sample=nth(2)),
-                Contender(name="3rd", sample=nth(3), goal="1"),
-                Contender(name="1000th", sample=nth(1000), goal="1"),
-            ],
-        ),
-        Case(
-            "dispatch by registered types, state cached",
-            [
-                Contender(name="2 commands, 2 events", sample=warm),
-                Contender(
-                    name="500 commands, 500 events",
-                    sample=eventhus_bank.dispatch(events=EVENTS, accounts=ACCOUNTS, others=many),
-                    goal="1",
-                ),
-            ],
-        ),
-    ]
-
-
-def nth(number: int) -> Sample:
-    """Measure the command that an account gets as its ``number``-th."""
-    # Logs of one length, or the cost of a larger heap would pass for that of a longer stream.
-    return eventhus_bank.dispatch(
-        events=number - 1, accounts=FEWER_ACCOUNTS, log=FEWER_ACCOUNTS * 1000
-    )
+SUITES = {"memory": memory, "mongo": mongo}
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("suite", nargs="?", choices=SUITES, help="both are run if none is named")
     parser.add_argument("--seed", type=int, default=Random().randrange(2**32))
-    seed = parser.parse_args().seed
-    libraries = ("eventhus", "attrs", "cattrs", "eventsourcing")
-    print(", ".join(f"{name} {version(name)}" for name in libraries))
+    arguments = parser.parse_args()
     print(
         f"{platform.python_implementation()} {platform.python_version()} on {sys.platform} "
         f"{platform.machine()}, {os.cpu_count()} processors"
     )
-    print(f"medians of {ROUNDS} interleaved rounds, microseconds, seed {seed}")
     print("ratio: the row's time over that of the first row, median of the rounds")
-    random = Random(seed)
-    for case in cases():
+    for name in [arguments.suite] if arguments.suite else SUITES:
+        suite = SUITES[name]
         print()
-        for line in report(case, rounds=ROUNDS, random=random):
+        print(", ".join(f"{library} {version(library)}" for library in suite.LIBRARIES))
+        print(f"medians of {suite.ROUNDS} interleaved rounds, microseconds, seed {arguments.seed}")
+        for line in suite.lines(Random(arguments.seed)):
             print(line, flush=True)
 
 

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from benchmarks.harness import Sample, Stopwatch
 from eventhus import Aggregate, Application, Command, Rejected, new_id
+from eventhus.ports import Storage
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
 
@@ -97,7 +98,7 @@ def dispatch(
     """
 
     async def sample() -> float:
-        async with _application(MemoryStore(), cache_size, others) as app:
+        async with application(MemoryStore(), cache_size, others) as app:
             await _fill(app, [new_id()], log - accounts * events)
             ids = [new_id() for _ in range(accounts)]
             await _fill(app, ids, events)
@@ -116,11 +117,11 @@ def replay(*, events: int) -> Sample:
     aggregate_id = new_id()
 
     async def fill() -> None:
-        async with _application(store) as app:
+        async with application(store) as app:
             await _fill(app, [aggregate_id], events)
 
     async def sample() -> float:
-        async with _application(store) as app:
+        async with application(store) as app:
             with Stopwatch() as stopwatch:
                 loaded = await app.load(ACCOUNT, aggregate_id)
         if loaded.version != events:
@@ -162,17 +163,23 @@ def _generated(number: int) -> Aggregate[Any, Any, Any]:
     )
 
 
-def _application(
-    store: MemoryStore,
+def application(
+    store: Storage,
     cache_size: int = 10_000,
     others: Sequence[Aggregate[Any, Any, Any]] = (),
+    *,
+    workers: int = 30,
+    snapshot_every: int | None = None,
 ) -> Application:
+    """The bank on a store."""
     return Application(
         bucket="bank",
         aggregates=[ACCOUNT, *others],
         store=store,
         codec=CattrsCodec(),
+        workers=workers,
         cache_size=cache_size,
+        snapshot_every=snapshot_every,
     )
 
 

@@ -1,0 +1,94 @@
+"""The cases in memory: what a command and a replay cost, next to the eventsourcing package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+from benchmarks import eventhus_bank, eventsourcing_bank
+from benchmarks.harness import Case, Contender, Sample, report
+
+LIBRARIES = ("eventhus", "attrs", "cattrs", "eventsourcing")
+
+ROUNDS = 11
+ACCOUNTS = 200  # deposits in one sample
+FEWER_ACCOUNTS = 25  # where each has a thousand events
+EVENTS = 10  # on an account before the deposit
+HISTORY = 10_000
+
+
+def lines(random: Random) -> Iterator[str]:
+    """Measure everything. Yields the lines of the tables."""
+    for case in cases():
+        yield ""
+        yield from report(case, rounds=ROUNDS, random=random)
+
+
+def cases() -> list[Case]:
+    """Everything that is measured, in the order of the table."""
+    warm = eventhus_bank.dispatch(events=EVENTS, accounts=ACCOUNTS)
+    cold = eventhus_bank.dispatch(events=EVENTS, accounts=ACCOUNTS, cache_size=0)
+    peer = eventsourcing_bank.dispatch(events=EVENTS, accounts=ACCOUNTS)
+    cached = eventsourcing_bank.dispatch(
+        events=EVENTS, accounts=ACCOUNTS, env=eventsourcing_bank.CACHED
+    )
+    blind = eventsourcing_bank.dispatch(
+        events=EVENTS, accounts=ACCOUNTS, env=eventsourcing_bank.CACHED_BLINDLY
+    )
+    many = eventhus_bank.generated(498)
+    return [
+        Case(
+            f"dispatch on {EVENTS} events, state cached",
+            [
+                Contender(name="eventhus", sample=warm),
+                Contender(name="eventsourcing", sample=peer, goal=">= 15"),
+                Contender(name="eventsourcing, cache on", sample=cached),
+                Contender(name="eventsourcing, cache on, fast-forward off", sample=blind),
+            ],
+        ),
+        Case(
+            f"dispatch on {EVENTS} events, loaded and folded",
+            [
+                Contender(name="eventhus, cache off", sample=cold),
+                Contender(name="eventsourcing", sample=peer, goal=">= 8"),
+            ],
+        ),
+        Case(
+            f"replay of {HISTORY:,} events, per event",
+            [
+                Contender(name="eventhus", sample=eventhus_bank.replay(events=HISTORY)),
+                Contender(
+                    name="eventsourcing",
+                    sample=eventsourcing_bank.replay(events=HISTORY),
+                    goal=">= 8",
+                ),
+            ],
+        ),
+        Case(
+            "one command after another on one aggregate",
+            [
+                Contender(name="2nd", sample=nth(2)),
+                Contender(name="3rd", sample=nth(3), goal="1"),
+                Contender(name="1000th", sample=nth(1000), goal="1"),
+            ],
+        ),
+        Case(
+            "dispatch by registered types, state cached",
+            [
+                Contender(name="2 commands, 2 events", sample=warm),
+                Contender(
+                    name="500 commands, 500 events",
+                    sample=eventhus_bank.dispatch(events=EVENTS, accounts=ACCOUNTS, others=many),
+                    goal="1",
+                ),
+            ],
+        ),
+    ]
+
+
+def nth(number: int) -> Sample:
+    """Measure the command that an account gets as its ``number``-th."""
+    # Logs of one length, or the cost of a larger heap would pass for that of a longer stream.
+    return eventhus_bank.dispatch(
+        events=number - 1, accounts=FEWER_ACCOUNTS, log=FEWER_ACCOUNTS * 1000
+    )

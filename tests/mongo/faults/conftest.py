@@ -1,0 +1,20 @@
+"""How a run is repeated, and how long it is."""
+
+import os
+from random import randrange
+
+import pytest
+
+from tests.mongo.faults.run import Soak
+
+
+@pytest.fixture
+def soak(request: pytest.FixtureRequest) -> Soak:
+    """From EVENTHUS_SEED and EVENTHUS_SOAK; else short, and each time another one."""
+    seed = int(os.environ.get("EVENTHUS_SEED") or randrange(2**32))
+    factor = int(os.environ.get("EVENTHUS_SOAK") or 1)
+    print(
+        f"to repeat: EVENTHUS_SEED={seed} EVENTHUS_SOAK={factor} "
+        f"python -m pytest '{request.node.nodeid}'"
+    )
+    return Soak(seed, factor)
