@@ -39,7 +39,7 @@ async def test_an_unreachable_server() -> None:
     assert monotonic() - started < 15  # half of what it takes without
 
 
-@pytest.mark.parametrize("kind", ["standalone", "paused"])
+@pytest.mark.parametrize("kind", ["paused"])
 async def test_a_server_that_is_away_for_a_while(mongod: Path, bucket: str, kind: str) -> None:
     """Every operation says so in time, and goes on when the server is back, in the same store."""
     with standalone_mongo() as server:

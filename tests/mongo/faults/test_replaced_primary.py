@@ -29,7 +29,7 @@ async def pause(primary: MongoServer, replica_set: MongoReplicaSet, run: Run) ->
 
 async def step_down(primary: MongoServer, replica_set: MongoReplicaSet, run: Run) -> None:
     """The primary hands over in good order."""
-    async with AsyncMongoClient(primary.url) as client:
+    async with AsyncMongoClient(primary.url) as client:  # type: ignore[var-annotated]
         await client.admin.command({"replSetStepDown": 60, "secondaryCatchUpPeriodSecs": 10})
     await run.progress()
 

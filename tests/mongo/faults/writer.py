@@ -68,7 +68,7 @@ class Writer:
         last: dict[int, Sent] = {}
         settled: set[str] = set()
         for entry in entries(self._journal.path):
-            match entry:
+            match entry:  # type: ignore[exhaustive-match]
                 case Sent():
                     last[entry.lane] = entry
                 case Acknowledged() | Refused():
@@ -99,7 +99,12 @@ class Writer:
         exact = stream == own or random.random() < 0.5
         after = await self._end(stream) if how == "append" and exact else None
         return Sent(
-            key=key, lane=lane, stream=stream, size=random.randint(1, 5), how=how, after=after
+            key=key,
+            lane=lane,
+            stream=stream,
+            size=random.randint(1, 5),
+            how=how,
+            after=after,  # type: ignore[arg-type]
         )
 
     async def _settle(self, write: Sent, *, was_sent: bool) -> None:
