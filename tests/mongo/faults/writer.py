@@ -103,8 +103,8 @@ class Writer:
             lane=lane,
             stream=stream,
             size=random.randint(1, 5),
-            how=how,
-            after=after,  # type: ignore[arg-type]
+            how="append" if how == "append" else "dispatch",
+            after=after,
         )
 
     async def _settle(self, write: Sent, *, was_sent: bool) -> None:
