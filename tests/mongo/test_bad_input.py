@@ -1,32 +1,30 @@
 """What stands in the way is one typed error that names the bucket, and nothing is written."""
 
-from collections.abc import Iterator
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.errors import InvalidOperation
 
 from eventhus import (
     AccessDenied,
-    Application,
-    CommitTooLarge,
     CompositionError,
-    EventData,
     IncompatibleBucket,
     InvalidArgument,
-    LogCorrupted,
     NotRunning,
     OutcomeUnknown,
     StoreUnavailable,
 )
+from eventhus.ports import Snapshot
 from eventhus_mongo import MongoStore
+from eventhus_mongo.documents import encode_commit
 from eventhus_testing.servers import MongoReplicaSet, MongoServer, standalone_mongo
-from examples.bank.account import CreateAccount, PerformDeposit, account
 from tests.mongo.made import ACCOUNT, made
-from tests.mongo.support import Client, Commands, async_client
+from tests.mongo.support import Client, Commands, async_client, client
 
 Plain = Database[dict[str, Any]]
 
@@ -39,13 +37,12 @@ async def test_an_unreachable_server() -> None:
     assert monotonic() - started < 15  # half of what it takes without
 
 
-@pytest.mark.parametrize("kind", ["paused"])
-async def test_a_server_that_is_away_for_a_while(mongod: Path, bucket: str, kind: str) -> None:
+async def test_a_server_that_is_away_for_a_while(mongod: Path, bucket: str) -> None:
     """Every operation says so in time, and goes on when the server is back, in the same store."""
     with standalone_mongo() as server:
-        async with MongoStore.open(f"{server.url}&timeoutMS=1500", bucket) as store:
+        async with MongoStore.open(f"{server.url}&timeoutMS=300", bucket) as store:
             await store.append(made(0))
-            (server.pause if kind == "paused" else server.stop)()
+            server.pause()
             lost = made(1)
             for call in (
                 lambda: store.append(lost),
@@ -60,60 +57,110 @@ async def test_a_server_that_is_away_for_a_while(mongod: Path, bucket: str, kind
                 with pytest.raises((StoreUnavailable, OutcomeUnknown)):
                     await call()
                 assert monotonic() - started < 15
-            (server.resume if kind == "paused" else server.start)()
+            server.resume()
             stored = await store.append(lost)
             assert (2, 2) == (stored.version, stored.position)
             assert 2 == await store.head()
             assert 2 == len(await store.history(ACCOUNT))
 
 
+def as_user(server: MongoServer, name: str, password: str = "s3cret") -> str:
+    """The URL by which somebody comes in."""
+    return server.url.replace("//", f"//{name}:{password}@") + "&authSource=admin"
+
+
 @pytest.fixture(scope="module")
 def guarded(mongod: Path) -> Iterator[MongoServer]:
     """A server that asks who is there."""
     with standalone_mongo(arguments=("--auth",)) as server:
-        with MongoClient[dict[str, Any]](server.url) as client:  # the first comes in without
-            client.admin.command("createUser", "root", pwd="r00t", roles=["root"])
-        root = server.url.replace("mongodb://", "mongodb://root:r00t@")
-        with MongoClient[dict[str, Any]](root) as client:
-            client.admin.command(
-                "createUser", "reader", pwd="s3cret", roles=[{"role": "read", "db": "bank"}]
-            )
-            client.admin.command(
-                "createUser", "writer", pwd="s3cret", roles=[{"role": "readWrite", "db": "bank"}]
-            )
+        with client(server.url) as first:  # who comes in without a password
+            first.admin.command("createUser", "root", pwd="s3cret", roles=["root"])
+        with client(as_user(server, "root")) as root:
+            actions = ["find", "insert", "listCollections", "listIndexes"]
+            everywhere = {"resource": {"db": "", "collection": ""}, "actions": actions}
+            root.admin.command("createRole", "frugal", privileges=[everywhere], roles=[])
+            for name, role in (
+                ("reader", "readAnyDatabase"),
+                ("writer", "readWriteAnyDatabase"),
+                ("frugal", "frugal"),
+            ):
+                root.admin.command("createUser", name, pwd="s3cret", roles=[role])
         yield server
 
 
 @pytest.mark.parametrize(
     ("user", "says"),
     [
-        ("root:s3cret@", "refused the credentials"),
-        ("", "grant readWrite on database 'bank'"),
-        ("reader:s3cret@", "grant readWrite on database 'bank'"),
+        ("root:wr0ng@", "refused the credentials"),
+        ("nobody:wr0ng@", "refused the credentials"),
+        ("", "grant readWrite on database"),
+        ("reader:s3cret@", "grant readWrite on database"),
+        ("frugal:s3cret@", "grant readWrite on database"),
     ],
+    ids=["wrong password", "unknown user", "nobody", "may read", "may make no index"],
 )
-async def test_credentials_and_rights(guarded: MongoServer, user: str, says: str) -> None:
-    """Whether they are wrong or lack something; neither is quoted."""
-    url = guarded.url.replace("mongodb://", f"mongodb://{user}") + "&authSource=admin"
-    store = MongoStore.open(url, "bank")
+async def test_credentials_and_rights(
+    guarded: MongoServer, bucket: str, user: str, says: str
+) -> None:
+    """Whether they are wrong or lack something; the password is nowhere in what is told."""
+    store = MongoStore.open(guarded.url.replace("//", f"//{user}") + "&authSource=admin", bucket)
     with pytest.raises(AccessDenied, match=says) as caught:
         await store.__aenter__()
-    assert "s3cret" not in f"{caught.value} {caught.value!r} {store!r} {caught.value.__cause__}"
-    with MongoClient[dict[str, Any]](
-        guarded.url.replace("mongodb://", "mongodb://root:r00t@")
-    ) as client:
-        assert "bank" not in client.list_database_names()
+    assert bucket == caught.value.bucket
+    assert [] == [word for word in ("s3cret", "wr0ng") if word in all_of(store, caught.value)]
+    with client(as_user(guarded, "root")) as root:
+        assert bucket not in root.list_database_names()
 
 
-async def test_the_rights_that_suffice(guarded: MongoServer) -> None:
-    """Reading and writing one database is all that a store asks for."""
-    url = guarded.url.replace("mongodb://", "mongodb://writer:s3cret@") + "&authSource=admin"
-    async with MongoStore.open(url, "bank") as store:
+async def test_the_rights_that_suffice(guarded: MongoServer, bucket: str) -> None:
+    """To read and write; where the indexes are there already, no more than it does."""
+    async with MongoStore.open(as_user(guarded, "writer"), bucket) as store:
         assert 1 == (await store.append(made(0))).position
-    with MongoClient[dict[str, Any]](
-        guarded.url.replace("mongodb://", "mongodb://root:r00t@")
-    ) as client:
-        client.drop_database("bank")
+    async with MongoStore.open(as_user(guarded, "frugal"), bucket) as store:
+        assert 2 == (await store.append(made(1))).position
+
+
+async def test_rights_that_were_taken_away(guarded: MongoServer, bucket: str) -> None:
+    """Every operation says so, and nothing is written."""
+    with client(as_user(guarded, "root")) as root:
+        root.admin.command("createUser", bucket, pwd="s3cret", roles=["readWriteAnyDatabase"])
+        async with MongoStore.open(as_user(guarded, bucket), bucket) as store:
+            await store.append(made(0))
+            root.admin.command("updateUser", bucket, roles=[])
+            for call in operations(store):
+                with pytest.raises(AccessDenied, match="grant readWrite"):
+                    await call()
+        assert 1 == root[bucket]["events"].count_documents({})
+
+
+def all_of(*given: object) -> str:
+    """All that a log could hold of these, and of what led to an error."""
+    told = [f"{one} {one!r}" for one in given]
+    for one in given:
+        if isinstance(one, BaseException):
+            told += [repr(one.args), *traceback.format_exception(one)]
+    return "".join(told)
+
+
+def operations(store: MongoStore) -> list[Callable[[], Awaitable[object]]]:
+    """One call of each."""
+    snapshot = Snapshot(
+        stream=ACCOUNT, version=1, position=1, event_id="c-1", fingerprint="f", data={}
+    )
+    return [
+        lambda: store.append(made(1)),
+        lambda: store.append(made()),
+        lambda: store.find("k"),
+        lambda: store.load(ACCOUNT),
+        lambda: store.history(ACCOUNT),
+        store.read,
+        store.head,
+        lambda: anext(store.follow()),
+        lambda: store.load_snapshot(ACCOUNT),
+        lambda: store.save_snapshot(snapshot),
+        lambda: store.load_checkpoint("relay"),
+        lambda: store.save_checkpoint("relay", 1),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -126,13 +173,24 @@ def test_a_bucket_that_is_no_name_of_a_database(bucket: str) -> None:
         MongoStore.open("mongodb://127.0.0.1:1", bucket)
 
 
-@pytest.mark.parametrize("url", ["mongodb://u:s3:cret@h", "mongodb://", "mongodb://u:s3cret@h:x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mongodb://",
+        "mongodb://user:s3:cret@127.0.0.1",
+        "mongodb://user:s3@cret@127.0.0.1",
+        "mongodb://user:s3cret@127.0.0.1:port",
+        "mongodb://user:s3cret@127.0.0.1/?tlsCAFile=/nowhere/s3cret.pem",
+        "mongodb://user:s3cret@127.0.0.1,127.0.0.2/?directConnection=true",
+        "mongodb+srv://user:s3cret@cluster.invalid:27017",
+        "postgres://user:s3cret@127.0.0.1",
+    ],
+)
 def test_a_wrong_url(url: str) -> None:
     """Nothing of it is quoted, since it may hold a password."""
-    with pytest.raises(CompositionError, match="bucket 'bank'") as caught:
+    with pytest.raises(CompositionError, match="the URL for bucket 'bank'") as caught:
         MongoStore.open(url, "bank")
-    assert "cret" not in f"{caught.value} {caught.value.__cause__}"
-    assert caught.value.__suppress_context__
+    assert "cret" not in all_of(caught.value)
 
 
 def _foreign(plain: Plain) -> None:
@@ -161,105 +219,136 @@ def _other_keys(plain: Plain) -> None:
     plain.events.create_index([("commit_id", 1), ("version", 1)], name="commit_id")
 
 
-@pytest.mark.parametrize(
-    "arrange", [_foreign, _view, _capped, _collation, _not_unique, _other_keys]
-)
+def _partial(plain: Plain) -> None:
+    some = {"version": {"$gt": 1}}
+    plain.events.create_index(
+        "commit_id", name="commit_id", unique=True, partialFilterExpression=some
+    )
+
+
+def _sparse(plain: Plain) -> None:
+    plain.events.create_index("commit_id", name="commit_id", unique=True, sparse=True)
+
+
+def _whole(plain: Plain) -> None:
+    plain.events.create_index("command_id", name="command_id", unique=True)
+
+
+def _alike(plain: Plain) -> None:
+    collation = {"locale": "en", "strength": 1}
+    plain.events.create_index("commit_id", name="commit_id", unique=True, collation=collation)
+
+
+HOLDS: dict[Callable[[Plain], None], str] = {
+    _foreign: "is none that eventhus wrote",
+    _view: "are a view",
+    _capped: "are a capped collection",
+    _collation: "are a collection with a collation of its own",
+}
+INDEXES: dict[Callable[[Plain], None], str] = {
+    _not_unique: "{aggregate_id: 1, aggregate_type: 1, version: 1}, {name: 'stream', unique: true}",
+    _other_keys: "{commit_id: 1}, {name: 'commit_id', unique: true}",
+    _partial: "{commit_id: 1}, {name: 'commit_id', unique: true}",
+    _sparse: "{commit_id: 1}, {name: 'commit_id', unique: true}",
+    _alike: "{commit_id: 1}, {name: 'commit_id', unique: true}",
+    _whole: "{command_id: 1}, {name: 'command_id', unique: true, partialFilterExpression: ",
+}
+
+
+@pytest.mark.parametrize("arrange", [*HOLDS, *INDEXES])
 async def test_a_collection_that_holds_something_else(
-    replica_set: MongoReplicaSet, plain: Plain, arrange: Any
+    replica_set: MongoReplicaSet, plain: Plain, arrange: Callable[[Plain], None]
 ) -> None:
     """It is left as it is."""
     arrange(plain)
-    with pytest.raises(IncompatibleBucket, match=plain.name):
+    before = look(plain)
+    with pytest.raises(IncompatibleBucket, match=HOLDS.get(arrange, "stands in the way")) as caught:
         await MongoStore.open(replica_set.url, plain.name).__aenter__()
-    if arrange is _foreign:
-        assert [{"_id": "x", "hello": "world"}] == list(plain.events.find())
-        assert ["_id_"] == list(plain.events.index_information())
+    assert plain.name == caught.value.bucket
+    assert before == look(plain)
 
 
-async def test_what_a_newer_version_wrote(
-    replica_set: MongoReplicaSet, store: MongoStore, plain: Plain
+@pytest.mark.parametrize("arrange", INDEXES)
+async def test_an_index_that_is_in_the_way(
+    replica_set: MongoReplicaSet,
+    plain: Plain,
+    arrange: Callable[[Plain], None],
+    request: pytest.FixtureRequest,
 ) -> None:
-    """It is not guessed at, wherever it is met."""
-    await store.append(made(0))
-    plain.events.update_one({}, {"$set": {"format": 2}})
-    for call in (
-        store.read,
-        store.head,
-        lambda: store.load(ACCOUNT),
-        lambda: anext(store.follow()),
-        MongoStore.open(replica_set.url, plain.name).__aenter__,
-        lambda: store.append(made(4)),
-    ):
-        with pytest.raises(IncompatibleBucket, match="newer version of eventhus"):
-            await call()
-    assert 1 == plain.events.count_documents({})
+    """The error gives the command that makes the right one."""
+    if arrange is not _not_unique:
+        reason = "the error names the first index that lacks, not the one that is in the way"
+        request.applymarker(pytest.mark.xfail(reason=reason))
+    arrange(plain)
+    with pytest.raises(IncompatibleBucket) as caught:
+        await MongoStore.open(replica_set.url, plain.name).__aenter__()
+    assert f"db.events.createIndex({INDEXES[arrange]}" in str(caught.value)
 
 
-async def test_missing_commits(store: MongoStore, plain: Plain) -> None:
-    """A gap is never passed over in silence."""
-    for version in range(3):
-        await store.append(made(version))
-    plain.events.delete_one({"_id": 2})
-    for call in (store.read, lambda: store.load(ACCOUNT), lambda: anext(store.follow(after=1))):
-        with pytest.raises(LogCorrupted) as caught:
-            await call()
-        assert (2, 3) == (caught.value.expected, caught.value.actual)
+def look(plain: Plain) -> object:
+    """All that a database holds."""
+    collections = [*plain.list_collections()]
+    if any(collection["type"] == "view" for collection in collections):
+        return collections
+    return collections, [*plain.events.find()], plain.events.index_information()
 
 
-async def test_a_commit_that_is_too_large(store: MongoStore, commands: Commands) -> None:
-    """Both sizes are told, and nothing is sent."""
-    large = [EventData("Noted", {"text": "x" * 6_000_000}) for _ in range(3)]
-    commit = made(0)
-    with pytest.raises(CommitTooLarge) as caught:
-        await store.append(
-            type(commit)(
-                id=commit.id,
-                stream=ACCOUNT,
-                events=large,
-                expected_version=0,
-                recorded_at=commit.recorded_at,
-            )
-        )
-    assert caught.value.size > caught.value.limit == 16 * 2**20
-    assert [] == commands.sent
+async def test_an_index_under_another_name(
+    replica_set: MongoReplicaSet, plain: Plain, bucket: str
+) -> None:
+    """One that does the same is taken for ours."""
+    plain.events.create_index("commit_id", name="mine", unique=True)
+    async with MongoStore.open(replica_set.url, bucket) as store:
+        await store.append(made(0))
+    assert {"_id_", "stream", "mine", "command_id"} == plain.events.index_information().keys()
+
+
+async def test_commits_that_no_index_kept_apart(
+    replica_set: MongoReplicaSet, plain: Plain, bucket: str
+) -> None:
+    """A log that lost its indexes, and holds one version twice since, is told from a whole one."""
+    async with MongoStore.open(replica_set.url, bucket) as store:
+        await store.append(made(0))
+    plain.events.drop_indexes()
+    plain.events.insert_one(encode_commit(made()).at(position=2, version=1))
+    with pytest.raises(IncompatibleBucket, match="the same version of one stream"):
+        await MongoStore.open(replica_set.url, bucket).__aenter__()
 
 
 async def test_a_store_is_entered_first(mongo: Client, bucket: str) -> None:
-    """Before and after, it says what to do. The client stays its owner's."""
+    """Before it is entered, and after it was left, every operation says what to do."""
     store = MongoStore(mongo, bucket)
-    with pytest.raises(NotRunning, match="async with"):
-        await store.head()
-    async with store:
-        assert 0 == await store.head()
-    with pytest.raises(NotRunning, match="async with"):
-        await store.head()
+    for _ in range(2):
+        for call in operations(store):
+            with pytest.raises(NotRunning, match=f"{bucket}.* async with"):
+                await call()
+        async with store:
+            assert 0 == await store.head()
+
+
+async def test_who_closes_a_client(
+    mongo: Client, replica_set: MongoReplicaSet, bucket: str
+) -> None:
+    """The store that has made it; one that was given stays its owner's."""
+    async with MongoStore(mongo, bucket):
+        pass
     assert 1 == (await mongo.admin.command("ping"))["ok"]
+    async with MongoStore.open(replica_set.url, bucket) as store:
+        assert store._running is not None
+        own = store._running.connection.client
+    with pytest.raises(InvalidOperation, match="after close"):
+        await own.admin.command("ping")
+    async with store:  # again, on another
+        assert 0 == await store.head()
 
 
 async def test_the_options_of_a_client_weaken_nothing(
     replica_set: MongoReplicaSet, bucket: str, commands: Commands
 ) -> None:
     """A client that confirms less elsewhere confirms all of it here."""
-    url = f"{replica_set.url}&w=1&readConcernLevel=local&readPreference=secondaryPreferred"
+    url = f"{replica_set.url}&w=0&journal=false&readConcernLevel=local&readPreference=secondaryPreferred"
     async with async_client(url, commands) as client, MongoStore(client, bucket) as store:
         await store.append(made(0))
         await store.read()
     assert {"w": "majority", "j": True} == commands.named("insert")[0]["writeConcern"]
     assert "majority" == commands.named("find")[-1]["readConcern"]["level"]
-
-
-async def test_the_bank_by_url(replica_set: MongoReplicaSet, bucket: str) -> None:
-    """The adapter is found by its scheme, and the domain is the same as in memory."""
-    for _ in range(2):  # another process, as it were
-        async with Application.open(
-            bucket=bucket, aggregates=[account], store=replica_set.url, snapshot_every=2
-        ) as app:
-            if not await app.history(account, "a1"):
-                await app.dispatch(CreateAccount(aggregate_id="a1", owner="ann"))
-            for _ in range(3):
-                await app.dispatch(PerformDeposit(aggregate_id="a1", amount=100))
-    async with Application.open(
-        bucket=bucket, aggregates=[account], store=replica_set.url, snapshot_every=2
-    ) as app:
-        assert 600 == (await app.state(account, "a1")).balance
-        assert list(range(1, 8)) == [event.position for event in await app.history(account, "a1")]

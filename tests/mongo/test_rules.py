@@ -1,109 +1,260 @@
-"""The rules that make the log right, each beside what happens without it."""
+"""The rules that make the log right, each beside what happens without it.
 
-from pathlib import Path
+The third, that a commit which stands in the way is compared by its id, is in test_lost_answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
+from pymongo import WriteConcern
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from eventhus import ConcurrencyError, LogCorrupted
+from eventhus import ConcurrencyError, LogCorrupted, OutcomeUnknown, StreamId
 from eventhus.ports import Commit, StoredCommit
 from eventhus_mongo import MongoStore, connection
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.documents import encode_commit
-from eventhus_testing.servers import MongoReplicaSet, MongoServer, mongo_replica_set
-from tests.mongo.made import ACCOUNT, made
+from eventhus_testing.conformance.samples import ACCOUNT, CUSTOMER, OTHER, accounts, commit
+from eventhus_testing.servers import MongoReplicaSet, MongoServer
+from tests.mongo.support import Commands, async_client, client, until
+
+Plain = Database[dict[str, Any]]
+Appending = asyncio.Task[StoredCommit]
+
+_HALT = "stopReplProducer"
 
 
-def _halt(server: MongoServer) -> None:
-    """Keep a secondary from taking in what its primary writes; returns once it does not."""
-    with MongoClient[dict[str, Any]](server.url) as client:
-        point = "stopReplProducer"
-        before = client.admin.command("configureFailPoint", point, mode="alwaysOn")["count"]
-        client.admin.command("waitForFailPoint", point, timesEntered=before + 1, maxTimeMS=30_000)
-
-
-def _go_on(server: MongoServer) -> None:
-    with MongoClient[dict[str, Any]](server.url) as client:
-        client.admin.command("configureFailPoint", "stopReplProducer", mode="off")
-
-
-async def _append_across_a_failover(members: MongoReplicaSet, bucket: str) -> list[int]:
-    """The positions in the log, after the primary was lost with a commit that nobody else had."""
-    async with MongoStore.open(members.url, bucket) as store:
-        for _ in range(5):
-            await store.append(made())
-        primary = members.wait_for_primary()
-        secondaries = members.secondaries()
+@contextmanager
+def halted(members: MongoReplicaSet) -> Iterator[MongoServer]:
+    """Keep the secondaries from taking in what the primary writes; gives the primary."""
+    primary, secondaries = members.wait_for_primary(), members.secondaries()
+    assert 2 == len(secondaries)
+    try:
         for secondary in secondaries:
-            _halt(secondary)
-        with MongoClient[dict[str, Any]](primary.url, w=1) as client:
-            client[bucket].events.insert_one(encode_commit(made()).at(6, 6))
-        # Another writer looks for its place now, and goes on once there is a new primary.
-        assert store._running is not None
-        appender = store._running.appender
-        appender._next = await appender.tail() + 1
+            with client(secondary.url) as direct:
+                point = direct.admin.command("configureFailPoint", _HALT, mode="alwaysOn")
+                entered = point["count"] + 1
+                direct.admin.command(
+                    "waitForFailPoint", _HALT, timesEntered=entered, maxTimeMS=30_000
+                )
+        yield primary
+    finally:
+        for secondary in secondaries:
+            with client(secondary.url) as direct:
+                direct.admin.command("configureFailPoint", _HALT, mode="off")
+
+
+@contextmanager
+def primary_alone(members: MongoReplicaSet) -> Iterator[MongoServer]:
+    """Let the primary write what nobody else has, until it is lost, and another takes over."""
+    with halted(members) as primary:
+        yield primary
         primary.kill()
-        for secondary in secondaries:
-            _go_on(secondary)
-        new = members.wait_for_primary()
-        assert new is not primary
-        await store.append(made(5))
-        primary.start()
-        with MongoClient[dict[str, Any]](members.url) as client:
-            majority = client[bucket].get_collection("events", read_concern=ReadConcern("majority"))
-            return [document["_id"] for document in majority.find(sort=[("_id", 1)])]
+    members.wait_for_primary()
 
 
-@pytest.mark.parametrize("level", ["majority", "local"])
-async def test_the_tail_is_read_at_majority(
-    mongod: Path, monkeypatch: pytest.MonkeyPatch, level: str, bucket: str
+def held(server: MongoServer, bucket: str) -> list[int]:
+    """The positions that one server has, whatever a majority has."""
+    with client(server.url) as direct:
+        return [document["_id"] for document in direct[bucket]["events"].find(sort=[("_id", 1)])]
+
+
+def leave_behind(primary: MongoServer, bucket: str) -> None:
+    """Write a sixth commit as a writer would that then dies: nobody waits for a majority."""
+    with client(f"{primary.url}&w=1") as direct:
+        sixth = encode_commit(commit()).at(position=6, version=6)
+        direct[bucket]["events"].insert_one(sixth)
+
+
+@pytest.fixture
+def members(set_of_three: MongoReplicaSet) -> Iterator[MongoReplicaSet]:
+    """The set of three, brought back after whatever the test does to it."""
+    yield set_of_three
+    for member in set_of_three.members:
+        member.start()
+
+
+@pytest.fixture
+async def filled(
+    members: MongoReplicaSet, bucket: str, commands: Commands, level: str
+) -> AsyncIterator[MongoStore]:
+    """A store with five events of one stream, of which it knows nothing itself."""
+    async with MongoStore.open(members.url, bucket) as store:
+        for version in range(5):
+            await store.append(commit(expected_version=version))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "READ_CONCERN", ReadConcern(level))
+        async with (
+            async_client(members.url, commands) as connected,
+            MongoStore(connected, bucket) as store,
+        ):
+            yield store
+
+
+@pytest.mark.parametrize("level", ["majority"])
+async def test_what_no_majority_has_is_not_read(
+    filled: MongoStore, members: MongoReplicaSet, bucket: str, commands: Commands
 ) -> None:
-    """A failover takes back what no majority has; who appended behind it leaves a hole."""
-    monkeypatch.setattr(connection, "READ_CONCERN", ReadConcern(level))
-    with mongo_replica_set(3, arguments=("--setParameter", "enableTestCommands=1")) as members:
-        positions = await _append_across_a_failover(members, bucket)
-    assert positions == ([1, 2, 3, 4, 5, 6] if level == "majority" else [1, 2, 3, 4, 5, 7])
+    """A failover takes it back, so nobody sees it, and nobody appends behind it."""
+    with primary_alone(members) as primary:
+        leave_behind(primary, bucket)
+        assert 5 == await filled.head()
+        assert 5 == len(await filled.read())
+        assert 5 == len(await filled.history(ACCOUNT))
+        with pytest.raises(ConcurrencyError) as caught:
+            await filled.append(commit(expected_version=6))
+        assert (6, 5) == (caught.value.expected, caught.value.actual)
+        appending = asyncio.create_task(filled.append(commit(expected_version=5)))
+        await commands.wait_for("insert")
+    stored = await appending
+    assert (6, 6) == (stored.position, stored.version)
+    assert [*range(1, 7)] == [recorded.position for recorded in await filled.read()]
 
 
-def _believe(_: Appender, commit: Commit) -> int | None:
-    return commit.expected_version
+@pytest.mark.parametrize("level", ["local"])
+async def test_without_majority_reads_there_is_a_hole(
+    filled: MongoStore, members: MongoReplicaSet, bucket: str
+) -> None:
+    """The rule is needed: a writer sees what is taken back, and has appended behind it."""
+    with primary_alone(members) as primary:
+        leave_behind(primary, bucket)
+        assert 6 == len(await filled.history(ACCOUNT))
+        appending = asyncio.create_task(filled.append(commit(expected_version=6)))
+        await until(lambda: 7 in held(primary, bucket))
+    await appending
+    assert [1, 2, 3, 4, 5, 7] == held(members.wait_for_primary(), bucket)
+    for reading in (filled.read(), filled.history(ACCOUNT)):
+        with pytest.raises(LogCorrupted) as caught:
+            await reading
+        assert (6, 7) == (caught.value.expected, caught.value.actual)
 
 
-@pytest.mark.parametrize("expected", [1, 3])
+def start(store: MongoStore) -> list[Appending]:
+    """Append three commits in one batch, of which the one in the middle comes too late."""
+    given = [*accounts(2), ACCOUNT]
+    given[1], given[2] = given[2], given[1]
+    return [
+        asyncio.create_task(store.append(commit(stream, expected_version=0))) for stream in given
+    ]
+
+
+async def test_an_append_waits_for_a_majority(members: MongoReplicaSet, bucket: str) -> None:
+    """Also one whose batch was stopped by another: the server has it, and that is not enough."""
+    async with MongoStore.open(members.url, bucket) as store:
+        await store.append(commit())
+    async with MongoStore.open(members.url, bucket) as store:
+        with halted(members) as primary:
+            appending = start(store)
+            await until(lambda: 2 in held(primary, bucket))
+            assert 1 == await store.head()  # an answer to a question that was asked later
+            assert [False] * 3 == [each.done() for each in appending]
+        first, late, last = await asyncio.gather(*appending, return_exceptions=True)
+    assert isinstance(late, ConcurrencyError)
+    assert isinstance(first, StoredCommit)
+    assert isinstance(last, StoredCommit)
+    assert (2, 3) == (first.position, last.position)
+
+
+async def test_an_append_that_no_majority_confirms(members: MongoReplicaSet, bucket: str) -> None:
+    """Nor is it acknowledged when the server tires of waiting, and tells of the late one first."""
+    async with MongoStore.open(members.url, bucket) as store:
+        await store.append(commit())
+    async with MongoStore.open(f"{members.url}&timeoutMS=600", bucket) as store:
+        with halted(members):
+            first, late, last = await asyncio.gather(*start(store), return_exceptions=True)
+    assert isinstance(first, OutcomeUnknown)
+    assert [] == [each for each in (late, last) if isinstance(each, StoredCommit)]
+
+
+async def test_without_majority_writes_what_was_acknowledged_is_lost(
+    members: MongoReplicaSet, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rule is needed: a caller is told that it is there, and then it is not."""
+    async with MongoStore.open(members.url, bucket) as store:
+        await store.append(commit())
+    monkeypatch.setattr(connection, "WRITE_CONCERN", WriteConcern(1))
+    async with MongoStore.open(members.url, bucket) as store:
+        with primary_alone(members):
+            first, *others = start(store)
+            told = (await first).recorded()
+        await asyncio.gather(*others, return_exceptions=True)
+        assert 2 == told[0].position
+        assert [] == await store.history(told[0].stream)
+
+
+async def test_a_read_never_goes_back(store: MongoStore, commands: Commands) -> None:
+    """A new primary may show an older state for a moment, so each read names the latest time."""
+    times = []
+    for _ in range(3):
+        await store.append(commit())
+        await store.read()
+        await store.load(ACCOUNT)
+        await store.head()
+        times += [command["readConcern"] for command in commands.named("find")[-3:]]
+    assert {"majority"} == {each["level"] for each in times}
+    latest = [each["afterClusterTime"] for each in times]
+    assert sorted(latest) == latest
+    assert 3 == len({*latest[::3]})  # each append is later than the one before
+
+
+MADE_UP = [
+    pytest.param(ACCOUNT, 1, [(1, 2), (2, 1)], id="amid a commit"),
+    pytest.param(ACCOUNT, 3, [(1, 2), (4, 1)], id="ahead by one"),
+    pytest.param(ACCOUNT, 9, [(1, 2), (10, 1)], id="far ahead"),
+    pytest.param(OTHER, 1, [(1, 2), (2, 1)], id="of an unknown stream"),
+    pytest.param(CUSTOMER, 2, [(1, 2), (3, 1)], id="of another type"),
+]
+made_up = pytest.mark.parametrize(("stream", "expected", "places"), MADE_UP)
+
+
+def places_in(plain: Plain) -> list[tuple[int, int]]:
+    """The version of each commit, and how many events it has."""
+    found = plain.events.find(sort=[("_id", 1)])
+    return [(document["version"], document["size"]) for document in found]
+
+
+@made_up
 async def test_a_commit_goes_behind_the_end_of_another(
     store: MongoStore,
-    plain: Database[dict[str, Any]],
-    monkeypatch: pytest.MonkeyPatch,
+    plain: Plain,
+    stream: StreamId,
     expected: int,
+    places: list[tuple[int, int]],
 ) -> None:
-    """A version that somebody made up lies amid a commit, or ahead of the stream."""
-    await store.append(made(0, size=2))
-    with pytest.raises(ConcurrencyError):
-        await store.append(made(expected))
-    assert 1 == plain.events.count_documents({})
-
-    async with MongoStore(store._connect(), plain.name) as credulous:
-        monkeypatch.setattr(Appender, "_proven", _believe)
-        await credulous.append(made(expected))  # an overlap, or a gap
-        with pytest.raises(LogCorrupted) if expected == 3 else pytest.raises(AssertionError):
-            slice_ = await store.load(ACCOUNT)
-            assert len(slice_.events) == 3
+    """A version that somebody made up is refused, whatever the store knows by then."""
+    await store.append(commit(size=2))
+    for fresh in (store, MongoStore(store._connect(), plain.name)):
+        async with fresh:
+            for _ in range(2):
+                with pytest.raises(ConcurrencyError) as caught:
+                    await fresh.append(commit(stream, expected_version=expected))
+                assert 2 * (stream == ACCOUNT) == caught.value.actual
+    assert [(1, 2)] == places_in(plain)
 
 
-async def test_a_duplicate_is_compared_by_its_commit_id(
-    store: MongoStore, monkeypatch: pytest.MonkeyPatch
+def _believe(_: Appender, given: Commit) -> int | None:
+    """In place of the look for a proof."""
+    return given.expected_version
+
+
+@made_up
+async def test_without_proof_there_are_overlaps_and_gaps(
+    store: MongoStore,
+    plain: Plain,
+    stream: StreamId,
+    expected: int,
+    places: list[tuple[int, int]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An attempt whose answer was lost is found to have landed."""
-    commit = made(0)
-    first = await store.append(commit)
-    assert first.recorded() == (await store.append(commit)).recorded()
-
-    async def forget(_: Appender, commit: Commit) -> StoredCommit | None:
-        return None
-
-    monkeypatch.setattr(Appender, "_known", forget)
-    with pytest.raises(ConcurrencyError):
-        await store.append(commit)
+    """The rule is needed: no index stands in the way of a version that nobody has."""
+    await store.append(commit(size=2))
+    monkeypatch.setattr(Appender, "_proven", _believe)
+    async with MongoStore(store._connect(), plain.name) as fresh:
+        await fresh.append(commit(stream, expected_version=expected))
+    assert places == places_in(plain)
