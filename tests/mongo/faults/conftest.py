@@ -1,6 +1,9 @@
 """How a run is repeated, and how long it is."""
 
+import gc
 import os
+import warnings
+from collections.abc import Iterator
 from random import randrange
 
 import pytest
@@ -18,3 +21,12 @@ def soak(request: pytest.FixtureRequest) -> Soak:
         f"python -m pytest '{request.node.nodeid}'"
     )
     return Soak(seed, factor)
+
+
+@pytest.fixture(autouse=True)
+def dropped_sockets() -> Iterator[None]:
+    """Forgive the driver, which drops a socket if it is closed while it connects (seen in 4.20)."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "unclosed (<socket|transport)", ResourceWarning)
+        yield
+        gc.collect()  # here, not in a test that forgives nothing

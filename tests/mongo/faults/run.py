@@ -89,6 +89,7 @@ class Run:
     """Writers on one bucket, and one follower.
 
     Attributes:
+        bucket: Theirs.
         random: What the test chooses by.
         follower: Follows through a store of its own.
         store: For whatever the test wants to ask.
@@ -101,7 +102,7 @@ class Run:
         self.store = store
         self.follower = Follower(store)
         self._url = url
-        self._bucket = bucket
+        self.bucket = bucket
         self._seed = seed
         self._directory = directory
         self._room = room
@@ -110,7 +111,7 @@ class Run:
 
     def start_process(self, number: int) -> None:
         """Start a writer in a process of its own, or start it again."""
-        arguments = [self._url, self._bucket, self._seed, number, self._journal(number)]
+        arguments = [self._url, self.bucket, self._seed, number, self._journal(number)]
         self._processes[number] = self._room.run(
             [sys.executable, "-c", _MAIN, str(_ROOT), *map(str, arguments)], self._log(number)
         )
@@ -124,7 +125,7 @@ class Run:
         """Start a writer in this process, with a store of its own."""
         writer = Writer(
             url=self._url,
-            bucket=self._bucket,
+            bucket=self.bucket,
             seed=self._seed,
             number=number,
             journal=self._journal(number),
@@ -196,7 +197,7 @@ class Run:
             log=log,
             followed=self.follower.events,
         )
-        found += await self._streams(log)
+        found = found or await self._streams(log)
         if found:
             kept = self._directory / "log"
             kept.write_text("".join(f"{event}\n" for event in log))

@@ -68,11 +68,13 @@ class Writer:
         last: dict[int, Sent] = {}
         settled: set[str] = set()
         for entry in entries(self._journal.path):
-            match entry:  # type: ignore[exhaustive-match]
+            match entry:
                 case Sent():
                     last[entry.lane] = entry
                 case Acknowledged() | Refused():
                     settled.add(entry.key)
+                case Failed():
+                    pass  # it is to be sent again
         async with self._application, asyncio.TaskGroup() as lanes:
             for lane in range(LANES):
                 sent = last.get(lane)
@@ -95,17 +97,12 @@ class Writer:
         own = f"own-{self.number}-{lane}"
         shared = f"shared-{random.randrange(SHARED)}"
         stream = random.choice([own, shared])
-        how = random.choice(["append", "dispatch"])
+        size = random.randint(1, 5)
+        if random.random() < 0.5:
+            return Sent(key=key, lane=lane, stream=stream, size=size, how="dispatch", after=None)
         exact = stream == own or random.random() < 0.5
-        after = await self._end(stream) if how == "append" and exact else None
-        return Sent(
-            key=key,
-            lane=lane,
-            stream=stream,
-            size=random.randint(1, 5),
-            how="append" if how == "append" else "dispatch",
-            after=after,
-        )
+        after = await self._end(stream) if exact else None
+        return Sent(key=key, lane=lane, stream=stream, size=size, how="append", after=after)
 
     async def _settle(self, write: Sent, *, was_sent: bool) -> None:
         """Send a write until it is known what became of it.
