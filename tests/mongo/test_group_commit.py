@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 from attrs import evolve
 
-from eventhus import CommitTooLarge, ConcurrencyError, EventData, InvalidCommit
+from eventhus import CommitTooLarge, ConcurrencyError, EventData, InvalidCommit, StreamId
 from eventhus.ports import Commit, StoredCommit
-from eventhus_mongo import MongoStore
+from eventhus_mongo import MongoStore, appender
 from eventhus_mongo.documents import LIMIT_BYTES, encode_commit
 from eventhus_testing.conformance.samples import ACCOUNT, accounts, answer, commit, whole_log
+from eventhus_testing.servers import MongoReplicaSet
 from tests.mongo.support import Client, Commands
 
 Appending = asyncio.Task[StoredCommit]
@@ -240,3 +242,35 @@ async def test_one_commit_appended_twice_in_one_batch(
     assert answer(first) == answer(second)
     assert (2, 3) == (first.position, last.position)
     assert 3 == len(await whole_log(store))
+
+
+async def test_rivals_wait_no_longer_for_losing_more_often(
+    replica_set: MongoReplicaSet, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the log would belong to the writer that loses least."""
+    waits: list[int] = []
+    back_off = appender._back_off
+
+    async def noted(failures: int) -> None:
+        waits.append(failures)
+        await back_off(failures)
+
+    monkeypatch.setattr(appender, "_back_off", noted)
+    async with AsyncExitStack() as stack:
+        rivals = [
+            await stack.enter_async_context(MongoStore.open(replica_set.url, bucket))
+            for _ in range(4)
+        ]
+
+        streams = accounts(4 * 8)
+
+        async def write(store: MongoStore, stream: StreamId) -> None:
+            for version in range(20):
+                await store.append(commit(stream, expected_version=version))
+
+        await asyncio.gather(
+            *(write(rivals[number % 4], stream) for number, stream in enumerate(streams))
+        )
+        assert 4 * 8 * 20 == await rivals[0].head()
+    assert waits
+    assert max(waits) <= appender.RIVALRY

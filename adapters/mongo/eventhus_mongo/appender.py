@@ -12,14 +12,13 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Mapping, Sequence
-from itertools import count
 from typing import Any
 
 from attrs import define
-from pymongo import DESCENDING
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from eventhus import (
+    AccessDenied,
     CommandIdReused,
     ConcurrencyError,
     IncompatibleBucket,
@@ -38,6 +37,7 @@ from eventhus_mongo.documents import (
     encode_commit,
     last_position,
     last_version,
+    stream_key,
 )
 from eventhus_mongo.ends import StreamEnds
 from eventhus_mongo.failures import DUPLICATE_KEY, describe, is_passing, translated, typed
@@ -46,6 +46,7 @@ BATCH_COMMITS = 200
 BATCH_BYTES = 4_000_000
 BACKOFF_S = 0.002  # doubles with every failure, up to the cap
 BACKOFF_CAP_S = 0.5
+RIVALRY = 4  # doublings of the back-off, at most, after a position that another writer took
 MIN_ATTEMPT_S = 0.05
 TURNS = 2  # of the event loop: a caller whose command was waiting for another's is back after two
 
@@ -81,7 +82,8 @@ class Appender:
         deadline = loop.time() + self._connection.timeout_s
         end = self._proven(commit)
         sent = False
-        for attempt in count():
+        attempt = 0
+        while True:
             if end is None:
                 try:
                     examined = await self._examine(commit, clashed=attempt > 0)
@@ -102,7 +104,7 @@ class Appender:
                 raise self._late(waiting, "other writers kept getting in first")
             if attempt > 0:
                 await _back_off(attempt)
-        raise AssertionError("count() never ends")
+            attempt += 1
 
     async def drain(self) -> None:
         """Return once no commit is on its way any more."""
@@ -111,10 +113,9 @@ class Appender:
 
     async def tail(self, timeout_s: float | None = None) -> int:
         """The position of the last event in the log. Raises the driver's errors."""
-        async with self._connection.operation(timeout_s) as session:
-            last = await self._connection.events.find_one(
-                sort=[("_id", DESCENDING)], projection=["_id", "size", "format"], session=session
-            )
+        last = await self._connection.last(
+            {}, "_id", projection=["size", "format"], timeout_s=timeout_s
+        )
         return 0 if last is None else last_position(last)
 
     async def find(self, key: Mapping[str, Any]) -> StoredCommit | None:
@@ -149,13 +150,9 @@ class Appender:
 
     async def _end_of(self, stream: StreamId) -> int:
         with translated(self._connection.bucket):
-            async with self._connection.operation() as session:
-                last = await self._connection.events.find_one(
-                    {"aggregate_id": stream.aggregate_id, "aggregate_type": stream.aggregate_type},
-                    sort=[("version", DESCENDING)],
-                    projection=["version", "size", "format"],
-                    session=session,
-                )
+            last = await self._connection.last(
+                stream_key(stream), "version", projection=["version", "size", "format"]
+            )
             return 0 if last is None else last_version(last)
 
     async def _known(self, commit: Commit) -> StoredCommit | None:
@@ -330,13 +327,15 @@ class Appender:
         # is then, is safe: MongoDB refuses a commit id that it has.
         self._next = None
         self._failures += 1
-        for waiting in batch if placed else ():
-            waiting.sent = True
+        told = typed(self._connection.bucket, error)
+        if placed and not isinstance(told, AccessDenied):  # which comes before anything is done
+            for waiting in batch:
+                waiting.sent = True
         if is_passing(error):
             self._put_back(batch, describe(error))
-        else:
-            for waiting in batch:
-                _fail(waiting, typed(self._connection.bucket, error))
+            return
+        for waiting in batch:
+            _fail(waiting, self._unknown(waiting.commit, describe(error)) if waiting.sent else told)
 
     def _stopped(
         self, batch: Sequence[_Waiting], placed: Sequence[StoredCommit], problem: Mapping[str, Any]
@@ -346,18 +345,14 @@ class Appender:
         self._settle(batch[:stop], placed[:stop])
         refused = batch[stop]
         if problem["code"] != DUPLICATE_KEY:
-            _fail(
-                refused,
-                StoreUnavailable(
-                    self._connection.bucket,
-                    f"MongoDB refused a document with error {problem['code']}",
-                ),
-            )
+            told = f"MongoDB refused a document with error {problem['code']}"
+            _fail(refused, self._late(refused, told))
             self._put_back(batch[stop + 1 :])
         elif "_id" in problem["keyPattern"]:
-            # Another writer has the position. What is behind it, the tail tells.
+            # Another writer has the position. What is behind it, the tail tells. To wait for
+            # longer than an insert takes would leave the log to whoever loses least.
             self._next = None
-            self._failures += 1
+            self._failures = min(self._failures + 1, RIVALRY)
             self._put_back(batch[stop:], "other writers kept getting in first")
         else:
             self._next = placed[stop].position

@@ -71,6 +71,13 @@ class _Index:
             for index in indexes.values()
         )
 
+    def is_like_one_in(self, indexes: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Whether there is one of its name, or over its keys."""
+        keys = [(key, ASCENDING) for key in self.keys]
+        return self.name in indexes or any(
+            [*index["key"].items()] == keys for index in indexes.values()
+        )
+
     def __str__(self) -> str:
         keys = ", ".join(f"{key}: 1" for key in self.keys)
         options = f"name: '{self.name}', unique: true"
@@ -145,7 +152,7 @@ async def _ensure_indexes(connection: Connection, session: AsyncClientSession) -
         if error.code not in _INDEX_CONFLICTS:
             raise
     found = await _indexes(connection, session)
-    for index in lacking:
+    for index in sorted(lacking, key=lambda index: not index.is_like_one_in(found)):
         if not index.is_in(found):
             raise IncompatibleBucket(
                 connection.bucket,

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 import bson
 import pymongo
 from bson.timestamp import Timestamp
-from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo import DESCENDING, AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.read_concern import ReadConcern
 
 from eventhus_mongo.calls import Calls
-from eventhus_mongo.documents import OPTIONS, Document
+from eventhus_mongo.documents import OPTIONS, Count, Document
 
 Client: TypeAlias = AsyncMongoClient[Document]
 
@@ -74,8 +74,23 @@ class Connection:
                     if seen is not None and (self._seen is None or seen > self._seen):
                         self._seen = seen
         if task.cancelling() > cancels:
-            # The driver loses a cancellation that comes while it opens a connection (seen in 4.20).
+            # The driver sends within asyncio.wait_for, which loses some cancellations before
+            # Python 3.12.
             raise asyncio.CancelledError
+
+    async def last(
+        self,
+        key: Mapping[str, Any],
+        by: Count,
+        *,
+        projection: Sequence[str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Document | None:
+        """The document of ``events`` that matches and comes last, as counted by a field."""
+        async with self.operation(timeout_s) as session:
+            return await self.events.find_one(
+                key, sort=[(by, DESCENDING)], projection=projection, session=session
+            )
 
     async def find_all(
         self, key: Mapping[str, Any], session: AsyncClientSession, **options: Any

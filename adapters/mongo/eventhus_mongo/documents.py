@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import bson
 from attrs import frozen
@@ -36,6 +36,9 @@ from eventhus import (
 from eventhus.ports import Commit, Snapshot, StoredCommit, StoredEvent, check_plain_data, event_id
 
 Document: TypeAlias = dict[str, Any]
+
+Count: TypeAlias = Literal["version", "_id"]
+"""What events are counted in: their stream, or the log. Also the field of a commit's first."""
 
 FORMAT = 1
 """The version of the documents' form. A document of another says so in its field ``format``."""
@@ -116,9 +119,9 @@ def decode_commit(document: Document) -> StoredCommit:
     Raises:
         UnknownFormat: The document is none of ours, or of a newer version's.
     """
-    check_format(document)
+    version, _ = span(document, "version")
+    position, _ = span(document, "_id")
     try:
-        version: int = document["version"]
         commit = Commit(
             id=document["commit_id"],
             stream=stream_of(document),
@@ -128,17 +131,17 @@ def decode_commit(document: Document) -> StoredCommit:
             metadata=_decode_metadata(document["metadata"]),
             command_id=document.get("command_id"),
         )
-        return StoredCommit(commit=commit, version=version, position=document["_id"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise not_ours(document) from error
+        return StoredCommit(commit=commit, version=version, position=position)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise not_ours(document) from None
 
 
 def decode_events(document: Document) -> list[StoredEvent]:
     """The events in a document, each in its envelope. Raises like ``decode_commit``."""
-    check_format(document)
+    version, _ = span(document, "version")
+    position, _ = span(document, "_id")
     try:
         stream = stream_of(document)
-        version, position = document["version"], document["_id"]
         recorded_at = datetime.fromisoformat(document["recorded_at"])
         metadata = _decode_metadata(document["metadata"])
         return [
@@ -153,8 +156,8 @@ def decode_events(document: Document) -> list[StoredEvent]:
             )
             for index, event in enumerate(events_of(document))
         ]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise not_ours(document) from error
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise not_ours(document) from None
 
 
 def stream_of(document: Document) -> StreamId:
@@ -163,25 +166,53 @@ def stream_of(document: Document) -> StreamId:
 
 
 def events_of(document: Document) -> list[EventData]:
-    """The bare events in a document."""
-    return [
-        EventData(
-            event["type"],
-            event["data"] if "data" in event else json.loads(event["data_json"]),
-            event.get("schema", 1),
-        )
-        for event in document["events"]
-    ]
+    """The bare events in a document. Raises like ``decode_commit``."""
+    try:
+        events = [
+            EventData(
+                event["type"],
+                event["data"] if "data" in event else json.loads(event["data_json"]),
+                event.get("schema", 1),
+            )
+            for event in document["events"]
+        ]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise not_ours(document) from None  # the parser's error holds the data
+    if len(events) != document["size"]:
+        raise not_ours(document)
+    return events
+
+
+def event_id_of(document: Document, index: int) -> str:
+    """The id of a document's event at ``index``, from 0. Raises like ``decode_commit``."""
+    try:
+        return event_id(document["commit_id"], index)
+    except KeyError:
+        raise not_ours(document) from None
+
+
+def span(document: Document, counted: Count) -> tuple[int, int]:
+    """The first and the last number of a document's events. Raises like ``decode_commit``.
+
+    Args:
+        document: A commit, or as much of it as ``counted``, ``size`` and ``format``.
+        counted: Whether they are numbered in the log or in their stream.
+    """
+    check_format(document)
+    first, size = document.get(counted), document.get("size")
+    if not (type(first) is int and type(size) is int and first > 0 and size > 0):
+        raise not_ours(document)
+    return first, first + size - 1
 
 
 def last_position(document: Document) -> int:
     """The position of a document's last event. Raises like ``decode_commit``."""
-    return _last(document, "_id")
+    return span(document, "_id")[1]
 
 
 def last_version(document: Document) -> int:
     """The version of a document's last event. Raises like ``decode_commit``."""
-    return _last(document, "version")
+    return span(document, "version")[1]
 
 
 def check_format(document: Document) -> None:
@@ -213,7 +244,7 @@ def encode_snapshot(snapshot: Snapshot) -> Document:
         InvalidArgument: The data is not plain, or too large for one document.
     """
     document: Document = {
-        "_id": snapshot_key(snapshot.stream),
+        "_id": stream_key(snapshot.stream),
         "version": Int64(snapshot.version),
         "position": Int64(snapshot.position),
         "event_id": snapshot.event_id,
@@ -250,22 +281,13 @@ def decode_snapshot(document: Document) -> Snapshot:
             fingerprint=document["fingerprint"],
             data=_get(document, "data"),
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise not_ours(document) from error
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise not_ours(document) from None
 
 
-def snapshot_key(stream: StreamId) -> Document:
-    """The ``_id`` of a stream's snapshot."""
+def stream_key(stream: StreamId) -> Document:
+    """What finds the commits of a stream, and the ``_id`` of its snapshot."""
     return {"aggregate_type": stream.aggregate_type, "aggregate_id": stream.aggregate_id}
-
-
-def _last(document: Document, first: str) -> int:
-    check_format(document)
-    try:
-        last: int = document[first] + document["size"] - 1
-    except (KeyError, TypeError) as error:
-        raise not_ours(document) from error
-    return last
 
 
 def _encode_event(stream: StreamId, event: EventData) -> Document:

@@ -13,18 +13,20 @@ from operator import itemgetter
 from typing import Any
 
 from attrs import define
-from pymongo import DESCENDING
 from pymongo.errors import PyMongoError
 
 from eventhus import StreamId
 from eventhus_mongo.connection import Connection
-from eventhus_mongo.documents import Document, last_version
+from eventhus_mongo.documents import Document, last_version, stream_key
 from eventhus_mongo.ends import StreamEnds
 from eventhus_mongo.failures import translated, typed
 
 GROUP_STREAMS = 25
 TURNS = 2  # of the event loop
 QUERIES = 2  # under way at once: one is answered by the server while the other's answer is decoded
+
+
+_version = itemgetter("version")
 
 
 @define(eq=False)
@@ -65,12 +67,8 @@ class Loader:
 
     async def _around(self, stream: StreamId, version: int) -> list[Document]:
         """The commit that holds a version of a stream, or the last one before it."""
-        async with self._connection.operation() as session:
-            document = await self._connection.events.find_one(
-                {**_key(stream), "version": {"$lte": version}},
-                sort=[("version", DESCENDING)],
-                session=session,
-            )
+        key = {**stream_key(stream), "version": {"$lte": version}}
+        document = await self._connection.last(key, "version")
         return [] if document is None else [document]
 
     async def _enqueue(self, stream: StreamId, after: int, limit: int) -> list[Document]:
@@ -149,10 +147,3 @@ def _chosen(waiting: _Waiting, found: dict[tuple[str, str], list[Document]]) -> 
     chosen = [document for document in documents if after < document["version"] <= until]
     chosen.sort(key=_version)
     return chosen
-
-
-_version = itemgetter("version")
-
-
-def _key(stream: StreamId) -> Document:
-    return {"aggregate_id": stream.aggregate_id, "aggregate_type": stream.aggregate_type}

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
-from eventhus import EventData, LogCorrupted, StreamId
-from eventhus.ports import Slice, StoredEvent, event_id
+from eventhus import EventData, LogCorrupted
+from eventhus.ports import Slice, StoredEvent
 from eventhus_mongo.documents import (
+    Count,
     Document,
-    check_format,
     decode_events,
+    event_id_of,
     events_of,
-    not_ours,
+    span,
+    stream_of,
 )
-
-Count = Literal["version", "_id"]
-"""What is counted: the events of one stream, or those of the log. Also the field of the first."""
-
 
 Part: TypeAlias = tuple[Document, int, int]
 """A document, and which of its events a reader asked for: those from one index up to another."""
@@ -32,16 +30,12 @@ def parts(documents: Sequence[Document], counted: Count, after: int, limit: int)
     """
     until = after + limit
     for document in documents:
-        check_format(document)
-        try:
-            start: int = document[counted]
-            end: int = start + document["size"]  # behind its last event
-        except (KeyError, TypeError) as error:
-            raise not_ours(document) from error
+        start, last = span(document, counted)
         if start > after + 1:
-            raise LogCorrupted(_stream(document, counted), after + 1, start)
-        if end > after + 1:
-            last = min(end - 1, until)
+            stream = None if counted == "_id" else stream_of(document)
+            raise LogCorrupted(stream, after + 1, start)
+        if last > after:
+            last = min(last, until)
             yield document, after + 1 - start, last + 1 - start
             after = last
         if after == until:
@@ -61,7 +55,7 @@ def slice_of(documents: Sequence[Document], after: int, limit: int) -> Slice:
         events=events,
         version=document["version"] + last - 1,
         position=document["_id"] + last - 1,
-        event_id=event_id(document["commit_id"], last - 1),
+        event_id=event_id_of(document, last - 1),
     )
 
 
@@ -73,9 +67,3 @@ def recorded(
     for document, first, last in parts(documents, counted, after, limit):
         events += decode_events(document)[first:last]
     return events
-
-
-def _stream(document: Document, counted: Count) -> StreamId | None:
-    if counted == "_id":
-        return None
-    return StreamId(document["aggregate_type"], document["aggregate_id"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING
 
 from eventhus.ports import StoredEvent
 from eventhus_mongo.connection import Connection
@@ -67,10 +67,7 @@ class Reader:
 
     async def _around(self, position: int) -> list[Document]:
         """The commit that holds a position, or the last one before it."""
-        async with self._connection.operation() as session:
-            document = await self._connection.events.find_one(
-                {"_id": {"$lte": position}}, sort=[("_id", DESCENDING)], session=session
-            )
+        document = await self._connection.last({"_id": {"$lte": position}}, "_id")
         return [] if document is None else [document]
 
     async def _reply(self, after: int, limit: int) -> list[Document]:

@@ -8,6 +8,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+import pymongo
 from bson import Int64
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
@@ -24,7 +25,7 @@ from eventhus.ports import (
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.bucket import check_name, prepare
 from eventhus_mongo.connection import Client, Connection
-from eventhus_mongo.documents import decode_snapshot, encode_snapshot, snapshot_key
+from eventhus_mongo.documents import decode_snapshot, encode_snapshot, stream_key
 from eventhus_mongo.ends import StreamEnds
 from eventhus_mongo.failures import translated
 from eventhus_mongo.loader import Loader
@@ -195,7 +196,7 @@ class MongoStore:
         with running.connection.calls, translated(self._bucket):
             async with running.connection.operation() as session:
                 document = await running.connection.snapshots.find_one(
-                    {"_id": snapshot_key(stream)}, session=session
+                    {"_id": stream_key(stream)}, session=session
                 )
             return None if document is None else decode_snapshot(document)
 
@@ -244,7 +245,9 @@ class MongoStore:
         await running.connection.calls.close()
         await running.appender.drain()
         if self._owns_client:
-            await running.connection.client.close()
+            # It says good-bye to servers that may not be there any more.
+            with pymongo.timeout(running.connection.timeout_s):
+                await running.connection.client.close()
 
 
 def _connect(url: str, bucket: str) -> Client:

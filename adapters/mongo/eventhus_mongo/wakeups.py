@@ -109,7 +109,7 @@ class Wakeups:
                 self._watching = False
 
     async def _listen(self, changes: AsyncChangeStream[Document]) -> None:
-        while True:
+        while changes.alive:  # it is not where the collection was dropped
             # While its followers are busy there is no need to hear of what they will read anyway.
             # A long silence would only leave a long list of old changes to go through.
             try:
@@ -117,5 +117,6 @@ class Wakeups:
                     await self._wanted.wait()
             except TimeoutError:
                 return
-            change: dict[str, Any] = await changes.next()
-            self.grown(change["documentKey"]["_id"])
+            change: dict[str, Any] | None = await changes.try_next()
+            if change is not None:
+                self.grown(change["documentKey"]["_id"])

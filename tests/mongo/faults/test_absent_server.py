@@ -132,9 +132,6 @@ async def test_absent_set_of_one(mongod: Path, away: Away, soak: Soak, tmp_path:
         await absences(replica_set.members[0], replica_set.url, away, soak, tmp_path)
 
 
-@pytest.mark.xfail(
-    reason="closing the client waits for a server as long as the driver does", strict=True
-)
 async def test_leaving_an_absent_server(mongod: Path) -> None:
     """A store can be left in time, though its server cannot be told."""
     with standalone_mongo() as server:
