@@ -15,7 +15,7 @@ from pymongo.read_concern import ReadConcern
 from benchmarks.harness import Sample
 from eventhus import EventData, Metadata, StreamId, new_id
 from eventhus.ports import Commit
-from eventhus_mongo.documents import encode_commit, last_position
+from eventhus_mongo.documents import OPTIONS, encode_commit, last_position
 
 Document: TypeAlias = dict[str, Any]
 T = TypeVar("T")
@@ -67,7 +67,7 @@ async def fill(
         events: How many for each, a multiple of ``size``.
         size: How many in each commit.
     """
-    last = await log.find_one(sort=[("_id", DESCENDING)])
+    last = await log.with_options(codec_options=OPTIONS).find_one(sort=[("_id", DESCENDING)])
     position = 1 if last is None else last_position(last) + 1
     chunk: list[Document] = []
     for number in range(0, events, size):

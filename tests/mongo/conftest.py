@@ -30,9 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Bound every asynchronous test in this folder: one that waits for ever fails instead."""
     for item in items:
-        if isinstance(item, pytest.Function) and item.path.parent == Path(__file__).parent:
-            if inspect.iscoroutinefunction(item.obj):
-                item.obj = bounded(item.obj)
+        here = item.path.parent == Path(__file__).parent
+        if here and isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            item.obj = bounded(item.obj)
 
 
 @pytest.fixture(scope="session")

@@ -342,7 +342,8 @@ async def test_the_options_of_a_client_weaken_nothing(
     replica_set: MongoReplicaSet, bucket: str, commands: Commands
 ) -> None:
     """A client that confirms less elsewhere confirms all of it here."""
-    url = f"{replica_set.url}&w=0&journal=false&readConcernLevel=local&readPreference=secondaryPreferred"
+    weak = "w=0&journal=false&readConcernLevel=local&readPreference=secondaryPreferred"
+    url = f"{replica_set.url}&{weak}"
     async with async_client(url, commands) as client, MongoStore(client, bucket) as store:
         await store.append(made(0))
         await store.read()

@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from eventhus import ConcurrencyError, OutcomeUnknown, StoreUnavailable
+from eventhus import (
+    AccessDenied,
+    ConcurrencyError,
+    EventhusError,
+    OutcomeUnknown,
+    StoreUnavailable,
+)
 from eventhus.ports import Commit, StoredCommit
 from eventhus_mongo import MongoStore
 from eventhus_mongo.appender import Appender
@@ -271,3 +277,24 @@ async def test_without_the_comparison_a_commit_is_stored_twice(
     proxy.lose_answers("insert")
     await far.append(commit(size=2))
     assert 7 == len(await whole_log(far))
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        pytest.param(11601, OutcomeUnknown, id="interrupted"),  # where, the answer does not say
+        pytest.param(13, AccessDenied, id="unauthorized"),  # which comes before anything is done
+    ],
+)
+async def test_an_insert_that_failed_for_good(
+    replica_set: MongoReplicaSet, store: MongoStore, code: int, error: type[EventhusError]
+) -> None:
+    """Nothing is said of what was written unless it is certain."""
+    fail_once = {"failCommands": ["insert"], "errorCode": code}
+    with client(replica_set.url) as direct:
+        direct.admin.command("configureFailPoint", "failCommand", mode={"times": 1}, data=fail_once)
+    given = commit(expected_version=0)
+    with pytest.raises(error):
+        await store.append(given)
+    assert 1 == (await store.append(given)).position
+    assert 1 == await store.head()

@@ -43,6 +43,9 @@ Count: TypeAlias = Literal["version", "_id"]
 FORMAT = 1
 """The version of the documents' form. A document of another says so in its field ``format``."""
 
+ENVELOPE = ("command_id", "recorded_at", "metadata")
+"""The fields of a commit that it does not take to fold a state."""
+
 LIMIT_BYTES = MAX_BSON_SIZE  # 16 MiB, of every MongoDB since 1.8
 
 
@@ -138,9 +141,11 @@ def decode_commit(document: Document) -> StoredCommit:
 
 def decode_events(document: Document) -> list[StoredEvent]:
     """The events in a document, each in its envelope. Raises like ``decode_commit``."""
-    version, _ = span(document, "version")
-    position, _ = span(document, "_id")
+    check_format(document)
     try:
+        version, position = document["version"], document["_id"]
+        if not (type(version) is int and type(position) is int):
+            raise not_ours(document)
         stream = stream_of(document)
         recorded_at = datetime.fromisoformat(document["recorded_at"])
         metadata = _decode_metadata(document["metadata"])

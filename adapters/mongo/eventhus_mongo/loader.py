@@ -38,10 +38,19 @@ class _Waiting:
 
 
 class Loader:
-    """Reads streams of one bucket."""
+    """Reads streams of one bucket.
 
-    def __init__(self, connection: Connection, ends: StreamEnds) -> None:
+    Args:
+        connection: The bucket.
+        ends: What is learnt on the way.
+        without: The fields of the documents that nobody is going to look at.
+    """
+
+    def __init__(
+        self, connection: Connection, ends: StreamEnds, *, without: Sequence[str] = ()
+    ) -> None:
         self._connection = connection
+        self._projection = dict.fromkeys(without, 0) or None
         self._ends = ends
         self._queue: deque[_Waiting] = deque()
         self._querying: set[asyncio.Task[None]] = set()
@@ -115,7 +124,9 @@ class Loader:
 
     async def _find(self, group: Sequence[_Waiting]) -> dict[tuple[str, str], list[Document]]:
         async with self._connection.operation() as session:
-            found = await self._connection.find_all(_filter(group), session)
+            found = await self._connection.find_all(
+                _filter(group), session, projection=self._projection
+            )
         documents: dict[tuple[str, str], list[Document]] = {}
         for document in found:
             stream = document["aggregate_type"], document["aggregate_id"]

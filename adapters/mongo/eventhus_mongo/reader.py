@@ -79,4 +79,5 @@ class Reader:
                     session,
                     sort=[("_id", ASCENDING)],
                     limit=-limit,  # below 0: one reply, however many documents fit into it
+                    batch_size=limit,  # where a first reply has 101 otherwise
                 )

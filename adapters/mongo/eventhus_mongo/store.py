@@ -25,7 +25,7 @@ from eventhus.ports import (
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.bucket import check_name, prepare
 from eventhus_mongo.connection import Client, Connection
-from eventhus_mongo.documents import decode_snapshot, encode_snapshot, stream_key
+from eventhus_mongo.documents import ENVELOPE, decode_snapshot, encode_snapshot, stream_key
 from eventhus_mongo.ends import StreamEnds
 from eventhus_mongo.failures import translated
 from eventhus_mongo.loader import Loader
@@ -42,7 +42,8 @@ class _Running:
         ends = StreamEnds()
         self.wakeups = Wakeups(self.connection)
         self.appender = Appender(self.connection, ends)
-        self.loader = Loader(self.connection, ends)
+        self.loader = Loader(self.connection, ends, without=ENVELOPE)
+        self.histories = Loader(self.connection, ends)
         self.reader = Reader(self.connection, self.wakeups)
 
 
@@ -166,7 +167,7 @@ class MongoStore:
         check_page(limit, after_version=after_version)
         running = self._here()
         with running.connection.calls, translated(self._bucket):
-            documents = await running.loader.load(stream, after_version, limit)
+            documents = await running.histories.load(stream, after_version, limit)
             return recorded(documents, "version", after_version, limit)
 
     async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
