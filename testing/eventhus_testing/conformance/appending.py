@@ -14,6 +14,7 @@ from eventhus_testing.conformance.samples import (
     commit,
     events,
     every_way,
+    same,
     whole_log,
 )
 
@@ -99,7 +100,7 @@ class Appending(Cases):
         after = await store.append(commit(expected_version=5000))
         assert (5001, 5002) == (after.version, after.position)
         log = await whole_log(store)
-        assert list(given.events) == [recorded.event for recorded in log[1:5001]]
+        same(list(given.events), [recorded.event for recorded in log[1:5001]])
         page = await store.load(ACCOUNT, after_version=4500, limit=1000)
-        assert [*given.events[4500:], *after.commit.events] == list(page.events)
+        same([*given.events[4500:], *after.commit.events], list(page.events))
         assert (5001, 5002) == (page.version, page.position)

@@ -16,6 +16,7 @@ from eventhus_testing.conformance.samples import (
     commit,
     filled,
     follow,
+    same,
     take,
     turns,
     whole_log,
@@ -39,7 +40,7 @@ class Following(Cases):
         await store.append(commit(OTHER))
         log = await whole_log(store)
         for (after, _), followed in zip(wanted, following, strict=True):
-            assert log[after:] == await followed
+            same(log[after:], await followed)
 
     @case
     async def test_following_an_empty_log(self, store: Storage) -> None:
@@ -56,7 +57,7 @@ class Following(Cases):
         await store.append(commit(size=20))
         log = await whole_log(store)
         for limit in (1, 3, 19, 20, 21):
-            assert log == await follow(store, 20, limit=limit)
+            same(log, await follow(store, 20, limit=limit))
 
     @pytest.mark.parametrize("limit", [1, 3, 1000])
     @case
@@ -70,7 +71,7 @@ class Following(Cases):
                     await turns(moment)
                     await store.append(commit(size=size))
                 followed += await taking
-        assert await whole_log(store) == followed
+        same(await whole_log(store), followed)
 
     @case
     async def test_what_comes_while_a_batch_is_being_handled(self, store: Storage) -> None:
@@ -120,7 +121,7 @@ class Following(Cases):
             start(after=449)
             log = await whole_log(store)
             for after, followed in following:
-                assert log[after:] == await followed
+                same(log[after:], await followed)
 
     @case
     async def test_a_follower_of_another_store(self, store: Storage) -> None:

@@ -7,7 +7,7 @@ import asyncio
 from eventhus import ConcurrencyError
 from eventhus.ports import Storage, StoredCommit
 from eventhus_testing.conformance.harness import Cases, case, one_store_and_two
-from eventhus_testing.conformance.samples import ACCOUNT, accounts, commit, turns, whole_log
+from eventhus_testing.conformance.samples import ACCOUNT, accounts, commit, same, turns, whole_log
 
 
 class Racing(Cases):
@@ -40,12 +40,13 @@ class Racing(Cases):
             ]
         assert 50 * 28 == len(log)
         for own in owned:
-            assert sorted(own, key=lambda one: one.position) == own
+            positions = [one.position for one in own]
+            same(sorted(positions), positions)
             for one in own:
-                assert one.recorded() == log[one.position - 1 : one.last_position]
+                same(one.recorded(), log[one.position - 1 : one.last_position])
         for stream, history in zip(streams, histories, strict=True):
-            assert [*range(1, 5 * 28 + 1)] == [recorded.version for recorded in history]
-            assert [recorded for recorded in log if recorded.stream == stream] == history
+            same([*range(1, 5 * 28 + 1)], [recorded.version for recorded in history])
+            same([recorded for recorded in log if recorded.stream == stream], history)
 
     @one_store_and_two
     @case
@@ -94,5 +95,5 @@ class Racing(Cases):
                 (one.commit.expected_version, one.version) for one in won
             ]
             log = await whole_log(store)
-            assert [event for one in won for event in one.recorded()] == log
-            assert log == list(await store.history(ACCOUNT))
+            same([event for one in won for event in one.recorded()], log)
+            same(log, list(await store.history(ACCOUNT)))

@@ -115,6 +115,18 @@ async def every_way(store: Storage, given: Commit) -> dict[str, list[EventData]]
     }
 
 
+def same(expected: Sequence[object], actual: Sequence[object]) -> None:
+    """Assert that two long sequences are equal, or show the first place where they differ.
+
+    Where pytest shows all of a difference, as it does in CI, it compares each element with each
+    other: for the hundreds of events of a log that takes hours.
+    """
+    __tracebackhide__ = True
+    for index, (one, other) in enumerate(zip(expected, actual, strict=False)):
+        assert (index, one) == (index, other)
+    assert len(expected) == len(actual)
+
+
 async def whole_log(store: Storage) -> list[StoredEvent]:
     """All events up to the head, at positions that must start at 1 and have no gap."""
     log: list[StoredEvent] = []
