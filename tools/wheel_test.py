@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-SOURCES = ("core", "adapters", "testing")
 IS_INSTALLED = """
 import importlib, sys, sysconfig
 for name in sys.argv[1:]:
@@ -35,9 +34,10 @@ with TemporaryDirectory(prefix="eventhus-") as folder:
 
     shutil.unpack_archive(sdist, work)
     tree = work / sdist.name.removesuffix(".tar.gz")
-    packages = [path.parent.name for path in tree.glob("**/eventhus*/__init__.py")]
-    for source in SOURCES:
-        shutil.rmtree(tree / source)
+    sources = [path.parent for path in tree.glob("**/eventhus*/__init__.py")]
+    packages = [source.name for source in sources]
+    for source in sources:
+        shutil.rmtree(source)
 
     python = work / "venv" / "bin" / "python"
     run(sys.executable, "-m", "venv", work / "venv", cwd=work)
