@@ -140,7 +140,7 @@ def _filter(group: Sequence[_Waiting]) -> dict[str, Any]:
     for waiting in group:
         alike = (waiting.stream.aggregate_type, waiting.after, waiting.limit)
         ids.setdefault(alike, []).append(waiting.stream.aggregate_id)
-    filters = [
+    filters: list[dict[str, Any]] = [
         {
             "aggregate_id": {"$in": aggregate_ids},
             "aggregate_type": aggregate_type,
@@ -149,7 +149,9 @@ def _filter(group: Sequence[_Waiting]) -> dict[str, Any]:
         }
         for (aggregate_type, after, limit), aggregate_ids in ids.items()
     ]
-    return filters[0] if len(filters) == 1 else {"$or": filters}
+    if len(filters) == 1:
+        return filters[0]
+    return {"$or": filters}
 
 
 def _chosen(waiting: _Waiting, found: dict[tuple[str, str], list[Document]]) -> list[Document]:

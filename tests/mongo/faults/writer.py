@@ -78,7 +78,8 @@ class Writer:
         async with self._application, asyncio.TaskGroup() as lanes:
             for lane in range(LANES):
                 sent = last.get(lane)
-                lanes.create_task(self._run_lane(lane, sent, sent is None or sent.key in settled))
+                is_settled = sent is None or sent.key in settled
+                _ = lanes.create_task(self._run_lane(lane, sent, is_settled))
         self._journal.close()
 
     async def _run_lane(self, lane: int, sent: Sent | None, is_settled: bool) -> None:
