@@ -75,6 +75,24 @@ async def test_woken_by_an_append_of_its_own(mongo_standalone: MongoServer, buck
             assert stored.recorded() == await taking
 
 
+@pytest.mark.usefixtures("unhurried")
+async def test_woken_by_another_follower(
+    mongo_standalone: MongoServer, bucket: str, commands: Commands
+) -> None:
+    """What one of them reads has come for those that looked before it was there."""
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(async_client(mongo_standalone.url, commands))
+        store = await stack.enter_async_context(MongoStore(client, bucket))
+        other = await stack.enter_async_context(MongoStore.open(mongo_standalone.url, bucket))
+        first = await stack.enter_async_context(aclosing(store.follow()))
+        second = await stack.enter_async_context(aclosing(store.follow()))
+        taking = asyncio.create_task(take(first, 1))
+        await until(lambda: opened(commands) == 1)  # asked for by the first that waits
+        stored = await other.append(commit())
+        assert stored.recorded() == await take(second, 1)
+        assert stored.recorded() == await taking
+
+
 async def test_woken_by_the_clock(
     mongo_standalone: MongoServer, bucket: str, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:

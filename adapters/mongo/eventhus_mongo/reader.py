@@ -53,7 +53,7 @@ class Reader:
                 last = last_position(documents[-1])
                 events = recorded(documents, "_id", after, last - after)
             documents = []
-            self._wakeups.read(last)
+            self._wakeups.grown(last)
             for start in range(0, len(events), limit):
                 yield events[start : start + limit]
             after = max(after, last)

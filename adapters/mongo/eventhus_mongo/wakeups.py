@@ -66,14 +66,10 @@ class Wakeups:
                 self._wanted.clear()
 
     def grown(self, position: int) -> None:
-        """The log holds an event at this position."""
+        """The log holds an event at this position, as whoever saw it first lets all know."""
         if position > self._last:
             self._last = position
             self._ring()
-
-    def read(self, position: int) -> None:
-        """A follower has read up to this position: nobody need be woken for it."""
-        self._last = max(self._last, position)
 
     async def close(self) -> None:
         """Wake everybody for the last time."""
