@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from typing import Any
 
 import pytest
@@ -17,10 +17,10 @@ from pymongo.read_concern import ReadConcern
 
 from eventhus import ConcurrencyError, LogCorrupted, OutcomeUnknown, StreamId
 from eventhus.ports import Commit, StoredCommit
-from eventhus_mongo import MongoStore, connection
+from eventhus_mongo import MongoStore, connection, wakeups
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.documents import encode_commit
-from eventhus_testing.conformance.samples import ACCOUNT, CUSTOMER, OTHER, accounts, commit
+from eventhus_testing.conformance.samples import ACCOUNT, CUSTOMER, OTHER, accounts, commit, take
 from eventhus_testing.servers import MongoReplicaSet, MongoServer
 from tests.mongo.support import Commands, async_client, client, until
 
@@ -142,6 +142,26 @@ def start(store: MongoStore) -> list[Appending]:
     return [
         asyncio.create_task(store.append(commit(stream, expected_version=0))) for stream in given
     ]
+
+
+async def test_a_follower_is_woken_for_what_had_no_majority(
+    members: MongoReplicaSet, bucket: str, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change stream that is opened meanwhile begins behind it, if nothing else is asked for."""
+    monkeypatch.setattr(wakeups, "POLL_S", 3600.0)
+    monkeypatch.setattr(wakeups, "POLL_WATCHED_S", 3600.0)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(async_client(members.url, commands))
+        store = await stack.enter_async_context(MongoStore(client, bucket))
+        other = await stack.enter_async_context(MongoStore.open(members.url, bucket))
+        batches = await stack.enter_async_context(aclosing(store.follow()))
+        with halted(members) as primary:
+            appending = asyncio.create_task(other.append(commit()))
+            await until(lambda: 1 in held(primary, bucket))
+            taking = asyncio.create_task(take(batches, 1))
+            await commands.wait_for("getMore")  # the change stream is open
+        stored = await appending
+        assert stored.recorded() == await taking
 
 
 async def test_an_append_waits_for_a_majority(members: MongoReplicaSet, bucket: str) -> None:

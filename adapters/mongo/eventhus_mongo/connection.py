@@ -50,6 +50,11 @@ class Connection:
         self.calls = Calls(bucket)
         self._seen: Timestamp | None = None
 
+    @property
+    def seen(self) -> Timestamp | None:
+        """The latest time that an exchange has seen; ``None`` before any, or on a standalone."""
+        return self._seen
+
     @asynccontextmanager
     async def operation(self, timeout_s: float | None = None) -> AsyncIterator[AsyncClientSession]:
         """A session for one exchange with the server, after which the next one never goes back.

@@ -36,7 +36,7 @@ class Wakeups:
     """Wakes the followers of one log. The change stream is open only while there are some."""
 
     def __init__(self, connection: Connection) -> None:
-        self._events = connection.events
+        self._connection = connection
         self._last = 0  # the highest position known to exist
         self._rings = 0
         self._waiting: set[asyncio.Future[None]] = set()
@@ -91,10 +91,16 @@ class Wakeups:
         while not self._closed:
             await self._wanted.wait()
             try:
-                async with await self._events.watch(_PIPELINE) as changes:
+                # From the last look on. By itself it begins behind what the primary has, of which
+                # a commit that no majority has yet would be missed both by it and by that look.
+                async with await self._connection.events.watch(
+                    _PIPELINE, start_at_operation_time=self._connection.seen
+                ) as changes:
                     self._watching = True
                     self._ring()  # what came before it was open
                     await self._listen(changes)
+                    if not changes.alive:  # the collection was dropped: it would end again at once
+                        await asyncio.sleep(REOPEN_S)
             except OperationFailure as error:
                 if error.code in _UNSUPPORTED:
                     return
@@ -105,7 +111,7 @@ class Wakeups:
                 self._watching = False
 
     async def _listen(self, changes: AsyncChangeStream[Document]) -> None:
-        while changes.alive:  # it is not where the collection was dropped
+        while changes.alive:
             # While its followers are busy there is no need to hear of what they will read anyway.
             # A long silence would only leave a long list of old changes to go through.
             try:
