@@ -10,6 +10,7 @@ from eventhus.domain.catalog import Catalog, EventType
 from eventhus.domain.recorded import EventData, Metadata, Recorded, StreamId
 from eventhus.errors import (
     AccessDenied,
+    BusUnavailable,
     CodecError,
     CommandIdReused,
     CommitTooLarge,
@@ -19,9 +20,11 @@ from eventhus.errors import (
     IncompatibleBucket,
     InvalidArgument,
     InvalidCommit,
+    LeaseLost,
     LogCorrupted,
     NotRunning,
     OutcomeUnknown,
+    PublisherReplaced,
     Rejected,
     StoreUnavailable,
     TooManyConflicts,
@@ -31,11 +34,13 @@ from eventhus.errors import (
 from eventhus.ids import new_id
 from eventhus.runtime.envelope import Committed, Envelope, Handler, Loaded, Middleware
 from eventhus.runtime.middleware import Timing, log_commands, time_commands
+from eventhus.runtime.subscriber import Delivered, Replayed
 
 __all__ = [
     "AccessDenied",
     "Aggregate",
     "Application",
+    "BusUnavailable",
     "Catalog",
     "CodecError",
     "Command",
@@ -44,6 +49,7 @@ __all__ = [
     "Committed",
     "CompositionError",
     "ConcurrencyError",
+    "Delivered",
     "Envelope",
     "EventData",
     "EventType",
@@ -52,14 +58,17 @@ __all__ = [
     "IncompatibleBucket",
     "InvalidArgument",
     "InvalidCommit",
+    "LeaseLost",
     "Loaded",
     "LogCorrupted",
     "Metadata",
     "Middleware",
     "NotRunning",
     "OutcomeUnknown",
+    "PublisherReplaced",
     "Recorded",
     "Rejected",
+    "Replayed",
     "StoreUnavailable",
     "StreamId",
     "Timing",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from random import Random
@@ -17,7 +19,8 @@ from eventhus.domain.catalog import Catalog
 from eventhus.domain.recorded import Metadata, Recorded, StreamId
 from eventhus.errors import CompositionError, InvalidArgument, NotRunning
 from eventhus.ids import new_id as ulid
-from eventhus.ports.bus import EventBus, Message, Subscription
+from eventhus.ports.arguments import check_group
+from eventhus.ports.bus import EventBus, Subscription
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.store import Storage, StoredEvent
@@ -26,11 +29,18 @@ from eventhus.runtime.clock import SystemClock
 from eventhus.runtime.command_bus import CommandBus
 from eventhus.runtime.envelope import Committed, Envelope, Handler, Loaded, Middleware
 from eventhus.runtime.executor import PAGE, Executor
-from eventhus.runtime.relay import Relay
+from eventhus.runtime.relay import CHECKPOINT, Relay
 from eventhus.runtime.serializer import EventSerializer
 from eventhus.runtime.snapshots import Snapshots
+from eventhus.runtime.subscriber import (
+    UNGROUPED,
+    AppSubscription,
+    EventHandler,
+    Replayed,
+    Subscriber,
+)
 from eventhus.runtime.tasks import being_cancelled, stop
-from eventhus.runtime.wire import from_message, to_body
+from eventhus.runtime.wire import to_body
 
 E = TypeVar("E")
 S = TypeVar("S")
@@ -101,8 +111,9 @@ class Application:
         self._clock = clock or SystemClock()
         random = random or Random()  # noqa: S311 - spreads retries, guards nothing
         aggregates = tuple(aggregates)
-        catalog = Catalog(aggregates)
+        self._catalog = catalog = Catalog(aggregates)
         self._serializer = EventSerializer(catalog, codec)
+        self._new_id = new_id
         self._executors = {
             aggregate.name: Executor(
                 aggregate,
@@ -125,6 +136,7 @@ class Application:
         self._run: _Run | None = None
         self._followed: _Run | None = None  # the same, until it is being left
         self._pending: set[asyncio.Future[Sequence[StoredEvent] | None]] = set()  # of followers
+        self._subscribers: list[Subscriber] = []  # of this run
 
     @classmethod
     def open(
@@ -179,7 +191,8 @@ class Application:
             await stack.enter_async_context(self._store)
             if self._bus is not None:
                 await stack.enter_async_context(self._bus)
-                relay = Relay(self._store, self._bus, self._clock)
+                stack.callback(self._hurry)
+                relay = Relay(self._store, self._bus, self._clock, owner=self._new_id())
                 task = asyncio.create_task(relay.run(), name=f"eventhus relay of {self.bucket}")
                 stack.push_async_callback(stop, task)
                 stack.push_async_callback(relay.drain)
@@ -317,33 +330,113 @@ class Application:
                     if self._followed is not run:
                         return
 
-    async def subscribe(
-        self, handler: Callable[[Recorded[Any]], Awaitable[None]], *, group: str | None = None
-    ) -> Subscription:
-        """Hand every event that the bus carries from now on to ``handler``, at least once.
+    async def run(self) -> None:
+        """Work until the process is told to end, by SIGTERM or SIGINT, or the caller is cancelled.
 
-        The events of one aggregate come in order. Where the handler raises, the event comes
-        again later, and those of its aggregate behind it wait. Since an event may come twice,
-        a handler with effects remembers the ``id`` or ``position`` that it handled last. While
-        the application is being left, handlers may still read from it, but not dispatch.
+        The whole of a process that does nothing but publish what others commit:
+        ``asyncio.run(app.run())``. Inside ``async with`` it keeps the application open for the
+        handlers that were subscribed there.
 
-        Args:
-            handler: Takes one event.
-            group: Subscriptions with the same group share the events between them; ``None``
-                makes a group of its own.
+        Of all processes with a store and a bus in common, one publishes at a time; another takes
+        its place within seconds.
+        """
+        if self._run is None:
+            async with self:
+                await _told_to_end()
+        else:
+            await _told_to_end()
+
+    async def relay_lag(self) -> int:
+        """How many events of the log are not known to be with the bus, whoever publishes them.
 
         Raises:
-            CompositionError: The application has no bus.
             NotRunning: The application has not been entered, or has been left.
         """
         self._running()
-        if self._bus is None:
-            raise CompositionError('the application has no bus; give it one, as bus="memory://"')
+        published = await self._store.load_checkpoint(CHECKPOINT)
+        return max(0, await self._store.head() - published)
 
-        async def deliver(message: Message) -> None:
-            await handler(self._serializer.recorded(from_message(message)))
+    async def subscribe(
+        self,
+        handler: EventHandler,
+        *,
+        group: str | None = None,
+        types: Iterable[type] | None = None,
+        concurrency: int = 16,
+        attempts: int = 10,
+    ) -> Subscription:
+        """Hand every event that the bus carries from now on to ``handler``, at least once.
 
-        return await self._bus.subscribe(deliver, group=group)
+        The events of one aggregate come in order; those of different ones side by side. Where the
+        handler raises, it is called again after a while, 0.1 seconds and then twice as long each
+        time, up to 30, and the events behind it of its aggregate wait. After the last attempt the
+        event becomes a dead letter of its group, for ``replay``; so does, at once, one that cannot
+        be decoded. Since an event may come twice, a handler with effects remembers the ``id`` or
+        ``position`` that it handled last. While the application is being left, handlers may still
+        read from it, but not dispatch.
+
+        Args:
+            handler: Takes one event.
+            group: Subscriptions with the same group, here and in other processes, share the
+                events between them: 1 to 63 letters, digits, hyphens and underscores. A bus that
+                keeps messages also keeps the group's place. ``None`` makes a group of its own,
+                which ends with the subscription; its dead letters are those of ``"anonymous"``.
+            types: Classes of events; all others are passed over. ``None`` takes all, and buries
+                those that no aggregate of this application declares.
+            concurrency: The most events handled at once, at least 1.
+            attempts: How often an event is tried in all, at least 1.
+
+        Raises:
+            CompositionError: The application has no bus.
+            InvalidArgument: ``group`` has another form, a number is below 1, or no aggregate of
+                this application declares one of ``types``.
+            BusUnavailable: The bus could not be reached, or did not answer in time.
+            NotRunning: The application has not been entered, or has been left.
+        """
+        bus = self._entered_bus()
+        check_group(group, concurrency)
+        if attempts < 1:
+            raise InvalidArgument(f"attempts must be at least 1, found {attempts}")
+        subscriber = Subscriber(
+            handler,
+            group=group,
+            types=None if types is None else self._names(types),
+            attempts=attempts,
+            serializer=self._serializer,
+            bus=bus,
+            clock=self._clock,
+        )
+        subscription = await bus.subscribe(subscriber, group=group, concurrency=concurrency)
+        self._subscribers.append(subscriber)
+        return AppSubscription(subscription, subscriber)
+
+    async def replay(self, handler: EventHandler, *, group: str = UNGROUPED) -> Replayed:
+        """Give the dead letters of a group to ``handler``, the oldest first, each once.
+
+        One that is handled is deleted. Where the handler raises, the letter stays, and so do the
+        later ones of its aggregate.
+
+        Args:
+            handler: Takes one event.
+            group: Whose dead letters.
+
+        Raises:
+            CompositionError: The application has no bus.
+            InvalidArgument: ``group`` is not of the form that ``subscribe`` takes.
+            BusUnavailable: The bus could not be reached, or did not answer in time.
+            NotRunning: The application has not been entered, or has been left.
+        """
+        bus = self._entered_bus()
+        check_group(group)
+        return await Subscriber(
+            handler,
+            group=group,
+            types=None,
+            attempts=1,
+            serializer=self._serializer,
+            bus=bus,
+            clock=self._clock,
+        ).replay()
 
     def wire(self, recorded: Recorded[Any]) -> bytes:
         """An event as the body of a message: UTF-8 JSON, the same in every language.
@@ -362,6 +455,27 @@ class Application:
             raise InvalidArgument(
                 f"{type(recorded.event).__qualname__} is not an event of this application"
             ) from None
+
+    def _entered_bus(self) -> EventBus:
+        self._running()
+        if self._bus is None:
+            raise CompositionError('the application has no bus; give it one, as bus="memory://"')
+        return self._bus
+
+    def _names(self, types: Iterable[type]) -> frozenset[str]:
+        """Every name under which events of these classes may have been stored."""
+        wanted = tuple(types)
+        known = {event.cls for event in self._catalog.types()}
+        if unknown := [cls.__qualname__ for cls in wanted if cls not in known]:
+            raise InvalidArgument(
+                f"{', '.join(unknown)} is not an event of this application; "
+                f"compose it with the aggregate that declares it"
+            )
+        return self._catalog.names_of(wanted)
+
+    def _hurry(self) -> None:
+        while self._subscribers:
+            self._subscribers.pop().hurry()
 
     def _running(self) -> _Run:
         if self._run is None:
@@ -398,6 +512,24 @@ class _Run:
 
     handle: Handler
     exit: AsyncExitStack
+
+
+async def _told_to_end() -> None:
+    """Return at SIGTERM or SIGINT, which only the main thread can wait for."""
+    told = asyncio.Event()
+    if threading.current_thread() is not threading.main_thread():
+        await told.wait()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = {each: signal.getsignal(each) for each in signals}
+    for each in signals:
+        loop.add_signal_handler(each, told.set)
+    try:
+        await told.wait()
+    finally:
+        for each in signals:
+            loop.remove_signal_handler(each)
+            signal.signal(each, before[each])  # which asyncio.run relies on for SIGINT
 
 
 def _at_least(name: str, value: int, least: int) -> None:

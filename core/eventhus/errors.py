@@ -15,7 +15,10 @@ EventhusError
 ├── CommitTooLarge        it is larger than the store's largest document (also ValueError)
 ├── StoreUnavailable      the store did not answer in time; nothing was written
 ├── OutcomeUnknown        a commit was sent, and whether it was stored is not known
-├── AccessDenied          the store refused the credentials, or they lack a right
+├── BusUnavailable        the bus did not answer in time
+├── PublisherReplaced     somebody else has published since this publisher began
+├── LeaseLost             another process does by now what this one was doing
+├── AccessDenied          a server refused the credentials, or they lack a right
 ├── IncompatibleBucket    the bucket holds what this version cannot work with
 └── LogCorrupted          stored versions or positions have a gap
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccessDenied",
+    "BusUnavailable",
     "CodecError",
     "CommandIdReused",
     "CommitTooLarge",
@@ -42,9 +46,11 @@ __all__ = [
     "IncompatibleBucket",
     "InvalidArgument",
     "InvalidCommit",
+    "LeaseLost",
     "LogCorrupted",
     "NotRunning",
     "OutcomeUnknown",
+    "PublisherReplaced",
     "Rejected",
     "StoreUnavailable",
     "TooManyConflicts",
@@ -287,8 +293,68 @@ class OutcomeUnknown(EventhusError):
         )
 
 
+class BusUnavailable(EventhusError):
+    """The bus could not be reached, or did not confirm in time. What was sent may have arrived.
+
+    Publishing it again is safe: whoever subscribes is prepared for repeats.
+
+    Attributes:
+        bucket: The bucket whose bus it is.
+        problem: What happened, in words.
+    """
+
+    def __init__(self, bucket: str, problem: str) -> None:
+        self.bucket = bucket
+        self.problem = problem
+        super().__init__(bucket, problem)
+
+    def __str__(self) -> str:
+        return (
+            f"the bus of bucket {self.bucket!r} is not available: {self.problem}; "
+            f"try again once its server answers"
+        )
+
+
+class PublisherReplaced(EventhusError):
+    """Somebody else has published since this publisher began: what comes behind is not its to say.
+
+    Attributes:
+        bucket: The bucket whose bus it is.
+    """
+
+    def __init__(self, bucket: str) -> None:
+        self.bucket = bucket
+        super().__init__(bucket)
+
+    def __str__(self) -> str:
+        return (
+            f"another publisher has published on the bus of bucket {self.bucket!r}; "
+            f"begin again with a new publisher, if it is still your turn"
+        )
+
+
+class LeaseLost(EventhusError):
+    """A lease ran out and another owner took it; what was to be done under it was not.
+
+    Attributes:
+        name: The name of the lease, or of the checkpoint that was saved under it.
+        token: The token that is no longer good.
+    """
+
+    def __init__(self, name: str, token: int) -> None:
+        self.name = name
+        self.token = token
+        super().__init__(name, token)
+
+    def __str__(self) -> str:
+        return (
+            f"the lease {self.name!r} with token {self.token} belongs to another owner by now; "
+            f"stop what you do under it, and acquire it again"
+        )
+
+
 class AccessDenied(EventhusError):
-    """The store refused the credentials, or they lack a right. Nothing was written.
+    """A server refused the credentials, or they lack a right. Nothing was written.
 
     Attributes:
         bucket: The bucket that was to be used.
@@ -301,7 +367,7 @@ class AccessDenied(EventhusError):
         super().__init__(bucket, problem)
 
     def __str__(self) -> str:
-        return f"access to the store of bucket {self.bucket!r} was denied: {self.problem}"
+        return f"access to bucket {self.bucket!r} was denied: {self.problem}"
 
 
 class IncompatibleBucket(EventhusError):

@@ -5,15 +5,15 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from eventhus import Application
-from eventhus.ports import Message
+from eventhus.ports import Message, MessageHandler
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryBus, MemoryStore
+from eventhus_memory.bus import MemorySubscription
 from examples.bank.__main__ import run
 from examples.bank.account import account
 
@@ -48,11 +48,17 @@ def test_the_program_prints_events_refusal_and_balances() -> None:
 class LateBus(MemoryBus):
     """Is slower than any program that does not wait for it."""
 
-    async def publish(self, messages: Sequence[Message]) -> None:
-        """Let everybody else go first."""
-        for _ in range(1000):
-            await asyncio.sleep(0)
-        await super().publish(messages)
+    async def subscribe(
+        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+    ) -> MemorySubscription:
+        """Let everybody else go first, before each message."""
+
+        async def late(message: Message) -> None:
+            for _ in range(1000):
+                await asyncio.sleep(0)
+            await handler(message)
+
+        return await super().subscribe(late, group=group, concurrency=concurrency)
 
 
 async def test_the_program_waits_for_the_bus(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,9 @@ from eventhus import (
 )
 from eventhus.ports import (
     Commit,
+    DeadLetter,
     EventBus,
+    Lease,
     Message,
     MessageHandler,
     Slice,
@@ -318,9 +320,18 @@ class Proxy:
         position: int = await self._through("load_checkpoint", name)
         return position
 
-    async def save_checkpoint(self, name: str, position: int) -> None:
+    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        await self._through("save_checkpoint", name, position)
+        await self._through("save_checkpoint", name, position, token=token)
+
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        """See ``Leases.acquire``."""
+        lease: Lease | None = await self._through("acquire", name, owner, ttl_s=ttl_s)
+        return lease
+
+    async def release(self, lease: Lease) -> None:
+        """See ``Leases.release``."""
+        await self._through("release", lease)
 
     async def __aenter__(self) -> Self:
         await self._through("__aenter__")
@@ -341,17 +352,31 @@ class RecordingBus:
     def __init__(self) -> None:
         self.taken: list[Message] = []
         self.before: Hook | None = None
+        self.before_publisher: Hook | None = None
         self.entered = 0
 
-    async def publish(self, messages: Sequence[Message]) -> None:
-        """See ``EventBus.publish``. Asks ``before`` ahead of every message."""
-        for message in messages:
-            if self.before is not None:
-                await self.before(message)
-            self.taken.append(message)
+    async def publisher(self) -> "RecordingPublisher":
+        """See ``EventBus.publisher``. Asks ``before_publisher`` first."""
+        if self.before_publisher is not None:
+            await self.before_publisher()
+        return RecordingPublisher(self)
 
-    async def subscribe(self, handler: MessageHandler, *, group: str | None = None) -> Subscription:
+    async def subscribe(
+        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+    ) -> Subscription:
         """See ``EventBus.subscribe``."""
+        raise NotImplementedError
+
+    async def bury(self, message: Message, group: str) -> None:
+        """See ``EventBus.bury``."""
+        raise NotImplementedError
+
+    def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+        """See ``EventBus.dead_letters``."""
+        raise NotImplementedError
+
+    async def discard(self, letter: DeadLetter, group: str) -> None:
+        """See ``EventBus.discard``."""
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:
@@ -370,6 +395,22 @@ class RecordingBus:
     def positions(self) -> list[int]:
         """The positions of the events taken, repeats included."""
         return [int(message.headers["Eventhus-Position"]) for message in self.taken]
+
+
+class RecordingPublisher:
+    """Gives a bus what it is given, message by message."""
+
+    def __init__(self, bus: RecordingBus) -> None:
+        self._bus = bus
+        self.acknowledged = 0
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """See ``Publisher.publish``. Asks the bus's ``before`` ahead of every message."""
+        for message in messages:
+            if self._bus.before is not None:
+                await self._bus.before(message)
+            self._bus.taken.append(message)
+            self.acknowledged += 1
 
 
 class FakeClock:

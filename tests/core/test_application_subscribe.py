@@ -225,7 +225,8 @@ async def test_a_message_of_a_stranger_does_not_hold_up_the_others(
     listener = Listener()
     async with compose(bus=typed) as app:
         await app.subscribe(listener)
-        await bus.publish([Message(id="x", stream=StreamId("Foreign", "1"), body=b"hello")])
+        publisher = await bus.publisher()
+        await publisher.publish([Message(id="x", stream=StreamId("Foreign", "1"), body=b"hello")])
         await add(app, 1)
         await eventually(lambda: listener.got)
     assert [1] == [each.version for each in listener.got]

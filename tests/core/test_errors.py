@@ -9,6 +9,7 @@ import pytest
 import eventhus
 from eventhus import (
     AccessDenied,
+    BusUnavailable,
     CodecError,
     CommandIdReused,
     CommitTooLarge,
@@ -18,9 +19,11 @@ from eventhus import (
     IncompatibleBucket,
     InvalidArgument,
     InvalidCommit,
+    LeaseLost,
     LogCorrupted,
     NotRunning,
     OutcomeUnknown,
+    PublisherReplaced,
     Rejected,
     StoreUnavailable,
     StreamId,
@@ -130,8 +133,29 @@ MESSAGES: list[tuple[EventhusError, str]] = [
         ),
     ),
     (
+        BusUnavailable("bank", "no server could be reached"),
+        (
+            "the bus of bucket 'bank' is not available: no server could be reached; "
+            "try again once its server answers"
+        ),
+    ),
+    (
+        PublisherReplaced("bank"),
+        (
+            "another publisher has published on the bus of bucket 'bank'; begin again with a new "
+            "publisher, if it is still your turn"
+        ),
+    ),
+    (
+        LeaseLost("relay", 3),
+        (
+            "the lease 'relay' with token 3 belongs to another owner by now; stop what you do "
+            "under it, and acquire it again"
+        ),
+    ),
+    (
         AccessDenied("bank", "MongoDB refused the credentials"),
-        "access to the store of bucket 'bank' was denied: MongoDB refused the credentials",
+        "access to bucket 'bank' was denied: MongoDB refused the credentials",
     ),
     (
         IncompatibleBucket("bank", "its events are a view"),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from eventhus import StreamId
-from eventhus.ports import Message
+from eventhus.ports import EventBus, Message
 
 T = TypeVar("T")
 
@@ -62,3 +62,8 @@ async def soon(work: Coroutine[Any, Any, T]) -> T:
     finally:
         task.cancel()  # does nothing to what is done
     return await task
+
+
+async def publish(bus: EventBus, messages: Sequence[Message]) -> None:
+    """Hand messages to a bus, by a publisher of their own."""
+    await (await bus.publisher()).publish(messages)

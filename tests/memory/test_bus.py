@@ -7,7 +7,7 @@ import pytest
 from attrs import define, field
 
 from eventhus.ports import EventBus, Message
-from tests.memory.support import idle, message, messages, soon, until
+from tests.memory.support import idle, message, messages, publish, soon, until
 from tests.memory.timers import Timers
 
 
@@ -45,8 +45,8 @@ async def test_everybody_gets_everything(bus: EventBus) -> None:
     for inbox in inboxes:
         await bus.subscribe(inbox)
     published = [*messages("a", 3), *messages("b", 2)]
-    await bus.publish(published[:2])
-    await bus.publish(published[2:])
+    await publish(bus, published[:2])
+    await publish(bus, published[2:])
     await until(lambda: all(len(inbox.messages) == 5 for inbox in inboxes))
     for inbox in inboxes:
         for aggregate_id in ("a", "b"):
@@ -57,8 +57,8 @@ async def test_everybody_gets_everything(bus: EventBus) -> None:
 
 async def test_publishing_to_nobody(bus: EventBus) -> None:
     """What is published while nobody listens is gone; so is nothing at all."""
-    await bus.publish(messages("a", 3))
-    await bus.publish([])
+    await publish(bus, messages("a", 3))
+    await publish(bus, [])
     inbox = Inbox()
     await bus.subscribe(inbox)
     await idle()
@@ -69,9 +69,9 @@ async def test_who_comes_later_gets_what_comes_later(bus: EventBus) -> None:
     """A subscription starts with the next message that is published."""
     early, late = Inbox(), Inbox()
     await bus.subscribe(early)
-    await bus.publish([message("a", 1)])
+    await publish(bus, [message("a", 1)])
     await bus.subscribe(late)
-    await bus.publish([message("a", 2)])
+    await publish(bus, [message("a", 2)])
     await until(lambda: late.messages and len(early.messages) == 2)
     assert (["a-1", "a-2"], ["a-2"]) == (early.ids, late.ids)
 
@@ -86,7 +86,7 @@ async def test_a_group_shares_its_messages(bus: EventBus) -> None:
     await bus.subscribe(alone)
     published = [message(f"a{number}") for number in range(20)]
     for each in published:
-        await bus.publish([each])
+        await publish(bus, [each])
     await idle()
     expected = sorted(each.id for each in published)
     assert expected == sorted(id_ for inbox in members for id_ in inbox.ids)
@@ -99,7 +99,7 @@ async def test_members_of_a_group_work_side_by_side(bus: EventBus) -> None:
     one, other = Gate(), Gate()
     await bus.subscribe(one, group="g")
     await bus.subscribe(other, group="g")
-    await bus.publish([message("a"), message("b"), message("c")])
+    await publish(bus, [message("a"), message("b"), message("c")])
     await until(lambda: len(one.entered) + len(other.entered) == 2)
     assert [1, 1] == [len(one.entered), len(other.entered)]
     one.open.set()
@@ -112,7 +112,7 @@ async def test_one_of_a_stream_at_a_time(bus: EventBus) -> None:
     one, other = Gate(), Gate()
     await bus.subscribe(one, group="g")
     await bus.subscribe(other, group="g")
-    await bus.publish(messages("a", 3))
+    await publish(bus, messages("a", 3))
     await idle()
     assert ["a-1"] == one.entered + other.entered
     one.open.set()
@@ -139,7 +139,7 @@ async def test_a_stream_keeps_its_order(bus: EventBus, members: int) -> None:
         await bus.subscribe(handle, group="g")
     published = {aggregate_id: messages(aggregate_id, 10) for aggregate_id in "abcde"}
     for number in range(10):
-        await bus.publish([published[aggregate_id][number] for aggregate_id in "abcde"])
+        await publish(bus, [published[aggregate_id][number] for aggregate_id in "abcde"])
     await until(lambda: sum(map(len, handled.values())) == 50)
     for aggregate_id, expected in published.items():
         assert [each.id for each in expected] == handled[aggregate_id]
@@ -150,7 +150,7 @@ async def test_a_slow_handler_holds_up_nobody_else(bus: EventBus) -> None:
     slow, quick = Gate(), Inbox()
     await bus.subscribe(slow)
     await bus.subscribe(quick)
-    await bus.publish([*messages("a", 3), message("b")])
+    await publish(bus, [*messages("a", 3), message("b")])
     await until(lambda: len(quick.messages) == 4)
     assert (1, []) == (len(slow.entered), slow.left)
     slow.open.set()
@@ -164,11 +164,11 @@ async def test_a_handler_that_publishes(bus: EventBus) -> None:
     async def answer(given: Message) -> None:
         number = int(given.headers["number"])
         if given.stream.aggregate_id == "a" and number < 5:
-            await bus.publish([message("a", number + 1), message("b", number)])
+            await publish(bus, [message("a", number + 1), message("b", number)])
 
     await bus.subscribe(answer)
     await bus.subscribe(inbox)
-    await bus.publish([message("a", 1)])
+    await publish(bus, [message("a", 1)])
     await idle()
     assert ["a-1", "a-2", "a-3", "a-4", "a-5"] == [id_ for id_ in inbox.ids if id_[0] == "a"]
     assert ["b-1", "b-2", "b-3", "b-4"] == [id_ for id_ in inbox.ids if id_[0] == "b"]
@@ -183,7 +183,7 @@ async def test_a_busy_handler_lets_others_run(bus: EventBus) -> None:
         nonlocal handled
         handled += 1
         if handled < 1000:
-            await bus.publish([message("a", handled + 1)])
+            await publish(bus, [message("a", handled + 1)])
 
     async def count_turns() -> None:
         while True:
@@ -192,7 +192,7 @@ async def test_a_busy_handler_lets_others_run(bus: EventBus) -> None:
 
     await bus.subscribe(again)
     other = asyncio.create_task(count_turns())
-    await bus.publish([message("a", 1)])
+    await publish(bus, [message("a", 1)])
     await until(lambda: handled == 1000)
     other.cancel()
     assert [each for each in turns if 0 < each < 1000]
@@ -207,9 +207,9 @@ async def test_a_handler_that_subscribes(bus: EventBus) -> None:
             await bus.subscribe(inbox, group="late")
 
     await bus.subscribe(invite)
-    await bus.publish([message("a", 1)])
+    await publish(bus, [message("a", 1)])
     await idle()
-    await bus.publish([message("a", 2)])
+    await publish(bus, [message("a", 2)])
     await until(lambda: inbox.messages)
     assert ["a-2"] == inbox.ids
 
@@ -219,10 +219,10 @@ async def test_closing_an_idle_subscription(bus: EventBus) -> None:
     gone, staying = Inbox(), Inbox()
     subscription = await bus.subscribe(gone)
     await bus.subscribe(staying)
-    await bus.publish([message("a", 1)])
+    await publish(bus, [message("a", 1)])
     await until(lambda: gone.messages and staying.messages)
     await soon(subscription.close())
-    await bus.publish([message("a", 2)])
+    await publish(bus, [message("a", 2)])
     await until(lambda: len(staying.messages) == 2)
     assert ["a-1"] == gone.ids
 
@@ -231,7 +231,7 @@ async def test_closing_before_the_first_message(bus: EventBus) -> None:
     """What was published but not begun is not begun any more."""
     inbox = Inbox()
     subscription = await bus.subscribe(inbox)
-    await bus.publish([message("a")])
+    await publish(bus, [message("a")])
     await subscription.close()
     await idle()
     assert [] == inbox.ids
@@ -241,7 +241,7 @@ async def test_closing_waits_for_the_handler(bus: EventBus) -> None:
     """The message being handled is finished, and is the last one."""
     gate = Gate()
     subscription = await bus.subscribe(gate)
-    await bus.publish(messages("a", 3))
+    await publish(bus, messages("a", 3))
     await until(lambda: gate.entered)
     closing = asyncio.create_task(subscription.close())
     await idle()
@@ -257,7 +257,7 @@ async def test_the_rest_of_a_group_takes_over(bus: EventBus) -> None:
     """What a closing member did not begin goes to the others, in order and once."""
     gate, inbox = Gate(), Inbox()
     subscription = await bus.subscribe(gate, group="g")
-    await bus.publish(messages("a", 3))
+    await publish(bus, messages("a", 3))
     await until(lambda: gate.entered)
     await bus.subscribe(inbox, group="g")
     closing = asyncio.create_task(subscription.close())
@@ -273,15 +273,15 @@ async def test_the_last_member_takes_the_group_with_it(bus: EventBus) -> None:
     """A group without members keeps nothing: a new member starts with what comes next."""
     gate, inbox = Gate(), Inbox()
     subscription = await bus.subscribe(gate, group="g")
-    await bus.publish(messages("a", 2))
+    await publish(bus, messages("a", 2))
     await until(lambda: gate.entered)
     closing = asyncio.create_task(subscription.close())
     await idle()
     gate.open.set()
     await until(closing.done)
-    await bus.publish([message("a", 3)])
+    await publish(bus, [message("a", 3)])
     await bus.subscribe(inbox, group="g")
-    await bus.publish([message("a", 4)])
+    await publish(bus, [message("a", 4)])
     await until(lambda: inbox.messages)
     await idle()
     assert (["a-1"], ["a-4"]) == (gate.left, inbox.ids)
@@ -295,7 +295,7 @@ async def test_closing_twice(bus: EventBus) -> None:
     await soon(subscription.close())
     await bus.subscribe(new, group="g")
     await soon(subscription.close())
-    await bus.publish([message("a")])
+    await publish(bus, [message("a")])
     await idle()
     assert ([], ["a-1"]) == (gone.ids, new.ids)
 
@@ -310,11 +310,11 @@ async def test_a_handler_that_closes_its_own_subscription(bus: EventBus, timers:
 
     inbox = Inbox()
     subscription = await bus.subscribe(once, group="g")
-    await bus.publish(messages("a", 2))
+    await publish(bus, messages("a", 2))
     await until(lambda: handled)
     await idle()
     await bus.subscribe(inbox, group="g")
-    await bus.publish([message("b")])
+    await publish(bus, [message("b")])
     await idle()
     assert (["a-1"], []) == (handled, timers.pending)
     assert ["b-1"] == inbox.ids
@@ -324,7 +324,7 @@ async def test_cancelling_who_closes(bus: EventBus) -> None:
     """The cancelled caller learns of it; the handler goes on, and its message is not lost."""
     gate, inbox = Gate(), Inbox()
     subscription = await bus.subscribe(gate, group="g")
-    await bus.publish(messages("a", 2))
+    await publish(bus, messages("a", 2))
     await until(lambda: gate.entered)
     await bus.subscribe(inbox, group="g")
     closing = asyncio.create_task(subscription.close())

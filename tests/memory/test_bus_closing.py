@@ -7,7 +7,7 @@ import pytest
 
 from eventhus.ports import EventBus, Message
 from eventhus_memory import MemoryBus
-from tests.memory.support import idle, message, messages, soon, until
+from tests.memory.support import idle, message, messages, publish, soon, until
 from tests.memory.timers import Timers
 
 
@@ -41,7 +41,7 @@ async def test_everything_is_delivered_first(bus: EventBus) -> None:
     await bus.subscribe(one)
     await bus.subscribe(other, group="g")
     await bus.subscribe(other, group="g")
-    await bus.publish(messages("a", 10))
+    await publish(bus, messages("a", 10))
     await soon(leave(bus))
     expected = [each.id for each in messages("a", 10)]
     assert {"one": expected, "other": expected} == handled
@@ -58,7 +58,7 @@ async def test_leaving_waits_for_handlers(bus: EventBus) -> None:
         done.append(given.id)
 
     await bus.subscribe(slow)
-    await bus.publish([message("a")])
+    await publish(bus, [message("a")])
     await begun.wait()
     leaving = asyncio.create_task(leave(bus))
     await idle()
@@ -76,10 +76,10 @@ async def test_what_handlers_publish_is_delivered_too(bus: EventBus) -> None:
         handled.append(given.id)
         await asyncio.sleep(0)
         if len(handled) < 5:
-            await bus.publish([message("a", len(handled) + 1)])
+            await publish(bus, [message("a", len(handled) + 1)])
 
     await bus.subscribe(answer)
-    await bus.publish([message("a", 1)])
+    await publish(bus, [message("a", 1)])
     await soon(leave(bus))
     assert ["a-1", "a-2", "a-3", "a-4", "a-5"] == handled
 
@@ -93,7 +93,7 @@ async def test_nothing_comes_after_leaving(bus: EventBus) -> None:
 
     subscription = await bus.subscribe(handle)
     await soon(leave(bus))
-    await bus.publish([message("a")])
+    await publish(bus, [message("a")])
     await soon(subscription.close())
     await idle()
     assert [] == handled
@@ -112,7 +112,7 @@ async def test_one_more_chance(
             raise RuntimeError("never")
 
     await bus.subscribe(refuse)
-    await bus.publish([*messages("a", 3), message("b")])
+    await publish(bus, [*messages("a", 3), message("b")])
     await until(lambda: len(timers.pending) == 2)
     await soon(leave(bus))
     assert [] == timers.pending
@@ -140,7 +140,7 @@ async def test_a_subscription_that_is_closed_meanwhile(bus: EventBus, first: str
         handled.append(given.id)
 
     subscription = await bus.subscribe(slow)
-    await bus.publish(messages("a", 2))
+    await publish(bus, messages("a", 2))
     await begun.wait()
     both = [subscription.close(), leave(bus)]
     ending: list[asyncio.Task[None]] = []
@@ -160,7 +160,7 @@ async def test_who_has_closed_is_not_waited_for(bus: EventBus, timers: Timers) -
         raise RuntimeError
 
     subscription = await bus.subscribe(refuse)
-    await bus.publish(messages("a", 3))
+    await publish(bus, messages("a", 3))
     await until(lambda: timers.pending)
     await soon(subscription.close())
     await soon(leave(bus))
@@ -173,7 +173,7 @@ async def test_a_handler_that_closed_its_own_subscription(bus: EventBus) -> None
         await subscription.close()
 
     subscription = await bus.subscribe(once)
-    await bus.publish(messages("a", 2))
+    await publish(bus, messages("a", 2))
     await idle()
     await soon(leave(bus))
 
@@ -188,7 +188,7 @@ async def test_a_handler_that_was_cancelled_within(bus: EventBus, timers: Timers
             raise asyncio.CancelledError
 
     await bus.subscribe(unlucky)
-    await bus.publish(messages("a", 2))
+    await publish(bus, messages("a", 2))
     await idle()
     await soon(leave(bus))
     assert [("a-1", 1), ("a-1", 2), ("a-2", 1)] == attempts
@@ -204,7 +204,7 @@ async def test_who_subscribes_while_the_bus_is_left(bus: EventBus) -> None:
         await bus.subscribe(invite)
 
     await bus.subscribe(invite)
-    await bus.publish([message("a")])
+    await publish(bus, [message("a")])
     await begun.wait()
     leaving = asyncio.create_task(leave(bus))
     await idle()
@@ -223,7 +223,7 @@ async def test_an_event_loop_that_ends(bus: EventBus) -> None:
     before = asyncio.all_tasks()
     await bus.subscribe(wait_for_ever)
     tasks = asyncio.all_tasks() - before
-    await bus.publish(messages("a", 2))
+    await publish(bus, messages("a", 2))
     await begun.wait()
     for task in tasks:
         task.cancel()
@@ -240,5 +240,5 @@ async def test_a_bus_can_be_entered_again(bus: EventBus) -> None:
     await soon(leave(bus))
     async with bus:
         await bus.subscribe(handle, group="g")
-        await bus.publish([message("a")])
+        await publish(bus, [message("a")])
     assert ["a-1"] == handled

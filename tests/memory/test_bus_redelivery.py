@@ -7,7 +7,7 @@ import pytest
 from attrs import define, evolve, field
 
 from eventhus.ports import EventBus, Message
-from tests.memory.support import idle, message, messages, soon, until
+from tests.memory.support import idle, message, messages, publish, soon, until
 from tests.memory.timers import Timers
 
 
@@ -43,7 +43,7 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 async def test_a_refused_message_comes_again(bus: EventBus, timers: Timers) -> None:
     """The same message, but for the attempt, which counts from 1."""
     handler = await handle(bus, {"a-1": 2})
-    await bus.publish([message("a")])
+    await publish(bus, [message("a")])
     await until(lambda: timers.pending)
     assert [("a-1", 1)] == handler.attempts
     timers.go_off()
@@ -65,7 +65,7 @@ async def test_only_the_attempt_differs(bus: EventBus, timers: Timers) -> None:
             raise RuntimeError
 
     await bus.subscribe(refuse_once)
-    await bus.publish([message("a")])
+    await publish(bus, [message("a")])
     await until(lambda: timers.pending)
     timers.go_off()
     await until(lambda: len(seen) == 2)
@@ -75,7 +75,7 @@ async def test_only_the_attempt_differs(bus: EventBus, timers: Timers) -> None:
 async def test_the_delays_grow_up_to_a_second(bus: EventBus, timers: Timers) -> None:
     """A short trouble costs little time, a long one little work."""
     handler = await handle(bus, {"a-1": 10})
-    await bus.publish([message("a")])
+    await publish(bus, [message("a")])
     for _ in range(10):
         await until(lambda: timers.pending)
         timers.go_off()
@@ -86,7 +86,7 @@ async def test_the_delays_grow_up_to_a_second(bus: EventBus, timers: Timers) -> 
 async def test_a_message_may_be_refused_for_hours(bus: EventBus, timers: Timers) -> None:
     """The delay stays where it is, and the subscription lives."""
     handler = await handle(bus, {"a-1": 5_000})
-    await bus.publish([evolve(message("a"), attempt=4_999), message("b")])
+    await publish(bus, [evolve(message("a"), attempt=4_999), message("b")])
     await until(lambda: timers.pending)
     timers.go_off()
     await until(lambda: timers.pending)
@@ -102,9 +102,9 @@ async def test_a_refused_message_holds_back_its_stream(
 ) -> None:
     """Later messages of its stream wait, whichever member is free; other streams go on."""
     handler = await handle(bus, {"a-2": 2}, members=members)
-    await bus.publish([*messages("a", 4), *messages("b", 2)])
+    await publish(bus, [*messages("a", 4), *messages("b", 2)])
     await until(lambda: timers.pending and "b-2" in handler.accepted)
-    await bus.publish([message("a", 5), message("b", 3), message("c")])
+    await publish(bus, [message("a", 5), message("b", 3), message("c")])
     await until(lambda: {"b-3", "c-1"} <= set(handler.accepted))
     assert ["a-1"] == [id_ for id_ in handler.accepted if id_[0] == "a"]
     timers.go_off()
@@ -121,7 +121,7 @@ async def test_every_group_counts_for_itself(bus: EventBus, timers: Timers) -> N
     moody, content = Moody({"a-1": 1}), Moody({})
     await bus.subscribe(moody)
     await bus.subscribe(content)
-    await bus.publish(messages("a", 2))
+    await publish(bus, messages("a", 2))
     await until(lambda: timers.pending and len(content.accepted) == 2)
     timers.go_off()
     await until(lambda: len(moody.accepted) == 2)
@@ -139,7 +139,7 @@ async def test_another_member_may_take_what_was_refused(bus: EventBus, timers: T
 
     staying = Moody({})
     subscription = await bus.subscribe(refuse, group="g")
-    await bus.publish(messages("a", 2))
+    await publish(bus, messages("a", 2))
     await idle()
     await bus.subscribe(staying, group="g")
     closing = asyncio.create_task(subscription.close())
@@ -155,7 +155,7 @@ async def test_a_group_that_is_gone_wants_nothing_again(bus: EventBus, timers: T
     """The last member's leaving also ends the waiting for another attempt."""
     handler = Moody({"a-1": 9})
     subscription = await bus.subscribe(handler)
-    await bus.publish([message("a")])
+    await publish(bus, [message("a")])
     await until(lambda: timers.pending)
     await soon(subscription.close())
     assert [] == timers.pending
@@ -166,7 +166,7 @@ async def test_a_refusal_is_logged(
 ) -> None:
     """With the message's id, the delay and the error, and without a word of the message."""
     await handle(bus, {"a-1": 1})
-    await bus.publish([message("a")])
+    await publish(bus, [message("a")])
     await until(lambda: timers.pending)
     (record,) = log.records
     assert ("WARNING", "the handler failed on a-1; again in 0.01 s") == (
@@ -188,7 +188,7 @@ async def test_a_handler_that_is_cancelled_within(bus: EventBus, timers: Timers)
             raise asyncio.CancelledError
 
     await bus.subscribe(unlucky)
-    await bus.publish([message("a")])
+    await publish(bus, [message("a")])
     await until(lambda: timers.pending)
     timers.go_off()
     await until(lambda: handled == [1, 2])

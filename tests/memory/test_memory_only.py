@@ -7,7 +7,7 @@ import pytest
 from eventhus import CompositionError, InvalidCommit, StreamId
 from eventhus_memory import MemoryBus, MemoryStore
 from eventhus_testing.conformance.samples import commit
-from tests.memory.support import idle, message, until
+from tests.memory.support import idle, message, publish, until
 
 
 @pytest.mark.parametrize("adapter", [MemoryStore, MemoryBus])
@@ -39,7 +39,7 @@ async def test_opening_a_bus_gives_a_new_one() -> None:
 
     async with one, other:
         await other.subscribe(hear)
-        await one.publish([message()])
+        await publish(one, [message()])
     assert [] == heard
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from types import TracebackType
 from typing import Self
 
 from attrs import evolve
 
 from eventhus.domain.recorded import StreamId
-from eventhus.ports import Message, MessageHandler
+from eventhus.ports import DeadLetter, Message, MessageHandler, Turns, check_group
 from eventhus_memory.store import check_url
 
 _RETRY_S = 0.01  # before the second delivery; doubles with every further one, up to the cap
@@ -26,12 +25,14 @@ class MemoryBus:
     """Implements the event bus in memory, for one event loop.
 
     Messages are kept for a group until its last member is closed: what is published while nobody
-    listens is gone.
+    listens is gone. Dead letters are kept as long as the bus.
     """
 
     def __init__(self) -> None:
         self._groups: dict[object, _Group] = {}
         self._work: set[asyncio.Task[None]] = set()
+        self._dead_letters: dict[str, dict[int, Message]] = {}  # by group and number
+        self._buried = 0
 
     @classmethod
     def open(cls, url: str, bucket: str) -> Self:  # noqa: ARG003 - the object is the bucket
@@ -57,58 +58,92 @@ class MemoryBus:
         if work := self._work - {asyncio.current_task()}:
             await asyncio.wait(work)
 
-    async def publish(self, messages: Sequence[Message]) -> None:
-        """See ``EventBus.publish``."""
-        for group in self._groups.values():
-            for message in messages:
-                group.add(message)
+    async def publisher(self) -> MemoryPublisher:
+        """See ``EventBus.publisher``."""
+        return MemoryPublisher(self._groups)
 
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None
+        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
     ) -> MemorySubscription:
         """See ``EventBus.subscribe``."""
+        check_group(group, concurrency)
         key: object = object() if group is None else group
         joined = self._groups.get(key)
         if joined is None:
             joined = self._groups[key] = _Group(on_empty=lambda: self._groups.pop(key))
-        member = MemorySubscription(joined, handler)
+        member = MemorySubscription(joined, handler, concurrency)
         joined.join(member)
-        self._work.add(member.task)
-        member.task.add_done_callback(self._work.discard)
+        for task in member.tasks:
+            self._work.add(task)
+            task.add_done_callback(self._work.discard)
         return member
+
+    async def bury(self, message: Message, group: str) -> None:
+        """See ``EventBus.bury``."""
+        check_group(group)
+        self._buried += 1
+        self._dead_letters.setdefault(group, {})[self._buried] = message
+
+    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+        """See ``EventBus.dead_letters``."""
+        check_group(group)
+        for number, message in [*self._dead_letters.get(group, {}).items()]:
+            yield DeadLetter(message=message, number=number)
+
+    async def discard(self, letter: DeadLetter, group: str) -> None:
+        """See ``EventBus.discard``."""
+        self._dead_letters.get(group, {}).pop(letter.number, None)
+
+
+class MemoryPublisher:
+    """Gives messages to the groups there are. Never fails, so no other need shut it out."""
+
+    def __init__(self, groups: dict[object, _Group]) -> None:
+        self._groups = groups
+        self.acknowledged = 0
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """See ``Publisher.publish``."""
+        for group in self._groups.values():
+            for message in messages:
+                group.turns.add(message)
+        self.acknowledged += len(messages)
 
 
 class MemorySubscription:
-    """One member of a group: takes a ready stream's next message, again and again."""
+    """One member of a group: each of its tasks takes a ready stream's next message, and again."""
 
-    def __init__(self, group: _Group, handler: MessageHandler) -> None:
+    def __init__(self, group: _Group, handler: MessageHandler, concurrency: int) -> None:
         self._group = group
         self._handler = handler
-        self._busy = False
+        self._busy: set[asyncio.Task[None]] = set()
         self._closing = False
-        self.task = asyncio.create_task(self._work())
+        self.tasks = [asyncio.create_task(self._work()) for _ in range(concurrency)]
 
     async def close(self) -> None:
         """See ``Subscription.close``. A handler that closes its own is not waited for."""
         self.stop()
-        if self.task is not asyncio.current_task():
-            await asyncio.wait([self.task])
+        if others := [task for task in self.tasks if task is not asyncio.current_task()]:
+            await asyncio.wait(others)
 
     def stop(self) -> None:
         """Take no more messages."""
         self._closing = True
         self._group.leave(self)
-        if not self._busy:
-            self.task.cancel()
+        for task in self.tasks:
+            if task not in self._busy:
+                task.cancel()
 
     async def _work(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         while not self._closing:
-            message = await self._group.next()
-            self._busy = True
+            message = await self._group.turns.take()
+            self._busy.add(task)
             try:
                 await self._handler(message)
             except asyncio.CancelledError as error:
-                if _cancelling():
+                if task.cancelling():
                     raise
                 self._group.failed(message, error)  # raised by the handler, on its own account
             except Exception as error:  # noqa: BLE001 - handlers fail as they like
@@ -116,19 +151,18 @@ class MemorySubscription:
             else:
                 self._group.accepted(message)
             finally:
-                self._busy = False
+                self._busy.discard(task)
             await asyncio.sleep(0)  # a handler that never waits would keep all others waiting
 
 
 class _Group:
-    """The messages that some subscriptions share: a queue per stream, and whose turn it is."""
+    """The messages that some subscriptions share."""
 
     def __init__(self, on_empty: Callable[[], object]) -> None:
         self._on_empty = on_empty
         self._members: set[MemorySubscription] = set()
-        self._queues: dict[StreamId, deque[Message]] = {}
-        self._ready: asyncio.Queue[StreamId] = asyncio.Queue()  # not being handled or held back
-        self._held_back: dict[StreamId, asyncio.TimerHandle] = {}
+        self.turns = Turns()
+        self._held_back: dict[StreamId, tuple[Message, asyncio.TimerHandle]] = {}
         self._draining = False
         self._changed = asyncio.Event()
 
@@ -140,30 +174,14 @@ class _Group:
             return
         self._members.discard(member)
         if not self._members:
-            for timer in self._held_back.values():
+            for _, timer in self._held_back.values():
                 timer.cancel()
             self._on_empty()
         self._changed.set()
 
-    def add(self, message: Message) -> None:
-        queue = self._queues.get(message.stream)
-        if queue is None:
-            self._queues[message.stream] = deque([message])
-            self._ready.put_nowait(message.stream)
-        else:
-            queue.append(message)
-
-    async def next(self) -> Message:
-        return self._queues[await self._ready.get()][0]
-
     def accepted(self, message: Message) -> None:
-        queue = self._queues[message.stream]
-        queue.popleft()
-        if queue:
-            self._ready.put_nowait(message.stream)
-        else:
-            del self._queues[message.stream]
-            self._changed.set()
+        self.turns.done(message)
+        self._changed.set()
 
     def failed(self, message: Message, error: BaseException) -> None:
         if self._draining or not self._members:
@@ -176,27 +194,22 @@ class _Group:
         _logger.warning(
             "the handler failed on %s; again in %.2f s", message.id, delay, exc_info=error
         )
-        stream = message.stream
-        self._queues[stream][0] = evolve(message, attempt=message.attempt + 1)
-        self._held_back[stream] = asyncio.get_running_loop().call_later(delay, self._let_go, stream)
+        again = evolve(message, attempt=message.attempt + 1)
+        timer = asyncio.get_running_loop().call_later(delay, self._let_go, message.stream)
+        self._held_back[message.stream] = (again, timer)
 
     async def drain(self) -> None:
         """Give every message one more chance, then stop the members."""
         self._draining = True
-        for stream in list(self._held_back):
-            self._held_back[stream].cancel()
+        for stream, (_, timer) in [*self._held_back.items()]:
+            timer.cancel()
             self._let_go(stream)
-        while self._queues and self._members:
+        while self.turns and self._members:
             self._changed.clear()
             await self._changed.wait()
         for member in list(self._members):
             member.stop()
 
     def _let_go(self, stream: StreamId) -> None:
-        del self._held_back[stream]
-        self._ready.put_nowait(stream)
-
-
-def _cancelling() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+        again, _ = self._held_back.pop(stream)
+        self.turns.give_back(again)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -17,15 +18,18 @@ from eventhus.errors import (
     ConcurrencyError,
     InvalidArgument,
     InvalidCommit,
+    LeaseLost,
 )
 from eventhus.ports import (
     Commit,
+    Lease,
     Slice,
     Snapshot,
     StoredCommit,
     StoredEvent,
     check_page,
     check_plain_data,
+    check_ttl,
 )
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -41,6 +45,13 @@ class _Entry(NamedTuple):
     json: str
 
 
+class _Held(NamedTuple):
+    """A lease, and until when it holds on the machine's monotonic clock."""
+
+    lease: Lease
+    until_s: float
+
+
 class MemoryStore:
     """Implements every storage port in memory, for one event loop.
 
@@ -54,7 +65,8 @@ class MemoryStore:
         self._commits: dict[str, StoredCommit] = {}  # by commit id
         self._commands: dict[str, StoredCommit] = {}  # by command id
         self._snapshots: dict[StreamId, Snapshot] = {}
-        self._checkpoints: dict[str, int] = {}
+        self._checkpoints: dict[str, tuple[int, int]] = {}  # position and token, by name
+        self._leases: dict[str, _Held] = {}
         self._appends = 0
         self._waiting: set[asyncio.Future[None]] = set()
 
@@ -178,11 +190,33 @@ class MemoryStore:
 
     async def load_checkpoint(self, name: str) -> int:
         """See ``CheckpointStore.load_checkpoint``."""
-        return self._checkpoints.get(name, 0)
+        return self._checkpoints.get(name, (0, 0))[0]
 
-    async def save_checkpoint(self, name: str, position: int) -> None:
+    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        self._checkpoints[name] = position
+        if token < self._checkpoints.get(name, (0, 0))[1]:
+            raise LeaseLost(name, token)
+        self._checkpoints[name] = (position, token)
+
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        """See ``Leases.acquire``."""
+        check_ttl(ttl_s)
+        now = time.monotonic()
+        held = self._leases.get(name)
+        if held is not None and now < held.until_s:
+            if held.lease.owner != owner:
+                return None
+            lease = held.lease
+        else:
+            lease = Lease(name=name, owner=owner, token=1 if held is None else held.lease.token + 1)
+        self._leases[name] = _Held(lease, now + ttl_s)
+        return lease
+
+    async def release(self, lease: Lease) -> None:
+        """See ``Leases.release``."""
+        held = self._leases.get(lease.name)
+        if held is not None and held.lease == lease:
+            self._leases[lease.name] = held._replace(until_s=0.0)
 
     def _restored(self, stored: StoredCommit) -> StoredCommit:
         # The data that the caller gave may have changed since: the log has not.

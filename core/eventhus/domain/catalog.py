@@ -102,6 +102,11 @@ class Catalog:
         """
         return self._by_class[cls]
 
+    def names_of(self, classes: Iterable[type]) -> frozenset[str]:
+        """Every stored name, of today and of the past, that stands for one of these classes."""
+        wanted = set(classes)
+        return frozenset(name for name, each in self._by_name.items() if each.cls in wanted)
+
     def of_name(self, name: str) -> EventType:
         """The event type that a stored name, of today or of the past, stands for.
 

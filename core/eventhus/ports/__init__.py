@@ -1,9 +1,17 @@
 """What the runtime needs from the world, as protocols. Adapters implement them."""
 
-from eventhus.ports.arguments import check_page
-from eventhus.ports.bus import EventBus, Message, MessageHandler, Subscription
+from eventhus.ports.arguments import check_group, check_page, check_ttl
+from eventhus.ports.bus import (
+    DeadLetter,
+    EventBus,
+    Message,
+    MessageHandler,
+    Publisher,
+    Subscription,
+)
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
+from eventhus.ports.leases import Lease, Leases
 from eventhus.ports.plain_data import check_plain_data
 from eventhus.ports.store import (
     CheckpointStore,
@@ -17,16 +25,21 @@ from eventhus.ports.store import (
     StoredEvent,
     event_id,
 )
+from eventhus.ports.turns import Turns
 
 __all__ = [
     "CheckpointStore",
     "Clock",
     "Codec",
     "Commit",
+    "DeadLetter",
     "EventBus",
     "EventStore",
+    "Lease",
+    "Leases",
     "Message",
     "MessageHandler",
+    "Publisher",
     "Slice",
     "Snapshot",
     "SnapshotStore",
@@ -34,7 +47,10 @@ __all__ = [
     "StoredCommit",
     "StoredEvent",
     "Subscription",
+    "Turns",
+    "check_group",
     "check_page",
     "check_plain_data",
+    "check_ttl",
     "event_id",
 ]

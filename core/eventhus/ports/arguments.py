@@ -1,6 +1,11 @@
-"""The check of what a reader asks a store for, shared by all stores."""
+"""The checks of what stores and buses are asked for, shared by all of them."""
+
+import re
+from math import inf
 
 from eventhus.errors import InvalidArgument
+
+_GROUP = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
 def check_page(limit: int, *, after: int = 0, after_version: int = 0) -> None:
@@ -16,3 +21,28 @@ def check_page(limit: int, *, after: int = 0, after_version: int = 0) -> None:
     for name, start in (("after", after), ("after_version", after_version)):
         if start < 0:
             raise InvalidArgument(f"{name} is {start}; 0 starts at the first event")
+
+
+def check_group(group: str | None, concurrency: int = 1) -> None:
+    """Check what a bus is asked for.
+
+    Raises:
+        InvalidArgument: ``group`` is not of the form that every bus takes, or ``concurrency`` is
+            below 1.
+    """
+    if group is not None and not (isinstance(group, str) and _GROUP.fullmatch(group)):
+        raise InvalidArgument(
+            f"group {group!r} is not 1 to 63 letters, digits, hyphens and underscores"
+        )
+    if concurrency < 1:
+        raise InvalidArgument(f"concurrency must be at least 1, found {concurrency}")
+
+
+def check_ttl(ttl_s: float) -> None:
+    """Check for how long a lease is asked for.
+
+    Raises:
+        InvalidArgument: It is not above 0, or not finite.
+    """
+    if not 0 < ttl_s < inf:
+        raise InvalidArgument(f"the ttl_s of a lease must be above 0 and finite, found {ttl_s}")

@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar
 from attrs import field, frozen
 
 from eventhus.domain.recorded import EventData, Metadata, Recorded, StreamId
+from eventhus.ports.leases import Leases
 
 T = TypeVar("T")
 
@@ -258,12 +259,21 @@ class CheckpointStore(Protocol):
         """The position saved under ``name``; 0 where none was."""
         ...
 
-    async def save_checkpoint(self, name: str, position: int) -> None:
-        """Remember ``position`` under ``name``."""
+    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
+        """Remember ``position`` under ``name``.
+
+        Args:
+            name: Whose position it is.
+            position: How far it has come.
+            token: That of the lease under which it came so far, if it holds one.
+
+        Raises:
+            LeaseLost: A position was saved with a higher token; it stays.
+        """
         ...
 
 
-class Storage(EventStore, SnapshotStore, CheckpointStore, Protocol):
+class Storage(EventStore, SnapshotStore, CheckpointStore, Leases, Protocol):
     """All storage ports of one bucket in one object, which is what an application is given.
 
     An asynchronous context manager: entered before first use, left after last use. Two

@@ -7,6 +7,8 @@ The body is compact UTF-8 JSON with five keys in this order: ``aggregate_id``, `
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -23,6 +25,9 @@ SCHEMA = "Eventhus-Schema"
 CORRELATION_ID = "Eventhus-Correlation-Id"
 CAUSATION_ID = "Eventhus-Causation-Id"
 METADATA = "Eventhus-Metadata"  # the caller's pairs, as one JSON object
+TRACE = ("traceparent", "tracestate")  # of those pairs also by themselves, as tracers look for them
+
+_TRACE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")  # what a header may hold as it is
 
 
 def to_body(stored: StoredEvent) -> bytes:
@@ -56,11 +61,23 @@ def to_message(stored: StoredEvent) -> Message:
         headers[CAUSATION_ID] = json.dumps(metadata.causation_id)
     if metadata.values:
         headers[METADATA] = json.dumps(dict(metadata.values))
-    return Message(id=stored.id, stream=stored.stream, body=to_body(stored), headers=headers)
+        for key in TRACE:
+            if _TRACE.fullmatch(value := metadata.values.get(key, "")):
+                headers[key] = value
+    return Message(
+        id=stored.id,
+        stream=stored.stream,
+        type=stored.event.type,
+        body=to_body(stored),
+        headers=headers,
+    )
 
 
 def from_message(message: Message) -> StoredEvent:
     """The event in a message.
+
+    The body is all that it takes. Where headers are missing, since something else than this
+    library published it, the position is 0, the schema 1, and the time that of publishing.
 
     Raises:
         CodecError: The body or a header is not of the form that ``to_message`` gives.
@@ -71,15 +88,13 @@ def from_message(message: Message) -> StoredEvent:
         return Recorded(
             stream=StreamId(body["aggregate_type"], body["aggregate_id"]),
             version=_of(int, body["version"]),
-            position=int(headers[POSITION]),
+            position=int(headers.get(POSITION, 0)),
             id=message.id,
-            event=EventData(_of(str, body["type"]), _of(dict, body["data"]), int(headers[SCHEMA])),
-            recorded_at=_aware(datetime.fromisoformat(headers[RECORDED_AT])),
-            metadata=Metadata(
-                correlation_id=json.loads(headers.get(CORRELATION_ID, "null")),
-                causation_id=json.loads(headers.get(CAUSATION_ID, "null")),
-                values=_of(dict, json.loads(headers.get(METADATA, "{}"))),
+            event=EventData(
+                _of(str, body["type"]), _of(dict, body["data"]), int(headers.get(SCHEMA, 1))
             ),
+            recorded_at=_recorded_at(message),
+            metadata=_metadata(headers),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CodecError(
@@ -87,10 +102,23 @@ def from_message(message: Message) -> StoredEvent:
         ) from error
 
 
-def _aware(at: datetime) -> datetime:
-    if at.utcoffset() is None:
+def _recorded_at(message: Message) -> datetime:
+    text = message.headers.get(RECORDED_AT)
+    at = message.published_at if text is None else datetime.fromisoformat(text)
+    if at is None or at.utcoffset() is None:
         raise ValueError("a time without its offset")
     return at
+
+
+def _metadata(headers: Mapping[str, str]) -> Metadata:
+    pairs = headers.get(METADATA)
+    return Metadata(
+        correlation_id=json.loads(headers.get(CORRELATION_ID, "null")),
+        causation_id=json.loads(headers.get(CAUSATION_ID, "null")),
+        values={key: headers[key] for key in TRACE if key in headers}
+        if pairs is None
+        else _of(dict, json.loads(pairs)),
+    )
 
 
 def _of(cls: type[T], value: object) -> T:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from eventhus import EventData, Metadata, StreamId
+from eventhus import EventData, Metadata, StreamId, new_id
 from eventhus.ports import Commit, Message, Storage
 from eventhus.runtime.relay import BACKOFF_CAP_S, BACKOFF_S, CHECKPOINT, Relay
 from eventhus_memory import MemoryBus, MemoryStore
@@ -61,7 +61,7 @@ async def test_every_event_is_published_once_and_in_order() -> None:
     """What is in the log already, and what comes."""
     store, bus = MemoryStore(), RecordingBus()
     await append(store, 3)
-    async with running(Relay(store, bus, FakeClock())):
+    async with running(Relay(store, bus, FakeClock(), owner=new_id())):
         await eventually(lambda: len(bus.taken) == 3)
         for n in range(50):
             await append(store, 2, f"a{n % 3}")
@@ -75,8 +75,9 @@ async def test_a_log_of_many_pages_is_published_whole() -> None:
     store, bus = MemoryStore(), RecordingBus()
     for _ in range(30):
         await append(store, 90)
-    async with running(Relay(store, bus, FakeClock())):
-        await eventually(lambda: len(bus.taken) == 2700)
+    relay = Relay(store, bus, FakeClock(), owner=new_id())
+    async with running(relay):
+        await relay.drain()
     assert list(range(1, 2701)) == bus.positions
     assert 2700 == await store.load_checkpoint(CHECKPOINT)
 
@@ -86,7 +87,7 @@ async def test_the_next_relay_goes_on_behind_the_checkpoint() -> None:
     store, bus = MemoryStore(), RecordingBus()
     for _ in range(3):
         await append(store, 2)
-        relay = Relay(store, bus, FakeClock())
+        relay = Relay(store, bus, FakeClock(), owner=new_id())
         async with running(relay):
             await relay.drain()
     assert [1, 2, 3, 4, 5, 6] == bus.positions
@@ -97,11 +98,11 @@ async def test_a_crash_between_publishing_and_the_checkpoint_repeats_and_loses_n
     store, bus, gate = Proxy(), RecordingBus(), Gate()
     await append(store, 3)
     store.before["save_checkpoint"] = gate
-    async with running(Relay(store, bus, FakeClock())):
+    async with running(Relay(store, bus, FakeClock(), owner=new_id())):
         await gate.arrived.wait()
     assert 0 == await store.load_checkpoint(CHECKPOINT)
     store.before.clear()
-    relay = Relay(store, bus, FakeClock())
+    relay = Relay(store, bus, FakeClock(), owner=new_id())
     async with running(relay):
         await relay.drain()
     assert [1, 2, 3, 1, 2, 3] == bus.positions
@@ -116,7 +117,7 @@ async def test_the_checkpoint_moves_over_events_only_that_the_bus_has_taken() ->
         seen.append((await store.load_checkpoint(CHECKPOINT), len(bus.taken)))
 
     bus.before = look
-    relay = Relay(store, bus, FakeClock())
+    relay = Relay(store, bus, FakeClock(), owner=new_id())
     async with running(relay):
         for _ in range(10):
             await append(store, 3)
@@ -129,7 +130,7 @@ async def test_a_bus_that_fails_for_a_while_loses_nothing_and_keeps_the_order() 
     """Every failure leads back to the checkpoint; repeats come in order too."""
     store, bus, clock = MemoryStore(), RecordingBus(), FakeClock()
     bus.before = at([2, 3, 7, 8, 9, 20], fail_with(DOWN))
-    async with running(Relay(store, bus, clock)):
+    async with running(Relay(store, bus, clock, owner=new_id())):
         for _ in range(10):
             await append(store, 3)
             await settle()
@@ -146,7 +147,7 @@ async def test_a_store_that_fails_for_a_while_loses_nothing() -> None:
     store.before["load_checkpoint"] = at([1, 3], fail_with(DOWN))
     store.before["follow"] = at([2, 5], fail_with(DOWN))
     store.before["save_checkpoint"] = at([1, 4], fail_with(DOWN))
-    async with running(Relay(store, bus, FakeClock())):
+    async with running(Relay(store, bus, FakeClock(), owner=new_id())):
         for _ in range(10):
             await append(store, 3)
             await settle()
@@ -162,7 +163,7 @@ async def test_failures_are_logged_with_the_place_and_without_the_data(
     store, bus = MemoryStore(), RecordingBus()
     await append(store, 1)
     bus.before = at([1], fail_with(DOWN))
-    relay = Relay(store, bus, FakeClock())
+    relay = Relay(store, bus, FakeClock(), owner=new_id())
     async with running(relay):
         await eventually(lambda: bus.taken)
     (record,) = caplog.records
@@ -176,7 +177,7 @@ async def test_the_pauses_double_up_to_the_cap_and_start_again_after_a_success()
     store, bus, clock = MemoryStore(), RecordingBus(), FakeClock()
     await append(store, 1)
     bus.before = at([*range(1, 11), 12, 13], fail_with(DOWN))
-    async with running(Relay(store, bus, clock)):
+    async with running(Relay(store, bus, clock, owner=new_id())):
         await eventually(lambda: 1 in bus.positions)
         await append(store, 1)
         await eventually(lambda: 2 in bus.positions)
@@ -193,7 +194,7 @@ async def test_a_bus_that_was_down_for_hours_is_published_to_again(
     store, bus, clock = MemoryStore(), RecordingBus(), FakeClock()
     await append(store, 1)
     bus.before = at(range(1, 1501), fail_with(DOWN))
-    async with running(Relay(store, bus, clock)):
+    async with running(Relay(store, bus, clock, owner=new_id())):
         await eventually(lambda: bus.taken)
     assert 1500 == len(clock.sleeps_s)
 
@@ -203,7 +204,7 @@ async def test_a_bus_that_was_down_for_hours_is_published_to_again(
 
 async def test_there_is_nothing_to_drain_of_an_empty_log() -> None:
     """Also where the relay has not even begun."""
-    await Relay(MemoryStore(), RecordingBus(), FakeClock()).drain()
+    await Relay(MemoryStore(), RecordingBus(), FakeClock(), owner=new_id()).drain()
 
 
 async def test_draining_waits_until_all_is_with_the_bus() -> None:
@@ -211,7 +212,7 @@ async def test_draining_waits_until_all_is_with_the_bus() -> None:
     store, bus, gate = MemoryStore(), RecordingBus(), Gate()
     bus.before = gate
     await append(store, 3)
-    relay = Relay(store, bus, FakeClock())
+    relay = Relay(store, bus, FakeClock(), owner=new_id())
     async with running(relay):
         draining = asyncio.create_task(relay.drain())
         await gate.arrived.wait()
@@ -228,7 +229,7 @@ async def test_draining_ends_when_the_relay_is_in_trouble() -> None:
     clock.before_waking = gate
     bus.before = fail_with(DOWN)
     await append(store, 3)
-    relay = Relay(store, bus, clock)
+    relay = Relay(store, bus, clock, owner=new_id())
     async with running(relay):
         await asyncio.create_task(relay.drain())  # waiting when the trouble begins
         await relay.drain()  # and while it lasts

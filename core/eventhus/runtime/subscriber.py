@@ -1,0 +1,238 @@
+"""Between the bus and a handler: decoding, trying again, and dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, TypeAlias
+
+from attrs import evolve, frozen
+
+from eventhus.domain.recorded import E_co, Recorded, StreamId
+from eventhus.errors import CodecError
+from eventhus.ports.bus import EventBus, Message, Subscription
+from eventhus.ports.clock import Clock
+from eventhus.runtime.serializer import EventSerializer
+from eventhus.runtime.tasks import being_cancelled
+from eventhus.runtime.wire import from_message
+
+RETRY_S = 0.1  # before the second attempt; doubles with every further one, up to the cap
+RETRY_CAP_S = 30.0
+DOUBLINGS = 9  # enough to reach the cap
+
+ERROR_TYPE = "Eventhus-Error-Type"
+ERROR = "Eventhus-Error"  # as JSON, since it may hold what no header may
+ERROR_ATTEMPTS = "Eventhus-Error-Attempts"
+FAILED_AT = "Eventhus-Failed-At"
+ERROR_HEADERS = (ERROR_TYPE, ERROR, ERROR_ATTEMPTS, FAILED_AT)
+_ERROR_LIMIT = 1000  # characters of an error's text
+
+UNGROUPED = "anonymous"
+"""The group whose dead letters are those of subscriptions without a group."""
+
+_logger = logging.getLogger(__name__)
+
+
+@frozen(kw_only=True, eq=False)
+class Delivered(Recorded[E_co]):
+    """An event that a bus has delivered. Equal to the ``Recorded`` that it is.
+
+    Attributes:
+        attempt: 1 at the first delivery, one more each time that it is delivered or tried again.
+            Above 1, an earlier attempt may have had its effect, in this process or in another.
+    """
+
+    attempt: int = 1
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Recorded):
+            return NotImplemented
+        return self._recorded() == (other._recorded() if isinstance(other, Delivered) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._recorded())
+
+    def _recorded(self) -> Recorded[Any]:
+        return Recorded(
+            stream=self.stream,
+            version=self.version,
+            position=self.position,
+            id=self.id,
+            event=self.event,
+            recorded_at=self.recorded_at,
+            metadata=self.metadata,
+        )
+
+
+EventHandler: TypeAlias = Callable[[Delivered[Any]], Awaitable[None]]
+"""Takes one event. Returning accepts it; raising asks for it to be tried again."""
+
+
+@frozen(kw_only=True)
+class Replayed:
+    """What came of giving a group's dead letters to a handler again.
+
+    Attributes:
+        handled: How many were handled, and are dead letters no more.
+        failed: How many failed again, or wait behind one of their aggregate that did.
+    """
+
+    handled: int
+    failed: int
+
+
+class Subscriber:
+    """Handles the messages of one subscription; what it raises, the bus is to deliver again."""
+
+    def __init__(
+        self,
+        handler: EventHandler,
+        *,
+        group: str | None,
+        types: Collection[str] | None,
+        attempts: int,
+        serializer: EventSerializer,
+        bus: EventBus,
+        clock: Clock,
+    ) -> None:
+        self._handler = handler
+        self._group = UNGROUPED if group is None else group
+        self._types = types
+        self._attempts = attempts
+        self._serializer = serializer
+        self._bus = bus
+        self._clock = clock
+        self._hurry = asyncio.Event()
+
+    def hurry(self) -> None:
+        """Wait no longer between two attempts: the application is being left."""
+        self._hurry.set()
+
+    async def __call__(self, message: Message) -> None:
+        """Handle one message, or bury it."""
+        try:
+            delivered = self._delivered(message)
+        except CodecError as error:
+            await self._bury(message, error, message.attempt)
+            return
+        if delivered is None:
+            return
+        if message.attempt > self._attempts:
+            # Nobody said what went wrong: it may be this message that ends the process.
+            unknown = RuntimeError("its handler never came to an end")
+            await self._bury(message, unknown, message.attempt - 1)
+            return
+        while failure := await self._failure(delivered):
+            attempt = delivered.attempt
+            if attempt >= self._attempts:
+                await self._bury(message, failure, attempt)
+                return
+            if self._hurry.is_set():
+                raise failure
+            delay = min(RETRY_CAP_S, RETRY_S * 2 ** min(attempt - 1, DOUBLINGS))
+            _logger.warning(
+                "attempt %d of group %s failed on event %s; again in %.2f s",
+                attempt,
+                self._group,
+                message.id,
+                delay,
+                exc_info=failure,
+            )
+            await self._sleep(delay)
+            delivered = evolve(delivered, attempt=attempt + 1)
+
+    async def replay(self) -> Replayed:
+        """Give every dead letter of the group to the handler once, in order."""
+        handled = failed = 0
+        stuck: set[StreamId] = set()
+        async for letter in self._bus.dead_letters(self._group):
+            message = letter.message
+            if message.stream not in stuck:
+                failure = await self._handled(message)
+                if failure is None:
+                    await self._bus.discard(letter, self._group)
+                    handled += 1
+                    continue
+                _logger.warning(
+                    "group %s failed again on event %s", self._group, message.id, exc_info=failure
+                )
+                stuck.add(message.stream)
+            failed += 1
+        return Replayed(handled=handled, failed=failed)
+
+    async def _handled(self, message: Message) -> BaseException | None:
+        try:
+            delivered = self._delivered(message)
+        except CodecError as error:
+            return error
+        return None if delivered is None else await self._failure(delivered)
+
+    def _delivered(self, message: Message) -> Delivered[Any] | None:
+        """The event, unless it is of a type that nobody asked for."""
+        stored = from_message(message)
+        if self._types is not None and stored.event.type not in self._types:
+            return None
+        recorded = self._serializer.recorded(stored)
+        return Delivered(
+            stream=recorded.stream,
+            version=recorded.version,
+            position=recorded.position,
+            id=recorded.id,
+            event=recorded.event,
+            recorded_at=recorded.recorded_at,
+            metadata=recorded.metadata,
+            attempt=message.attempt,
+        )
+
+    async def _failure(self, delivered: Delivered[Any]) -> BaseException | None:
+        try:
+            await self._handler(delivered)
+        except asyncio.CancelledError as error:
+            if being_cancelled():
+                raise
+            return error  # raised by the handler, on its own account
+        except Exception as error:  # noqa: BLE001 - handlers fail as they like
+            return error
+        return None
+
+    async def _bury(self, message: Message, error: BaseException, attempts: int) -> None:
+        _logger.error(
+            "event %s is a dead letter of group %s after %d attempts",
+            message.id,
+            self._group,
+            attempts,
+            exc_info=error,
+        )
+        cls = type(error)
+        headers = {
+            **message.headers,
+            ERROR_TYPE: json.dumps(f"{cls.__module__}.{cls.__qualname__}").strip('"'),
+            ERROR: json.dumps(str(error)[:_ERROR_LIMIT]),
+            ERROR_ATTEMPTS: str(attempts),
+            FAILED_AT: self._clock.now().isoformat(),
+        }
+        await self._bus.bury(evolve(message, headers=headers), self._group)
+
+    async def _sleep(self, delay: float) -> None:
+        sleeping = asyncio.ensure_future(self._clock.sleep(delay))
+        hurrying = asyncio.ensure_future(self._hurry.wait())
+        try:
+            await asyncio.wait({sleeping, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            hurrying.cancel()
+
+
+class AppSubscription:
+    """A subscription of an application: closing it first lets its subscriber hurry."""
+
+    def __init__(self, subscription: Subscription, subscriber: Subscriber) -> None:
+        self._subscription = subscription
+        self._subscriber = subscriber
+
+    async def close(self) -> None:
+        """See ``Subscription.close``."""
+        self._subscriber.hurry()
+        await self._subscription.close()
