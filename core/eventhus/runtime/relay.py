@@ -150,10 +150,8 @@ class Relay:
         try:
             async with asyncio.timeout(RELEASE_S):
                 await self._store.release(lease)
-        except Exception as error:  # noqa: BLE001 - it runs out by itself
-            _logger.warning(
-                "the lease of the relay is free in %g s only", LEASE_S, exc_info=error
-            )
+        except Exception as error:  # it runs out by itself
+            _logger.warning("the lease of the relay is free in %g s only", LEASE_S, exc_info=error)
 
 
 class _Checkpoint:

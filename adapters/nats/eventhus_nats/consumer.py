@@ -1,0 +1,212 @@
+"""A consumer of the stream on the server, and the pull requests that keep it giving."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import nats.js.errors
+from attrs import define, frozen
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
+
+from eventhus import BusUnavailable, IncompatibleBucket
+from eventhus_nats.connection import Connection
+from eventhus_nats.failures import typed
+
+ACK_WAIT_S = 8.0  # after which the server gives again what nobody said anything about
+INACTIVE_S = 300.0  # after which it forgets the place of a subscription without a group
+MAX_IN_HAND = 512  # messages asked for or here, and not acknowledged
+BATCH = 256  # of one pull request
+PULL_S = 3.0  # how long a pull request stands: shorter than a seat, which it must not outlive
+
+_OVER = {"404", "408"}  # no messages, or none in time
+
+
+@define
+class _Request:
+    number: int
+    left: int
+    overdue_s: float  # by the event loop's clock
+
+
+@frozen
+class State:
+    """How far a consumer has come.
+
+    Attributes:
+        delivered: The sequence of the last message that it gave to anybody.
+        pending: How many of those it gave are not acknowledged.
+    """
+
+    delivered: int
+    pending: int
+
+
+class Consumer:
+    """Gives messages, and is made again where the server has lost it.
+
+    Attributes:
+        trouble: Why it gives nothing any more; ``None`` while it does.
+    """
+
+    def __init__(
+        self, connection: Connection, subjects: str, group: str | None, after: int
+    ) -> None:
+        self.trouble: Exception | None = None
+        self._connection = connection
+        self._client = connection.client
+        self._stream = connection.bucket
+        self._subjects = subjects
+        self._name = group
+        self._is_durable = group is not None
+        self._after = after  # the sequence of the last message that came
+        self._receive: Callable[[Msg], Awaitable[None]] | None = None
+        self._inbox = ""
+        self._subscription: Subscription | None = None
+        self._requests: deque[_Request] = deque()
+        self._asked = 0
+
+    async def ensure(self) -> State:
+        """Find the consumer on the server, or make it, behind what came last.
+
+        Raises:
+            IncompatibleBucket: There is one of this name that is not ours.
+            BusUnavailable: The server did not answer, or has no such stream.
+        """
+        jetstream = self._connection.jetstream
+        try:
+            if self._name is not None:
+                try:
+                    info = await self._info()
+                except nats.js.errors.NotFoundError:
+                    pass
+                else:
+                    self._check(info)
+                    return _state(info)
+            config = ConsumerConfig(
+                durable_name=self._name if self._is_durable else None,
+                inactive_threshold=None if self._is_durable else INACTIVE_S,
+                deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+                opt_start_seq=self._after + 1,
+                filter_subject=self._subjects,
+                ack_policy=AckPolicy.EXPLICIT,
+                ack_wait=ACK_WAIT_S,
+                max_ack_pending=2 * MAX_IN_HAND,
+            )
+            made: ConsumerInfo = await self._connection.ask(
+                jetstream.add_consumer(self._stream, config)
+            )
+        except nats.js.errors.APIError as error:
+            raise typed(self._connection.bucket, error) from error
+        self._name = made.name
+        return _state(made)
+
+    async def state(self) -> State:
+        """How far it has come.
+
+        Raises:
+            BusUnavailable: The server did not answer, or has lost it.
+        """
+        try:
+            return _state(await self._info())
+        except nats.js.errors.APIError as error:
+            raise typed(self._connection.bucket, error) from error
+
+    async def _info(self) -> ConsumerInfo:
+        info: ConsumerInfo = await self._connection.ask(
+            self._connection.jetstream.consumer_info(self._stream, self._name or "")
+        )
+        return info
+
+    async def open(self, receive: Callable[[Msg], Awaitable[None]]) -> None:
+        """Be ready for messages, which are given to ``receive`` once they are pulled."""
+        self._receive = receive
+        self._inbox = self._client.new_inbox()
+        self._subscription = await self._client.subscribe(
+            f"{self._inbox}.*",
+            cb=self._take,
+            pending_msgs_limit=4 * MAX_IN_HAND,
+            pending_bytes_limit=1 << 40,  # there are never more than were asked for
+        )
+        self._requests.clear()
+        self.trouble = None
+
+    async def close(self) -> None:
+        """Take no more messages: the server forgets what it was asked for."""
+        if self._subscription is not None and not self._client.is_closed:
+            await self._subscription.unsubscribe()
+        self._subscription = None
+
+    async def remove(self) -> None:
+        """Delete the consumer on the server, if it is one that nobody comes back to."""
+        if not self._is_durable and self._name is not None:
+            await self._connection.ask(
+                self._connection.jetstream.delete_consumer(self._stream, self._name)
+            )
+
+    def forget_requests(self) -> None:
+        """The server does not know any more what it was asked for."""
+        self._requests.clear()
+
+    async def pull(self, in_hand: int) -> None:
+        """Ask for more, if so little is here or on its way that there is room for a batch."""
+        now = asyncio.get_running_loop().time()
+        while self._requests and self._requests[0].overdue_s < now:
+            self._requests.popleft()
+        while (
+            self._subscription is not None
+            and in_hand + sum(request.left for request in self._requests) <= MAX_IN_HAND - BATCH
+        ):
+            self._asked += 1
+            self._requests.append(_Request(self._asked, BATCH, now + PULL_S + 1.0))
+            await self._client.publish(
+                f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._name}",
+                json.dumps({"batch": BATCH, "expires": int(PULL_S * 1e9)}).encode(),
+                reply=f"{self._inbox}.{self._asked}",
+            )
+
+    def came(self, sequence: int) -> None:
+        """A message of this sequence has come."""
+        self._after = max(self._after, sequence)
+
+    async def _take(self, msg: Msg) -> None:
+        if self._receive is None:
+            return
+        if msg.reply:
+            if self._requests:
+                self._requests[0].left -= 1
+                if not self._requests[0].left:
+                    self._requests.popleft()
+            await self._receive(msg)
+            return
+        # A status, which ends a request.
+        number = int(msg.subject.rsplit(".", 1)[1])
+        self._requests = deque(each for each in self._requests if each.number != number)
+        headers = msg.headers or {}
+        if headers.get("Status") not in _OVER:
+            self.trouble = BusUnavailable(
+                self._connection.bucket,
+                f"the consumer {self._name} answered {headers.get('Status')} "
+                f"{headers.get('Description', '')}".rstrip(),
+            )
+        await self._receive(msg)
+
+    def _check(self, info: ConsumerInfo) -> None:
+        config = info.config
+        if config.deliver_subject or config.ack_policy != AckPolicy.EXPLICIT:
+            raise IncompatibleBucket(
+                self._connection.bucket,
+                f"its stream has a consumer {self._name} that is not one of ours; "
+                f"name the group differently, or delete it",
+            )
+
+
+def _state(info: ConsumerInfo) -> State:
+    return State(
+        delivered=info.delivered.stream_seq if info.delivered else 0,
+        pending=info.num_ack_pending or 0,
+    )

@@ -1,0 +1,39 @@
+"""What the driver's errors mean to whoever uses a bus."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import nats.errors
+import nats.js.errors
+
+from eventhus import AccessDenied, BusUnavailable, EventhusError
+
+
+@contextmanager
+def translated(bucket: str) -> Iterator[None]:
+    """Turn the driver's errors into this library's. None of them quotes a URL."""
+    try:
+        yield
+    except (TimeoutError, nats.errors.Error, OSError) as error:
+        raise typed(bucket, error) from error
+
+
+def typed(bucket: str, error: BaseException) -> EventhusError:
+    """The error to raise in place of a driver's."""
+    if isinstance(error, nats.errors.AuthorizationError):
+        return AccessDenied(bucket, "NATS refused the credentials; check them and the account")
+    return BusUnavailable(bucket, describe(error))
+
+
+def describe(error: BaseException) -> str:
+    """What happened, in words that hold neither data nor credentials."""
+    if isinstance(error, nats.js.errors.APIError):
+        return f"JetStream answered {error.err_code or error.code}, {error.description}"
+    if isinstance(error, nats.errors.NoRespondersError):
+        return "JetStream is not enabled on the server, or not for this account"
+    if isinstance(error, asyncio.TimeoutError):
+        return "the server did not answer in time"
+    return f"the connection failed with {type(error).__name__}"

@@ -1,0 +1,167 @@
+"""The JetStream streams of a bucket: made where they are missing, checked where they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, Literal, TypeAlias, get_args
+
+import nats.js.errors
+from attrs import frozen
+from nats.js.api import RetentionPolicy, StorageType, StreamConfig
+
+from eventhus import CompositionError, IncompatibleBucket
+from eventhus_nats.connection import Connection
+from eventhus_nats.failures import typed
+
+Retention: TypeAlias = Literal["limits", "interest"]
+
+DEFAULT_MAX_AGE = timedelta(days=7)
+DEFAULT_DUPLICATE_WINDOW = timedelta(minutes=2)
+
+# A letter that was discarded can be buried again. The least that a server takes.
+_DEAD_WINDOW_S = 0.1
+
+_MAX_REPLICAS = 5
+_LEAST = timedelta(milliseconds=100)  # what a server takes as a time
+
+_NAME_IN_USE = 10058
+_SERVER_SIDE = 500  # from here on, the fault is not in what was asked
+
+
+@frozen(kw_only=True)
+class Settings:
+    """What a stream is to be like. ``None`` is whatever it is, and a default for a new one."""
+
+    retention: Retention | None = None
+    max_age: timedelta | None = None
+    replicas: int | None = None
+    duplicate_window: timedelta | None = None
+
+    def check(self) -> None:
+        """Refuse what no stream can be.
+
+        Raises:
+            CompositionError: An argument is out of its range.
+        """
+        if self.retention is not None and self.retention not in get_args(Retention):
+            raise CompositionError(
+                f"retention must be 'limits' or 'interest', not {self.retention!r}"
+            )
+        if self.replicas is not None and not 1 <= self.replicas <= _MAX_REPLICAS:
+            raise CompositionError(f"replicas must be 1 to {_MAX_REPLICAS}, not {self.replicas}")
+        for name, time in (("max_age", self.max_age), ("duplicate_window", self.duplicate_window)):
+            if time is not None and time < _LEAST:
+                raise CompositionError(f"{name} must be at least {_LEAST}, not {time}")
+        if self.max_age and self.duplicate_window and self.max_age < self.duplicate_window:
+            raise CompositionError(
+                f"duplicate_window {self.duplicate_window} is longer than max_age {self.max_age}: "
+                f"what is gone cannot be recognised"
+            )
+
+
+def dead_stream(bucket: str) -> str:
+    """The name of the stream that keeps the dead letters of a bucket."""
+    return f"{bucket}_dead"
+
+
+async def ensure_streams(connection: Connection, subjects: str, dead: str, want: Settings) -> int:
+    """Make or check the stream of events and that of dead letters.
+
+    Returns:
+        The sequence of the last message in the stream of events.
+
+    Raises:
+        IncompatibleBucket: A stream exists and is different.
+        CompositionError: The server refuses to make such a stream.
+        BusUnavailable: It did not answer.
+    """
+    bucket = connection.bucket
+    await _ensure(
+        connection,
+        dead_stream(bucket),
+        dead,
+        # For ever: somebody has to look at them.
+        Settings(retention="limits", replicas=want.replicas),
+        new=StreamConfig(max_age=0, duplicate_window=_DEAD_WINDOW_S),
+    )
+    return await _ensure(
+        connection,
+        bucket,
+        subjects,
+        want,
+        new=StreamConfig(
+            max_age=DEFAULT_MAX_AGE.total_seconds(),
+            duplicate_window=DEFAULT_DUPLICATE_WINDOW.total_seconds(),
+        ),
+    )
+
+
+async def _ensure(
+    connection: Connection, name: str, subjects: str, want: Settings, *, new: StreamConfig
+) -> int:
+    jetstream = connection.jetstream
+    try:
+        info = await connection.ask(jetstream.stream_info(name))
+    except nats.js.errors.NotFoundError:
+        config = new.evolve(
+            name=name,
+            subjects=[subjects],
+            storage=StorageType.FILE,
+            retention=RetentionPolicy(want.retention or "limits"),
+            num_replicas=want.replicas or 1,
+        )
+        if want.max_age is not None:
+            config = config.evolve(max_age=want.max_age.total_seconds())
+        if want.duplicate_window is not None:
+            config = config.evolve(duplicate_window=want.duplicate_window.total_seconds())
+        elif config.duplicate_window and config.max_age:
+            # The server refuses to remember ids for longer than messages.
+            config = config.evolve(duplicate_window=min(config.duplicate_window, config.max_age))
+        try:
+            info = await connection.ask(jetstream.add_stream(config))
+        except nats.js.errors.APIError as error:
+            if error.err_code != _NAME_IN_USE:
+                raise _refused(connection.bucket, name, error) from error
+            info = await connection.ask(jetstream.stream_info(name))  # another was faster
+    except nats.js.errors.APIError as error:
+        raise typed(connection.bucket, error) from error
+    differences = list(_differences(info.config, subjects, want))
+    if differences:
+        raise IncompatibleBucket(
+            connection.bucket,
+            f"its JetStream stream {name} has {'; '.join(differences)}; open the bus with what the "
+            f"stream has, or change the stream with 'nats stream edit {name}'",
+        )
+    return int(info.state.last_seq)
+
+
+def _differences(found: StreamConfig, subjects: str, want: Settings) -> Iterator[str]:
+    if found.subjects != [subjects]:
+        yield f"subjects {', '.join(found.subjects or ()) or 'none'}, not {subjects}"
+    wanted: dict[str, Any] = {
+        "retention": want.retention,
+        "max_age": want.max_age and want.max_age.total_seconds(),
+        "num_replicas": want.replicas,
+        "duplicate_window": want.duplicate_window and want.duplicate_window.total_seconds(),
+    }
+    for name, value in wanted.items():
+        has = getattr(found, name)
+        has = getattr(has, "value", has)
+        if value is not None and has != value:
+            unit = " s" if name in {"max_age", "duplicate_window"} else ""
+            yield (
+                f"{name} {has:g}{unit}, not {value:g}{unit}"
+                if unit
+                else (f"{name} {has}, not {value}")
+            )
+    if found.no_ack:
+        yield "no_ack true, so that it never says what it has taken"
+
+
+def _refused(bucket: str, name: str, error: nats.js.errors.APIError) -> Exception:
+    if error.code is None or error.code >= _SERVER_SIDE:
+        return typed(bucket, error)
+    return CompositionError(
+        f"NATS refuses the stream {name} of bucket {bucket!r}: {error.description}"
+    )

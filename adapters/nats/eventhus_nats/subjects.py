@@ -1,0 +1,70 @@
+"""Which subjects the messages of a bucket have."""
+
+from __future__ import annotations
+
+import re
+
+from eventhus import CompositionError
+from eventhus.ports import Message
+
+DEFAULT = "{aggregate_type}"
+DEAD = "dead"
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+|\{(aggregate_type|aggregate_id|type)\}")
+
+
+def token(text: str) -> str:
+    """Text as one token of a subject: letters, digits, ``-`` and ``_``, the rest as ``%XX``."""
+    return _UNSAFE.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), text)
+
+
+class Subjects:
+    """The subjects of a bucket: ``bucket.``, then a template's tokens.
+
+    Args:
+        bucket: The first token.
+        template: The others, separated by dots, each a word or one of ``{aggregate_type}`` (in
+            lower case), ``{aggregate_id}`` and ``{type}`` (of the event).
+
+    Raises:
+        CompositionError: The template has another form, or its subjects could be those of dead
+            letters, ``bucket.dead.<group>``.
+    """
+
+    def __init__(self, bucket: str, template: str = DEFAULT) -> None:
+        self._bucket = bucket
+        tokens = template.split(".")
+        if not all(_TOKEN.fullmatch(each) for each in tokens):
+            raise CompositionError(
+                f"the subject template {template!r} is not made of words and "
+                f"{{aggregate_type}}, {{aggregate_id}} or {{type}}, separated by dots"
+            )
+        wildcards = ["*" if "{" in each else each for each in tokens]
+        if len(tokens) == 2 and wildcards[0] in {"*", DEAD}:  # noqa: PLR2004 - as dead.<group>
+            raise CompositionError(
+                f"the subjects of template {template!r} could be those of dead letters, "
+                f"{bucket}.{DEAD}.<group>; put a word first, as events.{template}"
+            )
+        self._format = f"{bucket}.{template}".format
+        self._by_type: dict[str, str] | None = {} if template == DEFAULT else None
+        self.all = f"{bucket}.{'.'.join(wildcards)}"
+
+    def of(self, message: Message) -> str:
+        """The subject of a message."""
+        known = self._by_type
+        aggregate_type = message.stream.aggregate_type
+        if known is not None and (subject := known.get(aggregate_type)):
+            return subject
+        subject = self._format(
+            aggregate_type=token(aggregate_type.lower()),
+            aggregate_id=token(message.stream.aggregate_id),
+            type=token(message.type) or "-",
+        )
+        if known is not None:
+            known[aggregate_type] = subject
+        return subject
+
+    def dead(self, group: str) -> str:
+        """The subject of a group's dead letters; ``*`` stands for all groups."""
+        return f"{self._bucket}.{DEAD}.{group}"

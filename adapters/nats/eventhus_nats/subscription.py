@@ -1,0 +1,259 @@
+"""A member of a group: takes messages from a consumer, has them handled, and acknowledges."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+
+import nats.errors
+from attrs import evolve
+from nats.aio.msg import Msg
+
+from eventhus import EventhusError
+from eventhus.ports import Message, MessageHandler, Turns
+from eventhus_nats.connection import Connection
+from eventhus_nats.consumer import Consumer
+from eventhus_nats.failures import describe
+from eventhus_nats.intake import Intake
+from eventhus_nats.messages import message_of, place_of
+from eventhus_nats.seats import RENEW_S, Seat
+
+STANDBY_S = 0.5  # between two looks at whether the seat is free
+TICK_S = 1.0  # between two looks at everything else
+GATHER_S = 0.1  # between two looks at what is missing, while something is
+PROGRESS_S = 2.5  # between two words to the server that a message is still being worked on
+RETRY_S = 0.1  # before a message is handled again; doubles with every further time, up to the cap
+RETRY_CAP_S = 10.0
+DOUBLINGS = 7  # enough to reach the cap
+REMEMBERED = 4096  # messages that were handled last, of which a repeat is recognised
+
+_logger = logging.getLogger(__name__)
+
+
+class JetStreamSubscription:
+    """See ``Subscription``. A group's members take turns: one of them has the seat."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        consumer: Consumer,
+        seat: Seat | None,
+        handler: MessageHandler,
+        concurrency: int,
+    ) -> None:
+        self._connection = connection
+        self._client = connection.client
+        self._consumer = consumer
+        self._seat = seat
+        self._handler = handler
+        self._concurrency = concurrency
+        self._closing = False
+        self._nudge = asyncio.Event()
+        self._handled: dict[str, str] = {}  # where each of the last ones was acknowledged, by id
+        self._workers: set[asyncio.Task[None]] = set()
+        self._intake = Intake(Turns())
+        self._in_hand: dict[str, str] = {}  # where each is to be acknowledged, by id
+        self._busy: dict[asyncio.Task[None], Message] = {}  # what each worker is handling
+        self._failures = 0  # since a message was handled
+        self._draining = False
+        self._reconnected = False
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """See ``Subscription.close``. A handler that closes its own is not waited for."""
+        self._closing = True
+        self._nudge.set()
+        if asyncio.current_task() not in self._workers:
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while not self._closing:
+            try:
+                if self._seat is None or await self._seat.hold():
+                    await self._serve()
+                else:
+                    await self._pause(STANDBY_S)
+            except (EventhusError, nats.errors.Error, OSError) as error:
+                delay = min(RETRY_CAP_S, RETRY_S * 2 ** min(self._failures, DOUBLINGS))
+                self._failures += 1
+                _logger.warning("no messages for now: %s; again in %.2f s", error, delay)
+                await self._pause(delay)
+        if self._seat is None:
+            await self._quietly(self._consumer.remove())
+
+    async def _serve(self) -> None:
+        """Handle messages until closed, or the seat is lost."""
+        self._intake, self._in_hand = Intake(Turns()), {}
+        state = await self._consumer.ensure()
+        self._intake.gather(state.pending, state.delivered)
+        self._connection.on_reconnect.add(self._on_reconnect)
+        self._workers = {asyncio.create_task(self._work()) for _ in range(self._concurrency)}
+        try:
+            await self._consumer.open(self._receive)
+            await self._attend()
+        finally:
+            self._connection.on_reconnect.discard(self._on_reconnect)
+            await self._end()
+
+    async def _attend(self) -> None:
+        """All that is to be done again and again while others handle messages."""
+        loop = asyncio.get_running_loop()
+        renew_s = progress_s = loop.time()
+        while not (self._draining and not self._busy) and self._has_seat():
+            if self._closing and not self._draining:
+                await self._drain()
+                continue
+            if self._consumer.trouble is not None:
+                raise self._consumer.trouble
+            now = loop.time()
+            if self._seat is not None and now >= renew_s:
+                await self._keep(self._seat)
+                renew_s = now + RENEW_S
+            if self._reconnected:
+                self._reconnected = False
+                await self._begin_anew()
+            if self._intake.is_gathering:
+                pending = (await self._consumer.state()).pending
+                self._intake.missing(pending - len(self._in_hand))
+            if now >= progress_s:
+                for reply in [*self._in_hand.values()]:
+                    await self._say(reply, b"+WPI")
+                progress_s = now + PROGRESS_S
+            await self._consumer.pull(len(self._in_hand))
+            await self._pause(GATHER_S if self._intake.is_gathering else TICK_S)
+
+    async def _drain(self) -> None:
+        """Take no more, and give back what no handler has begun."""
+        self._draining = True
+        await self._quietly(self._consumer.close())
+        for worker in self._workers - self._busy.keys():
+            worker.cancel()
+        begun = {message.id for message in self._busy.values()}
+        for message_id in [*self._in_hand]:
+            if message_id not in begun:
+                await self._say(self._in_hand.pop(message_id), b"-NAK")
+
+    async def _keep(self, seat: Seat) -> None:
+        try:
+            if not await seat.hold():
+                seat.give_up()
+        except EventhusError as error:  # the next attempt may succeed in time
+            _logger.info("a seat was not renewed: %s", error)
+
+    async def _begin_anew(self) -> None:
+        """After a connection broke: what was on its way is lost until the server gives it again."""
+        self._consumer.forget_requests()
+        for reply in [*self._handled.values()]:
+            await self._say(reply, b"+ACK")
+        state = await self._consumer.ensure()
+        self._intake.gather(state.pending - len(self._in_hand), state.delivered)
+
+    async def _receive(self, msg: Msg) -> None:
+        if not msg.reply:
+            self._nudge.set()
+            return
+        place = place_of(msg)
+        message = message_of(msg, place)
+        self._consumer.came(place.sequence)
+        if message.id in self._in_hand:
+            self._in_hand[message.id] = msg.reply  # given again before it was acknowledged
+        elif message.id in self._handled:
+            await self._say(msg.reply, b"+ACK")  # a repeat, or an acknowledgement got lost
+            self._handled[message.id] = msg.reply
+        else:
+            self._in_hand[message.id] = msg.reply
+            self._intake.add(place.sequence, message)
+        await self._consumer.pull(len(self._in_hand))
+
+    async def _work(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        while self._may_begin():
+            message = await self._intake.turns.take()
+            if not self._may_begin():
+                break
+            self._busy[task] = message
+            try:
+                await self._handler(message)
+            except asyncio.CancelledError as error:
+                if task.cancelling():
+                    raise
+                await self._failed(message, error)  # raised by the handler, on its own account
+            except Exception as error:  # noqa: BLE001 - handlers fail as they like
+                await self._failed(message, error)
+            else:
+                await self._accepted(message)
+            finally:
+                del self._busy[task]
+            if self._closing:
+                self._nudge.set()
+            await asyncio.sleep(0)  # a handler that never waits would keep all others waiting
+
+    def _may_begin(self) -> bool:
+        return not self._closing and self._has_seat()
+
+    def _has_seat(self) -> bool:
+        return self._seat is None or self._seat.is_held
+
+    async def _accepted(self, message: Message) -> None:
+        self._failures = 0
+        self._intake.turns.done(message)
+        reply = self._in_hand.pop(message.id)
+        if not self._has_seat():
+            return  # another has it in hand by now, who counts what is not acknowledged
+        self._handled[message.id] = reply
+        if len(self._handled) > REMEMBERED:
+            del self._handled[next(iter(self._handled))]
+        await self._say(reply, b"+ACK")
+        if not self._closing:
+            await self._consumer.pull(len(self._in_hand))
+
+    async def _failed(self, message: Message, error: BaseException) -> None:
+        if self._closing:
+            _logger.warning("the handler failed on %s at the end", message.id, exc_info=error)
+            await self._say(self._in_hand.pop(message.id), b"-NAK")
+            return
+        delay = min(RETRY_CAP_S, RETRY_S * 2 ** min(message.attempt - 1, DOUBLINGS))
+        _logger.warning(
+            "the handler failed on %s; again in %.2f s", message.id, delay, exc_info=error
+        )
+        again = evolve(message, attempt=message.attempt + 1)
+        asyncio.get_running_loop().call_later(delay, self._intake.turns.give_back, again)
+
+    async def _end(self) -> None:
+        """Let the handlers come to their end, whatever else is over."""
+        await self._quietly(self._consumer.close())
+        for worker in self._workers - self._busy.keys():
+            worker.cancel()
+        if self._workers:
+            await asyncio.wait(self._workers)
+        self._draining = False
+        await self._quietly(self._connection.flush())
+        if self._seat is not None:
+            await self._quietly(self._seat.leave())
+
+    async def _say(self, reply: str, word: bytes) -> None:
+        # Unheard, the server gives the message again, which is then recognised.
+        try:
+            await self._client.publish(reply, word)
+        except nats.errors.Error as error:
+            _logger.info("an answer to NATS was not sent: %s", describe(error))
+
+    async def _quietly(self, ending: Awaitable[object]) -> None:
+        try:
+            await ending
+        except (EventhusError, nats.errors.Error, OSError) as error:
+            _logger.info("a subscription ends without the server: %s", error)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._nudge.wait()
+        except TimeoutError:
+            pass
+        self._nudge.clear()
+
+    def _on_reconnect(self) -> None:
+        self._reconnected = True
+        self._nudge.set()
