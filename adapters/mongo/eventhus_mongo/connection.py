@@ -37,6 +37,7 @@ class Connection:
         events: The log: one document per commit.
         snapshots: One document per stream.
         checkpoints: One document per reader of the log.
+        leases: One document per thing that only one process may do.
         calls: Those of the store's users that are under way.
     """
 
@@ -47,6 +48,7 @@ class Connection:
         self.events = self._collection("events")
         self.snapshots = self._collection("snapshots")
         self.checkpoints = self._collection("checkpoints")
+        self.leases = self._collection("leases")
         self.calls = Calls(bucket)
         self._seen: Timestamp | None = None
 

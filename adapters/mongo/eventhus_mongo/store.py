@@ -9,19 +9,21 @@ from types import TracebackType
 from typing import Self
 
 import pymongo
-from bson import Int64
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from eventhus import CompositionError, NotRunning, StreamId
 from eventhus.ports import (
     Commit,
+    Lease,
     Slice,
     Snapshot,
     StoredCommit,
     StoredEvent,
     check_page,
+    check_ttl,
 )
+from eventhus_mongo import leases
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.bucket import check_name, prepare
 from eventhus_mongo.connection import Client, Connection
@@ -221,17 +223,24 @@ class MongoStore:
                 )
             return 0 if document is None else int(document["position"])
 
-    async def save_checkpoint(self, name: str, position: int) -> None:
+    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
         running = self._here()
         with running.connection.calls, translated(self._bucket):
-            async with running.connection.operation() as session:
-                await running.connection.checkpoints.replace_one(
-                    {"_id": name},
-                    {"_id": name, "position": Int64(position)},
-                    upsert=True,
-                    session=session,
-                )
+            await leases.save_checkpoint(running.connection, name, position, token)
+
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        """See ``Leases.acquire``. Times are counted in milliseconds."""
+        check_ttl(ttl_s)
+        running = self._here()
+        with running.connection.calls, translated(self._bucket):
+            return await leases.acquire(running.connection, name, owner, ttl_s)
+
+    async def release(self, lease: Lease) -> None:
+        """See ``Leases.release``."""
+        running = self._here()
+        with running.connection.calls, translated(self._bucket):
+            await leases.release(running.connection, lease)
 
     def _here(self) -> _Running:
         if self._running is None:
