@@ -29,7 +29,7 @@ demo: $(VENV)/.runtime  ## run the bank example in memory
 	$(BIN)/python -m examples.bank
 
 .PHONY: test
-test: $(VENV)/.extra-dev  ## run all tests; every branch of the kernel must be covered
+test: $(VENV)/.extra-dev nats-server  ## run all tests; every branch of the kernel must be covered
 	$(BIN)/python -m coverage run -m pytest
 	$(BIN)/python -m coverage report
 	$(BIN)/python -m coverage report --include='core/*' --fail-under=100 --format=total
@@ -52,9 +52,9 @@ bench: $(VENV)/.extra-bench  ## measure against other libraries, side by side
 	$(BIN)/python -m benchmarks
 
 .PHONY: soak
-soak: $(VENV)/.extra-dev  ## break real servers for half an hour; EVENTHUS_SOAK=N is N times as long
+soak: $(VENV)/.extra-dev nats-server  ## break real servers for half an hour; EVENTHUS_SOAK=N is N times as long
 	EVENTHUS_SOAK=$(or $(EVENTHUS_SOAK),10) EVENTHUS_REQUIRE_SERVERS=1 \
-		$(BIN)/python -m pytest tests/mongo/faults -s
+		$(BIN)/python -m pytest tests/mongo/faults tests/nats/faults -s
 
 .PHONY: matrix
 matrix: $(VENV)/.extra-dev  ## test on every Python found, on the lowest versions, and the wheel
@@ -73,6 +73,14 @@ wheel-test: $(VENV)/.extra-dev  ## test the wheel, installed without the source 
 clean:  ## remove environments, caches and whatever else was made
 	rm -rf .venv* .*_cache .coverage* .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installs a server for the tests where there is none and it can; else they are skipped, and say so.
+.PHONY: nats-server
+nats-server:
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; command -v nats-server >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update --quiet=2 && \
+		DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends \
+			nats-server >/dev/null; } || true
 
 # The single steps of the above.
 .PHONY: pytest lint formatting mypy basedpyright imports

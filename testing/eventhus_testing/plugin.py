@@ -18,10 +18,13 @@ from eventhus_testing.servers import (
     MongoReplicaSet,
     MongoServer,
     find_mongod,
+    find_nats_server,
     mongo_replica_set,
+    nats_server,
     standalone_mongo,
 )
 from eventhus_testing.servers.mongo import NO_MONGOD, connect
+from eventhus_testing.servers.nats import NO_NATS_SERVER, delete_streams
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -92,6 +95,44 @@ def mongo_replica_set_of_three(
     """
     with mongo_replica_set(3) as replica_set:
         yield replica_set
+
+
+@pytest.fixture(scope="session")
+def nats_executable() -> Path:
+    """The nats-server executable, from the PATH or from where packages put it.
+
+    Ask for it in tests that start servers of their own, with ``nats_server``: they are skipped
+    where there is none.
+    """
+    found = find_nats_server()
+    if found is None:
+        _missing(
+            f"{NO_NATS_SERVER} (tests that need no more than a URL also take a server of yours, "
+            f"from EVENTHUS_TEST_NATS_URL)"
+        )
+    return found
+
+
+@pytest.fixture(scope="session")
+def nats_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a NATS server with JetStream: EVENTHUS_TEST_NATS_URL, else that of a new one.
+
+    Tests share the server; ``nats_bucket`` gives each a bucket of its own there.
+    """
+    if url := os.environ.get("EVENTHUS_TEST_NATS_URL"):
+        yield url
+        return
+    request.getfixturevalue("nats_executable")
+    with nats_server() as server:
+        yield server.url
+
+
+@pytest.fixture
+def nats_bucket(nats_url: str) -> Iterator[str]:
+    """The name of a bucket on ``nats_url`` that no one has used; its streams are deleted after."""
+    name = f"test_{uuid4().hex}"
+    yield name
+    delete_streams(nats_url, name)
 
 
 def _missing(what: str) -> NoReturn:

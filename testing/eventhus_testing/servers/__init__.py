@@ -7,14 +7,18 @@ from eventhus_testing.servers.mongo import (
     mongo_replica_set,
     standalone_mongo,
 )
+from eventhus_testing.servers.nats import NatsServer, find_nats_server, nats_server
 from eventhus_testing.servers.processes import ServerFailed, ServerProcess
 
 __all__ = [
     "MongoReplicaSet",
     "MongoServer",
+    "NatsServer",
     "ServerFailed",
     "ServerProcess",
     "find_mongod",
+    "find_nats_server",
     "mongo_replica_set",
+    "nats_server",
     "standalone_mongo",
 ]
