@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
+from typing import NamedTuple
 
 import nats.errors
 from attrs import evolve
@@ -13,7 +14,7 @@ from nats.aio.msg import Msg
 from eventhus import EventhusError
 from eventhus.ports import Message, MessageHandler, Turns
 from eventhus_nats.connection import Connection
-from eventhus_nats.consumer import Consumer
+from eventhus_nats.consumer import Consumer, State
 from eventhus_nats.failures import describe
 from eventhus_nats.intake import Intake
 from eventhus_nats.messages import message_of, place_of
@@ -29,6 +30,11 @@ DOUBLINGS = 7  # enough to reach the cap
 REMEMBERED = 4096  # messages that were handled last, of which a repeat is recognised
 
 _logger = logging.getLogger(__name__)
+
+
+class _Place(NamedTuple):
+    sequence: int  # in the stream
+    reply: str  # where the message is to be acknowledged
 
 
 class JetStreamSubscription:
@@ -53,7 +59,7 @@ class JetStreamSubscription:
         self._handled: dict[str, str] = {}  # where each of the last ones was acknowledged, by id
         self._workers: set[asyncio.Task[None]] = set()
         self._intake = Intake(Turns())
-        self._in_hand: dict[str, str] = {}  # where each is to be acknowledged, by id
+        self._in_hand: dict[str, _Place] = {}  # of each message, by id
         self._busy: dict[asyncio.Task[None], Message] = {}  # what each worker is handling
         self._failures = 0  # since a message was handled
         self._draining = False
@@ -84,7 +90,7 @@ class JetStreamSubscription:
 
     async def _serve(self) -> None:
         """Handle messages until closed, or the seat is lost."""
-        self._intake, self._in_hand = Intake(Turns()), {}
+        self._intake, self._in_hand, self._draining = Intake(Turns()), {}, False
         state = await self._consumer.ensure()
         self._intake.gather(state.pending, state.delivered)
         self._connection.on_reconnect.add(self._on_reconnect)
@@ -114,13 +120,12 @@ class JetStreamSubscription:
                 self._reconnected = False
                 await self._begin_anew()
             if self._intake.is_gathering:
-                pending = (await self._consumer.state()).pending
-                self._intake.missing(pending - len(self._in_hand))
+                self._intake.missing(self._missing(await self._consumer.state()))
             if now >= progress_s:
-                for reply in [*self._in_hand.values()]:
-                    await self._say(reply, b"+WPI")
+                for place in [*self._in_hand.values()]:
+                    await self._say(place.reply, b"+WPI")
                 progress_s = now + PROGRESS_S
-            await self._consumer.pull(len(self._in_hand))
+            await self._pull()
             await self._pause(GATHER_S if self._intake.is_gathering else TICK_S)
 
     async def _drain(self) -> None:
@@ -132,7 +137,7 @@ class JetStreamSubscription:
         begun = {message.id for message in self._busy.values()}
         for message_id in [*self._in_hand]:
             if message_id not in begun:
-                await self._say(self._in_hand.pop(message_id), b"-NAK")
+                await self._say(self._in_hand.pop(message_id).reply, b"-NAK")
 
     async def _keep(self, seat: Seat) -> None:
         try:
@@ -147,24 +152,37 @@ class JetStreamSubscription:
         for reply in [*self._handled.values()]:
             await self._say(reply, b"+ACK")
         state = await self._consumer.ensure()
-        self._intake.gather(state.pending - len(self._in_hand), state.delivered)
+        self._intake.gather(self._missing(state), state.delivered)
+
+    def _missing(self, state: State) -> int:
+        """How many messages the server gave that are neither here nor acknowledged."""
+        # One that died may have forgotten that it gave the last ones: it gives these again, in
+        # order, behind those that it knows of.
+        known = sum(place.sequence <= state.delivered for place in self._in_hand.values())
+        return state.pending - known
 
     async def _receive(self, msg: Msg) -> None:
         if not msg.reply:
             self._nudge.set()
             return
-        place = place_of(msg)
-        message = message_of(msg, place)
-        self._consumer.came(place.sequence)
+        delivery = place_of(msg)
+        message = message_of(msg, delivery)
+        self._consumer.came(delivery.sequence)
+        place = _Place(delivery.sequence, msg.reply)
         if message.id in self._in_hand:
-            self._in_hand[message.id] = msg.reply  # given again before it was acknowledged
+            self._in_hand[message.id] = place  # given again before it was acknowledged
         elif message.id in self._handled:
             await self._say(msg.reply, b"+ACK")  # a repeat, or an acknowledgement got lost
             self._handled[message.id] = msg.reply
         else:
-            self._in_hand[message.id] = msg.reply
-            self._intake.add(place.sequence, message)
-        await self._consumer.pull(len(self._in_hand))
+            self._in_hand[message.id] = place
+            self._intake.add(delivery.sequence, message)
+        await self._pull()
+
+    async def _pull(self) -> None:
+        # What is missing comes through the same requests, and what is held back makes no room. The
+        # server gives no more new messages then than it admits to be unacknowledged.
+        await self._consumer.pull(0 if self._intake.is_gathering else len(self._in_hand))
 
     async def _work(self) -> None:
         task = asyncio.current_task()
@@ -191,7 +209,7 @@ class JetStreamSubscription:
             await asyncio.sleep(0)  # a handler that never waits would keep all others waiting
 
     def _may_begin(self) -> bool:
-        return not self._closing and self._has_seat()
+        return not (self._closing or self._draining) and self._has_seat()
 
     def _has_seat(self) -> bool:
         return self._seat is None or self._seat.is_held
@@ -199,7 +217,7 @@ class JetStreamSubscription:
     async def _accepted(self, message: Message) -> None:
         self._failures = 0
         self._intake.turns.done(message)
-        reply = self._in_hand.pop(message.id)
+        reply = self._in_hand.pop(message.id).reply
         if not self._has_seat():
             return  # another has it in hand by now, who counts what is not acknowledged
         self._handled[message.id] = reply
@@ -207,12 +225,12 @@ class JetStreamSubscription:
             del self._handled[next(iter(self._handled))]
         await self._say(reply, b"+ACK")
         if not self._closing:
-            await self._consumer.pull(len(self._in_hand))
+            await self._pull()
 
     async def _failed(self, message: Message, error: BaseException) -> None:
         if self._closing:
             _logger.warning("the handler failed on %s at the end", message.id, exc_info=error)
-            await self._say(self._in_hand.pop(message.id), b"-NAK")
+            await self._say(self._in_hand.pop(message.id).reply, b"-NAK")
             return
         delay = min(RETRY_CAP_S, RETRY_S * 2 ** min(message.attempt - 1, DOUBLINGS))
         _logger.warning(
@@ -223,12 +241,12 @@ class JetStreamSubscription:
 
     async def _end(self) -> None:
         """Let the handlers come to their end, whatever else is over."""
+        self._draining = True
         await self._quietly(self._consumer.close())
         for worker in self._workers - self._busy.keys():
             worker.cancel()
         if self._workers:
             await asyncio.wait(self._workers)
-        self._draining = False
         await self._quietly(self._connection.flush())
         if self._seat is not None:
             await self._quietly(self._seat.leave())
