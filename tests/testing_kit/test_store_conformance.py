@@ -13,7 +13,7 @@ from typing import Self
 import pytest
 
 from eventhus import StreamId
-from eventhus.ports import Commit, Slice, Snapshot, Storage, StoredCommit, StoredEvent
+from eventhus.ports import Commit, Lease, Slice, Snapshot, Storage, StoredCommit, StoredEvent
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance import StoreConformance
 from tests.testing_kit.broken import (  # noqa: F401 - they note their defects
@@ -22,6 +22,7 @@ from tests.testing_kit.broken import (  # noqa: F401 - they note their defects
     following,
     ids,
     keeping,
+    leases,
     pages,
 )
 from tests.testing_kit.defects import DEFECTS, Defect
@@ -91,7 +92,12 @@ class Nothing:
     async def load_checkpoint(self, name: str) -> int:
         return 0
 
-    async def save_checkpoint(self, name: str, position: int) -> None: ...
+    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None: ...
+
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        return None
+
+    async def release(self, lease: Lease) -> None: ...
 
 
 @pytest.mark.xfail(

@@ -13,7 +13,8 @@ from eventhus_nats.messages import MSG_ID, headers_of, message_from
 from eventhus_nats.streams import dead_stream
 from eventhus_nats.subjects import Subjects
 
-_NOT_DELETED = 10057
+# What servers answer where a message is "not found", and for other reasons too.
+_GONE = {10037, 10043, 10057}
 
 
 class DeadLetters:
@@ -62,6 +63,6 @@ class DeadLetters:
         try:
             await self._connection.ask(jetstream.delete_msg(self._stream, letter.number))
         except nats.js.errors.APIError as error:
-            if error.err_code == _NOT_DELETED and error.description == "no message found":
-                return
-            raise typed(self._connection.bucket, error) from error
+            gone = error.err_code in _GONE and "found" in (error.description or "")
+            if not gone:
+                raise typed(self._connection.bucket, error) from error

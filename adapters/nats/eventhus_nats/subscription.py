@@ -135,9 +135,12 @@ class JetStreamSubscription:
         for worker in self._workers - self._busy.keys():
             worker.cancel()
         begun = {message.id for message in self._busy.values()}
-        for message_id in [*self._in_hand]:
-            if message_id not in begun:
-                await self._say(self._in_hand.pop(message_id).reply, b"-NAK")
+        unbegun = [self._in_hand.pop(each).reply for each in [*self._in_hand] if each not in begun]
+        for _ in range(2):
+            # A request that still stands on the server swallows the first that is given back.
+            for reply in unbegun:
+                await self._say(reply, b"-NAK")
+            await self._quietly(self._connection.flush())
 
     async def _keep(self, seat: Seat) -> None:
         try:

@@ -1,17 +1,22 @@
-"""What every store promises, as cases that run against yours. They need pytest and no plugin.
+"""What every store and every bus promises, as cases that run against yours.
 
-Subclass the suite in a test module, and let pytest run it::
+They need pytest and no plugin. Subclass a suite in a test module, and let pytest run it::
 
-    from eventhus_testing.conformance import StoreConformance
+    from eventhus_testing.conformance import BusConformance, StoreConformance
 
     class TestMyStore(StoreConformance):
         def store(self, bucket: str) -> MyStore:
             return MyStore.open("mystore://localhost", bucket)
 
+    class TestMyBus(BusConformance):
+        def bus(self, bucket: str) -> MyBus:
+            return MyBus.open("mybus://localhost", bucket)
+
 ``store`` makes a store over ``bucket`` that nobody has entered yet; asked for one bucket twice, it
-makes two on one log. Each case has a bucket of its own, an event loop of its own, and ends after
-``timeout_s`` at the latest. Fixtures work as in any test class. A bucket stays when its case has
-ended: take a server that can be thrown away, or drop what ``store`` was asked for in a fixture.
+makes two on one log, as ``bus`` makes two on one channel. Each case has a bucket of its own, an
+event loop of its own, and ends after ``timeout_s`` at the latest. Fixtures work as in any test
+class. A bucket stays when its case has ended: take a server that can be thrown away, or drop what
+``store`` or ``bus`` was asked for in a fixture.
 """
 
 import pkgutil
@@ -23,6 +28,7 @@ pytest.register_assert_rewrite(
     *(f"{__name__}.{each.name}" for each in pkgutil.iter_modules(__path__))
 )
 
+from eventhus_testing.conformance.bus_suite import BusConformance  # noqa: E402
 from eventhus_testing.conformance.suite import StoreConformance  # noqa: E402
 
-__all__ = ["StoreConformance"]
+__all__ = ["BusConformance", "StoreConformance"]

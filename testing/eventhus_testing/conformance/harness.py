@@ -13,7 +13,9 @@ import pytest
 from eventhus import new_id
 from eventhus.ports import Storage
 
+B = TypeVar("B", bound="Bucketed")
 C = TypeVar("C", bound="Cases")
+T = TypeVar("T")
 P = ParamSpec("P")
 
 one_store_and_two = pytest.mark.parametrize("stores", [1, 2], ids=["one store", "two stores"])
@@ -22,14 +24,24 @@ one_store_and_two = pytest.mark.parametrize("stores", [1, 2], ids=["one store", 
 _GRACE_S = 0.5  # for what was cancelled to end
 
 
-class Cases:
-    """Cases that a store must pass, each a method made by ``case``.
+class Bucketed:
+    """Cases that each have a bucket of their own.
 
     Attributes:
         timeout_s: A case that has not ended after this many seconds fails.
     """
 
     timeout_s: ClassVar[float] = 30.0
+
+    @cached_property
+    def bucket(self) -> str:
+        """The bucket of this case: lower-case ASCII letters, digits and ``_``, under 40 of them."""
+        # pytest makes an instance for each case, so no two ever share a bucket.
+        return f"conformance_{new_id().lower()}"
+
+
+class Cases(Bucketed):
+    """Cases that a store must pass, each a method made by ``case``."""
 
     def store(self, bucket: str) -> Storage:
         """Make a store over ``bucket``, not entered. To be written by the subclass.
@@ -39,35 +51,41 @@ class Cases:
         """
         raise NotImplementedError(f"write the method store(bucket) of {type(self).__qualname__}")
 
-    @cached_property
-    def bucket(self) -> str:
-        """The bucket of this case: lower-case ASCII letters, digits and ``_``, under 40 of them."""
-        # pytest makes an instance for each case, so no two ever share a bucket.
-        return f"conformance_{new_id().lower()}"
-
 
 def case(
     test: Callable[Concatenate[C, Storage, P], Coroutine[Any, Any, None]],
 ) -> Callable[Concatenate[C, P], None]:
-    """Make a plain method of an asynchronous one, which is given a store that was entered.
+    """Make a plain method of an asynchronous one, which is given a store that was entered."""
+    return with_entered("store", test)
+
+
+def with_entered(
+    name: str, test: Callable[Concatenate[B, T, P], Coroutine[Any, Any, None]]
+) -> Callable[Concatenate[B, P], None]:
+    """Make a plain method of an asynchronous one, which is given what a method makes, entered.
 
     It needs no plugin, and none that runs asynchronous tests takes it for one.
+
+    Args:
+        name: The method that makes an asynchronous context manager of a bucket, and what it is
+            called among the arguments of ``test``.
+        test: Is given it as its first argument.
     """
 
     @wraps(test)
-    def run(self: C, /, *args: P.args, **kwargs: P.kwargs) -> None:
+    def run(self: B, /, *args: P.args, **kwargs: P.kwargs) -> None:
         __tracebackhide__ = True
 
         async def entered() -> None:
             __tracebackhide__ = True
-            async with self.store(self.bucket) as store:
-                await test(self, store, *args, **kwargs)
+            async with getattr(self, name)(self.bucket) as made:
+                await test(self, made, *args, **kwargs)
 
         _run(entered(), self.timeout_s)
 
-    # pytest would look for a fixture called store.
+    # pytest would look for a fixture of that name.
     given = signature(test)
-    remaining = [each for name, each in given.parameters.items() if name != "store"]
+    remaining = [each for key, each in given.parameters.items() if key != name]
     run.__signature__ = given.replace(parameters=remaining)  # type: ignore[attr-defined]
     return run
 

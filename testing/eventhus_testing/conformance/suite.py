@@ -5,6 +5,7 @@ from eventhus_testing.conformance.cancelling import Cancelling
 from eventhus_testing.conformance.envelopes import Envelopes
 from eventhus_testing.conformance.following import Following
 from eventhus_testing.conformance.idempotency import Idempotency
+from eventhus_testing.conformance.leases import Leasing
 from eventhus_testing.conformance.names import Names
 from eventhus_testing.conformance.plain_data import PlainData, Sharing
 from eventhus_testing.conformance.racing import Racing
@@ -18,6 +19,7 @@ from eventhus_testing.conformance.versions import Versions
 class StoreConformance(
     Stores,
     Cancelling,
+    Leasing,
     Checkpoints,
     Snapshots,
     Envelopes,

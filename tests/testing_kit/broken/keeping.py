@@ -88,8 +88,8 @@ class KeepsSnapshotsAsTheyAre(MemoryStore):
 
 @caught_by("test_every_reader_has_its_own_checkpoint")
 class KeepsOneCheckpoint(MemoryStore):
-    async def save_checkpoint(self, name: str, position: int) -> None:
-        await super().save_checkpoint("relay", position)
+    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
+        await super().save_checkpoint("relay", position, token=token)
 
     async def load_checkpoint(self, name: str) -> int:
         return await super().load_checkpoint("relay")
@@ -97,9 +97,9 @@ class KeepsOneCheckpoint(MemoryStore):
 
 @caught_by("test_a_checkpoint_is_what_was_saved_last")
 class NeverGoesBack(MemoryStore):
-    async def save_checkpoint(self, name: str, position: int) -> None:
+    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
         if position > await self.load_checkpoint(name):
-            await super().save_checkpoint(name, position)
+            await super().save_checkpoint(name, position, token=token)
 
 
 @caught_by("test_two_stores_see_one_log")

@@ -1,0 +1,135 @@
+"""What the cases of buses share: messages, handlers, and waiting for what a bus does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from attrs import define, field
+
+from eventhus import PublisherReplaced, StreamId
+from eventhus.ports import EventBus, Message
+from eventhus_testing.conformance.harness import Bucketed, with_entered
+
+C = TypeVar("C", bound="BusCases")
+P = ParamSpec("P")
+
+SOME_S = 0.002
+MARKER = "marker"  # the stream of messages that are published only to be waited for
+
+
+class BusCases(Bucketed):
+    """Cases that a bus must pass, each a method made by ``bus_case``."""
+
+    def bus(self, bucket: str) -> EventBus:
+        """Make a bus over ``bucket``, not entered. To be written by the subclass.
+
+        Called again with the same bucket, it makes another bus on the same channel, or gives the
+        same one where the object is the channel.
+        """
+        raise NotImplementedError(f"write the method bus(bucket) of {type(self).__qualname__}")
+
+
+def bus_case(
+    test: Callable[Concatenate[C, EventBus, P], Coroutine[Any, Any, None]],
+) -> Callable[Concatenate[C, P], None]:
+    """Make a plain method of an asynchronous one, which is given a bus that was entered."""
+    return with_entered("bus", test)
+
+
+def message(aggregate_id: str = "a", version: int = 1, **parts: Any) -> Message:
+    """The message of an aggregate's event, the first by default."""
+    body = {
+        "aggregate_id": aggregate_id,
+        "aggregate_type": "Account",
+        "version": version,
+        "type": "Deposited",
+        "data": {"amount": version},
+    }
+    given: dict[str, Any] = {
+        "id": f"{aggregate_id}-{version}",
+        "stream": StreamId("Account", aggregate_id),
+        "type": "Deposited",
+        "body": json.dumps(body, separators=(",", ":")).encode(),
+        "headers": {"Eventhus-Schema": "1"},
+    }
+    return Message(**{**given, **parts})
+
+
+def messages(aggregate_id: str, size: int, *, after: int = 0) -> list[Message]:
+    """An aggregate's next messages, in order."""
+    return [message(aggregate_id, version) for version in range(after + 1, after + size + 1)]
+
+
+async def publish(bus: EventBus, given: Sequence[Message]) -> None:
+    """Hand messages to a bus, beginning again as often as somebody else gets in between."""
+    taken = 0
+    while taken < len(given):
+        publisher = await bus.publisher()
+        try:
+            await publisher.publish(given[taken:])
+        except PublisherReplaced:
+            taken += publisher.acknowledged
+        else:
+            return
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until something is true; the case's own time limit ends it."""
+    while not condition():  # noqa: ASYNC110 - what happens in a server sets no event
+        await asyncio.sleep(SOME_S)
+
+
+@define
+class Inbox:
+    """A handler that keeps what it is given."""
+
+    messages: list[Message] = field(factory=list[Message])
+
+    async def __call__(self, given: Message) -> None:
+        """Keep it."""
+        self.messages.append(given)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of what it was given, without markers."""
+        return [each.id for each in self.messages if each.stream.aggregate_id != MARKER]
+
+    def of(self, aggregate_id: str) -> list[str]:
+        """The ids of what it was given of one aggregate."""
+        return [each.id for each in self.messages if each.stream.aggregate_id == aggregate_id]
+
+
+@define
+class Gate:
+    """A handler that lets a message through when the case says so."""
+
+    entered: list[str] = field(factory=list[str])
+    left: list[str] = field(factory=list[str])
+    open: asyncio.Event = field(factory=asyncio.Event)
+
+    async def __call__(self, given: Message) -> None:
+        """Wait for the gate to open."""
+        self.entered.append(given.id)
+        await self.open.wait()
+        self.left.append(given.id)
+
+
+@define
+class Moody:
+    """A handler that refuses some messages, each as often as it is told to."""
+
+    refusals: dict[str, int]
+    attempts: list[tuple[str, int]] = field(factory=list[tuple[str, int]])
+    accepted: list[str] = field(factory=list[str])
+
+    async def __call__(self, given: Message) -> None:
+        """Refuse it, or take it."""
+        self.attempts.append((given.id, given.attempt))
+        refused = self.refusals.get(given.id, 0)
+        if refused > 0:
+            self.refusals[given.id] = refused - 1
+            raise RuntimeError("not now")
+        self.accepted.append(given.id)

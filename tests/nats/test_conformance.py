@@ -1,0 +1,25 @@
+"""The bus on NATS keeps every promise of a bus."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from eventhus_nats import NatsBus
+from eventhus_testing.conformance import BusConformance
+from eventhus_testing.servers.nats import delete_streams
+
+
+class TestJetStream(BusConformance):
+    """Two buses of one bucket share its streams."""
+
+    keeps_groups = True
+
+    @pytest.fixture(autouse=True)
+    def _server(self, nats_url: str) -> Iterator[None]:
+        self.url = nats_url
+        yield
+        delete_streams(nats_url, self.bucket)
+
+    def bus(self, bucket: str) -> NatsBus:
+        """Another bus on the bucket."""
+        return NatsBus.open(self.url, bucket)
