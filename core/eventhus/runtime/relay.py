@@ -101,12 +101,13 @@ class Relay:
         publisher = await self._bus.publisher()
         after = await self._store.load_checkpoint(CHECKPOINT)
         self._report(after)
-        checkpoint = _Checkpoint(self._store, lease, on_saved=self._saved)
         try:
             async with (
+                asyncio.TaskGroup() as saving,
                 aclosing(self._store.follow(after=after)) as following,
                 _one_ahead(following) as batches,
             ):
+                checkpoint = _Checkpoint(self._store, lease, saving, on_saved=self._saved)
                 async for batch in batches:
                     before = publisher.acknowledged
                     try:
@@ -117,8 +118,8 @@ class Relay:
                             await checkpoint.saved()
                         raise
                     await checkpoint.save(batch[-1].position)
-        finally:
-            checkpoint.cancel()
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
 
     def _saved(self, position: int) -> None:
         self._failures = 0
@@ -157,29 +158,37 @@ class Relay:
 class _Checkpoint:
     """Saves positions one after the other, while the next events are being published."""
 
-    def __init__(self, store: Storage, lease: Lease, on_saved: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        store: Storage,
+        lease: Lease,
+        tasks: asyncio.TaskGroup,
+        on_saved: Callable[[int], None],
+    ) -> None:
         self._store = store
         self._token = lease.token
+        self._tasks = tasks
         self._on_saved = on_saved
         self._saving: asyncio.Task[None] | None = None
 
     async def save(self, position: int) -> None:
-        """Begin to save a position, once the one before is saved. Raises what that one did."""
+        """Begin to save a position, once the one before is saved."""
         await self.saved()
-        self._saving = asyncio.create_task(self._save(position))
+        self._saving = self._tasks.create_task(self._save(position))
 
     async def saved(self) -> None:
         """Return once what was begun is done."""
         if self._saving is not None:
             await self._saving
 
-    def cancel(self) -> None:
-        """Leave it open whether what was begun is done."""
-        if self._saving is not None:
-            self._saving.cancel()
-
     async def _save(self, position: int) -> None:
-        await self._store.save_checkpoint(CHECKPOINT, position, token=self._token)
+        try:
+            await self._store.save_checkpoint(CHECKPOINT, position, token=self._token)
+        except asyncio.CancelledError as error:
+            if being_cancelled():
+                raise
+            # An adapter's own. A group of tasks would take no notice of it.
+            raise RuntimeError("the store cancelled the saving of a checkpoint") from error
         self._on_saved(position)
 
 
