@@ -19,6 +19,7 @@ PACKAGES = [
         "eventhus_memory",
         "eventhus_cattrs",
         "eventhus_mongo",
+        "eventhus_nats",
         "eventhus_testing",
         "eventhus_testing.servers",
     )

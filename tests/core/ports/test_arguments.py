@@ -1,9 +1,11 @@
 """What a reader may ask a store for."""
 
+from typing import Any
+
 import pytest
 
 from eventhus import InvalidArgument
-from eventhus.ports import check_page
+from eventhus.ports import check_group, check_page, check_ttl
 
 
 @pytest.mark.parametrize("start", ["after", "after_version"])
@@ -27,3 +29,30 @@ def test_a_page_that_cannot_be(page: dict[str, int], message: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         check_page(**page)
     assert message == str(caught.value)
+
+
+@pytest.mark.parametrize("group", [None, "a", "A-b_9", "x" * 63])
+def test_a_group(group: str | None) -> None:
+    """Letters, digits, hyphens and underscores, which every bus can use as they are; or none."""
+    check_group(group, 1)
+
+
+@pytest.mark.parametrize("group", ["", "x" * 64, "a.b", "a b", "*", "é", "a\n", 7])
+def test_no_group(group: Any) -> None:
+    """Anything else."""
+    with pytest.raises(InvalidArgument, match="is not 1 to 63 letters"):
+        check_group(group)
+
+
+def test_no_concurrency() -> None:
+    """At least one message is handled."""
+    with pytest.raises(InvalidArgument, match="concurrency must be at least 1, found 0"):
+        check_group("g", 0)
+
+
+@pytest.mark.parametrize("ttl_s", [0, -1, float("inf"), float("nan")])
+def test_no_time(ttl_s: float) -> None:
+    """A lease is for some time, and ends."""
+    with pytest.raises(InvalidArgument, match="above 0 and finite"):
+        check_ttl(ttl_s)
+    check_ttl(0.001)

@@ -229,3 +229,36 @@ async def test_the_body_on_the_bus_is_the_body_that_the_application_gives() -> N
         bodies = [app.wire(event) for each in answers for event in each.events]
     messages: list[Message] = bus.taken
     assert [each.body for each in messages] == bodies
+
+
+def test_a_trace_travels_by_itself_too() -> None:
+    """Tracers look for it in headers of its own; other pairs stay together."""
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    values = {"traceparent": trace, "tracestate": "a=1,b=2", "user": "Ada"}
+    message = to_message(stored(metadata=Metadata(values=values)))
+    assert trace == message.headers["traceparent"]
+    assert "a=1,b=2" == message.headers["tracestate"]
+    assert values == from_message(message).metadata.values
+
+
+@pytest.mark.parametrize("value", ["", "é", "a\nb", " a"])
+def test_a_trace_that_no_header_may_hold(value: str) -> None:
+    """It travels with the other pairs only."""
+    message = to_message(stored(metadata=Metadata(values={"traceparent": value})))
+    assert "traceparent" not in message.headers
+    assert value == from_message(message).metadata.values["traceparent"]
+
+
+def test_a_message_that_somebody_else_published() -> None:
+    """The body is all that it takes."""
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    message = attrs.evolve(to_message(stored()), headers={}, published_at=at)
+    found = from_message(message)
+    assert (0, 1, at, Metadata()) == (
+        found.position,
+        found.event.schema,
+        found.recorded_at,
+        found.metadata,
+    )
+    traced = attrs.evolve(message, headers={"traceparent": "00-1", "other": "x"})
+    assert {"traceparent": "00-1"} == from_message(traced).metadata.values

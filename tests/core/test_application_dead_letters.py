@@ -1,0 +1,210 @@
+"""Attempts, dead letters and replay, through an application on the real in-memory bus."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from eventhus import (
+    Aggregate,
+    Command,
+    CompositionError,
+    Delivered,
+    InvalidArgument,
+    NotRunning,
+    Recorded,
+)
+from eventhus_memory import MemoryBus
+from tests.core.support import (
+    Deposited,
+    FakeClock,
+    Gate,
+    Opened,
+    Scribble,
+    Scribbled,
+    add,
+    compose,
+    eventually,
+    settle,
+)
+
+
+class Fussy:
+    """A handler that refuses some amounts."""
+
+    def __init__(self, *refused: int) -> None:
+        self.refused = set(refused)
+        self.got: list[int] = []
+
+    async def __call__(self, recorded: Recorded[Any]) -> None:
+        """Take a deposit."""
+        if recorded.event.amount in self.refused:
+            raise ValueError(recorded.event.amount)
+        self.got.append(recorded.event.amount)
+
+
+async def test_an_event_that_cannot_be_handled_makes_way_for_the_next() -> None:
+    """It is a dead letter after the last attempt, until it is replayed."""
+    fussy, clock = Fussy(2), FakeClock()
+    async with compose(bus=MemoryBus(), clock=clock) as app:
+        await app.subscribe(fussy, group="g", attempts=3)
+        await add(app, 1, 2, 3)
+        await eventually(lambda: fussy.got == [1, 3])
+        assert [0.1, 0.2] == clock.sleeps_s[-2:]
+
+        outcome = await app.replay(fussy, group="g")
+        assert (0, 1) == (outcome.handled, outcome.failed)
+        fussy.refused.clear()
+        outcome = await app.replay(fussy, group="g")
+        assert (1, 0) == (outcome.handled, outcome.failed)
+        assert [1, 3, 2] == fussy.got
+        outcome = await app.replay(fussy, group="g")
+        assert (0, 0) == (outcome.handled, outcome.failed)
+
+
+async def test_dead_letters_without_a_group() -> None:
+    """They are those of all subscriptions that have none."""
+    fussy = Fussy(1)
+    async with compose(bus=MemoryBus(), clock=FakeClock()) as app:
+        await app.subscribe(fussy, attempts=1)
+        await add(app, 1, 2)
+        await eventually(lambda: fussy.got == [2])
+        fussy.refused.clear()
+        assert 1 == (await app.replay(fussy)).handled
+        assert 0 == (await app.replay(fussy, group="anonymous")).handled
+
+
+async def test_attempts_are_counted_for_the_handler() -> None:
+    """It can tell a first attempt from one that may repeat an effect."""
+    seen: list[int] = []
+
+    async def handle(delivered: Delivered[Any]) -> None:
+        seen.append(delivered.attempt)
+        if delivered.attempt < 3:
+            raise RuntimeError
+
+    async with compose(bus=MemoryBus(), clock=FakeClock()) as app:
+        await app.subscribe(handle)
+        await add(app, 1)
+        await eventually(lambda: len(seen) == 3)
+    assert [1, 2, 3] == seen
+
+
+async def test_only_some_types() -> None:
+    """Of all that the bus carries, also by the names that a class once had."""
+    renamed: list[Any] = []
+    opened: list[Any] = []
+
+    async def keep(recorded: Recorded[Any]) -> None:
+        opened.append(recorded.event)
+
+    bus = MemoryBus()
+    async with compose(bus=bus) as app:
+        await app.subscribe(keep, types=[Opened, Scribbled])
+        await add(app, 1)
+        await app.dispatch(Scribble(aggregate_id="n", text="x"))
+        await eventually(lambda: opened)
+    assert [Scribbled("x")] == opened
+
+    @frozen
+    class Written:
+        text: str
+
+    @frozen(kw_only=True)
+    class Write(Command):
+        pass
+
+    def decide(command: Write, state: str) -> Iterator[Written]:
+        yield Written("y")
+
+    def evolve(state: str, event: Written) -> str:
+        return event.text
+
+    async def keep_renamed(recorded: Recorded[Any]) -> None:
+        renamed.append(recorded.event)
+
+    note: Aggregate[Any, Any, Any] = Aggregate(
+        name="Note",
+        initial="",
+        decide=decide,
+        evolve=evolve,
+        commands=(Write,),
+        events=(Written,),
+        aliases={"Scribbled": Written},
+    )
+    shared = MemoryBus()
+    async with compose(bus=shared) as old, compose(bus=shared, aggregates=[note]) as new:
+        await new.subscribe(keep_renamed, types=[Written])
+        await old.dispatch(Scribble(aggregate_id="n", text="x"))
+        await eventually(lambda: renamed)
+    assert [Written("x")] == renamed
+
+
+async def test_aggregates_are_handled_side_by_side() -> None:
+    """As many at once as asked for."""
+    gate = Gate()
+    async with compose(bus=MemoryBus()) as app:
+        await app.subscribe(gate, concurrency=3)
+        for aggregate_id in "abcde":
+            await add(app, 1, 2, aggregate_id=aggregate_id)
+        await eventually(lambda: gate.waiting == 3)
+        await settle()
+        assert 3 == gate.waiting
+        gate.opened.set()
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"group": "a b"}, "group 'a b' is not 1 to 63 letters"),
+        ({"group": ""}, "group '' is not 1 to 63 letters"),
+        ({"concurrency": 0}, "concurrency must be at least 1, found 0"),
+        ({"attempts": 0}, "attempts must be at least 1, found 0"),
+        ({"types": [Deposited, int, str]}, "int, str is not an event of this application"),
+    ],
+)
+async def test_what_cannot_be_subscribed_to(options: dict[str, Any], problem: str) -> None:
+    """It is refused, with what is wrong."""
+    async with compose(bus=MemoryBus()) as app:
+        with pytest.raises(InvalidArgument, match=problem):
+            await app.subscribe(Fussy(), **options)
+        await add(app, 1)
+
+
+async def test_what_cannot_be_replayed() -> None:
+    """Without a bus, under no group's name, or while the application is not running."""
+    async with compose() as app:
+        with pytest.raises(CompositionError, match="no bus"):
+            await app.replay(Fussy())
+    async with compose(bus=MemoryBus()) as app:
+        with pytest.raises(InvalidArgument):
+            await app.replay(Fussy(), group="a.b")
+    with pytest.raises(NotRunning):
+        await app.replay(Fussy())
+
+
+@pytest.mark.parametrize("way", ["closing", "leaving"])
+async def test_nobody_waits_for_a_pause(way: str) -> None:
+    """Who stops while a handler waits for its next attempt is not kept for half a minute."""
+    pausing = asyncio.Event()
+
+    class Slow(FakeClock):
+        async def sleep(self, seconds: float) -> None:
+            pausing.set()
+            await asyncio.Event().wait()
+
+    tried: list[int] = []
+
+    async def refuse(delivered: Delivered[Any]) -> None:
+        tried.append(delivered.attempt)
+        raise RuntimeError
+
+    async with asyncio.timeout(30), compose(bus=MemoryBus(), clock=Slow()) as app:
+        subscription = await app.subscribe(refuse)
+        await add(app, 1)
+        await pausing.wait()
+        if way == "closing":
+            await subscription.close()
+    assert tried[:2] == [1, 2]
