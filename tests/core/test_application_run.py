@@ -76,6 +76,17 @@ async def test_a_worker_publishes_what_others_commit() -> None:
     assert 0 == bus.entered
 
 
+async def test_running_inside_async_with() -> None:
+    """The application was open before, and stays open behind it."""
+    async with compose(bus=MemoryBus()) as app:
+        working = asyncio.create_task(app.run())
+        await asyncio.sleep(0)
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+        await add(app, 1)
+
+
 def test_a_worker_in_a_thread() -> None:
     """Signals reach the main thread only; elsewhere it is ended by cancelling it."""
     ended: list[str] = []

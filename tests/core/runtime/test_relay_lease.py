@@ -277,3 +277,27 @@ async def test_a_cancellation_that_is_an_adapters_own(caplog: pytest.LogCaptureF
         await eventually(lambda: len(bus.taken) == 2)
     assert [1, 2] == bus.positions
     assert caplog.records
+
+
+async def test_a_lease_is_held_as_long_as_it_is_needed(short: None) -> None:
+    """Renewed well before it runs out, and the relay goes on as if nothing were."""
+    store, bus = Proxy(), RecordingBus()
+    async with running(relay_of(store, bus, PatientClock())):
+        await append(store, 1)
+        await until(lambda: store.calls["acquire"] > 4)
+        await append(store, 1)
+        await until(lambda: len(bus.taken) == 2)
+    assert (1, [1, 2]) == (store.calls["load_checkpoint"], bus.positions)
+
+
+async def test_a_store_that_cancels_the_saving() -> None:
+    """Is in trouble like any other: the relay begins anew, and draining comes to its end."""
+    store, bus = Proxy(), RecordingBus()
+    store.before["save_checkpoint"] = at([1], fail_with(asyncio.CancelledError()))  # type: ignore[arg-type]
+    await append(store, 2)
+    relay = relay_of(store, bus)
+    async with running(relay):
+        await eventually(lambda: store.calls["save_checkpoint"] == 2)
+        await relay.drain()
+    assert [1, 2, 1, 2] == bus.positions
+    assert 2 == await store.load_checkpoint(CHECKPOINT)
