@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from attrs import frozen
 
@@ -120,8 +120,22 @@ class NatsBus:
                 "retention, max_age, replicas and duplicate_window are about a JetStream stream; "
                 "leave them out with jetstream=False"
             )
+        servers = _servers(url, bucket)
+        logins = {(split.username, split.password) for split in servers if split.username}
+        if len(logins) > 1:
+            raise CompositionError(
+                f"the servers of the bus of bucket {bucket!r} have different credentials; "
+                f"give them one user that all of them know"
+            )
+        user, password = logins.pop() if logins else (None, None)
+        if user and password is None:  # nats://token@host
+            user, token = None, token or unquote(str(user))
+        if tls is None and any(split.scheme == "tls" for split in servers):
+            tls = ssl.create_default_context()
         address = Address(
-            servers=_servers(url, bucket),
+            servers=[f"{each.scheme}://{each.netloc.rpartition('@')[2]}" for each in servers],
+            user=unquote(user) if user else None,
+            password=unquote(password) if password else None,
             token=token,
             credentials=None if credentials is None else Path(credentials),
             tls=tls,
@@ -249,7 +263,7 @@ class NatsBus:
         return self._running
 
 
-def _servers(url: str, bucket: str) -> list[str]:
+def _servers(url: str, bucket: str) -> list[SplitResult]:
     """The servers that a URL names; none of what is wrong with it is quoted, as it may be secret.
 
     Raises:
@@ -257,24 +271,23 @@ def _servers(url: str, bucket: str) -> list[str]:
     """
     scheme, separator, rest = url.partition("://")
     parts = rest.split(",") if separator else [""]
-    servers = [part if "://" in part else f"{scheme}://{part}" for part in parts]
-    if not all(map(_is_server, servers)):
-        raise CompositionError(
-            f"the URL of the bus of bucket {bucket!r} is not of the form "
-            f"nats://user:password@host:4222 or tls://host:4222, with user and password "
-            f"percent-encoded, and several servers separated by commas"
-        )
-    return servers
-
-
-def _is_server(url: str) -> bool:
     try:
-        split = urlsplit(url)
-        return bool(
-            split.scheme in {"nats", "tls"}
-            and split.hostname
-            and split.port != 0
-            and not (split.path.strip("/") or split.query or split.fragment)
-        )
+        servers = [urlsplit(part if "://" in part else f"{scheme}://{part}") for part in parts]
+        if all(map(_is_server, servers)):
+            return servers
     except ValueError:
-        return False
+        pass
+    raise CompositionError(
+        f"the URL of the bus of bucket {bucket!r} is not of the form "
+        f"nats://user:password@host:4222 or tls://host:4222, with user and password "
+        f"percent-encoded, and several servers separated by commas"
+    )
+
+
+def _is_server(split: SplitResult) -> bool:
+    return bool(
+        split.scheme in {"nats", "tls"}
+        and split.hostname
+        and split.port != 0
+        and not (split.path.strip("/") or split.query or split.fragment)
+    )

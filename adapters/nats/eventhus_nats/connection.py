@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from attrs import field, frozen
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from eventhus import CompositionError, NotRunning
-from eventhus_nats.failures import describe, translated, typed
+from eventhus import AccessDenied, CompositionError
+from eventhus_nats.failures import NotEncrypted, describe, is_refusal, translated, typed
 
 CONNECT_S = 5.0  # for the first connection, over all servers
 REQUEST_S = 5.0  # for an answer of JetStream
 RECONNECT_S = 0.25  # between two attempts at one server
+PENDING = 8 * 1024 * 1024  # bytes that wait for a connection that broke; then publishing fails
 PING_S = 10.0  # a server that has answered two of them with nothing is gone
 
 _logger = logging.getLogger(__name__)
@@ -27,25 +29,22 @@ _logger = logging.getLogger(__name__)
 
 @frozen(kw_only=True)
 class Address:
-    """Where the servers are and who we are to them. Shows nothing of either."""
+    """Where the servers are and who we are to them. Shows nothing of either.
+
+    Attributes:
+        servers: Their URLs, without credentials.
+        user: Who we are, with ``password``.
+        token: What we show in place of that.
+        credentials: The path of a file with what we show in place of both.
+        tls: How to encrypt; ``None`` encrypts where the server demands it.
+    """
 
     servers: Sequence[str] = field(repr=False)
-    credentials: Path | None = field(default=None, repr=False)
+    user: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
+    credentials: Path | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = field(default=None, repr=False)
-
-    def options(self) -> dict[str, Any]:
-        """The arguments of the driver."""
-        options: dict[str, Any] = {"servers": list(self.servers)}
-        if self.credentials is not None:
-            options["user_credentials"] = str(self.credentials)
-        if self.token is not None:
-            options["token"] = self.token
-        if self.tls is not None:
-            options["tls"] = self.tls
-        elif any(server.startswith("tls://") for server in self.servers):
-            options["tls"] = ssl.create_default_context()
-        return options
 
 
 class Connection:
@@ -64,7 +63,8 @@ class Connection:
         self.jetstream = JetStreamContext(self.client, timeout=REQUEST_S)
         self.on_reconnect: set[Callable[[], None]] = set()
         self._address = address
-        self._first_problem: asyncio.Future[BaseException] | None = None
+        self._is_connecting = False
+        self._denied: str | None = None  # what the server said of a right that is missing
 
     async def open(self) -> None:
         """Connect.
@@ -74,35 +74,27 @@ class Connection:
             BusUnavailable: No server answered.
             CompositionError: The driver lacks what the credentials need.
         """
-        refused: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
-        self._first_problem = refused
-        connecting: asyncio.Future[Any] = asyncio.ensure_future(
-            self.client.connect(
-                **self._address.options(),
-                name=f"eventhus {self.bucket}",
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=RECONNECT_S,  # type: ignore[arg-type]  # it takes fractions
-                ping_interval=PING_S,  # type: ignore[arg-type]
-                error_cb=self._on_error,
-                reconnected_cb=self._on_reconnected,
-                # Nothing of an old connection may arrive late on a new one by more than it must.
-                pending_size=8 * 1024 * 1024,
-            )
-        )
+        self._is_connecting = True
         try:
-            both: list[asyncio.Future[Any]] = [connecting, refused]
-            await asyncio.wait(both, timeout=CONNECT_S, return_when=asyncio.FIRST_COMPLETED)
-            if not connecting.done():
-                connecting.cancel()
-                await asyncio.wait([connecting])
-            self._check(connecting, refused)
-        except BaseException:
+            async with asyncio.timeout(CONNECT_S):
+                await self.client.connect(
+                    **self._options(),
+                    name=f"eventhus {self.bucket}",
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=RECONNECT_S,  # type: ignore[arg-type]  # takes fractions
+                    ping_interval=PING_S,  # type: ignore[arg-type]
+                    error_cb=self._on_error,
+                    reconnected_cb=self._on_reconnected,
+                    pending_size=PENDING,
+                )
+            self._check_privacy()
+        except BaseException as error:
             await self._shut()
+            if isinstance(error, Exception):
+                raise self._typed(error) from None  # the driver's may quote the URL
             raise
         finally:
-            self._first_problem = None
-            connecting.cancel()
-            refused.cancel()
+            self._is_connecting = False
 
     async def close(self) -> None:
         """Send what is still to be sent, as far as the server takes it, and disconnect."""
@@ -138,62 +130,79 @@ class Connection:
         except nats.js.errors.APIError:
             raise
         except (nats.errors.Error, TimeoutError, OSError) as error:
+            if self._denied is not None:  # which is why nobody answered
+                raise AccessDenied(self.bucket, self._denied) from error
             raise typed(self.bucket, error) from error
 
-    def check_open(self) -> None:
-        """Refuse to work without a connection.
-
-        Raises:
-            NotRunning: The bus was not entered, or was left.
-        """
-        if self.client.is_closed or not (self.client.is_connected or self.client.is_reconnecting):
-            raise NotRunning(
-                f"the bus of bucket {self.bucket!r} is used before async with entered it, or "
-                f"after it was left"
-            )
-
-    def _check(
-        self, connecting: asyncio.Future[Any], refused: asyncio.Future[BaseException]
-    ) -> None:
-        if connecting.cancelled():
-            problem = refused.result() if refused.done() else TimeoutError()
-            raise typed(self.bucket, problem)
-        try:
-            connecting.result()
-        except ImportError as error:
-            raise CompositionError(
+    def _typed(self, error: Exception) -> Exception:
+        if isinstance(error, ImportError):
+            return CompositionError(
                 f"a credentials file needs {error.name}; install nats-py[nkeys]"
-            ) from error
-        except (TimeoutError, nats.errors.Error, OSError) as error:
-            raise typed(self.bucket, error) from error
-        except (ValueError, TypeError) as error:
-            # What the driver says of a URL may quote its password.
-            raise CompositionError(
-                f"the driver does not accept the URL or the credentials for bucket "
-                f"{self.bucket!r}: {type(error).__name__}; a URL has the form "
-                f"nats://user:password@host:4222, percent-encoded"
-            ) from None
+            )
+        if isinstance(error, nats.errors.Error | TimeoutError | OSError):
+            return typed(self.bucket, error)
+        return CompositionError(
+            f"the driver does not accept the URL or the credentials for bucket {self.bucket!r}: "
+            f"{type(error).__name__}; a URL has the form nats://user:password@host:4222, "
+            f"percent-encoded"
+        )
+
+    def _options(self) -> dict[str, Any]:
+        """Who we are, as the driver's arguments."""
+        address = self._address
+        options: dict[str, Any] = {"servers": list(address.servers)}
+        if address.tls is not None:
+            options["tls"] = address.tls
+        if address.credentials is not None:
+            options["user_credentials"] = str(address.credentials)
+        # Asked for only when they are to be sent, which is the moment to look at who asks.
+        for name in ("user", "password", "token"):
+            secret = getattr(address, name)
+            if secret is not None:
+                options[name] = partial(self._unless_in_clear, secret)
+        return options
+
+    def _unless_in_clear(self, secret: str) -> str:
+        self._check_privacy()
+        return secret
+
+    def _check_privacy(self) -> None:
+        if not self._is_as_private_as_asked():
+            raise NotEncrypted
+
+    def _is_as_private_as_asked(self) -> bool:
+        # The driver encrypts if the server says so, whatever it was given, and has no public word
+        # of what the server said.
+        return self._address.tls is None or bool(self.client._server_info.get("tls_required"))  # noqa: SLF001
 
     async def _shut(self) -> None:
+        client = self.client
+        if not (client.is_connected or client.is_connecting or client.is_reconnecting):
+            return  # there is nothing to close
         try:
             async with asyncio.timeout(REQUEST_S):
-                await self.client.close()
+                await client.close()
         except (nats.errors.Error, TimeoutError, OSError) as error:
             _logger.warning("the connection to NATS broke while closing: %s", describe(error))
 
     async def _on_error(self, error: Exception) -> None:
-        first = self._first_problem
-        if first is not None:
-            # Asked again and again, the server will give the same answer.
-            if (
-                isinstance(error, nats.errors.AuthorizationError | ssl.SSLError)
-                and not first.done()
-            ):
-                first.set_result(error)
+        if self._is_connecting:
+            # Asked again and again, the server will give the same answer. What this raises ends
+            # the driver's attempts.
+            if is_refusal(error) or isinstance(error, ssl.SSLError | NotEncrypted):
+                raise error
+            return
+        if "permissions violation" in str(error).lower():
+            self._denied = f"the user lacks a right: {str(error).removeprefix('nats: ')}"
+            _logger.warning("NATS: %s", self._denied)
             return
         _logger.warning("NATS: %s", describe(error))
 
     async def _on_reconnected(self) -> None:
+        if not self._is_as_private_as_asked():
+            _logger.error("NATS: %s; the connection is closed", describe(NotEncrypted()))
+            await self.client.close()
+            return
         _logger.info("connected to NATS again")
         for call in [*self.on_reconnect]:
             call()

@@ -12,6 +12,10 @@ import nats.js.errors
 from eventhus import AccessDenied, BusUnavailable, EventhusError
 
 
+class NotEncrypted(nats.errors.Error):
+    """A server does not encrypt, and was to."""
+
+
 @contextmanager
 def translated(bucket: str) -> Iterator[None]:
     """Turn the driver's errors into this library's. None of them quotes a URL."""
@@ -21,9 +25,16 @@ def translated(bucket: str) -> Iterator[None]:
         raise typed(bucket, error) from error
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Whether a server refused the credentials. While connecting, the driver only says it."""
+    return isinstance(error, nats.errors.AuthorizationError) or (
+        isinstance(error, nats.errors.Error) and "authorization" in str(error).lower()
+    )
+
+
 def typed(bucket: str, error: BaseException) -> EventhusError:
     """The error to raise in place of a driver's."""
-    if isinstance(error, nats.errors.AuthorizationError):
+    if is_refusal(error):
         return AccessDenied(bucket, "NATS refused the credentials; check them and the account")
     return BusUnavailable(bucket, describe(error))
 
@@ -34,6 +45,8 @@ def describe(error: BaseException) -> str:
         return f"JetStream answered {error.err_code or error.code}, {error.description}"
     if isinstance(error, nats.errors.NoRespondersError):
         return "JetStream is not enabled on the server, or not for this account"
+    if isinstance(error, NotEncrypted):
+        return "the server does not encrypt, and tls was asked for"
     if isinstance(error, asyncio.TimeoutError):
         return "the server did not answer in time"
     return f"the connection failed with {type(error).__name__}"

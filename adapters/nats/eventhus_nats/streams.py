@@ -26,6 +26,7 @@ _MAX_REPLICAS = 5
 _LEAST = timedelta(milliseconds=100)  # what a server takes as a time
 
 _NAME_IN_USE = 10058
+_NO_REPLICAS = 10074  # from a server that is alone
 _SERVER_SIDE = 500  # from here on, the fault is not in what was asked
 
 
@@ -76,18 +77,9 @@ async def ensure_streams(connection: Connection, subjects: str, dead: str, want:
         CompositionError: The server refuses to make such a stream.
         BusUnavailable: It did not answer.
     """
-    bucket = connection.bucket
-    await _ensure(
+    last = await _ensure(
         connection,
-        dead_stream(bucket),
-        dead,
-        # For ever: somebody has to look at them.
-        Settings(retention="limits", replicas=want.replicas),
-        new=StreamConfig(max_age=0, duplicate_window=_DEAD_WINDOW_S),
-    )
-    return await _ensure(
-        connection,
-        bucket,
+        connection.bucket,
         subjects,
         want,
         new=StreamConfig(
@@ -95,6 +87,14 @@ async def ensure_streams(connection: Connection, subjects: str, dead: str, want:
             duplicate_window=DEFAULT_DUPLICATE_WINDOW.total_seconds(),
         ),
     )
+    await _ensure(
+        connection,
+        dead_stream(connection.bucket),
+        dead,
+        Settings(retention="limits", replicas=want.replicas),
+        new=StreamConfig(max_age=0, duplicate_window=_DEAD_WINDOW_S),  # until somebody looks
+    )
+    return last
 
 
 async def _ensure(
@@ -160,7 +160,7 @@ def _differences(found: StreamConfig, subjects: str, want: Settings) -> Iterator
 
 
 def _refused(bucket: str, name: str, error: nats.js.errors.APIError) -> Exception:
-    if error.code is None or error.code >= _SERVER_SIDE:
+    if (error.code or _SERVER_SIDE) >= _SERVER_SIDE and error.err_code != _NO_REPLICAS:
         return typed(bucket, error)
     return CompositionError(
         f"NATS refuses the stream {name} of bucket {bucket!r}: {error.description}"

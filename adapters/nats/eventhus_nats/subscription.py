@@ -27,6 +27,9 @@ PROGRESS_S = 2.5  # between two words to the server that a message is still bein
 RETRY_S = 0.1  # before a message is handled again; doubles with every further time, up to the cap
 RETRY_CAP_S = 10.0
 DOUBLINGS = 7  # enough to reach the cap
+# Each request that still stands on the server may swallow a message that is given back; said again,
+# the server gives it again, and takes no notice for those that nobody swallowed.
+_ROUNDS = 4
 REMEMBERED = 4096  # messages that were handled last, of which a repeat is recognised
 
 _logger = logging.getLogger(__name__)
@@ -136,11 +139,10 @@ class JetStreamSubscription:
             worker.cancel()
         begun = {message.id for message in self._busy.values()}
         unbegun = [self._in_hand.pop(each).reply for each in [*self._in_hand] if each not in begun]
-        for _ in range(2):
-            # A request that still stands on the server swallows the first that is given back.
+        for _ in range(_ROUNDS if unbegun else 0):
             for reply in unbegun:
                 await self._say(reply, b"-NAK")
-            await self._quietly(self._connection.flush())
+            await self._quietly(self._consumer.state())  # it has heard them when it answers
 
     async def _keep(self, seat: Seat) -> None:
         try:

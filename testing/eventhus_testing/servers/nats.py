@@ -1,4 +1,4 @@
-"""A real NATS server with JetStream for tests."""
+"""A real NATS server for tests."""
 
 from __future__ import annotations
 
@@ -33,11 +33,19 @@ class NatsServer(ServerProcess):
     READY = "Server is ready"
 
     def __init__(
-        self, room: Room, executable: Path, arguments: Sequence[str], configuration: str
+        self,
+        room: Room,
+        executable: Path,
+        arguments: Sequence[str],
+        configuration: str,
+        *,
+        jetstream: bool,
     ) -> None:
         super().__init__(room, "nats-server")
         self._executable = executable
         self._arguments = list(arguments)
+        if jetstream:
+            self._arguments += ["-js", "-sd", str(self.directory / "data")]
         if configuration:
             file = self.directory / "nats.conf"
             file.write_text(configuration)
@@ -50,12 +58,13 @@ class NatsServer(ServerProcess):
 
     def command(self) -> Sequence[str | Path]:
         """See ``ServerProcess.command``."""
-        command: list[str | Path] = [self._executable, "-a", "127.0.0.1", "-p", str(self.port)]
-        return [*command, "-js", "-sd", self.directory / "data", *self._arguments]
+        return [self._executable, "-a", "127.0.0.1", "-p", str(self.port), *self._arguments]
 
 
 @contextmanager
-def nats_server(*, arguments: Sequence[str] = (), configuration: str = "") -> Iterator[NatsServer]:
+def nats_server(
+    *, arguments: Sequence[str] = (), configuration: str = "", jetstream: bool = True
+) -> Iterator[NatsServer]:
     """A nats-server of its own, with empty JetStream, for the time of the context.
 
     It ends with this process, however that ends.
@@ -63,6 +72,7 @@ def nats_server(*, arguments: Sequence[str] = (), configuration: str = "") -> It
     Args:
         arguments: Options, as on its command line.
         configuration: The text of a configuration file: users, TLS.
+        jetstream: Whether it has JetStream.
 
     Raises:
         FileNotFoundError: There is no nats-server; says how to get one.
@@ -72,7 +82,7 @@ def nats_server(*, arguments: Sequence[str] = (), configuration: str = "") -> It
     if executable is None:
         raise FileNotFoundError(NO_NATS_SERVER)
     with room() as opened:
-        server = NatsServer(opened, executable, arguments, configuration)
+        server = NatsServer(opened, executable, arguments, configuration, jetstream=jetstream)
         server.start()
         yield server
 

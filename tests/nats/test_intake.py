@@ -1,0 +1,66 @@
+"""What was given before and not acknowledged comes first."""
+
+from eventhus import StreamId
+from eventhus.ports import Message, Turns
+from eventhus_nats.intake import Intake
+
+
+def message(sequence: int) -> Message:
+    return Message(id=str(sequence), stream=StreamId("Account", "a"), body=b"{}")
+
+
+async def passed_on(intake: Intake) -> list[int]:
+    """What has been passed on by now, in its order."""
+    sequences: list[int] = []
+    while intake.turns:
+        given = await intake.turns.take()
+        sequences.append(int(given.id))
+        intake.turns.done(given)
+    return sequences
+
+
+async def test_with_nothing_missing_everything_is_passed_on() -> None:
+    """At once, as it comes."""
+    intake = Intake(Turns())
+    for sequence in (1, 2, 4):
+        intake.add(sequence, message(sequence))
+    assert [1, 2, 4] == await passed_on(intake)
+
+
+async def test_what_is_new_waits_for_what_is_missing() -> None:
+    """And then comes behind it, in the order of the stream."""
+    intake = Intake(Turns())
+    intake.gather(2, boundary=6)
+    for sequence in (7, 8, 6):
+        intake.add(sequence, message(sequence))
+    assert (True, []) == (intake.is_gathering, await passed_on(intake))
+    intake.add(4, message(4))
+    assert (False, [4, 6, 7, 8]) == (intake.is_gathering, await passed_on(intake))
+    intake.add(9, message(9))
+    assert [9] == await passed_on(intake)
+
+
+async def test_what_others_have_acknowledged_is_not_waited_for() -> None:
+    """The server says how many are still missing, which may be fewer and never more."""
+    intake = Intake(Turns())
+    intake.gather(3, boundary=6)
+    intake.add(9, message(9))
+    intake.missing(5)
+    intake.missing(1)
+    assert [] == await passed_on(intake)
+    intake.missing(0)
+    assert [9] == await passed_on(intake)
+
+
+async def test_gathering_anew() -> None:
+    """After another break, what is held back waits on."""
+    intake = Intake(Turns())
+    intake.gather(1, boundary=3)
+    intake.add(5, message(5))
+    intake.gather(2, boundary=6)
+    intake.add(3, message(3))
+    assert [] == await passed_on(intake)
+    intake.add(6, message(6))
+    assert [3, 5, 6] == await passed_on(intake)
+    intake.gather(-1, boundary=9)
+    assert not intake.is_gathering

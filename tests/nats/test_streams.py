@@ -1,0 +1,142 @@
+"""The streams of a bucket: what is made, and what is said of one that is different."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from nats.js.api import StreamConfig
+
+from eventhus import CompositionError, IncompatibleBucket
+from eventhus_nats import NatsBus
+from eventhus_testing.conformance.bus_harness import Inbox, message, publish
+from tests.nats.support import plain, until
+
+
+async def test_a_new_stream(nats_url: str, nats_bucket: str) -> None:
+    """Files, a week, ids for two minutes; dead letters are kept for ever."""
+    async with NatsBus.open(nats_url, nats_bucket), plain(nats_url) as (_, jetstream):
+        events = (await jetstream.stream_info(nats_bucket)).config
+        dead = (await jetstream.stream_info(f"{nats_bucket}_dead")).config
+    assert ([f"{nats_bucket}.*"], "limits", "file", 7 * 24 * 3600, 120, 1) == (
+        events.subjects,
+        events.retention,
+        events.storage,
+        events.max_age,
+        events.duplicate_window,
+        events.num_replicas,
+    )
+    assert ([f"{nats_bucket}.dead.*"], 0) == (dead.subjects, dead.max_age)
+
+
+async def test_a_stream_as_asked_for(nats_url: str, nats_bucket: str) -> None:
+    """Each argument is in it; opening it again in the same way, or without, is fine."""
+    options: dict[str, Any] = {
+        "subject": "events.{aggregate_type}.{aggregate_id}",
+        "retention": "interest",
+        "max_age": timedelta(seconds=60),
+        "duplicate_window": timedelta(seconds=5),
+        "replicas": 1,
+    }
+    for _ in range(2):
+        async with NatsBus.open(nats_url, nats_bucket, **options):
+            pass
+    async with NatsBus.open(nats_url, nats_bucket, subject=options["subject"]):
+        pass
+    async with plain(nats_url) as (_, jetstream):
+        config = (await jetstream.stream_info(nats_bucket)).config
+    assert ([f"{nats_bucket}.events.*.*"], "interest", 60, 5) == (
+        config.subjects,
+        config.retention,
+        config.max_age,
+        config.duplicate_window,
+    )
+
+
+async def test_ids_are_not_kept_longer_than_messages(nats_url: str, nats_bucket: str) -> None:
+    """The server would refuse it; the default gives way."""
+    async with (
+        NatsBus.open(nats_url, nats_bucket, max_age=timedelta(seconds=30)),
+        plain(nats_url) as (_, jetstream),
+    ):
+        assert 30 == (await jetstream.stream_info(nats_bucket)).config.duplicate_window
+
+
+DIFFERENCES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"subjects": ["BUCKET.x", "BUCKET.y"]}, {}, "subjects BUCKET.x, BUCKET.y, not BUCKET.*"),
+    ({"retention": "interest"}, {"retention": "limits"}, "retention interest, not limits"),
+    ({"max_age": 60}, {"max_age": timedelta(hours=1)}, "max_age 60 s, not 3600 s"),
+    (
+        {"duplicate_window": 1.5},
+        {"duplicate_window": timedelta(minutes=2)},
+        "duplicate_window 1.5 s, not 120 s",
+    ),
+    ({}, {"replicas": 3}, "num_replicas 1, not 3"),
+    ({"no_ack": True}, {}, "no_ack true"),
+]
+
+
+@pytest.mark.parametrize(("found", "wanted", "difference"), DIFFERENCES)
+async def test_a_stream_that_is_different(
+    nats_url: str,
+    nats_bucket: str,
+    found: dict[str, Any],
+    wanted: dict[str, Any],
+    difference: str,
+) -> None:
+    """The error shows the difference and the way out, and the stream is left as it is."""
+    named: dict[str, Any] = {
+        key: [each.replace("BUCKET", nats_bucket) for each in value] if key == "subjects" else value
+        for key, value in found.items()
+    }
+    named = {"name": nats_bucket, "subjects": [f"{nats_bucket}.*"], **named}
+    config = StreamConfig(**named)
+    async with plain(nats_url) as (_, jetstream):
+        before = (await jetstream.add_stream(config)).config
+        with pytest.raises(IncompatibleBucket) as caught:
+            await NatsBus.open(nats_url, nats_bucket, **wanted).__aenter__()
+        assert before == (await jetstream.stream_info(nats_bucket)).config
+    assert difference.replace("BUCKET", nats_bucket) in str(caught.value)
+    assert f"nats stream edit {nats_bucket}" in str(caught.value)
+
+
+async def test_every_difference_is_named(nats_url: str, nats_bucket: str) -> None:
+    """In one error, so that one look suffices."""
+    async with NatsBus.open(nats_url, nats_bucket, max_age=timedelta(minutes=5)):
+        pass
+    other = NatsBus.open(
+        nats_url, nats_bucket, max_age=timedelta(minutes=6), retention="interest", subject="a.b"
+    )
+    with pytest.raises(IncompatibleBucket) as caught:
+        await other.__aenter__()
+    for name in ("subjects", "retention", "max_age"):
+        assert name in str(caught.value)
+
+
+async def test_what_the_server_refuses(nats_url: str, nats_bucket: str) -> None:
+    """A single server cannot replicate: its reason is in the error."""
+    with pytest.raises(CompositionError, match="replicas > 1 not supported"):
+        await NatsBus.open(nats_url, nats_bucket, replicas=3).__aenter__()
+
+
+async def test_many_at_once_make_one(nats_url: str, nats_bucket: str) -> None:
+    """Whoever is faster."""
+    buses = [NatsBus.open(nats_url, nats_bucket) for _ in range(5)]
+    await asyncio.gather(*(bus.__aenter__() for bus in buses))
+    inboxes = [Inbox() for _ in buses]
+    await asyncio.gather(
+        *(bus.subscribe(inbox, group="g") for bus, inbox in zip(buses, inboxes, strict=True))
+    )
+    await publish(buses[0], [message()])
+    await until(lambda: sum(len(inbox.messages) for inbox in inboxes) == 1)
+    for bus in buses:
+        await bus.__aexit__(None, None, None)
+
+
+async def test_a_stream_that_was_deleted(nats_url: str, nats_bucket: str) -> None:
+    """The next publisher makes it again."""
+    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+        await publish(bus, [message("a", 1)])
+        await jetstream.delete_stream(nats_bucket)
+        await publish(bus, [message("a", 2)])
+        assert 1 == (await jetstream.stream_info(nats_bucket)).state.messages

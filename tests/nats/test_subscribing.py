@@ -1,0 +1,208 @@
+"""What groups and handlers can rely on with JetStream, besides what every bus promises."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import nats.js.errors
+import pytest
+
+from eventhus.ports import Message
+from eventhus_nats import NatsBus
+from eventhus_nats import consumer as consumer_module
+from eventhus_nats import subscription as subscription_module
+from eventhus_testing.conformance.bus_harness import Gate, Inbox, message, messages, publish
+from eventhus_testing.servers import nats_server
+from tests.nats.support import plain, until
+
+
+async def test_one_member_has_the_seat(nats_url: str, nats_bucket: str) -> None:
+    """The others stand by; when it leaves, one of them goes on at once."""
+    inboxes = [Inbox(), Inbox(), Inbox()]
+    async with NatsBus.open(nats_url, nats_bucket) as bus:
+        members = [await bus.subscribe(inbox, group="g") for inbox in inboxes]
+        await publish(bus, messages("a", 3))
+        await until(lambda: sum(len(inbox.messages) for inbox in inboxes) == 3)
+        [first] = [n for n, inbox in enumerate(inboxes) if inbox.messages]
+        await members[first].close()
+        await publish(bus, messages("a", 3, after=3))
+        await until(lambda: sum(len(inbox.messages) for inbox in inboxes) == 6)
+    assert ["a-1", "a-2", "a-3"] == inboxes[first].ids
+    assert [[], ["a-4", "a-5", "a-6"]] == sorted(
+        inbox.ids for n, inbox in enumerate(inboxes) if n != first
+    )
+
+
+async def test_what_was_not_acknowledged_comes_again_first(
+    nats_url: str, nats_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a member that vanished: marked as redelivered, before anything newer."""
+    monkeypatch.setattr(consumer_module, "ACK_WAIT_S", 1.0)
+    async with NatsBus.open(nats_url, nats_bucket) as bus:
+        subscription = await bus.subscribe(Inbox(), group="g")
+        await subscription.close()
+        await publish(bus, messages("a", 4))
+        async with plain(nats_url) as (_, jetstream):
+            vanishing = await jetstream.pull_subscribe_bind("g", nats_bucket)
+            assert 3 == len(await vanishing.fetch(3, timeout=5))
+        inbox = Inbox()
+        await bus.subscribe(inbox, group="g")
+        await until(lambda: len(inbox.messages) == 4)
+    assert [("a-1", 2), ("a-2", 2), ("a-3", 2), ("a-4", 1)] == [
+        (each.id, each.attempt) for each in inbox.messages
+    ]
+
+
+async def test_a_slow_handler_is_not_given_its_message_again(
+    nats_url: str, nats_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is told that it is being worked on."""
+    monkeypatch.setattr(consumer_module, "ACK_WAIT_S", 0.5)
+    monkeypatch.setattr(subscription_module, "PROGRESS_S", 0.1)
+    monkeypatch.setattr(subscription_module, "TICK_S", 0.05)
+    gate = Gate()
+    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+        await bus.subscribe(gate, group="g")
+        await publish(bus, [message()])
+        await until(lambda: gate.entered)
+        loop = asyncio.get_running_loop()
+        later = loop.time() + 1.5  # three times as long as the server waits
+        await until(lambda: loop.time() > later)
+        info = await jetstream.consumer_info(nats_bucket, "g")
+        assert (1, 0) == (info.num_ack_pending, info.num_redelivered)
+        gate.open.set()
+        await until(lambda: gate.left)
+    assert ["a-1"] == gate.entered
+
+
+async def test_an_event_that_was_published_twice(nats_url: str, nats_bucket: str) -> None:
+    """Beyond the window, the server keeps both: the process that handled it recognises it."""
+    inbox = Inbox()
+    window = timedelta(milliseconds=100)
+    async with NatsBus.open(nats_url, nats_bucket, duplicate_window=window) as bus:
+        await bus.subscribe(inbox, group="g")
+        await publish(bus, [message("a", 1)])
+        await until(lambda: inbox.messages)
+        async with plain(nats_url) as (_, jetstream):
+            while (await jetstream.stream_info(nats_bucket)).state.messages < 2:
+                await publish(bus, [message("a", 1)])
+        await publish(bus, [message("a", 2)])
+        await until(lambda: inbox.of("a")[-1] == "a-2")
+    assert ["a-1", "a-2"] == inbox.ids
+
+
+async def test_a_subscription_without_a_group_leaves_nothing(
+    nats_url: str, nats_bucket: str
+) -> None:
+    """Its consumer goes with it; that of a group stays."""
+    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+        alone = await bus.subscribe(Inbox())
+        group = await bus.subscribe(Inbox(), group="g")
+        assert 2 == len(await jetstream.consumers_info(nats_bucket))
+        await alone.close()
+        await group.close()
+        assert ["g"] == [each.name for each in await jetstream.consumers_info(nats_bucket)]
+
+
+@pytest.mark.parametrize("group", [None, "g"])
+async def test_a_consumer_that_was_deleted(
+    nats_url: str, nats_bucket: str, group: str | None
+) -> None:
+    """It is made again, behind what came last."""
+    inbox = Inbox()
+    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+        await bus.subscribe(inbox, group=group)
+        await publish(bus, messages("a", 3))
+        await until(lambda: len(inbox.messages) == 3)
+        [info] = await jetstream.consumers_info(nats_bucket)
+        await jetstream.delete_consumer(nats_bucket, info.name)
+        await publish(bus, messages("a", 3, after=3))
+        await until(lambda: len(inbox.messages) == 6)
+    assert [each.id for each in messages("a", 6)] == inbox.ids
+
+
+async def test_messages_of_interest_to_nobody_any_more(nats_url: str, nats_bucket: str) -> None:
+    """With retention by interest, the stream keeps what some group has not handled."""
+    gate, inbox = Gate(), Inbox()
+    async with (
+        NatsBus.open(nats_url, nats_bucket, retention="interest") as bus,
+        plain(nats_url) as (_, jetstream),
+    ):
+        await bus.subscribe(gate, group="g")
+        await bus.subscribe(inbox, group="h")
+        await publish(bus, messages("a", 3))
+        await until(lambda: gate.entered and len(inbox.messages) == 3)
+        assert 3 == (await jetstream.stream_info(nats_bucket)).state.messages
+        gate.open.set()
+        await until(lambda: len(gate.left) == 3)
+        async with asyncio.timeout(30):
+            while (await jetstream.stream_info(nats_bucket)).state.messages:
+                pass
+
+
+async def test_a_server_that_is_restarted_under_a_handler(nats_executable: Path) -> None:
+    """What is in hand is finished, and not handled again; what comes goes on in order."""
+    handled: list[tuple[str, int]] = []
+    going_on = asyncio.Event()
+
+    async def handle(given: Message) -> None:
+        handled.append((given.id, given.attempt))
+        await going_on.wait()
+
+    with nats_server() as server:
+        async with NatsBus.open(server.url, "bank") as bus:
+            await bus.subscribe(handle, group="g", concurrency=2)
+            await publish(bus, [*messages("a", 50), *messages("b", 50)])
+            await until(lambda: len(handled) == 2)
+            await asyncio.to_thread(server.stop)
+            await asyncio.to_thread(server.start)
+            going_on.set()
+            await until(lambda: len(handled) >= 100)
+            await publish(bus, [message("c")])
+            await until(lambda: len(handled) >= 101)
+    ids = [id_ for id_, _ in handled]
+    assert len(set(ids)) == len(ids)
+    for aggregate_id in "ab":
+        own = [each.id for each in messages(aggregate_id, 50)]
+        assert own == [id_ for id_ in ids if id_[0] == aggregate_id]
+
+
+@pytest.mark.parametrize(
+    ("template", "subject"),
+    [
+        ("{aggregate_type}", "account"),
+        ("events.{aggregate_type}.{aggregate_id}", "events.account.a%2E%20b"),
+        ("{type}", "Deposited"),
+        ("{aggregate_id}.x.{type}", "a%2E%20b.x.Deposited"),
+    ],
+)
+async def test_subjects(nats_url: str, nats_bucket: str, template: str, subject: str) -> None:
+    """Each a token of its own, whatever an id holds."""
+    inbox = Inbox()
+    async with (
+        NatsBus.open(nats_url, nats_bucket, subject=template) as bus,
+        plain(nats_url) as (client, _),
+    ):
+        foreign = await client.subscribe(f"{nats_bucket}.>")
+        await client.flush()
+        await bus.subscribe(inbox, group="g")
+        await publish(bus, [message("a. b", 1)])
+        assert f"{nats_bucket}.{subject}" == (await foreign.next_msg(timeout=10)).subject
+        await until(lambda: inbox.messages)
+    assert ["a. b-1"] == inbox.ids
+
+
+async def test_a_stream_that_was_deleted_under_a_subscription(
+    nats_url: str, nats_bucket: str
+) -> None:
+    """Once it is there again, so is the subscription."""
+    inbox = Inbox()
+    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+        await bus.subscribe(inbox, group="g")
+        await publish(bus, [message("a", 1)])
+        await until(lambda: inbox.messages)
+        await jetstream.delete_stream(nats_bucket)
+        with pytest.raises(nats.js.errors.NotFoundError):
+            await jetstream.consumer_info(nats_bucket, "g")
+        await publish(bus, messages("b", 3))
+        await until(lambda: len(inbox.of("b")) >= 1)
