@@ -28,5 +28,5 @@ async def plain(url: str, **options: Any) -> AsyncIterator[tuple[Client, JetStre
 async def until(condition: Callable[[], object]) -> None:
     """Wait until something is true, which may take a server some time."""
     async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 - what happens in a server sets no event
+        while not condition():
             await asyncio.sleep(SOME_S)

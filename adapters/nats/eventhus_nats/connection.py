@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import nats.errors
+import nats.js.errors
 from attrs import field, frozen
 from nats.aio.client import Client
 from nats.js import JetStreamContext
