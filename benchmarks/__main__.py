@@ -1,7 +1,7 @@
 """Runs every case and prints tables. Nothing passes or fails: read the ratios.
 
-``python -m benchmarks memory`` or ``mongo`` runs one of the two suites; ``--seed N`` repeats the
-order of an earlier run.
+``python -m benchmarks memory``, ``mongo`` or ``nats`` runs one of the suites; ``--seed N`` repeats
+the order of an earlier run.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import sys
 from importlib.metadata import version
 from random import Random
 
-from benchmarks import memory, mongo
+from benchmarks import memory, mongo, nats
 
-SUITES = {"memory": memory, "mongo": mongo}
+SUITES = {"memory": memory, "mongo": mongo, "nats": nats}
 
 
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("suite", nargs="?", choices=SUITES, help="both are run if none is named")
+    parser.add_argument("suite", nargs="?", choices=SUITES, help="all are run if none is named")
     parser.add_argument("--seed", type=int, default=Random().randrange(2**32))
     arguments = parser.parse_args()
     print(

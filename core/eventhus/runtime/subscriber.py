@@ -174,15 +174,18 @@ class Subscriber:
         stored = from_message(message)
         if self._types is not None and stored.event.type not in self._types:
             return None
-        recorded = self._serializer.recorded(stored)
+        try:
+            event = self._serializer.decode(stored.event)
+        except CodecError as error:
+            raise error.at(stored.stream, stored.version) from error.__cause__
         return Delivered(
-            stream=recorded.stream,
-            version=recorded.version,
-            position=recorded.position,
-            id=recorded.id,
-            event=recorded.event,
-            recorded_at=recorded.recorded_at,
-            metadata=recorded.metadata,
+            stream=stored.stream,
+            version=stored.version,
+            position=stored.position,
+            id=stored.id,
+            event=event,
+            recorded_at=stored.recorded_at,
+            metadata=stored.metadata,
             attempt=message.attempt,
         )
 

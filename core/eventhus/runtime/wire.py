@@ -30,19 +30,20 @@ TRACE = ("traceparent", "tracestate")  # of those pairs also by themselves, as t
 _TRACE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")  # what a header may hold as it is
 
 
+# Made once: json.dumps would make one for each event.
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
 def to_body(stored: StoredEvent) -> bytes:
     """The event as JSON."""
-    return json.dumps(
+    return _encode(
         {
             "aggregate_id": stored.stream.aggregate_id,
             "aggregate_type": stored.stream.aggregate_type,
             "version": stored.version,
             "type": stored.event.type,
             "data": stored.event.data,
-        },
-        ensure_ascii=False,
-        allow_nan=False,
-        separators=(",", ":"),
+        }
     ).encode()
 
 
