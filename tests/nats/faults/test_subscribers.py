@@ -24,15 +24,15 @@ async def complete(file: Path, events: int) -> None:
 
 
 async def test_a_handler_that_is_killed_behind_its_effect(
-    mongo_url: str, nats_bucket: str, nats_url: str, tmp_path: Path, soak: Soak
+    mongo_url: str, bucket: str, nats_url: str, tmp_path: Path, soak: Soak
 ) -> None:
     """Its event comes again, marked, to the member that takes over; each aggregate in order."""
     file = tmp_path / "effects"
-    arguments = ("handle", mongo_url, nats_url, nats_bucket, str(WINDOW_MS), str(file))
+    arguments = ("handle", mongo_url, nats_url, bucket, str(WINDOW_MS), str(file))
     with worker(*arguments, "50") as first:
         assert first.stdout is not None
         assert "ready\n" == await asyncio.to_thread(first.stdout.readline)
-        async with writing(mongo_url, nats_bucket, soak.seed) as store:
+        async with writing(mongo_url, bucket, soak.seed) as store:
             assert "hanging\n" == await asyncio.to_thread(first.stdout.readline)
             hanging = effects(file)[49]
             first.kill()
@@ -51,16 +51,16 @@ async def test_a_handler_that_is_killed_behind_its_effect(
 
 
 async def test_a_bus_that_is_restarted_under_handlers(
-    mongo_url: str, nats_bucket: str, nats_executable: Path, tmp_path: Path, soak: Soak
+    mongo_url: str, bucket: str, nats_executable: Path, tmp_path: Path, soak: Soak
 ) -> None:
     """Nothing is lost, and what comes again comes behind nothing newer."""
     file = tmp_path / "effects"
     with nats_server() as server:
-        arguments = ("handle", mongo_url, server.url, nats_bucket, str(WINDOW_MS), str(file), "-1")
+        arguments = ("handle", mongo_url, server.url, bucket, str(WINDOW_MS), str(file), "-1")
         with worker(*arguments) as handler:
             assert handler.stdout is not None
             assert "ready\n" == await asyncio.to_thread(handler.stdout.readline)
-            async with writing(mongo_url, nats_bucket, soak.seed) as store:
+            async with writing(mongo_url, bucket, soak.seed) as store:
                 for number in range(2 * soak.factor):
                     before = len(effects(file))
                     async with asyncio.timeout(60):
