@@ -206,3 +206,26 @@ async def test_a_stream_that_was_deleted_under_a_subscription(
             await jetstream.consumer_info(nats_bucket, "g")
         await publish(bus, messages("b", 3))
         await until(lambda: len(inbox.of("b")) >= 1)
+
+
+@pytest.mark.parametrize("group", [None, "g"])
+async def test_what_was_in_hand_when_the_consumer_went(
+    nats_url: str, nats_bucket: str, group: str | None
+) -> None:
+    """Is not passed over when it is made again, wherever the handler was."""
+    gate = Gate()
+    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+        await bus.subscribe(gate, group=group)
+        await publish(bus, messages("a", 5))
+        await until(lambda: gate.entered)
+        [info] = await jetstream.consumers_info(nats_bucket)
+        async with asyncio.timeout(30):
+            while (
+                (await jetstream.consumer_info(nats_bucket, info.name)).num_ack_pending or 0
+            ) < 5:
+                pass
+        await jetstream.delete_consumer(nats_bucket, info.name)
+        await publish(bus, [message("a", 6)])
+        gate.open.set()
+        await until(lambda: len(gate.left) >= 6)
+    assert [each.id for each in messages("a", 6)] == [*dict.fromkeys(gate.left)]

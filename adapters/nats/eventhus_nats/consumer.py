@@ -173,6 +173,10 @@ class Consumer:
         """A message of this sequence has come."""
         self._after = max(self._after, sequence)
 
+    def go_back(self, sequence: int) -> None:
+        """The message of this sequence, and what came behind it, was not handled."""
+        self._after = min(self._after, sequence - 1)
+
     async def _take(self, msg: Msg) -> None:
         if self._receive is None:
             return

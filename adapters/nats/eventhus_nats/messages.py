@@ -118,5 +118,5 @@ def _identity(body: bytes, message_id: str) -> tuple[StreamId, str]:
     try:
         fields = json.loads(body)
         return StreamId(fields["aggregate_type"], fields["aggregate_id"]), str(fields["type"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return StreamId(UNREADABLE, message_id), ""

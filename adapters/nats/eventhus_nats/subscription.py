@@ -83,10 +83,16 @@ class JetStreamSubscription:
                     await self._serve()
                 else:
                     await self._pause(STANDBY_S)
-            except (EventhusError, nats.errors.Error, OSError) as error:
+            except Exception as error:
                 delay = min(RETRY_CAP_S, RETRY_S * 2 ** min(self._failures, DOUBLINGS))
                 self._failures += 1
-                _logger.warning("no messages for now: %s; again in %.2f s", error, delay)
+                known = isinstance(error, EventhusError | nats.errors.Error | OSError)
+                _logger.warning(
+                    "no messages for now: %s; again in %.2f s",
+                    error,
+                    delay,
+                    exc_info=None if known else error,
+                )
                 await self._pause(delay)
         if self._seat is None:
             await self._quietly(self._consumer.remove())
@@ -252,6 +258,8 @@ class JetStreamSubscription:
             worker.cancel()
         if self._workers:
             await asyncio.wait(self._workers)
+        if self._in_hand:
+            self._consumer.go_back(min(place.sequence for place in self._in_hand.values()))
         await self._quietly(self._connection.flush())
         if self._seat is not None:
             await self._quietly(self._seat.leave())

@@ -97,7 +97,7 @@ def from_message(message: Message) -> StoredEvent:
             recorded_at=_recorded_at(message),
             metadata=_metadata(headers),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise CodecError(
             "message", "", f"{message.id} is not an event on the wire: {type(error).__name__}"
         ) from error

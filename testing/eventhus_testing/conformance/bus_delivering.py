@@ -198,9 +198,13 @@ class Delivering(BusCases):
         inbox = Inbox()
         await bus.subscribe(inbox)
         stream = StreamId("Account", "a")
-        await publish(bus, [message("a", 1, body=b"\xff{", stream=stream), message("a", 2)])
-        await until(lambda: len(inbox.messages) >= 2)
-        assert [b"\xff{", message("a", 2).body] == [each.body for each in inbox.messages]
+        bodies = [b"\xff{", b"[" * 100_000, b"", message("a", 4).body]
+        given = [
+            message("a", n, body=body, stream=stream) for n, body in enumerate(bodies, start=1)
+        ]
+        await publish(bus, given)
+        await until(lambda: len(inbox.messages) >= len(bodies))
+        assert sorted(bodies) == sorted(each.body for each in inbox.messages)
 
 
 class SideBySide(BusCases):

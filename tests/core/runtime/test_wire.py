@@ -157,6 +157,7 @@ def body(**changes: Any) -> bytes:
         pytest.param(b"[]", id="a list"),
         pytest.param(b'"text"', id="text"),
         pytest.param(b"1", id="a number"),
+        pytest.param(b"[" * 100_000, id="deeper than can be read"),
         *(
             pytest.param(body(**{key: ...}), id=f"no {key}")
             for key in ("aggregate_id", "aggregate_type", "version", "type", "data")
