@@ -7,7 +7,9 @@ in an ``Application``; plug in the store and the bus of your choice without touc
 from eventhus.application import Application
 from eventhus.domain.aggregate import Aggregate, Command, Upcaster
 from eventhus.domain.catalog import Catalog, EventType
+from eventhus.domain.process import Process
 from eventhus.domain.recorded import EventData, Metadata, Recorded, StreamId
+from eventhus.domain.view import View
 from eventhus.errors import (
     AccessDenied,
     BusUnavailable,
@@ -65,6 +67,7 @@ __all__ = [
     "Middleware",
     "NotRunning",
     "OutcomeUnknown",
+    "Process",
     "PublisherReplaced",
     "Recorded",
     "Rejected",
@@ -76,6 +79,7 @@ __all__ = [
     "UndeclaredEvent",
     "UnknownCommand",
     "Upcaster",
+    "View",
     "log_commands",
     "new_id",
     "time_commands",

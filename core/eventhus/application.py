@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
@@ -16,6 +15,7 @@ from attrs import evolve, frozen
 
 from eventhus.domain.aggregate import Aggregate, Command
 from eventhus.domain.catalog import Catalog
+from eventhus.domain.names import is_name
 from eventhus.domain.recorded import Metadata, Recorded, StreamId
 from eventhus.errors import CompositionError, InvalidArgument, NotRunning
 from eventhus.ids import new_id as ulid
@@ -44,10 +44,6 @@ from eventhus.runtime.wire import to_body
 
 E = TypeVar("E")
 S = TypeVar("S")
-
-# What every adapter can use as it stands: a database's name, a token of a subject, a folder.
-_BUCKET = re.compile(r"[A-Za-z0-9_-]{1,63}")
-
 
 _NO_METADATA = Metadata()
 
@@ -95,7 +91,7 @@ class Application:
         random: Random | None = None,
         new_id: Callable[[], str] = ulid,
     ) -> None:
-        if not _BUCKET.fullmatch(bucket):
+        if not is_name(bucket):
             raise CompositionError(
                 f"bucket {bucket!r} is not 1 to 63 letters, digits, hyphens and underscores"
             )

@@ -1,4 +1,4 @@
-"""Reads the command and event classes of an aggregate from its functions' annotations."""
+"""Reads the command and event classes of a domain from its functions' annotations."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from attrs import frozen
+
+from eventhus.domain.recorded import Recorded
 from eventhus.errors import CompositionError
 
 
@@ -21,32 +24,27 @@ def parameter_classes(function: Callable[..., Any], index: int, argument: str) -
         function: Any callable: a function, a bound method, a partial, an instance with
             ``__call__``.
         index: Which of its parameters, from 0.
-        argument: The argument of ``Aggregate`` that takes the classes instead; for messages.
+        argument: The argument that takes the classes instead; for messages.
 
     Raises:
         CompositionError: The parameter or its annotation is missing, cannot be resolved, or
             admits anything but classes.
     """
-    annotation = parameter_annotation(function, index, argument)
-    if annotation is None:
-        raise CompositionError(
-            f"{_label(function)}: parameter {index + 1} has no annotation to read {argument} from; "
-            f"annotate it, or pass {argument}=... to Aggregate"
-        )
-    try:
-        members = tuple(dict.fromkeys(_members(annotation)))
-    except NameError as error:  # an alias of Python 3.12 is not evaluated before it is looked at
-        raise CompositionError(
-            f"{_label(function)}: the annotation of parameter {index + 1} cannot be resolved "
-            f"({error}); pass {argument}=... to Aggregate"
-        ) from error
-    for member in members:
-        if not isinstance(member, type):
-            raise CompositionError(
-                f"{_label(function)}: parameter {index + 1} admits {member!r}, which is no class; "
-                f"annotate it with classes, or pass {argument}=... to Aggregate"
-            )
-    return members
+    return _Parameter(function, index, argument).classes(_members)
+
+
+def recorded_classes(function: Callable[..., Any], index: int, argument: str) -> tuple[Any, ...]:
+    """The classes of the events that a parameter takes in their envelopes: ``Recorded[X | Y]``.
+
+    Args:
+        function: As for ``parameter_classes``.
+        index: As for ``parameter_classes``.
+        argument: As for ``parameter_classes``.
+
+    Raises:
+        CompositionError: As for ``parameter_classes``; or the parameter takes no envelope.
+    """
+    return _Parameter(function, index, argument).classes(_enveloped)
 
 
 def parameter_annotation(function: Callable[..., Any], index: int, argument: str) -> Any:
@@ -74,8 +72,51 @@ def parameter_annotation(function: Callable[..., Any], index: int, argument: str
         raise CompositionError(
             f"{_label(function)}: the annotation of parameter {index + 1} cannot be resolved "
             f"({error}); make its names visible where the function is defined, or pass "
-            f"{argument}=... to Aggregate"
+            f"{argument}=..."
         ) from error
+
+
+@frozen
+class _Parameter:
+    function: Callable[..., Any]
+    index: int
+    argument: str
+
+    def classes(self, members_of: Callable[[Any], Iterator[Any]]) -> tuple[Any, ...]:
+        parameter = f"parameter {self.index + 1}"
+        annotation = parameter_annotation(self.function, self.index, self.argument)
+        if annotation is None:
+            raise self._refused(
+                f"{parameter} has no annotation to read {self.argument} from; annotate it, or"
+            )
+        try:
+            members = tuple(dict.fromkeys(members_of(annotation)))
+        except (
+            NameError
+        ) as error:  # an alias of Python 3.12 is not evaluated before it is looked at
+            raise self._refused(
+                f"the annotation of {parameter} cannot be resolved ({error});"
+            ) from error
+        for member in members:
+            if isinstance(member, _NoEnvelope):
+                raise self._refused(
+                    f"{parameter} admits {member.annotation!r}, which is no envelope of events; "
+                    f"annotate it with Recorded[X | Y], or"
+                )
+            if not isinstance(member, type):
+                raise self._refused(
+                    f"{parameter} admits {member!r}, which is no class; "
+                    f"annotate it with classes, or"
+                )
+        return members
+
+    def _refused(self, problem: str) -> CompositionError:
+        return CompositionError(f"{_label(self.function)}: {problem} pass {self.argument}=...")
+
+
+@frozen
+class _NoEnvelope:
+    annotation: Any
 
 
 def _closure(function: Any) -> dict[str, Any]:
@@ -97,6 +138,14 @@ def _members(annotation: Any) -> Iterator[Any]:
             yield from _members(member)
     else:
         yield annotation
+
+
+def _enveloped(annotation: Any) -> Iterator[Any]:
+    for member in _members(annotation):
+        if typing.get_origin(member) is Recorded:
+            yield from _members(typing.get_args(member)[0])
+        else:
+            yield _NoEnvelope(member)
 
 
 def _plain_function(function: Any) -> Any:

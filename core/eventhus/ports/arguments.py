@@ -1,11 +1,9 @@
 """The checks of what stores and buses are asked for, shared by all of them."""
 
-import re
 from math import inf
 
+from eventhus.domain.names import is_name
 from eventhus.errors import InvalidArgument
-
-_GROUP = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
 def check_page(limit: int, *, after: int = 0, after_version: int = 0) -> None:
@@ -30,7 +28,7 @@ def check_group(group: str | None, concurrency: int = 1) -> None:
         InvalidArgument: ``group`` is not of the form that every bus takes, or ``concurrency`` is
             below 1.
     """
-    if group is not None and not (isinstance(group, str) and _GROUP.fullmatch(group)):
+    if group is not None and not is_name(group):
         raise InvalidArgument(
             f"group {group!r} is not 1 to 63 letters, digits, hyphens and underscores"
         )

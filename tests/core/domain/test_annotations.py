@@ -216,7 +216,7 @@ def test_a_type_statement_that_names_the_unknown() -> None:
         parameter_classes(taking(Unresolved()), 0, "commands")
     assert (
         f"{__name__}.taking.<locals>.decide: the annotation of parameter 1 cannot be resolved "
-        f"(name 'Opne' is not defined); pass commands=... to Aggregate"
+        f"(name 'Opne' is not defined); pass commands=..."
     ) == str(caught.value)
 
 
@@ -297,11 +297,10 @@ def no_expression(command: "not a class", state: int) -> Iterable[str]:  # type:
 
 HERE = __name__
 UNANNOTATED = (
-    "parameter 1 has no annotation to read commands from; annotate it, or pass commands=... "
-    "to Aggregate"
+    "parameter 1 has no annotation to read commands from; annotate it, or pass commands=..."
 )
-NO_CLASS = "which is no class; annotate it with classes, or pass commands=... to Aggregate"
-WAY_OUT = "make its names visible where the function is defined, or pass commands=... to Aggregate"
+NO_CLASS = "which is no class; annotate it with classes, or pass commands=..."
+WAY_OUT = "make its names visible where the function is defined, or pass commands=..."
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,115 @@
+"""A process: what is to be done next, because of what has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, TypeVar
+
+from attrs import Factory, field, frozen
+
+from eventhus.domain.aggregate import Command
+from eventhus.domain.annotations import parameter_annotation, recorded_classes
+from eventhus.domain.names import is_name
+from eventhus.domain.recorded import Recorded
+from eventhus.errors import CompositionError
+
+E = TypeVar("E")
+S = TypeVar("S")
+
+
+# These return Any: see eventhus.domain.aggregate.
+
+
+def _events(process: Process[Any, Any]) -> Any:
+    return recorded_classes(process.evolve, 1, "events")
+
+
+def _state_type(process: Process[Any, Any]) -> Any:
+    annotation = parameter_annotation(process.evolve, 0, "state_type")
+    return type(process.initial) if annotation is None else annotation
+
+
+@frozen(kw_only=True, eq=False)
+class Process(Generic[E, S]):
+    """A process manager: follows what happens and sends the commands that come next.
+
+    An order is paid, so the parcel is to be sent: what spans several aggregates, or waits for
+    several events, is a process. One instance, with a state of its own, runs for each key.
+    ``key``, ``evolve`` and ``react`` must be pure.
+
+    >>> @frozen(kw_only=True)
+    ... class SendParcel(Command):
+    ...     pass
+    >>> @frozen
+    ... class OrderPaid:
+    ...     order: str
+    >>> def evolve(paid: int, recorded: Recorded[OrderPaid]) -> int:
+    ...     return paid + 1
+    >>> def react(paid: int, recorded: Recorded[OrderPaid]) -> Iterable[Command]:
+    ...     if paid == 1:
+    ...         yield SendParcel(aggregate_id=recorded.event.order)
+    >>> shipping = Process(
+    ...     name="shipping",
+    ...     initial=0,
+    ...     key=lambda recorded: recorded.event.order,
+    ...     evolve=evolve,
+    ...     react=react,
+    ... )
+    >>> shipping.events
+    (<class 'eventhus.domain.process.OrderPaid'>,)
+
+    Attributes:
+        name: Tells the process from others of an application: 1 to 63 letters, digits, hyphens
+            and underscores.
+        initial: The state of a key before its first event. Immutable.
+        key: Which instance an event concerns; ``None`` where it concerns none.
+        evolve: From the state and one event to the next state.
+        react: From the state that the event has led to, and the event, to the commands that
+            follow; none where there is nothing to do.
+        events: The classes of events that the process follows; it is not shown any others. Read
+            from the annotation of ``evolve``'s second parameter: ``Recorded[A | B]``.
+        state_type: The type of the state. Read from ``evolve``'s first parameter's annotation,
+            or, where that has none, from ``initial``.
+
+    Raises:
+        CompositionError: The classes cannot be read from the annotations, or the name is of
+            another form. The message says which and the way out.
+    """
+
+    name: str
+    initial: S
+    key: Callable[[Recorded[E]], str | None]
+    evolve: Callable[[S, Recorded[E]], S]
+    react: Callable[[S, Recorded[E]], Iterable[Command]]
+    events: Sequence[type[E]] = field(default=Factory(_events, takes_self=True))
+    state_type: Any = field(default=Factory(_state_type, takes_self=True))
+
+    def __attrs_post_init__(self) -> None:
+        if not is_name(self.name):
+            raise CompositionError(
+                f"process {self.name!r} is not 1 to 63 letters, digits, hyphens and underscores"
+            )
+
+    def reacted(self, state: S, recorded: Recorded[E]) -> tuple[Command, ...]:
+        """The commands that ``react`` answers an event with, checked.
+
+        Args:
+            state: The state that the event has led to.
+            recorded: The event.
+
+        Raises:
+            TypeError: ``react`` did not return a collection of commands.
+        """
+        answer: object = self.react(state, recorded)
+        if not isinstance(answer, Iterable):
+            raise TypeError(
+                f"react of {self.name} returned {type(answer).__name__}, and must return its "
+                f"commands: yield them, or return a list"
+            )
+        commands: tuple[Any, ...] = tuple(answer)
+        for command in commands:
+            if not isinstance(command, Command):
+                raise TypeError(
+                    f"react of {self.name} gave {type(command).__qualname__}, which is no command"
+                )
+        return commands

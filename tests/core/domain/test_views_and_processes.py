@@ -1,0 +1,143 @@
+"""Views and processes: what they are made of, and how they are misdeclared."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from eventhus import Command, CompositionError, Metadata, Process, Recorded, StreamId, View
+
+
+@frozen
+class Paid:
+    amount: int
+
+
+@frozen
+class Refunded:
+    amount: int
+
+
+@frozen(kw_only=True)
+class Ship(Command):
+    pass
+
+
+def recorded(event: Paid | Refunded) -> Recorded[Paid | Refunded]:
+    return Recorded(
+        stream=StreamId("Order", "o1"),
+        version=1,
+        position=1,
+        id="c-1",
+        event=event,
+        recorded_at=datetime(2025, 1, 1, tzinfo=UTC),
+        metadata=Metadata(),
+    )
+
+
+def by_order(recorded: Recorded[Any]) -> str:
+    return recorded.stream.aggregate_id
+
+
+def total(value: int, recorded: Recorded[Paid | Refunded]) -> int | None:
+    match recorded.event:
+        case Paid(amount):
+            return value + amount
+        case Refunded():
+            return None
+
+
+def count(value: int, recorded: Recorded[Paid] | Recorded[Refunded]) -> int:
+    return value + 1
+
+
+def nothing(value: int, recorded: Recorded[Paid] | Recorded[Refunded]) -> Iterable[Command]:
+    return ()
+
+
+def process(react: Callable[[int, Any], Any]) -> Process[Any, int]:
+    return Process(name="p", initial=0, key=by_order, evolve=count, react=react)
+
+
+def test_a_view_reads_its_types_from_evolve() -> None:
+    """The classes of events, in order, and the type of the values."""
+    view = View(name="totals", initial=0, key=by_order, evolve=total)
+    assert (Paid, Refunded) == view.events
+    assert int is view.view_type
+
+
+def test_a_view_begins_with_its_initial_value_and_again_after_a_deletion() -> None:
+    """A key without a value is folded from the initial one."""
+    view = View(name="totals", initial=5, key=by_order, evolve=total)
+    assert view.next(None, recorded(Paid(2))) == 7
+    assert view.next(7, recorded(Refunded(2))) is None
+
+
+def test_a_process_reads_its_types_from_evolve() -> None:
+    """Separate envelopes are the same as one of a union."""
+    assert (Paid, Refunded) == process(nothing).events
+    assert int is process(nothing).state_type
+
+
+def test_types_that_are_not_annotated_are_taken_from_the_arguments() -> None:
+    """And the types of values and states from the initial one."""
+
+    def evolve(value, recorded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        return value
+
+    view: View[Any, int] = View(name="v", initial=0, key=by_order, evolve=evolve, events=(Paid,))
+    bare: Process[Any, int] = Process(
+        name="p", initial=0, key=by_order, evolve=evolve, react=nothing, events=(Paid,)
+    )
+    assert ((Paid,), int) == (view.events, view.view_type)
+    assert ((Paid,), int) == (bare.events, bare.state_type)
+
+
+def test_reactions_are_commands() -> None:
+    """Whatever collection they come in."""
+    ship = Ship(aggregate_id="o1")
+    assert (ship,) == process(lambda state, recorded: [ship]).reacted(1, recorded(Paid(1)))
+
+
+@pytest.mark.parametrize(
+    ("react", "message"),
+    [
+        (
+            lambda state, recorded: None,
+            "react of p returned NoneType, and must return its commands",
+        ),
+        (lambda state, recorded: [Paid(1)], "react of p gave Paid, which is no command"),
+    ],
+)
+def test_other_reactions_are_refused(react: Callable[[int, Any], Any], message: str) -> None:
+    """The message names the process and what it gave."""
+    with pytest.raises(TypeError, match=message):
+        process(react).reacted(1, recorded(Paid(1)))
+
+
+@pytest.mark.parametrize("name", ["", "a b", "ä", "x" * 64, 7])
+@pytest.mark.parametrize("kind", ["view", "process"])
+def test_names_that_no_store_takes(kind: str, name: Any) -> None:
+    """A name is refused where it is given."""
+    make: dict[str, Callable[[], object]] = {
+        "view": lambda: View(name=name, initial=0, key=by_order, evolve=count),
+        "process": lambda: Process(name=name, initial=0, key=by_order, evolve=count, react=nothing),
+    }
+    with pytest.raises(CompositionError, match=f"{kind} .* is not 1 to 63 letters"):
+        make[kind]()
+
+
+def test_an_evolve_without_envelopes() -> None:
+    """The message names the function, what it takes, and both ways out."""
+
+    def evolve(value: int, event: Paid) -> int:
+        return value
+
+    message = (
+        r"evolve: parameter 2 admits <class .*Paid'>, which is no envelope of events; annotate it "
+        r"with Recorded\[X \| Y\], or pass events=\.\.\."
+    )
+    with pytest.raises(CompositionError, match=message):
+        View(name="v", initial=0, key=by_order, evolve=evolve)  # type: ignore[arg-type]
