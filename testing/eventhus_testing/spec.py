@@ -8,8 +8,8 @@ from typing import Generic
 from attrs import frozen
 
 from eventhus import Aggregate, Rejected
-from eventhus_testing import report
-from eventhus_testing.scenario import C, E, S, Scenario, Step
+from eventhus_testing import failures
+from eventhus_testing.story import C, E, S, Scenario, Step
 
 
 def spec(aggregate: Aggregate[C, E, S]) -> Spec[C, E, S]:
@@ -117,7 +117,7 @@ class Outcome(Generic[C, E, S]):
         __tracebackhide__ = True
         self._scenario.check_events("then", events)
         if self._last.refusal is not None or self._last.events != events:
-            raise AssertionError(report.other_events(self._scenario, events)) from (
+            raise AssertionError(failures.other_events(self._scenario, events)) from (
                 self._last.refusal
             )
         return self
@@ -146,7 +146,7 @@ class Outcome(Generic[C, E, S]):
         __tracebackhide__ = True
         refusal = self._last.refusal
         if not isinstance(refusal, reason) or not re.search(match or "", str(refusal)):
-            raise AssertionError(report.other_refusal(self._scenario, reason, match)) from refusal
+            raise AssertionError(failures.other_refusal(self._scenario, reason, match)) from refusal
         return self
 
     def then_state(self, state: S) -> Outcome[C, E, S]:
@@ -157,7 +157,9 @@ class Outcome(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         if self._last.after != state:
-            raise AssertionError(report.other_state(self._scenario, state)) from self._last.refusal
+            raise AssertionError(
+                failures.other_state(self._scenario, state)
+            ) from self._last.refusal
         return self
 
     def when(self, command: C) -> Outcome[C, E, S]:

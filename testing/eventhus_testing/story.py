@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from attrs import evolve, frozen
 
 from eventhus import Aggregate, Command, Rejected
+from eventhus_testing.difference import full_name
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E")
@@ -108,8 +109,3 @@ class Scenario(Generic[C, E, S]):
     def _after(self, events: Iterable[E]) -> S:
         __tracebackhide__ = True
         return reduce(self.aggregate.evolve, events, self.state)
-
-
-def full_name(cls: type) -> str:
-    """The name of a class that tells it from others of its name."""
-    return f"{cls.__module__}.{cls.__qualname__}".removeprefix("builtins.")

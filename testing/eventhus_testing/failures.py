@@ -9,8 +9,8 @@ from operator import eq
 from typing import Any, TypeAlias
 
 from eventhus import Rejected
-from eventhus_testing.difference import differences
-from eventhus_testing.scenario import Scenario, Step, full_name
+from eventhus_testing.difference import differences, full_name
+from eventhus_testing.story import Scenario, Step
 
 AnyScenario: TypeAlias = Scenario[Any, Any, Any]
 AnyStep: TypeAlias = Step[Any, Any, Any]
