@@ -10,7 +10,12 @@ from eventhus_testing.matching import Like, agrees, text_of
 
 
 def differences(
-    expected: Any, actual: Any, path: str = "", *, ignoring: Collection[str] = ()
+    expected: Any,
+    actual: Any,
+    path: str = "",
+    *,
+    ignoring: Collection[str] = (),
+    words: tuple[str, str] = ("expected", "actual"),
 ) -> list[str]:
     """A line for each of the smallest parts in which a value differs from what was expected.
 
@@ -22,6 +27,7 @@ def differences(
         actual: The other.
         path: Where the two stand in what is compared; empty for the whole.
         ignoring: The names of fields that do not count.
+        words: What to call the two.
     """
     if agrees(expected, actual, ignoring) or path.rpartition(".")[2] in ignoring:
         return []
@@ -29,13 +35,14 @@ def differences(
     wanted, found = _parts_in_common(expected, actual)
     for name in wanted | found:
         one, other = wanted.get(name, _NOTHING), found.get(name, _NOTHING)
-        below += differences(one, other, path + name, ignoring=ignoring)
+        below += differences(one, other, path + name, ignoring=ignoring, words=words)
     if below:
         return below
     remark = _remark(expected, actual)
     if not path:
         return [remark] if remark else []
-    values = f"{path.removeprefix('.')}: expected {text_of(expected)}, actual {actual!r}"
+    one_word, other_word = words
+    values = f"{path.removeprefix('.')}: {one_word} {text_of(expected)}, {other_word} {actual!r}"
     return [f"{values} ({remark})" if remark else values]
 
 

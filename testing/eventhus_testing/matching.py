@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -96,6 +96,36 @@ def agrees(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
             for name, part in wanted.items()
         )
     )
+
+
+def unpaired(
+    expected: Sequence[Any], actual: Sequence[Any], ignoring: Collection[str] = ()
+) -> tuple[list[Any], list[Any]]:
+    """What is left of two collections when as many as possible are paired, in whatever order.
+
+    Open expectations may fit several values, so this is a maximum bipartite matching, by
+    augmenting paths (Kuhn's algorithm).
+
+    Returns:
+        The expectations that no value is left for, and the values that nobody expected.
+    """
+    fitting = [
+        [index for index, value in enumerate(actual) if agrees(wanted, value, ignoring)]
+        for wanted in expected
+    ]
+    taken: dict[int, int] = {}  # by which expectation each value is taken
+
+    def place(wanted: int, tried: set[int]) -> bool:
+        for index in fitting[wanted]:
+            if index not in tried:
+                tried.add(index)
+                if index not in taken or place(taken[index], tried):
+                    taken[index] = wanted
+                    return True
+        return False
+
+    missing = [wanted for index, wanted in enumerate(expected) if not place(index, set())]
+    return missing, [value for index, value in enumerate(actual) if index not in taken]
 
 
 def text_of(expected: object) -> str:

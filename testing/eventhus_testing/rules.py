@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
-from typing import Any, Generic, TypeVar, get_args
+from functools import cached_property, lru_cache
+from typing import Any, Generic, TypeAlias, TypeVar, get_args
 
 from attrs import frozen
 
@@ -14,6 +14,7 @@ from eventhus import (
     CodecError,
     Command,
     CompositionError,
+    EventData,
     Rejected,
     UndeclaredEvent,
 )
@@ -51,8 +52,11 @@ class Rules:
     snapshot: bool = True
 
 
+ALL = Rules()
+
+
 class RuleBroken(AssertionError):
-    """An aggregate breaks one of the rules.
+    """Something breaks one of the rules.
 
     Attributes:
         rule: The name of the rule: of the argument of ``Rules`` that switches it off.
@@ -60,14 +64,19 @@ class RuleBroken(AssertionError):
         notes: The differing parts, a line each; often none.
     """
 
-    def __init__(self, rule: str, problem: str, notes: Iterable[str] = ()) -> None:
+    def __init__(
+        self, rule: str, problem: str, notes: Iterable[str] = (), *, text: str | None = None
+    ) -> None:
         self.rule = rule
         self.problem = problem
         self.notes = tuple(notes)
-        super().__init__("\n".join([f"{problem} (rule: {rule})", *self.notes]))
+        super().__init__(text or "\n".join([f"{problem} (rule: {rule})", *self.notes]))
+
+    def told(self, text: str) -> RuleBroken:
+        """The same, with another text, which tells the story around it."""
+        return RuleBroken(self.rule, self.problem, self.notes, text=text)
 
 
-@lru_cache(maxsize=256)  # compiling what encodes events takes longer than a spec
 def referee(aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec | None) -> Referee[C, E, S]:
     """The referee of an aggregate, made once for each choice of rules.
 
@@ -79,6 +88,11 @@ def referee(aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec | None) ->
     Raises:
         RuleBroken: The codec cannot handle the events or the state at all.
     """
+    return _referee(aggregate, rules, codec)  # type: ignore[arg-type]  # hashed as any object is
+
+
+@lru_cache(maxsize=256)  # compiling what encodes events takes longer than a spec
+def _referee(aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec | None) -> Referee[C, E, S]:
     return Referee(aggregate, rules, codec or CattrsCodec())
 
 
@@ -88,9 +102,12 @@ class Referee(Generic[C, E, S]):
     def __init__(self, aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec) -> None:
         self.aggregate = aggregate
         self.rules = rules
-        self._events = self._compiled("stored", "event", self._serializer, codec)
-        self._state = self._compiled("snapshot", "state", self._state_coders, codec)
+        self._codec = codec
         self._none_is_a_state = _admits_none(aggregate)
+        if rules.stored:
+            _ = self._serializer  # to fail early
+        if rules.snapshot:
+            _ = self._state_coders
 
     def decide(self, command: C, state: S) -> tuple[E, ...]:
         """The events that ``decide`` answers with.
@@ -103,8 +120,8 @@ class Referee(Generic[C, E, S]):
         command_before = before_it_changes(command) if self.rules.unchanged else None
         state_before = before_it_changes(state) if self.rules.unchanged else None
         answer = self._answer(command, state)
-        self._check_unchanged("decide", "command", command_before, command)
-        self._check_unchanged("decide", "state", state_before, state)
+        check_unchanged("decide", "command", command_before, command)
+        check_unchanged("decide", "state", state_before, state)
         if self.rules.repeatable:
             self._check_repeatable(answer, self._answer(command, state))
         if isinstance(answer, Rejected):
@@ -125,8 +142,8 @@ class Referee(Generic[C, E, S]):
         state_before = before_it_changes(state)
         event_before = before_it_changes(event)
         after = self.aggregate.evolve(state, event)
-        self._check_unchanged("evolve", "state", state_before, state)
-        self._check_unchanged("evolve", "event", event_before, event)
+        check_unchanged("evolve", "state", state_before, state)
+        check_unchanged("evolve", "event", event_before, event)
         return self._state_of(after)
 
     def evolve_decided(self, state: S, event: E) -> S:
@@ -155,10 +172,10 @@ class Referee(Generic[C, E, S]):
             RuleBroken: It does not.
         """
         __tracebackhide__ = True
-        if self._events is None or type(event) not in self.aggregate.events:
+        if not self.rules.stored or type(event) not in self.aggregate.events:
             return
-        serializer = self._events
-        self._check_round_trip("stored", event, lambda e: serializer.decode(serializer.encode(e)))
+        serializer = self._serializer
+        check_round_trip("stored", event, lambda e: serializer.decode(serializer.encode(e)))
 
     def check_snapshot(self, state: S) -> None:
         """See that a state comes back from the codec as it was.
@@ -167,10 +184,10 @@ class Referee(Generic[C, E, S]):
             RuleBroken: It does not.
         """
         __tracebackhide__ = True
-        if self._state is None:
+        if not self.rules.snapshot:
             return
-        encode, decode = self._state
-        self._check_round_trip("snapshot", state, lambda s: decode(encode(s)))
+        encode, decode = self._state_coders
+        check_round_trip("snapshot", state, lambda s: decode(encode(s)))
 
     def _answer(self, command: C, state: S) -> tuple[E, ...] | Rejected:
         __tracebackhide__ = True
@@ -189,16 +206,6 @@ class Referee(Generic[C, E, S]):
             raise RuleBroken("evolvable", "evolve returned None; return the state from every case")
         return after
 
-    def _check_unchanged(self, function: str, what: str, before: Any, now: Any) -> None:
-        __tracebackhide__ = True
-        if before is None or same(before, now):
-            return
-        raise RuleBroken(
-            "unchanged",
-            f"{function} changed the {what} that it was given; make a new one instead",
-            differences(before, now) or [f"before {before!r}, after {now!r}"],
-        )
-
     def _check_repeatable(
         self, first: tuple[E, ...] | Rejected, second: tuple[E, ...] | Rejected
     ) -> None:
@@ -214,41 +221,120 @@ class Referee(Generic[C, E, S]):
             [f"first {_answer_text(first)}", f"then {_answer_text(second)}"],
         )
 
-    def _check_round_trip(
-        self, rule: str, value: Any, there_and_back: Callable[[Any], Any]
-    ) -> None:
-        __tracebackhide__ = True
-        try:
-            back = there_and_back(value)
-        except CodecError as error:
-            raise RuleBroken(rule, f"{value!r} cannot be stored", [str(error)]) from error
-        if not same(value, back):
-            raise RuleBroken(
-                rule,
-                f"{value!r} comes back from the codec as {back!r}",
-                differences(value, back),
-            )
+    def read(self, stored: EventData) -> E:
+        """The event that a store holds as this.
 
-    def _serializer(self, codec: Codec) -> EventSerializer:
-        return EventSerializer(Catalog([self.aggregate]), codec)
+        Raises:
+            CodecError: It cannot be read.
+        """
+        event: E = self._serializer.decode(stored)
+        return event
 
-    def _state_coders(self, codec: Codec) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-        state_type = self.aggregate.state_type
-        return codec.encoder(state_type), codec.decoder(state_type)
+    @cached_property
+    def _serializer(self) -> EventSerializer:
+        catalog = Catalog([self.aggregate])
+        return compiled(
+            "stored",
+            f"the events of {self.aggregate.name}",
+            lambda: EventSerializer(catalog, self._codec),
+        )
 
-    def _compiled(
-        self, rule: str, what: str, compiled: Callable[[Codec], T], codec: Codec
-    ) -> T | None:
-        if not getattr(self.rules, rule):
-            return None
-        try:
-            return compiled(codec)
-        except CompositionError as error:
-            raise RuleBroken(
-                rule,
-                f"{self.aggregate.name}: no codec for its {what}",
-                [str(error), f"pass codec=CattrsCodec(Hook(...)), or rules=Rules({rule}=False)"],
-            ) from error
+    @cached_property
+    def _state_coders(self) -> Coders:
+        return coders("snapshot", self.aggregate.name, self.aggregate.state_type, self._codec)
+
+
+def check_unchanged(function: str, what: str, before: Any, now: Any) -> None:
+    """See that what a function was given is as it was.
+
+    Args:
+        function: Its name.
+        what: What it was given.
+        before: What ``before_it_changes`` said.
+        now: The value itself, after the call.
+
+    Raises:
+        RuleBroken: It is not.
+    """
+    __tracebackhide__ = True
+    if before is None or same(before, now):
+        return
+    raise RuleBroken(
+        "unchanged",
+        f"{function} changed the {what} that it was given; make a new one instead",
+        differences(before, now, words=("before", "after"))
+        or [f"before {before!r}, after {now!r}"],
+    )
+
+
+def check_round_trip(rule: str, value: Any, there_and_back: Callable[[Any], Any]) -> None:
+    """See that a value comes back from the codec as it was.
+
+    Raises:
+        RuleBroken: It does not, or cannot be encoded.
+    """
+    __tracebackhide__ = True
+    try:
+        back = there_and_back(value)
+    except CodecError as error:
+        raise RuleBroken(rule, f"{value!r} cannot be stored", [str(error)]) from error
+    if not same(value, back):
+        raise RuleBroken(
+            rule,
+            f"{value!r} comes back from the codec as {back!r}",
+            differences(value, back, words=("given", "back")),
+        )
+
+
+Coders: TypeAlias = tuple[Callable[[Any], Any], Callable[[Any], Any]]
+"""An encoder and a decoder."""
+
+
+def coders(rule: str, name: str, as_type: Any, codec: Codec | None) -> Coders:
+    """What encodes and decodes the states of an aggregate, or the values of what else folds.
+
+    Args:
+        rule: The rule that asks for it.
+        name: Of what it is the state.
+        as_type: Its type.
+        codec: As for ``referee``.
+
+    Raises:
+        RuleBroken: The codec cannot handle the type.
+    """
+    __tracebackhide__ = True
+    return _coders(rule, name, as_type, codec)  # type: ignore[arg-type]  # as above
+
+
+@lru_cache(maxsize=256)
+def _coders(rule: str, name: str, as_type: Any, codec: Codec | None) -> Coders:
+    __tracebackhide__ = True
+    codec = codec or CattrsCodec()
+    return compiled(
+        rule, f"the state of {name}", lambda: (codec.encoder(as_type), codec.decoder(as_type))
+    )
+
+
+def compiled(rule: str, what: str, compile_: Callable[[], T]) -> T:
+    """What the codec has for some types.
+
+    Args:
+        rule: The rule that asks for it.
+        what: What it is for; for the message.
+        compile_: Asks the codec.
+
+    Raises:
+        RuleBroken: It cannot handle them.
+    """
+    __tracebackhide__ = True
+    try:
+        return compile_()
+    except CompositionError as error:
+        raise RuleBroken(
+            rule,
+            f"there is no codec for {what}",
+            [str(error), f"pass codec=CattrsCodec(Hook(...)), or rules=Rules({rule}=False)"],
+        ) from error
 
 
 def _admits_none(aggregate: Aggregate[Any, Any, Any]) -> bool:

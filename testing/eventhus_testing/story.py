@@ -1,89 +1,166 @@
-"""What was given, what was done and what came of it, as a value."""
+"""What was given to an aggregate, what was done and what came of it, as a value."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import reduce
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
-from eventhus import Aggregate, Command, Rejected
+from eventhus import Aggregate, Command, EventData, Rejected
 from eventhus_testing.difference import full_name
+from eventhus_testing.rules import Referee
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E")
 S = TypeVar("S")
 
 
+@frozen
+class Call(Generic[S, E]):
+    """A function of the domain, called with the state instead of a command."""
+
+    function: Callable[[S], Iterable[E]]
+
+    def __repr__(self) -> str:
+        return f"{getattr(self.function, '__qualname__', repr(self.function))}(state)"
+
+
+@frozen
+class Given(Generic[S]):
+    """A state that was given instead of the events that lead to it."""
+
+    state: S
+
+    def __repr__(self) -> str:
+        return f"the state {self.state!r}"
+
+
 @frozen(kw_only=True)
 class Step(Generic[C, E, S]):
-    """One command, carried out.
+    """One command, or what stands for one, carried out.
 
     Attributes:
-        before: The state that the command met.
-        command: The command.
+        before: The state that it met.
+        cause: The command; or the function that was called, or the stored event that was read.
         events: What it made happen; none where it was refused.
         refusal: What ``decide`` raised, where it refused.
         after: The state after the events.
     """
 
     before: S
-    command: C
+    cause: C | Call[S, E] | EventData
     events: tuple[E, ...]
     refusal: Rejected | None
     after: S
 
 
 @frozen(kw_only=True)
-class Scenario(Generic[C, E, S]):
-    """A history that was given, and the commands carried out on it.
+class Story(Generic[C, E, S]):
+    """A history that was given, and what was done to it.
 
     Attributes:
-        aggregate: Whose rules apply.
-        given: The events that had happened before the first command, oldest first.
-        steps: The commands, in order.
+        referee: Carries out commands by the rules of the aggregate.
+        given: What had happened before, oldest first.
+        earlier: The steps of the outcomes that this one goes on from, in order.
+        steps: The steps of this outcome, in order.
         state: The state after all of that.
     """
 
-    aggregate: Aggregate[C, E, S]
-    given: tuple[E, ...] = ()
+    referee: Referee[C, E, S] = field(repr=False)
+    given: tuple[E | Given[S], ...] = ()
+    earlier: tuple[Step[C, E, S], ...] = ()
     steps: tuple[Step[C, E, S], ...] = ()
     state: S
 
-    def with_given(self, events: Sequence[E]) -> Scenario[C, E, S]:
-        """The scenario with more history.
+    @property
+    def aggregate(self) -> Aggregate[C, E, S]:
+        """Whose story it is."""
+        return self.referee.aggregate
+
+    @property
+    def events(self) -> tuple[E, ...]:
+        """What the steps of this outcome made happen, in order."""
+        return tuple(event for step in self.steps for event in step.events)
+
+    @property
+    def refusal(self) -> Rejected | None:
+        """Why the last step was refused, if it was; none comes behind one that was."""
+        return self.steps[-1].refusal
+
+    def with_given(self, events: Sequence[E]) -> Story[C, E, S]:
+        """The story with more history.
 
         Raises:
             TypeError: One of them is not an event of the aggregate.
+            RuleBroken: The aggregate does not keep its rules.
         """
         __tracebackhide__ = True
         self.check_events("given", events)
-        return evolve(self, given=(*self.given, *events), state=self._after(events))
+        state = self.state
+        for event in events:
+            self.referee.check_stored(event)
+            state = self.referee.evolve(state, event)
+        self.referee.check_snapshot(state)
+        return evolve(self, given=(*self.given, *events), state=state)
 
-    def with_step(self, command: C) -> Scenario[C, E, S]:
-        """The scenario with one more command, carried out as an application does it.
+    def with_state(self, state: S) -> Story[C, E, S]:
+        """The story with its state made up.
+
+        Raises:
+            RuleBroken: The state does not survive the codec.
+        """
+        __tracebackhide__ = True
+        self.referee.check_snapshot(state)
+        return evolve(self, given=(*self.given, Given(state)), state=state)
+
+    def going_on(self) -> Story[C, E, S]:
+        """The story before its next outcome."""
+        return evolve(self, earlier=(*self.earlier, *self.steps), steps=())
+
+    def with_command(self, command: C) -> Story[C, E, S]:
+        """The story with one more command, carried out as an application does it.
 
         Raises:
             TypeError: The aggregate does not take the command.
-            UndeclaredEvent: ``decide`` produced something that is not an event of the aggregate.
+            RuleBroken: The aggregate does not keep its rules.
         """
         __tracebackhide__ = True
         self._check("when", "a command", [command], self.aggregate.commands)
-        events: tuple[E, ...] = ()
-        refusal: Rejected | None = None
         try:
-            events = self.aggregate.decided(command, self.state)
-        except Rejected as raised:
-            refusal = raised
-        step = Step(
-            before=self.state,
-            command=command,
-            events=events,
-            refusal=refusal,
-            after=self._after(events),
-        )
-        return evolve(self, steps=(*self.steps, step), state=step.after)
+            events = self.referee.decide(command, self.state)
+        except Rejected as refusal:
+            return self._with_step(command, refusal=refusal)
+        return self._with_step(command, events)
+
+    def with_call(self, call: Call[S, E]) -> Story[C, E, S]:
+        """The story with one more function called.
+
+        Raises:
+            TypeError: It gave something that is not an event of the aggregate.
+            RuleBroken: The aggregate does not keep its rules.
+        """
+        __tracebackhide__ = True
+        try:
+            events = tuple(call.function(self.state))
+        except Rejected as refusal:
+            return self._with_step(call, refusal=refusal)
+        self.check_events("when_called", events)
+        for event in events:
+            self.referee.check_stored(event)
+        return self._with_step(call, events)
+
+    def with_stored(self, stored: EventData) -> Story[C, E, S]:
+        """The story with one more event read from what is stored.
+
+        Raises:
+            CodecError: It cannot be read.
+            RuleBroken: The aggregate does not keep its rules.
+        """
+        __tracebackhide__ = True
+        event = self.referee.read(stored)
+        self.referee.check_stored(event)
+        return self._with_step(stored, (event,))
 
     def check_events(self, method: str, values: Iterable[object]) -> None:
         """Refuse what is not an event of the aggregate, which ``evolve`` would choke on.
@@ -95,7 +172,7 @@ class Scenario(Generic[C, E, S]):
         self._check(method, "an event", values, self.aggregate.events)
 
     def _check(
-        self, method: str, kind: str, values: Iterable[object], classes: Iterable[type]
+        self, method: str, kind: str, values: Iterable[object], classes: Iterable[Any]
     ) -> None:
         __tracebackhide__ = True
         for value in values:
@@ -106,6 +183,17 @@ class Scenario(Generic[C, E, S]):
                     f"{self.aggregate.name}; give single values of {takes}"
                 )
 
-    def _after(self, events: Iterable[E]) -> S:
+    def _with_step(
+        self,
+        cause: C | Call[S, E] | EventData,
+        events: tuple[E, ...] = (),
+        refusal: Rejected | None = None,
+    ) -> Story[C, E, S]:
         __tracebackhide__ = True
-        return reduce(self.aggregate.evolve, events, self.state)
+        after = self.state
+        for event in events:
+            after = self.referee.evolve_decided(after, event)
+        if events:
+            self.referee.check_snapshot(after)
+        step = Step(before=self.state, cause=cause, events=events, refusal=refusal, after=after)
+        return evolve(self, steps=(*self.steps, step), state=after)

@@ -39,15 +39,15 @@ def test_what_holds_passes_and_goes_on() -> None:
         .when(remove("mug"))
         .then(ItemRemoved("mug"))
         .then_state(Cart({"tea": 2}))
-        .when(remove("mug"))
+        .and_when(remove("mug"))
         .then_rejected(NotInCart)
         .then_state(Cart({"tea": 2}))
-        .when(add(TEA, MUG))
+        .and_when(add(TEA, MUG))
         .then(ItemAdded(TEA), ItemAdded(MUG))
         .then_state(Cart({"tea": 4, "mug": 1}))
-        .when(empty())
+        .and_when(empty())
         .then(ItemRemoved("tea"), ItemRemoved("mug"))
-        .when(empty())
+        .and_when(empty())
         .then_nothing()
         .then()
     )
@@ -114,9 +114,9 @@ def test_what_was_given_can_be_shared() -> None:
     tea = spec(cart).given(ItemAdded(TEA))
     tea.given(ItemAdded(MUG)).when(empty()).then(ItemRemoved("tea"), ItemRemoved("mug"))
     removed = tea.when(remove("tea"))
-    removed.when(add(MUG)).then_state(Cart({"mug": 1}))
+    removed.and_when(add(MUG)).then_state(Cart({"mug": 1}))
     removed.then_state(Cart())
-    tea.when(empty()).then(ItemRemoved("tea"))
+    tea.and_when(empty()).then(ItemRemoved("tea"))
 
 
 def test_a_command_is_decided_once() -> None:
@@ -136,7 +136,7 @@ def test_a_command_is_decided_once() -> None:
     given = spec(counted).given(ItemAdded(TEA))
     outcome = given.when(remove("tea"))
     outcome.then(ItemRemoved("tea")).then_state(Cart()).then(ItemRemoved("tea"))
-    outcome.when(empty()).then_nothing()
+    outcome.and_when(empty()).then_nothing()
 
     assert [remove("tea"), empty()] == decided
     assert [ItemAdded(TEA), ItemRemoved("tea")] == evolved

@@ -1,0 +1,73 @@
+"""Events in their envelopes, as a log would hand them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+
+from attrs import evolve, field, frozen
+
+from eventhus import Metadata, Recorded, StreamId
+
+E = TypeVar("E")
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""When events are recorded, unless something else is said."""
+
+ANY_TYPE = "Aggregate"
+"""The aggregate type of streams of which only the id is given."""
+
+
+def stream_of(stream: StreamId | str) -> StreamId:
+    """The stream that an aggregate id stands for where the type does not matter."""
+    return stream if isinstance(stream, StreamId) else StreamId(ANY_TYPE, stream)
+
+
+@frozen
+class History(Generic[E]):
+    """A log that grows: positions and versions count themselves.
+
+    Attributes:
+        events: The events so far, in order.
+        at: When the next ones are recorded.
+        metadata: What the next ones carry.
+        versions: The last version of each stream.
+    """
+
+    events: tuple[Recorded[E], ...] = ()
+    at: datetime = LONG_AGO
+    metadata: Metadata = field(factory=Metadata)
+    versions: Mapping[StreamId, int] = field(factory=dict[StreamId, int])
+
+    def with_events(self, stream: StreamId | str, events: Iterable[E]) -> History[E]:
+        """The log with more events of one stream at its end."""
+        recorded = [*self.events]
+        stream = stream_of(stream)
+        version = self.versions.get(stream, 0)
+        for event in events:
+            version += 1
+            recorded.append(
+                Recorded(
+                    stream=stream,
+                    version=version,
+                    position=len(recorded) + 1,
+                    id=f"event-{len(recorded) + 1}",
+                    event=event,
+                    recorded_at=self.at,
+                    metadata=self.metadata,
+                )
+            )
+        return evolve(self, events=tuple(recorded), versions={**self.versions, stream: version})
+
+
+def text(recorded: Recorded[object]) -> str:
+    """An event in its envelope, for people: what and where, and what else was said about it."""
+    stream = recorded.stream
+    where = stream.aggregate_id if stream.aggregate_type == ANY_TYPE else str(stream)
+    words = [f"{where}: {recorded.event!r}"]
+    if recorded.recorded_at != LONG_AGO:
+        words.append(f"at {recorded.recorded_at.isoformat()}")
+    if recorded.metadata != Metadata():
+        words.append(f"with {recorded.metadata!r}")
+    return " ".join(words)
