@@ -10,7 +10,7 @@ import fractions
 import ipaddress
 import pathlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 from types import NoneType
@@ -67,7 +67,10 @@ def _can_change(value: Any) -> bool:
     names = _frozen_fields(cls)
     if names is None:
         return not isinstance(value, Enum | type)
-    return any(_can_change(getattr(value, name)) for name in names)
+    for name in names:  # noqa: SIM110 - a generator costs as much as the rest
+        if _can_change(getattr(value, name)):
+            return True
+    return False
 
 
 @lru_cache(maxsize=1024)
@@ -82,28 +85,46 @@ def _frozen_fields(cls: Any) -> tuple[str, ...] | None:
     return None
 
 
+@lru_cache(maxsize=1024)
+def _compared_fields(cls: Any) -> tuple[str, ...] | None:
+    """The fields that count when two instances are compared; ``None`` where it has no fields."""
+    if attrs.has(cls):
+        return tuple(field.name for field in attrs.fields(cls) if field.eq)
+    if dataclasses.is_dataclass(cls):
+        return tuple(field.name for field in dataclasses.fields(cls) if field.compare)
+    return None
+
+
 def same(one: Any, other: Any) -> bool:
     """Whether two values have the same classes and the same content, all the way down.
 
     Stricter than ``==``, to which ``1``, ``1.0`` and ``True`` are one, and no worse for values that
     compare by identity or, as a NaN does, not even with themselves.
     """
-    if one is other:
-        return True
     if type(one) is not type(other):
         return False
-    wanted = parts(one)
-    if wanted is not None:
-        found = parts(other)
-        assert found is not None, "values of one class have parts alike"
-        return wanted.keys() == found.keys() and all(
-            same(part, found[name]) for name, part in wanted.items()
-        )
-    if one == other:
+    if one is other:
         return True
-    if isinstance(one, float):
-        return one != one and other != other  # noqa: PLR0124 - NaN
-    return compares_by_identity(one) and hasattr(one, "__dict__") and same(vars(one), vars(other))
+    cls: Any = type(one)
+    if cls in _ATOMS:
+        return bool(one == other) or (one != one and other != other)  # noqa: PLR0124 - NaN
+    names = _compared_fields(cls)
+    if names is not None:
+        for name in names:  # noqa: SIM110 - a generator costs as much as the rest
+            if not same(getattr(one, name), getattr(other, name)):
+                return False
+        return True
+    if isinstance(one, list | tuple):
+        items: Sequence[Any] = one
+        return len(items) == len(other) and all(map(same, items, other))
+    if isinstance(one, Mapping):
+        mapping: Mapping[Any, Any] = one
+        return mapping.keys() == other.keys() and all(
+            same(value, other[key]) for key, value in mapping.items()
+        )
+    if compares_by_identity(one):
+        return hasattr(one, "__dict__") and same(vars(one), vars(other))
+    return bool(one == other)
 
 
 def compares_by_identity(value: Any) -> bool:
@@ -120,10 +141,9 @@ def parts(value: Any) -> dict[str, Any] | None:
     cls: Any = type(value)
     if cls in _ATOMS:
         return None
-    if attrs.has(cls):
-        return {f".{a.name}": getattr(value, a.name) for a in attrs.fields(cls) if a.eq}
-    if dataclasses.is_dataclass(cls):
-        return {f".{f.name}": getattr(value, f.name) for f in dataclasses.fields(cls) if f.compare}
+    names = _compared_fields(cls)
+    if names is not None:
+        return {f".{name}": getattr(value, name) for name in names}
     if isinstance(value, Mapping):
         items: Mapping[Any, Any] = value
         return {f"[{key!r}]": item for key, item in items.items()}

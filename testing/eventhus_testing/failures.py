@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from itertools import takewhile
 from typing import Any, TypeAlias
 
-from eventhus import Rejected
+from eventhus import EventData, Rejected
 from eventhus_testing.difference import differences, full_name
 from eventhus_testing.matching import agrees, class_of, text_of, unpaired
 from eventhus_testing.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark, page
 from eventhus_testing.rules import RuleBroken
-from eventhus_testing.story import Step, Story
+from eventhus_testing.story import Call, Step, Story
 
 AnyStory: TypeAlias = Story[Any, Any, Any]
 AnyStep: TypeAlias = Step[Any, Any, Any]
@@ -36,6 +36,8 @@ def told(story: AnyStory, word: str, causes: Iterable[object]) -> Iterator[None]
     except RuleBroken as broken:
         causes = [*causes]
         passages = _before(story)
+        if broken.rule == "unchanged":
+            passages.pop()  # the state, which is no more what it was before
         if word == "given":
             passages[0] = (word, mark(SAME, map(repr, [*story.given, *causes])))
         else:
@@ -48,7 +50,8 @@ def told(story: AnyStory, word: str, causes: Iterable[object]) -> Iterator[None]
 
 def refused_history(story: AnyStory) -> str:
     """A command was given as history, and is none."""
-    return _page(story, "was given, and is refused: what is given has happened", [])
+    then = ("then", mark(ACTUAL, _came(story)))
+    return _page(story, "was given, and is refused: what is given has happened", [then])
 
 
 def other_events(
@@ -60,7 +63,10 @@ def other_events(
         lines = compare(expected, story.events, ignoring)
     else:
         happened = "was refused instead of accepted"
-        lines = [*mark(EXPECTED, _texts(expected)), *mark(ACTUAL, _came(story))]
+        shared = _shared(expected, story.events, ignoring)
+        lines = mark(SAME, map(repr, story.events[:shared]))
+        lines += mark(EXPECTED, _texts(expected[shared:]))
+        lines += mark(ACTUAL, _came(story)[shared:])
     return _page(story, happened, [("then", lines)])
 
 
@@ -140,12 +146,20 @@ def other_state(story: AnyStory, expected: object, ignoring: Collection[str] = (
 def _page(story: AnyStory, happened: str, outcome: Sequence[Passage]) -> str:
     """The whole text: a headline, the story up to its last step, and what came of that."""
     causes = [step.cause for step in story.steps]
-    last = causes[-1]
-    subject = "a call" if not hasattr(last, "aggregate_id") else type(last).__qualname__
     return page(
-        f"{story.aggregate.name}: {subject} {happened} (- expected, + actual)",
+        f"{story.aggregate.name}: {_subject(causes[-1])} {happened} (- expected, + actual)",
         [*_before(story), ("when", mark(SAME, map(repr, causes))), *outcome],
     )
+
+
+def _subject(cause: object) -> str:
+    match cause:
+        case Call():
+            return "a call"
+        case EventData():
+            return "reading"
+        case _:
+            return type(cause).__qualname__
 
 
 def _before(story: AnyStory) -> list[Passage]:
@@ -162,13 +176,8 @@ def compare(
     expected: Sequence[object], actual: Sequence[object], ignoring: Collection[str] = ()
 ) -> list[Line]:
     """Two sequences as one. What both begin or end with is not marked."""
-
-    def fits(pair: tuple[object, object]) -> bool:
-        return agrees(*pair, ignoring)
-
-    begin = sum(1 for _ in takewhile(fits, zip(expected, actual, strict=False)))
-    ends = zip(expected[begin:][::-1], actual[begin:][::-1], strict=False)
-    end = sum(1 for _ in takewhile(fits, ends))
+    begin = _shared(expected, actual, ignoring)
+    end = _shared(expected[begin:][::-1], actual[begin:][::-1], ignoring)
     wanted = expected[begin : len(expected) - end]
     found = actual[begin : len(actual) - end]
     moved = unpaired(wanted, found, ignoring) == ([], [])
@@ -187,6 +196,12 @@ def compare(
     if not actual:
         lines.append((ACTUAL, NOTHING))
     return lines + mark(SAME, map(repr, actual[len(actual) - end :]))
+
+
+def _shared(expected: Sequence[object], actual: Sequence[object], ignoring: Collection[str]) -> int:
+    """How many values two sequences begin with alike."""
+    pairs = zip(expected, actual, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: agrees(*pair, ignoring), pairs))
 
 
 def _came(story: AnyStory) -> list[str]:

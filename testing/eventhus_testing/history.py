@@ -68,6 +68,13 @@ def text(recorded: Recorded[object]) -> str:
     words = [f"{where}: {recorded.event!r}"]
     if recorded.recorded_at != LONG_AGO:
         words.append(f"at {recorded.recorded_at.isoformat()}")
-    if recorded.metadata != Metadata():
-        words.append(f"with {recorded.metadata!r}")
+    metadata = recorded.metadata
+    pairs = {
+        "correlation_id": metadata.correlation_id,
+        "causation_id": metadata.causation_id,
+        **metadata.values,
+    }
+    said = ", ".join(f"{name}={value!r}" for name, value in pairs.items() if value is not None)
+    if said:
+        words.append(f"with {said}")
     return " ".join(words)

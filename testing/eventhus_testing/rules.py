@@ -198,7 +198,7 @@ class Referee(Generic[C, E, S]):
         except Rejected as refusal:
             return refusal
         except UndeclaredEvent as undeclared:
-            raise RuleBroken("declared", f"decide: {undeclared}") from undeclared
+            raise RuleBroken("declared", str(undeclared)) from undeclared
 
     def _state_of(self, after: S) -> S:
         __tracebackhide__ = True

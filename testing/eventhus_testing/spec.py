@@ -264,7 +264,7 @@ class Outcome(Generic[C, E, S]):
             TypeError: One of them is not an event of the aggregate.
         """
         __tracebackhide__ = True
-        self._story.check_events("then", events)
+        self._story.check_expected("then", events)
         story = self._story
         holds = story.refusal is None and agrees(events, story.events, ignoring)
         text = None if holds else failures.other_events(story, events, ignoring)
@@ -304,7 +304,7 @@ class Outcome(Generic[C, E, S]):
         Raises what ``then`` does.
         """
         __tracebackhide__ = True
-        self._story.check_events("then_in_any_order", events)
+        self._story.check_expected("then_in_any_order", events)
         missing, others = unpaired(events, self._story.events, ignoring)
         text = None
         if self._story.refusal is not None or missing or others:
@@ -321,7 +321,7 @@ class Outcome(Generic[C, E, S]):
         Raises what ``then`` does.
         """
         __tracebackhide__ = True
-        self._story.check_events("then_containing", events)
+        self._story.check_expected("then_containing", events)
         missing, _ = unpaired(events, self._story.events, ignoring)
         text = None
         if self._story.refusal is not None or missing:

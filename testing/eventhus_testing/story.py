@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 
 from eventhus import Aggregate, Command, EventData, Rejected
 from eventhus_testing.difference import full_name
+from eventhus_testing.matching import class_of
 from eventhus_testing.rules import Referee
 
 C = TypeVar("C", bound=Command)
@@ -171,15 +172,29 @@ class Story(Generic[C, E, S]):
         __tracebackhide__ = True
         self._check(method, "an event", values, self.aggregate.events)
 
+    def check_expected(self, method: str, values: Iterable[object]) -> None:
+        """Refuse to expect what can never come: it is a mistake in the spec.
+
+        Raises:
+            TypeError: As for ``check_events``; ``like`` stands for a value of its class.
+        """
+        __tracebackhide__ = True
+        self._check(method, "an event", values, self.aggregate.events, class_of)
+
     def _check(
-        self, method: str, kind: str, values: Iterable[object], classes: Iterable[Any]
+        self,
+        method: str,
+        kind: str,
+        values: Iterable[object],
+        classes: Iterable[Any],
+        class_of: Callable[[object], type] = type,
     ) -> None:
         __tracebackhide__ = True
         for value in values:
-            if type(value) not in classes:
+            if class_of(value) not in classes:
                 takes = ", ".join(sorted(cls.__qualname__ for cls in classes))
                 raise TypeError(
-                    f"{method}: {value!r} of class {full_name(type(value))} is not {kind} of "
+                    f"{method}: {value!r} of class {full_name(class_of(value))} is not {kind} of "
                     f"{self.aggregate.name}; give single values of {takes}"
                 )
 

@@ -96,7 +96,8 @@ class ViewStory(Generic[E, V]):
             raise RuleBroken(
                 "repeatable",
                 "evolve gave two values for the same event; take what it depends on from the event",
-                differences(after, again, words=("first", "then")),
+                differences(after, again, words=("first", "then"))
+                or [f"first {after!r}", f"then {again!r}"],
             )
         if self.coders is not None and after is not None:
             encode, decode = self.coders

@@ -139,7 +139,7 @@ spec(account).when(Deposited(1))  # E: arg-type
 outcome.and_when(Write(aggregate_id="n", text="x"))  # E: arg-type
 outcome.then(Opened("ann"), Written("x"))  # E: arg-type
 outcome.then_state("ann")  # E: arg-type
-outcome.then_rejected(ValueError)  # E: arg-type
+outcome.then_rejected(ValueError)  # E: type-var
 outcome.then_rejected(NotOpen("a"))  # E: arg-type
 outcome.then_rejected(NotOpen, match=1)  # E: arg-type
 spec(note).given(Written("x")).when(Write(aggregate_id="n", text="y")).then_state(6)  # E: arg-type
