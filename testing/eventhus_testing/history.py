@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
 from eventhus import Metadata, Recorded, StreamId
+from eventhus_testing.page import ACTUAL, NOTE, SAME, Passage, mark, page
+from eventhus_testing.rules import RuleBroken
 
 E = TypeVar("E")
 
@@ -78,3 +81,53 @@ def text(recorded: Recorded[object]) -> str:
     if said:
         words.append(f"with {said}")
     return " ".join(words)
+
+
+def check_shown(who: str, classes: Collection[type], events: Iterable[object]) -> None:
+    """Refuse events that a view or a process is never shown.
+
+    Args:
+        who: The view or process.
+        classes: What it is shown.
+        events: What is to be given to it.
+
+    Raises:
+        TypeError: Names the event and what it takes instead.
+    """
+    __tracebackhide__ = True
+    for event in events:
+        if type(event) not in classes:
+            takes = ", ".join(sorted(cls.__qualname__ for cls in classes))
+            raise TypeError(f"{event!r} is not an event of {who}; it is shown {takes}")
+
+
+def passage(word: str, events: Iterable[Recorded[object]]) -> Passage:
+    """Events behind a word, in the text of a failure."""
+    return word, mark(SAME, [text(recorded) for recorded in events] or ["nothing"])
+
+
+@contextmanager
+def told(name: str, log: History[E], stream: StreamId | str, events: Iterable[E]) -> Iterator[None]:
+    """Tell the story around a broken rule.
+
+    Args:
+        name: The view's or the process's.
+        log: What happened before.
+        stream: Where something happens.
+        events: What happens.
+    """
+    __tracebackhide__ = True
+    try:
+        yield
+    except RuleBroken as broken:
+        happening = log.with_events(stream, events).events[len(log.events) :]
+        story = page(
+            f"{name}: rule {broken.rule!r} is broken "
+            f"(rules=Rules({broken.rule}=False) switches it off)",
+            [
+                passage("given", log.events),
+                passage("when", happening),
+                ("but", [(ACTUAL, broken.problem), *mark(NOTE, broken.notes)]),
+            ],
+        )
+        raise broken.told(story) from broken.__cause__

@@ -17,7 +17,7 @@ from eventhus_testing.failures import compare
 from eventhus_testing.history import History
 from eventhus_testing.matching import agrees, text_of
 from eventhus_testing.notebook import Check, Entry, note
-from eventhus_testing.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark, page
+from eventhus_testing.page import ACTUAL, EXPECTED, NOTE, Line, mark, page
 from eventhus_testing.rules import (
     Coders,
     RuleBroken,
@@ -64,21 +64,17 @@ class ProcessStory(Generic[E, S]):
             RuleBroken: The process does not keep its rules.
         """
         __tracebackhide__ = True
-        for event in events:
-            if type(event) not in self.process.events:
-                takes = ", ".join(sorted(cls.__qualname__ for cls in self.process.events))
-                raise TypeError(
-                    f"{event!r} is not an event of process {self.process.name}; it is shown {takes}"
-                )
+        history.check_shown(f"process {self.process.name}", self.process.events, events)
         longer = self.history.with_events(stream, events)
         states = dict(self.states)
         sent: list[Command] = []
-        for recorded in longer.events[len(self.history.events) :]:
-            key = self.process.key(recorded)
-            if key is None:
-                continue
-            states[key] = self._next(states.get(key, self.process.initial), recorded)
-            sent += self._reaction(states[key], recorded)
+        with history.told(self.process.name, self.history, stream, events):
+            for recorded in longer.events[len(self.history.events) :]:
+                key = self.process.key(recorded)
+                if key is None:
+                    continue
+                states[key] = self._next(states.get(key, self.process.initial), recorded)
+                sent += self._reaction(states[key], recorded)
         return evolve(self, history=longer, states=states, sent=tuple(sent))
 
     def _next(self, state: S, recorded: Recorded[E]) -> S:
@@ -158,7 +154,7 @@ class ProcessSpec(Generic[E, S]):
             RuleBroken: The process does not keep its rules.
         """
         __tracebackhide__ = True
-        story = _after(self._story, stream, events)
+        story = self._story.with_events(stream, events)
         return ProcessSpec(evolve(story, given=len(story.history.events), sent=()))
 
     def when(self, stream: StreamId | str, *events: E) -> ProcessOutcome[E, S]:
@@ -171,7 +167,7 @@ class ProcessSpec(Generic[E, S]):
         Raises what ``given`` does.
         """
         __tracebackhide__ = True
-        story = _after(self._story, stream, events)
+        story = self._story.with_events(stream, events)
         return ProcessOutcome(story, note(story))
 
 
@@ -252,7 +248,7 @@ class ProcessOutcome(Generic[E, S]):
         """
         __tracebackhide__ = True
         before = evolve(self._story, given=len(self._story.history.events), sent=())
-        story = _after(before, stream, events)
+        story = before.with_events(stream, events)
         return ProcessOutcome(story, note(story, self._entry))
 
     def _checked(
@@ -268,43 +264,12 @@ class ProcessOutcome(Generic[E, S]):
 AnyStory = ProcessStory[Any, Any]
 
 
-def _after(
-    story: ProcessStory[E, S], stream: StreamId | str, events: Collection[E]
-) -> ProcessStory[E, S]:
-    __tracebackhide__ = True
-    try:
-        return story.with_events(stream, events)
-    except RuleBroken as broken:
-        raise broken.told(_broken(story, stream, events, broken)) from broken.__cause__
-
-
 def _page(story: AnyStory, happened: str, then: Collection[Line]) -> str:
     return page(
         f"{story.process.name}: the process {happened} (- expected, + actual)",
         [
-            _given(story),
-            ("when", mark(SAME, map(history.text, story.seen))),
+            history.passage("given", story.history.events[: story.given]),
+            history.passage("when", story.seen),
             ("then", [*then]),
-        ],
-    )
-
-
-def _given(story: AnyStory) -> Passage:
-    texts = [history.text(recorded) for recorded in story.history.events[: story.given]]
-    return "given", mark(SAME, texts or ["nothing"])
-
-
-def _broken(
-    story: AnyStory, stream: StreamId | str, events: Collection[Any], broken: RuleBroken
-) -> str:
-    happening = story.history.with_events(stream, events).events[len(story.history.events) :]
-    whole = evolve(story, given=len(story.history.events))
-    return page(
-        f"{story.process.name}: rule {broken.rule!r} is broken "
-        f"(rules=Rules({broken.rule}=False) switches it off)",
-        [
-            _given(whole),
-            ("when", mark(SAME, map(history.text, happening))),
-            ("but", [(ACTUAL, broken.problem), *mark(NOTE, broken.notes)]),
         ],
     )

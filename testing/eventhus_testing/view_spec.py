@@ -16,7 +16,7 @@ from eventhus_testing.difference import differences
 from eventhus_testing.history import History
 from eventhus_testing.matching import agrees, text_of
 from eventhus_testing.notebook import Check, Entry, note
-from eventhus_testing.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark, page
+from eventhus_testing.page import ACTUAL, EXPECTED, NOTE, Line, mark, page
 from eventhus_testing.rules import (
     Coders,
     RuleBroken,
@@ -65,23 +65,19 @@ class ViewStory(Generic[E, V]):
             RuleBroken: The view does not keep its rules.
         """
         __tracebackhide__ = True
-        for event in events:
-            if type(event) not in self.view.events:
-                takes = ", ".join(sorted(cls.__qualname__ for cls in self.view.events))
-                raise TypeError(
-                    f"{event!r} is not an event of view {self.view.name}; it is shown {takes}"
-                )
+        history.check_shown(f"view {self.view.name}", self.view.events, events)
         longer = self.history.with_events(stream, events)
         values = dict(self.values)
-        for recorded in longer.events[len(self.history.events) :]:
-            key = self.view.key(recorded)
-            if key is None:
-                continue
-            after = self._next(values.get(key), recorded)
-            if after is None:
-                values.pop(key, None)
-            else:
-                values[key] = after
+        with history.told(self.view.name, self.history, stream, events):
+            for recorded in longer.events[len(self.history.events) :]:
+                key = self.view.key(recorded)
+                if key is None:
+                    continue
+                after = self._next(values.get(key), recorded)
+                if after is None:
+                    values.pop(key, None)
+                else:
+                    values[key] = after
         return evolve(self, history=longer, values=values)
 
     def _next(self, value: V | None, recorded: Recorded[E]) -> V | None:
@@ -165,13 +161,6 @@ class _Checks(Generic[E, V]):
             raise AssertionError(failure)
         return self
 
-    def _after(self, stream: StreamId | str, events: Collection[E]) -> ViewStory[E, V]:
-        __tracebackhide__ = True
-        try:
-            return self._story.with_events(stream, events)
-        except RuleBroken as broken:
-            raise broken.told(_broken(self._story, stream, events, broken)) from broken.__cause__
-
 
 @frozen
 class ViewSpec(_Checks[E, V]):
@@ -211,7 +200,7 @@ class ViewSpec(_Checks[E, V]):
             RuleBroken: The view does not keep its rules.
         """
         __tracebackhide__ = True
-        story = self._after(stream, events)
+        story = self._story.with_events(stream, events)
         return self._noted(evolve(story, given=len(story.history.events), before=story.values))
 
     def when(self, stream: StreamId | str, *events: E) -> ViewOutcome[E, V]:
@@ -224,7 +213,7 @@ class ViewSpec(_Checks[E, V]):
         Raises what ``given`` does.
         """
         __tracebackhide__ = True
-        story = self._after(stream, events)
+        story = self._story.with_events(stream, events)
         return ViewOutcome(story, note(story))
 
     def _with(self, history: History[E]) -> ViewSpec[E, V]:
@@ -256,7 +245,9 @@ class ViewOutcome(_Checks[E, V]):
         """
         __tracebackhide__ = True
         given = len(self._story.history.events)
-        story = evolve(self._after(stream, events), given=given, before=self._story.values)
+        story = evolve(
+            self._story.with_events(stream, events), given=given, before=self._story.values
+        )
         return ViewOutcome(story, note(story, self._entry))
 
 
@@ -288,29 +279,8 @@ def _touched(story: AnyStory, keys: Collection[str]) -> str:
 
 
 def _page(story: AnyStory, happened: str, then: Collection[Line]) -> str:
-    seen = mark(SAME, map(history.text, story.seen))
-    return page(
-        f"{story.view.name}: the view {happened} (- expected, + actual)",
-        [_given(story), *([("when", seen)] if seen else []), ("then", [*then])],
-    )
-
-
-def _given(story: AnyStory) -> Passage:
-    texts = [history.text(recorded) for recorded in story.history.events[: story.given]]
-    return "given", mark(SAME, texts or ["nothing"])
-
-
-def _broken(
-    story: AnyStory, stream: StreamId | str, events: Collection[Any], broken: RuleBroken
-) -> str:
-    happening = story.history.with_events(stream, events).events[len(story.history.events) :]
-    whole = evolve(story, given=len(story.history.events))
-    return page(
-        f"{story.view.name}: rule {broken.rule!r} is broken "
-        f"(rules=Rules({broken.rule}=False) switches it off)",
-        [
-            _given(whole),
-            ("when", mark(SAME, map(history.text, happening))),
-            ("but", [(ACTUAL, broken.problem), *mark(NOTE, broken.notes)]),
-        ],
-    )
+    passages = [history.passage("given", story.history.events[: story.given])]
+    if story.seen:
+        passages.append(history.passage("when", story.seen))
+    passages.append(("then", [*then]))
+    return page(f"{story.view.name}: the view {happened} (- expected, + actual)", passages)
