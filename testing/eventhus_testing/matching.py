@@ -72,6 +72,8 @@ def agrees(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
         actual: The value.
         ignoring: The names of fields that do not count, wherever they stand.
     """
+    if type(expected) is type(actual) and expected == actual:
+        return True
     if is_open(expected):
         if isinstance(expected, Like):
             return type(actual) is expected.cls and all(
@@ -81,11 +83,9 @@ def agrees(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
         if inspect.isroutine(expected):
             return bool(expected(actual))
         return bool(expected.matches(actual))
-    # A dirty-equals matcher has no class in common with what it is equal to.
-    if expected == actual and (type(expected) is type(actual) or parts(expected) is None):
-        return True
     if type(expected) is not type(actual):
-        return False
+        # A matcher of dirty-equals has no class in common with what it is equal to.
+        return parts(expected) is None and bool(expected == actual)
     wanted, found = parts(expected), parts(actual)
     return (
         wanted is not None
