@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic
 
 from attrs import define
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from eventhus import Aggregate, EventData, Rejected
@@ -66,7 +66,13 @@ def check_aggregate(
     before = tuple(map(judge.read, stored))
     profile = settings if settings is not None else _current()
     # Examples of earlier runs are not kept: the spec that is told keeps them better.
-    profile = _settings(profile, database=None, deadline=None, report_multiple_bugs=False)
+    profile = _settings(
+        profile,
+        database=None,
+        deadline=None,
+        report_multiple_bugs=False,
+        phases=[phase for phase in profile.phases if phase is not Phase.explain],
+    )
 
     @profile
     @given(st.lists(commands(aggregate, refine=refine), max_size=max_commands))
@@ -75,8 +81,8 @@ def check_aggregate(
 
     try:
         run()
-    except Counterexample as found:
-        raise found.with_traceback(None) from found.__cause__
+    except _Found as found:
+        raise found.breach.counterexample() from found.__cause__
 
 
 _settings = settings
@@ -84,6 +90,14 @@ _settings = settings
 
 def _current() -> settings:
     return _settings()
+
+
+class _Found(Exception):
+    """Something does not hold. Its text is made only of the last and smallest one."""
+
+    def __init__(self, breach: Breach) -> None:
+        super().__init__(breach.headline)
+        self.breach = breach
 
 
 @define
@@ -94,9 +108,14 @@ class _Run(Generic[C, E, S]):
     invariant: Callable[[S], bool] | None
     has_codec: bool
     events: list[E]
+    event: E | None = None  # the one that is being applied
 
     def all(self, tried: Sequence[C]) -> None:
-        """Carry them out. Raises Counterexample."""
+        """Carry them out.
+
+        Raises:
+            _Found: Something does not hold.
+        """
         state = self.judge.aggregate.initial
         for index, event in enumerate(self.events):
             state = self._evolved(state, event, None, self.events[:index])
@@ -119,6 +138,7 @@ class _Run(Generic[C, E, S]):
         return state
 
     def _evolved(self, state: S, event: E, command: C | None, earlier: Sequence[E]) -> S:
+        self.event = event
         try:
             after = self.judge.evolve_decided(state, event)
             self.judge.check_snapshot(after)
@@ -137,7 +157,7 @@ class _Run(Generic[C, E, S]):
         except AssertionError:
             return False
 
-    def _invariant(self, after: S, command: C | None, earlier: Sequence[E]) -> Counterexample:
+    def _invariant(self, after: S, command: C | None, earlier: Sequence[E]) -> _Found:
         invariant = self.invariant
         assert invariant is not None
         name = getattr(invariant, "__name__", "<lambda>")
@@ -152,13 +172,15 @@ class _Run(Generic[C, E, S]):
             invariant_ending(invariant),
         )
 
-    def _rule(self, broken: RuleBroken, command: C | None, earlier: Sequence[E]) -> Counterexample:
+    def _rule(self, broken: RuleBroken, command: C | None, earlier: Sequence[E]) -> _Found:
         headline = "\n  ".join([f"{broken.problem} (rule: {broken.rule})", *broken.notes])
-        return self._breach(command, earlier, headline, f"the_rule_{broken.rule}_holds")
+        # Where decide has two answers, none of them is the one to expect.
+        ending = _no_ending if broken.rule == "repeatable" else None
+        return self._breach(command, earlier, headline, f"the_rule_{broken.rule}_holds", ending)
 
     def _raised(
         self, function: str, error: Exception, command: C | None, earlier: Sequence[E]
-    ) -> Counterexample:
+    ) -> _Found:
         headline = f"{function} raised {type(error).__name__}: {error}"
         return self._breach(command, earlier, headline, f"{function}_does_not_raise")
 
@@ -169,17 +191,23 @@ class _Run(Generic[C, E, S]):
         headline: str,
         name: str,
         ending: Callable[[Imports], Node | None] | None = None,
-    ) -> Counterexample:
+    ) -> _Found:
         aggregate = self.judge.aggregate
-        if ending is None:
+        if ending is None and command is not None:
             ending = outcome_ending(aggregate, command, earlier)
-        return Breach(
-            aggregate=aggregate,
-            given=earlier,
-            command=command,
-            headline=headline,
-            name=name,
-            ending=ending,
-            rules=self.judge.rules,
-            has_codec=self.has_codec,
-        ).counterexample()
+        return _Found(
+            Breach(
+                aggregate=aggregate,
+                given=earlier,
+                cause=self.event if command is None else command,
+                headline=headline,
+                name=name,
+                ending=ending or _no_ending,
+                rules=self.judge.rules,
+                has_codec=self.has_codec,
+            )
+        )
+
+
+def _no_ending(imports: Imports) -> None:  # noqa: ARG001 - others need them
+    return None

@@ -10,11 +10,12 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import attrs
 from attrs import frozen
 
-from eventhus import Aggregate, Rejected
+from eventhus import Aggregate, Command, Rejected
 from eventhus_testing.rules import ALL, Rules
-from eventhus_testing.source import WIDTH, Brackets, Imports, Node, laid_out, source_of
+from eventhus_testing.source import WIDTH, Brackets, Imports, Node, flat, laid_out, source_of
 
 MODULE = "eventhus_testing"
 
@@ -40,7 +41,7 @@ class Breach:
     Attributes:
         aggregate: Whose property.
         given: The events before.
-        command: The command that breaks it; ``None`` where the history alone does.
+        cause: The command that breaks it; or the event, where history alone does.
         headline: What does not hold.
         name: The same, as the name of a test.
         ending: The last line of the spec, if there is one: source, with its own imports.
@@ -50,7 +51,7 @@ class Breach:
 
     aggregate: Aggregate[Any, Any, Any]
     given: Sequence[Any]
-    command: Any
+    cause: Any
     headline: str
     name: str
     ending: Callable[[Imports], Node | None]
@@ -76,8 +77,10 @@ class Breach:
         imports.name(MODULE, "spec")
         arguments: list[tuple[str, Node]] = [("", name)]
         if self.rules != ALL:
+            off = [name for name, is_on in attrs.asdict(self.rules).items() if not is_on]
+            rules = Brackets("Rules(", [(f"{name}=", "False") for name in off], ")")
             imports.name(MODULE, "Rules")
-            arguments.append(("rules=", source_of(self.rules, imports)))
+            arguments.append(("rules=", rules))
         if self.has_codec:
             imports.note("pass your codec where it says codec=codec")
             arguments.append(("codec=", "codec"))
@@ -85,8 +88,11 @@ class Breach:
         if self.given:
             events = [("", source_of(event, imports)) for event in self.given]
             yield Brackets(".given(", events, ")")
-        if self.command is not None:
-            yield Brackets(".when(", [("", source_of(self.command, imports))], ")")
+        cause = source_of(self.cause, imports)
+        if isinstance(self.cause, Command):
+            yield Brackets(".when(", [("", cause)], ")")
+        else:
+            yield Brackets(".when_called(", [("", f"lambda state: [{flat(cause)}]")], ")")
         ending = self.ending(imports)
         if ending is not None:
             yield ending

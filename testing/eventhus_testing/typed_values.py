@@ -132,7 +132,8 @@ class TypedValues:
                 arguments[field.alias] = wishes.pop(field.name)
                 continue
             bounds = None if field.validator is None else bounds_of(field.validator)
-            arguments[field.alias] = self.of(_bound(field.type, parameters), where, bounds)
+            values = self.of(_bound(field.type, parameters), where, bounds)
+            arguments[field.alias] = _default(field) | values
         _check_wishes(cls, wishes, self._refine)
 
         if not _may_refuse(cls):
@@ -145,6 +146,16 @@ class TypedValues:
                 reject()
 
         return st.fixed_dictionaries(arguments).map(made)
+
+
+def _default(field: attrs.Attribute[Any]) -> st.SearchStrategy[Any]:
+    """A field's default, which is the simplest of its values: it need not be written down."""
+    default: Any = field.default
+    if default is attrs.NOTHING:
+        return st.nothing()
+    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, at run time
+        return st.nothing() if default.takes_self else st.builds(default.factory)
+    return st.just(default)
 
 
 def _may_refuse(cls: type[Any]) -> bool:
@@ -175,7 +186,8 @@ def _plain(cls: type, bounds: Bounds) -> st.SearchStrategy[Any] | None:
     if cls is bool:
         return st.booleans()
     if cls is int:
-        low, high = bounds.numbers(-(2**63), 2**63 - 1)
+        # Half of what can be stored, so that sums can be, too.
+        low, high = bounds.numbers(-(2**31), 2**31 - 1)
         near = max(low, min(0, high))
         return st.integers(max(low, near - 10), min(high, near + 10)) | st.integers(low, high)
     if cls is float:
@@ -195,11 +207,7 @@ def _plain(cls: type, bounds: Bounds) -> st.SearchStrategy[Any] | None:
     if cls is UUID:
         return st.sampled_from(_FEW_IDS) | st.uuids()
     if cls is datetime:
-        return st.datetimes(
-            datetime(1970, 1, 2),
-            datetime(2100, 1, 1),
-            timezones=st.sampled_from(_ZONES),
-        )
+        return st.datetimes(*_CENTURY, timezones=st.sampled_from(_ZONES))
     if cls is date:
         return st.dates()
     if cls is timedelta:
