@@ -91,7 +91,7 @@ def test_all_is_well(path: Path) -> None:
     """Nothing is said, and nothing written."""
     before = path.read_bytes()
     check(path, account(Opened, Deposited))
-    update(path, account(Opened, Deposited))
+    update(path, account(Opened, Deposited), samples=[Opened("ann")])
     assert before == path.read_bytes()
 
 
@@ -259,6 +259,14 @@ def test_a_renamed_class(path: Path) -> None:
     with pytest.raises(AssertionError, match="new samples"):
         update(path, bank)
     check(path, bank)
+
+
+def test_an_earlier_schema_under_an_earlier_name(path: Path) -> None:
+    """Data of the past is looked for under names of the past, too."""
+    cls = event("MoneyDeposited", amount=int)
+    old, new = {"1": [{"amount": 1}]}, {"2": [{"amount": 2}]}
+    stored(path, {"Deposited": old, "MoneyDeposited": new})
+    check(path, account(cls, aliases={"Deposited": cls}, upcasters={cls: [dict]}))
 
 
 def test_a_class_renamed_again(path: Path) -> None:
