@@ -16,9 +16,10 @@ from eventhus import (
     Metadata,
     OutcomeUnknown,
 )
+from eventhus.ports import MessageHandler
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryBus, MemoryStore
-from eventhus_memory.bus import MemoryPublisher
+from eventhus_memory.bus import MemoryPublisher, MemorySubscription
 from eventhus_testing.applications import AppScenario, scenario
 from eventhus_testing.faulty_bus import FaultyBus
 from eventhus_testing.faulty_store import FaultyStore
@@ -139,13 +140,30 @@ async def test_history_is_like_any_other(app: Application) -> None:
     assert {2026} == {recorded.recorded_at.year for recorded in history}
 
 
-async def test_an_application_that_is_running(app: Application) -> None:
+class WatchedBus(MemoryBus):
+    """A bus that remembers its subscriptions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[MemorySubscription] = []
+
+    async def subscribe(
+        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+    ) -> MemorySubscription:
+        """As any."""
+        self.made.append(await super().subscribe(handler, group=group, concurrency=concurrency))
+        return self.made[-1]
+
+
+async def test_an_application_that_is_running() -> None:
     """It is not entered twice, goes on when the scenario ends, and delivers to it no more."""
-    async with app:
+    bus = WatchedBus()
+    async with memory_application(account, bus=bus) as app:
         for aggregate_id in ("a1", "a2"):
             async with scenario(app) as bank:
                 await bank.when(CreateAccount(aggregate_id=aggregate_id, owner="ann"))
                 await bank.then_published(AccountCreated("ann"))
+        assert [True, True] == [all(task.done() for task in each.tasks) for each in bus.made]
         await app.dispatch(deposit)
         assert Account("ann", 10) == await app.state(account, "a1")
 
