@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar, cast
 
 from eventhus import (
     Aggregate,
@@ -25,6 +25,23 @@ from eventhus_testing.inside import Inside
 
 E = TypeVar("E")
 S = TypeVar("S")
+
+
+class StateOf(Protocol[S]):
+    """An aggregate with states of exactly this type, for type checkers.
+
+    The state of an ``Aggregate`` is covariant: beside another state, both would be objects.
+    """
+
+    @property
+    def initial(self) -> S:
+        """See ``Aggregate.initial``."""
+        ...
+
+    @property
+    def decide(self) -> Callable[[Any, S], Iterable[Any]]:
+        """See ``Aggregate.decide``."""
+        ...
 
 
 def scenario(app: Application, *, patience_s: float = 10.0) -> AppScenario:
@@ -220,9 +237,7 @@ class AppScenario:
                 if wanted != recorded.metadata:
                     raise AssertionError(self._story.other("metadata", wanted, recorded.metadata))
 
-    async def then_state(
-        self, aggregate: Aggregate[Any, Any, S], aggregate_id: str, state: S
-    ) -> None:
+    async def then_state(self, aggregate: StateOf[S], aggregate_id: str, state: S) -> None:
         """The state of an aggregate must now equal this one.
 
         Raises:
@@ -231,9 +246,10 @@ class AppScenario:
         """
         __tracebackhide__ = True
         self._looks("then_state")
-        actual = await self._app.state(aggregate, aggregate_id)
+        of = cast("Aggregate[Any, Any, S]", aggregate)
+        actual = await self._app.state(of, aggregate_id)
         if actual != state:
-            stream = StreamId(aggregate.name, aggregate_id)
+            stream = StreamId(of.name, aggregate_id)
             raise AssertionError(self._story.other(str(stream), state, actual)) from self._refusal
 
     async def then_published(self, *events: object) -> None:

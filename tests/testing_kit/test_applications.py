@@ -505,6 +505,15 @@ async def test_a_when_without_a_then_before_another(app: Application) -> None:
     await shows(UNCHECKED, app, work)
 
 
+async def misuse_that_type_checkers_find(bank: AppScenario) -> None:
+    """Each line is wrong, and known to be: an ignore that is not needed is an error, too."""
+    await bank.given(account, "a1", create)  # type: ignore[misc]
+    await bank.when(AccountCreated("ann"))  # type: ignore[arg-type]
+    await bank.then_rejected(ValueError)  # type: ignore[arg-type]
+    await bank.then_state(account, "a1", "ann")  # type: ignore[misc]
+    bank.then_nothing()  # type: ignore[unused-coroutine]
+
+
 async def test_misuse(app: Application) -> None:
     """What cannot be meant is a TypeError, which says what is."""
     async with scenario(app) as bank:
