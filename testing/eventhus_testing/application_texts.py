@@ -41,10 +41,23 @@ class Story:
         self, commands: Sequence[Command], events: Sequence[object], refusal: Rejected | None
     ) -> None:
         """These commands were dispatched, and this is what they led to."""
-        if self._commands:
-            self._told.append(("then", _mark(SAME, self._came())))
+        self._tell_last()
         self._commands, self._events, self._refusal = commands, events, refusal
         self._told.append(("when", _mark(SAME, map(repr, commands))))
+
+    def raised(
+        self, commands: Sequence[Command], events: Sequence[object], error: Exception
+    ) -> None:
+        """These commands were dispatched, and one raised what is no outcome."""
+        self._tell_last()
+        self._commands = ()
+        self._told.append(("when", _mark(SAME, map(repr, commands))))
+        came = [*map(repr, events), f"raised {type(error).__qualname__}: {error}"]
+        self._told.append(("then", _mark(SAME, came)))
+
+    def _tell_last(self) -> None:
+        if self._commands:
+            self._told.append(("then", _mark(SAME, self._came())))
 
     def other_events(self, expected: Sequence[object]) -> str:
         """Events were expected, and others or a refusal came."""

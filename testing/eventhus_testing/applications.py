@@ -136,7 +136,7 @@ class AppScenario:
     ) -> None:
         """Dispatch a command, or several in a row, up to the first that is refused.
 
-        A refusal is an outcome. Any other exception travels on.
+        A refusal is an outcome. Any other exception travels on, and leaves nothing to check.
 
         Args:
             commands: What to do.
@@ -153,8 +153,7 @@ class AppScenario:
             raise TypeError("when takes at least one command")
         self._must_be_checked()
         self._after = await self._inside.store.head()
-        self._commands, self._commits, self._refusal = commands, [], None
-        self._checked = False
+        self._commands, self._commits, self._refusal = (), [], None
         for command in commands:
             try:
                 committed = await self._app.dispatch(
@@ -166,7 +165,12 @@ class AppScenario:
             except Rejected as refusal:
                 self._refusal = refusal
                 break
+            except Exception as error:
+                self._story.raised(commands, self._events, error)
+                raise
             self._commits.append(committed)
+        self._commands = commands
+        self._checked = False
         self._story.when(commands, self._events, self._refusal)
 
     async def then(self, *events: object) -> None:

@@ -11,6 +11,7 @@ import pytest
 from eventhus import (
     Application,
     CompositionError,
+    ConcurrencyError,
     Envelope,
     Handler,
     Metadata,
@@ -204,6 +205,36 @@ async def test_another_exception_travels() -> None:
 
     with pytest.raises(OutcomeUnknown):
         await work()
+
+
+async def test_another_exception_can_be_expected(app: Application) -> None:
+    """It leaves nothing to check, and is told like the rest."""
+
+    async def work(bank: AppScenario) -> None:
+        await bank.when(create)
+        await bank.then(AccountCreated("ann"))
+        with pytest.raises(ConcurrencyError):
+            await bank.when(deposit, expected_version=7)
+        with pytest.raises(TypeError, match="put one before it"):
+            await bank.then_nothing()
+        await bank.when(deposit)
+        await bank.then_nothing()
+
+    await shows(
+        """
+        bank: PerformDeposit produced other events than expected (- expected, + actual)
+
+        when     CreateAccount(aggregate_id='a1', owner='ann')
+        then     AccountCreated(owner='ann')
+        when     PerformDeposit(aggregate_id='a1', amount=10)
+        then     raised ConcurrencyError: Account/a1 is at version 1, not 7; load it again and decide on what it holds now
+        when     PerformDeposit(aggregate_id='a1', amount=10)
+        then   - nothing
+               + DepositPerformed(amount=10)
+        """,  # noqa: E501
+        app,
+        work,
+    )
 
 
 Work = Callable[[AppScenario], Coroutine[Any, Any, None]]
