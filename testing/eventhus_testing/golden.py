@@ -31,7 +31,7 @@ from eventhus.ports import Codec
 from eventhus.runtime.serializer import EventSerializer
 from eventhus_cattrs import CattrsCodec
 from eventhus_testing import golden_texts as texts
-from eventhus_testing.shapes import change_of
+from eventhus_testing.shapes import as_text, change_of
 from eventhus_testing.simplest import NothingSimple, simplest
 
 Aggregates = Iterable[Aggregate[Any, Any, Any]]
@@ -192,7 +192,7 @@ class _Checked:
             return texts.changed(self.file, stored, event_type, aggregate, change)
         if stored.schema == event_type.schema:
             now = self.serializer.encode(event).data
-            if _text(now) != _text(stored.data):
+            if as_text(now) != as_text(stored.data):
                 change = change_of(event_type.cls, stored.data, self.codec, now=now)
                 return texts.changed(self.file, stored, event_type, aggregate, change)
         return None
@@ -239,8 +239,3 @@ def _write(path: Path, events: Iterable[EventData]) -> None:
         )
     text = json.dumps(types, ensure_ascii=False, indent=2)
     path.write_text(text + "\n", encoding="utf-8")
-
-
-def _text(data: Any) -> str:
-    """Data as the text that it is stored as, in which ``1`` is not ``1.0``."""
-    return json.dumps(data, sort_keys=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from eventhus import Aggregate, CodecError, EventData, EventType
-from eventhus_testing.shapes import Change, FieldChange
+from eventhus_testing.shapes import Change, FieldChange, as_text
 
 AnyAggregate = Aggregate[Any, Any, Any]
 
@@ -61,7 +61,7 @@ def changed(
     cls = event_type.cls.__qualname__
     lines = [f"{file}: {cls} has another shape than what is stored of it (- stored, + now)", ""]
     lines.append(f"- {_json(stored.data)}")
-    if _json(change.now) != _json(stored.data):  # 1 and 1.0 are two
+    if as_text(change.now) != as_text(stored.data):
         lines.append(f"+ {_json(change.now)}")
     lines += [f"? {_note(field)}" for field in change.fields]
     if change.problem:
@@ -164,11 +164,15 @@ def _statements(change: Change) -> Iterator[str]:
         elif field.kind == "added" and field.is_default:
             yield f"{key} = {_code(field.now)}"
         elif field.kind == "added":
-            yield f"{key} = ...  # such as {_json(field.now)}"
+            yield f"{key} = ...  # {_such_as(field)}"
         else:
-            yield f"{key} = ...  # was {_json(field.stored)}; such as {_json(field.now)} now"
+            yield f"{key} = ...  # was {_json(field.stored)}; {_such_as(field)} now"
     if not change.fields:
         yield "...  # make it what the class takes"
+
+
+def _such_as(field: FieldChange) -> str:
+    return field.type_text if field.now is None else f"such as {_json(field.now)}"
 
 
 def _note(field: FieldChange) -> str:

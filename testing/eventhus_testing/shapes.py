@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, get_type_hints
 
@@ -42,7 +43,7 @@ class Change:
 
     Attributes:
         stored: The data.
-        now: Data that the class takes, as close to that as possible.
+        now: Data that the class takes, as close to that as possible; the same if none is known.
         fields: What changed.
         renamed: The one field that was removed and the one that was added, where the data of the
             one is taken by the other.
@@ -74,7 +75,8 @@ def change_of(
         problem: Why it cannot.
     """
     types = _field_types(cls)
-    example: Mapping[str, Any] = now if now is not None else _example(cls, codec)
+    known = now if now is not None else _example(cls, codec)
+    example: Mapping[str, Any] = known or {}
     changes: list[FieldChange] = []
     for name, as_type in types.items():
         shown = example.get(name)
@@ -110,7 +112,7 @@ def change_of(
         close[renamed[1]] = stored[renamed[0]]
     return Change(
         stored=stored,
-        now=close,
+        now=stored if known is None else close,
         fields=changes,
         renamed=renamed,
         problem="" if changes or problem is None else problem.problem,
@@ -131,11 +133,11 @@ def _field_types(cls: Any) -> dict[str, Any]:
     }
 
 
-def _example(cls: type, codec: Codec) -> Mapping[str, Any]:
+def _example(cls: type, codec: Codec) -> Mapping[str, Any] | None:
     try:
         encoded: Mapping[str, Any] = codec.encoder(cls)(simplest(cls))
     except (NothingSimple, CodecError):
-        return {}
+        return None
     return encoded
 
 
@@ -151,7 +153,12 @@ def _unfit(as_type: Any, data: Any, codec: Codec) -> str | None:
 def _differs(now: Mapping[str, Any] | None, stored: Mapping[str, Any], name: str) -> bool:
     if now is None:
         return False
-    return type(now[name]) is not type(stored[name]) or now[name] != stored[name]
+    return as_text(now[name]) != as_text(stored[name])
+
+
+def as_text(data: Any) -> str:
+    """Data as the text that it is stored as, in which ``1`` is not ``1.0``."""
+    return json.dumps(data, sort_keys=True)
 
 
 def _renamed(

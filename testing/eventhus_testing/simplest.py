@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import attrs
@@ -72,8 +72,6 @@ def _make(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
 
 def _generic(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
     origin, arguments = get_origin(as_type), get_args(as_type)
-    if origin is Annotated:
-        return _make(arguments[0], name, within)
     if origin is Literal:
         return arguments[0]
     if origin in (Union, types.UnionType):

@@ -373,6 +373,28 @@ async def test_accepted_instead_of_refused(app: Application) -> None:
     )
 
 
+async def test_nothing_instead_of_something(app: Application) -> None:
+    """Nothing is a thing, too."""
+
+    async def work(bank: AppScenario) -> None:
+        await bank.given(account, "a1", AccountCreated("ann"))
+        await bank.when(ChangeOwner(aggregate_id="a1", owner="ann"))
+        await bank.then(OwnerChanged("ann"))
+
+    await shows(
+        """
+        bank: ChangeOwner produced other events than expected (- expected, + actual)
+
+        given    Account/a1: AccountCreated(owner='ann')
+        when     ChangeOwner(aggregate_id='a1', owner='ann')
+        then   - OwnerChanged(owner='ann')
+               + nothing
+        """,
+        app,
+        work,
+    )
+
+
 async def test_another_state(app: Application) -> None:
     """Of the aggregate that was asked for."""
 

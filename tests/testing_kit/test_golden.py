@@ -153,6 +153,15 @@ def test_a_renamed_field(path: Path) -> None:
     says("renamed_field", lambda: check(path, bank))
 
 
+def test_a_field_that_went_and_one_of_another_type_that_came(path: Path) -> None:
+    """They are not taken for one."""
+    bank = account(Opened, event("Deposited", cents=str))
+    with pytest.raises(
+        AssertionError, match=r'data\["cents"\] = ...  # such as "cents"\n    del d'
+    ):
+        check(path, bank)
+
+
 def test_a_field_of_another_type(path: Path) -> None:
     """Each that does not take what is stored is named."""
     bank = account(event("Opened", owner=Money), event("Deposited", amount=str))
@@ -166,6 +175,14 @@ def test_an_int_becomes_a_float(path: Path) -> None:
         check(path, bank)
 
 
+def test_a_nested_int_becomes_a_float(path: Path) -> None:
+    """The field that it is in is named."""
+    stored(path, {"Deposited": {"1": [{"amounts": [1, 2]}]}})
+    bank = account(event("Deposited", amounts=list[float]))
+    with pytest.raises(AssertionError, match=r"\n\? amounts: is list\[float\] now\n"):
+        check(path, bank)
+
+
 def test_a_nested_field(path: Path) -> None:
     """The way to it is shown."""
     stored(path, {"Deposited": {"1": [{"money": {"amount": 1}}]}})
@@ -173,8 +190,8 @@ def test_a_nested_field(path: Path) -> None:
     says("nested_field", lambda: check(path, bank))
 
 
-def above(least: int) -> type:
-    """Deposits that refuse amounts that are too small."""
+def above(least: int, **more: Any) -> type:
+    """Deposits that refuse amounts that are too small, and may have more fields."""
 
     def check(_instance: Any, _attribute: Any, value: int) -> None:
         if value <= least:
@@ -182,7 +199,10 @@ def above(least: int) -> type:
 
     return attrs.make_class(
         "Deposited",
-        {"amount": attrs.field(type=int, validator=check)},
+        {
+            "amount": attrs.field(type=int, validator=check),
+            **{name: attrs.field(type=given) for name, given in more.items()},
+        },
         frozen=True,
         class_body={"__module__": __name__},
     )
@@ -192,6 +212,12 @@ def test_a_class_that_refuses_what_is_stored(path: Path) -> None:
     """No field is of the wrong type: what the codec says is all there is to say."""
     stored(path, {"Deposited": {"1": [{"amount": 0}]}})
     says("refused", lambda: check(path, account(above(0))))
+
+
+def test_a_field_is_added_to_a_class_of_which_no_sample_can_be_made(path: Path) -> None:
+    """What is known is said: the field, and its type."""
+    bank = account(Opened, above(9, currency=str))
+    says("added_unmade", lambda: check(path, bank))
 
 
 def add_currency(data: dict[str, Any]) -> dict[str, Any]:

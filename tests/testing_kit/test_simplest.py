@@ -1,6 +1,7 @@
 """The simplest value of a type."""
 
 import datetime as dt
+import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -104,6 +105,14 @@ def test_every_field_has_a_value() -> None:
 def test_it_is_always_the_same() -> None:
     """Whenever it is made."""
     assert simplest(Everything) == simplest(Everything)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="there is no such statement")
+def test_the_type_statement() -> None:
+    """It names another type."""
+    names: dict[str, Any] = {}
+    exec("type Name = str", names)
+    assert "name" == simplest(names["Name"], "name")
 
 
 def test_a_tree_ends() -> None:
