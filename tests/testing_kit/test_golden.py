@@ -330,6 +330,8 @@ def test_a_sample_of_another_class(path: Path) -> None:
     """It is not an event of any aggregate."""
     with pytest.raises(TypeError, match=r"Money\(amount=1, currency='EUR'\) is not an event of A"):
         update(path, account(Opened, Deposited), samples=[Money(1, "EUR")])
+    with pytest.raises(TypeError, match="is not an event of Account"):
+        golden.check(aggregates=[account(Opened, Deposited)], path=path, samples=["Opened"])
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"Opened": []}', '{"Opened": {"one": [{}]}}', "5"])
