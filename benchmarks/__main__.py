@@ -1,7 +1,7 @@
 """Runs every case and prints tables. Nothing passes or fails: read the ratios.
 
-``python -m benchmarks memory``, ``mongo`` or ``nats`` runs one of the suites; ``--seed N`` repeats
-the order of an earlier run.
+``python -m benchmarks memory``, ``kit``, ``mongo`` or ``nats`` runs one of the suites; ``--seed N``
+repeats the order of an earlier run.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import sys
 from importlib.metadata import version
 from random import Random
 
-from benchmarks import memory, mongo, nats
+from benchmarks import kit, memory, mongo, nats
 
-SUITES = {"memory": memory, "mongo": mongo, "nats": nats}
+SUITES = {"memory": memory, "kit": kit, "mongo": mongo, "nats": nats}
 
 
 def main() -> None:

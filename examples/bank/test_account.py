@@ -86,7 +86,7 @@ def test_the_last_coin_can_be_taken() -> None:
         .given(AccountCreated("mishudark"), DepositPerformed(100))
         .when(PerformWithdrawal(aggregate_id=ID, amount=100))
         .then(WithdrawalPerformed(100))
-        .when(PerformWithdrawal(aggregate_id=ID, amount=1))
+        .and_when(PerformWithdrawal(aggregate_id=ID, amount=1))
         .then_rejected(InsufficientFunds, match="balance 0")
     )
 

@@ -167,7 +167,7 @@ def test_cancelled_seats_are_free_again() -> None:
         .when(cancel("r1"))
         .then(ReservationCancelled(reservation_id="r1"))
         .then_state(Screening(starts_at=EIGHT, hall=HALL, prices=PRICES, reservations={}))
-        .when(reserve(Seat("A", 1)))
+        .and_when(reserve(Seat("A", 1)))
         .then(
             SeatsReserved(
                 reservation_id="r2",

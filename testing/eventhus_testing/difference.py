@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Any
 
-import attrs
+from eventhus_testing.comparing import compares_by_identity, parts
+from eventhus_testing.matching import Like, agrees, text_of
 
-from eventhus_testing.scenario import full_name
 
-
-def differences(expected: Any, actual: Any, path: str = "") -> list[str]:
-    """A line for each of the smallest parts in which two values differ.
+def differences(
+    expected: Any,
+    actual: Any,
+    path: str = "",
+    *,
+    ignoring: Collection[str] = (),
+    words: tuple[str, str] = ("expected", "actual"),
+) -> list[str]:
+    """A line for each of the smallest parts in which a value differs from what was expected.
 
     Looks into attrs classes, dataclasses, mappings, lists and tuples. Values of any other class,
     or of different ones, differ as a whole, which has a line only where there is a remark on it.
 
     Args:
-        expected: One value.
+        expected: A value, or what ``agrees`` takes instead.
         actual: The other.
         path: Where the two stand in what is compared; empty for the whole.
+        ignoring: The names of fields that do not count.
+        words: What to call the two.
     """
-    if expected == actual:
+    if agrees(expected, actual, ignoring) or path.rpartition(".")[2] in ignoring:
         return []
     below: list[str] = []
-    if type(expected) is type(actual):
-        wanted, found = _parts(expected), _parts(actual)
-        for name in wanted | found:
-            one, other = wanted.get(name, _NOTHING), found.get(name, _NOTHING)
-            below += differences(one, other, path + name)
+    wanted, found = _parts_in_common(expected, actual)
+    for name in wanted | found:
+        one, other = wanted.get(name, _NOTHING), found.get(name, _NOTHING)
+        below += differences(one, other, path + name, ignoring=ignoring, words=words)
     if below:
         return below
     remark = _remark(expected, actual)
     if not path:
         return [remark] if remark else []
-    values = f"{path.removeprefix('.')}: expected {expected!r}, actual {actual!r}"
+    one_word, other_word = words
+    values = f"{path.removeprefix('.')}: {one_word} {text_of(expected)}, {other_word} {actual!r}"
     return [f"{values} ({remark})" if remark else values]
 
 
@@ -49,20 +56,18 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
-def _parts(value: Any) -> dict[str, Any]:
-    """The parts of a value by the way to write them; none where it only differs as a whole."""
-    cls: Any = type(value)
-    if attrs.has(cls):
-        return {f".{a.name}": getattr(value, a.name) for a in attrs.fields(cls) if a.eq}
-    if dataclasses.is_dataclass(cls):
-        return {f".{f.name}": getattr(value, f.name) for f in dataclasses.fields(cls) if f.compare}
-    if isinstance(value, Mapping):
-        items: Mapping[Any, Any] = value
-        return {f"[{key!r}]": item for key, item in items.items()}
-    if isinstance(value, list | tuple):
-        sequence: Any = value
-        return {f"[{index}]": item for index, item in enumerate(sequence)}
-    return {}
+def full_name(cls: type) -> str:
+    """The name of a class that tells it from others of its name."""
+    return f"{cls.__module__}.{cls.__qualname__}".removeprefix("builtins.")
+
+
+def _parts_in_common(expected: Any, actual: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    if isinstance(expected, Like) and type(actual) is expected.cls:
+        wanted = {f".{name}": value for name, value in expected.fields.items()}
+        return wanted, {f".{name}": getattr(actual, name) for name in expected.fields}
+    if type(expected) is type(actual):
+        return parts(expected) or {}, parts(actual) or {}
+    return {}, {}
 
 
 def _remark(expected: Any, actual: Any) -> str:
@@ -70,10 +75,15 @@ def _remark(expected: Any, actual: Any) -> str:
     wanted: Any = type(expected)
     found: Any = type(actual)
     if wanted is found:
-        by_identity = found.__eq__ is object.__eq__
-        return f"{full_name(found)} compares by identity; give it __eq__" if by_identity else ""
+        if compares_by_identity(actual):
+            return f"{full_name(found)} compares by identity; give it __eq__"
+        if isinstance(actual, str) and expected.casefold() == actual.casefold():
+            return "differs only in upper and lower case"
+        if isinstance(actual, str) and expected.split() == actual.split():
+            return "differs only in white space"
+        return ""
     classes = f"expected {full_name(wanted)}, actual {full_name(found)}"
-    if _parts(expected) and _parts(expected) == _parts(actual):
+    if parts(expected) and parts(expected) == parts(actual):
         return f"equal data, but of another class: {classes}"
     if str(expected) == str(actual):
         return f"only the type differs: {classes}"

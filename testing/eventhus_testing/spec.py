@@ -1,19 +1,38 @@
-"""Given-when-then, in Python and typed by the aggregate."""
+"""Given-when-then, in Python and typed by what is specified."""
 
 from __future__ import annotations
 
-import re
-from typing import Generic
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from eventhus import Aggregate, Rejected
-from eventhus_testing import report
-from eventhus_testing.scenario import C, E, S, Scenario, Step
+from eventhus import Aggregate, EventData, Process, View
+from eventhus.ports import Codec
+from eventhus_testing import failures
+from eventhus_testing.outcome import Outcome, carried_out, outcome_of
+from eventhus_testing.process_spec import ProcessSpec
+from eventhus_testing.rules import ALL, Rules, referee
+from eventhus_testing.story import C, Call, E, S, Story
+from eventhus_testing.view_spec import ViewSpec
+
+V = TypeVar("V")
 
 
-def spec(aggregate: Aggregate[C, E, S]) -> Spec[C, E, S]:
-    """Start to specify what an aggregate does.
+@overload
+def spec(
+    subject: Aggregate[C, E, S], *, rules: Rules = ALL, codec: Codec | None = None
+) -> Spec[C, E, S]: ...
+@overload
+def spec(
+    subject: View[E, V], *, rules: Rules = ALL, codec: Codec | None = None
+) -> ViewSpec[E, V]: ...
+@overload
+def spec(
+    subject: Process[E, S], *, rules: Rules = ALL, codec: Codec | None = None
+) -> ProcessSpec[E, S]: ...
+def spec(subject: Any, *, rules: Rules = ALL, codec: Codec | None = None) -> Any:
+    """Start to specify what an aggregate, a view or a process does.
 
     Say what has happened, what is asked for and what must come of it:
 
@@ -51,8 +70,9 @@ def spec(aggregate: Aggregate[C, E, S]) -> Spec[C, E, S]:
 
     >>> outcome = (
     ...     outcome
-    ...     .when(TakeSeat(aggregate_id="t1", guest="bob")).then_nothing()
-    ...     .when(TakeSeat(aggregate_id="t1", guest="cid")).then_rejected(TableFull, match="2 of 2")
+    ...     .and_when(TakeSeat(aggregate_id="t1", guest="bob")).then_nothing()
+    ...     .and_when(TakeSeat(aggregate_id="t1", guest="cid"))
+    ...     .then_rejected(TableFull, match="2 of 2")
     ... )
 
     A specification that does not hold shows the difference:
@@ -69,105 +89,136 @@ def spec(aggregate: Aggregate[C, E, S]) -> Spec[C, E, S]:
     then   - SeatTaken(guest='bo')
            + SeatTaken(guest='bob')
            ? guest: expected 'bo', actual 'bob'
+
+    Args:
+        subject: What is specified.
+        rules: What is checked besides, always; all of it unless you switch something off.
+        codec: Encodes events and states for the rules; ``None`` takes the one of
+            ``eventhus_cattrs``. Give yours where the domain needs a ``Hook``.
+
+    Raises:
+        RuleBroken: The codec cannot handle the events, the state or the values at all.
     """
-    return Spec(Scenario(aggregate=aggregate, state=aggregate.initial))
+    match subject:
+        case View():
+            return ViewSpec.of(subject, rules, codec)
+        case Process():
+            return ProcessSpec.of(subject, rules, codec)
+        case _:
+            return Spec(Story(referee=referee(subject, rules, codec), state=subject.initial))
 
 
 @frozen
 class Spec(Generic[C, E, S]):
     """What an aggregate has behind it when the first command comes. Made by ``spec``."""
 
-    _scenario: Scenario[C, E, S]
+    _story: Story[C, E, S]
 
     def given(self, *events: E) -> Spec[C, E, S]:
-        """Let these events have happened, oldest first, after those given before.
+        """Let these events have happened, oldest first, after what was given before.
 
         Raises:
             TypeError: One of them is not an event of the aggregate.
+            RuleBroken: The aggregate does not keep its rules.
         """
         __tracebackhide__ = True
-        return Spec(self._scenario.with_given(events))
+        with failures.told(self._story, "given", events):
+            return Spec(self._story.with_given(events))
 
-    def when(self, command: C) -> Outcome[C, E, S]:
-        """Carry out a command: decide on it once, and apply the events that follow.
+    def given_state(self, state: S) -> Spec[C, E, S]:
+        """Let this be the state, whatever led to it.
 
-        A refusal is an outcome. Any other exception of ``decide`` or ``evolve`` travels on.
+        Prefer ``given``: a state that no events lead to proves nothing.
 
         Raises:
-            TypeError: The aggregate does not take the command.
-            UndeclaredEvent: ``decide`` produced something that is not an event of the aggregate.
+            RuleBroken: The state does not survive the codec.
         """
         __tracebackhide__ = True
-        return Outcome(self._scenario.with_step(command))
+        with failures.told(self._story, "given", [state]):
+            return Spec(self._story.with_state(state))
 
-
-@frozen
-class Outcome(Generic[C, E, S]):
-    """What came of a command. Made by ``when``; every check returns it again."""
-
-    _scenario: Scenario[C, E, S]
-
-    def then(self, *events: E) -> Outcome[C, E, S]:
-        """The command must have produced exactly these events, in this order.
+    def given_commands(self, *commands: C) -> Spec[C, E, S]:
+        """Let the events have happened that these commands lead to, one after the other.
 
         Raises:
-            AssertionError: It was refused, or produced something else.
-            TypeError: One of them is not an event of the aggregate.
+            AssertionError: One of them was refused.
+            TypeError: The aggregate does not take one of them.
+            RuleBroken: The aggregate does not keep its rules.
         """
         __tracebackhide__ = True
-        self._scenario.check_events("then", events)
-        if self._last.refusal is not None or self._last.events != events:
-            raise AssertionError(report.other_events(self._scenario, events)) from (
-                self._last.refusal
+        given = self
+        for command in commands:
+            with failures.told(given._story, "when", [command]):
+                done = given._story.with_command(command)
+            if done.refusal is not None:
+                raise AssertionError(failures.refused_history(done)) from done.refusal
+            given = Spec(evolve(done, given=(*done.given, *done.events), steps=()))
+        return given
+
+    def given_stored(self, *stored: EventData) -> Spec[C, E, S]:
+        """Let these events have happened, as a store holds them, in any schema of the past.
+
+        Raises:
+            CodecError: One of them cannot be read.
+            RuleBroken: The aggregate does not keep its rules.
+        """
+        __tracebackhide__ = True
+        with failures.told(self._story, "given", stored):
+            return self.given(*map(self._story.referee.read, stored))
+
+    def when(self, *commands: C) -> Outcome[C, E, S]:
+        """Carry out a command, or several in a row: decide, and apply the events that follow.
+
+        A refusal is an outcome; no command behind one that is refused is carried out. Any other
+        exception of ``decide`` travels on.
+
+        Raises:
+            TypeError: There is none, or the aggregate does not take one of them.
+            RuleBroken: The aggregate does not keep its rules.
+        """
+        __tracebackhide__ = True
+        return carried_out(self._story, commands)
+
+    def when_repeated(self, times: int, command: C) -> Outcome[C, E, S]:
+        """Carry out the same command several times, to see what it is worth to repeat it.
+
+        Raises what ``when`` does.
+        """
+        __tracebackhide__ = True
+        return carried_out(self._story, [command] * times)
+
+    def when_called(self, function: Callable[[S], Iterable[E]]) -> Outcome[C, E, S]:
+        """Call a function of the domain with the state, instead of ``decide`` with a command.
+
+        What it returns are the events; a refusal is an outcome.
+
+        Raises:
+            TypeError: It gave something that is not an event of the aggregate.
+            RuleBroken: The aggregate does not keep its rules.
+        """
+        __tracebackhide__ = True
+        call = Call[S, E](function)
+        with failures.told(self._story, "when", [call]):
+            return outcome_of(self._story.with_call(call))
+
+    def when_stored(self, *stored: EventData) -> Outcome[C, E, S]:
+        """Read events as a store holds them, in any schema of the past: upcasters at work.
+
+        Raises:
+            CodecError: One of them cannot be read.
+            RuleBroken: The aggregate does not keep its rules.
+        """
+        __tracebackhide__ = True
+        story = self._story
+        with failures.told(story, "when", stored):
+            for each in stored:
+                story = story.with_stored(each)
+        return outcome_of(story)
+
+    if not TYPE_CHECKING:  # type checkers say that there is none; a reader of a failure needs more
+
+        def __getattr__(self, name: str) -> NoReturn:
+            hint = "; nothing has been done yet: put .when(...) before it"
+            raise AttributeError(
+                f"a spec has no {name!r}{hint if name.startswith(('then', 'and_')) else ''}"
             )
-        return self
-
-    def then_nothing(self) -> Outcome[C, E, S]:
-        """The command must have been accepted without an event.
-
-        Raises:
-            AssertionError: It was refused, or produced an event.
-        """
-        __tracebackhide__ = True
-        return self.then()
-
-    def then_rejected(
-        self, reason: type[Rejected], *, match: str | re.Pattern[str] | None = None
-    ) -> Outcome[C, E, S]:
-        """The command must have been refused.
-
-        Args:
-            reason: The class of the refusal, or a base of it.
-            match: A regular expression to be found anywhere in its message.
-
-        Raises:
-            AssertionError: It was accepted, or refused with another class or message.
-        """
-        __tracebackhide__ = True
-        refusal = self._last.refusal
-        if not isinstance(refusal, reason) or not re.search(match or "", str(refusal)):
-            raise AssertionError(report.other_refusal(self._scenario, reason, match)) from refusal
-        return self
-
-    def then_state(self, state: S) -> Outcome[C, E, S]:
-        """The state must now equal this one. A refusal leaves it as it was before the command.
-
-        Raises:
-            AssertionError: It does not.
-        """
-        __tracebackhide__ = True
-        if self._last.after != state:
-            raise AssertionError(report.other_state(self._scenario, state)) from self._last.refusal
-        return self
-
-    def when(self, command: C) -> Outcome[C, E, S]:
-        """Carry out another command on what has come of it all so far.
-
-        Raises what ``Spec.when`` does.
-        """
-        __tracebackhide__ = True
-        return Outcome(self._scenario.with_step(command))
-
-    @property
-    def _last(self) -> Step[C, E, S]:
-        return self._scenario.steps[-1]

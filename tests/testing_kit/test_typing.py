@@ -128,7 +128,7 @@ reveal_type(spec(account))  # R: Spec[Open | Deposit, Opened | Deposited, Accoun
 opened = spec(account).given(Opened("ann"), Deposited(5))
 outcome = opened.when(Deposit(aggregate_id="a", amount=1))
 reveal_type(outcome)  # R: Outcome[Open | Deposit, Opened | Deposited, Account]
-reveal_type(outcome.when(Open(aggregate_id="a", owner="ann")).then_nothing())  # R: Outcome[Open | Deposit, Opened | Deposited, Account]
+reveal_type(outcome.and_when(Open(aggregate_id="a", owner="ann")).then_nothing())  # R: Outcome[Open | Deposit, Opened | Deposited, Account]
 outcome.then(Deposited(1)).then_state(Account("ann", 6)).then_rejected(NotOpen, match="not open")
 
 spec(account).given(Written("x"))  # E: arg-type
@@ -136,10 +136,10 @@ spec(account).given([Opened("ann")])  # E: arg-type
 spec(account).given(Deposit(aggregate_id="a", amount=1))  # E: arg-type
 spec(account).when(Write(aggregate_id="n", text="x"))  # E: arg-type
 spec(account).when(Deposited(1))  # E: arg-type
-outcome.when(Write(aggregate_id="n", text="x"))  # E: arg-type
+outcome.and_when(Write(aggregate_id="n", text="x"))  # E: arg-type
 outcome.then(Opened("ann"), Written("x"))  # E: arg-type
 outcome.then_state("ann")  # E: arg-type
-outcome.then_rejected(ValueError)  # E: arg-type
+outcome.then_rejected(ValueError)  # E: type-var
 outcome.then_rejected(NotOpen("a"))  # E: arg-type
 outcome.then_rejected(NotOpen, match=1)  # E: arg-type
 spec(note).given(Written("x")).when(Write(aggregate_id="n", text="y")).then_state(6)  # E: arg-type

@@ -348,9 +348,9 @@ def test_another_state() -> None:
         """,
         lambda: (
             TEA_AND_MUG.when(remove("cup"))
-            .when(empty())
-            .when(empty())
-            .when(add(MUG))
+            .and_when(empty())
+            .and_when(empty())
+            .and_when(add(MUG))
             .then_state(Cart({"tea": 2, "mug": 2}))
         ),
     )

@@ -1,0 +1,153 @@
+"""Structural comparison, and copies of what can be changed behind one's back."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import datetime as dt
+import decimal
+import fractions
+import ipaddress
+import pathlib
+import uuid
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from functools import lru_cache
+from types import NoneType
+from typing import Any, TypeVar
+
+import attrs
+
+T = TypeVar("T")
+
+_ATOMS: frozenset[type] = frozenset(
+    {
+        NoneType,
+        bool,
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        range,
+        decimal.Decimal,
+        fractions.Fraction,
+        uuid.UUID,
+        dt.datetime,
+        dt.date,
+        dt.time,
+        dt.timedelta,
+        dt.timezone,
+        ipaddress.IPv4Address,
+        ipaddress.IPv6Address,
+        pathlib.PurePosixPath,
+    }
+)
+
+
+def before_it_changes(value: T) -> T | None:
+    """A copy to compare a value with later; ``None`` where it cannot change, or be copied.
+
+    A value that is frozen all the way down is not copied, since most are, and copies are slow.
+    """
+    if not _can_change(value):
+        return None
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001 - a lock, say, which says nothing about the value
+        return None
+
+
+def _can_change(value: Any) -> bool:
+    cls: Any = type(value)
+    if cls in _ATOMS:
+        return False
+    if cls is tuple or cls is frozenset:
+        return any(map(_can_change, value))
+    names = _frozen_fields(cls)
+    if names is None:
+        return not isinstance(value, Enum | type)
+    for name in names:  # noqa: SIM110 - a generator costs as much as the rest
+        if _can_change(getattr(value, name)):
+            return True
+    return False
+
+
+@lru_cache(maxsize=1024)
+def _frozen_fields(cls: Any) -> tuple[str, ...] | None:
+    """The fields of a class whose instances do not change but in their fields, if it is one."""
+    if attrs.has(cls):
+        fields = attrs.fields(cls)
+        return tuple(field.name for field in fields) if attrs.inspect(cls).is_frozen else None
+    if dataclasses.is_dataclass(cls):
+        frozen = vars(cls)["__dataclass_params__"].frozen
+        return tuple(field.name for field in dataclasses.fields(cls)) if frozen else None
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _compared_fields(cls: Any) -> tuple[str, ...] | None:
+    """The fields that count when two instances are compared; ``None`` where it has no fields."""
+    if attrs.has(cls):
+        return tuple(field.name for field in attrs.fields(cls) if field.eq)
+    if dataclasses.is_dataclass(cls):
+        return tuple(field.name for field in dataclasses.fields(cls) if field.compare)
+    return None
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values have the same classes and the same content, all the way down.
+
+    Stricter than ``==``, to which ``1``, ``1.0`` and ``True`` are one, and no worse for values that
+    compare by identity or, as a NaN does, not even with themselves.
+    """
+    if type(one) is not type(other):
+        return False
+    if one is other:
+        return True
+    cls: Any = type(one)
+    if cls in _ATOMS:
+        return bool(one == other) or (one != one and other != other)  # noqa: PLR0124 - NaN
+    names = _compared_fields(cls)
+    if names is not None:
+        for name in names:  # noqa: SIM110 - a generator costs as much as the rest
+            if not same(getattr(one, name), getattr(other, name)):
+                return False
+        return True
+    if isinstance(one, list | tuple):
+        items: Sequence[Any] = one
+        return len(items) == len(other) and all(map(same, items, other))
+    if isinstance(one, Mapping):
+        mapping: Mapping[Any, Any] = one
+        return mapping.keys() == other.keys() and all(
+            same(value, other[key]) for key, value in mapping.items()
+        )
+    if compares_by_identity(one):
+        return hasattr(one, "__dict__") and same(vars(one), vars(other))
+    return bool(one == other)
+
+
+def compares_by_identity(value: Any) -> bool:
+    """Whether a value equals nothing but itself, since its class has no ``__eq__``."""
+    cls: Any = type(value)
+    return cls.__eq__ is object.__eq__
+
+
+def parts(value: Any) -> dict[str, Any] | None:
+    """The parts of a value by the way to write them; ``None`` where it is one whole.
+
+    Fields that a class leaves out of its comparison are no parts.
+    """
+    cls: Any = type(value)
+    if cls in _ATOMS:
+        return None
+    names = _compared_fields(cls)
+    if names is not None:
+        return {f".{name}": getattr(value, name) for name in names}
+    if isinstance(value, Mapping):
+        items: Mapping[Any, Any] = value
+        return {f"[{key!r}]": item for key, item in items.items()}
+    if isinstance(value, list | tuple):
+        sequence: Any = value
+        return {f"[{index}]": item for index, item in enumerate(sequence)}
+    return None

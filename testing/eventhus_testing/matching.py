@@ -1,0 +1,138 @@
+"""Expectations that leave something open: matchers, predicates, fields that do not count."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+import attrs
+from attrs import frozen
+
+from eventhus_testing.comparing import parts
+
+T = TypeVar("T")
+
+
+def like(cls: type[T], **fields: object) -> T:
+    """Stands for any value of a class whose named fields are as given; the others do not count.
+
+    For type checkers it is a value of that class, so it goes wherever one is expected:
+    ``.then(like(AccountCreated, owner="ann"))``.
+
+    Args:
+        cls: An attrs class.
+        fields: What is expected in which field: a value, a predicate, or a matcher as those of
+            PyHamcrest (``matches`` and ``describe_to``) and dirty-equals (``==``).
+
+    Raises:
+        TypeError: It is no attrs class, or has no such field.
+    """
+    if not attrs.has(cls):
+        raise TypeError(f"like: {cls!r} is not an attrs class")
+    names = [field.name for field in attrs.fields(cls)]
+    for name in fields:
+        if name not in names:
+            raise TypeError(
+                f"like: {cls.__qualname__} has no field {name!r}; it has {', '.join(names)}"
+            )
+    return cast("T", Like(cls, fields))
+
+
+@frozen(repr=False)
+class Like:
+    """See ``like``."""
+
+    cls: type
+    fields: Mapping[str, object]
+
+    def __repr__(self) -> str:
+        fields = "".join(f"{name}={text_of(value)}, " for name, value in self.fields.items())
+        return f"{self.cls.__qualname__}({fields}...)"
+
+
+def class_of(expected: object) -> type:
+    """The class that a value is expected to have."""
+    return expected.cls if isinstance(expected, Like) else type(expected)
+
+
+def is_open(expected: object) -> bool:
+    """Whether something is a matcher or a predicate rather than a value."""
+    cls = type(expected)
+    if hasattr(cls, "matches") and hasattr(cls, "describe_to"):
+        return True
+    return isinstance(expected, Like) or inspect.isroutine(expected)
+
+
+def agrees(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
+    """Whether a value is what was expected.
+
+    Args:
+        expected: A value, a matcher, a predicate, or a value with such in its parts.
+        actual: The value.
+        ignoring: The names of fields that do not count, wherever they stand.
+    """
+    if type(expected) is type(actual) and expected == actual:
+        return True
+    if is_open(expected):
+        if isinstance(expected, Like):
+            return type(actual) is expected.cls and all(
+                name in ignoring or agrees(wanted, getattr(actual, name), ignoring)
+                for name, wanted in expected.fields.items()
+            )
+        if inspect.isroutine(expected):
+            return bool(expected(actual))
+        return bool(expected.matches(actual))
+    if type(expected) is not type(actual):
+        # A matcher of dirty-equals has no class in common with what it is equal to.
+        return parts(expected) is None and bool(expected == actual)
+    wanted, found = parts(expected), parts(actual)
+    return (
+        wanted is not None
+        and found is not None
+        and wanted.keys() == found.keys()
+        and all(
+            name.removeprefix(".") in ignoring or agrees(part, found[name], ignoring)
+            for name, part in wanted.items()
+        )
+    )
+
+
+def unpaired(
+    expected: Sequence[Any], actual: Sequence[Any], ignoring: Collection[str] = ()
+) -> tuple[list[Any], list[Any]]:
+    """What is left of two collections when as many as possible are paired, in whatever order.
+
+    Open expectations may fit several values, so this is a maximum bipartite matching, by
+    augmenting paths (Kuhn's algorithm).
+
+    Returns:
+        The expectations that no value is left for, and the values that nobody expected.
+    """
+    fitting = [
+        [index for index, value in enumerate(actual) if agrees(wanted, value, ignoring)]
+        for wanted in expected
+    ]
+    taken: dict[int, int] = {}  # by which expectation each value is taken
+
+    def place(wanted: int, tried: set[int]) -> bool:
+        for index in fitting[wanted]:
+            if index not in tried:
+                tried.add(index)
+                if index not in taken or place(taken[index], tried):
+                    taken[index] = wanted
+                    return True
+        return False
+
+    missing = [wanted for index, wanted in enumerate(expected) if not place(index, set())]
+    return missing, [value for index, value in enumerate(actual) if index not in taken]
+
+
+def text_of(expected: object) -> str:
+    """What an expectation says, for people."""
+    if inspect.isroutine(expected):
+        name = getattr(expected, "__name__", "")
+        return "what the predicate takes" if name == "<lambda>" else f"what {name} takes"
+    if hasattr(type(expected), "describe_to"):
+        return str(expected)
+    return repr(expected)

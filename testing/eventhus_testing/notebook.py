@@ -1,0 +1,95 @@
+"""What the specs of one test did, written down while it runs: for its report, and for one check.
+
+The kit's pytest plugin opens a notebook around each test. Without one, nothing is written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from attrs import define, field, frozen
+
+
+@frozen
+class Check:
+    """One ``then``.
+
+    Attributes:
+        method: The method's name: ``then_rejected``.
+        arguments: What it was given, as it should be read: values, classes, texts.
+        failure: The text of its failure; ``None`` where it held.
+    """
+
+    method: str
+    arguments: tuple[object, ...] = ()
+    failure: str | None = None
+
+
+@define(eq=False)
+class Entry:
+    """One outcome: a story up to its last ``when``, and what was checked of it.
+
+    Attributes:
+        story: A ``Story``, ``ViewStory`` or ``ProcessStory``.
+        checks: What was checked, in order.
+        goes_on: Whether the story has a next ``when``, and so another entry.
+        looked_at: Whether the test read the outcome, to check it by its own means.
+        before: The entry of the outcome that this one goes on from, if it does.
+    """
+
+    story: Any
+    checks: list[Check] = field(factory=list)
+    goes_on: bool = False
+    looked_at: bool = False
+    before: Entry | None = None
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether something was done, and nobody looked at what came of it."""
+        return not (self.checks or self.goes_on or self.looked_at)
+
+
+@define(eq=False)
+class Notebook:
+    """The outcomes of one test, in order."""
+
+    entries: list[Entry] = field(factory=list)
+
+    @property
+    def unchecked(self) -> list[Entry]:
+        """Those that nobody looked at."""
+        return [entry for entry in self.entries if entry.is_unchecked]
+
+
+# Not shared: each test has its own, and so has whatever runs beside it in another context.
+_open: ContextVar[Notebook | None] = ContextVar("eventhus_testing.notebook", default=None)
+
+
+@contextmanager
+def opened() -> Iterator[Notebook]:
+    """Write down, inside, what specs do."""
+    notebook = Notebook()
+    token = _open.set(notebook)
+    try:
+        yield notebook
+    finally:
+        _open.reset(token)
+
+
+def note(story: Any, before: Entry | None = None) -> Entry:
+    """Write an outcome down, if a notebook is open.
+
+    Args:
+        story: See ``Entry``.
+        before: The entry of the outcome that it goes on from.
+    """
+    if before is not None:
+        before.goes_on = True
+    entry = Entry(story, before=before)
+    notebook = _open.get()
+    if notebook is not None:
+        notebook.entries.append(entry)
+    return entry

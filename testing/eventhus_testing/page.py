@@ -1,0 +1,28 @@
+"""The layout that the texts of failures have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+Line: TypeAlias = tuple[str, str]
+"""A mark and a text. The marks are those of difflib: expected, actual, and what to note."""
+SAME, EXPECTED, ACTUAL, NOTE = " ", "-", "+", "?"
+
+Passage: TypeAlias = tuple[str, Sequence[Line]]
+"""A word, such as "given", and the lines behind it."""
+
+
+def mark(sign: str, texts: Iterable[str]) -> list[Line]:
+    """Lines that all have the same mark."""
+    return [(sign, text) for text in texts]
+
+
+def page(headline: str, passages: Iterable[Passage]) -> str:
+    """A headline, and below it the passages, each word standing before its first line."""
+    lines = [headline, ""]
+    for word, marked in passages:
+        for index, (sign, text) in enumerate(marked):
+            margin = f"{'' if index else word:<6} {sign} "
+            lines.append(margin + text.replace("\n", "\n" + " " * len(margin)))
+    return "\n".join(lines)
