@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from itertools import takewhile
-from operator import eq
-from typing import TypeAlias
+from collections.abc import Collection, Iterable, Sequence
 
 from attrs import define, field
 
 from eventhus import Command, Rejected, StreamId
 from eventhus_testing.difference import differences
-
-Line: TypeAlias = tuple[str, str]
-"""A mark and a text. The marks are those of difflib: expected, actual, and what to note."""
-SAME, EXPECTED, ACTUAL, NOTE = " ", "-", "+", "?"
-NOTHING = "nothing"
+from eventhus_testing.failures import NOTHING, compare
+from eventhus_testing.matching import text_of
+from eventhus_testing.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark, page
 
 
 @define
@@ -28,14 +23,14 @@ class Story:
     """
 
     application: str
-    _told: list[tuple[str, list[Line]]] = field(factory=list)
+    _told: list[Passage] = field(factory=list)
     _commands: Sequence[Command] = ()
     _events: Sequence[object] = ()
     _refusal: Rejected | None = None
 
     def given(self, stream: StreamId, events: Sequence[object]) -> None:
         """These events have happened."""
-        self._told.append(("given", _mark(SAME, (f"{stream}: {event!r}" for event in events))))
+        self._told.append(("given", mark(SAME, (f"{stream}: {event!r}" for event in events))))
 
     def when(
         self, commands: Sequence[Command], events: Sequence[object], refusal: Rejected | None
@@ -43,7 +38,7 @@ class Story:
         """These commands were dispatched, and this is what they led to."""
         self._tell_last()
         self._commands, self._events, self._refusal = commands, events, refusal
-        self._told.append(("when", _mark(SAME, map(repr, commands))))
+        self._told.append(("when", mark(SAME, map(repr, commands))))
 
     def raised(
         self, commands: Sequence[Command], events: Sequence[object], error: Exception
@@ -51,20 +46,20 @@ class Story:
         """These commands were dispatched, and one raised what is no outcome."""
         self._tell_last()
         self._commands = ()
-        self._told.append(("when", _mark(SAME, map(repr, commands))))
+        self._told.append(("when", mark(SAME, map(repr, commands))))
         came = [*map(repr, events), f"raised {type(error).__qualname__}: {error}"]
-        self._told.append(("then", _mark(SAME, came)))
+        self._told.append(("then", mark(SAME, came)))
 
     def _tell_last(self) -> None:
         if self._commands:
-            self._told.append(("then", _mark(SAME, self._came())))
+            self._told.append(("then", mark(SAME, self._came())))
 
-    def other_events(self, expected: Sequence[object]) -> str:
+    def other_events(self, expected: Sequence[object], ignoring: Collection[str]) -> str:
         """Events were expected, and others or a refusal came."""
         if self._refusal is None:
-            lines = _compare(expected, self._events)
+            lines = compare(expected, self._events, ignoring)
             return self._page("produced other events than expected", "then", lines)
-        lines = [*_mark(EXPECTED, _texts(expected)), *_mark(ACTUAL, self._came())]
+        lines = [*mark(EXPECTED, _texts(expected)), *mark(ACTUAL, self._came())]
         return self._page("was refused instead of accepted", "then", lines)
 
     def other_refusal(self, reason: type[Rejected], match: str | re.Pattern[str] | None) -> str:
@@ -77,23 +72,28 @@ class Story:
         elif self._refusal is not None:
             happened = "was refused for another reason than expected"
         expected = f"refused with {reason.__qualname__}{matching}"
-        return self._page(happened, "then", [(EXPECTED, expected), *_mark(ACTUAL, self._came())])
+        return self._page(happened, "then", [(EXPECTED, expected), *mark(ACTUAL, self._came())])
 
     def not_committed(self) -> str:
         """A commit was expected, and a refusal came."""
-        lines = [(EXPECTED, "committed"), *_mark(ACTUAL, self._came())]
+        lines = [(EXPECTED, "committed"), *mark(ACTUAL, self._came())]
         return self._page("was refused instead of accepted", "then", lines)
 
-    def other(self, what: str, expected: object, actual: object) -> str:
+    def other(
+        self, what: str, expected: object, actual: object, ignoring: Collection[str] = ()
+    ) -> str:
         """Something else than its events is not as expected."""
-        lines = [(EXPECTED, f"{what}: {expected!r}"), (ACTUAL, f"{what}: {actual!r}")]
-        notes = _mark(NOTE, differences(expected, actual))
-        came: list[Line] = _mark(SAME, self._came())
+        lines = [(EXPECTED, f"{what}: {text_of(expected)}"), (ACTUAL, f"{what}: {actual!r}")]
+        notes = mark(NOTE, differences(expected, actual, ignoring=ignoring))
+        came: list[Line] = mark(SAME, self._came())
         return self._page("led elsewhere than expected", "then", [*came, *lines, *notes])
 
-    def other_published(self, expected: Sequence[object], actual: Sequence[object]) -> str:
+    def other_published(
+        self, expected: Sequence[object], actual: Sequence[object], ignoring: Collection[str]
+    ) -> str:
         """Other events are on the bus than expected."""
-        return self._page("published other events than expected", "bus", _compare(expected, actual))
+        lines = compare(expected, actual, ignoring)
+        return self._page("published other events than expected", "bus", lines)
 
     def not_published(self, events: int, patience_s: float) -> str:
         """Events of the log did not come over the bus."""
@@ -103,16 +103,11 @@ class Story:
     def unchecked(self) -> str:
         """Nobody looked at what came of a command."""
         note = "nothing was said of what came of it; put a then behind each when"
-        return self._page("was not looked at", "then", [*_mark(SAME, self._came()), (NOTE, note)])
+        return self._page("was not looked at", "then", [*mark(SAME, self._came()), (NOTE, note)])
 
     def _page(self, happened: str, word: str, lines: Sequence[Line]) -> str:
         headline = f"{self.application}: {type(self._commands[-1]).__qualname__} {happened}"
-        page = [f"{headline} (- expected, + actual)", ""]
-        for said, marked in [*self._told, (word, lines)]:
-            for index, (mark, text) in enumerate(marked):
-                margin = f"{'' if index else said:<6} {mark} "
-                page.append(margin + text.replace("\n", "\n" + " " * len(margin)))
-        return "\n".join(page)
+        return page(f"{headline} (- expected, + actual)", [*self._told, (word, lines)])
 
     def _came(self) -> list[str]:
         if self._refusal is None:
@@ -122,34 +117,5 @@ class Story:
         return [*map(repr, self._events), reason]
 
 
-def _compare(expected: Sequence[object], actual: Sequence[object]) -> list[Line]:
-    """Two sequences as one. What both begin or end with is not marked."""
-    begin = _shared(expected, actual)
-    end = _shared(expected[begin:][::-1], actual[begin:][::-1])
-    wanted = expected[begin : len(expected) - end]
-    found = actual[begin : len(actual) - end]
-
-    lines = _mark(SAME, map(repr, actual[:begin]))
-    if not expected:
-        lines.append((EXPECTED, NOTHING))
-    for index in range(max(len(wanted), len(found))):
-        lines += _mark(EXPECTED, map(repr, wanted[index : index + 1]))
-        lines += _mark(ACTUAL, map(repr, found[index : index + 1]))
-        if index < min(len(wanted), len(found)):
-            lines += _mark(NOTE, differences(wanted[index], found[index]))
-    if not actual:
-        lines.append((ACTUAL, NOTHING))
-    return lines + _mark(SAME, map(repr, actual[len(actual) - end :]))
-
-
-def _shared(one: Sequence[object], other: Sequence[object]) -> int:
-    """How many values two sequences begin with alike."""
-    return sum(1 for _ in takewhile(bool, map(eq, one, other)))
-
-
 def _texts(events: Iterable[object]) -> list[str]:
-    return [repr(event) for event in events] or [NOTHING]
-
-
-def _mark(mark: str, texts: Iterable[str]) -> list[Line]:
-    return [(mark, text) for text in texts]
+    return [text_of(event) for event in events] or [NOTHING]

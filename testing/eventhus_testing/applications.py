@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar, cast
@@ -22,6 +22,7 @@ from eventhus import (
 )
 from eventhus_testing import application_texts as texts
 from eventhus_testing.inside import Inside
+from eventhus_testing.matching import agrees, class_of, text_of
 
 E = TypeVar("E")
 S = TypeVar("S")
@@ -173,8 +174,12 @@ class AppScenario:
         self._checked = False
         self._story.when(commands, self._events, self._refusal)
 
-    async def then(self, *events: object) -> None:
+    async def then(self, *events: object, ignoring: Collection[str] = ()) -> None:
         """The commands must have produced exactly these events, in this order.
+
+        Args:
+            events: The events; ``like`` stands for one of which only some fields matter.
+            ignoring: The names of fields that do not count, wherever they stand.
 
         Raises:
             AssertionError: One was refused, or they produced something else.
@@ -183,8 +188,8 @@ class AppScenario:
         __tracebackhide__ = True
         self._looks("then")
         _check_events("then", f"application {self._app.bucket}", self._inside.events, events)
-        if self._refusal is not None or list(events) != self._events:
-            raise AssertionError(self._story.other_events(events)) from self._refusal
+        if self._refusal is not None or not agrees(events, tuple(self._events), ignoring):
+            raise AssertionError(self._story.other_events(events, ignoring)) from self._refusal
 
     async def then_nothing(self) -> None:
         """The commands must have been accepted without an event.
@@ -241,8 +246,21 @@ class AppScenario:
                 if wanted != recorded.metadata:
                     raise AssertionError(self._story.other("metadata", wanted, recorded.metadata))
 
-    async def then_state(self, aggregate: StateOf[S], aggregate_id: str, state: S) -> None:
+    async def then_state(
+        self,
+        aggregate: StateOf[S],
+        aggregate_id: str,
+        state: S,
+        *,
+        ignoring: Collection[str] = (),
+    ) -> None:
         """The state of an aggregate must now equal this one.
+
+        Args:
+            aggregate: One of the application's.
+            aggregate_id: Whose state.
+            state: The state; ``like`` stands for one of which only some fields matter.
+            ignoring: As for ``then``.
 
         Raises:
             AssertionError: It does not.
@@ -252,15 +270,21 @@ class AppScenario:
         self._looks("then_state")
         of = cast("Aggregate[Any, Any, S]", aggregate)
         actual = await self._app.state(of, aggregate_id)
-        if actual != state:
+        if not agrees(state, actual, ignoring):
             stream = StreamId(of.name, aggregate_id)
-            raise AssertionError(self._story.other(str(stream), state, actual)) from self._refusal
+            raise AssertionError(
+                self._story.other(str(stream), state, actual, ignoring)
+            ) from self._refusal
 
-    async def then_published(self, *events: object) -> None:
+    async def then_published(self, *events: object, ignoring: Collection[str] = ()) -> None:
         """Exactly these events must be on the bus, of all that is in the log since the ``when``.
 
         They are told apart by their positions, and compared in that order: a bus may deliver
         twice, and events of different aggregates in any order.
+
+        Args:
+            events: As for ``then``.
+            ignoring: As for ``then``.
 
         Raises:
             AssertionError: Others are, or some did not come in time.
@@ -277,13 +301,13 @@ class AppScenario:
         expected = range(self._after + 1, await self._inside.store.head() + 1)
         published = self._published
         in_time = await self._in_time(published.changed, lambda: published.has(expected))
-        carried = [published.events[each] for each in expected if each in published.events]
+        carried = tuple(published.events[n] for n in expected if n in published.events)
         if not in_time:
             raise AssertionError(
                 self._story.not_published(len(expected) - len(carried), self._patience_s)
             )
-        if carried != list(events):
-            raise AssertionError(self._story.other_published(events, carried))
+        if not agrees(events, carried, ignoring):
+            raise AssertionError(self._story.other_published(events, carried, ignoring))
 
     async def _in_time(self, changed: asyncio.Event, holds: Callable[[], bool]) -> bool:
         try:
@@ -341,8 +365,9 @@ def _check_events(
 ) -> None:
     __tracebackhide__ = True
     for event in events:
-        if type(event) not in classes:
+        if class_of(event) not in classes:
             takes = ", ".join(sorted(cls.__qualname__ for cls in classes))
             raise TypeError(
-                f"{method}: {event!r} is not an event of {owner}; give single values of {takes}"
+                f"{method}: {text_of(event)} is not an event of {owner}; "
+                f"give single values of {takes}"
             )

@@ -21,6 +21,7 @@ from eventhus.ports import MessageHandler
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryBus, MemoryStore
 from eventhus_memory.bus import MemoryPublisher, MemorySubscription
+from eventhus_testing import like
 from eventhus_testing.applications import AppScenario, scenario
 from eventhus_testing.faulty_bus import FaultyBus
 from eventhus_testing.faulty_store import FaultyStore
@@ -104,6 +105,18 @@ async def test_commands_in_a_row(app: Application) -> None:
         await bank.when(deposit, withdraw, deposit)
         await bank.then_rejected(InsufficientFunds)
         await bank.then_published(DepositPerformed(10))
+
+
+async def test_not_everything_matters(app: Application) -> None:
+    """Fields may be left open, as in specs."""
+    async with scenario(app) as bank:
+        await bank.when(create, deposit)
+        await bank.then(like(AccountCreated), DepositPerformed(77), ignoring={"amount"})
+        await bank.then_published(AccountCreated("ann"), like(DepositPerformed, amount=10))
+        await bank.then_state(account, "a1", like(Account, balance=10))
+        await bank.then_state(account, "a1", Account("bob", 10), ignoring={"owner"})
+        with pytest.raises(AssertionError, match=r"- DepositPerformed\(amount=11, ...\)"):
+            await bank.then(like(AccountCreated), like(DepositPerformed, amount=11))
 
 
 async def test_nothing_happens(app: Application) -> None:
