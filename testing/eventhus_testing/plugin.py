@@ -7,7 +7,7 @@ the tests that need it are skipped; with ``EVENTHUS_REQUIRE_SERVERS=1`` they fai
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
@@ -28,8 +28,6 @@ from eventhus_testing.servers.nats import NO_NATS_SERVER, delete_streams
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
-
-    from eventhus import Application
 
 
 @pytest.fixture(scope="session")
@@ -144,10 +142,10 @@ def _missing(what: str) -> NoReturn:
 
 
 @pytest.fixture
-def memory_application() -> Callable[..., Application]:
+def memory_application() -> Any:
     """Composes applications in memory: ``memory_application(account, snapshot_every=10)``.
 
-    See ``eventhus_testing.in_memory.memory_application``, which can be imported as well.
+    It is ``eventhus_testing.in_memory.memory_application``, a ``Callable[..., Application]``.
     """
     # Not for every test run of whoever has installed eventhus.
     from eventhus_testing.in_memory import memory_application  # noqa: PLC0415

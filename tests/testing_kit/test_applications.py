@@ -13,6 +13,7 @@ from eventhus import (
     CompositionError,
     ConcurrencyError,
     Envelope,
+    EventData,
     Handler,
     Metadata,
     OutcomeUnknown,
@@ -21,6 +22,8 @@ from eventhus.ports import MessageHandler
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryBus, MemoryStore
 from eventhus_memory.bus import MemoryPublisher, MemorySubscription
+from eventhus_mongo import MongoStore
+from eventhus_nats import NatsBus
 from eventhus_testing import like
 from eventhus_testing.applications import AppScenario, scenario
 from eventhus_testing.faulty_bus import FaultyBus
@@ -203,6 +206,32 @@ async def test_over_a_bus_that_does_its_worst() -> None:
         await bank.then_published(
             AccountCreated("ann"), AccountCreated("bob"), DepositPerformed(10)
         )
+
+
+async def test_faults_in_front_of_real_servers(
+    mongo_url: str, mongo_bucket: str, nats_url: str, nats_bucket: str
+) -> None:
+    """They stand in front of any store and any bus, which stay what they are."""
+    store = FaultyStore(MongoStore.open(mongo_url, mongo_bucket))
+    bus = FaultyBus(NatsBus.open(nats_url, nats_bucket))
+    bus.repeats()
+    bus.reorders()
+    async with scenario(
+        memory_application(account, bucket=mongo_bucket, store=store, bus=bus)
+    ) as bank:
+        await bank.given(account, "a1", AccountCreated("ann"))
+        store.loses_acknowledgement("append")
+        with pytest.raises(OutcomeUnknown):
+            await bank.when(deposit, command_id="deposit-1")
+        await bank.when(deposit, command_id="deposit-1")
+        await bank.then(DepositPerformed(10))
+        await bank.then_published()
+        store.conflicts(EventData("DepositPerformed", {"amount": 5}))
+        await bank.when(PerformWithdrawal(aggregate_id="a1", amount=10))
+        await bank.then(WithdrawalPerformed(10))
+        await bank.then_published(DepositPerformed(5), WithdrawalPerformed(10))
+        await bank.then_state(account, "a1", Account("ann", 5))
+    assert [] == store.pending
 
 
 async def test_another_exception_travels() -> None:
