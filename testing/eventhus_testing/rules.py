@@ -41,7 +41,8 @@ class Rules:
         declared: Each event that ``decide`` produces is of a class that the aggregate declares.
         evolvable: ``evolve`` accepts each event that ``decide`` produces, and returns a state.
         stored: Each event, given or produced, comes back from the codec as it was.
-        snapshot: So does each state. Applications need it only where they take snapshots.
+        snapshot: So does each state, and goes on as it would have. Applications need it only where
+            they take snapshots.
     """
 
     unchanged: bool = True
@@ -154,7 +155,7 @@ class Referee(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         try:
-            return self.evolve(state, event)
+            after = self.evolve(state, event)
         except RuleBroken:
             raise
         except Exception as error:
@@ -164,6 +165,8 @@ class Referee(Generic[C, E, S]):
                 f"evolve raised {type(error).__name__} on an event that decide produced: {event!r}"
             )
             raise RuleBroken("evolvable", problem, [str(error)] if str(error) else []) from error
+        self._check_restored(state, event, after)
+        return after
 
     def check_stored(self, event: E) -> None:
         """See that an event comes back from the codec as it was.
@@ -188,6 +191,19 @@ class Referee(Generic[C, E, S]):
             return
         encode, decode = self._state_coders
         check_round_trip("snapshot", state, lambda s: decode(encode(s)))
+
+    def _check_restored(self, state: S, event: E, after: S) -> None:
+        __tracebackhide__ = True
+        if not self.rules.snapshot:
+            return
+        encode, decode = self._state_coders
+        from_snapshot = self.aggregate.evolve(decode(encode(state)), event)
+        if not same(after, from_snapshot):
+            raise RuleBroken(
+                "snapshot",
+                f"a state that was restored from a snapshot goes on otherwise: {from_snapshot!r}",
+                differences(after, from_snapshot, words=("events", "snapshot")),
+            )
 
     def _answer(self, command: C, state: S) -> tuple[E, ...] | Rejected:
         __tracebackhide__ = True
