@@ -139,3 +139,15 @@ def _missing(what: str) -> NoReturn:
     if os.environ.get("EVENTHUS_REQUIRE_SERVERS") == "1":
         pytest.fail(f"EVENTHUS_REQUIRE_SERVERS is 1, but {what}", pytrace=False)
     pytest.skip(what)
+
+
+@pytest.fixture
+def memory_application() -> Any:
+    """Composes applications in memory: ``memory_application(account, snapshot_every=10)``.
+
+    It is ``eventhus_testing.in_memory.memory_application``, a ``Callable[..., Application]``.
+    """
+    # Not for every test run of whoever has installed eventhus.
+    from eventhus_testing.in_memory import memory_application  # noqa: PLC0415
+
+    return memory_application
