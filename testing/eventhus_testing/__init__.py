@@ -1,18 +1,30 @@
 """A test kit that turns given-when-then into the shortest way to specify a domain."""
 
+from eventhus_testing.applications import AppScenario, scenario
 from eventhus_testing.checking import Counterexample, check_aggregate
+from eventhus_testing.clock import ManualClock
+from eventhus_testing.faulty_bus import FaultyBus
+from eventhus_testing.faulty_store import FaultyStore, Hold
+from eventhus_testing.ids import counted_ids
+from eventhus_testing.in_memory import memory_application
 from eventhus_testing.machine import AggregateMachine
 from eventhus_testing.matching import like
 from eventhus_testing.outcome import Outcome
 from eventhus_testing.process_spec import ProcessOutcome, ProcessSpec
 from eventhus_testing.rules import RuleBroken, Rules
 from eventhus_testing.spec import Spec, spec
-from eventhus_testing.strategies import NoStrategy, commands, events, histories
+from eventhus_testing.strategies import commands, events, histories
+from eventhus_testing.typed_values import NoStrategy
 from eventhus_testing.view_spec import ViewOutcome, ViewSpec
 
 __all__ = [
     "AggregateMachine",
+    "AppScenario",
     "Counterexample",
+    "FaultyBus",
+    "FaultyStore",
+    "Hold",
+    "ManualClock",
     "NoStrategy",
     "Outcome",
     "ProcessOutcome",
@@ -24,8 +36,11 @@ __all__ = [
     "ViewSpec",
     "check_aggregate",
     "commands",
+    "counted_ids",
     "events",
     "histories",
     "like",
+    "memory_application",
+    "scenario",
     "spec",
 ]

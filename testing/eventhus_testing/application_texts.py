@@ -95,6 +95,17 @@ class Story:
         lines = compare(expected, actual, ignoring)
         return self._page("published other events than expected", "bus", lines)
 
+    def other_commands(
+        self,
+        process: str,
+        expected: Sequence[Command],
+        actual: Sequence[Command],
+        ignoring: Collection[str],
+    ) -> str:
+        """Other commands follow from what happened than expected."""
+        lines = compare(expected, actual, ignoring)
+        return self._page(f"made {process} send other commands than expected", "sent", lines)
+
     def not_published(self, events: int, patience_s: float) -> str:
         """Events of the log did not come over the bus."""
         text = f"{events} of the events did not come over the bus within {patience_s:g} s"

@@ -17,8 +17,10 @@ from eventhus import (
     CompositionError,
     Delivered,
     Metadata,
+    Process,
     Rejected,
     StreamId,
+    View,
 )
 from eventhus_testing import application_texts as texts
 from eventhus_testing.inside import Inside
@@ -26,6 +28,7 @@ from eventhus_testing.matching import agrees, class_of, text_of
 
 E = TypeVar("E")
 S = TypeVar("S")
+V = TypeVar("V")
 
 
 class StateOf(Protocol[S]):
@@ -308,6 +311,80 @@ class AppScenario:
             )
         if not agrees(events, carried, ignoring):
             raise AssertionError(self._story.other_published(events, carried, ignoring))
+
+    async def then_view(
+        self, view: View[Any, V], key: str, value: V, *, ignoring: Collection[str] = ()
+    ) -> None:
+        """A view of all that is in the log now must show this.
+
+        Args:
+            view: Any view of the application's events.
+            key: The key.
+            value: Its value; ``like`` stands for one of which only some fields matter.
+            ignoring: As for ``then``.
+
+        Raises:
+            AssertionError: It shows something else, or nothing.
+            TypeError: There was no ``when``.
+        """
+        __tracebackhide__ = True
+        self._looks("then_view")
+        actual = await self._value(view, key)
+        if actual is None or not agrees(value, actual, ignoring):
+            what = f"{view.name} of {key}"
+            raise AssertionError(self._story.other(what, value, actual, ignoring))
+
+    async def then_no_view(self, view: View[Any, Any], key: str) -> None:
+        """A view of all that is in the log now must show nothing under a key.
+
+        Raises:
+            AssertionError: It shows something.
+            TypeError: There was no ``when``.
+        """
+        __tracebackhide__ = True
+        self._looks("then_no_view")
+        actual = await self._value(view, key)
+        if actual is not None:
+            raise AssertionError(self._story.other(f"{view.name} of {key}", None, actual))
+
+    async def then_commands(
+        self, process: Process[Any, Any], *commands: Command, ignoring: Collection[str] = ()
+    ) -> None:
+        """Exactly these commands must follow, by a process, from what happened since the ``when``.
+
+        They are not dispatched.
+
+        Args:
+            process: Any process over the application's events.
+            commands: The commands, in order.
+            ignoring: As for ``then``.
+
+        Raises:
+            AssertionError: Others follow.
+            TypeError: There was no ``when``.
+        """
+        __tracebackhide__ = True
+        self._looks("then_commands")
+        states: dict[str, Any] = {}
+        sent: list[Command] = []
+        async for recorded in self._inside.log():
+            if type(recorded.event) not in process.events:
+                continue
+            key = process.key(recorded)
+            if key is None:
+                continue
+            states[key] = process.evolve(states.get(key, process.initial), recorded)
+            if recorded.position > self._after:
+                sent += process.reacted(states[key], recorded)
+        if not agrees(commands, tuple(sent), ignoring):
+            raise AssertionError(self._story.other_commands(process.name, commands, sent, ignoring))
+
+    async def _value(self, view: View[Any, V], key: str) -> V | None:
+        value: V | None = None
+        async for recorded in self._inside.log():
+            if type(recorded.event) in view.events and view.key(recorded) == key:
+                value = view.next(value, recorded)
+        return value
 
     async def _in_time(self, changed: asyncio.Event, holds: Callable[[], bool]) -> bool:
         try:

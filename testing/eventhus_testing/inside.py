@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from eventhus import Application, Metadata, StreamId
+from eventhus import Application, Metadata, Recorded, StreamId
 from eventhus.ports import Commit, EventBus, Storage
 from eventhus.runtime.serializer import EventSerializer
 
@@ -38,6 +38,19 @@ class Inside:
     def events(self) -> list[type]:
         """The classes of events that its aggregates declare."""
         return [each.cls for each in self._app._catalog.types()]
+
+    async def log(self) -> AsyncIterator[Recorded[Any]]:
+        """Every event that its log holds now, in order.
+
+        Raises:
+            CodecError: A stored event does not fit its class.
+        """
+        serializer: EventSerializer = self._app._serializer
+        after = 0
+        while page := await self.store.read(after=after):
+            for stored in page:
+                yield serializer.recorded(stored)
+            after = page[-1].position
 
     async def append(self, stream: StreamId, events: Sequence[object]) -> None:
         """Commit events as a command would, but for the command.
