@@ -14,7 +14,7 @@ from eventhus_testing.process_spec import ProcessOutcome, ProcessSpec
 from eventhus_testing.rules import RuleBroken, Rules
 from eventhus_testing.spec import Spec, spec
 from eventhus_testing.strategies import commands, events, histories
-from eventhus_testing.typed_values import NoStrategy
+from eventhus_testing.typed_values import NoStrategy, Refinements
 from eventhus_testing.view_spec import ViewOutcome, ViewSpec
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Outcome",
     "ProcessOutcome",
     "ProcessSpec",
+    "Refinements",
     "RuleBroken",
     "Rules",
     "Spec",
