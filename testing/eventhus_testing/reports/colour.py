@@ -69,5 +69,6 @@ class _Pen:
 
     def line(self, text: str = "", **markup: bool) -> None:
         """Write a line."""
-        found = _LINE.match(text)
+        is_headline = any(words in text for words in _OURS)
+        found = None if is_headline else _LINE.match(text)
         self._writer.line(text, **(markup if found is None else _MARKUP.get(found["mark"], {})))

@@ -85,9 +85,9 @@ class Document:
     def verdict(self) -> str:
         """How many tests show what they should."""
         statuses = Counter(chapter.status for part in self.parts for chapter in part.chapters)
-        counts = [f"{statuses[HOLDS]} of {statuses.total()} hold"]
+        counts = [f"{statuses[HOLDS]} of {statuses.total()} specs hold"]
         if statuses[FAILS]:
-            counts.append(f"{statuses[FAILS]} fail{'s' if statuses[FAILS] == 1 else ''}")
+            counts.append(f"{statuses[FAILS]} failing")
         if statuses[PENDING]:
             counts.append(f"{statuses[PENDING]} pending")
         return ", ".join(counts)

@@ -167,7 +167,7 @@ def _phrase(phrase: Phrase) -> str:
     if phrase.where:
         parts.append(f'<span class="of">{_text(phrase.where)}</span> ')
     if phrase.head:
-        parts.append(f"<b>{_text(phrase.head)}</b> ")
+        parts.append(f"<b>{_text(phrase.head)}</b> " if phrase.kind else _text(phrase.head))
     fields = [
         f'<span class="field"><i>{_text(name)}</i> {_text(value)}</span>'
         if value

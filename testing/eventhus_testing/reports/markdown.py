@@ -109,17 +109,19 @@ def _spec(spec: Spec) -> Iterator[str]:
 
 def _passage(passage: Passage) -> Iterator[str]:
     if len(passage.phrases) == 1:
-        yield f"- *{passage.word}* {_phrase(passage.phrases[0])}"
+        yield f"- *{passage.word.capitalize()}* {_phrase(passage.phrases[0])}"
         return
-    yield f"- *{passage.word}*"
+    yield f"- *{passage.word.capitalize()}*"
     for phrase in passage.phrases:
         yield f"  - {_phrase(phrase)}"
 
 
 def _phrase(phrase: Phrase) -> str:
-    where = f"{_plain(phrase.where)}: " if phrase.where else ""
+    where = f"{_plain(phrase.where)} · " if phrase.where else ""
     fields = ", ".join(_plain(f"{name} {value}".strip()) for name, value in phrase.fields)
-    head = f"**{_plain(phrase.head)}**" if phrase.head else ""
+    head = _plain(phrase.head)
+    if head and phrase.kind:
+        head = f"**{head}**"
     return where + ": ".join(filter(None, [head, fields]))
 
 

@@ -44,8 +44,7 @@ class Reporting:
         if isinstance(item, pytest.Function) and self._notebook in item.stash:
             status = _status(report)
             if status is not None:
-                failure = "" if call.excinfo is None else call.excinfo.exconly(tryshort=True)
-                tales = told(item, item.stash[self._notebook], status, failure)
+                tales = told(item, item.stash[self._notebook], status, _failure(call.excinfo))
                 report.eventhus = [*map(to_plain, tales)]  # type: ignore[attr-defined]
         return report
 
@@ -118,6 +117,14 @@ def _status(report: pytest.TestReport) -> str | None:
     if hasattr(report, "wasxfail"):
         return PENDING if report.skipped else HOLDS
     return {"passed": HOLDS, "failed": FAILS}.get(report.outcome)
+
+
+def _failure(excinfo: pytest.ExceptionInfo[BaseException] | None) -> str:
+    if excinfo is None:
+        return ""
+    if isinstance(excinfo.value, AssertionError | pytest.fail.Exception):
+        return str(excinfo.value)
+    return excinfo.exconly()
 
 
 def _write(directory: Path, report: Document) -> None:

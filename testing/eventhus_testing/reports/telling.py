@@ -214,28 +214,28 @@ def _events(_: Any, check: Check) -> Iterator[Passage]:
 
 
 def _in_any_order(_: Any, check: Check) -> Iterator[Passage]:
-    yield Passage("then, in any order", _told(phrase(event, "event") for event in check.arguments))
+    yield Passage("in any order", _told(phrase(event, "event") for event in check.arguments))
 
 
 def _containing(_: Any, check: Check) -> Iterator[Passage]:
-    yield Passage("then, among others", _told(phrase(event, "event") for event in check.arguments))
+    yield Passage("among others", _told(phrase(event, "event") for event in check.arguments))
 
 
 def _only(_: Any, check: Check) -> Iterator[Passage]:
-    yield Passage("then only", _told(phrase(each, "event") for each in check.arguments))
+    yield Passage("only", _told(phrase(each, "event") for each in check.arguments))
 
 
 def _rejected(story: Any, check: Check) -> Iterator[Passage]:
     (reason, *_) = check.arguments
     if check.failure is None:
-        yield Passage("then refused", (_refusal(story),))
+        yield Passage("refused", (_refusal(story),))
     else:
-        yield Passage("then refused", (phrase(reason, "refusal"),))
+        yield Passage("refused", (phrase(reason, "refusal"),))
 
 
 def _state(_: Any, check: Check) -> Iterator[Passage]:
     (*key, state) = check.arguments
-    yield Passage("then the state", (phrase(state, "state", "".join(map(str, key))),))
+    yield Passage("state", (phrase(state, "state", "".join(map(str, key))),))
 
 
 def _view(_: Any, check: Check) -> Iterator[Passage]:
@@ -250,7 +250,7 @@ def _no_view(_: Any, check: Check) -> Iterator[Passage]:
 
 def _untouched(_: Any, check: Check) -> Iterator[Passage]:
     keys = ", ".join(map(str, check.arguments)) or "everything"
-    yield Passage("then untouched", (Phrase(keys, (), "", "state"),))
+    yield Passage("untouched", (Phrase(keys, (), "", "state"),))
 
 
 def _commands(_: Any, check: Check) -> Iterator[Passage]:

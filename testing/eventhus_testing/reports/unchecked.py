@@ -58,9 +58,8 @@ def _cause(story: Story[Any, Any, Any]) -> str:
 
 
 def _of_commands(story: Story[Any, Any, Any]) -> list[Passage]:
-    passages: list[Passage] = [("given", mark(SAME, map(repr, story.given or ["nothing"])))]
-    if not story.given:
-        passages = [("given", mark(SAME, ["nothing"]))]
+    given = [repr(each) for each in story.given]
+    passages: list[Passage] = [("given", mark(SAME, given or ["nothing"]))]
     for step in story.earlier:
         passages.append(("when", [(SAME, repr(step.cause))]))
         passages.append(("then", mark(SAME, _came(step.events, step.refusal))))
@@ -72,7 +71,7 @@ def _of_commands(story: Story[Any, Any, Any]) -> list[Passage]:
 def _came(events: Sequence[object], refusal: Exception | None) -> list[str]:
     texts = [*map(repr, events)]
     if refusal is not None:
-        texts.append(f"refused with {type(refusal).__qualname__}: {refusal}")
+        texts.append(f"refused with {type(refusal).__qualname__}: {refusal}".removesuffix(": "))
     return texts or ["nothing"]
 
 

@@ -39,7 +39,7 @@ class Phrase:
     kind: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.where}: " if self.where else ""
+        where = f"{self.where} · " if self.where else ""
         fields = ", ".join(f"{name} {value}".strip() for name, value in self.fields)
         return where + ": ".join(filter(None, [self.head, fields]))
 
