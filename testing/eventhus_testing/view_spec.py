@@ -159,13 +159,9 @@ class _Checks(Generic[E, V]):
 
     def _checked(self, method: str, arguments: tuple[object, ...], failure: str | None) -> Self:
         __tracebackhide__ = True
-        checked = self._for_checks()
-        checked._entry.checks.append(Check(method, arguments, failure))
+        self._entry.checks.append(Check(method, arguments, failure))
         if failure is not None:
             raise AssertionError(failure)
-        return checked
-
-    def _for_checks(self) -> Self:
         return self
 
     def _after(self, stream: StreamId | str, events: Collection[E]) -> ViewStory[E, V]:
@@ -215,7 +211,7 @@ class ViewSpec(_Checks[E, V]):
         """
         __tracebackhide__ = True
         story = self._after(stream, events)
-        return self._of(evolve(story, given=len(story.history.events), before=story.values))
+        return self._noted(evolve(story, given=len(story.history.events), before=story.values))
 
     def when(self, stream: StreamId | str, *events: E) -> ViewOutcome[E, V]:
         """Let these events happen now.
@@ -231,15 +227,17 @@ class ViewSpec(_Checks[E, V]):
         return ViewOutcome(story, note(story))
 
     def _with(self, history: History[E]) -> ViewSpec[E, V]:
-        return self._of(evolve(self._story, history=history))
+        return self._noted(evolve(self._story, history=history))
 
-    def _of(self, story: ViewStory[E, V]) -> ViewSpec[E, V]:
-        # Not noted: nothing was done yet, so that nobody looks at it is no mistake.
+    def _noted(self, story: ViewStory[E, V]) -> ViewSpec[E, V]:
+        # Nothing was done yet: that nobody looks at it is no mistake.
         return ViewSpec(story, Entry(story))
 
-    def _for_checks(self) -> Self:
+    def _checked(self, method: str, arguments: tuple[object, ...], failure: str | None) -> Self:
+        __tracebackhide__ = True
         # What is given may be shared, and each test that checks it writes that down for itself.
-        return self if self._entry.checks else evolve(self, entry=note(self._story))
+        noted = self if self._entry.checks else evolve(self, entry=note(self._story))
+        return _Checks._checked(noted, method, arguments, failure)
 
 
 @frozen
