@@ -237,7 +237,7 @@ class ViewSpec(_Checks[E, V]):
         __tracebackhide__ = True
         # What is given may be shared, and each test that checks it writes that down for itself.
         noted = self if self._entry.checks else evolve(self, entry=note(self._story))
-        return _Checks._checked(noted, method, arguments, failure)
+        return super(ViewSpec, noted)._checked(method, arguments, failure)
 
 
 @frozen

@@ -83,9 +83,7 @@ def behaviours(tales: Iterable[Told]) -> list[Behaviour]:
     for told in tales:
         if told.subject.nature == AGGREGATE:
             found.setdefault(told.subject, {}).update(dict.fromkeys(told.seen))
-    refused = {
-        kind for seen in found.values() for kind in (each.refusal for each in seen) if kind
-    }
+    refused = {kind for seen in found.values() for kind in (each.refusal for each in seen) if kind}
     return [
         _behaviour(subject, found[subject], refused)
         for subject in sorted(found, key=lambda subject: subject.key)

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from eventhus_testing.reports.behaviour import Behaviour
 from eventhus_testing.reports.document import Chapter, Document, Part
-from eventhus_testing.reports.model import AGGREGATE, FAILS, HOLDS, PENDING, Kind, Seen, Spec
+from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, Kind, Seen, Spec
 from eventhus_testing.reports.words import Phrase
 
 _STATUS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails"), PENDING: ("○", "pending")}
@@ -21,7 +21,7 @@ def html(report: Document) -> str:
 
 
 def _page(report: Document) -> Iterator[str]:
-    style = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    style = files("eventhus_testing.reports").joinpath("page.css").read_text(encoding="utf-8")
     yield "<!doctype html>"
     yield '<html lang="en">'
     yield "<head>"

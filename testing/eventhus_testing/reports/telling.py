@@ -34,7 +34,6 @@ NOTHING = Phrase("nothing")
 
 def spec_of(entry: Entry) -> Spec:
     """A story in words, from what was given to what was checked last."""
-    story = entry.story
     outcomes = _chain(entry)
     passages = [_given(outcomes[0].story)]
     for outcome in outcomes:
@@ -78,7 +77,7 @@ def subject_of(story: Any) -> Subject:
 
 @lru_cache(maxsize=256)
 def _subject(subject: Any, nature: str) -> Subject:
-    commands: Sequence[type] = subject.commands if nature == AGGREGATE else ()
+    commands: Sequence[Any] = subject.commands if nature == AGGREGATE else ()
     function = subject.decide if nature == AGGREGATE else subject.evolve
     module = getattr(function, "__module__", "")
     refusals: Iterable[type] = ()
@@ -107,9 +106,13 @@ def _refusals(modules: Iterable[str]) -> list[type]:
     return [cls for cls in found if cls not in bases]
 
 
-@lru_cache(maxsize=4096)
 def kind_of(cls: type) -> Kind:
     """A class, in words."""
+    return _kind(cls)
+
+
+@lru_cache(maxsize=4096)
+def _kind(cls: Any) -> Kind:
     return Kind(f"{cls.__module__}.{cls.__qualname__}", words(cls.__qualname__), _meaning(cls))
 
 
