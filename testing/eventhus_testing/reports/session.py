@@ -30,7 +30,9 @@ class Reporting:
         self._notebook = notebook
         self._fail_under: float | None = config.option.eventhus_fail_under
         directory: str | None = config.option.eventhus_report
-        self._directory = directory and config.invocation_params.dir / directory
+        self._directory = None if directory is None else config.invocation_params.dir / directory
+        if self._directory and self._directory.exists() and not self._directory.is_dir():
+            raise pytest.UsageError(f"--eventhus-report={directory} is a file; name a directory")
         self._is_worker = hasattr(config, "workerinput")
         self._tales: dict[str, list[Told]] = {}
         self._document: Document | None = None
@@ -57,16 +59,19 @@ class Reporting:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the reports, and fail the run where too much is missing."""
-        if self._is_worker or session.config.option.collectonly:
+        finished = (
+            pytest.ExitCode.OK,
+            pytest.ExitCode.TESTS_FAILED,
+            pytest.ExitCode.NO_TESTS_COLLECTED,
+        )
+        is_to_run = not (self._is_worker or session.config.option.collectonly)
+        if not is_to_run or session.exitstatus not in finished:
             return
         tales = [tale for tales in self._tales.values() for tale in tales]
         self._document = document(tales)
         if self._directory:
-            _write(Path(self._directory), self._document)
-        if self._falls_short and session.exitstatus in (
-            pytest.ExitCode.OK,
-            pytest.ExitCode.NO_TESTS_COLLECTED,
-        ):
+            _write(self._directory, self._document)
+        if self._falls_short:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @property
@@ -98,7 +103,7 @@ class Reporting:
         total = self._document.total
         say(str(total) if total.kinds else "no spec of an aggregate ran")
         if self._directory:
-            say(f"written: {Path(self._directory) / PAGE}, {Path(self._directory) / TEXT}")
+            say(f"written: {self._directory / PAGE}, {self._directory / TEXT}")
         if self._falls_short:
             say(
                 f"FAIL --eventhus-fail-under={self._fail_under:g}: "

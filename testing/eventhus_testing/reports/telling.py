@@ -9,6 +9,8 @@ from functools import lru_cache
 from itertools import chain, groupby
 from typing import Any
 
+import attrs
+
 from eventhus import Command, EventData, Recorded, Rejected
 from eventhus_testing.history import ANY_TYPE
 from eventhus_testing.notebook import Check, Entry
@@ -172,8 +174,8 @@ def _told(phrases: Iterable[Phrase]) -> tuple[Phrase, ...]:
     told: list[Phrase] = []
     for said, same in groupby(phrases):
         times = sum(1 for _ in same)
-        more = (*said.fields, (f"({times} times)", "")) if times > 1 else said.fields
-        told.append(Phrase(said.head, more, said.where, said.kind))
+        head = said.head if times == 1 else f"{said.head}, {times} times"
+        told.append(attrs.evolve(said, head=head))
     return tuple(told) or (NOTHING,)
 
 

@@ -12,7 +12,7 @@ from eventhus_testing.notebook import Entry
 from eventhus_testing.page import ACTUAL, NOTE, SAME, Passage, mark, page
 from eventhus_testing.process_spec import ProcessStory
 from eventhus_testing.story import Story
-from eventhus_testing.view_spec import ViewStory
+from eventhus_testing.view_spec import NO_VALUE, ViewStory
 
 MOST = 3  # in full; the others are counted
 
@@ -32,24 +32,23 @@ def text(entries: Sequence[Entry]) -> str:
 def _text(story: Any) -> str:
     match story:
         case ViewStory():
-            name = f"{story.view.name}: the view's outcome"
-            check = _view_check(story)
+            subject, name = "the view", story.view.name
             passages = _of_events(story)
+            came, check = _seen(story)
         case ProcessStory():
-            name = f"{story.process.name}: the process's outcome"
-            check = f".then_commands({_list(story.sent)})" if story.sent else ".then_nothing()"
+            subject, name = "the process", story.process.name
             passages = _of_events(story)
-            passages.append(("then", mark(ACTUAL, map(repr, story.sent)) or _NOTHING))
+            came = [*map(repr, story.sent)]
+            check = f".then_commands({', '.join(came)})" if came else ".then_nothing()"
         case _:
-            name = f"{story.aggregate.name}: the outcome of {_cause(story)}"
-            check = _check(story)
+            subject, name = _cause(story), story.aggregate.name
             passages = _of_commands(story)
-    word, lines = passages[-1]
-    passages[-1] = word, [*lines, (NOTE, f"add {check}, or what should come of it instead")]
-    return page(f"{name} was not checked: a when needs a then", passages)
-
-
-_NOTHING = mark(ACTUAL, ["nothing"])
+            came = _came(story.events, story.refusal)
+            check = _check(story)
+    then = mark(ACTUAL, came or ["nothing"])
+    then.append((NOTE, f"add {check}, or what should come of it instead"))
+    headline = f"{name}: the outcome of {subject} was not checked: a when needs a then"
+    return page(headline, [*passages, ("then", then)])
 
 
 def _cause(story: Story[Any, Any, Any]) -> str:
@@ -62,9 +61,8 @@ def _of_commands(story: Story[Any, Any, Any]) -> list[Passage]:
     passages: list[Passage] = [("given", mark(SAME, given or ["nothing"]))]
     for step in story.earlier:
         passages.append(("when", [(SAME, repr(step.cause))]))
-        passages.append(("then", mark(SAME, _came(step.events, step.refusal))))
+        passages.append(("then", mark(SAME, _came(step.events, step.refusal) or ["nothing"])))
     passages.append(("when", mark(SAME, [repr(step.cause) for step in story.steps])))
-    passages.append(("then", mark(ACTUAL, _came(story.events, story.refusal))))
     return passages
 
 
@@ -72,17 +70,14 @@ def _came(events: Sequence[object], refusal: Exception | None) -> list[str]:
     texts = [*map(repr, events)]
     if refusal is not None:
         texts.append(f"refused with {type(refusal).__qualname__}: {refusal}".removesuffix(": "))
-    return texts or ["nothing"]
+    return texts
 
 
 def _check(story: Story[Any, Any, Any]) -> str:
     if story.refusal is not None:
         return f".then_rejected({type(story.refusal).__qualname__})"
-    return f".then({_list(story.events)})" if story.events else ".then_nothing()"
-
-
-def _list(values: Sequence[object]) -> str:
-    return ", ".join(map(repr, values))
+    events = ", ".join(map(repr, story.events))
+    return f".then({events})" if events else ".then_nothing()"
 
 
 def _of_events(story: ViewStory[Any, Any] | ProcessStory[Any, Any]) -> list[Passage]:
@@ -93,11 +88,16 @@ def _of_events(story: ViewStory[Any, Any] | ProcessStory[Any, Any]) -> list[Pass
     ]
 
 
-def _view_check(story: ViewStory[Any, Any]) -> str:
+def _seen(story: ViewStory[Any, Any]) -> tuple[list[str], str]:
+    """What a view shows otherwise than before, and what would check the first of it."""
+    came: list[str] = []
+    checks: list[str] = []
     for key in {**story.before, **story.values}:
         value = story.values.get(key)
         if value is None:
-            return f".then_no_view({key!r})"
-        if not same(value, story.before.get(key)):
-            return f".then_view({key!r}, {value!r})"
-    return ".then_untouched()"
+            came.append(f"{key}: {NO_VALUE}")
+            checks.append(f".then_no_view({key!r})")
+        elif not same(value, story.before.get(key)):
+            came.append(f"{key}: {value!r}")
+            checks.append(f".then_view({key!r}, {value!r})")
+    return came, checks[0] if checks else ".then_untouched()"
