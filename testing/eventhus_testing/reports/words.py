@@ -18,7 +18,6 @@ from eventhus_testing.matching import Like, is_open, text_of
 MOST_ITEMS = 5  # of a collection; the others are counted
 MOST_CHARACTERS = 120  # of one value
 
-_HUMP = re.compile(r"(?<=[^\WA-Z_])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][^\WA-Z_])|_+")
 _PLAIN_TEXT = re.compile(r"(?!\d+$)[\w.@/:+#-]+")
 
 
@@ -50,12 +49,8 @@ def words(name: str) -> str:
     >>> words("PerformDeposit"), words("test_deposits_add_up"), words("HTTPRequestSent")
     ('Perform deposit', 'Test deposits add up', 'HTTP request sent')
     """
-    said = [
-        word if len(word) > 1 and word.isupper() else word.lower()
-        for word in _HUMP.split(name.rpartition(".")[2])
-        if word
-    ]
-    return " ".join(said)[:1].upper() + " ".join(said)[1:]
+    said = _lower(name)
+    return said[:1].upper() + said[1:]
 
 
 def phrase(value: object, kind: str = "", where: str = "") -> Phrase:
@@ -77,7 +72,7 @@ def phrase(value: object, kind: str = "", where: str = "") -> Phrase:
         mapping: Mapping[Any, Any] = value
         items = _most([(text(key), text(item)) for key, item in mapping.items()])
         return Phrase("", tuple(items), where, kind)
-    return Phrase(text(value) or "nothing", (), where, kind)
+    return Phrase(text(value), (), where, kind)
 
 
 def text(value: object) -> str:
@@ -111,7 +106,7 @@ def _said(value: object, depth: int) -> str:
         case Mapping():
             mapping: Mapping[Any, Any] = value
             items = [f"{_said(k, depth + 1)} {_part(v, depth)}" for k, v in mapping.items()]
-            return ", ".join(item for item, _ in _most([(item, "") for item in items]))
+            return ", ".join(item for item, _ in _most([(item, "") for item in items])) or "none"
         case set() | frozenset():
             members: Collection[Any] = value
             return _listed(sorted((_part(member, depth) for member in members), key=natural))
@@ -200,5 +195,14 @@ def _most(items: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _lower(name: str) -> str:
-    said = words(name)
-    return said if said[:2].isupper() else said[:1].lower() + said[1:]
+    """As ``words``, without the capital."""
+    name = name.rpartition(".")[2]
+    spaced = ""
+    for before, here, after in zip(f" {name}", name, f"{name[1:]} ", strict=False):
+        # A word begins with a capital, and in a row of them the last begins the next word.
+        if here.isupper() and (not before.isupper() or after.islower()):
+            spaced += " "
+        spaced += " " if here == "_" else here
+    return " ".join(
+        word if len(word) > 1 and word.isupper() else word.lower() for word in spaced.split()
+    )

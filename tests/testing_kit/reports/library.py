@@ -163,12 +163,8 @@ def remember(reminded: int, recorded: Recorded[BookReturned]) -> int:
 def react(reminded: int, recorded: Recorded[BookReturned]) -> Iterable[Command]:
     """Write once for each book that came late."""
     if recorded.event.late:
-        yield RemindReader(
-            aggregate_id=f"letter-{reminded}", book=recorded.stream.aggregate_id
-        )
+        yield RemindReader(aggregate_id=f"letter-{reminded}", book=recorded.stream.aggregate_id)
 
 
 books_out = View(name="books-out", initial=0, key=lambda _: "all", evolve=count)
-reminders = Process(
-    name="reminders", initial=0, key=lambda _: "all", evolve=remember, react=react
-)
+reminders = Process(name="reminders", initial=0, key=lambda _: "all", evolve=remember, react=react)

@@ -1,4 +1,4 @@
-"""The specs of the library. They run elsewhere, as a test module; some of them are meant to fail."""
+"""The specs of the library. They run elsewhere, as a test module; some are meant to fail."""
 
 from datetime import date
 from decimal import Decimal
@@ -70,7 +70,7 @@ def test_a_book_is_lent_to_one_reader() -> None:
     )
 
 
-@pytest.mark.parametrize("reader", ["ann", "bob", "ann"])
+@pytest.mark.parametrize("reader", ["ann", "bob"])
 def test_some_books_stay(reader: str) -> None:
     reading_room = BookAcquired("Atlas", Shelf.READING_ROOM, Decimal(80))
     spec(book).given(reading_room).when(lend(reader)).then_rejected(LendingRefused)
@@ -101,7 +101,7 @@ class TestLostBooks:
 
 
 def test_a_hundred_readers() -> None:
-    for reader in range(100):
+    for reader in [*range(100), *range(100)]:
         spec(book).when(lend(f"reader-{reader}")).then_only(BookLent)
 
 

@@ -51,7 +51,7 @@ def test_a_page_says_what_the_text_says(run: Run, specs: str, pytester: pytest.P
     page = (pytester.path / "out/index.html").read_text()
     for words in (
         "Some books stay in the &lt;reading_room&gt;.",
-        "<b>Lend book</b> <span class=\"field\"><i>reader</i> ann</span>",
+        '<b>Lend book</b> <span class="field"><i>reader</i> ann</span>',
         '<span class="note">       ? until: expected',
         "and 95 more",
     ):
@@ -87,9 +87,7 @@ def test_a_file_is_no_place_for_a_report(run: Run) -> None:
     """It is said before the tests run, not after."""
     result = run(FEW, "--eventhus-report=test_it.py")
     assert pytest.ExitCode.USAGE_ERROR == result.ret
-    result.stderr.fnmatch_lines(
-        ["ERROR: --eventhus-report=test_it.py is a file; name a directory"]
-    )
+    result.stderr.fnmatch_lines(["ERROR: --eventhus-report=test_it.py is a file; name a directory"])
 
 
 def test_a_test_that_runs_again_tells_its_last_run(run: Run, pytester: pytest.Pytester) -> None:
