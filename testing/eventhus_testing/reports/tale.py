@@ -37,7 +37,8 @@ def told(
     """
     by_subject: dict[Subject, list[Entry]] = {}
     for entry in notebook.entries:
-        by_subject.setdefault(subject_of(entry.story), []).append(entry)
+        if (subject := subject_of(entry.story)) is not None:
+            by_subject.setdefault(subject, []).append(entry)
     callspec = getattr(item, "callspec", None)
     case = "" if callspec is None else str(callspec.id)
     path, line, _ = item.location
@@ -71,7 +72,8 @@ def _specs(
     failed = [entry for entry in ends if failure_of(entry)]
     if generated:
         # The first example is the simplest one; the last failure is as simple as it gets.
-        ends = [*failed[-1:]] or ([*ends[-1:]] if status == FAILS else ends[:1])
+        failed = failed[-1:]
+        ends = failed or (ends[-1:] if status == FAILS else ends[:1])
     read = [*ends[:MOST_READ], *(entry for entry in failed if entry not in ends[:MOST_READ])]
     specs = list(dict.fromkeys(map(spec_of, read)))
     if specs and status == FAILS and not failed:

@@ -66,15 +66,17 @@ def seen_of(entry: Entry) -> Iterator[Seen]:
             yield Seen(command)
 
 
-def subject_of(story: Any) -> Subject:
-    """What a story is about."""
+def subject_of(story: Any) -> Subject | None:
+    """What a story is about; ``None`` where it is of a kind that is not told."""
     match story:
+        case Story():
+            return _subject(story.aggregate, AGGREGATE)
         case ViewStory():
             return _subject(story.view, VIEW)
         case ProcessStory():
             return _subject(story.process, PROCESS)
         case _:
-            return _subject(story.aggregate, AGGREGATE)
+            return None
 
 
 @lru_cache(maxsize=256)
@@ -266,7 +268,15 @@ def _any_check(_: Any, check: Check) -> Iterator[Passage]:
     yield Passage(words(check.method).lower(), _told(map(phrase, check.arguments)))
 
 
+def _broken_off(_: Any, check: Check) -> Iterator[Passage]:
+    """What was being given or done when a rule was broken."""
+    say = _cause if check.method == "when" else phrase
+    yield Passage(check.method, _told(map(say, check.arguments)))
+
+
 _CHECKS: dict[str, Callable[[Any, Check], Iterator[Passage]]] = {
+    "given": _broken_off,
+    "when": _broken_off,
     "then": _events,
     "then_matching": _events,
     "then_nothing": _events,

@@ -40,11 +40,13 @@ def _text(story: Any) -> str:
             passages = _of_events(story)
             came = [*map(repr, story.sent)]
             check = f".then_commands({', '.join(came)})" if came else ".then_nothing()"
-        case _:
+        case Story():
             subject, name = _cause(story), story.aggregate.name
             passages = _of_commands(story)
             came = _came(story.events, story.refusal)
             check = _check(story)
+        case _:
+            return f"{story!r} was not checked: a when needs a then"
     then = mark(ACTUAL, came or ["nothing"])
     then.append((NOTE, f"add {check}, or what should come of it instead"))
     headline = f"{name}: the outcome of {subject} was not checked: a when needs a then"

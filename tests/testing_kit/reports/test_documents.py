@@ -1,5 +1,7 @@
 """The report of a small domain, as it is written."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,59 @@ def test_it():
     assert len(runs) == 2
     outcome.then_nothing()
 """
+
+
+def test_a_broken_rule_is_told(run: Run, pytester: pytest.Pytester) -> None:
+    """What it cut short is a spec that fails, and its text is the one of the test."""
+    run(BROKEN, "--eventhus-report=out").assert_outcomes(failed=1)
+    text = (pytester.path / "out/specs.md").read_text()
+    assert "### ✗ It stumbles\n\n- *Given* nothing\n- *When* **Return book**\n\n```text\n" in text
+    assert "\nBook: rule 'evolvable' is broken (rules=Rules(evolvable=False) switches" in text
+
+
+BROKEN = """
+import attrs
+from eventhus_testing import spec
+from tests.testing_kit.reports.library import *
+
+def decide(command: ReturnBook, state: Book) -> list[BookReturned]: return [BookReturned()]
+def evolve(state: Book, event: BookReturned) -> Book: return None
+book = Aggregate(name="Book", initial=Book(), decide=decide, evolve=evolve)
+
+def test_it_stumbles():
+    spec(book).when(ReturnBook(aggregate_id="b1")).then(BookReturned())
+"""
+
+
+def test_a_generated_failure_is_told_once(run: Run, pytester: pytest.Pytester) -> None:
+    """It is the one that hypothesis found to be the smallest."""
+    run(FALSIFIED, "--eventhus-report=out").assert_outcomes(failed=1)
+    text = (pytester.path / "out/specs.md").read_text()
+    assert 1 == text.count("- *When*")
+    assert "- *When* **Lend book**: reader reader-17, until 2031-03-04\n" in text
+
+
+FALSIFIED = """
+from hypothesis import given, settings, strategies as st
+from eventhus_testing import spec
+from tests.testing_kit.reports.library import *
+
+@given(st.integers(0, 1000))
+@settings(derandomize=True, database=None)
+def test_any_reader(number):
+    reader = f"reader-{number}"
+    outcome = spec(book).when(LendBook(aggregate_id="b", reader=reader, until=date(2031, 3, 4)))
+    if number < 17:
+        outcome.then_only(BookLent)
+    else:
+        outcome.then_nothing()
+"""
+
+
+def test_reports_cost_nothing_where_there_are_none() -> None:
+    """Every test run of everybody who installed eventhus imports the plugin."""
+    script = "import eventhus_testing.plugin, sys; print(*sys.modules, sep='\\n')"
+    command = [sys.executable, "-c", script]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    foreign = ("eventhus_testing.reports", "hypothesis", "xdist")
+    assert [] == [name for name in loaded if name.startswith(foreign)]

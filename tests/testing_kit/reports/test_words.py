@@ -22,12 +22,11 @@ class Colour(Enum):
 
 
 @frozen
-class Seat:
-    row: str
-    number: int
+class Money:
+    cents: int
 
     def __str__(self) -> str:
-        return f"{self.row}{self.number}"
+        return f"€{self.cents / 100:.2f}"
 
 
 @frozen
@@ -110,7 +109,7 @@ VALUES: Mapping[str, tuple[Any, str]] = {
         dict.fromkeys("abcdefg", 1),
         "a 1, b 1, c 1, d 1, e 1, and 2 more",
     ),
-    "what says it itself": (Seat("A", 1), "A1"),
+    "what says it itself": (Money(950), "€9.50"),
     "parts": (Line("tea", 2), "Line (sku tea, count 2)"),
     "a dataclass": (Point(1), "Point (x 1)"),
     "no parts": (SendHTTPRequest(aggregate_id="a", to_URL="b"), "Send HTTP request (to URL b)"),
