@@ -49,7 +49,7 @@ def _page(report: Document) -> Iterator[str]:
 
 def _meter(percent: float, text: str) -> str:
     return (
-        f'<div class="meter"><span style="width:{percent:.1f}%"></span></div>'
+        f'<div class="meter" aria-hidden="true"><span style="width:{percent:.1f}%"></span></div>'
         f'<p class="measure">{_text(text)}</p>'
     )
 
@@ -104,7 +104,8 @@ def _chips(outcomes: Iterable[Seen]) -> str:
     chips = []
     for seen in outcomes:
         if seen.refusal is not None:
-            chips.append(f"<li>{_mark('refusal')}{_text(seen.refusal.name)}</li>")
+            refused = f'<span class="unseen">refused: </span>{_text(seen.refusal.name)}'
+            chips.append(f"<li>{_mark('refusal')}{refused}</li>")
         elif seen.event is not None:
             chips.append(f"<li>{_mark('event')}{_text(seen.event.name)}</li>")
         else:
@@ -169,7 +170,7 @@ def _phrase(phrase: Phrase) -> str:
     if phrase.head:
         parts.append(f"<b>{_text(phrase.head)}</b> " if phrase.kind else _text(phrase.head))
     fields = [
-        f'<span class="field"><i>{_text(name)}</i> {_text(value)}</span>'
+        f'<span class="field"><i>{_text(name)}</i>&nbsp;{_text(value)}</span>'
         if value
         else f'<span class="field">{_text(name)}</span>'
         for name, value in phrase.fields

@@ -53,7 +53,7 @@ def test_a_page_says_what_the_text_says(run: Run, specs: str, pytester: pytest.P
     page = (pytester.path / "out/index.html").read_text()
     for words in (
         "Some books stay in the &lt;reading_room&gt;.",
-        '<b>Lend book</b> <span class="field"><i>reader</i> ann</span>',
+        '<b>Lend book</b> <span class="field"><i>reader</i>&nbsp;ann</span>',
         '<span class="note">       ? until: expected',
         "and 95 more",
     ):
