@@ -12,6 +12,8 @@ from eventhus_testing.reports.document import Chapter, Document, Part
 from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, Kind, Seen, Spec
 from eventhus_testing.reports.words import Phrase
 
+_SHORT = 20  # characters of a field that stay on one line, also on the smallest phone
+
 _STATUS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails"), PENDING: ("○", "pending")}
 
 
@@ -169,13 +171,13 @@ def _phrase(phrase: Phrase) -> str:
         parts.append(f'<span class="of">{_text(phrase.where)}</span> ')
     if phrase.head:
         parts.append(f"<b>{_text(phrase.head)}</b> " if phrase.kind else _text(phrase.head))
-    fields = [
-        f'<span class="field"><i>{_text(name)}</i>&nbsp;{_text(value)}</span>'
-        if value
-        else f'<span class="field">{_text(name)}</span>'
-        for name, value in phrase.fields
-    ]
-    return "".join(parts) + " ".join(fields)
+    return "".join(parts) + " ".join(_field(name, value) for name, value in phrase.fields)
+
+
+def _field(name: str, value: str) -> str:
+    text = f"<i>{_text(name)}</i>&nbsp;{_text(value)}" if value else _text(name)
+    is_short = value and len(name) + len(value) <= _SHORT
+    return f'<span class="field{" short" if is_short else ""}">{text}</span>'
 
 
 def _failure(text: str) -> str:
