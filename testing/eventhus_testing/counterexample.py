@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import pytest
@@ -33,6 +33,8 @@ class Counterexample(AssertionError, pytest.fail.Exception):  # type: ignore[nam
     Attributes:
         spec: The test: import lines and a function.
     """
+
+    __module__ = "builtins"  # as pytest's own: its summary has room for little more than the name
 
     def __init__(self, text: str, spec: str) -> None:
         self.spec = spec
@@ -72,8 +74,6 @@ class Subject:
 
     def codec_name(self, imports: Imports) -> Node:
         """How to write the codec."""
-        if self.codec is None:
-            return call(imports.name("eventhus_cattrs", "CattrsCodec"))
         name = visible_name(self.codec, imports, [])
         if name is None:
             name = "codec"
@@ -184,36 +184,6 @@ def stored_body(
         return [("", Chain([*links, ending(imports)] if ending else links))]
 
     return body
-
-
-def restored_body(
-    subject: Subject, before: Sequence[Any], after: Sequence[Any], *, is_equal: bool
-) -> Callable[[Imports], Sequence[Statement]]:
-    """A test that folds on from a snapshot.
-
-    Args:
-        subject: The aggregate.
-        before: The events behind the snapshot.
-        after: Those that follow.
-        is_equal: Whether the states that should be the same are equal, in spite of what differs.
-    """
-
-    def body(imports: Imports) -> Iterator[Statement]:
-        name = subject.name(imports)
-        yield "codec = ", subject.codec_name(imports)
-        yield "before = ", source_of([*before], imports)
-        yield "after = ", source_of([*after], imports)
-        yield "snapshot = ", f"codec.encoder({name}.state_type)({name}.fold(before))"
-        yield "restored = ", f"codec.decoder({name}.state_type)(snapshot)"
-        folded = f"{imports.name('functools', 'reduce')}({name}.evolve, after, restored)"
-        expected = f"{name}.fold([*before, *after])"
-        if is_equal:
-            same = imports.name(f"{KIT}.comparing", "same")
-            yield "assert ", call(same, folded, expected)
-        else:
-            yield "assert ", f"{folded} == {expected}"
-
-    return lambda imports: [*body(imports)]
 
 
 def expecting(method: str, *values: Any) -> Ending:

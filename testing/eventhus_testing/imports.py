@@ -42,7 +42,7 @@ class Imports:
             home = cls.__qualname__.partition(".<locals>")[0]
             self.note(f"{cls.__name__} is defined inside {home}; make it visible here")
             return cls.__name__
-        written = self.name(cls.__module__, outer)
+        written = self.name(_public_home(cls.__module__, outer), outer)
         return f"{written}.{inner}" if inner else written
 
     def note(self, text: str) -> None:
@@ -75,6 +75,14 @@ class Imports:
             yield f"from {module} import ("
             yield from (f"    {text}," for text in texts)
             yield ")"
+
+
+def _public_home(module: str, name: str) -> str:
+    """Where to import from: the package of this library, rather than the module inside it."""
+    package = module.partition(".")[0]
+    if package.startswith("eventhus") and hasattr(sys.modules[package], name):
+        return package
+    return module
 
 
 def _section(module: str) -> int:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from types import NoneType
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from hypothesis import strategies as st
 
 from eventhus_testing.validators import Limits
+
+T = TypeVar("T")
 
 MOST = 2**31 - 1  # of an int, and of the whole part of a Decimal or float
 LONGEST = 12  # of texts
@@ -29,7 +31,7 @@ _YEARS = timedelta(days=3650)
 Texts = st.characters(codec="utf-8")  # which has no halves of surrogate pairs
 
 
-def _few(values: Sequence[Any], limits: Limits, others: st.SearchStrategy[Any]) -> Any:
+def _few(values: Sequence[T], limits: Limits, others: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
     """Some of a few values where they fit, and others, which are asked whether they fit."""
     others = others.filter(limits.fits)
     fitting = [value for value in values if limits.fits(value)]
@@ -105,7 +107,7 @@ def _timedelta(limits: Limits) -> st.SearchStrategy[timedelta]:
     return _few(few, limits, st.timedeltas(*_within(limits, -_YEARS, _YEARS)))
 
 
-def sizes_of(limits: Limits, longest: int) -> dict[str, int]:
+def sizes_of(limits: Limits, longest: int) -> dict[str, Any]:
     """The bounds of a size, as strategies take them.
 
     Args:
