@@ -258,32 +258,34 @@ class _Run(Generic[C, E, S]):
         """
         judge = self.check.judge
         step = Step(
-            subject=self.check.subject, given=tuple(self.happened), command=_as_it_is(command)
+            subject=self.check.subject,
+            given=tuple(self.happened),
+            state=_as_it_is(self.state),
+            command=_as_it_is(command),
         )
-        before = repr(self.state)
         try:
             decided = judge.decide(command, self.state)
         except Rejected:
             return
         except RuleBroken as broken:
-            raise self._found(self._rule(step, before, broken)) from broken
+            raise self._found(self._rule(step, broken)) from broken
         except Exception as error:
-            raise self._found(self._bug(step, before, error)) from error
+            raise self._found(self._bug(step, error)) from error
         step = evolve(step, decided=tuple(map(_as_it_is, decided)))
         for number, event in enumerate(decided, 1):
             try:
                 after = judge.evolve_decided(self.state, event)
             except RuleBroken as broken:
-                raise self._found(self._rule(step, before, broken)) from broken
+                raise self._found(self._rule(step, broken)) from broken
             except Exception as error:
-                raise self._found(self._bug(step, before, error)) from error
+                raise self._found(self._bug(step, error)) from error
             try:
                 judge.check_snapshot(after)
             except RuleBroken as broken:
-                raise self._found(self._rule(step.up_to(number), before, broken)) from broken
+                raise self._found(self._rule(step.up_to(number), broken)) from broken
             verdict = self.check.verdict(after)
             if verdict is not None:
-                breach = self._invariant(step.up_to(number), before, after, verdict)
+                breach = self._invariant(step.up_to(number), after, verdict)
                 raise self._found(breach)
             self.add(event, after)
 
@@ -295,7 +297,7 @@ class _Run(Generic[C, E, S]):
     def _found(self, breach: Breach) -> _Found:
         return _Found(self.check.keep(breach, len(self.happened)))
 
-    def _rule(self, step: Step, before: str, broken: RuleBroken) -> Breach:
+    def _rule(self, step: Step, broken: RuleBroken) -> Breach:
         command = type(step.command).__qualname__
         but = [*mark(ACTUAL, [broken.problem]), *mark(NOTE, broken.notes)]
         return Breach(
@@ -303,11 +305,11 @@ class _Run(Generic[C, E, S]):
             problem=f"rule {broken.rule!r} is broken",
             name=f"{snake(command)}_keeps_the_rule_{broken.rule}",
             meaning=f"{command} keeps the rule {broken.rule!r}",
-            story=[*_story(step, before), ("but", but)],
-            body=step.body(_ending(step)),
+            story=[*_story(step), ("but", but)],
+            body=step.body(_ending(step, broken)),
         )
 
-    def _bug(self, step: Step, before: str, error: Exception) -> Breach:
+    def _bug(self, step: Step, error: Exception) -> Breach:
         command = type(step.command).__qualname__
         name = type(error).__name__
         return Breach(
@@ -315,11 +317,11 @@ class _Run(Generic[C, E, S]):
             problem=f"{command} raises {name}",
             name=f"{snake(command)}_does_not_raise_{snake(name)}",
             meaning=f"{command} is carried out or refused, and does not raise {name}",
-            story=[*_story(step, before), ("but", mark(ACTUAL, [_raised(error)]))],
+            story=[*_story(step), ("but", mark(ACTUAL, [_raised(error)]))],
             body=step.body(None),
         )
 
-    def _invariant(self, step: Step, before: str, after: S, verdict: _Verdict) -> Breach:
+    def _invariant(self, step: Step, after: S, verdict: _Verdict) -> Breach:
         command = type(step.command).__qualname__
         then = ("then", mark(SAME, map(repr, step.decided[: step.number])))
         return Breach(
@@ -327,7 +329,7 @@ class _Run(Generic[C, E, S]):
             problem=f"{verdict.name} does not hold after {command}",
             name=f"{snake(command)}_keeps_{snake(verdict.name)}",
             meaning=f"After {command}, {verdict.name} holds",
-            story=[*_story(step, before), then, *verdict.story(after)],
+            story=[*_story(step), then, *verdict.story(after)],
             body=verdict.body(step.body),
         )
 
@@ -366,32 +368,30 @@ def _as_it_is(value: T) -> T:
     return value if kept is None else kept
 
 
-def _story(step: Step, before: str) -> list[Passage]:
+def _story(step: Step) -> list[Passage]:
     given = [*map(repr, step.given)] or ["nothing"]
     return [
         ("given", mark(SAME, given)),
-        ("state", mark(SAME, [before])),
+        ("state", mark(SAME, [repr(step.state)])),
         ("when", mark(SAME, [repr(step.command)])),
     ]
 
 
-def _ending(step: Step) -> Ending | None:
+def _ending(step: Step, broken: RuleBroken) -> Ending | None:
     """What comes of a command: what it must come to, too, once a rule is kept."""
     decided = step.decided
     if not decided:
-        return _as_decided(step)
+        try:
+            decided = tuple(step.subject.aggregate.decide(step.command, _as_it_is(step.state)))
+        except Rejected as refusal:
+            return expecting("then_rejected", type(refusal))
+        except Exception:  # noqa: BLE001 - the test shows it
+            return None
+    if not decided:
+        return expecting("then_nothing")
+    if broken.rule == "repeatable":  # and each time something else comes
+        return expecting("then_only", *dict.fromkeys(map(type, decided)))
     return expecting("then", *decided[: step.number])
-
-
-def _as_decided(step: Step) -> Ending | None:
-    aggregate = step.subject.aggregate
-    try:
-        decided = tuple(aggregate.decide(step.command, aggregate.fold(step.given)))
-    except Rejected as refusal:
-        return expecting("then_rejected", type(refusal))
-    except Exception:  # noqa: BLE001 - a test shows it
-        return None
-    return expecting("then", *decided) if decided else expecting("then_nothing")
 
 
 def _raised(error: BaseException) -> str:

@@ -138,6 +138,7 @@ class Step:
     Attributes:
         subject: The aggregate.
         given: The events before.
+        state: What they led to.
         command: The command.
         decided: What it led to, as far as that is known.
         number: How many of these count; ``None`` for all.
@@ -145,6 +146,7 @@ class Step:
 
     subject: Subject
     given: Sequence[Any]
+    state: Any
     command: Any
     decided: Sequence[Any] = field(default=())
     number: int | None = None

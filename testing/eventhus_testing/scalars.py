@@ -33,7 +33,7 @@ Texts = st.characters(codec="utf-8")  # which has no halves of surrogate pairs
 
 def _few(values: Sequence[T], limits: Limits, others: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
     """Some of a few values where they fit, and others, which are asked whether they fit."""
-    others = others.filter(limits.fits)
+    others = limits.admitted(others)
     fitting = [value for value in values if limits.fits(value)]
     few = st.sampled_from(fitting) if fitting else st.nothing()
     return few | few | others
@@ -57,7 +57,7 @@ def _int(limits: Limits) -> st.SearchStrategy[int]:
     low, high = -(-low // 1), high // 1  # a bound may be a fraction
     near = max(low, min(0, high))
     few = st.integers(max(int(low), int(near) - 1), min(int(high), int(near) + 10))
-    return (few | few | st.integers(int(low), int(high))).filter(limits.fits)
+    return limits.admitted(few | few | st.integers(int(low), int(high)))
 
 
 def _float(limits: Limits) -> st.SearchStrategy[float]:
@@ -73,7 +73,7 @@ def _decimal(limits: Limits) -> st.SearchStrategy[Decimal]:
 
 def _str(limits: Limits) -> st.SearchStrategy[str]:
     if limits.pattern is not None:
-        return st.from_regex(limits.pattern, alphabet=Texts).filter(limits.fits)
+        return limits.admitted(st.from_regex(limits.pattern, alphabet=Texts))
     sizes = sizes_of(limits, LONGEST)
     return _few(["a", "b", "c"], limits, st.text(Texts, **sizes))
 

@@ -74,7 +74,7 @@ class TypedValues:
         if isinstance(refinement, st.SearchStrategy):
             return refinement
         if limits.options is not None:
-            return st.sampled_from(limits.options).filter(limits.fits)
+            return limits.admitted(st.sampled_from(limits.options))
         if get_origin(as_type) is Annotated:
             return self.of(get_args(as_type)[0], where, limits)
         if isinstance(as_type, Hashable) and as_type in SCALARS:
@@ -156,9 +156,11 @@ class TypedValues:
                 continue
             as_type = bindings.resolve(name, hints.hint(name, where))
             limits = limits_of(attribute)
-            values = self.of(as_type, where, limits).filter(limits.fits)
+            values = limits.admitted(self.of(as_type, where, limits))
             is_required = attribute.default is attrs.NOTHING
             (required if is_required else optional)[key] = values
+        if not (optional or _may_refuse(cls)):
+            return st.builds(cls, **required)
         arguments = st.fixed_dictionaries(required, optional=optional)
         return _made(_Maker(cls), arguments)
 
@@ -239,6 +241,15 @@ def _made(draw: st.DrawFn, make: _Maker, arguments: st.SearchStrategy[dict[str, 
         except (ValueError, TypeError):
             continue
     return reject()
+
+
+def _may_refuse(cls: type[Any]) -> bool:
+    """Whether there are values of the right types that a class does not take."""
+    # attrs calls its __init__ by another name where the class has its own.
+    hooks = ("__attrs_init__", "__attrs_pre_init__", "__attrs_post_init__")
+    return any(hasattr(cls, hook) for hook in hooks) or any(
+        each.validator or each.converter for each in attrs.fields(cls)
+    )
 
 
 def _check_fields(as_type: Any, refinement: Mapping[str, Any]) -> None:

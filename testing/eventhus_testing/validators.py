@@ -5,9 +5,12 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import Attribute, evolve, frozen, validators
+from hypothesis import strategies as st
+
+T = TypeVar("T")
 
 # attrs has no names for the classes of its validators, only for the functions that make them.
 _make: Any = validators
@@ -49,6 +52,10 @@ class Limits:
     pattern: re.Pattern[str] | None = None
     each: Limits | None = None
     fits: Callable[[Any], bool] = anything
+
+    def admitted(self, values: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
+        """Those of some values that are admitted."""
+        return values if self.fits is anything else values.filter(self.fits)
 
 
 NONE = Limits()
