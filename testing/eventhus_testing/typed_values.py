@@ -33,7 +33,7 @@ Refinements: TypeAlias = Mapping[
 
 MOST_ITEMS = 3
 TRIES = 10  # to make an instance of a class that refuses some values
-PATIENCE = 300  # values refused, none accepted, before that is an error
+PATIENCE = 100  # values refused, none accepted, before that is an error
 
 
 class NoStrategy(TypeError):
@@ -201,23 +201,27 @@ class _Maker:
     cls: type[Any]
     refused: int = 0  # since the last that was accepted
 
-    def __call__(self, arguments: Mapping[str, Any]) -> Any:
+    def make(self, draw: st.DrawFn, arguments: st.SearchStrategy[dict[str, Any]]) -> Any:
         """An instance.
 
         Raises:
-            ValueError: The class refuses the values.
-            TypeError: It does.
-            NoStrategy: It refuses whatever it is given.
+            NoStrategy: The class refuses whatever it is given.
         """
-        try:
-            made = self.cls(**arguments)
-        except (ValueError, TypeError) as error:
-            self.refused += 1
-            if self.refused >= PATIENCE:
-                raise self._no_strategy(error) from error
-            raise
-        self.refused = 0
-        return made
+        refusal: Exception
+        for _ in range(TRIES):
+            values = draw(arguments)
+            try:
+                made = self.cls(**values)
+            except (ValueError, TypeError) as error:
+                refusal = error
+            else:
+                self.refused = 0
+                return made
+        self.refused += TRIES
+        # Only now: whatever came before, the same values are drawn when hypothesis tries again.
+        if self.refused < PATIENCE:
+            reject()
+        raise self._no_strategy(refusal) from refusal
 
     def _no_strategy(self, error: Exception) -> NoStrategy:
         name = self.cls.__qualname__
@@ -232,15 +236,8 @@ class _Maker:
 
 
 @st.composite
-def _made(draw: st.DrawFn, make: _Maker, arguments: st.SearchStrategy[dict[str, Any]]) -> Any:
-    for _ in range(TRIES):
-        try:
-            return make(draw(arguments))
-        except NoStrategy:
-            raise
-        except (ValueError, TypeError):
-            continue
-    return reject()
+def _made(draw: st.DrawFn, maker: _Maker, arguments: st.SearchStrategy[dict[str, Any]]) -> Any:
+    return maker.make(draw, arguments)
 
 
 def _may_refuse(cls: type[Any]) -> bool:

@@ -232,3 +232,42 @@ def _doubles_the_third(state: Forgetful, event: Paid) -> Forgetful:
 forgetful = Aggregate(
     name="Forgetful", initial=Forgetful(), decide=_pays_forgetful, evolve=_doubles_the_third
 )
+
+
+_moods = count()
+
+
+def _is_moody(command: PurseCommand, purse: Purse) -> Iterator[PurseEvent]:
+    if next(_moods) == 40:
+        raise LookupError("not today")
+    yield from decide(command, purse)
+
+
+moody = a_purse(_is_moody)
+
+
+def _pays_with_something_else(command: Pay, _: Scale) -> Iterator[Any]:
+    yield Paid(command.amount)
+
+
+undeclared: Aggregate[Any, Any, Scale] = Aggregate(
+    name="Scale", initial=Scale(), decide=_pays_with_something_else, evolve=_adds
+)
+
+
+def _refuses(_: object, attribute: attrs.Attribute[int], value: int) -> None:
+    raise ValueError(f"{value} will not do", attribute)
+
+
+@frozen(kw_only=True)
+class Spoil(Command):
+    amount: int = field(validator=_refuses)
+
+
+def _spoils(command: Spoil, _: Purse) -> Iterator[Paid]:
+    yield Paid(command.amount)
+
+
+spoiling: Aggregate[Any, Any, Purse] = Aggregate(
+    name="Purse", initial=Purse(), decide=_spoils, evolve=evolve
+)

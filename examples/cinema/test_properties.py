@@ -1,0 +1,48 @@
+"""What holds of every screening, whatever is asked of it."""
+
+from decimal import Decimal
+from itertools import chain
+
+from hypothesis import strategies as st
+
+from eventhus_testing.checking import check_aggregate
+from eventhus_testing.typed_values import Refinements
+from examples.cinema.screening import (
+    Category,
+    ReserveSeats,
+    Row,
+    ScheduleScreening,
+    Screening,
+    Seat,
+    screening,
+)
+
+HALL = (
+    Row(letter="A", seats=3, category=Category.STALLS),
+    Row(letter="B", seats=2, category=Category.BALCONY),
+)
+PRICES = {Category.STALLS: Decimal("9.50"), Category.BALCONY: Decimal(12)}
+
+# From the types alone, hardly anybody would find a seat: the row "A", say, in a hall that has one.
+SEATS = st.builds(Seat, row=st.sampled_from("AB"), number=st.integers(1, 3))
+SMALL_CINEMA: Refinements = {
+    ScheduleScreening: {"hall": st.just(HALL), "prices": st.just(PRICES)},
+    ReserveSeats: {"seats": st.frozensets(SEATS, max_size=2)},
+}
+
+
+def no_seat_is_sold_twice(state: Screening | None) -> bool:
+    """Each seat is in one reservation at most."""
+    reservations = () if state is None else state.reservations.values()
+    seats = list(chain.from_iterable(reservations))
+    return len(seats) == len(set(seats))
+
+
+def test_no_seat_is_sold_twice() -> None:
+    """Whatever is reserved and cancelled, in whatever order."""
+    check_aggregate(screening, invariant=no_seat_is_sold_twice, refine=SMALL_CINEMA)
+
+
+def test_a_screening_keeps_the_rules() -> None:
+    """In any hall at all."""
+    check_aggregate(screening)
