@@ -12,7 +12,7 @@ from typing import Any, Generic, NewType, TypeVar, assert_type
 
 import pytest
 from attrs import Attribute, field, frozen, validators
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from typing_extensions import TypeAliasType
@@ -38,6 +38,9 @@ from tests.testing_kit.shapes import Everything, Labelled, Sku, Tree
 
 T = TypeVar("T")
 CODEC = CattrsCodec()
+UNSHRUNK = settings(
+    phases=[Phase.generate], database=None
+)  # where it does not matter, and takes long
 
 # For every type checker that reads this file.
 assert_type(commands(account), SearchStrategy[AccountCommand])
@@ -127,8 +130,8 @@ class Nobody:
         (
             Never,
             (
-                r"Never\.what: 100 random values in a row were refused, the last with ValueError: .* "
-                r'will not do; pass a strategy: refine=\{Never: \{"what": \.\.\.\}\}'
+                r"Never\.what: 100 random values in a row were refused, the last with ValueError: "
+                r'.* will not do; pass a strategy: refine=\{Never: \{"what": \.\.\.\}\}'
             ),
         ),
         (Nobody, r"Nobody: 100 random .* TypeError: nobody; .* refine=\{Nobody: \.\.\.\}"),
@@ -137,7 +140,7 @@ class Nobody:
 def test_a_class_that_refuses_everything(as_type: Any, text: str) -> None:
     """Is an error that names it, and the field where attrs tells it."""
     with pytest.raises(NoStrategy, match=text):
-        find(of(as_type), lambda _: True, settings=settings(database=None))
+        find(of(as_type), lambda _: True, settings=UNSHRUNK)
 
 
 class Opaque:
@@ -270,7 +273,11 @@ def test_every_class_comes(aggregate: Aggregate[Any, Any, Any]) -> None:
     for make, classes in ((commands, aggregate.commands), (events, aggregate.events)):
         for cls in classes:
             wanted: Any = cls
-            find(make(aggregate), lambda value: type(value) is wanted)  # noqa: B023 - called at once
+            find(
+                make(aggregate),
+                lambda value: type(value) is wanted,  # noqa: B023 - called at once
+                settings=UNSHRUNK,
+            )
 
 
 @given(histories(account))
