@@ -2,212 +2,405 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from attrs import define
-from hypothesis import Phase, given, settings
+import hypothesis
+from attrs import define, evolve, field, frozen
+from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 
-from eventhus import Aggregate, EventData, Rejected
+from eventhus import Aggregate, CodecError, EventData, Rejected
 from eventhus.ports import Codec
+from eventhus_testing.comparing import before_it_changes
 from eventhus_testing.counterexample import (
     Breach,
     Counterexample,
-    as_name,
-    invariant_ending,
-    outcome_ending,
+    Ending,
+    Step,
+    Subject,
+    expecting,
+    snake,
+    stored_body,
 )
+from eventhus_testing.function_source import function_source
+from eventhus_testing.layout import Brackets, Part, call
+from eventhus_testing.page import ACTUAL, NOTE, SAME, Passage, mark
 from eventhus_testing.rules import ALL, Referee, RuleBroken, Rules, referee
-from eventhus_testing.source import Imports, Node
 from eventhus_testing.story import C, E, S
-from eventhus_testing.strategies import commands
+from eventhus_testing.strategies import MAX_COMMANDS, commands, sequences
 from eventhus_testing.typed_values import Refinements
 
 __all__ = ["Counterexample", "check_aggregate"]
+
+T = TypeVar("T")
+
+Invariant: TypeAlias = Callable[[S], "bool | None"]
 
 
 def check_aggregate(
     aggregate: Aggregate[C, E, S],
     *,
-    invariant: Callable[[S], bool] | None = None,
+    invariant: Invariant[S] | None = None,
     refine: Refinements | None = None,
     stored: Iterable[EventData] = (),
     rules: Rules = ALL,
     codec: Codec | None = None,
-    max_commands: int = 20,
-    settings: settings | None = None,
+    max_commands: int = MAX_COMMANDS,
+    settings: hypothesis.settings | None = None,
 ) -> None:
-    """Carry out random commands, and see that nothing breaks whatever they are.
+    """Carry out random commands, and see that nothing breaks, whatever they are.
 
-    The rules of every spec hold at every step, which means also that a snapshot, taken anywhere,
-    leads where the events themselves lead; and after every event the invariant holds.
+    At every step, the rules hold that ``spec`` checks too: nothing is changed in place, ``decide``
+    repeats itself, events and states survive the codec. The invariant holds after every event. A
+    state that comes out of a snapshot, taken at any step, goes on as the one that went in.
 
-    What is found is made as small as possible, and told as a spec to paste.
+    >>> from examples.bank.account import account
+    >>> check_aggregate(account, invariant=lambda state: state.balance >= 0)
+
+    What is found is made as small as possible, and printed as a spec to paste.
 
     Args:
         aggregate: What is checked.
-        invariant: Whether a state is one that may be.
-        refine: Which values commands are made of; as for ``commands``.
-        stored: A history as a store holds it, in any schema of the past, that is read through the
-            upcasters and comes before all commands.
-        rules: The rules; as for ``spec``.
-        codec: Encodes events and states; as for ``spec``.
+        invariant: Whether a state may be: returns whether it holds, or asserts it and returns
+            nothing.
+        refine: Which values commands are made of, as for ``commands``.
+        stored: A history as a store holds it, with events of every schema of the past. It is read
+            through the upcasters, and random commands follow it or begin anew. Without one, only
+            data of today's schemas is written and read again.
+        rules: The rules, as for ``spec``.
+        codec: Encodes events and states, as for ``spec``.
         max_commands: The most commands in one run.
-        settings: Hypothesis's, such as how many runs; its current profile if left out.
+        settings: Those of hypothesis, such as the number of runs; ``None`` takes those of its
+            current profile, which are the same runs every time where ``CI`` is set. No run has
+            a deadline.
 
     Raises:
-        Counterexample: Something does not hold.
+        Counterexample: Something does not hold: an ``AssertionError`` that ends with a spec.
         NoStrategy: As for ``commands``.
-        CodecError: Something stored cannot be read.
     """
     __tracebackhide__ = True
-    judge = referee(aggregate, rules, codec)
-    before = tuple(map(judge.read, stored))
-    profile = settings if settings is not None else _current()
-    # Examples of earlier runs are not kept: the spec that is told keeps them better.
-    profile = _settings(
-        profile,
-        database=None,
-        deadline=None,
-        report_multiple_bugs=False,
-        phases=[phase for phase in profile.phases if phase is not Phase.explain],
+    check = _Check(
+        Subject(aggregate=aggregate, rules=rules, codec=codec),
+        referee(aggregate, rules, codec),
+        invariant,
     )
-
-    @profile
-    @given(st.lists(commands(aggregate, refine=refine), max_size=max_commands))
-    def run(tried: list[Any]) -> None:
-        _Run(judge, invariant, codec is not None, [*before]).all(tried)
-
+    found: Breach | None = None
+    remark = ""
     try:
-        run()
-    except _Found as found:
-        raise found.breach.counterexample() from found.__cause__
-
-
-_settings = settings
-
-
-def _current() -> settings:
-    return _settings()
+        histories = [(), check.read(tuple(stored))]
+        tried = sequences(commands(aggregate, refine=refine), max_commands)
+        _search(check, st.sampled_from(histories), tried, settings)
+    except _Found as breach:
+        found = breach.breach
+    except Flaky:
+        found = check.smallest
+        remark = "It is not found every time: the same commands lead to different outcomes."
+        if found is None:
+            raise
+    if found is not None:
+        raise found.counterexample(remark)
 
 
 class _Found(Exception):
-    """Something does not hold. Its text is made only of the last and smallest one."""
+    """Something does not hold. Hypothesis looks at what it was caused by, and keeps to that."""
 
     def __init__(self, breach: Breach) -> None:
-        super().__init__(breach.headline)
         self.breach = breach
 
 
 @define
-class _Run(Generic[C, E, S]):
-    """One sequence of commands, and what it led to."""
+class _Check(Generic[C, E, S]):
+    """What is checked, in every run."""
 
+    subject: Subject
     judge: Referee[C, E, S]
-    invariant: Callable[[S], bool] | None
-    has_codec: bool
-    events: list[E]
-    event: E | None = None  # the one that is being applied
+    invariant: Invariant[S] | None
+    smallest: Breach | None = None
+    _size: int = 0
 
-    def all(self, tried: Sequence[C]) -> None:
-        """Carry them out.
+    def initial(self) -> S:
+        """The initial state, of which a run may break nothing but its own copy."""
+        try:
+            return copy.deepcopy(self.judge.aggregate.initial)
+        except Exception:  # noqa: BLE001 - a lock, say
+            return self.judge.aggregate.initial
+
+    def read(self, stored: Sequence[EventData]) -> tuple[E, ...]:
+        """A history, out of what is stored.
+
+        Raises:
+            _Found: It cannot be read, or evolve does not take it.
+        """
+        run = _Run(self, self.initial())
+        for number, data in enumerate(stored, 1):
+            try:
+                event = self.judge.read(data)
+                self.judge.check_stored(event)
+                state = self.judge.evolve(run.state, event)
+                self.judge.check_snapshot(state)
+            except Exception as error:
+                raise _Found(self._unreadable(stored[:number], error)) from error
+            verdict = self.verdict(state)
+            if verdict is not None:
+                raise _Found(self._broken_by_history(stored[:number], state, verdict))
+            run.add(event, state)
+        return tuple(run.happened)
+
+    def verdict(self, state: S) -> _Verdict | None:
+        """Why the invariant does not hold, if it does not."""
+        if self.invariant is None:
+            return None
+        name = getattr(self.invariant, "__name__", "<lambda>")
+        name = "the invariant" if name == "<lambda>" else name
+        try:
+            holds = self.invariant(state)
+        except Exception as error:  # noqa: BLE001 - an assertion, or a state it cannot look at
+            kind = "" if type(error) is AssertionError else f"{type(error).__name__}: "
+            notes = f"{kind}{error}".strip().splitlines()[:1]
+            return _Verdict(invariant=self.invariant, name=name, raised=True, notes=notes)
+        if holds is None or holds:
+            return None
+        return _Verdict(invariant=self.invariant, name=name, raised=False, notes=[])
+
+    def keep(self, breach: Breach, size: int) -> Breach:
+        """Remember the smallest, for where hypothesis cannot find it again."""
+        if self.smallest is None or size <= self._size:
+            self.smallest, self._size = breach, size
+        return breach
+
+    def _unreadable(self, stored: Sequence[EventData], error: Exception) -> Breach:
+        if isinstance(error, RuleBroken):
+            problem = f"rule {error.rule!r} is broken by what is stored"
+            what = [*mark(ACTUAL, [error.problem]), *mark(NOTE, error.notes)]
+        else:
+            what = mark(ACTUAL, [_raised(error)])
+            reader = "be read" if isinstance(error, CodecError) else "be folded"
+            problem = f"what is stored cannot {reader}"
+        return Breach(
+            subject=self.subject,
+            problem=problem,
+            name=f"{snake(self.subject.aggregate.name)}_reads_what_is_stored",
+            meaning="What was stored in the past can still be read, and folded",
+            story=[("stored", mark(SAME, map(repr, stored))), ("but", what)],
+            body=stored_body(self.subject, stored, None),
+        )
+
+    def _broken_by_history(
+        self, stored: Sequence[EventData], state: S, verdict: _Verdict
+    ) -> Breach:
+        return Breach(
+            subject=self.subject,
+            problem=f"{verdict.name} does not hold after what is stored",
+            name=f"what_is_stored_keeps_{snake(verdict.name)}",
+            meaning=f"After what was stored in the past, {verdict.name} holds",
+            story=[("stored", mark(SAME, map(repr, stored))), *verdict.story(state)],
+            body=verdict.body(lambda ending: stored_body(self.subject, stored, ending)),
+        )
+
+
+@frozen(kw_only=True)
+class _Verdict:
+    """That an invariant does not hold.
+
+    Attributes:
+        invariant: The invariant.
+        name: What it is called.
+        raised: Whether it raised, rather than return that it does not hold.
+        notes: What it raised.
+    """
+
+    invariant: Callable[[Any], object]
+    name: str
+    raised: bool
+    notes: Sequence[str]
+
+    def story(self, state: object) -> list[Passage]:
+        """The state, for a reader."""
+        return [("state", [*mark(ACTUAL, [repr(state)]), *mark(NOTE, self.notes)])]
+
+    def body(self, body_of: Callable[[Ending | None], Any]) -> Any:
+        """The body of a test: the invariant asked in a spec, or called on what comes of it."""
+        if not self.raised:
+            return body_of(self._matching)
+
+        def body(imports: Any) -> Any:
+            ((_, chain),) = body_of(None)(imports)
+            function = function_source(self.invariant, imports, "invariant")
+            function = f"({function})" if function.startswith("lambda") else function
+            return [("outcome = ", chain), ("", call(function, "outcome.state"))]
+
+        return body
+
+    def _matching(self, imports: Any) -> Brackets:
+        function = function_source(self.invariant, imports, "invariant")
+        return Brackets(".then_state_matching(", [Part("", function)], ")")
+
+
+@define
+class _Run(Generic[C, E, S]):
+    """One sequence of commands, and what has come of it so far.
+
+    What has happened is kept as it was: an aggregate that changes it in place is shown what it had.
+    """
+
+    check: _Check[C, E, S]
+    state: S
+    happened: list[E] = field(factory=list[E])
+
+    def carry_out(self, command: C) -> None:
+        """Carry out a command.
 
         Raises:
             _Found: Something does not hold.
         """
-        state = self.judge.aggregate.initial
-        for index, event in enumerate(self.events):
-            state = self._evolved(state, event, None, self.events[:index])
-        for command in tried:
-            state = self._after(command, state)
-
-    def _after(self, command: C, state: S) -> S:
-        earlier = [*self.events]
+        judge = self.check.judge
+        step = Step(
+            subject=self.check.subject,
+            given=tuple(self.happened),
+            state=_as_it_is(self.state),
+            command=_as_it_is(command),
+        )
         try:
-            decided = self.judge.decide(command, state)
+            decided = judge.decide(command, self.state)
         except Rejected:
-            return state
+            return
         except RuleBroken as broken:
-            raise self._rule(broken, command, earlier) from broken
+            raise self._found(self._rule(step, broken)) from broken
         except Exception as error:
-            raise self._raised("decide", error, command, earlier) from error
-        for event in decided:
-            state = self._evolved(state, event, command, earlier)
-            self.events.append(event)
-        return state
+            raise self._found(self._bug(step, error)) from error
+        step = evolve(step, decided=tuple(map(_as_it_is, decided)))
+        for number, event in enumerate(decided, 1):
+            try:
+                after = judge.evolve_decided(self.state, event)
+            except RuleBroken as broken:
+                raise self._found(self._rule(step, broken)) from broken
+            except Exception as error:
+                raise self._found(self._bug(step, error)) from error
+            try:
+                judge.check_snapshot(after)
+            except RuleBroken as broken:
+                raise self._found(self._rule(step.up_to(number), broken)) from broken
+            verdict = self.check.verdict(after)
+            if verdict is not None:
+                breach = self._invariant(step.up_to(number), after, verdict)
+                raise self._found(breach)
+            self.add(event, after)
 
-    def _evolved(self, state: S, event: E, command: C | None, earlier: Sequence[E]) -> S:
-        self.event = event
-        try:
-            after = self.judge.evolve_decided(state, event)
-            self.judge.check_snapshot(after)
-        except RuleBroken as broken:
-            raise self._rule(broken, command, earlier) from broken
-        except Exception as error:
-            raise self._raised("evolve", error, command, earlier) from error
-        if self.invariant is not None and not self._holds(after):
-            raise self._invariant(after, command, earlier)
-        return after
+    def add(self, event: E, after: S) -> None:
+        """Let an event have happened."""
+        self.happened.append(_as_it_is(event))
+        self.state = after
 
-    def _holds(self, state: S) -> bool:
-        assert self.invariant is not None
-        try:
-            return bool(self.invariant(state))
-        except AssertionError:
-            return False
+    def _found(self, breach: Breach) -> _Found:
+        return _Found(self.check.keep(breach, len(self.happened)))
 
-    def _invariant(self, after: S, command: C | None, earlier: Sequence[E]) -> _Found:
-        invariant = self.invariant
-        assert invariant is not None
-        name = getattr(invariant, "__name__", "<lambda>")
-        headline = f"the invariant does not hold of {after!r}"
-        if name != "<lambda>":
-            headline = f"{name} does not hold of {after!r}"
-        return self._breach(
-            command,
-            earlier,
-            headline,
-            "the_invariant_holds" if name == "<lambda>" else f"{as_name(name)}_holds",
-            invariant_ending(invariant),
+    def _rule(self, step: Step, broken: RuleBroken) -> Breach:
+        command = type(step.command).__qualname__
+        but = [*mark(ACTUAL, [broken.problem]), *mark(NOTE, broken.notes)]
+        return Breach(
+            subject=step.subject,
+            problem=f"rule {broken.rule!r} is broken",
+            name=f"{snake(command)}_keeps_the_rule_{broken.rule}",
+            meaning=f"{command} keeps the rule {broken.rule!r}",
+            story=[*_story(step), ("but", but)],
+            body=step.body(_ending(step, broken)),
         )
 
-    def _rule(self, broken: RuleBroken, command: C | None, earlier: Sequence[E]) -> _Found:
-        headline = "\n  ".join([f"{broken.problem} (rule: {broken.rule})", *broken.notes])
-        # Where decide has two answers, none of them is the one to expect.
-        ending = _no_ending if broken.rule == "repeatable" else None
-        return self._breach(command, earlier, headline, f"the_rule_{broken.rule}_holds", ending)
+    def _bug(self, step: Step, error: Exception) -> Breach:
+        command = type(step.command).__qualname__
+        name = type(error).__name__
+        return Breach(
+            subject=step.subject,
+            problem=f"{command} raises {name}",
+            name=f"{snake(command)}_does_not_raise_{snake(name)}",
+            meaning=f"{command} is carried out or refused, and does not raise {name}",
+            story=[*_story(step), ("but", mark(ACTUAL, [_raised(error)]))],
+            body=step.body(None),
+        )
 
-    def _raised(
-        self, function: str, error: Exception, command: C | None, earlier: Sequence[E]
-    ) -> _Found:
-        headline = f"{function} raised {type(error).__name__}: {error}"
-        return self._breach(command, earlier, headline, f"{function}_does_not_raise")
-
-    def _breach(
-        self,
-        command: C | None,
-        earlier: Sequence[E],
-        headline: str,
-        name: str,
-        ending: Callable[[Imports], Node | None] | None = None,
-    ) -> _Found:
-        aggregate = self.judge.aggregate
-        if ending is None and command is not None:
-            ending = outcome_ending(aggregate, command, earlier)
-        return _Found(
-            Breach(
-                aggregate=aggregate,
-                given=earlier,
-                cause=self.event if command is None else command,
-                headline=headline,
-                name=name,
-                ending=ending or _no_ending,
-                rules=self.judge.rules,
-                has_codec=self.has_codec,
-            )
+    def _invariant(self, step: Step, after: S, verdict: _Verdict) -> Breach:
+        command = type(step.command).__qualname__
+        then = ("then", mark(SAME, map(repr, step.decided[: step.number])))
+        return Breach(
+            subject=step.subject,
+            problem=f"{verdict.name} does not hold after {command}",
+            name=f"{snake(command)}_keeps_{snake(verdict.name)}",
+            meaning=f"After {command}, {verdict.name} holds",
+            story=[*_story(step), then, *verdict.story(after)],
+            body=verdict.body(step.body),
         )
 
 
-def _no_ending(imports: Imports) -> None:  # noqa: ARG001 - others need them
-    return None
+def _search(
+    check: _Check[C, E, S],
+    histories: st.SearchStrategy[tuple[E, ...]],
+    tried: st.SearchStrategy[list[C]],
+    settings: hypothesis.settings | None,
+) -> None:
+    """Let hypothesis look for commands that break something. Raises _Found for the fewest."""
+
+    def run(history: tuple[E, ...], tried: list[C]) -> None:
+        run = _Run(check, check.initial())
+        for event in history:
+            run.add(event, check.judge.evolve(run.state, event))
+        for command in tried:
+            run.carry_out(command)
+
+    chosen = settings or hypothesis.settings()
+    hypothesis.settings(
+        chosen,
+        # What it remembers it takes for small, though another bug may have made it so. The spec
+        # that is printed is the better memory.
+        database=None,
+        deadline=None,  # a run is as long as its commands are many
+        report_multiple_bugs=False,
+        # It says which values do not matter, in words that are not ours, and takes its time.
+        phases=[phase for phase in chosen.phases if phase is not Phase.explain],
+        suppress_health_check=[each for each in HealthCheck if each.name != "filter_too_much"],
+    )(hypothesis.given(history=histories, tried=tried)(run))()
+
+
+def _as_it_is(value: T) -> T:
+    kept = before_it_changes(value)
+    return value if kept is None else kept
+
+
+def _story(step: Step) -> list[Passage]:
+    given = [*map(repr, step.given)] or ["nothing"]
+    return [
+        ("given", mark(SAME, given)),
+        ("state", mark(SAME, [repr(step.state)])),
+        ("when", mark(SAME, [repr(step.command)])),
+    ]
+
+
+def _ending(step: Step, broken: RuleBroken) -> Ending | None:
+    """What comes of a command: what it must come to, too, once a rule is kept."""
+    decided = step.decided
+    if not decided:
+        try:
+            decided = tuple(step.subject.aggregate.decide(step.command, _as_it_is(step.state)))
+        except Rejected as refusal:
+            return expecting("then_rejected", type(refusal))
+        except Exception:  # noqa: BLE001 - the test shows it
+            return None
+    if not decided:
+        return expecting("then_nothing")
+    if broken.rule == "repeatable":  # and each time something else comes
+        return expecting("then_only", *dict.fromkeys(map(type, decided)))
+    return expecting("then", *decided[: step.number])
+
+
+def _raised(error: BaseException) -> str:
+    """An exception, and where it was raised."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    if traceback is None:
+        return text
+    code = traceback.tb_frame.f_code
+    return f"{text} (in {code.co_name}, {code.co_filename}:{traceback.tb_lineno})"

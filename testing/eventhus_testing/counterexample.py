@@ -1,194 +1,208 @@
-"""What broke, as a spec to paste."""
+"""What breaks an aggregate, as a test to paste."""
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
-import sys
-import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
-import attrs
-from attrs import frozen
+import pytest
+from attrs import evolve, field, frozen
 
-from eventhus import Aggregate, Command, Rejected
+from eventhus import Aggregate, EventData
+from eventhus.ports import Codec
+from eventhus_testing.function_source import visible_name
+from eventhus_testing.imports import Imports
+from eventhus_testing.layout import WIDTH, Brackets, Chain, Node, Part, call, laid_out
+from eventhus_testing.page import Passage, page
 from eventhus_testing.rules import ALL, Rules
-from eventhus_testing.source import WIDTH, Brackets, Imports, Node, flat, laid_out, source_of
+from eventhus_testing.source import source_of
 
-MODULE = "eventhus_testing"
+KIT = "eventhus_testing"
+
+_INVITATION = """\
+This test shows it: the smallest case that was found. Paste it; it fails until that is mended."""
 
 
-class Counterexample(AssertionError):
-    """A property does not hold; the text is the smallest spec that was found to fail for it.
+class Counterexample(AssertionError, pytest.fail.Exception):  # type: ignore[name-defined,misc]
+    """A property of an aggregate does not hold. The text ends with a test that shows it.
+
+    pytest prints the text as it is, without a mark in front of each line, ready to be copied: it
+    does so for its own failures only, which is why this is one.
 
     Attributes:
-        spec: The source of that spec, without the words around it.
+        spec: The test: import lines and a function.
     """
 
-    def __init__(self, headline: str, spec: str) -> None:
+    __module__ = "builtins"  # as pytest's own: its summary has room for little more than the name
+
+    def __init__(self, text: str, spec: str) -> None:
         self.spec = spec
-        super().__init__(
-            f"{headline}\n\nPaste this into your tests; it fails as it stands:\n\n{spec}"
-        )
+        super().__init__(text)
+        self.msg = text
+        self.pytrace = False
+
+    def __str__(self) -> str:
+        return str(self.msg)
+
+
+Statement: TypeAlias = tuple[str, Node]
+"""What stands before some source, such as ``outcome = ``, and the source."""
+
+Ending: TypeAlias = Callable[[Imports], Brackets]
+"""Makes the last link of a spec, which says what is expected."""
+
+
+@frozen(kw_only=True)
+class Subject:
+    """What is checked, and how: the arguments of ``spec``."""
+
+    aggregate: Aggregate[Any, Any, Any]
+    rules: Rules = ALL
+    codec: Codec | None = None
+
+    def name(self, imports: Imports) -> str:
+        """How to write the aggregate."""
+        aggregate = self.aggregate
+        homes = [getattr(each, "__module__", "") for each in (aggregate.decide, aggregate.evolve)]
+        homes += [cls.__module__ for cls in aggregate.events]
+        name = visible_name(aggregate, imports, homes)
+        if name is None:
+            name = snake(aggregate.name)
+            imports.note(f"{name} is the aggregate that you gave to check_aggregate")
+        return name
+
+    def codec_name(self, imports: Imports) -> Node:
+        """How to write the codec."""
+        name = visible_name(self.codec, imports, [])
+        if name is None:
+            name = "codec"
+            imports.note("codec is the one that you gave to check_aggregate")
+        return name
+
+    def spec(self, imports: Imports) -> Brackets:
+        """The call of ``spec``."""
+        named: dict[str, Node] = {}
+        name = self.name(imports)
+        if self.rules != ALL:
+            named["rules"] = source_of(self.rules, imports)
+        if self.codec is not None:
+            named["codec"] = self.codec_name(imports)
+        return call(imports.name(KIT, "spec"), name, **named)
 
 
 @frozen(kw_only=True)
 class Breach:
-    """Where a property does not hold.
+    """What does not hold, and how to show it.
 
     Attributes:
-        aggregate: Whose property.
-        given: The events before.
-        cause: The command that breaks it; or the event, where history alone does.
-        headline: What does not hold.
-        name: The same, as the name of a test.
-        ending: The last line of the spec, if there is one: source, with its own imports.
-        rules: The rules that were checked.
-        has_codec: Whether a codec was passed.
+        subject: Whose property it is.
+        problem: What does not hold; the aggregate's name goes before it.
+        name: Names the test: what should hold, in words joined by underscores.
+        meaning: The same, as a sentence.
+        story: How it came about, for a reader.
+        body: Makes the statements of the test.
     """
 
-    aggregate: Aggregate[Any, Any, Any]
-    given: Sequence[Any]
-    cause: Any
-    headline: str
+    subject: Subject
+    problem: str
     name: str
-    ending: Callable[[Imports], Node | None]
-    rules: Rules = ALL
-    has_codec: bool = False
+    meaning: str
+    story: Sequence[Passage]
+    body: Callable[[Imports], Sequence[Statement]]
 
-    def counterexample(self) -> Counterexample:
-        """The error to raise."""
-        return Counterexample(f"{self.aggregate.name}: {self.headline}", self.source())
+    def counterexample(self, remark: str = "") -> Counterexample:
+        """The error to raise.
 
-    def source(self) -> str:
-        """The spec: import lines and a test function."""
+        Args:
+            remark: What else is to be said of it.
+        """
+        spec = self.spec()
+        headline = f"{self.subject.aggregate.name}: {self.problem}"
+        paragraphs = [page(headline, self.story), remark, _INVITATION, spec]
+        return Counterexample("\n\n".join(filter(None, paragraphs)), spec)
+
+    def spec(self) -> str:
+        """The source of the test."""
         imports = Imports()
-        links = [*self._links(imports)]
-        body = _chain(links)
-        head = f"def test_{self.name}() -> None:"
-        test = [head, f'    """{_docstring(self.headline)}"""', body]
-        notes = [f"# {note}" for note in imports.notes]
-        return "\n".join([*notes, *imports.lines(), "", "", *test]) + "\n"
-
-    def _links(self, imports: Imports) -> Iterator[Node]:
-        name = _visible_name(self.aggregate, self.aggregate.decide, imports)
-        imports.name(MODULE, "spec")
-        arguments: list[tuple[str, Node]] = [("", name)]
-        if self.rules != ALL:
-            off = [name for name, is_on in attrs.asdict(self.rules).items() if not is_on]
-            rules = Brackets("Rules(", [(f"{name}=", "False") for name in off], ")")
-            imports.name(MODULE, "Rules")
-            arguments.append(("rules=", rules))
-        if self.has_codec:
-            imports.note("pass your codec where it says codec=codec")
-            arguments.append(("codec=", "codec"))
-        yield Brackets("spec(", arguments, ")")
-        if self.given:
-            events = [("", source_of(event, imports)) for event in self.given]
-            yield Brackets(".given(", events, ")")
-        cause = source_of(self.cause, imports)
-        if isinstance(self.cause, Command):
-            yield Brackets(".when(", [("", cause)], ")")
-        else:
-            yield Brackets(".when_called(", [("", f"lambda state: [{flat(cause)}]")], ")")
-        ending = self.ending(imports)
-        if ending is not None:
-            yield ending
+        body = [laid_out(node, indent=4, before=before) for before, node in self.body(imports)]
+        docstring = _docstring(self.meaning)
+        test = [f"def test_{self.name}() -> None:", f'    """{docstring}"""', *body]
+        return "\n".join([*imports.lines(), "", "", *test, ""])
 
 
-def _chain(links: Sequence[Node]) -> str:
-    line = "    " + "".join(link if isinstance(link, str) else link.flat() for link in links)
-    if len(line) <= WIDTH:
-        return line
-    lines = [laid_out(link, indent=8) for link in links]
-    return "\n".join(["    (", *lines, "    )"])
+@frozen(kw_only=True)
+class Step:
+    """A command at work, up to one of its events: what a test has to do again.
 
-
-def _docstring(headline: str) -> str:
-    first = headline.splitlines()[0].replace("\\", "\\\\").replace('"""', "'''").rstrip(".")
-    room = WIDTH - len('    """."""')
-    whole = f"Found by check_aggregate: {first}"
-    return f"{whole}." if len(whole) <= room else f"{whole[: room - 3]}..."
-
-
-def _visible_name(value: Any, near: Any, imports: Imports) -> str:
-    """The name under which a module shows a value, and the import of it."""
-    home = getattr(near, "__module__", None)
-    modules = [sys.modules.get(home or ""), *[*sys.modules.values()]]
-    for module in filter(inspect.ismodule, modules):
-        for name, each in [*vars(module).items()]:
-            if each is value and name.isidentifier() and not name.startswith("_"):
-                return imports.name(module.__name__, name)
-    imports.note("the aggregate has no name in any module: put this where yours is visible")
-    return "aggregate"
-
-
-def invariant_ending(invariant: Callable[[Any], object]) -> Callable[[Imports], Node | None]:
-    """The line that checks an invariant on the state."""
-
-    def ending(imports: Imports) -> Node:
-        return Brackets(".then_state_matching(", [("", _function_source(invariant, imports))], ")")
-
-    return ending
-
-
-def _function_source(function: Any, imports: Imports) -> str:
-    name = getattr(function, "__name__", "<lambda>")
-    module = sys.modules.get(getattr(function, "__module__", ""))
-    if module is not None and getattr(module, name, None) is function:
-        return imports.name(module.__name__, name)
-    source = _lambda_source(function)
-    if source is not None:
-        return source
-    imports.note("put the invariant where it says invariant")
-    return "invariant"
-
-
-def _lambda_source(function: Any) -> str | None:
-    """The source of a lambda, where there is no other on its lines to take it for."""
-    if getattr(function, "__name__", "") != "<lambda>" or function.__code__.co_freevars:
-        return None
-    try:
-        lines, _ = inspect.getsourcelines(function)
-    except OSError:
-        return None
-    text = textwrap.dedent("".join(lines)).strip()
-    for end in range(len(text), 0, -1):  # the lines may end in the middle of a call
-        for candidate in (text[:end], f"({text[:end]}", f"f({text[:end]}"):
-            try:
-                tree = ast.parse(candidate)
-            except (SyntaxError, ValueError):
-                continue
-            found = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
-            if found:
-                return ast.unparse(found[0]) if len(found) == 1 else None
-    return None
-
-
-def outcome_ending(
-    aggregate: Aggregate[Any, Any, Any], command: Any, given: Sequence[Any]
-) -> Callable[[Imports], Node | None]:
-    """The line that expects what a command leads to, as far as that can be told.
-
-    It holds once the rule does, and says until then what the command was about.
+    Attributes:
+        subject: The aggregate.
+        given: The events before.
+        state: What they led to.
+        command: The command.
+        decided: What it led to, as far as that is known.
+        number: How many of these count; ``None`` for all.
     """
 
-    def ending(imports: Imports) -> Node | None:
-        try:
-            events = tuple(aggregate.decide(command, aggregate.fold(given)))
-        except Rejected as refusal:
-            return Brackets(".then_rejected(", [("", source_of(type(refusal), imports))], ")")
-        except Exception:  # noqa: BLE001 - it is what the spec is about
-            return None
-        if not events:
-            return ".then_nothing()"
-        return Brackets(".then(", [("", source_of(event, imports)) for event in events], ")")
+    subject: Subject
+    given: Sequence[Any]
+    state: Any
+    command: Any
+    decided: Sequence[Any] = field(default=())
+    number: int | None = None
 
-    return ending
+    def chain(self, imports: Imports, ending: Ending | None) -> Chain:
+        """The spec."""
+        links = [self.subject.spec(imports)]
+        if self.given:
+            links.append(_link("given", self.given, imports))
+        if self.number is None or self.number == len(self.decided):
+            links.append(_link("when", [self.command], imports))
+        else:
+            # A spec looks at the state after all events of a command; this one is in between.
+            parts = [Part("", source_of(event, imports)) for event in self.decided[: self.number]]
+            events = Brackets("[", parts, "]")
+            links.append(Brackets(".when_called(", [Part("lambda _: ", events)], ")"))
+        if ending is not None:
+            links.append(ending(imports))
+        return Chain(links)
+
+    def body(self, ending: Ending | None) -> Callable[[Imports], Sequence[Statement]]:
+        """A test that consists of the spec."""
+        return lambda imports: [("", self.chain(imports, ending))]
+
+    def up_to(self, number: int) -> Step:
+        """The same, when only the first events count."""
+        return evolve(self, number=number)
 
 
-def as_name(text: str) -> str:
-    """A text as a part of the name of a function."""
-    return re.sub(r"\W+", "_", text.lower()).strip("_")
+def stored_body(
+    subject: Subject, stored: Sequence[EventData], ending: Ending | None
+) -> Callable[[Imports], Sequence[Statement]]:
+    """A test that reads what is stored."""
+
+    def body(imports: Imports) -> Sequence[Statement]:
+        links = [subject.spec(imports), _link("when_stored", stored, imports)]
+        return [("", Chain([*links, ending(imports)] if ending else links))]
+
+    return body
+
+
+def expecting(method: str, *values: Any) -> Ending:
+    """An ending that expects some values."""
+    return lambda imports: _link(method, values, imports)
+
+
+def _link(method: str, values: Sequence[Any], imports: Imports) -> Brackets:
+    return Brackets(f".{method}(", [Part("", source_of(each, imports)) for each in values], ")")
+
+
+def snake(name: str) -> str:
+    """A name of a class as one of a function: ``PerformDeposit`` is ``perform_deposit``."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return re.sub(r"\W+", "_", words).strip("_").lower()
+
+
+def _docstring(meaning: str) -> str:
+    room = WIDTH - len('    """."""')
+    return f"{meaning}." if len(meaning) <= room else f"{meaning[: room - 3].rstrip()}..."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -10,37 +11,47 @@ from hypothesis import strategies as st
 from eventhus import Aggregate, Command, Rejected
 from eventhus_testing.typed_values import NoStrategy, Refinements, TypedValues
 
+__all__ = ["NoStrategy", "Refinements", "commands", "events", "histories"]
+
 C = TypeVar("C", bound=Command)
 E = TypeVar("E")
 
-__all__ = ["NoStrategy", "Refinements", "commands", "events", "histories"]
-
-_IDS: Refinements = {Command: {"aggregate_id": st.just("a1")}}
+MAX_COMMANDS = 50
 
 
 def commands(
     aggregate: Aggregate[C, Any, Any], *, refine: Refinements | None = None
 ) -> st.SearchStrategy[C]:
-    """Any command of an aggregate, with any values that its fields admit.
+    """Commands of an aggregate, with values that the types of their fields admit.
 
-    Small numbers and few texts come more often than others, so that commands meet each other.
-    All go to the aggregate ``"a1"``, unless ``refine`` says otherwise.
+    They are made of small numbers and few texts more often than of others, so that they have
+    something to do with each other, and all go to one ``aggregate_id``. The validators of attrs
+    are honoured, and so is what else a class refuses with ``ValueError`` or ``TypeError``.
+
+    >>> from examples.bank.account import PerformDeposit, account
+    >>> amounts = commands(account, refine={PerformDeposit: {"amount": st.integers(1, 100)}})
 
     Args:
         aggregate: Whose commands.
-        refine: For a class a strategy of its own; or for some of its fields, by name. What is said
-            of a class holds for its subclasses: ``{Command: {"aggregate_id": ids}}``.
+        refine: What you know better. For a class, or any type that a field has, a strategy for
+            its values, or a dict with strategies for some of its fields. What is said of the
+            fields of a class holds for its subclasses too:
+            ``{Iban: ibans(), Command: {"aggregate_id": st.sampled_from(["a", "b"])}}``.
 
     Raises:
-        NoStrategy: The type of a field is not one that the codec handles either.
+        NoStrategy: It is not known how to make values of some type, or ``refine`` names a field
+            that does not exist. Names the class and field. Where a class refuses all that it is
+            given, this is raised when values are drawn.
     """
-    return _any_of(aggregate.commands, {**_IDS, **(refine or {})})
+    one_id = st.just(f"{aggregate.name[0].lower()}1")
+    refine = {Command: {"aggregate_id": one_id}, **(refine or {})}
+    return _any_of(aggregate.commands, refine)
 
 
 def events(
     aggregate: Aggregate[Any, E, Any], *, refine: Refinements | None = None
 ) -> st.SearchStrategy[E]:
-    """Any event of an aggregate, be it one that ``decide`` would never produce.
+    """Events of an aggregate, be they such that ``decide`` would never produce.
 
     Args:
         aggregate: Whose events.
@@ -56,12 +67,12 @@ def histories(
     aggregate: Aggregate[Any, E, Any],
     *,
     refine: Refinements | None = None,
-    max_commands: int = 20,
+    max_commands: int = MAX_COMMANDS,
 ) -> st.SearchStrategy[tuple[E, ...]]:
-    """Any history that an aggregate can have: what ``decide`` makes of random commands.
+    """Histories that an aggregate can have: what ``decide`` answers to random commands.
 
     Args:
-        aggregate: Whose history.
+        aggregate: Whose histories.
         refine: As for ``commands``.
         max_commands: The most commands that are tried; those that are refused add nothing.
 
@@ -69,7 +80,7 @@ def histories(
         NoStrategy: As for ``commands``.
     """
 
-    def history(tried: Sequence[Any]) -> tuple[E, ...]:
+    def history(tried: Iterable[Any]) -> tuple[E, ...]:
         happened: list[E] = []
         state = aggregate.initial
         for command in tried:
@@ -82,9 +93,24 @@ def histories(
             happened += decided
         return tuple(happened)
 
-    return st.lists(commands(aggregate, refine=refine), max_size=max_commands).map(history)
+    return sequences(commands(aggregate, refine=refine), max_commands).map(history)
 
 
-def _any_of(classes: Sequence[type[Any]], refine: Refinements) -> st.SearchStrategy[Any]:
+def sequences(values: st.SearchStrategy[C], longest: int) -> st.SearchStrategy[list[C]]:
+    """Lists of commands, longer ones than hypothesis makes by itself.
+
+    Args:
+        values: The commands.
+        longest: How many there may be in one.
+    """
+    # The average list has five items, whatever the maximum; a list of lists has more.
+    size = 5
+    few = st.lists(values, min_size=1, max_size=size)
+    return st.lists(few, max_size=-(-longest // size)).map(
+        lambda lists: [*chain.from_iterable(lists)][:longest]
+    )
+
+
+def _any_of(classes: Iterable[type[E]], refine: Refinements) -> st.SearchStrategy[E]:
     values = TypedValues(refine)
     return st.one_of([values.of(cls, cls.__qualname__) for cls in classes])

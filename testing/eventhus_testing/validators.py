@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection
-from typing import Any
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-import attrs
-from attrs import evolve, frozen
+from attrs import Attribute, evolve, frozen, validators
 from hypothesis import strategies as st
 
-# attrs names the functions that make validators, and not the classes of these.
-_make: Any = attrs.validators
-_NUMBERS = type(_make.gt(0))
+T = TypeVar("T")
+
+# attrs has no names for the classes of its validators, only for the functions that make them.
+_make: Any = validators
+_NUMBER = type(_make.gt(0))
 _LONGEST = type(_make.max_len(0))
 _SHORTEST = type(_make.min_len(0))
 _ONE_OF = type(_make.in_(()))
 _MATCHING = type(_make.matches_re(""))
 _ALL = type(_make.and_())
 _OPTIONAL = type(_make.optional(_make.gt(0)))
+_EACH = type(_make.deep_iterable(_make.gt(0)))
 
 
-@frozen
-class Bounds:
-    """What a field's validators admit.
+def anything(_: Any) -> bool:
+    """Whether a value will do: yes."""
+    return True
+
+
+@frozen(kw_only=True)
+class Limits:
+    """What a field's validators admit. Only ``fits`` is exact; the others are where to look.
 
     Attributes:
         low: No value is below it; ``None`` where there is no such bound.
@@ -31,70 +39,82 @@ class Bounds:
         shortest: The least length.
         longest: The greatest length; ``None`` where there is none.
         options: The only values; ``None`` where others are fine.
-        pattern: What texts match as a whole.
-        is_optional: Whether ``None`` is fine, whatever else is said.
-        holds: Whether a value is admitted; what no bound can say.
+        pattern: What is found in texts.
+        each: Those of the items of a collection.
+        fits: Whether the validators admit a value, as far as attrs has made them.
     """
 
     low: Any = None
     high: Any = None
     shortest: int = 0
     longest: int | None = None
-    options: Collection[Any] | None = None
-    pattern: Any = None
-    is_optional: bool = False
-    holds: tuple[Callable[[Any], bool], ...] = ()
+    options: tuple[Any, ...] | None = None
+    pattern: re.Pattern[str] | None = None
+    each: Limits | None = None
+    fits: Callable[[Any], bool] = anything
 
-    def numbers(self, low: Any, high: Any) -> tuple[Any, Any]:
-        """The bounds of numbers, within those of their type."""
-        return (
-            low if self.low is None else self.low if low is None else max(low, self.low),
-            high if self.high is None else self.high if high is None else min(high, self.high),
-        )
-
-    def sizes(self, longest: int) -> dict[str, Any]:
-        """The bounds of a collection's or a text's size, as strategies take them."""
-        most = self.shortest + longest if self.longest is None else self.longest
-        return {"min_size": self.shortest, "max_size": min(most, self.shortest + longest)}
-
-    def applied(self, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    def admitted(self, values: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
         """Those of some values that are admitted."""
-        if self.options is not None:
-            values = st.sampled_from([*self.options])
-        for holds in self.holds:
-            values = values.filter(holds)
-        return st.none() | values if self.is_optional else values
+        return values if self.fits is anything else values.filter(self.fits)
 
 
-def bounds_of(validator: Any) -> Bounds:
-    """What a validator admits. What is not understood is left to the class to refuse."""
-    return _narrowed(Bounds(), validator)
+NONE = Limits()
 
 
-def _narrowed(bounds: Bounds, validator: Any) -> Bounds:
+def limits_of(attribute: Attribute[Any]) -> Limits:
+    """What the validators of a field admit. Those that attrs has not made are not asked."""
+    validator: Any = attribute.validator
+    if validator is None:
+        return NONE
+    each = [*getattr(validator, "_validators", [validator])]
+    ours = [one for one in each if type(one).__module__ == "attr.validators"]
+
+    def fits(value: Any) -> bool:
+        for one in ours:
+            try:
+                one(None, attribute, value)  # attrs' own look at no instance
+            except (ValueError, TypeError):
+                return False
+        return True
+
+    limits = NONE
+    for one in ours:
+        limits = _narrowed(limits, one)
+    return evolve(limits, fits=fits)
+
+
+def _narrowed(limits: Limits, validator: Any) -> Limits:
     kind = type(validator)
     if kind is _ALL:
         for each in validator._validators:  # noqa: SLF001 - attrs shows it in no other way
-            bounds = _narrowed(bounds, each)
-        return bounds
-    if kind is _OPTIONAL:
-        return evolve(_narrowed(bounds, validator.validator), is_optional=True)
-    if kind is _NUMBERS:
-        return _number(bounds, validator.bound, validator.compare_func)
-    if kind is _LONGEST:
-        return evolve(bounds, longest=validator.max_length)
-    if kind is _SHORTEST:
-        return evolve(bounds, shortest=validator.min_length)
-    if kind is _ONE_OF:
-        return evolve(bounds, options=validator.options)
-    if kind is _MATCHING:
-        return evolve(bounds, pattern=validator.pattern)
-    return bounds
+            limits = _narrowed(limits, each)
+    elif kind is _OPTIONAL:
+        limits = _narrowed(limits, validator.validator)
+    elif kind is _NUMBER:
+        if validator.compare_func in (operator.lt, operator.le):
+            limits = evolve(limits, high=validator.bound)
+        else:
+            limits = evolve(limits, low=validator.bound)
+    elif kind is _LONGEST:
+        limits = evolve(limits, longest=validator.max_length)
+    elif kind is _SHORTEST:
+        limits = evolve(limits, shortest=validator.min_length)
+    elif kind is _ONE_OF:
+        limits = evolve(limits, options=tuple(validator.options))
+    elif kind is _MATCHING:
+        limits = evolve(limits, pattern=_whole(validator))
+    elif kind is _EACH:
+        if validator.iterable_validator is not None:
+            limits = _narrowed(limits, validator.iterable_validator)
+        limits = evolve(limits, each=_narrowed(NONE, validator.member_validator))
+    return limits
 
 
-def _number(bounds: Bounds, bound: Any, compare: Any) -> Bounds:
-    if compare in (operator.lt, operator.gt):
-        bounds = evolve(bounds, holds=(*bounds.holds, lambda value: value != bound))
-    if compare in (operator.lt, operator.le):
-        return evolve(bounds, high=bound)
-    return evolve(bounds, low=bound)
+def _whole(validator: Any) -> re.Pattern[str]:
+    """The pattern of a text, from its begin on where the validator asks for that."""
+    pattern: re.Pattern[str] = validator.pattern
+    how = getattr(validator.match_func, "__name__", "")
+    if how == "search":
+        return pattern
+    end = r"\Z" if how == "fullmatch" else ""
+    return re.compile(rf"\A(?:{pattern.pattern}){end}", pattern.flags)
