@@ -103,11 +103,11 @@ def _refusals(modules: Iterable[str]) -> list[type]:
     found = [
         value
         for module in sorted(modules)
-        for value in vars(sys.modules.get(module, None) or object()).values()
+        for value in getattr(sys.modules.get(module), "__dict__", {}).values()
         if isinstance(value, type) and issubclass(value, Rejected) and value.__module__ == module
     ]
     bases = {base for cls in found for base in cls.__mro__[1:]}
-    return [cls for cls in found if cls not in bases]
+    return [cls for cls in dict.fromkeys(found) if cls not in bases]
 
 
 def kind_of(cls: type) -> Kind:
