@@ -29,7 +29,7 @@ demo: $(VENV)/.runtime  ## run the bank example in memory
 	$(BIN)/python -m examples.bank
 
 .PHONY: test
-test: $(VENV)/.extra-dev nats-server  ## run all tests; every branch of the kernel must be covered
+test: $(VENV)/.extra-dev nats-server chromium  ## run all tests; every branch of the kernel must be covered
 	$(BIN)/python -m coverage run -m pytest
 	$(BIN)/python -m coverage report
 	$(BIN)/python -m coverage report --include='core/*' --fail-under=100 --format=total
@@ -81,6 +81,14 @@ nats-server:
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update --quiet=2 && \
 		DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends \
 			nats-server >/dev/null; } || true
+
+# As above: a browser, to look at the reports.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update --quiet=2 && \
+		DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends \
+			chromium >/dev/null; } || true
 
 # The single steps of the above.
 .PHONY: pytest lint formatting mypy basedpyright imports

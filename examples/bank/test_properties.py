@@ -1,9 +1,18 @@
-"""What holds of every account, whatever is asked of it."""
+"""What holds of a bank account, whatever is asked of it."""
 
-from eventhus_testing.checking import check_aggregate
+from eventhus_testing import AggregateMachine, check_aggregate
 from examples.bank.account import account
 
 
-def test_no_account_is_ever_overdrawn() -> None:
-    """After any commands at all, there is money on it, or nothing."""
-    check_aggregate(account, invariant=lambda state: state.balance >= 0)
+def test_an_account_is_never_overdrawn() -> None:
+    """Nor can it be brought to break a rule."""
+    check_aggregate(account, invariant=lambda account: account.balance >= 0)
+
+
+class AccountMachine(AggregateMachine):
+    """Two applications on one log do what the aggregate says."""
+
+    aggregate = account
+
+
+TestAccount = AccountMachine.TestCase

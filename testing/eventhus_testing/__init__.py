@@ -1,5 +1,14 @@
 """A test kit that turns given-when-then into the shortest way to specify a domain."""
 
+import importlib
+import typing
+
+from eventhus_testing.applications import AppScenario, scenario
+from eventhus_testing.clock import ManualClock
+from eventhus_testing.faulty_bus import FaultyBus
+from eventhus_testing.faulty_store import FaultyStore, Hold
+from eventhus_testing.ids import counted_ids
+from eventhus_testing.in_memory import memory_application
 from eventhus_testing.matching import like
 from eventhus_testing.outcome import Outcome
 from eventhus_testing.process_spec import ProcessOutcome, ProcessSpec
@@ -7,15 +16,59 @@ from eventhus_testing.rules import RuleBroken, Rules
 from eventhus_testing.spec import Spec, spec
 from eventhus_testing.view_spec import ViewOutcome, ViewSpec
 
+if typing.TYPE_CHECKING:
+    from eventhus_testing.checking import check_aggregate
+    from eventhus_testing.counterexample import Counterexample
+    from eventhus_testing.machine import AggregateMachine
+    from eventhus_testing.strategies import commands, events, histories
+    from eventhus_testing.typed_values import NoStrategy, Refinements
+
 __all__ = [
+    "AggregateMachine",
+    "AppScenario",
+    "Counterexample",
+    "FaultyBus",
+    "FaultyStore",
+    "Hold",
+    "ManualClock",
+    "NoStrategy",
     "Outcome",
     "ProcessOutcome",
     "ProcessSpec",
+    "Refinements",
     "RuleBroken",
     "Rules",
     "Spec",
     "ViewOutcome",
     "ViewSpec",
+    "check_aggregate",
+    "commands",
+    "counted_ids",
+    "events",
+    "histories",
     "like",
+    "memory_application",
+    "scenario",
     "spec",
 ]
+
+# Imported on first use: Hypothesis comes with them, and pytest imports this package, since its
+# plugin is here, in every run of whoever has installed eventhus.
+_ON_FIRST_USE = {
+    "AggregateMachine": "machine",
+    "Counterexample": "counterexample",
+    "NoStrategy": "typed_values",
+    "Refinements": "typed_values",
+    "check_aggregate": "checking",
+    "commands": "strategies",
+    "events": "strategies",
+    "histories": "strategies",
+}
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name not in _ON_FIRST_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_ON_FIRST_USE[name]}")
+    globals()[name] = value = getattr(module, name)
+    return value

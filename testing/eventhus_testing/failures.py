@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from eventhus import EventData, Rejected
 from eventhus_testing.difference import differences, full_name
 from eventhus_testing.matching import agrees, class_of, text_of, unpaired
+from eventhus_testing.notebook import Check, note
 from eventhus_testing.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark, page
 from eventhus_testing.rules import RuleBroken
 from eventhus_testing.story import Call, Step, Story
@@ -45,7 +46,9 @@ def told(story: AnyStory, word: str, causes: Iterable[object]) -> Iterator[None]
         passages.append(("but", [(ACTUAL, broken.problem), *mark(NOTE, broken.notes)]))
         headline = f"{story.aggregate.name}: rule {broken.rule!r} is broken"
         switch = f"rules=Rules({broken.rule}=False) switches it off"
-        raise broken.told(page(f"{headline} ({switch})", passages)) from broken.__cause__
+        text = page(f"{headline} ({switch})", passages)
+        note(story).checks.append(Check(word, tuple(causes), text))
+        raise broken.told(text) from broken.__cause__
 
 
 def refused_history(story: AnyStory) -> str:

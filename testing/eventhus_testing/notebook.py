@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 from attrs import define, field, frozen
@@ -64,19 +63,20 @@ class Notebook:
         return [entry for entry in self.entries if entry.is_unchecked]
 
 
-# Not shared: each test has its own, and so has whatever runs beside it in another context.
-_open: ContextVar[Notebook | None] = ContextVar("eventhus_testing.notebook", default=None)
+# The innermost is last. No context variable: an event loop that tests share keeps the context of
+# the first of them, and a thread starts without any.
+_open: list[Notebook] = []
 
 
 @contextmanager
 def opened() -> Iterator[Notebook]:
     """Write down, inside, what specs do."""
     notebook = Notebook()
-    token = _open.set(notebook)
+    _open.append(notebook)
     try:
         yield notebook
     finally:
-        _open.reset(token)
+        _open.pop()
 
 
 def note(story: Any, before: Entry | None = None) -> Entry:
@@ -89,7 +89,6 @@ def note(story: Any, before: Entry | None = None) -> Entry:
     if before is not None:
         before.goes_on = True
     entry = Entry(story, before=before)
-    notebook = _open.get()
-    if notebook is not None:
-        notebook.entries.append(entry)
+    if _open:
+        _open[-1].entries.append(entry)
     return entry

@@ -1,4 +1,7 @@
-"""Fixtures that give tests real servers; pytest finds them once eventhus is installed.
+"""What pytest has of eventhus once it is installed: a check of every spec, reports, servers.
+
+A spec whose outcome nobody looked at fails its test. ``--eventhus-report`` writes down what the
+specs say, and ``--eventhus-fail-under`` fails a run whose specs leave too much out.
 
 A server starts when the first test asks for it and ends with the test run. Where there is none,
 the tests that need it are skipped; with ``EVENTHUS_REQUIRE_SERVERS=1`` they fail instead.
@@ -7,13 +10,14 @@ the tests that need it are skipped; with ``EVENTHUS_REQUIRE_SERVERS=1`` they fai
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
 
 import pytest
 
+from eventhus_testing.notebook import Notebook, opened
 from eventhus_testing.servers import (
     MongoReplicaSet,
     MongoServer,
@@ -28,6 +32,90 @@ from eventhus_testing.servers.nats import NO_NATS_SERVER, delete_streams
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
+
+NOTEBOOK = pytest.StashKey[Notebook]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the reports."""
+    group = parser.getgroup("eventhus", "eventhus: specs as documentation")
+    group.addoption(
+        "--eventhus-report",
+        metavar="DIR",
+        help="Write the specs that ran as documentation, with what they leave out, to "
+        "DIR/index.html and DIR/specs.md.",
+    )
+    group.addoption(
+        "--eventhus-fail-under",
+        metavar="N",
+        type=float,
+        help="Fail a run whose specs exercise less than N percent of the types of commands, "
+        "events and refusals of the aggregates that they are about. A spec that holds exercises "
+        "a command by carrying it out in a when, an event by making it happen there, a refusal "
+        "by being refused with it. Refusals are the subclasses of Rejected in the modules of "
+        "decide, the commands and the events; those that others derive from do not count.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the reports made, if one is asked for."""
+    report, fail_under = config.option.eventhus_report, config.option.eventhus_fail_under
+    if report is not None or fail_under is not None:
+        from eventhus_testing.reports.session import Reporting  # noqa: PLC0415 - rarely needed
+
+        config.pluginmanager.register(Reporting(config, NOTEBOOK), "eventhus-reports")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Have what the specs of a test do written down, fixtures included."""
+    if not isinstance(item, pytest.Function):
+        return (yield)
+    with opened() as item.stash[NOTEBOOK]:
+        return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin anew: the test may have run before, and be repeated because it failed."""
+    if NOTEBOOK in item.stash:
+        item.stash[NOTEBOOK].entries.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any],
+) -> Generator[None, object, object]:
+    """Leave out what is made for several tests: not every one of them has to look at it."""
+    if fixturedef.scope == "function":
+        return (yield)
+    with opened():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that passed and left an outcome unchecked: it says nothing about it."""
+    result = yield
+    notebook = item.stash.get(NOTEBOOK, None)
+    if notebook is not None and notebook.unchecked:
+        from eventhus_testing.reports.unchecked import text  # noqa: PLC0415 - rarely needed
+
+        pytest.fail(text(notebook.unchecked), pytrace=False)
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter,
+) -> Generator[None, object, object]:
+    """Show what was expected and what came in colours, where the terminal has any."""
+    if not terminalreporter.hasmarkup or not terminalreporter.stats.get("failed"):
+        return (yield)
+    from eventhus_testing.reports.colour import coloured  # noqa: PLC0415 - rarely needed
+
+    with coloured(terminalreporter.stats["failed"]):
+        return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -139,3 +227,15 @@ def _missing(what: str) -> NoReturn:
     if os.environ.get("EVENTHUS_REQUIRE_SERVERS") == "1":
         pytest.fail(f"EVENTHUS_REQUIRE_SERVERS is 1, but {what}", pytrace=False)
     pytest.skip(what)
+
+
+@pytest.fixture
+def memory_application() -> Any:
+    """Composes applications in memory: ``memory_application(account, snapshot_every=10)``.
+
+    It is ``eventhus_testing.in_memory.memory_application``, a ``Callable[..., Application]``.
+    """
+    # Not for every test run of whoever has installed eventhus.
+    from eventhus_testing.in_memory import memory_application  # noqa: PLC0415
+
+    return memory_application

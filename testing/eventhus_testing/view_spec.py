@@ -174,7 +174,7 @@ class ViewSpec(_Checks[E, V]):
             rules=rules,
             coders=coders("stored", view.name, view.view_type, codec) if rules.stored else None,
         )
-        return cls(story, note(story))
+        return cls(story, Entry(story))
 
     def at(self, moment: datetime) -> ViewSpec[E, V]:
         """Let what follows be recorded at this moment.
@@ -222,6 +222,12 @@ class ViewSpec(_Checks[E, V]):
     def _noted(self, story: ViewStory[E, V]) -> ViewSpec[E, V]:
         # Nothing was done yet: that nobody looks at it is no mistake.
         return ViewSpec(story, Entry(story))
+
+    def _checked(self, method: str, arguments: tuple[object, ...], failure: str | None) -> Self:
+        __tracebackhide__ = True
+        # What is given may be shared, and each test that checks it writes that down for itself.
+        noted = self if self._entry.checks else evolve(self, entry=note(self._story))
+        return super(ViewSpec, noted)._checked(method, arguments, failure)
 
 
 @frozen

@@ -18,7 +18,7 @@ PACKAGES = [
 
 def files_below(folder: Path) -> set[Path]:
     """What belongs into a wheel."""
-    return {path for path in folder.rglob("*") if path.suffix in {".py", ".typed"}}
+    return {path for path in folder.rglob("*") if path.suffix in {".py", ".typed", ".css"}}
 
 
 def build(target: str, source: Path, to: Path) -> Path:

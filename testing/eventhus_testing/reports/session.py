@@ -1,0 +1,138 @@
+"""Collects what the tests of a run tell, writes it down and says what is missing."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventhus_testing.notebook import Notebook
+from eventhus_testing.reports.document import Document, document
+from eventhus_testing.reports.html import html
+from eventhus_testing.reports.markdown import markdown
+from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, Told, from_plain, to_plain
+from eventhus_testing.reports.tale import told
+
+PAGE, TEXT = "index.html", "specs.md"
+
+
+class Reporting:
+    """A pytest plugin that makes the reports.
+
+    What a test tells travels as a plain attribute of its report, so that the workers of
+    pytest-xdist hand it over too.
+    """
+
+    def __init__(self, config: pytest.Config, notebook: pytest.StashKey[Notebook]) -> None:
+        self._notebook = notebook
+        self._fail_under: float | None = config.option.eventhus_fail_under
+        directory: str | None = config.option.eventhus_report
+        self._directory = None if directory is None else config.invocation_params.dir / directory
+        if self._directory and self._directory.exists() and not self._directory.is_dir():
+            raise pytest.UsageError(f"--eventhus-report={directory} is a file; name a directory")
+        self._is_worker = hasattr(config, "workerinput")
+        self._tales: dict[str, list[Told]] = {}
+        self._document: Document | None = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Attach what a test tells."""
+        report = yield
+        if isinstance(item, pytest.Function) and self._notebook in item.stash:
+            status = _status(report)
+            if status is not None:
+                tales = told(item, item.stash[self._notebook], status, _failure(call.excinfo))
+                report.eventhus = [*map(to_plain, tales)]  # type: ignore[attr-defined]
+        return report
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Take what a test tells; what it told when it ran before is no longer true."""
+        tales: list[dict[str, Any]] | None = getattr(report, "eventhus", None)
+        if tales is not None and not self._is_worker:
+            self._tales[report.nodeid] = [*map(from_plain, tales)]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the reports, and fail the run where too much is missing."""
+        finished = (
+            pytest.ExitCode.OK,
+            pytest.ExitCode.TESTS_FAILED,
+            pytest.ExitCode.NO_TESTS_COLLECTED,
+        )
+        is_to_run = not (self._is_worker or session.config.option.collectonly)
+        if not is_to_run or session.exitstatus not in finished:
+            return
+        tales = [tale for tales in self._tales.values() for tale in tales]
+        self._document = document(tales)
+        if self._directory:
+            _write(self._directory, self._document)
+        if self._falls_short:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @property
+    def _falls_short(self) -> bool:
+        return (
+            self._document is not None
+            and self._fail_under is not None
+            and self._document.total.percent < self._fail_under
+        )
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what is exercised, what is not, and where the reports are."""
+        if self._document is None:
+            return
+        say = terminalreporter.write_line
+        terminalreporter.section("eventhus: behaviour", sep="=")
+        for behaviour in self._document.behaviours:
+            subject = behaviour.subject
+            say(
+                f"{subject.name}: {behaviour.share(subject.commands)} commands, "
+                f"{behaviour.share(subject.events)} events, "
+                f"{behaviour.share(subject.refusals)} refusals"
+            )
+            if behaviour.missing:
+                names = ", ".join(kind.id.rpartition(".")[2] for kind in behaviour.missing)
+                line = f"no spec exercises {names}"
+                for part in textwrap.wrap(line, 96):
+                    say(f"  {part}", yellow=True)
+        total = self._document.total
+        say(str(total) if total.kinds else "no spec of an aggregate ran")
+        if self._directory:
+            say(f"written: {self._directory / PAGE}, {self._directory / TEXT}")
+        if self._falls_short:
+            say(
+                f"FAIL --eventhus-fail-under={self._fail_under:g}: "
+                f"{total if total.kinds else 'there is nothing to measure'}",
+                red=True,
+                bold=True,
+            )
+
+
+def _status(report: pytest.TestReport) -> str | None:
+    """How a test ended; nothing where it has not ended, or did not run."""
+    if report.when == "setup":
+        return FAILS if report.failed else None
+    if report.when != "call":
+        return None
+    if hasattr(report, "wasxfail"):
+        return PENDING if report.skipped else HOLDS
+    return {"passed": HOLDS, "failed": FAILS}.get(report.outcome)
+
+
+def _failure(excinfo: pytest.ExceptionInfo[BaseException] | None) -> str:
+    if excinfo is None:
+        return ""
+    if isinstance(excinfo.value, AssertionError | pytest.fail.Exception):
+        return str(excinfo.value)
+    return excinfo.exconly()
+
+
+def _write(directory: Path, report: Document) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / PAGE).write_text(html(report), encoding="utf-8")
+    (directory / TEXT).write_text(markdown(report), encoding="utf-8")

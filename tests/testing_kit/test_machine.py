@@ -1,0 +1,114 @@
+"""Stateful tests of applications: nothing is found where nothing is wrong, and else it is."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import run_state_machine_as_test
+
+from eventhus import Aggregate
+from eventhus.ports import Commit, Storage, StoredCommit
+from eventhus_memory import MemoryStore
+from eventhus_mongo import MongoStore
+from eventhus_testing import AggregateMachine
+from eventhus_testing.servers.mongo import connect
+from eventhus_testing.typed_values import Refinements
+from examples.bank.account import CreateAccount, account
+
+FEW = settings(
+    derandomize=True,
+    max_examples=30,
+    stateful_step_count=15,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate, Phase.shrink],
+    report_multiple_bugs=False,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+class AccountMachine(AggregateMachine):
+    aggregate: ClassVar[Aggregate[Any, Any, Any]] = account
+    refine: ClassVar[Refinements] = {CreateAccount: {"owner": st.just("ada")}}
+
+
+TestInMemory = AccountMachine.TestCase
+TestInMemory.settings = FEW
+
+
+def test_on_mongodb(mongo_url: str, mongo_bucket: str) -> None:
+    """Two applications with a store each on one server; each run has a bucket of its own."""
+    buckets: list[str] = []
+
+    class OnMongo(AccountMachine):
+        def stores(self) -> tuple[Storage, Storage]:
+            buckets.append(f"{mongo_bucket}_{uuid4().hex[:8]}")
+            one, other = (MongoStore.open(mongo_url, buckets[-1]) for _ in range(2))
+            return one, other
+
+    try:
+        few = settings(FEW, max_examples=5, stateful_step_count=8, phases=[Phase.generate])
+        run_state_machine_as_test(OnMongo, settings=few)
+    finally:
+        with connect(mongo_url) as client:
+            for bucket in buckets:
+                client.drop_database(bucket)
+
+
+class Careless(MemoryStore):
+    """Appends whatever version is expected."""
+
+    async def append(self, commit: Commit) -> StoredCommit:
+        stored = await super().append(attrs.evolve(commit, expected_version=None))
+        return attrs.evolve(stored, commit=commit)
+
+
+class Forgetful(MemoryStore):
+    """Acknowledges deposits without keeping them."""
+
+    async def append(self, commit: Commit) -> StoredCommit:
+        if commit.events[0].type == "DepositPerformed":
+            other = MemoryStore()
+            stored = await other.append(attrs.evolve(commit, expected_version=None))
+            head = await super().load(commit.stream)
+            return attrs.evolve(stored, version=head.version + 1)
+        return await super().append(commit)
+
+
+class WithoutIds(MemoryStore):
+    """Does not know a command id again."""
+
+    async def append(self, commit: Commit) -> StoredCommit:
+        stored = await super().append(attrs.evolve(commit, command_id=None))
+        return attrs.evolve(stored, commit=commit)
+
+    async def find(self, command_id: str) -> StoredCommit | None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (Careless, "neither what the one order|was accepted as|the history of|the state of"),
+        (Forgetful, "the history of|answered|the state of|was answered"),
+        (WithoutIds, "sent again as command-"),
+    ],
+)
+def test_a_broken_store_is_found(broken: type[MemoryStore], message: str) -> None:
+    """Within a few runs, with the steps that lead to it."""
+
+    class OnBroken(AccountMachine):
+        def stores(self) -> tuple[Storage, Storage]:
+            store = broken()
+            return store, store
+
+    with pytest.raises(Exception, match=message) as caught:
+        run_state_machine_as_test(OnBroken, settings=settings(FEW, max_examples=100))
+    steps = [line for note in caught.value.__notes__ for line in note.splitlines()]
+    assert "state = OnBroken()" in steps
+    assert 1 <= len([step for step in steps if "dispatch" in step]) <= 3
