@@ -2,10 +2,10 @@ from eventhus_testing import spec
 from tests.testing_kit.properties import Pay, purse
 
 
-def test_the_invariant_holds() -> None:
-    """Found by check_aggregate: the invariant does not hold of Purse(balance=9)."""
+def test_pay_keeps_the_invariant() -> None:
+    """After Pay, the invariant holds."""
     (
         spec(purse)
-        .when(Pay(aggregate_id="a1", amount=9))
+        .when(Pay(aggregate_id="p1", amount=9))
         .then_state_matching(lambda state: 0 <= state.balance < 9)
     )
