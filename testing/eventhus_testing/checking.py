@@ -17,7 +17,6 @@ from eventhus.ports import Codec
 from eventhus_testing.comparing import before_it_changes
 from eventhus_testing.counterexample import (
     Breach,
-    Counterexample,
     Ending,
     Step,
     Subject,
@@ -32,8 +31,6 @@ from eventhus_testing.rules import ALL, Referee, RuleBroken, Rules, referee
 from eventhus_testing.story import C, E, S
 from eventhus_testing.strategies import MAX_COMMANDS, commands, sequences
 from eventhus_testing.typed_values import Refinements
-
-__all__ = ["Counterexample", "check_aggregate"]
 
 T = TypeVar("T")
 

@@ -9,9 +9,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from eventhus import Aggregate, Command, Rejected
-from eventhus_testing.typed_values import NoStrategy, Refinements, TypedValues
-
-__all__ = ["NoStrategy", "Refinements", "commands", "events", "histories"]
+from eventhus_testing.typed_values import Refinements, TypedValues
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E")

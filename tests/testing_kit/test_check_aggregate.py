@@ -16,10 +16,7 @@ from hypothesis import strategies as st
 
 from eventhus import Aggregate, CodecError, EventData
 from eventhus_cattrs import CattrsCodec
-from eventhus_testing.checking import check_aggregate
-from eventhus_testing.counterexample import Counterexample
-from eventhus_testing.rules import RuleBroken, Rules
-from eventhus_testing.typed_values import NoStrategy
+from eventhus_testing import Counterexample, NoStrategy, RuleBroken, Rules, check_aggregate
 from examples.bank.account import account
 from examples.cinema.screening import screening
 from tests.testing_kit import flawed
@@ -417,7 +414,7 @@ def test_the_number_of_runs_is_the_users() -> None:
 
 
 USER = """
-from eventhus_testing.checking import check_aggregate
+from eventhus_testing import check_aggregate
 from tests.testing_kit.flawed import never_negative, overdrawn
 
 def test_purse() -> None:

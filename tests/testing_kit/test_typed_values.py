@@ -19,8 +19,8 @@ from typing_extensions import TypeAliasType
 
 from eventhus import Aggregate, Command
 from eventhus_cattrs import CattrsCodec
+from eventhus_testing import NoStrategy, commands, events, histories
 from eventhus_testing.comparing import same
-from eventhus_testing.strategies import NoStrategy, commands, events, histories
 from eventhus_testing.typed_values import TypedValues
 from examples.bank.account import (
     AccountCommand,
