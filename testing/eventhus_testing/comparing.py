@@ -76,7 +76,7 @@ def _can_change(value: Any) -> bool:
 @lru_cache(maxsize=1024)
 def _frozen_fields(cls: Any) -> tuple[str, ...] | None:
     """The fields of a class whose instances do not change but in their fields, if it is one."""
-    if attrs.has(cls):
+    if "__attrs_attrs__" in vars(cls):  # not where a base has them: an instance can have more
         fields = attrs.fields(cls)
         return tuple(field.name for field in fields) if attrs.inspect(cls).is_frozen else None
     if dataclasses.is_dataclass(cls):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
 from eventhus import Metadata, Recorded, StreamId
+from eventhus_testing.notebook import Check, note
 from eventhus_testing.page import ACTUAL, NOTE, SAME, Passage, mark, page
 from eventhus_testing.rules import RuleBroken
 
@@ -107,11 +108,14 @@ def passage(word: str, events: Iterable[Recorded[object]]) -> Passage:
 
 
 @contextmanager
-def told(name: str, log: History[E], stream: StreamId | str, events: Iterable[E]) -> Iterator[None]:
+def told(
+    name: str, story: Any, log: History[E], stream: StreamId | str, events: Collection[E]
+) -> Iterator[None]:
     """Tell the story around a broken rule.
 
     Args:
         name: The view's or the process's.
+        story: The story before.
         log: What happened before.
         stream: Where something happens.
         events: What happens.
@@ -121,7 +125,7 @@ def told(name: str, log: History[E], stream: StreamId | str, events: Iterable[E]
         yield
     except RuleBroken as broken:
         happening = log.with_events(stream, events).events[len(log.events) :]
-        story = page(
+        text = page(
             f"{name}: rule {broken.rule!r} is broken "
             f"(rules=Rules({broken.rule}=False) switches it off)",
             [
@@ -130,4 +134,5 @@ def told(name: str, log: History[E], stream: StreamId | str, events: Iterable[E]
                 ("but", [(ACTUAL, broken.problem), *mark(NOTE, broken.notes)]),
             ],
         )
-        raise broken.told(story) from broken.__cause__
+        note(story).checks.append(Check("when", tuple(events), text))
+        raise broken.told(text) from broken.__cause__

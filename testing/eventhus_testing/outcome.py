@@ -54,7 +54,7 @@ class Outcome(Generic[C, E, S]):
             TypeError: One of them is not an event of the aggregate.
         """
         __tracebackhide__ = True
-        self._story.check_expected("then", events)
+        self._expects("then", events)
         story = self._story
         holds = story.refusal is None and agrees(events, story.events, ignoring)
         text = None if holds else failures.other_events(story, events, ignoring)
@@ -77,6 +77,7 @@ class Outcome(Generic[C, E, S]):
             TypeError: There is no type.
         """
         __tracebackhide__ = True
+        self._entry.looked_at = True
         if not types:
             raise TypeError("then_only takes at least one type; then_nothing expects no event")
         events = self._story.events
@@ -94,7 +95,7 @@ class Outcome(Generic[C, E, S]):
         Raises what ``then`` does.
         """
         __tracebackhide__ = True
-        self._story.check_expected("then_in_any_order", events)
+        self._expects("then_in_any_order", events)
         missing, others = unpaired(events, self._story.events, ignoring)
         text = None
         if self._story.refusal is not None or missing or others:
@@ -111,7 +112,7 @@ class Outcome(Generic[C, E, S]):
         Raises what ``then`` does.
         """
         __tracebackhide__ = True
-        self._story.check_expected("then_containing", events)
+        self._expects("then_containing", events)
         missing, _ = unpaired(events, self._story.events, ignoring)
         text = None
         if self._story.refusal is not None or missing:
@@ -194,7 +195,13 @@ class Outcome(Generic[C, E, S]):
         Raises what ``Spec.when`` does.
         """
         __tracebackhide__ = True
+        self._entry.goes_on = True
         return carried_out(self._story.going_on(), commands, self._entry)
+
+    def _expects(self, method: str, events: Collection[E]) -> None:
+        __tracebackhide__ = True
+        self._entry.looked_at = True  # what is expected may be a mistake, and not be checked
+        self._story.check_expected(method, events)
 
     def _checked(
         self, method: str, arguments: tuple[object, ...], failure: str | None

@@ -68,7 +68,7 @@ class ProcessStory(Generic[E, S]):
         longer = self.history.with_events(stream, events)
         states = dict(self.states)
         sent: list[Command] = []
-        with history.told(self.process.name, self.history, stream, events):
+        with history.told(self.process.name, self, self.history, stream, events):
             for recorded in longer.events[len(self.history.events) :]:
                 key = self.process.key(recorded)
                 if key is None:

@@ -68,7 +68,7 @@ class ViewStory(Generic[E, V]):
         history.check_shown(f"view {self.view.name}", self.view.events, events)
         longer = self.history.with_events(stream, events)
         values = dict(self.values)
-        with history.told(self.view.name, self.history, stream, events):
+        with history.told(self.view.name, self, self.history, stream, events):
             for recorded in longer.events[len(self.history.events) :]:
                 key = self.view.key(recorded)
                 if key is None:
