@@ -15,7 +15,7 @@ from eventhus_testing.conformance.bus_harness import (
     messages,
     publish,
 )
-from tests.nats.support import plain, until
+from tests.nats.support import heard, plain, until
 
 
 async def test_everybody_who_is_there_gets_everything(nats_url: str, nats_bucket: str) -> None:
@@ -100,7 +100,7 @@ async def test_dead_letters_are_published(nats_url: str, nats_bucket: str) -> No
         plain(nats_url) as (client, _),
     ):
         listening = await client.subscribe(f"{nats_bucket}.dead.g")
-        await client.flush()
+        await heard(client)
         await bus.bury(message("a", headers={"Eventhus-Error": '"bang"'}), "g")
         letter = await listening.next_msg(timeout=10)
         assert ('"bang"', "a-1") == (

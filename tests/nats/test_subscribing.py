@@ -13,7 +13,7 @@ from eventhus_nats import consumer as consumer_module
 from eventhus_nats import subscription as subscription_module
 from eventhus_testing.conformance.bus_harness import Gate, Inbox, message, messages, publish
 from eventhus_testing.servers import nats_server
-from tests.nats.support import plain, until
+from tests.nats.support import heard, plain, until
 
 
 async def test_one_member_has_the_seat(nats_url: str, nats_bucket: str) -> None:
@@ -184,7 +184,7 @@ async def test_subjects(nats_url: str, nats_bucket: str, template: str, subject:
         plain(nats_url) as (client, _),
     ):
         foreign = await client.subscribe(f"{nats_bucket}.>")
-        await client.flush()
+        await heard(client)
         await bus.subscribe(inbox, group="g")
         await publish(bus, [message("a. b", 1)])
         assert f"{nats_bucket}.{subject}" == (await foreign.next_msg(timeout=10)).subject

@@ -102,12 +102,14 @@ class JetStreamSubscription:
         self._intake, self._in_hand, self._draining = Intake(Turns()), {}, False
         state = await self._consumer.ensure()
         self._intake.gather(state.pending, state.delivered)
+        self._connection.on_break.add(self._on_break)
         self._connection.on_reconnect.add(self._on_reconnect)
         self._workers = {asyncio.create_task(self._work()) for _ in range(self._concurrency)}
         try:
             await self._consumer.open(self._receive)
             await self._attend()
         finally:
+            self._connection.on_break.discard(self._on_break)
             self._connection.on_reconnect.discard(self._on_reconnect)
             await self._end()
 
@@ -128,7 +130,7 @@ class JetStreamSubscription:
             if self._reconnected:
                 self._reconnected = False
                 await self._begin_anew()
-            if self._intake.is_gathering:
+            if self._intake.is_gathering and not self._intake.is_unsure:
                 self._intake.missing(self._missing(await self._consumer.state()))
             if now >= progress_s:
                 for place in [*self._in_hand.values()]:
@@ -284,6 +286,10 @@ class JetStreamSubscription:
         except TimeoutError:
             pass
         self._nudge.clear()
+
+    def _on_break(self) -> None:
+        # At once, since the next connection may bring what is new before anybody asks what is not.
+        self._intake.hold()
 
     def _on_reconnect(self) -> None:
         self._reconnected = True
