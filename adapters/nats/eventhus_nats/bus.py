@@ -23,9 +23,8 @@ from eventhus.ports import (
 )
 from eventhus_nats.connection import Address, Connection
 from eventhus_nats.consumer import Consumer
-from eventhus_nats.dead_letters import DeadLetters
+from eventhus_nats.dead_letters import DeadLetters, letter_headers
 from eventhus_nats.failures import translated
-from eventhus_nats.messages import headers_of
 from eventhus_nats.plain import PlainSubscription
 from eventhus_nats.publisher import Acknowledgements, JetStreamPublisher, PlainPublisher
 from eventhus_nats.seats import Seats
@@ -226,9 +225,11 @@ class NatsBus:
         check_group(group)
         running = self._here()
         if self._settings is None:
+            client = running.connection.client
+            headers = letter_headers(message, client.max_payload)
             with translated(self._bucket):
-                await running.connection.client.publish(
-                    self._subjects.dead(group), message.body, headers=headers_of(message)
+                await client.publish(
+                    self._subjects.dead(group), message.body, headers=headers or None
                 )
             await running.connection.flush()
         else:

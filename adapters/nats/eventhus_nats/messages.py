@@ -17,7 +17,7 @@ from eventhus.ports import Message
 MSG_ID = "Nats-Msg-Id"
 EXPECTED_LAST_SEQUENCE = "Nats-Expected-Last-Sequence"
 EXPECTED_LAST_MSG_ID = "Nats-Expected-Last-Msg-Id"
-_SERVERS = {MSG_ID, EXPECTED_LAST_SEQUENCE, EXPECTED_LAST_MSG_ID}  # between us and the server
+_SERVERS = "Nats-"  # what begins so is between whoever publishes and the server
 
 UNREADABLE = "unreadable"
 """The aggregate type under which what is no event is handled, each as a stream of its own."""
@@ -32,11 +32,6 @@ def encode_id(message_id: str) -> str:
     if _PLAIN_ID.fullmatch(message_id):
         return message_id
     return quote(message_id, safe="!\"#$&'()*+,/:;<=>?@[\\]^`{|}")
-
-
-def headers_of(message: Message, **server: str) -> dict[str, str]:
-    """The headers of a message."""
-    return {MSG_ID: encode_id(message.id), **message.headers, **server}
 
 
 @frozen
@@ -108,7 +103,7 @@ def message_from(
         stream=stream,
         type=type_,
         body=body,
-        headers={key: value for key, value in headers.items() if key not in _SERVERS},
+        headers={key: value for key, value in headers.items() if not key.startswith(_SERVERS)},
         published_at=at,
         attempt=attempt,
     )

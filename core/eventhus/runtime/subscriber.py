@@ -212,9 +212,9 @@ class Subscriber:
         headers = {
             **message.headers,
             ERROR_TYPE: json.dumps(f"{cls.__module__}.{cls.__qualname__}").strip('"'),
-            ERROR: json.dumps(str(error)[:_ERROR_LIMIT]),
             ERROR_ATTEMPTS: str(attempts),
             FAILED_AT: self._clock.now().isoformat(),
+            ERROR: json.dumps(str(error)[:_ERROR_LIMIT]),
         }
         await self._bus.bury(evolve(message, headers=headers), self._group)
 
