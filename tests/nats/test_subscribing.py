@@ -229,3 +229,36 @@ async def test_what_was_in_hand_when_the_consumer_went(
         gate.open.set()
         await until(lambda: len(gate.left) >= 6)
     assert [each.id for each in messages("a", 6)] == [*dict.fromkeys(gate.left)]
+
+
+@pytest.mark.parametrize("jetstream", [True, False])
+async def test_who_is_cancelled_while_leaving(
+    nats_url: str, nats_bucket: str, jetstream: bool
+) -> None:
+    """Leaves nothing behind that goes on: neither what it waited for, nor what was to come."""
+    before = asyncio.all_tasks()
+    gates = [Gate(), Gate()]
+    bus = await NatsBus.open(nats_url, nats_bucket, jetstream=jetstream).__aenter__()
+    for gate in gates:
+        await bus.subscribe(gate)
+    await publish(bus, [message()])
+    await until(lambda: gates[0].entered and gates[1].entered)
+    leaving = asyncio.create_task(bus.__aexit__(None, None, None))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    await until(lambda: asyncio.all_tasks() == before)
+
+
+@pytest.mark.parametrize("jetstream", [True, False])
+async def test_subscriptions_that_come_and_go(
+    nats_url: str, nats_bucket: str, jetstream: bool
+) -> None:
+    """Are forgotten, as where each visitor of a site has one for a while."""
+    async with NatsBus.open(nats_url, nats_bucket, jetstream=jetstream) as bus:
+        for _ in range(5):
+            await (await bus.subscribe(Inbox())).close()
+        running = bus._running
+        assert running is not None
+        assert 1 == len(running.subscriptions)

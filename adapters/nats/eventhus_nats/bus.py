@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -182,9 +183,15 @@ class NatsBus:
     ) -> None:
         """Let the handlers come to their end, give back what they have not begun, disconnect."""
         running = self._here()
+        closed: list[JetStreamSubscription | PlainSubscription] = []
         try:
             while running.subscriptions:  # a handler that finishes may have subscribed another
-                await running.subscriptions.pop().close()
+                closed.append(running.subscriptions.pop())
+                await closed[-1].close()
+        except asyncio.CancelledError:  # nobody waits for handlers any more
+            for each in (*closed, *running.subscriptions):
+                each.abandon()
+            raise
         finally:
             self._running = None
             await running.connection.close()
@@ -205,6 +212,7 @@ class NatsBus:
         """See ``EventBus.subscribe``."""
         check_group(group, concurrency)
         running = self._here()
+        running.subscriptions[:] = [each for each in running.subscriptions if not each.is_over]
         connection = running.connection
         subscription: JetStreamSubscription | PlainSubscription
         if self._settings is None:

@@ -35,6 +35,17 @@ class PlainSubscription:
         self._subscription = await client.subscribe(subjects, queue=group or "", cb=self._take)
         await self._connection.flush()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left of it."""
+        return all(worker.done() for worker in self._workers)
+
+    def abandon(self) -> None:
+        """Be over soon, whatever is being done."""
+        self._closing = True
+        for worker in self._workers:
+            worker.cancel()
+
     async def close(self) -> None:
         """See ``Subscription.close``. A handler that closes its own is not waited for."""
         self._closing = True

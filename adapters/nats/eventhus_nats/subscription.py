@@ -69,6 +69,18 @@ class JetStreamSubscription:
         self._reconnected = False
         self._task = asyncio.create_task(self._run())
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left of it."""
+        return self._task.done()
+
+    def abandon(self) -> None:
+        """Be over soon, whatever is being done."""
+        self._closing = True
+        self._nudge.set()
+        for worker in self._workers:
+            worker.cancel()
+
     async def close(self) -> None:
         """See ``Subscription.close``. A handler that closes its own is not waited for."""
         self._closing = True
