@@ -92,8 +92,9 @@ class Connection:
         Raises:
             AccessDenied: A server refused the credentials.
             BusUnavailable: No server answered.
-            CompositionError: The driver lacks what the credentials need.
+            CompositionError: There is no credentials file, or the driver lacks what it needs.
         """
+        self._check_credentials()
         self._is_connecting = True
         try:
             async with asyncio.timeout(CONNECT_S):
@@ -184,6 +185,24 @@ class Connection:
             if secret is not None:
                 options[name] = partial(self._unless_in_clear, secret)
         return options
+
+    def _check_credentials(self) -> None:
+        path = self._address.credentials
+        if path is None:
+            return
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise CompositionError(
+                f"the credentials file for the bus of bucket {self.bucket!r} cannot be read: "
+                f"{type(error).__name__}"
+            ) from error
+        # In a file without these, the driver would look for them for ever.
+        if any(part not in content for part in (b"BEGIN NATS USER JWT", b"BEGIN USER NKEY SEED")):
+            raise CompositionError(
+                f"the credentials file for the bus of bucket {self.bucket!r} is not one: it lacks "
+                f"a user's JWT or seed; 'nsc generate creds' writes both"
+            )
 
     def _unless_in_clear(self, secret: str) -> str:
         self._check_privacy()
