@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from nats.js.errors import NotFoundError
 
 from eventhus import BusUnavailable
 from eventhus_nats import NatsBus
@@ -100,3 +102,29 @@ async def test_the_server_has_heard_who_subscribes(nats_executable: Path) -> Non
             await bus.subscribe(Inbox())
             log = (server.directory / "log").read_text()
     assert log.index("[SUB bank.*") < log.rindex("<<- [PING]")
+
+
+async def test_a_consumer_that_went_with_the_connection(nats_url: str, nats_bucket: str) -> None:
+    """The next one gives again what is in hand, so that a crash would lose nothing of it."""
+    gate = Gate()
+    async with (
+        Tunnel(nats_url) as tunnel,
+        NatsBus.open(nats_url, nats_bucket) as elsewhere,
+        plain(nats_url) as (_, jetstream),
+        NatsBus.open(tunnel.url, nats_bucket) as bus,
+    ):
+        await bus.subscribe(gate, group="g")
+        await publish(elsewhere, messages("a", 3))
+        await until(lambda: gate.entered and b'"version":3,' in tunnel.passed)
+        await tunnel.cut()
+        await jetstream.delete_consumer(nats_bucket, "g")
+        await tunnel.restore()
+        async with asyncio.timeout(30):
+            for outstanding in (3, 0):
+                while True:
+                    with suppress(NotFoundError):
+                        info = await jetstream.consumer_info(nats_bucket, "g")
+                        if info.num_ack_pending == outstanding and info.delivered.stream_seq == 3:
+                            break
+                gate.open.set()
+    assert ["a-1", "a-2", "a-3"] == gate.entered

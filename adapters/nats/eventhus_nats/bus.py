@@ -12,6 +12,7 @@ from typing import Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from attrs import frozen
+from nats.js.api import StreamInfo
 
 from eventhus import CompositionError, NotRunning
 from eventhus.ports import (
@@ -160,16 +161,18 @@ class NatsBus:
             raise NotRunning(f"the bus of bucket {self._bucket!r} is entered already")
         connection = Connection(self._bucket, self._address)
         await connection.open()
+        replicas = 1
         try:
             if self._settings is not None:
-                await self._ensure(connection, self._settings)
+                found = await self._ensure(connection, self._settings)
+                replicas = found.config.num_replicas or 1
         except BaseException:
             await connection.close()
             raise
         self._running = _Running(
             connection=connection,
             acknowledgements=Acknowledgements(connection),
-            seats=Seats(connection, (self._settings and self._settings.replicas) or 1),
+            seats=Seats(connection, replicas),
             dead_letters=DeadLetters(connection, self._subjects),
             subscriptions=[],
         )
@@ -201,8 +204,8 @@ class NatsBus:
         running = self._here()
         if self._settings is None:
             return PlainPublisher(running.connection, self._subjects)
-        last = await self._ensure(running.connection, self._settings)
-        publisher = JetStreamPublisher(running.connection, self._subjects, last)
+        found = await self._ensure(running.connection, self._settings)
+        publisher = JetStreamPublisher(running.connection, self._subjects, found.state.last_seq)
         await publisher.begin(running.acknowledgements)
         return publisher
 
@@ -220,9 +223,9 @@ class NatsBus:
             running.subscriptions.append(subscription)
             await subscription.open(self._subjects.all, group)
             return subscription
-        last = await self._ensure(connection, self._settings)
+        found = await self._ensure(connection, self._settings)
         seat = None if group is None else await running.seats.seat(group)
-        consumer = Consumer(connection, self._subjects.all, group, after=last)
+        consumer = Consumer(connection, self._subjects.all, group, after=found.state.last_seq)
         await consumer.ensure()
         subscription = JetStreamSubscription(connection, consumer, seat, handler, concurrency)
         running.subscriptions.append(subscription)
@@ -258,7 +261,7 @@ class NatsBus:
         if self._settings is not None:
             await running.dead_letters.discard(letter)
 
-    async def _ensure(self, connection: Connection, settings: Settings) -> int:
+    async def _ensure(self, connection: Connection, settings: Settings) -> StreamInfo:
         return await ensure_streams(
             connection, self._subjects.all, self._subjects.dead("*"), settings
         )

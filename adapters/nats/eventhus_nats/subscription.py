@@ -176,6 +176,7 @@ class JetStreamSubscription:
         self._consumer.forget_requests()
         for reply in [*self._handled.values()]:
             await self._say(reply, b"+ACK")
+        self._go_back()
         state = await self._consumer.ensure()
         self._intake.gather(self._missing(state), state.delivered)
 
@@ -272,11 +273,15 @@ class JetStreamSubscription:
             worker.cancel()
         if self._workers:
             await asyncio.wait(self._workers)
-        if self._in_hand:
-            self._consumer.go_back(min(place.sequence for place in self._in_hand.values()))
+        self._go_back()
         await self._quietly(self._connection.flush())
         if self._seat is not None:
             await self._quietly(self._seat.leave())
+
+    def _go_back(self) -> None:
+        """A consumer that must be made anew is to give again what was not handled."""
+        if self._in_hand:
+            self._consumer.go_back(min(place.sequence for place in self._in_hand.values()))
 
     async def _say(self, reply: str, word: bytes) -> None:
         # Unheard, the server gives the message again, which is then recognised.
