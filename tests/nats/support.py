@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -31,6 +31,15 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(SOME_S)
+
+
+async def until_so(condition: Callable[[], Awaitable[object]]) -> None:
+    """As ``until``, where a server has to be asked. The driver may swallow a cancellation."""
+    loop = asyncio.get_running_loop()
+    too_late = loop.time() + PATIENCE_S
+    while not await condition():
+        assert loop.time() < too_late
+        await asyncio.sleep(SOME_S)
 
 
 async def heard(client: Client) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from eventhus_nats import NatsBus
 from eventhus_nats import consumer as consumer_module
 from eventhus_testing.conformance.bus_harness import Gate, Inbox, message, messages, publish
 from eventhus_testing.servers import nats_server
-from tests.nats.support import Tunnel, plain, until
+from tests.nats.support import Tunnel, plain, until, until_so
 
 
 async def test_what_was_lost_on_its_way_comes_before_what_is_new(
@@ -30,17 +29,15 @@ async def test_what_was_lost_on_its_way_comes_before_what_is_new(
         NatsBus.open(tunnel.url, nats_bucket) as bus,
     ):
 
-        async def given(size: int) -> None:
-            async with asyncio.timeout(30):
-                while (await jetstream.consumer_info(nats_bucket, "g")).num_ack_pending != size:
-                    pass
+        async def all_given() -> object:
+            return 310 == (await jetstream.consumer_info(nats_bucket, "g")).num_ack_pending
 
         await bus.subscribe(gate, group="g")
         await publish(elsewhere, messages("a", 300))
         await until(lambda: b'"version":300,' in tunnel.passed)
         tunnel.is_lossy = True
         await publish(elsewhere, messages("a", 10, after=300))
-        await given(310)
+        await until_so(all_given)
         await tunnel.cut()
         gate.open.set()
         await until(lambda: len(gate.left) == 300)  # there is room for more now
@@ -62,13 +59,16 @@ async def test_a_server_that_hangs_up_and_says_why(
             assert running is not None
             await running.connection.client.publish("x", b"x" * 4000, headers={"y": "y" * 100})
             await until(lambda: "ended the connection: maximum payload" in caplog.text)
-            async with asyncio.timeout(30):
-                while not inbox.messages:
-                    try:
-                        await publish(bus, [message("a", 1)])
-                    except BusUnavailable:
-                        await asyncio.sleep(0.05)
-                    await asyncio.sleep(0)
+
+            async def published() -> bool:
+                try:
+                    await publish(bus, [message("a", 1)])
+                except BusUnavailable:
+                    return False
+                return True
+
+            await until_so(published)
+            await until(lambda: inbox.messages)
     assert ["a-1"] == inbox.ids
 
 
@@ -119,12 +119,16 @@ async def test_a_consumer_that_went_with_the_connection(nats_url: str, nats_buck
         await tunnel.cut()
         await jetstream.delete_consumer(nats_bucket, "g")
         await tunnel.restore()
-        async with asyncio.timeout(30):
-            for outstanding in (3, 0):
-                while True:
-                    with suppress(NotFoundError):
-                        info = await jetstream.consumer_info(nats_bucket, "g")
-                        if info.num_ack_pending == outstanding and info.delivered.stream_seq == 3:
-                            break
-                gate.open.set()
+
+        async def outstanding(size: int) -> bool:
+            try:
+                info = await jetstream.consumer_info(nats_bucket, "g")
+            except NotFoundError:
+                return False
+            assert info.delivered is not None
+            return (size, 3) == (info.num_ack_pending, info.delivered.stream_seq)
+
+        await until_so(lambda: outstanding(3))
+        gate.open.set()
+        await until_so(lambda: outstanding(0))
     assert ["a-1", "a-2", "a-3"] == gate.entered

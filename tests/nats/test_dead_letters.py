@@ -11,7 +11,7 @@ from eventhus_memory import MemoryStore
 from eventhus_nats import NatsBus
 from eventhus_testing.conformance.bus_harness import messages
 from eventhus_testing.servers import nats_server
-from tests.nats.support import plain, until
+from tests.nats.support import plain, until, until_so
 from tests.nats.test_wire import Create, bank
 
 
@@ -35,8 +35,11 @@ async def test_from_failure_to_replay(nats_url: str, nats_bucket: str) -> None:
         async with plain(nats_url) as (_, jetstream):
             stream = f"{nats_bucket}_dead"
             await until(lambda: handled == ["Bob"])
-            while not (await jetstream.stream_info(stream)).state.messages:
-                pass
+
+            async def buried() -> bool:
+                return bool((await jetstream.stream_info(stream)).state.messages)
+
+            await until_so(buried)
             letter = await jetstream.get_msg(stream, 1)
     headers = letter.headers or {}
     assert (f"{nats_bucket}.dead.billing", "builtins.ValueError", '"not Ada"', "2") == (
@@ -96,9 +99,11 @@ async def test_whatever_a_stranger_sends_is_buried(nats_executable: Path, name: 
             writer.write(verb + b"\r\n" + head + body + b"\r\n")
             await writer.drain()
             async with plain(server.url) as (_, jetstream):
-                async with asyncio.timeout(30):
-                    while not (await jetstream.stream_info("bank_dead")).state.messages:
-                        pass
+
+                async def buried() -> bool:
+                    return bool((await jetstream.stream_info("bank_dead")).state.messages)
+
+                await until_so(buried)
                 letter = await jetstream.get_msg("bank_dead", 1)
             writer.close()
             await app.dispatch(Create(aggregate_id="a", owner="Ada"))

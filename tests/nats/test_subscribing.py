@@ -13,7 +13,7 @@ from eventhus_nats import consumer as consumer_module
 from eventhus_nats import subscription as subscription_module
 from eventhus_testing.conformance.bus_harness import Gate, Inbox, message, messages, publish
 from eventhus_testing.servers import nats_server
-from tests.nats.support import heard, plain, until
+from tests.nats.support import heard, plain, until, until_so
 
 
 async def test_one_member_has_the_seat(nats_url: str, nats_bucket: str) -> None:
@@ -135,9 +135,11 @@ async def test_messages_of_interest_to_nobody_any_more(nats_url: str, nats_bucke
         assert 3 == (await jetstream.stream_info(nats_bucket)).state.messages
         gate.open.set()
         await until(lambda: len(gate.left) == 3)
-        async with asyncio.timeout(30):
-            while (await jetstream.stream_info(nats_bucket)).state.messages:
-                pass
+
+        async def is_empty() -> bool:
+            return not (await jetstream.stream_info(nats_bucket)).state.messages
+
+        await until_so(is_empty)
 
 
 async def test_a_server_that_is_restarted_under_a_handler(nats_executable: Path) -> None:
@@ -219,11 +221,11 @@ async def test_what_was_in_hand_when_the_consumer_went(
         await publish(bus, messages("a", 5))
         await until(lambda: gate.entered)
         [info] = await jetstream.consumers_info(nats_bucket)
-        async with asyncio.timeout(30):
-            while (
-                (await jetstream.consumer_info(nats_bucket, info.name)).num_ack_pending or 0
-            ) < 5:
-                pass
+
+        async def all_given() -> object:
+            return 5 == (await jetstream.consumer_info(nats_bucket, info.name)).num_ack_pending
+
+        await until_so(all_given)
         await jetstream.delete_consumer(nats_bucket, info.name)
         await publish(bus, [message("a", 6)])
         gate.open.set()

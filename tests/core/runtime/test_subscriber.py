@@ -173,7 +173,7 @@ async def test_a_codec_that_raises_something_else() -> None:
     """Does not make a message that comes for ever either."""
 
     class Fussy(JsonCodec):
-        def decoder(self, cls: type[Any]) -> Callable[[Any], Any]:
+        def decoder(self, as_type: Any) -> Callable[[Any], Any]:
             def decode(data: Any) -> Any:
                 raise ZeroDivisionError
 
