@@ -26,6 +26,8 @@ _PLAIN_ID = re.compile(r"[\x21-\x24\x26-\x7e]+")  # visible ASCII without %
 
 _NS = 1_000_000_000
 
+_decode = json.JSONDecoder().decode  # json.loads would look for encodings first
+
 
 def encode_id(message_id: str) -> str:
     """An id as a header can hold it: all but visible ASCII, and ``%``, as ``%XX``."""
@@ -111,7 +113,7 @@ def message_from(
 
 def _identity(body: bytes, message_id: str) -> tuple[StreamId, str]:
     try:
-        fields = json.loads(body)
+        fields = _decode(body.decode())
         return StreamId(fields["aggregate_type"], fields["aggregate_id"]), str(fields["type"])
     except (KeyError, TypeError, ValueError, RecursionError):
         return StreamId(UNREADABLE, message_id), ""

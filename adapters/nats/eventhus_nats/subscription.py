@@ -203,6 +203,8 @@ class JetStreamSubscription:
         else:
             self._in_hand[message.id] = place
             self._intake.add(delivery.sequence, message)
+            if not self._intake.is_gathering:
+                return  # it was on its way and is in hand: that makes no room
         await self._pull()
 
     async def _pull(self) -> None:
