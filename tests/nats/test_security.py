@@ -1,6 +1,9 @@
 """Who may connect, and that what travels is encrypted."""
 
 import asyncio
+import logging
+import os
+import signal
 import ssl
 import subprocess
 import sys
@@ -52,6 +55,29 @@ async def test_rights_that_suffice(nats_executable: Path) -> None:
         subscribe: "_INBOX.>" } } ] }"""
     with nats_server(configuration=users) as server:
         await works(NatsBus.open(server.url.replace("//", "//u:p@"), "bank"))
+
+
+async def test_a_password_that_is_changed_and_changed_back(
+    nats_executable: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server hangs up; the bus says so, and asks until it is let in again."""
+    caplog.set_level(logging.INFO, logger="eventhus_nats")
+    users = 'authorization: { user: "u", password: "p" }'
+    inbox = Inbox()
+    with nats_server(configuration=users) as server:
+        file = server.directory / "nats.conf"
+        url = server.url.replace("//", "//u:p@")
+        async with NatsBus.open(url, "bank", jetstream=False) as bus:
+            await bus.subscribe(inbox)
+            file.write_text(users.replace('"p"', '"other"'))
+            os.kill(server.pid, signal.SIGHUP)
+            await until(lambda: "refused the credentials" in caplog.text)
+            file.write_text(users)
+            os.kill(server.pid, signal.SIGHUP)
+            await until(lambda: "connected to NATS again" in caplog.text)
+            await publish(bus, [message()])
+            await until(lambda: inbox.messages)
+    assert ["a-1"] == inbox.ids
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from typing import Any
 import nats.errors
 import nats.js.errors
 from attrs import field, frozen
-from nats.aio.client import Client
+from nats.aio.client import Client, Srv
 from nats.js import JetStreamContext
 
 from eventhus import AccessDenied, CompositionError, EventhusError
@@ -42,6 +42,11 @@ class ReconnectingClient(Client):
         error = HungUp(err_msg.strip("'"))
         await self._error_cb(error)
         await self._process_op_err(error)
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        if self._transport is not None:  # of an attempt that failed, which the driver forgets
+            self._transport.close()
+        await super()._connect_to_server(s)
 
 
 @frozen(kw_only=True)

@@ -49,6 +49,10 @@ def describe(error: BaseException) -> str:
         return f"JetStream answered {error.err_code or error.code}, {error.description}"
     if isinstance(error, nats.errors.NoRespondersError):
         return "JetStream is not enabled on the server, or not for this account"
+    if is_refusal(error):
+        return "the server refused the credentials"
+    if isinstance(error, nats.errors.SlowConsumerError):
+        return "a handler is too slow, and messages that nobody keeps are lost"
     if isinstance(error, HungUp):
         return f"the server ended the connection: {error}"
     if isinstance(error, NotEncrypted):

@@ -14,6 +14,8 @@ from eventhus_nats.connection import Connection
 from eventhus_nats.messages import message_of
 from eventhus_nats.subscription import DOUBLINGS, RETRY_CAP_S, RETRY_S
 
+MAX_IN_HAND = 1024  # messages; more wait in the driver, which in the end drops some and says so
+
 _logger = logging.getLogger(__name__)
 
 
@@ -25,6 +27,7 @@ class PlainSubscription:
         self._handler = handler
         self._closing = False
         self._turns = Turns()
+        self._room = asyncio.Semaphore(MAX_IN_HAND)
         self._busy: set[asyncio.Task[None]] = set()
         self._subscription: Subscription | None = None
         self._workers = {asyncio.create_task(self._work()) for _ in range(concurrency)}
@@ -58,6 +61,7 @@ class PlainSubscription:
             await asyncio.wait(others)
 
     async def _take(self, msg: Msg) -> None:
+        await self._room.acquire()
         self._turns.add(message_of(msg))
 
     async def _work(self) -> None:
@@ -76,6 +80,7 @@ class PlainSubscription:
                 self._failed(message, error)
             else:
                 self._turns.done(message)
+                self._room.release()
             finally:
                 self._busy.discard(task)
             await asyncio.sleep(0)  # a handler that never waits would keep all others waiting
