@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Self
+from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
+
+from tests.mongo.proxy import Proxy
 
 SOME_S = 0.005
 PATIENCE_S = 30  # far beyond what anything here takes
@@ -48,7 +50,7 @@ async def heard(client: Client) -> None:
     await client.flush()
 
 
-class Tunnel:
+class Tunnel(Proxy):
     """A network between clients and a server, which can lose what is on its way.
 
     Attributes:
@@ -57,69 +59,32 @@ class Tunnel:
     """
 
     def __init__(self, url: str) -> None:
+        super().__init__(urlsplit(url).port or 4222)
         self.passed = bytearray()
         self.is_lossy = False
-        self._server = urlsplit(url)
-        self._port = 0
-        self._listener: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
         """Leads to the server through here."""
         return f"nats://127.0.0.1:{self._port}"
 
-    async def __aenter__(self) -> Self:
-        await self.restore()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.cut()
-
     async def restore(self) -> None:
         """Take connections, and lose nothing."""
         self.is_lossy = False
-        self._listener = await asyncio.start_server(self._connected, "127.0.0.1", self._port)
-        self._port = self._listener.sockets[0].getsockname()[1]
+        await super().restore()
 
-    async def cut(self) -> None:
-        """End all connections and take no more."""
-        assert self._listener is not None
-        self._listener.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
-        server = await asyncio.open_connection(self._server.hostname, self._server.port)
-        ways = {
-            asyncio.create_task(self._pass(reader, server[1])),
-            asyncio.create_task(self._pass(server[0], writer, self.passed)),
-        }
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.wait(ways)
-            server[1].transport.abort()
-            writer.transport.abort()
-            self._connections.discard(task)
-
-    async def _pass(
-        self,
-        source: asyncio.StreamReader,
-        target: asyncio.StreamWriter,
-        heard: bytearray | None = None,
+    async def _asks(
+        self, client: asyncio.StreamReader, server: asyncio.StreamWriter, names: dict[int, str]
     ) -> None:
-        with suppress(OSError):
-            while some := await source.read(1 << 16):
-                if heard is not None:
-                    if self.is_lossy:
-                        continue
-                    heard += some
-                target.write(some)
-                await target.drain()
+        while some := await client.read(1 << 16):
+            server.write(some)
+            await server.drain()
+
+    async def _answers(
+        self, server: asyncio.StreamReader, client: asyncio.StreamWriter, names: dict[int, str]
+    ) -> None:
+        while some := await server.read(1 << 16):
+            if not self.is_lossy:
+                self.passed += some
+                client.write(some)
+                await client.drain()

@@ -38,7 +38,7 @@ async def test_what_was_lost_on_its_way_comes_before_what_is_new(
         tunnel.is_lossy = True
         await publish(elsewhere, messages("a", 10, after=300))
         await until_so(all_given)
-        await tunnel.cut()
+        tunnel.cut()
         gate.open.set()
         await until(lambda: len(gate.left) == 300)  # there is room for more now
         await publish(elsewhere, messages("a", 5, after=310))
@@ -116,7 +116,7 @@ async def test_a_consumer_that_went_with_the_connection(nats_url: str, nats_buck
         await bus.subscribe(gate, group="g")
         await publish(elsewhere, messages("a", 3))
         await until(lambda: gate.entered and b'"version":3,' in tunnel.passed)
-        await tunnel.cut()
+        tunnel.cut()
         await jetstream.delete_consumer(nats_bucket, "g")
         await tunnel.restore()
 

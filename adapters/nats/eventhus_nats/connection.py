@@ -45,7 +45,7 @@ class ReconnectingClient(Client):
 
     async def _connect_to_server(self, s: Srv) -> None:
         if self._transport is not None:  # of an attempt that failed, which the driver forgets
-            self._transport.close()
+            self._transport.close()  # type: ignore[no-untyped-call]  # the driver's
         await super()._connect_to_server(s)
 
 
