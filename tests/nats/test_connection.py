@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,9 @@ async def test_what_was_lost_on_its_way_comes_before_what_is_new(
         NatsBus.open(nats_url, nats_bucket) as elsewhere,
         plain(nats_url) as (_, jetstream),
         NatsBus.open(tunnel.url, nats_bucket) as bus,
+        AsyncExitStack() as at_last,
     ):
+        at_last.callback(gate.open.set)  # leaving would wait for the handler
 
         async def all_given() -> object:
             return 310 == (await jetstream.consumer_info(nats_bucket, "g")).num_ack_pending
@@ -112,7 +115,9 @@ async def test_a_consumer_that_went_with_the_connection(nats_url: str, nats_buck
         NatsBus.open(nats_url, nats_bucket) as elsewhere,
         plain(nats_url) as (_, jetstream),
         NatsBus.open(tunnel.url, nats_bucket) as bus,
+        AsyncExitStack() as at_last,
     ):
+        at_last.callback(gate.open.set)  # leaving would wait for the handler
         await bus.subscribe(gate, group="g")
         await publish(elsewhere, messages("a", 3))
         await until(lambda: gate.entered and b'"version":3,' in tunnel.passed)
