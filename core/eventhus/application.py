@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, aclosing
 from random import Random
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from weakref import WeakSet
 
 from attrs import evolve, frozen
 
@@ -132,7 +133,7 @@ class Application:
         self._run: _Run | None = None
         self._followed: _Run | None = None  # the same, until it is being left
         self._pending: set[asyncio.Future[Sequence[StoredEvent] | None]] = set()  # of followers
-        self._subscribers: list[Subscriber] = []  # of this run
+        self._subscribers: WeakSet[Subscriber] = WeakSet()  # that a bus still has
 
     @classmethod
     def open(
@@ -403,7 +404,7 @@ class Application:
             clock=self._clock,
         )
         subscription = await bus.subscribe(subscriber, group=group, concurrency=concurrency)
-        self._subscribers.append(subscriber)
+        self._subscribers.add(subscriber)
         return AppSubscription(subscription, subscriber)
 
     async def replay(self, handler: EventHandler, *, group: str = UNGROUPED) -> Replayed:
@@ -470,8 +471,8 @@ class Application:
         return self._catalog.names_of(wanted)
 
     def _hurry(self) -> None:
-        while self._subscribers:
-            self._subscribers.pop().hurry()
+        for subscriber in self._subscribers:
+            subscriber.hurry()
 
     def _running(self) -> _Run:
         if self._run is None:

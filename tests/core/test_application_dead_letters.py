@@ -1,6 +1,8 @@
 """Attempts, dead letters and replay, through an application on the real in-memory bus."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -208,3 +210,17 @@ async def test_nobody_waits_for_a_pause(way: str) -> None:
         if way == "closing":
             await subscription.close()
     assert tried[:2] == [1, 2]
+
+
+async def test_subscriptions_that_come_and_go() -> None:
+    """Are forgotten, as where each visitor of a site has one for a while."""
+    async with compose(bus=MemoryBus()) as app:
+
+        async def come_and_go() -> weakref.ref[Fussy]:
+            handler = Fussy()
+            await (await app.subscribe(handler)).close()
+            return weakref.ref(handler)
+
+        gone = await come_and_go()
+        gc.collect()
+        assert gone() is None

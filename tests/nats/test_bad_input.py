@@ -188,12 +188,22 @@ async def test_used_before_or_after(nats_url: str, nats_bucket: str) -> None:
     await refuses()
 
 
-async def test_a_consumer_that_is_not_ours(nats_url: str, nats_bucket: str) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"ack_policy": AckPolicy.NONE},
+        {"ack_policy": AckPolicy.ALL},
+        {"deliver_subject": "x"},
+        {"max_deliver": 5},
+    ],
+)
+async def test_a_consumer_that_is_not_ours(
+    nats_url: str, nats_bucket: str, options: dict[str, Any]
+) -> None:
     """Somebody else's keeps its place: the group needs another name."""
+    config = ConsumerConfig(**{"durable_name": "g", "ack_policy": AckPolicy.EXPLICIT, **options})
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
-        await jetstream.add_consumer(
-            nats_bucket, ConsumerConfig(durable_name="g", ack_policy=AckPolicy.NONE)
-        )
+        await jetstream.add_consumer(nats_bucket, config)
         with pytest.raises(IncompatibleBucket, match="name the group differently"):
             await bus.subscribe(Inbox(), group="g")
 

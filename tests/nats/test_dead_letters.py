@@ -1,12 +1,17 @@
 """Dead letters on JetStream: where they are, and that they wait for somebody."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from eventhus import Recorded, Replayed
 from eventhus_memory import MemoryStore
 from eventhus_nats import NatsBus
 from eventhus_testing.conformance.bus_harness import messages
-from tests.nats.support import plain, until
+from eventhus_testing.servers import nats_server
+from tests.nats.support import plain, until, until_so
 from tests.nats.test_wire import Create, bank
 
 
@@ -30,8 +35,11 @@ async def test_from_failure_to_replay(nats_url: str, nats_bucket: str) -> None:
         async with plain(nats_url) as (_, jetstream):
             stream = f"{nats_bucket}_dead"
             await until(lambda: handled == ["Bob"])
-            while not (await jetstream.stream_info(stream)).state.messages:
-                pass
+
+            async def buried() -> bool:
+                return bool((await jetstream.stream_info(stream)).state.messages)
+
+            await until_so(buried)
             letter = await jetstream.get_msg(stream, 1)
     headers = letter.headers or {}
     assert (f"{nats_bucket}.dead.billing", "builtins.ValueError", '"not Ada"', "2") == (
@@ -57,3 +65,55 @@ async def test_many(nats_url: str, nats_bucket: str) -> None:
             await bus.bury(each, "gh"[number % 2])
         found = [letter.message.id async for letter in bus.dead_letters("g")]
     assert [each.id for each in messages("a", 120)][::2] == found
+
+
+LIMIT = 4096  # what the server takes
+
+STRANGE: dict[str, tuple[bytes, bytes]] = {
+    "a name that the driver would not send": (b"a/b(c): x\r\nplain: y\r\n", b"?"),
+    "a word to the server": (b"Nats-Expected-Stream: bank\r\nplain: y\r\n", b"?"),
+    "as large as can be": (b"", b"?" * LIMIT),
+    "as large as can be, with headers": (b"plain: y\r\n", b"?" * (LIMIT - 22)),
+    "too large with what went wrong": (b"plain: y\r\n", b"?" * (LIMIT - 200)),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+async def test_whatever_a_stranger_sends_is_buried(nats_executable: Path, name: str) -> None:
+    """With what fits of what went wrong; and the group goes on behind it."""
+    given, body = STRANGE[name]
+    head = b"NATS/1.0\r\n" + given + b"\r\n" if given else b""
+    handled: list[str] = []
+
+    async def accept(recorded: Recorded[Any]) -> None:
+        handled.append(recorded.event.owner)
+
+    with nats_server(configuration=f"max_payload: {LIMIT}") as server:
+        async with bank(NatsBus.open(server.url, "bank")) as app:
+            await app.subscribe(accept, group="billing")
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            verb = b"HPUB bank.account %d %d" % (len(head), len(head + body))
+            if not head:
+                verb = b"PUB bank.account %d" % len(body)
+            writer.write(b'CONNECT {"headers":true,"verbose":false}\r\n')
+            writer.write(verb + b"\r\n" + head + body + b"\r\n")
+            await writer.drain()
+            async with plain(server.url) as (_, jetstream):
+
+                async def buried() -> bool:
+                    return bool((await jetstream.stream_info("bank_dead")).state.messages)
+
+                await until_so(buried)
+                letter = await jetstream.get_msg("bank_dead", 1)
+            writer.close()
+            await app.dispatch(Create(aggregate_id="a", owner="Ada"))
+            await until(lambda: handled == ["Ada"])
+            assert Replayed(handled=0, failed=1) == await app.replay(accept, group="billing")
+    headers = letter.headers or {}
+    assert body == letter.data
+    fits = len(body) < LIMIT - 22
+    assert (fits, len(body) == 1, fits) == (
+        "Eventhus-Error-Type" in headers,
+        "Eventhus-Error" in headers,
+        headers.get("plain") == "y",
+    )

@@ -64,3 +64,18 @@ async def test_gathering_anew() -> None:
     assert [3, 5, 6] == await passed_on(intake)
     intake.gather(-1, boundary=9)
     assert not intake.is_gathering
+
+
+async def test_while_nobody_knows_what_is_missing() -> None:
+    """Everything is held back, whatever anybody says of the time before."""
+    intake = Intake(Turns())
+    intake.gather(1, boundary=9)
+    intake.hold()
+    intake.missing(0)
+    for sequence in (12, 9, 11):
+        intake.add(sequence, message(sequence))
+    assert (True, True, []) == (intake.is_gathering, intake.is_unsure, await passed_on(intake))
+    intake.gather(1, boundary=10)
+    assert (True, False, []) == (intake.is_gathering, intake.is_unsure, await passed_on(intake))
+    intake.add(10, message(10))
+    assert [9, 10, 11, 12] == await passed_on(intake)

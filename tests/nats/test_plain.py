@@ -7,6 +7,7 @@ import pytest
 
 from eventhus.ports import Message
 from eventhus_nats import NatsBus
+from eventhus_nats import plain as module
 from eventhus_testing.conformance.bus_harness import (
     Gate,
     Inbox,
@@ -15,7 +16,7 @@ from eventhus_testing.conformance.bus_harness import (
     messages,
     publish,
 )
-from tests.nats.support import plain, until
+from tests.nats.support import heard, plain, until
 
 
 async def test_everybody_who_is_there_gets_everything(nats_url: str, nats_bucket: str) -> None:
@@ -100,7 +101,7 @@ async def test_dead_letters_are_published(nats_url: str, nats_bucket: str) -> No
         plain(nats_url) as (client, _),
     ):
         listening = await client.subscribe(f"{nats_bucket}.dead.g")
-        await client.flush()
+        await heard(client)
         await bus.bury(message("a", headers={"Eventhus-Error": '"bang"'}), "g")
         letter = await listening.next_msg(timeout=10)
         assert ('"bang"', "a-1") == (
@@ -123,3 +124,27 @@ async def test_a_stranger_without_an_id(nats_url: str, nats_bucket: str) -> None
     [given] = inbox.messages
     assert (message().stream, "Deposited", True) == (given.stream, given.type, bool(given.id))
     assert given.published_at is not None
+
+
+async def test_a_handler_that_is_too_slow(
+    nats_url: str,
+    nats_bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Has so many in hand and no more; what the driver then drops is told of."""
+    monkeypatch.setattr(module, "MAX_IN_HAND", 2)
+    gate = Gate()
+    async with NatsBus.open(nats_url, nats_bucket, jetstream=False) as bus:
+        subscription = await bus.subscribe(gate)
+        assert isinstance(subscription, module.PlainSubscription)
+        driver = subscription._subscription
+        assert driver is not None
+        driver._pending_bytes_limit = 1000
+        await publish(bus, messages("a", 100))
+        await until(lambda: "a handler is too slow" in caplog.text)
+        gate.open.set()
+        await until(lambda: not driver.pending_msgs and subscription._room._value == 2)
+    kept = set(gate.left)
+    assert 2 < len(kept) < 100
+    assert [each.id for each in messages("a", 100) if each.id in kept] == gate.left

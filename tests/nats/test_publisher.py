@@ -12,7 +12,7 @@ from eventhus_nats import NatsBus
 from eventhus_nats import publisher as module
 from eventhus_testing.conformance.bus_harness import message, messages, publish
 from eventhus_testing.servers import nats_server
-from tests.nats.support import plain
+from tests.nats.support import heard, plain
 
 
 async def ids(url: str, bucket: str) -> list[str]:
@@ -88,7 +88,7 @@ async def test_a_stranger_in_between(nats_url: str, nats_bucket: str) -> None:
         publisher = await bus.publisher()
         await publisher.publish(messages("a", 3))
         await client.publish(f"{nats_bucket}.account", b"{}")
-        await client.flush()
+        await heard(client)
         with pytest.raises(PublisherReplaced):
             await publisher.publish(messages("a", 300, after=3))
         assert 3 == publisher.acknowledged

@@ -1,17 +1,24 @@
 """Who may connect, and that what travels is encrypted."""
 
+import asyncio
+import logging
+import os
+import signal
 import ssl
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from nats.aio.client import Client
 
-from eventhus import BusUnavailable, CompositionError
+from eventhus import AccessDenied, BusUnavailable, CompositionError
 from eventhus_nats import NatsBus
 from eventhus_testing.conformance.bus_harness import Inbox, message, publish
 from eventhus_testing.servers import nats_server
+from eventhus_testing.servers.nats import NatsServer
 from tests.nats.support import until
+from tests.nats.tokens import trusted
 
 
 async def works(bus: NatsBus) -> None:
@@ -48,6 +55,29 @@ async def test_rights_that_suffice(nats_executable: Path) -> None:
         subscribe: "_INBOX.>" } } ] }"""
     with nats_server(configuration=users) as server:
         await works(NatsBus.open(server.url.replace("//", "//u:p@"), "bank"))
+
+
+async def test_a_password_that_is_changed_and_changed_back(
+    nats_executable: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server hangs up; the bus says so, and asks until it is let in again."""
+    caplog.set_level(logging.INFO, logger="eventhus_nats")
+    users = 'authorization: { user: "u", password: "p" }'
+    inbox = Inbox()
+    with nats_server(configuration=users) as server:
+        file = server.directory / "nats.conf"
+        url = server.url.replace("//", "//u:p@")
+        async with NatsBus.open(url, "bank", jetstream=False) as bus:
+            await bus.subscribe(inbox)
+            file.write_text(users.replace('"p"', '"other"'))
+            os.kill(server.pid, signal.SIGHUP)
+            await until(lambda: "refused the credentials" in caplog.text)
+            file.write_text(users)
+            os.kill(server.pid, signal.SIGHUP)
+            await until(lambda: "connected to NATS again" in caplog.text)
+            await publish(bus, [message()])
+            await until(lambda: inbox.messages)
+    assert ["a-1"] == inbox.ids
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +121,62 @@ def test_servers_with_different_credentials() -> None:
     assert "s3cr3t" not in str(caught.value)
 
 
+async def test_a_credentials_file(nats_executable: Path, tmp_path: Path) -> None:
+    """Lets its user in; the server turns away those of others, and those without."""
+    (tmp_path / "other").mkdir()
+    configuration, credentials = trusted(tmp_path)
+    _, foreign = trusted(tmp_path / "other")
+    with nats_server(configuration=configuration) as server:
+        await works(NatsBus.open(server.url, "bank", credentials=credentials))
+        for wrong in (foreign, None):
+            with pytest.raises(AccessDenied):
+                await NatsBus.open(server.url, "bank", credentials=wrong).__aenter__()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"), [(None, "cannot be read: FileNotFoundError"), ("?", "is not one")]
+)
+async def test_no_credentials_file(
+    nats_url: str, tmp_path: Path, content: str | None, problem: str
+) -> None:
+    """Said at once; the driver would look for ever for what is not in the file."""
+    path = tmp_path / "s3cr3t"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(CompositionError, match=problem) as caught:
+        await NatsBus.open(nats_url, "bank", credentials=path).__aenter__()
+    assert "s3cr3t" not in str(caught.value)
+
+
 async def test_a_credentials_file_without_its_library(
-    nats_url: str, monkeypatch: pytest.MonkeyPatch
+    nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The error names what to install."""
+    _, credentials = trusted(tmp_path)
     monkeypatch.setitem(sys.modules, "nkeys", None)
     with pytest.raises(CompositionError, match=r"install nats-py\[nkeys\]"):
-        await NatsBus.open(nats_url, "bank", credentials="user.creds").__aenter__()
+        await NatsBus.open(nats_url, "bank", credentials=credentials).__aenter__()
+
+
+async def test_several_servers(nats_executable: Path) -> None:
+    """Whichever of them is there: at first, and again when one goes."""
+    with nats_server() as one, nats_server() as other:
+        url = f"nats://127.0.0.1:1,{one.url},{other.url}"
+        inbox = Inbox()
+        async with NatsBus.open(url, "bank", jetstream=False) as bus:
+            await bus.subscribe(inbox)
+            running = bus._running
+            assert running is not None
+            client = running.connection.client
+            for server in (one, other):  # it may be at either
+                await asyncio.to_thread(server.stop)
+                rest = other if server is one else one
+                await until(lambda rest=rest: _is_at(client, rest))  # type: ignore[misc]
+                await publish(bus, [message(f"{rest.port}")])
+                await until(lambda rest=rest: inbox.of(f"{rest.port}"))  # type: ignore[misc]
+                await asyncio.to_thread(server.start)
+
+
+def _is_at(client: Client, server: NatsServer) -> bool:
+    at = client.connected_url
+    return client.is_connected and at is not None and at.port == server.port

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from nats.js.api import StreamConfig
+from nats.js.api import KeyValueConfig, StreamConfig
 
 from eventhus import CompositionError, IncompatibleBucket
 from eventhus_nats import NatsBus
@@ -140,3 +140,12 @@ async def test_a_stream_that_was_deleted(nats_url: str, nats_bucket: str) -> Non
         await jetstream.delete_stream(nats_bucket)
         await publish(bus, [message("a", 2)])
         assert 1 == (await jetstream.stream_info(nats_bucket)).state.messages
+
+
+async def test_seats_that_never_run_out(nats_url: str, nats_bucket: str) -> None:
+    """Somebody else's key-value bucket would keep the seat of a member that died."""
+    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+        await jetstream.create_key_value(KeyValueConfig(bucket=f"{nats_bucket}_groups", ttl=60))
+        with pytest.raises(IncompatibleBucket, match="forgets after 60 s, not 6 s"):
+            await bus.subscribe(Inbox(), group="g")
+        await bus.subscribe(Inbox())  # which needs no seat

@@ -13,7 +13,7 @@ from eventhus_nats import consumer as consumer_module
 from eventhus_nats import subscription as subscription_module
 from eventhus_testing.conformance.bus_harness import Gate, Inbox, message, messages, publish
 from eventhus_testing.servers import nats_server
-from tests.nats.support import plain, until
+from tests.nats.support import heard, plain, until, until_so
 
 
 async def test_one_member_has_the_seat(nats_url: str, nats_bucket: str) -> None:
@@ -135,9 +135,11 @@ async def test_messages_of_interest_to_nobody_any_more(nats_url: str, nats_bucke
         assert 3 == (await jetstream.stream_info(nats_bucket)).state.messages
         gate.open.set()
         await until(lambda: len(gate.left) == 3)
-        async with asyncio.timeout(30):
-            while (await jetstream.stream_info(nats_bucket)).state.messages:
-                pass
+
+        async def is_empty() -> bool:
+            return not (await jetstream.stream_info(nats_bucket)).state.messages
+
+        await until_so(is_empty)
 
 
 async def test_a_server_that_is_restarted_under_a_handler(nats_executable: Path) -> None:
@@ -184,7 +186,7 @@ async def test_subjects(nats_url: str, nats_bucket: str, template: str, subject:
         plain(nats_url) as (client, _),
     ):
         foreign = await client.subscribe(f"{nats_bucket}.>")
-        await client.flush()
+        await heard(client)
         await bus.subscribe(inbox, group="g")
         await publish(bus, [message("a. b", 1)])
         assert f"{nats_bucket}.{subject}" == (await foreign.next_msg(timeout=10)).subject
@@ -219,13 +221,46 @@ async def test_what_was_in_hand_when_the_consumer_went(
         await publish(bus, messages("a", 5))
         await until(lambda: gate.entered)
         [info] = await jetstream.consumers_info(nats_bucket)
-        async with asyncio.timeout(30):
-            while (
-                (await jetstream.consumer_info(nats_bucket, info.name)).num_ack_pending or 0
-            ) < 5:
-                pass
+
+        async def all_given() -> object:
+            return 5 == (await jetstream.consumer_info(nats_bucket, info.name)).num_ack_pending
+
+        await until_so(all_given)
         await jetstream.delete_consumer(nats_bucket, info.name)
         await publish(bus, [message("a", 6)])
         gate.open.set()
         await until(lambda: len(gate.left) >= 6)
     assert [each.id for each in messages("a", 6)] == [*dict.fromkeys(gate.left)]
+
+
+@pytest.mark.parametrize("jetstream", [True, False])
+async def test_who_is_cancelled_while_leaving(
+    nats_url: str, nats_bucket: str, jetstream: bool
+) -> None:
+    """Leaves nothing behind that goes on: neither what it waited for, nor what was to come."""
+    before = asyncio.all_tasks()
+    gates = [Gate(), Gate()]
+    bus = await NatsBus.open(nats_url, nats_bucket, jetstream=jetstream).__aenter__()
+    for gate in gates:
+        await bus.subscribe(gate)
+    await publish(bus, [message()])
+    await until(lambda: gates[0].entered and gates[1].entered)
+    leaving = asyncio.create_task(bus.__aexit__(None, None, None))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    await until(lambda: asyncio.all_tasks() == before)
+
+
+@pytest.mark.parametrize("jetstream", [True, False])
+async def test_subscriptions_that_come_and_go(
+    nats_url: str, nats_bucket: str, jetstream: bool
+) -> None:
+    """Are forgotten, as where each visitor of a site has one for a while."""
+    async with NatsBus.open(nats_url, nats_bucket, jetstream=jetstream) as bus:
+        for _ in range(5):
+            await (await bus.subscribe(Inbox())).close()
+        running = bus._running
+        assert running is not None
+        assert 1 == len(running.subscriptions)

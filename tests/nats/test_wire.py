@@ -26,7 +26,7 @@ from eventhus.runtime.wire import to_message
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
 from eventhus_nats import NatsBus
-from tests.nats.support import plain, until
+from tests.nats.support import heard, plain, until
 
 GOLDEN = Path(__file__).parent / "golden"
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -120,7 +120,7 @@ async def test_a_foreign_reader(nats_url: str, nats_bucket: str) -> None:
     """A plain client, which knows nothing of this library, reads the Go toolkit's JSON."""
     client = await nats.connect(nats_url)
     listening = await client.subscribe(f"{nats_bucket}.account")
-    await client.flush()
+    await heard(client)
     async with bank(NatsBus.open(nats_url, nats_bucket)) as app:
         await app.dispatch(Create(aggregate_id="0000XSNJG0N0ZVS3YXM4D7ZZ9Z", owner="mishudark"))
     message = await listening.next_msg(timeout=10)
@@ -151,7 +151,7 @@ async def test_a_foreign_writer(nats_url: str, nats_bucket: str) -> None:
                 b'{"aggregate_id": "x", "aggregate_type": "Account", "version": 3,'
                 b' "type": "AccountCreated", "data": {"owner": "Go"}}',
             )
-            await client.flush()
+            await heard(client)
         await until(lambda: len(got) == 2)
         for number in range(3):
             await app.dispatch(Create(aggregate_id=f"b{number}", owner="Bob"))

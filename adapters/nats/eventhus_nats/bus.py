@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from attrs import frozen
+from nats.js.api import StreamInfo
 
 from eventhus import CompositionError, NotRunning
 from eventhus.ports import (
@@ -23,9 +25,8 @@ from eventhus.ports import (
 )
 from eventhus_nats.connection import Address, Connection
 from eventhus_nats.consumer import Consumer
-from eventhus_nats.dead_letters import DeadLetters
+from eventhus_nats.dead_letters import DeadLetters, letter_headers
 from eventhus_nats.failures import translated
-from eventhus_nats.messages import headers_of
 from eventhus_nats.plain import PlainSubscription
 from eventhus_nats.publisher import Acknowledgements, JetStreamPublisher, PlainPublisher
 from eventhus_nats.seats import Seats
@@ -160,16 +161,18 @@ class NatsBus:
             raise NotRunning(f"the bus of bucket {self._bucket!r} is entered already")
         connection = Connection(self._bucket, self._address)
         await connection.open()
+        replicas = 1
         try:
             if self._settings is not None:
-                await self._ensure(connection, self._settings)
+                found = await self._ensure(connection, self._settings)
+                replicas = found.config.num_replicas or 1
         except BaseException:
             await connection.close()
             raise
         self._running = _Running(
             connection=connection,
             acknowledgements=Acknowledgements(connection),
-            seats=Seats(connection, (self._settings and self._settings.replicas) or 1),
+            seats=Seats(connection, replicas),
             dead_letters=DeadLetters(connection, self._subjects),
             subscriptions=[],
         )
@@ -183,9 +186,15 @@ class NatsBus:
     ) -> None:
         """Let the handlers come to their end, give back what they have not begun, disconnect."""
         running = self._here()
+        closed: list[JetStreamSubscription | PlainSubscription] = []
         try:
             while running.subscriptions:  # a handler that finishes may have subscribed another
-                await running.subscriptions.pop().close()
+                closed.append(running.subscriptions.pop())
+                await closed[-1].close()
+        except asyncio.CancelledError:  # nobody waits for handlers any more
+            for each in (*closed, *running.subscriptions):
+                each.abandon()
+            raise
         finally:
             self._running = None
             await running.connection.close()
@@ -195,8 +204,8 @@ class NatsBus:
         running = self._here()
         if self._settings is None:
             return PlainPublisher(running.connection, self._subjects)
-        last = await self._ensure(running.connection, self._settings)
-        publisher = JetStreamPublisher(running.connection, self._subjects, last)
+        found = await self._ensure(running.connection, self._settings)
+        publisher = JetStreamPublisher(running.connection, self._subjects, found.state.last_seq)
         await publisher.begin(running.acknowledgements)
         return publisher
 
@@ -206,6 +215,7 @@ class NatsBus:
         """See ``EventBus.subscribe``."""
         check_group(group, concurrency)
         running = self._here()
+        running.subscriptions[:] = [each for each in running.subscriptions if not each.is_over]
         connection = running.connection
         subscription: JetStreamSubscription | PlainSubscription
         if self._settings is None:
@@ -213,9 +223,9 @@ class NatsBus:
             running.subscriptions.append(subscription)
             await subscription.open(self._subjects.all, group)
             return subscription
-        last = await self._ensure(connection, self._settings)
+        found = await self._ensure(connection, self._settings)
         seat = None if group is None else await running.seats.seat(group)
-        consumer = Consumer(connection, self._subjects.all, group, after=last)
+        consumer = Consumer(connection, self._subjects.all, group, after=found.state.last_seq)
         await consumer.ensure()
         subscription = JetStreamSubscription(connection, consumer, seat, handler, concurrency)
         running.subscriptions.append(subscription)
@@ -226,9 +236,11 @@ class NatsBus:
         check_group(group)
         running = self._here()
         if self._settings is None:
+            client = running.connection.client
+            headers = letter_headers(message, client.max_payload)
             with translated(self._bucket):
-                await running.connection.client.publish(
-                    self._subjects.dead(group), message.body, headers=headers_of(message)
+                await client.publish(
+                    self._subjects.dead(group), message.body, headers=headers or None
                 )
             await running.connection.flush()
         else:
@@ -249,7 +261,7 @@ class NatsBus:
         if self._settings is not None:
             await running.dead_letters.discard(letter)
 
-    async def _ensure(self, connection: Connection, settings: Settings) -> int:
+    async def _ensure(self, connection: Connection, settings: Settings) -> StreamInfo:
         return await ensure_streams(
             connection, self._subjects.all, self._subjects.dead("*"), settings
         )

@@ -13,11 +13,11 @@ from typing import Any
 import nats.errors
 import nats.js.errors
 from attrs import field, frozen
-from nats.aio.client import Client
+from nats.aio.client import Client, Srv
 from nats.js import JetStreamContext
 
-from eventhus import AccessDenied, CompositionError
-from eventhus_nats.failures import NotEncrypted, describe, is_refusal, translated, typed
+from eventhus import AccessDenied, CompositionError, EventhusError
+from eventhus_nats.failures import HungUp, NotEncrypted, describe, is_refusal, translated, typed
 
 CONNECT_S = 5.0  # for the first connection, over all servers
 REQUEST_S = 5.0  # for an answer of JetStream
@@ -26,6 +26,27 @@ PENDING = 8 * 1024 * 1024  # bytes that wait for a connection that broke; then p
 PING_S = 10.0  # a server that has answered two of them with nothing is gone
 
 _logger = logging.getLogger(__name__)
+
+
+class ReconnectingClient(Client):
+    """The driver's client, which also comes back where a server says why it hangs up.
+
+    By itself it closes for good then: a message that is too large, or a token that ran out, would
+    be the end of all publishing and handling.
+    """
+
+    async def _process_err(self, err_msg: str) -> None:
+        if "permissions violation" in err_msg.lower():  # which leaves the connection as it is
+            await super()._process_err(err_msg)
+            return
+        error = HungUp(err_msg.strip("'"))
+        await self._error_cb(error)
+        await self._process_op_err(error)
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        if self._transport is not None:  # of an attempt that failed, which the driver forgets
+            self._transport.close()  # type: ignore[no-untyped-call]  # the driver's
+        await super()._connect_to_server(s)
 
 
 @frozen(kw_only=True)
@@ -55,17 +76,20 @@ class Connection:
         bucket: The name of the bucket.
         client: The driver's client.
         jetstream: The driver's JetStream.
-        on_reconnect: What to call when a connection that broke has been made again.
+        on_break: What to call when the connection has broken, before it is made again.
+        on_reconnect: What to call when it has been made again.
     """
 
     def __init__(self, bucket: str, address: Address) -> None:
         self.bucket = bucket
-        self.client = Client()
+        self.client: Client = ReconnectingClient()
         self.jetstream = JetStreamContext(self.client, timeout=REQUEST_S)
+        self.on_break: set[Callable[[], None]] = set()
         self.on_reconnect: set[Callable[[], None]] = set()
         self._address = address
         self._is_connecting = False
         self._denied: str | None = None  # what the server said of a right that is missing
+        self._told: str | None = None  # what was logged last, since the driver says it each time
 
     async def open(self) -> None:
         """Connect.
@@ -73,8 +97,9 @@ class Connection:
         Raises:
             AccessDenied: A server refused the credentials.
             BusUnavailable: No server answered.
-            CompositionError: The driver lacks what the credentials need.
+            CompositionError: There is no credentials file, or the driver lacks what it needs.
         """
+        self._check_credentials()
         self._is_connecting = True
         try:
             async with asyncio.timeout(CONNECT_S):
@@ -85,6 +110,7 @@ class Connection:
                     reconnect_time_wait=RECONNECT_S,  # type: ignore[arg-type]  # takes fractions
                     ping_interval=PING_S,  # type: ignore[arg-type]
                     error_cb=self._on_error,
+                    disconnected_cb=self._on_disconnected,
                     reconnected_cb=self._on_reconnected,
                     pending_size=PENDING,
                 )
@@ -99,12 +125,11 @@ class Connection:
 
     async def close(self) -> None:
         """Send what is still to be sent, as far as the server takes it, and disconnect."""
-        try:
-            async with asyncio.timeout(REQUEST_S):
-                if self.client.is_connected:
-                    await self.client.flush()
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            _logger.warning("the last words to NATS may be lost: %s", describe(error))
+        if self.client.is_connected:
+            try:
+                await self.flush()
+            except EventhusError as error:
+                _logger.warning("the last words to NATS may be lost: %s", error)
         await self._shut()
 
     async def flush(self) -> None:
@@ -116,6 +141,9 @@ class Connection:
         with translated(self.bucket):
             # The driver has no time limit of its own while it looks for a server.
             async with asyncio.timeout(REQUEST_S):
+                # The driver's ping overtakes what it has not written yet. By the time of its
+                # answer all that is written, and the second one comes behind it.
+                await self.client.flush()
                 await self.client.flush()
 
     async def ask(self, question: Awaitable[Any], *, within_s: float = REQUEST_S) -> Any:
@@ -163,6 +191,24 @@ class Connection:
                 options[name] = partial(self._unless_in_clear, secret)
         return options
 
+    def _check_credentials(self) -> None:
+        path = self._address.credentials
+        if path is None:
+            return
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise CompositionError(
+                f"the credentials file for the bus of bucket {self.bucket!r} cannot be read: "
+                f"{type(error).__name__}"
+            ) from error
+        # In a file without these, the driver would look for them for ever.
+        if any(part not in content for part in (b"BEGIN NATS USER JWT", b"BEGIN USER NKEY SEED")):
+            raise CompositionError(
+                f"the credentials file for the bus of bucket {self.bucket!r} is not one: it lacks "
+                f"a user's JWT or seed; 'nsc generate creds' writes both"
+            )
+
     def _unless_in_clear(self, secret: str) -> str:
         self._check_privacy()
         return secret
@@ -197,13 +243,20 @@ class Connection:
             self._denied = f"the user lacks a right: {str(error).removeprefix('nats: ')}"
             _logger.warning("NATS: %s", self._denied)
             return
-        _logger.warning("NATS: %s", describe(error))
+        if (told := describe(error)) != self._told:
+            _logger.warning("NATS: %s", told)
+            self._told = told
+
+    async def _on_disconnected(self) -> None:
+        for call in [*self.on_break]:
+            call()
 
     async def _on_reconnected(self) -> None:
         if not self._is_as_private_as_asked():
             _logger.error("NATS: %s; the connection is closed", describe(NotEncrypted()))
             await self.client.close()
             return
+        self._denied = self._told = None
         _logger.info("connected to NATS again")
         for call in [*self.on_reconnect]:
             call()

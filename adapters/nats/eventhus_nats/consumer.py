@@ -201,11 +201,16 @@ class Consumer:
 
     def _check(self, info: ConsumerInfo) -> None:
         config = info.config
-        if config.deliver_subject or config.ack_policy != AckPolicy.EXPLICIT:
+        if (
+            config.deliver_subject
+            or config.ack_policy != AckPolicy.EXPLICIT
+            or (config.max_deliver or 0) > 0  # it would give up, and nobody would hear of it
+        ):
             raise IncompatibleBucket(
                 self._connection.bucket,
-                f"its stream has a consumer {self._name} that is not one of ours; "
-                f"name the group differently, or delete it",
+                f"its stream has a consumer {self._name} that is not as a group's has to be, which "
+                f"is pulled, acknowledged one by one, and never gives up; name the group "
+                f"differently, or delete it",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 
 import nats.js.errors
@@ -9,12 +10,32 @@ import nats.js.errors
 from eventhus.ports import DeadLetter, Message
 from eventhus_nats.connection import REQUEST_S, Connection
 from eventhus_nats.failures import translated, typed
-from eventhus_nats.messages import MSG_ID, headers_of, message_from
+from eventhus_nats.messages import MSG_ID, encode_id, message_from
 from eventhus_nats.streams import dead_stream
 from eventhus_nats.subjects import Subjects
 
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # of a header that the driver sends
+_FRAME = len("NATS/1.0\r\n\r\n")  # around the headers; each has a colon, a space and a line's end
+
 # What servers answer where a message is "not found", and for other reasons too.
 _GONE = {10037, 10043, 10057}
+
+
+def letter_headers(message: Message, limit: int, *, prefix: str = "") -> dict[str, str]:
+    """The headers of a dead letter, such that the server takes it.
+
+    A stranger's message may fill what a server takes to the last byte, and have headers that the
+    driver would not send. Of what does not fit, the last headers are left out first: those that
+    say what went wrong.
+    """
+    headers = {MSG_ID: prefix + encode_id(message.id), **message.headers}
+    headers = {key: value for key, value in headers.items() if _NAME.fullmatch(key)}
+    size = len(message.body) + _FRAME
+    size += sum(len(key) + len(value.encode()) + 4 for key, value in headers.items())
+    while headers and size > limit:
+        key, value = headers.popitem()
+        size -= len(key) + len(value.encode()) + 4
+    return headers
 
 
 class DeadLetters:
@@ -27,14 +48,14 @@ class DeadLetters:
 
     async def bury(self, message: Message, group: str) -> None:
         """See ``EventBus.bury``."""
-        headers = headers_of(message)
-        headers[MSG_ID] = f"{group}:{headers[MSG_ID]}"  # two groups may bury one message
+        # Two groups may bury one message.
+        headers = letter_headers(message, self._connection.client.max_payload, prefix=f"{group}:")
         with translated(self._connection.bucket):
             await self._connection.jetstream.publish(
                 self._subjects.dead(group),
                 message.body,
                 timeout=REQUEST_S,
-                headers=headers,
+                headers=headers or None,
             )
 
     async def read(self, group: str) -> AsyncGenerator[DeadLetter, None]:

@@ -16,6 +16,10 @@ class NotEncrypted(nats.errors.Error):
     """A server does not encrypt, and was to."""
 
 
+class HungUp(nats.errors.Error):
+    """A server ended the connection, and said why."""
+
+
 @contextmanager
 def translated(bucket: str) -> Iterator[None]:
     """Turn the driver's errors into this library's. None of them quotes a URL."""
@@ -45,6 +49,12 @@ def describe(error: BaseException) -> str:
         return f"JetStream answered {error.err_code or error.code}, {error.description}"
     if isinstance(error, nats.errors.NoRespondersError):
         return "JetStream is not enabled on the server, or not for this account"
+    if is_refusal(error):
+        return "the server refused the credentials"
+    if isinstance(error, nats.errors.SlowConsumerError):
+        return "a handler is too slow, and messages that nobody keeps are lost"
+    if isinstance(error, HungUp):
+        return f"the server ended the connection: {error}"
     if isinstance(error, NotEncrypted):
         return "the server does not encrypt, and tls was asked for"
     if isinstance(error, asyncio.TimeoutError):

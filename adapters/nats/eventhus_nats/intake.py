@@ -18,13 +18,22 @@ class Intake:
 
     turns: Turns
     _boundary: int = 0  # no message behind this sequence is missing
-    _missing: int = 0
+    _missing: int | None = 0  # how many; ``None`` while nobody knows
     _held: list[tuple[int, Message]] = field(factory=list[tuple[int, Message]])
 
     @property
     def is_gathering(self) -> bool:
         """Whether messages are held back."""
-        return self._missing > 0
+        return self._missing is None or self._missing > 0
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether they are held back until it is known what is missing."""
+        return self._missing is None
+
+    def hold(self) -> None:
+        """Hold back everything: a connection broke, and nobody knows what was on its way."""
+        self._missing, self._boundary = None, 0
 
     def gather(self, missing: int, boundary: int) -> None:
         """Hold back everything until so many messages up to a sequence have come again."""
@@ -33,8 +42,9 @@ class Intake:
 
     def missing(self, count: int) -> None:
         """By now, no more than so many are missing."""
-        self._missing = min(self._missing, count)
-        self._pass_on()
+        if self._missing is not None:
+            self._missing = min(self._missing, count)
+            self._pass_on()
 
     def add(self, sequence: int, message: Message) -> None:
         """Take a message that was not here before."""
@@ -42,7 +52,7 @@ class Intake:
             self.turns.add(message)
             return
         self._held.append((sequence, message))
-        if sequence <= self._boundary:
+        if self._missing is not None and sequence <= self._boundary:
             self.missing(self._missing - 1)
 
     def _pass_on(self) -> None:

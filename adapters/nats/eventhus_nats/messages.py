@@ -17,7 +17,7 @@ from eventhus.ports import Message
 MSG_ID = "Nats-Msg-Id"
 EXPECTED_LAST_SEQUENCE = "Nats-Expected-Last-Sequence"
 EXPECTED_LAST_MSG_ID = "Nats-Expected-Last-Msg-Id"
-_SERVERS = {MSG_ID, EXPECTED_LAST_SEQUENCE, EXPECTED_LAST_MSG_ID}  # between us and the server
+_SERVERS = "Nats-"  # what begins so is between whoever publishes and the server
 
 UNREADABLE = "unreadable"
 """The aggregate type under which what is no event is handled, each as a stream of its own."""
@@ -26,17 +26,14 @@ _PLAIN_ID = re.compile(r"[\x21-\x24\x26-\x7e]+")  # visible ASCII without %
 
 _NS = 1_000_000_000
 
+_decode = json.JSONDecoder().decode  # json.loads would look for encodings first
+
 
 def encode_id(message_id: str) -> str:
     """An id as a header can hold it: all but visible ASCII, and ``%``, as ``%XX``."""
     if _PLAIN_ID.fullmatch(message_id):
         return message_id
     return quote(message_id, safe="!\"#$&'()*+,/:;<=>?@[\\]^`{|}")
-
-
-def headers_of(message: Message, **server: str) -> dict[str, str]:
-    """The headers of a message."""
-    return {MSG_ID: encode_id(message.id), **message.headers, **server}
 
 
 @frozen
@@ -108,7 +105,7 @@ def message_from(
         stream=stream,
         type=type_,
         body=body,
-        headers={key: value for key, value in headers.items() if key not in _SERVERS},
+        headers={key: value for key, value in headers.items() if not key.startswith(_SERVERS)},
         published_at=at,
         attempt=attempt,
     )
@@ -116,7 +113,7 @@ def message_from(
 
 def _identity(body: bytes, message_id: str) -> tuple[StreamId, str]:
     try:
-        fields = json.loads(body)
+        fields = _decode(body.decode())
         return StreamId(fields["aggregate_type"], fields["aggregate_id"]), str(fields["type"])
     except (KeyError, TypeError, ValueError, RecursionError):
         return StreamId(UNREADABLE, message_id), ""

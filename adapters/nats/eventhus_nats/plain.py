@@ -14,6 +14,8 @@ from eventhus_nats.connection import Connection
 from eventhus_nats.messages import message_of
 from eventhus_nats.subscription import DOUBLINGS, RETRY_CAP_S, RETRY_S
 
+MAX_IN_HAND = 1024  # messages; more wait in the driver, which in the end drops some and says so
+
 _logger = logging.getLogger(__name__)
 
 
@@ -25,6 +27,7 @@ class PlainSubscription:
         self._handler = handler
         self._closing = False
         self._turns = Turns()
+        self._room = asyncio.Semaphore(MAX_IN_HAND)
         self._busy: set[asyncio.Task[None]] = set()
         self._subscription: Subscription | None = None
         self._workers = {asyncio.create_task(self._work()) for _ in range(concurrency)}
@@ -34,6 +37,17 @@ class PlainSubscription:
         client = self._connection.client
         self._subscription = await client.subscribe(subjects, queue=group or "", cb=self._take)
         await self._connection.flush()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left of it."""
+        return all(worker.done() for worker in self._workers)
+
+    def abandon(self) -> None:
+        """Be over soon, whatever is being done."""
+        self._closing = True
+        for worker in self._workers:
+            worker.cancel()
 
     async def close(self) -> None:
         """See ``Subscription.close``. A handler that closes its own is not waited for."""
@@ -47,6 +61,7 @@ class PlainSubscription:
             await asyncio.wait(others)
 
     async def _take(self, msg: Msg) -> None:
+        await self._room.acquire()
         self._turns.add(message_of(msg))
 
     async def _work(self) -> None:
@@ -65,6 +80,7 @@ class PlainSubscription:
                 self._failed(message, error)
             else:
                 self._turns.done(message)
+                self._room.release()
             finally:
                 self._busy.discard(task)
             await asyncio.sleep(0)  # a handler that never waits would keep all others waiting

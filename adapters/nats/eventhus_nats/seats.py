@@ -9,7 +9,7 @@ import nats.js.errors
 from nats.js.api import KeyValueConfig
 from nats.js.kv import KeyValue
 
-from eventhus import new_id
+from eventhus import IncompatibleBucket, new_id
 from eventhus_nats.connection import Connection
 from eventhus_nats.failures import typed
 
@@ -45,8 +45,15 @@ class Seats:
             except nats.js.errors.NotFoundError:
                 config = KeyValueConfig(bucket=name, ttl=SEAT_S, replicas=self._replicas)
                 kept = await self._connection.ask(jetstream.create_key_value(config))
+            ttl_s = (await self._connection.ask(kept.status())).ttl
         except nats.js.errors.APIError as error:
             raise typed(self._connection.bucket, error) from error
+        if ttl_s != SEAT_S:  # one that died would keep its seat for another time, or for ever
+            raise IncompatibleBucket(
+                self._connection.bucket,
+                f"its key-value bucket {name} forgets after {ttl_s:g} s, not {SEAT_S:g} s; delete "
+                f"it, while no group has a member",
+            )
         return kept
 
 

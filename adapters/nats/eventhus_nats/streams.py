@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import nats.js.errors
 from attrs import frozen
-from nats.js.api import RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import RetentionPolicy, StorageType, StreamConfig, StreamInfo
 
 from eventhus import CompositionError, IncompatibleBucket
 from eventhus_nats.connection import Connection
@@ -26,6 +26,7 @@ _MAX_REPLICAS = 5
 _LEAST = timedelta(milliseconds=100)  # what a server takes as a time
 
 _NAME_IN_USE = 10058
+_NO_PEERS = 10005  # from a cluster of which some are not there, or that is too small
 _NO_REPLICAS = 10074  # from a server that is alone
 _SERVER_SIDE = 500  # from here on, the fault is not in what was asked
 
@@ -66,18 +67,20 @@ def dead_stream(bucket: str) -> str:
     return f"{bucket}_dead"
 
 
-async def ensure_streams(connection: Connection, subjects: str, dead: str, want: Settings) -> int:
-    """Make or check the stream of events and that of dead letters.
+async def ensure_streams(
+    connection: Connection, subjects: str, dead: str, want: Settings
+) -> StreamInfo:
+    """Make or check the stream of events and that of dead letters, on as many servers.
 
     Returns:
-        The sequence of the last message in the stream of events.
+        What the server says of the stream of events.
 
     Raises:
         IncompatibleBucket: A stream exists and is different.
         CompositionError: The server refuses to make such a stream.
         BusUnavailable: It did not answer.
     """
-    last = await _ensure(
+    info = await _ensure(
         connection,
         connection.bucket,
         subjects,
@@ -92,24 +95,28 @@ async def ensure_streams(connection: Connection, subjects: str, dead: str, want:
         dead_stream(connection.bucket),
         dead,
         Settings(retention="limits", replicas=want.replicas),
-        new=StreamConfig(max_age=0, duplicate_window=_DEAD_WINDOW_S),  # until somebody looks
+        new=StreamConfig(
+            max_age=0,  # until somebody looks
+            duplicate_window=_DEAD_WINDOW_S,
+            num_replicas=info.config.num_replicas,
+        ),
     )
-    return last
+    return info
 
 
 async def _ensure(
     connection: Connection, name: str, subjects: str, want: Settings, *, new: StreamConfig
-) -> int:
+) -> StreamInfo:
     jetstream = connection.jetstream
     try:
-        info = await connection.ask(jetstream.stream_info(name))
+        info: StreamInfo = await connection.ask(jetstream.stream_info(name))
     except nats.js.errors.NotFoundError:
         config = new.evolve(
             name=name,
             subjects=[subjects],
             storage=StorageType.FILE,
             retention=RetentionPolicy(want.retention or "limits"),
-            num_replicas=want.replicas or 1,
+            num_replicas=want.replicas or new.num_replicas or 1,
         )
         if want.max_age is not None:
             config = config.evolve(max_age=want.max_age.total_seconds())
@@ -133,7 +140,7 @@ async def _ensure(
             f"its JetStream stream {name} has {'; '.join(differences)}; open the bus with what the "
             f"stream has, or change the stream with 'nats stream edit {name}'",
         )
-    return int(info.state.last_seq)
+    return info
 
 
 def _differences(found: StreamConfig, subjects: str, want: Settings) -> Iterator[str]:
@@ -160,7 +167,8 @@ def _differences(found: StreamConfig, subjects: str, want: Settings) -> Iterator
 
 
 def _refused(bucket: str, name: str, error: nats.js.errors.APIError) -> Exception:
-    if (error.code or _SERVER_SIDE) >= _SERVER_SIDE and error.err_code != _NO_REPLICAS:
+    is_server_side = (error.code or _SERVER_SIDE) >= _SERVER_SIDE
+    if error.err_code != _NO_REPLICAS and (is_server_side or error.err_code == _NO_PEERS):
         return typed(bucket, error)
     return CompositionError(
         f"NATS refuses the stream {name} of bucket {bucket!r}: {error.description}"

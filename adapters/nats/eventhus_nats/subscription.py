@@ -69,6 +69,18 @@ class JetStreamSubscription:
         self._reconnected = False
         self._task = asyncio.create_task(self._run())
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left of it."""
+        return self._task.done()
+
+    def abandon(self) -> None:
+        """Be over soon, whatever is being done."""
+        self._closing = True
+        self._nudge.set()
+        for worker in self._workers:
+            worker.cancel()
+
     async def close(self) -> None:
         """See ``Subscription.close``. A handler that closes its own is not waited for."""
         self._closing = True
@@ -102,12 +114,14 @@ class JetStreamSubscription:
         self._intake, self._in_hand, self._draining = Intake(Turns()), {}, False
         state = await self._consumer.ensure()
         self._intake.gather(state.pending, state.delivered)
+        self._connection.on_break.add(self._on_break)
         self._connection.on_reconnect.add(self._on_reconnect)
         self._workers = {asyncio.create_task(self._work()) for _ in range(self._concurrency)}
         try:
             await self._consumer.open(self._receive)
             await self._attend()
         finally:
+            self._connection.on_break.discard(self._on_break)
             self._connection.on_reconnect.discard(self._on_reconnect)
             await self._end()
 
@@ -128,7 +142,7 @@ class JetStreamSubscription:
             if self._reconnected:
                 self._reconnected = False
                 await self._begin_anew()
-            if self._intake.is_gathering:
+            if self._intake.is_gathering and not self._intake.is_unsure:
                 self._intake.missing(self._missing(await self._consumer.state()))
             if now >= progress_s:
                 for place in [*self._in_hand.values()]:
@@ -162,6 +176,7 @@ class JetStreamSubscription:
         self._consumer.forget_requests()
         for reply in [*self._handled.values()]:
             await self._say(reply, b"+ACK")
+        self._go_back()
         state = await self._consumer.ensure()
         self._intake.gather(self._missing(state), state.delivered)
 
@@ -188,6 +203,8 @@ class JetStreamSubscription:
         else:
             self._in_hand[message.id] = place
             self._intake.add(delivery.sequence, message)
+            if not self._intake.is_gathering:
+                return  # it was on its way and is in hand: that makes no room
         await self._pull()
 
     async def _pull(self) -> None:
@@ -258,11 +275,15 @@ class JetStreamSubscription:
             worker.cancel()
         if self._workers:
             await asyncio.wait(self._workers)
-        if self._in_hand:
-            self._consumer.go_back(min(place.sequence for place in self._in_hand.values()))
+        self._go_back()
         await self._quietly(self._connection.flush())
         if self._seat is not None:
             await self._quietly(self._seat.leave())
+
+    def _go_back(self) -> None:
+        """A consumer that must be made anew is to give again what was not handled."""
+        if self._in_hand:
+            self._consumer.go_back(min(place.sequence for place in self._in_hand.values()))
 
     async def _say(self, reply: str, word: bytes) -> None:
         # Unheard, the server gives the message again, which is then recognised.
@@ -284,6 +305,10 @@ class JetStreamSubscription:
         except TimeoutError:
             pass
         self._nudge.clear()
+
+    def _on_break(self) -> None:
+        # At once, since the next connection may bring what is new before anybody asks what is not.
+        self._intake.hold()
 
     def _on_reconnect(self) -> None:
         self._reconnected = True

@@ -12,7 +12,7 @@ from eventhus.ports.bus import EventBus
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage, StoredEvent
-from eventhus.runtime.tasks import being_cancelled
+from eventhus.runtime.tasks import being_cancelled, stop
 from eventhus.runtime.wire import to_message
 
 CHECKPOINT = "relay"
@@ -91,8 +91,7 @@ class Relay:
                 if renewed != lease:
                     raise LeaseLost(LEASE, lease.token)
         finally:
-            publishing.cancel()
-            await asyncio.wait([publishing])
+            await stop(publishing)
         await publishing
 
     async def _publish(self, lease: Lease) -> None:
@@ -210,7 +209,6 @@ async def _one_ahead(
         async with aclosing(ahead()) as given:
             yield given
     finally:
-        reading.cancel()
-        await asyncio.wait([reading])
+        await stop(reading)
         if not reading.cancelled():
             reading.exception()  # told by whoever reads next; nobody does any more

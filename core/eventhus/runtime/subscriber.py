@@ -114,7 +114,7 @@ class Subscriber:
         """Handle one message, or bury it."""
         try:
             delivered = self._delivered(message)
-        except CodecError as error:
+        except Exception as error:  # noqa: BLE001 - somebody's codec may fail as it likes
             await self._bury(message, error, message.attempt)
             return
         if delivered is None:
@@ -165,7 +165,7 @@ class Subscriber:
     async def _handled(self, message: Message) -> BaseException | None:
         try:
             delivered = self._delivered(message)
-        except CodecError as error:
+        except Exception as error:  # noqa: BLE001 - as above
             return error
         return None if delivered is None else await self._failure(delivered)
 
@@ -212,9 +212,9 @@ class Subscriber:
         headers = {
             **message.headers,
             ERROR_TYPE: json.dumps(f"{cls.__module__}.{cls.__qualname__}").strip('"'),
-            ERROR: json.dumps(str(error)[:_ERROR_LIMIT]),
             ERROR_ATTEMPTS: str(attempts),
             FAILED_AT: self._clock.now().isoformat(),
+            ERROR: json.dumps(str(error)[:_ERROR_LIMIT]),
         }
         await self._bus.bury(evolve(message, headers=headers), self._group)
 

@@ -30,8 +30,11 @@ TRACE = ("traceparent", "tracestate")  # of those pairs also by themselves, as t
 _TRACE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")  # what a header may hold as it is
 
 
-# Made once: json.dumps would make one for each event.
+# Made once: json.dumps would make one for each event, and json.loads would look for encodings.
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_decode = json.JSONDecoder().decode
+
+_NO_METADATA = Metadata()
 
 
 def to_body(stored: StoredEvent) -> bytes:
@@ -85,7 +88,7 @@ def from_message(message: Message) -> StoredEvent:
     """
     headers = message.headers
     try:
-        body = _of(dict, json.loads(message.body))
+        body = _of(dict, _decode(message.body.decode()))
         return Recorded(
             stream=StreamId(body["aggregate_type"], body["aggregate_id"]),
             version=_of(int, body["version"]),
@@ -112,13 +115,19 @@ def _recorded_at(message: Message) -> datetime:
 
 
 def _metadata(headers: Mapping[str, str]) -> Metadata:
+    correlation_id, causation_id = headers.get(CORRELATION_ID), headers.get(CAUSATION_ID)
     pairs = headers.get(METADATA)
-    return Metadata(
-        correlation_id=json.loads(headers.get(CORRELATION_ID, "null")),
-        causation_id=json.loads(headers.get(CAUSATION_ID, "null")),
-        values={key: headers[key] for key in TRACE if key in headers}
+    values = (
+        {key: headers[key] for key in TRACE if key in headers}
         if pairs is None
-        else _of(dict, json.loads(pairs)),
+        else _of(dict, _decode(pairs))
+    )
+    if not values and correlation_id is causation_id is None:
+        return _NO_METADATA
+    return Metadata(
+        correlation_id=None if correlation_id is None else _decode(correlation_id),
+        causation_id=None if causation_id is None else _decode(causation_id),
+        values=values,
     )
 
 

@@ -3,14 +3,14 @@
 import asyncio
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
 import pytest
 
 from eventhus import Aggregate, Catalog, Delivered, EventData, Recorded, StreamId
-from eventhus.ports import DeadLetter, Message
+from eventhus.ports import Codec, DeadLetter, Message
 from eventhus.runtime.serializer import EventSerializer
 from eventhus.runtime.subscriber import RETRY_CAP_S, Subscriber
 from eventhus.runtime.wire import to_message
@@ -63,13 +63,14 @@ def subscriber(
     types: Iterable[str] | None = None,
     attempts: int = 3,
     aggregate: Aggregate[Any, Any, Any] = account,
+    codec: Codec | None = None,
 ) -> Subscriber:
     return Subscriber(
         handler,
         group="g",
         types=None if types is None else frozenset(types),
         attempts=attempts,
-        serializer=EventSerializer(Catalog([aggregate]), JsonCodec()),
+        serializer=EventSerializer(Catalog([aggregate]), codec or JsonCodec()),
         bus=bus or MemoryBus(),
         clock=clock or FakeClock(),
     )
@@ -166,6 +167,25 @@ async def test_an_upcaster_that_raises() -> None:
     handler, bus = Handler(), MemoryBus()
     await subscriber(handler, bus, aggregate=fussy)(message())
     assert (1, []) == (len(await letters(bus)), handler.got)
+
+
+async def test_a_codec_that_raises_something_else() -> None:
+    """Does not make a message that comes for ever either."""
+
+    class Fussy(JsonCodec):
+        def decoder(self, as_type: Any) -> Callable[[Any], Any]:
+            def decode(data: Any) -> Any:
+                raise ZeroDivisionError
+
+            return decode
+
+    handler, bus = Handler(), MemoryBus()
+    handle = subscriber(handler, bus, codec=Fussy())
+    await handle(message())
+    [letter] = await letters(bus)
+    assert "builtins.ZeroDivisionError" == letter.message.headers["Eventhus-Error-Type"]
+    outcome = await handle.replay()
+    assert (0, 1, []) == (outcome.handled, outcome.failed, handler.got)
 
 
 async def test_other_types_are_passed_over() -> None:
