@@ -1,5 +1,7 @@
 """What holds of a bank account, whatever is asked of it."""
 
+from hypothesis import settings
+
 from eventhus_testing import AggregateMachine, check_aggregate
 from examples.bank.account import account
 
@@ -16,3 +18,4 @@ class AccountMachine(AggregateMachine):
 
 
 TestAccount = AccountMachine.TestCase
+TestAccount.settings = settings(deadline=None, max_examples=30, stateful_step_count=20)

@@ -1,14 +1,11 @@
-"""What holds of a screening, whatever is asked of it."""
+"""What holds of every screening, whatever is asked of it."""
 
-from collections import Counter
-from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain
 
-from hypothesis import Phase, find, settings
 from hypothesis import strategies as st
 
-from eventhus_testing import Refinements, check_aggregate, histories
+from eventhus_testing import Refinements, check_aggregate
 from examples.cinema.screening import (
     Category,
     ReserveSeats,
@@ -16,40 +13,35 @@ from examples.cinema.screening import (
     ScheduleScreening,
     Screening,
     Seat,
-    SeatsReserved,
     screening,
 )
 
-# A small hall, so that guests want the same seats.
-HALL = (Row(letter="A", seats=3, category=Category.STALLS),)
-REFINED: Refinements = {
-    ScheduleScreening: {
-        "hall": st.just(HALL),
-        "prices": st.just({Category.STALLS: Decimal(9)}),
-        "starts_at": st.just(datetime(2031, 3, 4, tzinfo=UTC)),
-    },
-    ReserveSeats: {"at": st.just(datetime(2031, 3, 1, tzinfo=UTC))},
-    Seat: st.builds(Seat, st.just("A"), st.integers(1, 4)),
+HALL = (
+    Row(letter="A", seats=3, category=Category.STALLS),
+    Row(letter="B", seats=2, category=Category.BALCONY),
+)
+PRICES = {Category.STALLS: Decimal("9.50"), Category.BALCONY: Decimal(12)}
+
+# From the types alone, hardly anybody would find a seat: the row "A", say, in a hall that has one.
+SEATS = st.builds(Seat, row=st.sampled_from("AB"), number=st.integers(1, 3))
+SMALL_CINEMA: Refinements = {
+    ScheduleScreening: {"hall": st.just(HALL), "prices": st.just(PRICES)},
+    ReserveSeats: {"seats": st.frozensets(SEATS, max_size=2)},
 }
 
 
-def no_seat_is_sold_twice(screening: Screening | None) -> bool:
-    """Every seat is in one reservation at most."""
-    if screening is None:
-        return True
-    seats = Counter(chain.from_iterable(screening.reservations.values()))
-    return all(count == 1 for count in seats.values())
+def no_seat_is_sold_twice(state: Screening | None) -> bool:
+    """Each seat is in one reservation at most."""
+    reservations = () if state is None else state.reservations.values()
+    seats = list(chain.from_iterable(reservations))
+    return len(seats) == len(set(seats))
 
 
 def test_no_seat_is_sold_twice() -> None:
-    """Nor can a screening be brought to break a rule."""
-    check_aggregate(screening, invariant=no_seat_is_sold_twice, refine=REFINED)
+    """Whatever is reserved and cancelled, in whatever order."""
+    check_aggregate(screening, invariant=no_seat_is_sold_twice, refine=SMALL_CINEMA)
 
 
-def test_seats_are_sold() -> None:
-    """What is checked above does happen."""
-    assert find(
-        histories(screening, refine=REFINED),
-        lambda history: any(isinstance(event, SeatsReserved) for event in history),
-        settings=settings(phases=[Phase.generate], max_examples=1000),
-    )
+def test_a_screening_keeps_the_rules() -> None:
+    """In any hall at all."""
+    check_aggregate(screening)

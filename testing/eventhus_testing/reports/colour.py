@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 # Behind the E of pytest, a line of a page: a word or none, and a mark.
-_LINE = re.compile(r"E {3,}(?:given|when|then|state|but|) +(?P<mark>[-+? ]) ")
+_LINE = re.compile(r"E {3,}(?:given|when|then|state|but|) +(?P<mark>[-+? ]) (?=\S)")
 _OURS = ("(- expected, + actual)", "is broken (rules=Rules(")
 
 _MARKUP: dict[str, dict[str, bool]] = {

@@ -103,11 +103,11 @@ def _refusals(modules: Iterable[str]) -> list[type]:
     found = [
         value
         for module in sorted(modules)
-        for value in vars(sys.modules.get(module, None) or object()).values()
+        for value in getattr(sys.modules.get(module), "__dict__", {}).values()
         if isinstance(value, type) and issubclass(value, Rejected) and value.__module__ == module
     ]
     bases = {base for cls in found for base in cls.__mro__[1:]}
-    return [cls for cls in found if cls not in bases]
+    return [cls for cls in dict.fromkeys(found) if cls not in bases]
 
 
 def kind_of(cls: type) -> Kind:
@@ -245,6 +245,17 @@ def _state(_: Any, check: Check) -> Iterator[Passage]:
     yield Passage("state", (phrase(state, "state", "".join(map(str, key))),))
 
 
+def _matching(story: Any, check: Check) -> Iterator[Passage]:
+    # What matched says more than the matchers.
+    events = _came(story) if check.failure is None else _told(map(phrase, check.arguments))
+    yield Passage("then", events)
+
+
+def _state_matching(story: Any, check: Check) -> Iterator[Passage]:
+    state = story.state if check.failure is None else check.arguments[0]
+    yield Passage("state", (phrase(state, "state"),))
+
+
 def _view(_: Any, check: Check) -> Iterator[Passage]:
     key, value = check.arguments
     yield Passage("then", (phrase(value, "state", str(key)),))
@@ -278,14 +289,14 @@ _CHECKS: dict[str, Callable[[Any, Check], Iterator[Passage]]] = {
     "given": _broken_off,
     "when": _broken_off,
     "then": _events,
-    "then_matching": _events,
+    "then_matching": _matching,
     "then_nothing": _events,
     "then_in_any_order": _in_any_order,
     "then_containing": _containing,
     "then_only": _only,
     "then_rejected": _rejected,
     "then_state": _state,
-    "then_state_matching": _state,
+    "then_state_matching": _state_matching,
     "then_view": _view,
     "then_no_view": _no_view,
     "then_untouched": _untouched,

@@ -160,3 +160,37 @@ def test_a_letter_is_sent_for_each() -> None:
         .and_when("b2", BookReturned())
         .then_nothing()
     )
+
+
+def test_the_test_looks_at_what_readers_see() -> None:
+    assert dict(spec(books_out).when("b1", BookLent("ann", MARCH)).values) == {"all": 1}
+
+
+def test_other_views_stay() -> None:
+    lent_out = spec(books_out).given("b1", BookLent("ann", MARCH))
+    lent_out.when("b1", BookReturned()).then_no_view("all")
+    lent_out.when("b2").then_untouched()
+
+
+def test_the_test_looks_at_what_is_sent() -> None:
+    assert spec(reminders).when("b1", BookReturned()).commands == ()
+
+
+def test_reminders_are_counted() -> None:
+    (
+        spec(reminders)
+        .given("b1", BookReturned(late=True))
+        .when("b2", BookReturned(late=True))
+        .then_state("all", 2)
+    )
+
+
+def test_order_may_not_matter() -> None:
+    (
+        spec(book)
+        .given(BookLent("ann", MARCH))
+        .when(give_back, lend("bob"))
+        .then_in_any_order(BookLent("bob", MARCH), BookReturned())
+        .then_state_matching(lambda book: book.reader == "bob")
+        .then_matching(lambda event: not event.late, BookLent("bob", MARCH))
+    )

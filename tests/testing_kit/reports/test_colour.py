@@ -1,9 +1,11 @@
 """Failures of specs in colours on a terminal, and plain everywhere else."""
 
+from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from eventhus_testing.reports.colour import coloured
 from tests.testing_kit.reports.conftest import Run
 
 pytest_plugins = ["pytester"]
@@ -15,7 +17,9 @@ from tests.testing_kit.reports.library import *
 lent = BookLent("ann", date(2031, 3, 4))
 back = ReturnBook(aggregate_id="b1")
 
-def test_one(): spec(book).given(lent).when(back).then(BookReturned(late=True))
+def test_one():
+    for _ in [0]:
+        spec(book).given(lent).when(back).then(BookReturned(late=True))
 def test_other():
     assert "- a" == "+ a"
 """
@@ -74,3 +78,15 @@ def test_files_of_results_are_plain(run: Run, pytester: pytest.Pytester) -> None
     (failure,) = results.iter("failure")
     assert "then   - BookReturned(late=True)" in str(failure.text)
     assert "x1B" not in (pytester.path / "results.xml").read_text()
+
+
+def test_reports_are_left_as_they_were() -> None:
+    """Whoever reads them after the summary finds what pytest put there."""
+    with pytest.raises(AssertionError) as failure:
+        raise AssertionError("Book: it failed (- expected, + actual)\n\nthen   - a\n       + b")
+    plain = failure.getrepr()
+    report = SimpleNamespace(longrepr=plain)
+    with coloured([report, SimpleNamespace(longrepr="another"), SimpleNamespace(longrepr=None)]):
+        assert plain is not report.longrepr
+        assert str(plain) == str(report.longrepr)
+    assert plain is report.longrepr
