@@ -223,6 +223,19 @@ def test_a_tree_grows_and_ends() -> None:
     assert 3 <= depth(find(of(Tree), lambda tree: depth(tree) >= 3))
 
 
+@frozen
+class Bush:
+    left: list[Bush]
+    right: list[Bush]
+
+
+@settings(max_examples=300, derandomize=True, database=None)
+@given(of(Bush))
+def test_a_bush_does_not_grow_for_ever(bush: Bush) -> None:
+    """Nor are so many given up as too large that Hypothesis complains."""
+    assert isinstance(bush, Bush)
+
+
 def test_refinements() -> None:
     """Of a class, of any other type, of a field, and of a field of all that derive from a class."""
     opaque = Opaque()
