@@ -229,11 +229,17 @@ class Bush:
     right: list[Bush]
 
 
-@settings(max_examples=300, derandomize=True, database=None)
-@given(of(Bush))
-def test_a_bush_does_not_grow_for_ever(bush: Bush) -> None:
-    """Nor are so many given up as too large that Hypothesis complains."""
-    assert isinstance(bush, Bush)
+def test_a_bush_does_not_grow_for_ever() -> None:
+    """Hypothesis gives up what is too large, and so hardly any bush would be left."""
+    seen: list[Bush] = []
+
+    @settings(max_examples=50, derandomize=True, database=None, deadline=None)
+    @given(of(Bush))
+    def collect(bush: Bush) -> None:
+        seen.append(bush)
+
+    collect()
+    assert len(seen) >= 50
 
 
 def test_refinements() -> None:
