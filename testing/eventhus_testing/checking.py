@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
 
 import hypothesis
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
@@ -24,17 +24,17 @@ from eventhus_testing.counterexample import (
     snake,
     stored_body,
 )
-from eventhus_testing.function_source import function_source
-from eventhus_testing.layout import Brackets, Part, call
 from eventhus_testing.page import ACTUAL, NOTE, SAME, Passage, mark
 from eventhus_testing.rules import ALL, Referee, RuleBroken, Rules, referee
 from eventhus_testing.story import C, E, S
 from eventhus_testing.strategies import MAX_COMMANDS, commands, sequences
 from eventhus_testing.typed_values import Refinements
+from eventhus_testing.verdict import Invariant, Verdict, verdict_on
 
 T = TypeVar("T")
 
-Invariant: TypeAlias = Callable[[S], "bool | None"]
+# A run is as long as its commands are many, and their classes say how large they are.
+_NOT_OURS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
 
 def check_aggregate(
@@ -146,21 +146,9 @@ class _Check(Generic[C, E, S]):
             run.add(event, state)
         return tuple(run.happened)
 
-    def verdict(self, state: S) -> _Verdict | None:
+    def verdict(self, state: S) -> Verdict | None:
         """Why the invariant does not hold, if it does not."""
-        if self.invariant is None:
-            return None
-        name = getattr(self.invariant, "__name__", "<lambda>")
-        name = "the invariant" if name == "<lambda>" else name
-        try:
-            holds = self.invariant(state)
-        except Exception as error:  # noqa: BLE001 - an assertion, or a state it cannot look at
-            kind = "" if type(error) is AssertionError else f"{type(error).__name__}: "
-            notes = f"{kind}{error}".strip().splitlines()[:1]
-            return _Verdict(invariant=self.invariant, name=name, raised=True, notes=notes)
-        if holds is None or holds:
-            return None
-        return _Verdict(invariant=self.invariant, name=name, raised=False, notes=[])
+        return None if self.invariant is None else verdict_on(self.invariant, state)
 
     def keep(self, breach: Breach, size: int) -> Breach:
         """Remember the smallest, for where hypothesis cannot find it again."""
@@ -185,9 +173,7 @@ class _Check(Generic[C, E, S]):
             body=stored_body(self.subject, stored, None),
         )
 
-    def _broken_by_history(
-        self, stored: Sequence[EventData], state: S, verdict: _Verdict
-    ) -> Breach:
+    def _broken_by_history(self, stored: Sequence[EventData], state: S, verdict: Verdict) -> Breach:
         return Breach(
             subject=self.subject,
             problem=f"{verdict.name} does not hold after what is stored",
@@ -196,44 +182,6 @@ class _Check(Generic[C, E, S]):
             story=[("stored", mark(SAME, map(repr, stored))), *verdict.story(state)],
             body=verdict.body(lambda ending: stored_body(self.subject, stored, ending)),
         )
-
-
-@frozen(kw_only=True)
-class _Verdict:
-    """That an invariant does not hold.
-
-    Attributes:
-        invariant: The invariant.
-        name: What it is called.
-        raised: Whether it raised, rather than return that it does not hold.
-        notes: What it raised.
-    """
-
-    invariant: Callable[[Any], object]
-    name: str
-    raised: bool
-    notes: Sequence[str]
-
-    def story(self, state: object) -> list[Passage]:
-        """The state, for a reader."""
-        return [("state", [*mark(ACTUAL, [repr(state)]), *mark(NOTE, self.notes)])]
-
-    def body(self, body_of: Callable[[Ending | None], Any]) -> Any:
-        """The body of a test: the invariant asked in a spec, or called on what comes of it."""
-        if not self.raised:
-            return body_of(self._matching)
-
-        def body(imports: Any) -> Any:
-            ((_, chain),) = body_of(None)(imports)
-            function = function_source(self.invariant, imports, "invariant")
-            function = f"({function})" if function.startswith("lambda") else function
-            return [("outcome = ", chain), ("", call(function, "outcome.state"))]
-
-        return body
-
-    def _matching(self, imports: Any) -> Brackets:
-        function = function_source(self.invariant, imports, "invariant")
-        return Brackets(".then_state_matching(", [Part("", function)], ")")
 
 
 @define
@@ -318,7 +266,7 @@ class _Run(Generic[C, E, S]):
             body=step.body(None),
         )
 
-    def _invariant(self, step: Step, after: S, verdict: _Verdict) -> Breach:
+    def _invariant(self, step: Step, after: S, verdict: Verdict) -> Breach:
         command = type(step.command).__qualname__
         then = ("then", mark(SAME, map(repr, step.decided[: step.number])))
         return Breach(
@@ -356,7 +304,7 @@ def _search(
         report_multiple_bugs=False,
         # It says which values do not matter, in words that are not ours, and takes its time.
         phases=[phase for phase in chosen.phases if phase is not Phase.explain],
-        suppress_health_check=[each for each in HealthCheck if each.name != "filter_too_much"],
+        suppress_health_check=_NOT_OURS,
     )(hypothesis.given(history=histories, tried=tried)(run))()
 
 

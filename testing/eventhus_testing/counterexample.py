@@ -49,6 +49,9 @@ class Counterexample(AssertionError, pytest.fail.Exception):  # type: ignore[nam
 Statement: TypeAlias = tuple[str, Node]
 """What stands before some source, such as ``outcome = ``, and the source."""
 
+Body: TypeAlias = Callable[[Imports], Sequence[Statement]]
+"""Makes the statements of a test."""
+
 Ending: TypeAlias = Callable[[Imports], Brackets]
 """Makes the last link of a spec, which says what is expected."""
 
@@ -109,7 +112,7 @@ class Breach:
     name: str
     meaning: str
     story: Sequence[Passage]
-    body: Callable[[Imports], Sequence[Statement]]
+    body: Body
 
     def counterexample(self, remark: str = "") -> Counterexample:
         """The error to raise.
@@ -167,7 +170,7 @@ class Step:
             links.append(ending(imports))
         return Chain(links)
 
-    def body(self, ending: Ending | None) -> Callable[[Imports], Sequence[Statement]]:
+    def body(self, ending: Ending | None) -> Body:
         """A test that consists of the spec."""
         return lambda imports: [("", self.chain(imports, ending))]
 
@@ -176,9 +179,7 @@ class Step:
         return evolve(self, number=number)
 
 
-def stored_body(
-    subject: Subject, stored: Sequence[EventData], ending: Ending | None
-) -> Callable[[Imports], Sequence[Statement]]:
+def stored_body(subject: Subject, stored: Sequence[EventData], ending: Ending | None) -> Body:
     """A test that reads what is stored."""
 
     def body(imports: Imports) -> Sequence[Statement]:

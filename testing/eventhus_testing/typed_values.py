@@ -83,7 +83,8 @@ class TypedValues:
             return self.of(as_type.__supertype__, where, limits)
         if type(get_origin(as_type) or as_type).__name__ == "TypeAliasType":
             return self.of(_aliased(as_type), where, limits)
-        if attrs.has(get_origin(as_type) or as_type):
+        cls: Any = get_origin(as_type) or as_type
+        if attrs.has(cls):
             return self._class(as_type)
         if isinstance(as_type, type) and issubclass(as_type, Enum) and len(as_type):
             return st.sampled_from(as_type)
@@ -207,7 +208,7 @@ class _Maker:
         Raises:
             NoStrategy: The class refuses whatever it is given.
         """
-        refusal: Exception
+        refusal: Exception | None = None
         for _ in range(TRIES):
             values = draw(arguments)
             try:
@@ -223,7 +224,8 @@ class _Maker:
             reject()
         raise self._no_strategy(refusal) from refusal
 
-    def _no_strategy(self, error: Exception) -> NoStrategy:
+    def _no_strategy(self, error: Exception | None) -> NoStrategy:
+        assert error is not None
         name = self.cls.__qualname__
         # attrs tells which field its validators refuse; others do not.
         fields = [each.name for each in error.args if isinstance(each, Attribute)]

@@ -200,6 +200,20 @@ def _adds(scale: Scale, event: Weighed) -> Scale:
 weighing = Aggregate(name="Scale", initial=Scale(), decide=_weighs, evolve=_adds)
 
 
+def _refunds(command: Pay, _: Scale) -> Iterator[PurseEvent]:
+    yield Paid(command.amount)
+    yield Spent(command.amount)
+
+
+def _is_right_in_the_end(scale: Scale, event: PurseEvent) -> Scale:
+    return Scale(event.amount if isinstance(event, Paid) else 0.0)
+
+
+refunding: Aggregate[Any, Any, Scale] = Aggregate(
+    name="Scale", initial=Scale(), decide=_refunds, evolve=_is_right_in_the_end
+)
+
+
 def _pays(command: Pay, _: Scale) -> Iterator[Paid]:
     yield Paid(command.amount)
 

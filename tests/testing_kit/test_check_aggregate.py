@@ -167,6 +167,16 @@ def test_pay_keeps_the_rule_snapshot() -> None:
     spec(rounding).when(Pay(aggregate_id="s1", amount=0)).then(Paid(amount=0))
 ''',
     ),
+    "snapshot between two events": (
+        flawed.refunding,
+        {},
+        RuleBroken,
+        '''\
+def test_pay_keeps_the_rule_snapshot() -> None:
+    """Pay keeps the rule 'snapshot'."""
+    spec(refunding).when_called(lambda _: [Paid(amount=0)]).then(Paid(amount=0))
+''',
+    ),
     "undeclared": (
         flawed.undeclared,
         {},
@@ -253,6 +263,13 @@ def test_spend_keeps_asserts_never_negative() -> None:
 def test_nothing_is_found_where_nothing_is_wrong(aggregate: Aggregate[Any, Any, Any]) -> None:
     """An aggregate that keeps the rules passes."""
     check_aggregate(aggregate, settings=hypothesis.settings(max_examples=30))
+
+
+def test_the_aggregate_stays_as_it_was() -> None:
+    """What changes its initial state in place changes a copy."""
+    appending = attrs.evolve(flawed.appending, initial=flawed.Notes())
+    found(appending)
+    assert flawed.Notes() == appending.initial
 
 
 def test_rules_that_are_switched_off_are_not_checked() -> None:

@@ -55,6 +55,8 @@ def test_the_source_of_a_value_makes_it_again(value: Everything) -> None:
     assert value.moment.utcoffset() == made.moment.utcoffset()
 
 
+INNER: Any = Outer.Inner  # whose argument pyright does not find
+
 VALUES: list[tuple[object, str]] = [
     (None, "None"),
     (-1, "-1"),
@@ -89,7 +91,7 @@ VALUES: list[tuple[object, str]] = [
     (Card("7"), 'Card(number="7")'),
     (Box(Box(1)), "Box(content=Box(content=1))"),
     (Tree("a"), 'Tree(label="a")'),
-    (Outer.Inner(secret=1), "Outer.Inner(secret=1)"),
+    (INNER(secret=1), "Outer.Inner(secret=1)"),
     (Rules(stored=False), "Rules(stored=False)"),
     (EventData("Paid", {"a": 1}), 'EventData(type="Paid", data={"a": 1})'),
     (Card, "Card"),

@@ -223,6 +223,25 @@ def test_a_tree_grows_and_ends() -> None:
     assert 3 <= depth(find(of(Tree), lambda tree: depth(tree) >= 3))
 
 
+@frozen
+class Bush:
+    left: list[Bush]
+    right: list[Bush]
+
+
+def test_a_bush_does_not_grow_for_ever() -> None:
+    """Hypothesis gives up what is too large, and so hardly any bush would be left."""
+    seen: list[Bush] = []
+
+    @settings(max_examples=50, derandomize=True, database=None, deadline=None)
+    @given(of(Bush))
+    def collect(bush: Bush) -> None:
+        seen.append(bush)
+
+    collect()
+    assert len(seen) >= 50
+
+
 def test_refinements() -> None:
     """Of a class, of any other type, of a field, and of a field of all that derive from a class."""
     opaque = Opaque()
