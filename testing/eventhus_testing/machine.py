@@ -8,15 +8,34 @@ from contextlib import AsyncExitStack
 from functools import lru_cache
 from random import Random
 from typing import Any, ClassVar, TypeAlias, TypeVar
+from unittest import TestCase
 
+import hypothesis
 from attrs import evolve, frozen
+from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from eventhus import Aggregate, Application, Command, Committed, ConcurrencyError, Rejected
+from eventhus import (
+    Aggregate,
+    Application,
+    Command,
+    Committed,
+    ConcurrencyError,
+    LogCorrupted,
+    Rejected,
+    StreamId,
+)
 from eventhus.ports import Storage
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
+from eventhus_testing.counterexample import Counterexample
+from eventhus_testing.page import ACTUAL, EXPECTED, SAME, Passage, mark, page
 from eventhus_testing.strategies import commands
 from eventhus_testing.typed_values import Refinements
 
@@ -26,6 +45,7 @@ Answer: TypeAlias = "tuple[Any, ...] | Rejected"
 """What came of a command: events, or why it was refused."""
 
 FIRST, SECOND = 0, 1
+_NAMES = ("one", "other")
 
 
 @frozen
@@ -71,6 +91,59 @@ COMMANDS = st.runner().flatmap(_commands_of)
 APPLICATIONS = st.sampled_from([FIRST, SECOND])
 
 
+class _Disagreement(AssertionError):
+    """An application does not do what its aggregate says. Has the whole story."""
+
+
+class MachineTestCase(TestCase):
+    """The test of a machine.
+
+    Attributes:
+        settings: Hypothesis's; its current profile if ``None``.
+    """
+
+    machine: ClassVar[type[AggregateMachine]]
+    settings: ClassVar[hypothesis.settings | None] = None
+
+    def runTest(self) -> None:  # noqa: N802 - as unittest calls it
+        """Run the machine.
+
+        Raises:
+            Counterexample: An application does not do what its aggregate says.
+        """
+        chosen = self.settings or hypothesis.settings()
+        quiet = hypothesis.settings(
+            chosen,
+            database=None,
+            deadline=None,
+            report_multiple_bugs=False,
+            phases=[phase for phase in chosen.phases if phase is not Phase.explain],
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        )
+        text = ""
+        try:
+            run_state_machine_as_test(self.machine, settings=quiet)
+        except _Disagreement as disagreement:
+            text = str(disagreement)
+        if text:
+            raise Counterexample(text, "")
+
+
+@lru_cache(maxsize=64)
+def _case_of(machine: type[AggregateMachine]) -> type[MachineTestCase]:
+    name = f"{machine.__qualname__}.TestCase"
+    return type(name, (MachineTestCase,), {"machine": machine, "__module__": machine.__module__})
+
+
+class _TestCaseOf:
+    """The test case of whichever machine it is asked of."""
+
+    def __get__(
+        self, machine: AggregateMachine | None, cls: type[AggregateMachine]
+    ) -> type[MachineTestCase]:
+        return _case_of(cls)
+
+
 class AggregateMachine(RuleBasedStateMachine):
     """Two applications on one log, random commands to either, and the aggregate that knows better.
 
@@ -86,7 +159,7 @@ class AggregateMachine(RuleBasedStateMachine):
     sent again under its id must get its first answer, an outdated expectation must be refused, and
     two commands at once must end as if one had come after the other.
 
-    A failure is told by Hypothesis as the steps that lead to it, as few as were found.
+    A failure is told as the steps that lead to it, as few as were found, and what came of each.
 
     Attributes:
         aggregate: The model, and what the applications are made of.
@@ -96,6 +169,7 @@ class AggregateMachine(RuleBasedStateMachine):
 
     aggregate: ClassVar[Aggregate[Any, Any, Any]]
     refine: ClassVar[Refinements] = {}
+    TestCase = _TestCaseOf()  # type: ignore[assignment]  # with what Hypothesis has there, too
 
     def stores(self) -> tuple[Storage, Storage]:
         """Two stores on one new log, or twice the same: called once for each run."""
@@ -116,6 +190,8 @@ class AggregateMachine(RuleBasedStateMachine):
         super().__init__()
         self._models: dict[str, _Model] = {}
         self._sent: list[_Sent] = []
+        self._story: list[Passage] = []
+        self._disagreed = False
         self._count = 0
         self._runner = asyncio.Runner()
         self._exit = AsyncExitStack()
@@ -124,9 +200,10 @@ class AggregateMachine(RuleBasedStateMachine):
     @rule(to=APPLICATIONS, command=COMMANDS)
     def dispatch(self, to: int, command: Command) -> None:
         """Either application answers as the aggregate does."""
+        self._tell("when", _call(to, command))
         expected, after = self._model(command).after(command)
         actual = self._run(self._answer(to, command, self._next_id()))
-        self._compare(expected, actual)
+        self._compare(_lines(expected), _lines(actual))
         self._models[command.aggregate_id] = after
 
     @precondition(lambda self: self._sent)
@@ -134,15 +211,13 @@ class AggregateMachine(RuleBasedStateMachine):
     def dispatch_again(self, to: int, which: int) -> None:
         """A command that is sent again, to whichever application, gets its first answer."""
         sent = self._sent[which % len(self._sent)]
-        again: Committed | Rejected
+        self._tell("when", f"{_call(to, sent.command)} again, under the same command_id")
+        actual: Sequence[str]
         try:
-            again = self._run(self._dispatch(to, sent.command, sent.command_id))
+            actual = _place(self._run(self._dispatch(to, sent.command, sent.command_id)))
         except Rejected as refusal:
-            again = refusal
-        assert again == sent.committed, (
-            f"sent again as {sent.command_id}, {sent.command!r} was answered {again!r}, "
-            f"and at first {sent.committed!r}"
-        )
+            actual = _lines(refusal)
+        self._compare(_place(sent.committed), actual)
 
     @rule(to=APPLICATIONS, command=COMMANDS)
     def dispatch_on_an_outdated_version(self, to: int, command: Command) -> None:
@@ -152,33 +227,37 @@ class AggregateMachine(RuleBasedStateMachine):
         if not model.events or isinstance(expected, Rejected) or not expected:
             return
         outdated = len(model.events) - 1
+        self._tell("when", f"{_call(to, command)}, expecting version {outdated}")
+        refused = [f"a ConcurrencyError, since it is at version {len(model.events)}"]
         try:
             committed = self._run(
                 self._applications[to].dispatch(command, expected_version=outdated)
             )
         except ConcurrencyError:
-            return
-        raise AssertionError(
-            f"{command!r} expected version {outdated} of {len(model.events)}, "
-            f"and was accepted as {committed!r}"
-        )
+            self._compare(refused, refused)
+        else:
+            self._compare(refused, _place(committed))
 
     @rule(one=COMMANDS, other=COMMANDS)
     def dispatch_at_once(self, one: Command, other: Command) -> None:
         """Two commands at the same time end as if one had come after the other."""
+        self._tell("when", _call(FIRST, one), f"{_call(SECOND, other)} at the same time")
         answers = self._run(self._both(one, other))
+        orders = (self._in_order(one, other), _swapped(self._in_order(other, one)))
         explained = [
             models
-            for (first, second), models in (
-                self._in_order(one, other),
-                _swapped(self._in_order(other, one)),
-            )
+            for (first, second), models in orders
             if _alike(first, answers[0]) and _alike(second, answers[1])
         ]
-        assert explained, (
-            f"{one!r} and {other!r} at once were answered {_text(answers[0])} and "
-            f"{_text(answers[1])}, which is neither what the one order nor what the other gives"
-        )
+        actual = [*_lines(answers[0]), *_lines(answers[1])]
+        if explained:
+            self._compare(actual, actual)
+        else:
+            in_words = [
+                f"{' and '.join([*_lines(first), *_lines(second)])}"
+                for (first, second), _ in orders
+            ]
+            self._compare([" or ".join(dict.fromkeys(in_words))], [" and ".join(actual)])
         # Where both orders give these answers, the history tells which it was.
         happened = self._run(self._history(self._applications[FIRST], one.aggregate_id))
         mine = [models for models in explained if models[one.aggregate_id].events == happened]
@@ -187,19 +266,66 @@ class AggregateMachine(RuleBasedStateMachine):
     @rule(at=APPLICATIONS)
     def look(self, at: int) -> None:
         """Histories and states are those of the model."""
-        self._run(self._look(self._applications[at]))
+        self._look(at)
 
     def teardown(self) -> None:
         """Look once more, and leave both applications. Hypothesis calls it at the end of a run."""
         try:
-            for application in self._applications:
-                self._run(self._look(application))
-            self._run(self._exit.aclose())
+            if not self._disagreed:  # or it would be told of this instead
+                for at in (FIRST, SECOND):
+                    self._look(at)
+            self._runner.run(self._exit.aclose())
         finally:
             self._runner.close()
 
+    def _tell(self, word: str, *lines: str) -> None:
+        self._story.append((word, mark(SAME, lines)))
+
+    def _compare(self, expected: Sequence[str], actual: Sequence[str]) -> None:
+        """Tell what came.
+
+        Raises:
+            _Disagreement: It is not what was expected.
+        """
+        if expected == actual:
+            self._tell("then", *actual)
+            return
+        self._disagreed = True
+        then: Passage = ("then", [*mark(EXPECTED, expected), *mark(ACTUAL, actual)])
+        raise _Disagreement(
+            page(
+                f"{self.aggregate.name}: an application does not do what its aggregate says "
+                f"(- expected, + actual)",
+                [*self._story, then],
+            )
+        )
+
+    def _look(self, at: int) -> None:
+        for aggregate_id, model in self._models.items():
+            application = self._applications[at]
+            before = [*self._story]
+            self._tell("when", f"{_NAMES[at]}.history({aggregate_id!r})")
+            history = self._run(self._history(application, aggregate_id))
+            self._compare(_lines(model.events), _lines(history))
+            self._story = before
+            self._tell("when", f"{_NAMES[at]}.state({aggregate_id!r})")
+            state = self._run(application.state(self.aggregate, aggregate_id))
+            if state != model.state:
+                self._compare([repr(model.state)], [repr(state)])
+            self._story = before  # what is as it should be makes no story
+
     def _run(self, doing: Coroutine[Any, Any, T]) -> T:
-        return self._runner.run(doing)
+        try:
+            return self._runner.run(doing)
+        except (Rejected, ConcurrencyError):
+            raise
+        except Exception as error:
+            name = type(error).__qualname__
+            try:
+                self._compare(["an answer"], [f"{name}: {error}"])
+            except _Disagreement as disagreement:
+                raise disagreement from error
+            raise
 
     async def _open(self) -> Sequence[Application]:
         return [
@@ -244,34 +370,14 @@ class AggregateMachine(RuleBasedStateMachine):
             answers.append(answer)
         return (answers[0], answers[1]), models
 
-    def _compare(self, expected: Answer, actual: Answer) -> None:
-        assert _alike(expected, actual), (
-            f"the application answered {_text(actual)}, and the aggregate {_text(expected)}"
-        )
-
     async def _history(self, application: Application, aggregate_id: str) -> tuple[Any, ...]:
         history = await application.history(self.aggregate, aggregate_id)
         versions = [recorded.version for recorded in history]
-        assert versions == [*range(1, len(history) + 1)], (
-            f"the versions of {aggregate_id} are {versions}"
-        )
+        if versions != [*range(1, len(history) + 1)]:
+            raise LogCorrupted(
+                StreamId(self.aggregate.name, aggregate_id), len(history), max(versions)
+            )
         return tuple(recorded.event for recorded in history)
-
-    async def _look(self, application: Application) -> None:
-        for aggregate_id, model in self._models.items():
-            await self._compare_with_model(application, aggregate_id, model)
-
-    async def _compare_with_model(
-        self, application: Application, aggregate_id: str, model: _Model
-    ) -> None:
-        events = await self._history(application, aggregate_id)
-        assert events == model.events, (
-            f"the history of {aggregate_id} is {_text(events)}, and should be {_text(model.events)}"
-        )
-        state = await application.state(self.aggregate, aggregate_id)
-        assert state == model.state, (
-            f"the state of {aggregate_id} is {state!r}, and should be {model.state!r}"
-        )
 
 
 def _alike(expected: Answer, actual: Answer) -> bool:
@@ -287,7 +393,19 @@ def _swapped(
     return (other, one), models
 
 
-def _text(answer: Answer) -> str:
+def _lines(answer: Answer) -> list[str]:
     if isinstance(answer, Rejected):
-        return f"with the refusal {type(answer).__qualname__}: {answer}"
-    return f"with {', '.join(map(repr, answer)) or 'nothing'}"
+        return [f"refused with {type(answer).__qualname__}: {answer}".removesuffix(": ")]
+    return [*map(repr, answer)] or ["nothing"]
+
+
+def _place(committed: Committed) -> list[str]:
+    """What was committed, and where."""
+    return [
+        f"{recorded.event!r} at version {recorded.version}, position {recorded.position}"
+        for recorded in committed.events
+    ] or ["nothing"]
+
+
+def _call(to: int, command: Command) -> str:
+    return f"{_NAMES[to]}.dispatch({command!r})"
