@@ -19,7 +19,7 @@ from eventhus_mongo import MongoStore
 from eventhus_testing import AggregateMachine, Counterexample
 from eventhus_testing.servers.mongo import connect
 from eventhus_testing.typed_values import Refinements
-from examples.bank.account import CreateAccount, account
+from examples.bank.account import CreateAccount, PerformDeposit, account
 
 FEW = settings(
     derandomize=True,
@@ -130,6 +130,22 @@ def test_a_broken_store_is_found(broken: type[MemoryStore], then: str) -> None:
     assert re.search(then, str(caught.value))
     assert 1 <= len([step for step in steps if step.startswith("when ")]) <= 4
     assert not caught.value.pytrace
+
+
+def test_the_first_disagreement_is_told() -> None:
+    """And not what else is seen when a run ends."""
+
+    class OnForgetful(AccountMachine):
+        def stores(self) -> tuple[Storage, Storage]:
+            store = Forgetful()
+            return store, store
+
+    machine = OnForgetful()
+    machine.dispatch(to=0, command=CreateAccount(aggregate_id="a1", owner="ada"))
+    machine.dispatch(to=0, command=PerformDeposit(aggregate_id="a1", amount=5))
+    with pytest.raises(AssertionError, match=r"when     other\.history\('a1'\)"):
+        machine.look(at=1)
+    machine.teardown()
 
 
 def test_each_machine_has_a_case_of_its_own() -> None:
