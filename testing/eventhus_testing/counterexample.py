@@ -25,13 +25,14 @@ This test shows it: the smallest case that was found. Paste it; it fails until t
 
 
 class Counterexample(AssertionError, pytest.fail.Exception):  # type: ignore[name-defined,misc]
-    """A property of an aggregate does not hold. The text ends with a test that shows it.
+    """A property does not hold. Of an aggregate, the text ends with a test that shows it.
 
     pytest prints the text as it is, without a mark in front of each line, ready to be copied: it
     does so for its own failures only, which is why this is one.
 
     Attributes:
-        spec: The test: import lines and a function.
+        spec: The test: import lines and a function. Empty where whole applications disagree with
+            their aggregate, which the text tells in steps.
     """
 
     __module__ = "builtins"  # as pytest's own: its summary has room for little more than the name

@@ -8,18 +8,10 @@ from contextlib import AsyncExitStack
 from functools import lru_cache
 from random import Random
 from typing import Any, ClassVar, TypeAlias, TypeVar
-from unittest import TestCase
 
-import hypothesis
 from attrs import evolve, frozen
-from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from eventhus import (
     Aggregate,
@@ -34,7 +26,7 @@ from eventhus import (
 from eventhus.ports import Storage
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
-from eventhus_testing.counterexample import Counterexample
+from eventhus_testing.machine_case import Disagreement, TestCaseOf
 from eventhus_testing.page import ACTUAL, EXPECTED, SAME, Passage, mark, page
 from eventhus_testing.strategies import commands
 from eventhus_testing.typed_values import Refinements
@@ -91,59 +83,6 @@ COMMANDS = st.runner().flatmap(_commands_of)
 APPLICATIONS = st.sampled_from([FIRST, SECOND])
 
 
-class _Disagreement(AssertionError):
-    """An application does not do what its aggregate says. Has the whole story."""
-
-
-class MachineTestCase(TestCase):
-    """The test of a machine.
-
-    Attributes:
-        settings: Hypothesis's; its current profile if ``None``.
-    """
-
-    machine: ClassVar[type[AggregateMachine]]
-    settings: ClassVar[hypothesis.settings | None] = None
-
-    def runTest(self) -> None:  # noqa: N802 - as unittest calls it
-        """Run the machine.
-
-        Raises:
-            Counterexample: An application does not do what its aggregate says.
-        """
-        chosen = self.settings or hypothesis.settings()
-        quiet = hypothesis.settings(
-            chosen,
-            database=None,
-            deadline=None,
-            report_multiple_bugs=False,
-            phases=[phase for phase in chosen.phases if phase is not Phase.explain],
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-        )
-        text = ""
-        try:
-            run_state_machine_as_test(self.machine, settings=quiet)
-        except _Disagreement as disagreement:
-            text = str(disagreement)
-        if text:
-            raise Counterexample(text, "")
-
-
-@lru_cache(maxsize=64)
-def _case_of(machine: type[AggregateMachine]) -> type[MachineTestCase]:
-    name = f"{machine.__qualname__}.TestCase"
-    return type(name, (MachineTestCase,), {"machine": machine, "__module__": machine.__module__})
-
-
-class _TestCaseOf:
-    """The test case of whichever machine it is asked of."""
-
-    def __get__(
-        self, machine: AggregateMachine | None, cls: type[AggregateMachine]
-    ) -> type[MachineTestCase]:
-        return _case_of(cls)
-
-
 class AggregateMachine(RuleBasedStateMachine):
     """Two applications on one log, random commands to either, and the aggregate that knows better.
 
@@ -169,7 +108,7 @@ class AggregateMachine(RuleBasedStateMachine):
 
     aggregate: ClassVar[Aggregate[Any, Any, Any]]
     refine: ClassVar[Refinements] = {}
-    TestCase = _TestCaseOf()  # type: ignore[assignment]  # with what Hypothesis has there, too
+    TestCase = TestCaseOf()  # type: ignore[assignment]  # with what Hypothesis has there, too
 
     def stores(self) -> tuple[Storage, Storage]:
         """Two stores on one new log, or twice the same: called once for each run."""
@@ -285,14 +224,14 @@ class AggregateMachine(RuleBasedStateMachine):
         """Tell what came.
 
         Raises:
-            _Disagreement: It is not what was expected.
+            Disagreement: It is not what was expected.
         """
         if expected == actual:
             self._tell("then", *actual)
             return
         self._disagreed = True
         then: Passage = ("then", [*mark(EXPECTED, expected), *mark(ACTUAL, actual)])
-        raise _Disagreement(
+        raise Disagreement(
             page(
                 f"{self.aggregate.name}: an application does not do what its aggregate says "
                 f"(- expected, + actual)",
@@ -323,7 +262,7 @@ class AggregateMachine(RuleBasedStateMachine):
             name = type(error).__qualname__
             try:
                 self._compare(["an answer"], [f"{name}: {error}"])
-            except _Disagreement as disagreement:
+            except Disagreement as disagreement:
                 raise disagreement from error
             raise
 
