@@ -16,6 +16,7 @@ from eventhus import (
     Committed,
     CompositionError,
     Delivered,
+    InvalidArgument,
     Metadata,
     Process,
     Rejected,
@@ -122,10 +123,15 @@ class AppScenario:
 
         Raises:
             TypeError: There are none, or one of them is not an event of the aggregate.
+            InvalidArgument: The aggregate is not one of the application's.
         """
         __tracebackhide__ = True
         if not events:
             raise TypeError("given takes what has happened: at least one event")
+        if aggregate not in self._inside.aggregates:
+            raise InvalidArgument(
+                f"{aggregate.name} is not an aggregate of application {self._app.bucket}"
+            )
         _check_events("given", aggregate.name, aggregate.events, events)
         stream = StreamId(aggregate.name, aggregate_id)
         await self._inside.append(stream, events)
@@ -150,11 +156,13 @@ class AppScenario:
 
         Raises:
             AssertionError: Nothing was said of what came of the ``when`` before.
-            TypeError: There is no command.
+            TypeError: There is no command; or several, with what can only be said of one.
         """
         __tracebackhide__ = True
         if not commands:
             raise TypeError("when takes at least one command")
+        if len(commands) > 1 and (command_id is not None or expected_version is not None):
+            raise TypeError("a command_id or an expected_version is that of a single command")
         self._must_be_checked()
         self._after = await self._inside.store.head()
         self._commands, self._commits, self._refusal = (), [], None
@@ -244,6 +252,8 @@ class AppScenario:
         if version is not None and version != committed.version:
             raise AssertionError(self._story.other("version", version, committed.version))
         if metadata is not None:
+            if not committed.events:
+                raise AssertionError(self._story.other("metadata", metadata, "no event"))
             for recorded in committed.events:
                 wanted = _completed(metadata, recorded.metadata)
                 if wanted != recorded.metadata:

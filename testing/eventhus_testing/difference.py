@@ -85,6 +85,6 @@ def _remark(expected: Any, actual: Any) -> str:
     classes = f"expected {full_name(wanted)}, actual {full_name(found)}"
     if parts(expected) and parts(expected) == parts(actual):
         return f"equal data, but of another class: {classes}"
-    if str(expected) == str(actual):
+    if str(expected) == str(actual) or expected == actual:
         return f"only the type differs: {classes}"
     return ""

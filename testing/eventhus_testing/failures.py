@@ -51,6 +51,12 @@ def told(story: AnyStory, word: str, causes: Iterable[object]) -> Iterator[None]
         raise broken.told(text) from broken.__cause__
 
 
+def missing_when(name: str) -> str:
+    """A spec was asked for what only an outcome has, or for what there is not at all."""
+    hint = "; nothing has been done yet: put .when(...) before it"
+    return f"a spec has no {name!r}{hint if name.startswith(('then', 'and_')) else ''}"
+
+
 def refused_history(story: AnyStory) -> str:
     """A command was given as history, and is none."""
     then = ("then", mark(ACTUAL, _came(story)))

@@ -22,8 +22,9 @@ def function_source(function: Callable[..., Any], imports: Imports, name: str) -
         imports: Gets what the source uses.
         name: What to call it where there is no source for it; a note says so.
     """
-    own_name = getattr(function, "__name__", "<lambda>")
-    if own_name != "<lambda>":
+    is_lambda = inspect.isfunction(function) and function.__name__ == "<lambda>"
+    own_name = getattr(function, "__name__", "")
+    if not is_lambda:
         written = visible_name(function, imports, [getattr(function, "__module__", "")])
         if written is not None:
             return written

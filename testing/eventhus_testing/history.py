@@ -24,8 +24,16 @@ ANY_TYPE = "Aggregate"
 
 
 def stream_of(stream: StreamId | str) -> StreamId:
-    """The stream that an aggregate id stands for where the type does not matter."""
-    return stream if isinstance(stream, StreamId) else StreamId(ANY_TYPE, stream)
+    """The stream that an aggregate id stands for where the type does not matter.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    if isinstance(stream, StreamId):
+        return stream
+    if not isinstance(stream, str):
+        raise TypeError(f"say first whose events they are: 'a1', or a StreamId; found {stream!r}")
+    return StreamId(ANY_TYPE, stream)
 
 
 @frozen
@@ -65,6 +73,17 @@ class History(Generic[E]):
         return evolve(self, events=tuple(recorded), versions={**self.versions, stream: version})
 
 
+def aware(moment: datetime) -> datetime:
+    """A moment that has an offset from UTC.
+
+    Raises:
+        TypeError: It has none.
+    """
+    if moment.tzinfo is None:
+        raise TypeError(f"events are recorded at aware moments: give {moment!r} a tzinfo")
+    return moment
+
+
 def text(recorded: Recorded[object]) -> str:
     """An event in its envelope, for people: what and where, and what else was said about it."""
     stream = recorded.stream
@@ -82,6 +101,18 @@ def text(recorded: Recorded[object]) -> str:
     if said:
         words.append(f"with {said}")
     return " ".join(words)
+
+
+def check_any(stream: StreamId | str, events: Collection[object]) -> None:
+    """Refuse a ``when`` in which nothing happens: whatever is expected of it says nothing.
+
+    Raises:
+        TypeError: There is no event, or something else where it should say whose they are.
+    """
+    __tracebackhide__ = True
+    stream_of(stream)
+    if not events:
+        raise TypeError("when takes at least one event, behind whose it is")
 
 
 def check_shown(who: str, classes: Collection[type], events: Iterable[object]) -> None:

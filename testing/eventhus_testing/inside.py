@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from eventhus import Application, Metadata, Recorded, StreamId
+from eventhus import Aggregate, Application, Metadata, Recorded, StreamId
 from eventhus.ports import Commit, EventBus, Storage
 from eventhus.runtime.serializer import EventSerializer
 
@@ -38,6 +38,11 @@ class Inside:
     def events(self) -> list[type]:
         """The classes of events that its aggregates declare."""
         return [each.cls for each in self._app._catalog.types()]
+
+    @property
+    def aggregates(self) -> list[Aggregate[Any, Any, Any]]:
+        """What it is made of."""
+        return list(dict.fromkeys(self._app._catalog.routes.values()))
 
     async def log(self) -> AsyncIterator[Recorded[Any]]:
         """Every event that its log holds now, in order.

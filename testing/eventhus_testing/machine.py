@@ -126,6 +126,9 @@ class AggregateMachine(RuleBasedStateMachine):
         )
 
     def __init__(self) -> None:
+        if not hasattr(type(self), "aggregate"):
+            name = type(self).__qualname__
+            raise TypeError(f"{name} has no aggregate to hold applications against; name one in it")
         super().__init__()
         self._models: dict[str, _Model] = {}
         self._sent: list[_Sent] = []

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any, Generic, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from eventhus import Rejected
 from eventhus_testing import failures
@@ -22,7 +22,7 @@ class Outcome(Generic[C, E, S]):
     """What came of a command. Made by ``when``; every check returns it again."""
 
     _story: Story[C, E, S]
-    _entry: Entry
+    _entry: Entry = field(repr=False, eq=False)  # it has the story once more
 
     @property
     def events(self) -> tuple[E, ...]:
@@ -80,6 +80,9 @@ class Outcome(Generic[C, E, S]):
         self._entry.looked_at = True
         if not types:
             raise TypeError("then_only takes at least one type; then_nothing expects no event")
+        for each in types:
+            if not isinstance(each, type):
+                raise TypeError(f"then_only takes types of events, and {each!r} is none")
         events = self._story.events
         holds = self._story.refusal is None and events and all(type(e) in types for e in events)
         text = None if holds else failures.other_types(self._story, types)
@@ -92,7 +95,9 @@ class Outcome(Generic[C, E, S]):
             events: As for ``then``.
             ignoring: As for ``then``.
 
-        Raises what ``then`` does.
+        Raises:
+            AssertionError: It was refused, or produced something else.
+            TypeError: One of them is not an event of the aggregate.
         """
         __tracebackhide__ = True
         self._expects("then_in_any_order", events)
@@ -109,10 +114,14 @@ class Outcome(Generic[C, E, S]):
             events: As for ``then``.
             ignoring: As for ``then``.
 
-        Raises what ``then`` does.
+        Raises:
+            AssertionError: It was refused, or one of them is missing.
+            TypeError: There is none, or one of them is not an event of the aggregate.
         """
         __tracebackhide__ = True
         self._expects("then_containing", events)
+        if not events:
+            raise TypeError("then_containing takes at least one event: anything contains nothing")
         missing, _ = unpaired(events, self._story.events, ignoring)
         text = None
         if self._story.refusal is not None or missing:
@@ -152,6 +161,9 @@ class Outcome(Generic[C, E, S]):
             AssertionError: It was accepted, or refused with another class or message.
         """
         __tracebackhide__ = True
+        self._entry.looked_at = True
+        if not isinstance(reason, type):
+            raise TypeError(f"then_rejected takes the class of a refusal, and {reason!r} is none")
         refusal = self._story.refusal
         text = None
         if not isinstance(refusal, reason) or not re.search(match or "", str(refusal)):

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
@@ -48,13 +51,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--eventhus-fail-under",
         metavar="N",
-        type=float,
+        type=_percent,
         help="Fail a run whose specs exercise less than N percent of the types of commands, "
         "events and refusals of the aggregates that they are about. A spec that holds exercises "
         "a command by carrying it out in a when, an event by making it happen there, a refusal "
         "by being refused with it. Refusals are the subclasses of Rejected in the modules of "
         "decide, the commands and the events; those that others derive from do not count.",
     )
+
+
+def _percent(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 100:  # noqa: PLR2004 - percent
+        raise ValueError("a share is from 0 to 100 percent")
+    return number
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -96,8 +106,9 @@ def pytest_fixture_setup(
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test that passed and left an outcome unchecked: it says nothing about it."""
-    result = yield
     notebook = item.stash.get(NOTEBOOK, None)
+    with _without_given_up_examples(item, notebook):
+        result = yield
     if notebook is not None and notebook.unchecked:
         from eventhus_testing.reports.unchecked import text  # noqa: PLC0415 - rarely needed
 
@@ -221,6 +232,32 @@ def nats_bucket(nats_url: str) -> Iterator[str]:
     name = f"test_{uuid4().hex}"
     yield name
     delete_streams(nats_url, name)
+
+
+@contextmanager
+def _without_given_up_examples(item: pytest.Item, notebook: Notebook | None) -> Iterator[None]:
+    """Forget what an example of Hypothesis did that was given up in the middle, as by assume."""
+    handle = getattr(getattr(item, "obj", None), "hypothesis", None)
+    inner = getattr(handle, "inner_test", None)
+    if notebook is None or handle is None or inner is None or iscoroutinefunction(inner):
+        yield
+        return
+
+    @wraps(inner)
+    def example(*args: Any, **kwargs: Any) -> Any:
+        before = len(notebook.entries)
+        try:
+            return inner(*args, **kwargs)
+        except BaseException as error:
+            if type(error).__module__ == "hypothesis.errors":
+                del notebook.entries[before:]
+            raise
+
+    handle.inner_test = example
+    try:
+        yield
+    finally:
+        handle.inner_test = inner
 
 
 def _missing(what: str) -> NoReturn:

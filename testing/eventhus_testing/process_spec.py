@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from attrs import evolve, field, frozen
 
 from eventhus import Command, Metadata, Process, Recorded, StreamId
 from eventhus.ports import Codec
 from eventhus_testing import history
-from eventhus_testing.comparing import before_it_changes, same
+from eventhus_testing.comparing import before_it_changes, own, same
 from eventhus_testing.difference import differences
-from eventhus_testing.failures import compare
+from eventhus_testing.failures import compare, missing_when
 from eventhus_testing.history import History
 from eventhus_testing.matching import agrees, text_of
 from eventhus_testing.notebook import Check, Entry, note
@@ -73,7 +73,7 @@ class ProcessStory(Generic[E, S]):
                 key = self.process.key(recorded)
                 if key is None:
                     continue
-                states[key] = self._next(states.get(key, self.process.initial), recorded)
+                states[key] = self._next(states.get(key, own(self.process.initial)), recorded)
                 sent += self._reaction(states[key], recorded)
         return evolve(self, history=longer, states=states, sent=tuple(sent))
 
@@ -84,6 +84,13 @@ class ProcessStory(Generic[E, S]):
         after = self.process.evolve(state, recorded)
         check_unchanged("evolve", "state", state_before, state)
         check_unchanged("evolve", "event", event_before, recorded.event)
+        if self.rules.repeatable and not same(after, again := self.process.evolve(state, recorded)):
+            raise RuleBroken(
+                "repeatable",
+                "evolve gave two states for the same event; take what it depends on from the event",
+                differences(after, again, words=("first", "then"))
+                or [f"first {after!r}", f"then {again!r}"],
+            )
         if self.coders is not None:
             encode, decode = self.coders
             check_round_trip("stored", after, lambda s: decode(encode(s)))
@@ -92,8 +99,10 @@ class ProcessStory(Generic[E, S]):
     def _reaction(self, state: S, recorded: Recorded[E]) -> tuple[Command, ...]:
         __tracebackhide__ = True
         state_before = before_it_changes(state) if self.rules.unchanged else None
+        event_before = before_it_changes(recorded.event) if self.rules.unchanged else None
         commands = self.process.reacted(state, recorded)
         check_unchanged("react", "state", state_before, state)
+        check_unchanged("react", "event", event_before, recorded.event)
         if self.rules.repeatable:
             again = self.process.reacted(state, recorded)
             if not same(commands, again):
@@ -134,8 +143,13 @@ class ProcessSpec(Generic[E, S]):
 
         Args:
             moment: Aware.
+
+        Raises:
+            TypeError: It is naive.
         """
-        return ProcessSpec(evolve(self._story, history=evolve(self._story.history, at=moment)))
+        return ProcessSpec(
+            evolve(self._story, history=evolve(self._story.history, at=history.aware(moment)))
+        )
 
     def caused_by(self, metadata: Metadata) -> ProcessSpec[E, S]:
         """Let what follows carry this metadata."""
@@ -167,8 +181,14 @@ class ProcessSpec(Generic[E, S]):
         Raises what ``given`` does.
         """
         __tracebackhide__ = True
+        history.check_any(stream, events)
         story = self._story.with_events(stream, events)
         return ProcessOutcome(story, note(story))
+
+    if not TYPE_CHECKING:  # as for Spec
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(missing_when(name))
 
 
 @frozen
@@ -247,6 +267,7 @@ class ProcessOutcome(Generic[E, S]):
         Raises what ``ProcessSpec.given`` does.
         """
         __tracebackhide__ = True
+        history.check_any(stream, events)
         before = evolve(self._story, given=len(self._story.history.events), sent=())
         story = before.with_events(stream, events)
         return ProcessOutcome(story, note(story, self._entry))

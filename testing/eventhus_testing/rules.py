@@ -89,7 +89,9 @@ def referee(aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec | None) ->
     Raises:
         RuleBroken: The codec cannot handle the events or the state at all.
     """
-    return _referee(aggregate, rules, codec)  # type: ignore[arg-type]  # hashed as any object is
+    if codec is not None and type(codec).__hash__ is None:
+        return Referee(aggregate, rules, codec)
+    return _referee(aggregate, rules, codec)  # type: ignore[arg-type]  # see above
 
 
 @lru_cache(maxsize=256)  # compiling what encodes events takes longer than a spec
@@ -319,7 +321,9 @@ def coders(rule: str, name: str, as_type: Any, codec: Codec | None) -> Coders:
         RuleBroken: The codec cannot handle the type.
     """
     __tracebackhide__ = True
-    return _coders(rule, name, as_type, codec)  # type: ignore[arg-type]  # as above
+    if codec is not None and type(codec).__hash__ is None:
+        return _coders.__wrapped__(rule, name, as_type, codec)
+    return _coders(rule, name, as_type, codec)  # type: ignore[arg-type]  # see above
 
 
 @lru_cache(maxsize=256)

@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 from eventhus import Aggregate, EventData, Process, View
 from eventhus.ports import Codec
 from eventhus_testing import failures
+from eventhus_testing.comparing import own
 from eventhus_testing.outcome import Outcome, carried_out, outcome_of
 from eventhus_testing.process_spec import ProcessSpec
 from eventhus_testing.rules import ALL, Rules, referee
@@ -98,14 +99,19 @@ def spec(subject: Any, *, rules: Rules = ALL, codec: Codec | None = None) -> Any
 
     Raises:
         RuleBroken: The codec cannot handle the events, the state or the values at all.
+        TypeError: The subject is none of the three.
     """
     match subject:
         case View():
             return ViewSpec.of(subject, rules, codec)
         case Process():
             return ProcessSpec.of(subject, rules, codec)
+        case Aggregate():
+            return Spec(Story(referee=referee(subject, rules, codec), state=own(subject.initial)))
         case _:
-            return Spec(Story(referee=referee(subject, rules, codec), state=subject.initial))
+            raise TypeError(
+                f"spec takes an Aggregate, a View or a Process, and {subject!r} is none"
+            )
 
 
 @frozen
@@ -182,7 +188,13 @@ class Spec(Generic[C, E, S]):
     def when_repeated(self, times: int, command: C) -> Outcome[C, E, S]:
         """Carry out the same command several times, to see what it is worth to repeat it.
 
-        Raises what ``when`` does.
+        Args:
+            times: How often, at least once.
+            command: The command.
+
+        Raises:
+            TypeError: ``times`` is below 1, or the aggregate does not take the command.
+            RuleBroken: The aggregate does not keep its rules.
         """
         __tracebackhide__ = True
         return carried_out(self._story, [command] * times)
@@ -209,6 +221,8 @@ class Spec(Generic[C, E, S]):
             RuleBroken: The aggregate does not keep its rules.
         """
         __tracebackhide__ = True
+        if not stored:
+            raise TypeError("when_stored takes at least one stored event")
         story = self._story
         with failures.told(story, "when", stored):
             for each in stored:
@@ -218,7 +232,4 @@ class Spec(Generic[C, E, S]):
     if not TYPE_CHECKING:  # type checkers say that there is none; a reader of a failure needs more
 
         def __getattr__(self, name: str) -> NoReturn:
-            hint = "; nothing has been done yet: put .when(...) before it"
-            raise AttributeError(
-                f"a spec has no {name!r}{hint if name.startswith(('then', 'and_')) else ''}"
-            )
+            raise AttributeError(failures.missing_when(name))

@@ -8,9 +8,10 @@ from typing import Any, Generic, TypeVar
 from attrs import evolve, field, frozen
 
 from eventhus import Aggregate, Command, EventData, Rejected
+from eventhus_testing.comparing import before_it_changes
 from eventhus_testing.difference import full_name
 from eventhus_testing.matching import class_of
-from eventhus_testing.rules import Referee
+from eventhus_testing.rules import Referee, check_unchanged
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E")
@@ -142,10 +143,18 @@ class Story(Generic[C, E, S]):
             RuleBroken: The aggregate does not keep its rules.
         """
         __tracebackhide__ = True
+        before = before_it_changes(self.state) if self.referee.rules.unchanged else None
         try:
-            events = tuple(call.function(self.state))
+            answer: object = call.function(self.state)
+            if not isinstance(answer, Iterable):
+                raise TypeError(
+                    f"when_called: the function returned {type(answer).__name__}, and must return "
+                    f"its events: yield them, or return a list"
+                )
+            events: tuple[E, ...] = tuple(answer)
         except Rejected as refusal:
             return self._with_step(call, refusal=refusal)
+        check_unchanged("the function", "state", before, self.state)
         self.check_events("when_called", events)
         for event in events:
             self.referee.check_stored(event)

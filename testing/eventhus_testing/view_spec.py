@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 from eventhus import Metadata, Recorded, StreamId, View
 from eventhus.ports import Codec
 from eventhus_testing import history
-from eventhus_testing.comparing import before_it_changes, same
+from eventhus_testing.comparing import before_it_changes, own, same
 from eventhus_testing.difference import differences
 from eventhus_testing.history import History
 from eventhus_testing.matching import agrees, text_of
@@ -82,7 +82,7 @@ class ViewStory(Generic[E, V]):
 
     def _next(self, value: V | None, recorded: Recorded[E]) -> V | None:
         __tracebackhide__ = True
-        value = self.view.initial if value is None else value
+        value = own(self.view.initial) if value is None else value
         value_before = before_it_changes(value) if self.rules.unchanged else None
         event_before = before_it_changes(recorded.event) if self.rules.unchanged else None
         after = self.view.evolve(value, recorded)
@@ -181,8 +181,11 @@ class ViewSpec(_Checks[E, V]):
 
         Args:
             moment: Aware.
+
+        Raises:
+            TypeError: It is naive.
         """
-        return self._with(evolve(self._story.history, at=moment))
+        return self._with(evolve(self._story.history, at=history.aware(moment)))
 
     def caused_by(self, metadata: Metadata) -> ViewSpec[E, V]:
         """Let what follows carry this metadata."""
@@ -213,6 +216,7 @@ class ViewSpec(_Checks[E, V]):
         Raises what ``given`` does.
         """
         __tracebackhide__ = True
+        history.check_any(stream, events)
         story = self._story.with_events(stream, events)
         return ViewOutcome(story, note(story))
 
@@ -250,6 +254,7 @@ class ViewOutcome(_Checks[E, V]):
         Raises what ``ViewSpec.given`` does.
         """
         __tracebackhide__ = True
+        history.check_any(stream, events)
         given = len(self._story.history.events)
         story = evolve(
             self._story.with_events(stream, events), given=given, before=self._story.values

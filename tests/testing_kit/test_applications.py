@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from textwrap import dedent
 from typing import Any
 
+import attrs
 import pytest
 
 from eventhus import (
@@ -15,6 +16,7 @@ from eventhus import (
     Envelope,
     EventData,
     Handler,
+    InvalidArgument,
     Metadata,
     OutcomeUnknown,
 )
@@ -642,3 +644,17 @@ async def test_the_fixture(memory_application: Callable[..., Application]) -> No
     async with memory_application(account, middleware=[look]) as app:
         committed = await app.dispatch(create)
     assert ([create], "test-000002-1") == (seen, committed.events[0].id)
+
+
+async def test_what_a_scenario_refuses(app: Application) -> None:
+    """What would say nothing, or something else than it seems."""
+    stranger = attrs.evolve(account, name="Stranger")
+    async with scenario(app) as bank:
+        with pytest.raises(InvalidArgument, match="Stranger is not an aggregate of application"):
+            await bank.given(stranger, "a1", AccountCreated("ann"))
+        with pytest.raises(TypeError, match="that of a single command"):
+            await bank.when(create, deposit, command_id="x")
+        await bank.given(account, "a1", AccountCreated("ann"))
+        await bank.when(ChangeOwner(aggregate_id="a1", owner="ann"))
+        with pytest.raises(AssertionError, match="'no event'"):
+            await bank.then_committed(metadata=Metadata())

@@ -166,3 +166,28 @@ def test_a_process_is_not_shown_everything() -> None:
     """An event that it does not take is a mistake in the spec."""
     with pytest.raises(TypeError, match="not an event of process thanking; it is shown ItemAdded"):
         spec(thanking).when("c1", FOREIGN)
+
+
+EVENT: Any = ItemAdded(TEA)
+MISTAKES: dict[str, Callable[[], object]] = {
+    "when takes at least one event": lambda: spec(lines).when("c1"),
+    "when takes at least one": lambda: spec(thanking).when("c1"),
+    "when takes": lambda: spec(lines).when("c1", ItemAdded(TEA)).then_no_view("x").and_when("c1"),
+    "when": lambda: spec(thanking).when("c1", ItemAdded(TEA)).then_nothing().and_when("c1"),
+    "say first whose events they are": lambda: spec(lines).when(EVENT),
+    "events are recorded at aware moments": lambda: spec(lines).at(NOON.replace(tzinfo=None)),
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_a_mistaken_story(text: str) -> None:
+    """Is told at once, and what to do."""
+    with pytest.raises(TypeError, match=text):
+        MISTAKES[text]()
+
+
+def test_a_then_without_a_when() -> None:
+    """What a process sends, it sends because of something."""
+    given: Any = spec(thanking).given("c1", ItemAdded(TEA))
+    with pytest.raises(AttributeError, match=r"nothing has been done yet: put \.when"):
+        given.then_commands()

@@ -153,3 +153,13 @@ def test_each_machine_has_a_case_of_its_own() -> None:
     assert AccountMachine.TestCase is AccountMachine.TestCase
     assert AccountMachine.TestCase is not AggregateMachine.TestCase
     assert "AccountMachine.TestCase" == AccountMachine.TestCase.__name__
+
+
+def test_a_machine_without_an_aggregate() -> None:
+    """Says what it needs."""
+
+    class Nameless(AggregateMachine):
+        pass
+
+    with pytest.raises(TypeError, match="Nameless has no aggregate"):
+        Nameless()

@@ -12,6 +12,7 @@ import pytest
 from attrs import define, frozen
 
 from eventhus import Aggregate, Command, Process, Recorded, Rejected, View
+from eventhus_cattrs import CattrsCodec
 from eventhus_testing import RuleBroken, Rules, spec
 from eventhus_testing.comparing import before_it_changes, same
 from tests.testing_kit import test_failure_texts as broken
@@ -260,3 +261,63 @@ def test_each_refusal_is_the_same_refusal() -> None:
 def test_a_domain_that_keeps_them() -> None:
     """Notices nothing of them."""
     spec(cart).when(add(TEA)).then(ItemAdded(TEA))
+
+
+def test_a_bug_does_not_get_into_the_next_spec() -> None:
+    """Whatever a domain does to its initial state, it does to a copy."""
+    tidy = broken.pad(evolve=broken.in_place)
+    for _ in range(2):
+        with pytest.raises(RuleBroken, match=r"texts\[0\]: before nothing, after 'milk'"):
+            spec(tidy).when(broken.note_it)
+    assert broken.Notes() == tidy.initial
+
+
+def test_functions_that_are_called_keep_the_rules() -> None:
+    """As decide does."""
+
+    def greedy(notes: broken.Notes) -> list[broken.Noted]:
+        notes.texts.append("x")
+        return [NOTED]
+
+    with pytest.raises(RuleBroken, match="the function changed the state"):
+        spec(broken.pad()).when_called(greedy)
+
+
+def test_a_codec_that_cannot_be_hashed() -> None:
+    """Is used all the same, and compiled each time."""
+
+    class Unhashable(CattrsCodec):
+        __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+    codec = Unhashable()
+    spec(cart, codec=codec).when(add(TEA)).then(ItemAdded(TEA))
+    balances: View[ItemAdded, int] = View(
+        name="v", initial=0, key=by_id, evolve=lambda value, _: value + 1, events=(ItemAdded,)
+    )
+    spec(balances, codec=codec).given("c1", ItemAdded(TEA)).then_view("c1", 1)
+
+
+def test_processes_repeat_themselves() -> None:
+    """Their evolve, too; and react leaves the event as it was."""
+    answers = iter(range(10))
+
+    def moody(state: int, recorded: Recorded[broken.Noted]) -> int:
+        return next(answers)
+
+    def nothing(state: int, recorded: Recorded[broken.Noted]) -> list[Command]:
+        return []
+
+    def tagging(state: int, recorded: Recorded[broken.Noted]) -> list[Command]:
+        recorded.event.tags.append("seen")
+        return []
+
+    def keep(state: int, recorded: Recorded[broken.Noted]) -> int:
+        return state
+
+    def process(evolve: Any, react: Any) -> Process[broken.Noted, int]:
+        return Process(name="p", initial=0, key=by_id, evolve=evolve, react=react)
+
+    with pytest.raises(RuleBroken, match="evolve gave two states"):
+        spec(process(moody, nothing)).when("p1", broken.Noted("x"))
+    with pytest.raises(RuleBroken, match="react changed the event"):
+        spec(process(keep, tagging)).when("p1", broken.Noted("x"))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import pytest
+from attrs import frozen
 from dirty_equals import IsPositiveInt
 from hamcrest import has_property
 
 from eventhus import CodecError, EventData
 from eventhus_testing import Outcome, like, spec
+from eventhus_testing.matching import agrees
 from tests.testing_kit.cart import (
     MUG,
     TEA,
@@ -29,6 +33,24 @@ from tests.testing_kit.cart import (
     remove,
 )
 
+
+@frozen
+class Hidden:
+    _secret: int
+
+
+T = TypeVar("T")
+
+
+@frozen
+class Box(Generic[T]):
+    value: T
+
+
+def holds(sku: str, state: Cart) -> bool:
+    return sku in state.quantities
+
+
 CartOutcome = Outcome[CartCommand, CartEvent, Cart]
 HOLDS: dict[str, Callable[[CartOutcome], object]] = {
     "then, a part": lambda emptied: emptied.then(like(ItemRemoved, sku="tea"), like(ItemRemoved)),
@@ -41,7 +63,6 @@ HOLDS: dict[str, Callable[[CartOutcome], object]] = {
         like(ItemRemoved), ItemRemoved("tea")
     ),
     "then_containing": lambda emptied: emptied.then_containing(ItemRemoved("mug")),
-    "then_containing nothing": lambda emptied: emptied.then_containing(),
     "then_matching": lambda emptied: emptied.then_matching(
         lambda event: event.sku == "tea", has_property("sku", "mug")
     ),
@@ -85,6 +106,9 @@ FAILS: dict[str, Callable[[CartOutcome], object]] = {
     ),
     "then_state_matching": lambda emptied: emptied.then_state_matching(
         lambda state: bool(state.quantities)
+    ),
+    "then_state_matching, a partial": lambda emptied: emptied.then_state_matching(
+        partial(holds, "tea")
     ),
     "then_rejected": lambda emptied: emptied.then_rejected(NotInCart),
 }
@@ -255,3 +279,52 @@ def test_a_part_of_another_class_is_a_mistake() -> None:
     command: Any = like(AddItems, items=())
     with pytest.raises(TypeError, match="AddItems is not an event of Cart"):
         spec(cart).when(empty()).then(command)
+
+
+def test_the_type_of_a_part_counts() -> None:
+    """Though 2, 2.0 and True may be equal to Python."""
+    added = spec(cart).when(add(TEA))
+    quantity: Any = 2.0
+    with pytest.raises(AssertionError, match="only the type differs: expected float, actual int"):
+        added.then(ItemAdded(Item("tea", quantity)))
+    one: Any = True
+    with pytest.raises(AssertionError, match="only the type differs: expected bool, actual int"):
+        spec(cart).when(add(MUG)).then(like(ItemAdded, item=like(Item, quantity=one)))
+
+
+MISTAKES: dict[str, Callable[[CartOutcome], object]] = {
+    "ignoring takes a collection of names: ignoring={'sku'}": lambda emptied: emptied.then(
+        ItemRemoved("x"), ItemRemoved("y"), ignoring="sku"
+    ),
+    "then_containing takes at least one event": lambda emptied: emptied.then_containing(),
+    "then_only takes types of events": lambda emptied: emptied.then_only(ItemRemoved("x")),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    "then_rejected takes the class of a refusal": lambda emptied: emptied.then_rejected(
+        NotInCart()  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ),
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_a_mistaken_expectation(text: str, emptied: CartOutcome) -> None:
+    """Is told from one that does not hold."""
+    with pytest.raises(TypeError, match=re.escape(text)):
+        MISTAKES[text](emptied)
+
+
+def test_what_cannot_be_done() -> None:
+    """Says so at once."""
+    with pytest.raises(TypeError, match="when_stored takes at least one stored event"):
+        spec(cart).when_stored()
+    nothing: Any = lambda state: None  # noqa: E731
+    with pytest.raises(TypeError, match="when_called: the function returned NoneType"):
+        spec(cart).when_called(nothing)
+    decide: Any = cart.decide
+    with pytest.raises(TypeError, match="spec takes an Aggregate, a View or a Process"):
+        spec(decide)
+
+
+def test_a_part_by_the_name_of_the_argument() -> None:
+    """As it is written where the value is made."""
+    assert agrees(like(Hidden, secret=1), Hidden(secret=1))
+    assert not agrees(like(Hidden, _secret=2), Hidden(secret=1))
+    assert agrees(like(Box[int], value=1), Box(1))

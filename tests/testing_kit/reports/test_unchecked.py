@@ -77,6 +77,15 @@ FINE = {
     "nothing done to a view": "def test_it(): spec(books_out).given('b1', returned)",
     "a view's history": "def test_it(): spec(books_out).then_no_view('all')",
     "no spec": "def test_it(): pass",
+    "an example that was given up": """
+        from hypothesis import assume
+        @given(st.integers(1, 30))
+        @settings(database=None)
+        def test_it(number):
+            outcome = spec(book).when(back)
+            assume(number % 2)
+            outcome.then_nothing()
+        """,
     "made for all tests": """
         @pytest.fixture(scope="module")
         def returning(): return spec(book).when(back)
