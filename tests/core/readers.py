@@ -164,9 +164,12 @@ async def first(*works: Awaitable[object]) -> None:
         task.cancel()
 
 
+CODEC = CattrsCodec()  # one for all: its work is done once
+
+
 def bank(store: Storage | None = None, **options: Any) -> Application:
     """The bank with a codec that knows every type, and sleeps that take no time."""
-    return compose(store, **{"codec": CattrsCodec(), "clock": FakeClock(), **options})
+    return compose(store, **{"codec": CODEC, "clock": FakeClock(), **options})
 
 
 async def open_accounts(store: Storage) -> None:
@@ -185,7 +188,10 @@ async def open_accounts(store: Storage) -> None:
 
 async def shown(app: Application) -> dict[str, Balance | None]:
     """What ``balances`` shows of the accounts."""
-    return {key: await app.view(balances, key) for key in SHOWN}
+    values: dict[str, Balance | None] = {}
+    for key in SHOWN:
+        values[key] = await app.view(balances, key)
+    return values
 
 
 async def caught_up(app: Application, *readers: Process[Any, Any]) -> None:

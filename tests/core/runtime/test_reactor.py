@@ -149,6 +149,7 @@ async def test_an_event_without_commands_is_saved_with_others() -> None:
 @pytest.mark.parametrize("ways", ["it raises", "the process is killed"])
 async def test_a_failure_anywhere_loses_and_repeats_nothing(ways: str) -> None:
     """At every call of the store, before it or after it, also of those that commands make."""
+    steps = 0
     for step in count(1):
         store, gate = Paged(), Gate()
         await open_accounts(store.inner)
@@ -165,11 +166,12 @@ async def test_a_failure_anywhere_loses_and_repeats_nothing(ways: str) -> None:
         assert (step, SENT) == (step, await sent(store.inner))
         if not met():
             break
-    assert step > 150
+        steps = step
+    assert steps > 150
 
 
 async def test_a_crash_behind_a_command_repeats_its_event_alone() -> None:
-    """A command that was refused is sent again: nothing of it is in the log."""
+    """A refused command of it is sent again, since nothing of it is in the log; others are not."""
     store, gate = Proxy(), Gate()
     process = sending(Withdraw(aggregate_id="a", amount=5))
     async with bank(store.inner) as app:
@@ -183,12 +185,11 @@ async def test_a_crash_behind_a_command_repeats_its_event_alone() -> None:
         await add(app, 10, aggregate_id="a")
     async with bank(store.inner, processes=[process]) as app:
         await app.caught_up(process)
-        # The second and third deposit, not the first one; then there is too little left.
-        assert [2, 3] == [
-            int(each.metadata.causation_id is not None) and number
-            for number, each in enumerate(await stored_events(store.inner), start=-3)
-            if each.event.type == "Withdrawn"
-        ]
+    withdrawn = [
+        each for each in await stored_events(store.inner) if each.event.type == "Withdrawn"
+    ]
+    log = {each.id: each.version for each in await stored_events(store.inner)}
+    assert [3, 4] == [log[each.metadata.causation_id or ""] for each in withdrawn]
 
 
 # Of many one works.
@@ -240,7 +241,7 @@ async def test_two_at_once() -> None:
     for each in stores:
         each.before |= dict.fromkeys(("load_documents", "save_documents", "append"), forget)
         each.after |= dict.fromkeys(("load_checkpoint", "save_checkpoint", "find"), forget)
-    processes = [welcome, pairs]
+    processes: list[Process[Any, Any]] = [welcome, pairs]
     await open_accounts(inner)
     async with (
         bank(stores[0], processes=processes) as one,
