@@ -78,11 +78,7 @@ class View(Generic[E, V_co]):
                 f"view {self.name!r} is not 1 to 63 letters, digits, hyphens and underscores"
             )
 
-    def next(
-        self,
-        value: V_co | None,  # type: ignore[misc]  # see V_co
-        recorded: Recorded[E],
-    ) -> V_co | None:
+    def next(self, value: V_co | None, recorded: Recorded[E]) -> V_co | None:
         """The value of a key after one more of its events.
 
         Args:

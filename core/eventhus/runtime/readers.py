@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
 from eventhus.domain.catalog import Catalog
@@ -24,6 +24,7 @@ from eventhus.runtime.serializer import EventSerializer
 V = TypeVar("V")
 
 Followed: TypeAlias = View[Any, Any] | Process[Any, Any]
+F = TypeVar("F", View[Any, Any], Process[Any, Any])
 
 
 class Readers:
@@ -51,21 +52,26 @@ class Readers:
         self._store = store
         self._clock = clock
         self._new_id = new_id
-        self._documents: dict[Followed, Documents[Any]] = {}
-        for view in views:
-            self._add("view", view, Documents(f"view_{view.name}", store, codec, view.view_type))
-        for process in processes:
-            self._add(
-                "process",
-                process,
-                Documents(f"process_{process.name}", store, codec, process.state_type),
-            )
+        self._views = {
+            each: Documents[Any](f"view_{each.name}", store, codec, each.view_type)
+            for each in self._checked("view", views)
+        }
+        self._processes = {
+            each: Documents[Any](f"process_{each.name}", store, codec, each.state_type)
+            for each in self._checked("process", processes)
+        }
         self._folders: dict[Followed, Folder[Any]] = {}  # of this run
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, handle: Handler) -> None:
         """Begin to follow the log. ``handle`` carries out the commands of processes."""
-        self._folders = {each: self._folder(each, handle) for each in self._documents}
+        self._folders = {
+            **{view: Projector(view, self._setting(view, of)) for view, of in self._views.items()},
+            **{
+                process: Reactor(process, self._setting(process, of), handle)
+                for process, of in self._processes.items()
+            },
+        }
         self._tasks = [
             asyncio.create_task(folder.run(), name=f"eventhus {folder.label}")
             for folder in self._folders.values()
@@ -80,42 +86,46 @@ class Readers:
 
     async def view(self, view: View[Any, V], key: str) -> V | None:
         """See ``Application.view``."""
-        documents: Documents[V] = self._documents[self._known(view)]
+        documents: Documents[V] | None = self._views.get(view)
+        if documents is None:
+            raise _foreign(view)
         if not is_text(key):
             raise InvalidArgument("a key must be a str of whole Unicode characters")
         return await documents.get(key)
 
     async def caught_up(self, reader: Followed, position: int) -> None:
         """See ``Application.caught_up``."""
-        await self._folders[self._known(reader)].caught_up(position)
+        folder = self._folders.get(reader)
+        if folder is None:
+            raise _foreign(reader)
+        await folder.caught_up(position)
 
-    def _known(self, reader: Followed) -> Followed:
-        if reader not in self._documents:
-            raise InvalidArgument(
-                f"{reader.name} is not a view or a process of this application; compose it with it"
-            )
-        return reader
-
-    def _add(self, kind: str, reader: Followed, documents: Documents[Any]) -> None:
-        if any(documents.collection == each.collection for each in self._documents.values()):
-            raise CompositionError(f"{kind} {reader.name!r} is there twice; rename one")
+    def _checked(self, kind: str, given: Iterable[F]) -> Iterator[F]:
+        names: set[str] = set()
         known = {event.cls for event in self._catalog.types()}
-        if unknown := [cls.__qualname__ for cls in reader.events if cls not in known]:
-            raise CompositionError(
-                f"{kind} {reader.name} is made of {', '.join(unknown)}, which is no event of this "
-                f"application; compose it with the aggregate that declares it"
-            )
-        self._documents[reader] = documents
+        for each in given:
+            if each.name in names:
+                raise CompositionError(f"{kind} {each.name!r} is there twice; rename one")
+            names.add(each.name)
+            if unknown := [cls.__qualname__ for cls in each.events if cls not in known]:
+                raise CompositionError(
+                    f"{kind} {each.name} is made of {', '.join(unknown)}, which is no event of "
+                    f"this application; compose it with the aggregate that declares it"
+                )
+            yield each
 
-    def _folder(self, reader: Followed, handle: Handler) -> Folder[Any]:
-        setting = Setting(
-            documents=self._documents[reader],
+    def _setting(self, reader: Followed, documents: Documents[Any]) -> Setting[Any]:
+        return Setting(
+            documents=documents,
             names=self._catalog.names_of(reader.events),
             serializer=self._serializer,
             store=self._store,
             clock=self._clock,
             owner=self._new_id(),
         )
-        if isinstance(reader, View):
-            return Projector(reader, setting)
-        return Reactor(reader, setting, handle)
+
+
+def _foreign(reader: Followed) -> InvalidArgument:
+    return InvalidArgument(
+        f"{reader.name} is not a view or a process of this application; compose it with it"
+    )
