@@ -86,19 +86,21 @@ def give(welcome: Welcome, recorded: Recorded[Opened | Deposited]) -> Iterator[C
 welcome = Process(name="welcome", initial=Welcome(), key=account_of, evolve=count, react=give)
 
 
-def take_up(deposits: int | None, recorded: Recorded[Deposited]) -> int | None:
-    """A state that is nothing at first, and again after two."""
-    return 1 if deposits is None else None
+def turn(state: int | None, recorded: Recorded[Deposited]) -> int | None:
+    """A state that is nothing after every other deposit."""
+    return None if state == 1 else 1
 
 
-def say(deposits: int | None, recorded: Recorded[Deposited]) -> Iterable[Command]:
-    """Every second deposit is noted."""
-    if deposits is None:
-        return [Scribble(aggregate_id="pairs", text="two")]
+def say(state: int | None, recorded: Recorded[Deposited]) -> Iterable[Command]:
+    """The first deposit is noted, the third, the fifth."""
+    if state is None:
+        return [Scribble(aggregate_id="odd", text="odd")]
     return []
 
 
-pairs = Process(name="pairs", initial=None, key=account_of, evolve=take_up, react=say)
+odd: Process[Deposited, int | None] = Process(
+    name="odd", initial=1, key=account_of, evolve=turn, react=say
+)
 
 
 class Paged(Proxy):
@@ -225,14 +227,16 @@ SHOWN = {
 
 SENT = [
     ("Account/a 1", "Account/a", {"amount": 10}),
-    ("Account/a 3", "Note/pairs", {"text": "two"}),
+    ("Account/a 2", "Note/odd", {"text": "odd"}),
     ("Account/a 4", "Note/a", {"text": "three"}),
-    ("Account/a 5", "Note/pairs", {"text": "two"}),
+    ("Account/a 4", "Note/odd", {"text": "odd"}),
     ("Account/b 1", "Account/b", {"amount": 10}),
-    ("Account/b 4", "Note/pairs", {"text": "two"}),
+    ("Account/b 2", "Note/odd", {"text": "odd"}),
     ("Account/b 6", "Note/b", {"text": "three"}),
+    ("Account/b 6", "Note/odd", {"text": "odd"}),
+    ("Account/c 1", "Note/odd", {"text": "odd"}),
 ]
-"""What ``welcome`` and ``pairs`` send because of it, and of what comes of that."""
+"""What ``welcome`` and ``odd`` send because of it, and of what comes of that."""
 
 FILLED = 12
 """How many events that log has."""

@@ -23,7 +23,7 @@ from tests.core.readers import (
     bank,
     count,
     give,
-    pairs,
+    odd,
     show,
     welcome,
 )
@@ -253,7 +253,7 @@ async def test_another_run() -> None:
 async def test_a_worker_keeps_views_and_processes_going() -> None:
     """It needs no bus for that."""
     store = MemoryStore()
-    working = asyncio.create_task(bank(store, views=[balances], processes=[pairs]).run())
+    working = asyncio.create_task(bank(store, views=[balances], processes=[odd]).run())
     async with bank(store, views=[balances]) as app:
         await add(app, 1, 2)
         await app.caught_up(balances, 2)

@@ -230,6 +230,38 @@ async def test_a_projector_that_was_paused(ahead: int, caplog: pytest.LogCapture
     assert (logging.INFO, True) == (record.levelno, "another owner" in record.getMessage())
 
 
+async def test_a_projector_that_was_paused_comes_between_values_and_checkpoint(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It must not move the checkpoint over what it could not write: the other might crash now."""
+    inner, pause, crashing = MemoryStore(), Gate(), Gate()
+    paused, other = Proxy(inner), Paged(inner)
+    await open_accounts(inner)
+    paused.before["save_documents"] = at([1], pause)
+    other.before["save_checkpoint"] = crashing
+    caplog.set_level(logging.INFO, "eventhus.runtime.reader")
+    async with bank(paused, views=[balances], clock=Stopped()):
+        await pause.arrived.wait()
+        expire(inner)
+        async with bank(other, views=[balances]):
+            await crashing.arrived.wait()
+            pause.opened.set()
+            await eventually(lambda: caplog.records)
+            assert 0 == await inner.load_checkpoint(NAME)
+            crash(other)
+    async with bank(inner, views=[balances]) as app:
+        await app.caught_up(balances)
+        assert SHOWN == await shown(app)
+
+
+class Stopped(FakeClock):
+    """Who waits by it waits for ever."""
+
+    async def sleep(self, seconds: float) -> None:
+        """See ``Clock.sleep``."""
+        await asyncio.Event().wait()
+
+
 async def test_two_projectors_at_once() -> None:
     """Whatever the leases say, each value is what its events make of it."""
     inner = MemoryStore()

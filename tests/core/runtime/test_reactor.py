@@ -35,8 +35,8 @@ from tests.core.readers import (
     expire,
     first,
     interrupt,
+    odd,
     open_accounts,
-    pairs,
     sent,
     welcome,
 )
@@ -78,11 +78,11 @@ async def test_a_process_sends_what_comes_next() -> None:
     """Because of what was there, of what comes, and of what it has sent itself."""
     store = MemoryStore()
     await open_accounts(store)
-    async with bank(store, processes=[welcome, pairs]) as app:
-        await caught_up(app, welcome, pairs)
+    async with bank(store, processes=[welcome, odd]) as app:
+        await caught_up(app, welcome, odd)
         assert SENT == await sent(store)
         await app.dispatch(Open(aggregate_id="new"))
-        await caught_up(app, welcome, pairs)
+        await caught_up(app, welcome, odd)
     assert ("Account/new 1", "Account/new", {"amount": 10}) in await sent(store)
 
 
@@ -155,14 +155,14 @@ async def test_a_failure_anywhere_loses_and_repeats_nothing(ways: str) -> None:
         await open_accounts(store.inner)
         unavailable = fail_with(StoreUnavailable("bank", "down"))
         met = interrupt(store, step, unavailable if ways == "it raises" else gate)
-        async with bank(store, processes=[welcome, pairs]) as app:
+        async with bank(store, processes=[welcome, odd]) as app:
             if ways == "it raises":
-                await caught_up(app, welcome, pairs)
+                await caught_up(app, welcome, odd)
             else:
-                await first(gate.arrived.wait(), caught_up(app, welcome, pairs))
+                await first(gate.arrived.wait(), caught_up(app, welcome, odd))
                 crash(store)
-        async with bank(store.inner, processes=[welcome, pairs]) as app:
-            await caught_up(app, welcome, pairs)
+        async with bank(store.inner, processes=[welcome, odd]) as app:
+            await caught_up(app, welcome, odd)
         assert (step, SENT) == (step, await sent(store.inner))
         if not met():
             break
@@ -199,11 +199,11 @@ async def test_one_of_many_sends() -> None:
     """The others wait for it."""
     store = MemoryStore()
     stores = [Proxy(store) for _ in range(3)]
-    apps = [bank(each, processes=[welcome, pairs]) for each in stores]
+    apps = [bank(each, processes=[welcome, odd]) for each in stores]
     await open_accounts(store)
     async with apps[0], apps[1], apps[2]:
         for app in apps:
-            await caught_up(app, welcome, pairs)
+            await caught_up(app, welcome, odd)
     assert [True, False, False] == [each.calls["append"] > 0 for each in stores]
     assert SENT == await sent(store)
 
@@ -219,8 +219,8 @@ async def test_a_process_that_was_paused(point: str, caplog: pytest.LogCaptureFi
     async with bank(paused, processes=[welcome]) as app:
         await gate.arrived.wait()
         expire(inner)
-        async with bank(inner, processes=[welcome, pairs]) as other:
-            await caught_up(other, welcome, pairs)
+        async with bank(inner, processes=[welcome, odd]) as other:
+            await caught_up(other, welcome, odd)
             gate.opened.set()
             await eventually(lambda: caplog.records)
             await caught_up(app, welcome)
@@ -241,7 +241,7 @@ async def test_two_at_once() -> None:
     for each in stores:
         each.before |= dict.fromkeys(("load_documents", "save_documents", "append"), forget)
         each.after |= dict.fromkeys(("load_checkpoint", "save_checkpoint", "find"), forget)
-    processes: list[Process[Any, Any]] = [welcome, pairs]
+    processes: list[Process[Any, Any]] = [welcome, odd]
     await open_accounts(inner)
     async with (
         bank(stores[0], processes=processes) as one,
