@@ -64,9 +64,11 @@ class Application:
         bucket: The application's name in the store and on the bus: 1 to 63 letters, digits,
             hyphens and underscores.
         aggregates: What it is made of.
-        views: What can be read of it with ``view``. One whose code has changed needs a new name,
-            to be folded from the first event.
-        processes: What sends commands because of what has happened.
+        views: What can be read of it with ``view``. A new one is folded from the first event of
+            the log on; so one whose code has changed needs a new name.
+        processes: What sends commands because of what has happened, once for each event. A new
+            one, or one with a new name, begins at the first event of the log, too. A command that
+            is refused is logged as a warning, and the process goes on.
         store: Where events, snapshots, checkpoints and the values of views are kept.
         codec: Turns events and states into plain data and back.
         bus: Where events are published; ``None`` publishes nothing.
