@@ -364,8 +364,9 @@ class Application:
 
         Raises:
             InvalidArgument: The view or process is not one of this application.
-            ReaderStopped: It cannot take an event, and works in this application. Elsewhere only
-                that one's log tells, so bound the time with ``asyncio.timeout``.
+            ReaderStopped: It cannot take an event. Only the application that works on it notices:
+                where that is another, this goes on waiting, as it does while the store is away.
+                Bound it with ``asyncio.timeout`` where that matters.
             NotRunning: The application has not been entered, or is left before it has seen that.
         """
         self._running()

@@ -158,6 +158,29 @@ def crash(store: Proxy) -> None:
         store.before[name] = fail_with(ConnectionError("dead"))
 
 
+def without_leases(
+    inner: MemoryStore, *, before: Iterable[str], after: Iterable[str]
+) -> tuple[Paged, Paged]:
+    """Two ways to one store, on which every lease is over as soon as one of them is called.
+
+    Args:
+        inner: The store.
+        before: The calls before which they are over, others having their turn meanwhile.
+        after: The calls behind which they are.
+    """
+
+    async def forget(*_: object) -> None:
+        await asyncio.sleep(0)
+        expire(inner)
+        await asyncio.sleep(0)
+
+    ways = (Paged(inner), Paged(inner))
+    for each in ways:
+        each.before |= dict.fromkeys(before, forget)
+        each.after |= dict.fromkeys(after, forget)
+    return ways
+
+
 async def first(*works: Awaitable[object]) -> None:
     """Return once one of them is done."""
     tasks = [asyncio.ensure_future(work) for work in works]

@@ -26,6 +26,7 @@ from tests.core.readers import (
     interrupt,
     open_accounts,
     shown,
+    without_leases,
 )
 from tests.core.support import (
     Deposit,
@@ -265,16 +266,11 @@ class Stopped(FakeClock):
 async def test_two_projectors_at_once() -> None:
     """Whatever the leases say, each value is what its events make of it."""
     inner = MemoryStore()
-    stores = [Paged(inner), Paged(inner)]
-
-    async def forget(*_: object) -> None:
-        await asyncio.sleep(0)
-        expire(inner)
-        await asyncio.sleep(0)
-
-    for each in stores:
-        each.before |= dict.fromkeys(("load_documents", "save_documents"), forget)
-        each.after |= dict.fromkeys(("load_checkpoint", "save_checkpoint"), forget)
+    stores = without_leases(
+        inner,
+        before=["load_documents", "save_documents"],
+        after=["load_checkpoint", "save_checkpoint"],
+    )
     async with bank(stores[0], views=[balances]) as one, bank(stores[1], views=[balances]) as two:
         await open_accounts(inner)
         for app in (one, two):

@@ -1,6 +1,5 @@
 """Processes: every event is answered with its commands, carried out once, whatever fails."""
 
-import asyncio
 import logging
 from collections.abc import Iterable, Iterator
 from itertools import count
@@ -39,6 +38,7 @@ from tests.core.readers import (
     open_accounts,
     sent,
     welcome,
+    without_leases,
 )
 from tests.core.support import (
     Deposited,
@@ -231,16 +231,11 @@ async def test_a_process_that_was_paused(point: str, caplog: pytest.LogCaptureFi
 async def test_two_at_once() -> None:
     """Whatever the leases say, the log holds every command once."""
     inner = MemoryStore()
-    stores = [Paged(inner), Paged(inner)]
-
-    async def forget(*_: object) -> None:
-        await asyncio.sleep(0)
-        expire(inner)
-        await asyncio.sleep(0)
-
-    for each in stores:
-        each.before |= dict.fromkeys(("load_documents", "save_documents", "append"), forget)
-        each.after |= dict.fromkeys(("load_checkpoint", "save_checkpoint", "find"), forget)
+    stores = without_leases(
+        inner,
+        before=["load_documents", "save_documents", "append"],
+        after=["load_checkpoint", "save_checkpoint", "find"],
+    )
     processes: list[Process[Any, Any]] = [welcome, odd]
     await open_accounts(inner)
     async with (

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -20,6 +20,7 @@ from tests.core.readers import Balance, balances, caught_up, odd, welcome
 from tests.core.support import Deposit, Open, Scribble, Withdraw, account, note
 from tests.mongo.faults.run import Soak
 from tests.mongo.support import Client, async_client
+from tests.mongo.test_bank import followed
 
 KILLS = 5
 ACCOUNTS = [f"a{number}" for number in range(8)]
@@ -75,7 +76,7 @@ async def test_killed_readers(
         async with bank(mongo_url, mongo_bucket) as app:
             await caught_up(app, welcome, odd)
             await app.caught_up(balances)
-            events = await _log(app)
+            events = await followed(app, to=await app._store.head())
             print(f"{len(events)} events")
             for key in ACCOUNTS:
                 assert (key, _folded(key, events)) == (key, await app.view(balances, key))
@@ -110,17 +111,6 @@ async def _progress(client: Client, bucket: str, events: int, writing: asyncio.T
         while Counter(wanted) - Counter(await positions()):  # what some are short of
             assert not writing.done()
             await asyncio.sleep(0.005)
-
-
-async def _log(app: Application) -> list[Recorded[Any]]:
-    head = await app._store.head()
-    log: list[Recorded[Any]] = []
-    async with aclosing(app.follow()) as following:
-        async for recorded in following:
-            log.append(recorded)
-            if recorded.position == head:
-                return log
-    raise AssertionError("the application was left")
 
 
 def _folded(key: str, log: Sequence[Recorded[Any]]) -> Balance | None:

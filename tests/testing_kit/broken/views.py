@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from attrs import evolve
 
-from eventhus import EventData, InvalidArgument, StreamId, new_id
+from eventhus import EventData, InvalidArgument, StreamId
 from eventhus.ports import ViewDocument, ViewWrite
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.samples import commit
@@ -168,17 +168,3 @@ class WritesDocumentsToTheLog(MemoryStore):
             commit(StreamId("View", collection), events=[EventData("DocumentSaved", {})])
         )
         return await super().save_documents(collection, writes)
-
-
-@caught_by("test_two_stores_keep_one_document")
-class HasDocumentsOfItsOwn(MemoryStore):
-    @staticmethod
-    def log_of(bucket: str) -> str:
-        return f"{bucket} {new_id()}"
-
-
-@caught_by("test_two_buckets_share_no_document")
-class HasOneSetOfDocumentsForAllBuckets(MemoryStore):
-    @staticmethod
-    def log_of(bucket: str) -> str:
-        return "all"
