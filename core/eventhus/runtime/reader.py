@@ -10,7 +10,7 @@ from eventhus.errors import LeaseLost, NotRunning, PublisherReplaced, ReaderStop
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage
-from eventhus.runtime.tasks import being_cancelled
+from eventhus.runtime.tasks import being_cancelled, stop
 
 LEASE_S = 10.0  # how long a reader that says nothing keeps the others from taking its place
 STANDBY_S = 1.0  # between two looks at whether the lease is free
@@ -122,8 +122,7 @@ class Reader(ABC):
                 if renewed != lease:
                     raise LeaseLost(self._name, lease.token)
         finally:
-            reading.cancel()
-            await asyncio.wait([reading])
+            await stop(reading)
         await reading
 
     def _moved(self, position: int) -> None:

@@ -20,6 +20,7 @@ from eventhus.runtime.folder import Folder, Setting
 from eventhus.runtime.projector import Projector
 from eventhus.runtime.reactor import Reactor
 from eventhus.runtime.serializer import EventSerializer
+from eventhus.runtime.tasks import stop
 
 V = TypeVar("V")
 
@@ -79,10 +80,7 @@ class Readers:
 
     async def stop(self) -> None:
         """Return once nothing follows any more. What was not done is done next time."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await asyncio.gather(*map(stop, self._tasks))
 
     async def view(self, view: View[Any, V], key: str) -> V | None:
         """See ``Application.view``."""
