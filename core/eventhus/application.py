@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from random import Random
@@ -17,7 +15,9 @@ from attrs import evolve, frozen
 from eventhus.domain.aggregate import Aggregate, Command
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.names import is_name
+from eventhus.domain.process import Process
 from eventhus.domain.recorded import Metadata, Recorded, StreamId
+from eventhus.domain.view import View
 from eventhus.errors import CompositionError, InvalidArgument, NotRunning
 from eventhus.ids import new_id as ulid
 from eventhus.ports.arguments import check_group
@@ -30,8 +30,10 @@ from eventhus.runtime.clock import SystemClock
 from eventhus.runtime.command_bus import CommandBus
 from eventhus.runtime.envelope import Committed, Envelope, Handler, Loaded, Middleware
 from eventhus.runtime.executor import PAGE, Executor
+from eventhus.runtime.readers import Readers
 from eventhus.runtime.relay import CHECKPOINT, Relay
 from eventhus.runtime.serializer import EventSerializer
+from eventhus.runtime.signals import told_to_end
 from eventhus.runtime.snapshots import Snapshots
 from eventhus.runtime.subscriber import (
     UNGROUPED,
@@ -45,22 +47,30 @@ from eventhus.runtime.wire import to_body
 
 E = TypeVar("E")
 S = TypeVar("S")
+V = TypeVar("V")
 
 _NO_METADATA = Metadata()
 
 
 class Application:
-    """Some aggregates, running on a store and, if you like, a bus.
+    """Some aggregates, with views and processes, running on a store and, if you like, a bus.
 
     Everything is checked here, before anything is written. ``async with`` opens the store and
-    the bus and starts to publish; leaving it answers the commands that were accepted, publishes
-    what is committed, lets subscribers finish and closes both.
+    the bus and starts to publish, to project and to run processes; leaving it stops the views and
+    processes where they are, answers the commands that were accepted, publishes what is
+    committed, lets subscribers finish and closes both. Views and processes go on from there next
+    time.
 
     Args:
         bucket: The application's name in the store and on the bus: 1 to 63 letters, digits,
             hyphens and underscores.
         aggregates: What it is made of.
-        store: Where events, snapshots and checkpoints are kept.
+        views: What can be read of it with ``view``. A new one is folded from the first event of
+            the log on; so one whose code has changed needs a new name.
+        processes: What sends commands because of what has happened, once for each event. A new
+            one, or one with a new name, begins at the first event of the log, too. A command that
+            is refused is logged as a warning, and the process goes on.
+        store: Where events, snapshots, checkpoints and the values of views are kept.
         codec: Turns events and states into plain data and back.
         bus: Where events are published; ``None`` publishes nothing.
         workers: The most commands that run at the same time.
@@ -81,6 +91,8 @@ class Application:
         *,
         bucket: str,
         aggregates: Iterable[Aggregate[Any, Any, Any]],
+        views: Iterable[View[Any, Any]] = (),
+        processes: Iterable[Process[Any, Any]] = (),
         store: Storage,
         codec: Codec,
         bus: EventBus | None = None,
@@ -130,6 +142,16 @@ class Application:
             command: self._executors[aggregate.name]
             for command, aggregate in catalog.routes.items()
         }
+        self._readers = Readers(
+            views,
+            processes,
+            catalog=catalog,
+            serializer=self._serializer,
+            codec=codec,
+            store=store,
+            clock=self._clock,
+            new_id=new_id,
+        )
         self._run: _Run | None = None
         self._followed: _Run | None = None  # the same, until it is being left
         self._pending: set[asyncio.Future[Sequence[StoredEvent] | None]] = set()  # of followers
@@ -141,6 +163,8 @@ class Application:
         *,
         bucket: str,
         aggregates: Iterable[Aggregate[Any, Any, Any]],
+        views: Iterable[View[Any, Any]] = (),
+        processes: Iterable[Process[Any, Any]] = (),
         store: str = "memory://",
         bus: str | None = None,
         codec: Codec | None = None,
@@ -157,6 +181,8 @@ class Application:
         Args:
             bucket: As for the class.
             aggregates: As for the class.
+            views: As for the class.
+            processes: As for the class.
             store: The URL of the store.
             bus: The URL of the bus; ``None`` publishes nothing.
             codec: ``None`` takes the one of ``eventhus_cattrs``.
@@ -172,6 +198,8 @@ class Application:
         return cls(
             bucket=bucket,
             aggregates=aggregates,
+            views=views,
+            processes=processes,
             store=adapter_for(store, STORES)(store, bucket),
             bus=None if bus is None else adapter_for(bus, BUSES)(bus, bucket),
             codec=codec or load_adapter("cattrs", CODECS)(),
@@ -200,6 +228,8 @@ class Application:
             handle: Handler = commands.handle
             for middleware in reversed(self._middleware):
                 handle = middleware(handle)
+            stack.push_async_callback(self._readers.stop)
+            self._readers.start(handle)
             self._run = self._followed = _Run(handle, stack.pop_all())
         return self
 
@@ -304,6 +334,49 @@ class Application:
             if len(page) < PAGE:
                 return history
 
+    async def view(self, view: View[Any, V], key: str) -> V | None:
+        """What a view knows of a key by now; ``None`` if nothing.
+
+        A view is a moment behind the log: see ``caught_up``.
+
+        Raises:
+            InvalidArgument: The view is not one of this application, or the key is not text.
+            CodecError: What is kept does not fit the view's type: it has changed, and needs a new
+                name.
+            NotRunning: The application has not been entered, or has been left.
+        """
+        self._running()
+        return await self._readers.view(view, key)
+
+    async def caught_up(
+        self,
+        reader: View[Any, Any] | Process[Any, Any],
+        committed: Committed | int | None = None,
+    ) -> None:
+        """Wait until a view, or a process, has seen a commit: to read your own writes.
+
+        A process has seen an event when the commands that follow from it have been carried out or
+        refused. It does not matter which of several processes on the store does the work.
+
+        Args:
+            reader: A view or a process of this application.
+            committed: What to wait for: the answer to a command, or a position of the log.
+                ``None`` is all that the log holds now.
+
+        Raises:
+            InvalidArgument: The view or process is not one of this application.
+            ReaderStopped: It cannot take an event. Only the application that works on it notices:
+                where that is another, this goes on waiting, as it does while the store is away.
+                Bound it with ``asyncio.timeout`` where that matters.
+            NotRunning: The application has not been entered, or is left before it has seen that.
+        """
+        self._running()
+        if committed is None:
+            committed = await self._store.head()
+        elif isinstance(committed, Committed):
+            committed = committed.position
+        await self._readers.caught_up(reader, committed)
+
     async def follow(self, *, after: int = 0) -> AsyncGenerator[Recorded[Any], None]:
         """Every event of the log, in order: what is there, then what comes.
 
@@ -330,18 +403,18 @@ class Application:
     async def run(self) -> None:
         """Work until the process is told to end, by SIGTERM or SIGINT, or the caller is cancelled.
 
-        The whole of a process that does nothing but publish what others commit:
-        ``asyncio.run(app.run())``. Inside ``async with`` it keeps the application open for the
-        handlers that were subscribed there.
+        The whole of a worker that publishes what others commit, and keeps views and processes
+        going: ``asyncio.run(app.run())``. Inside ``async with`` it keeps the application open for
+        the handlers that were subscribed there.
 
-        Of all processes with a store and a bus in common, one publishes at a time; another takes
-        its place within seconds.
+        Of all workers with a store and a bus in common, one publishes at a time, and one works on
+        each view and each process; another takes its place within seconds.
         """
         if self._run is None:
             async with self:
-                await _told_to_end()
+                await told_to_end()
         else:
-            await _told_to_end()
+            await told_to_end()
 
     async def relay_lag(self) -> int:
         """How many events of the log are not known to be with the bus, whoever publishes them.
@@ -509,24 +582,6 @@ class _Run:
 
     handle: Handler
     exit: AsyncExitStack
-
-
-async def _told_to_end() -> None:
-    """Return at SIGTERM or SIGINT, which only the main thread can wait for."""
-    told = asyncio.Event()
-    if threading.current_thread() is not threading.main_thread():
-        await told.wait()
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT)
-    before = {each: signal.getsignal(each) for each in signals}
-    for each in signals:
-        loop.add_signal_handler(each, told.set)
-    try:
-        await told.wait()
-    finally:
-        for each in signals:
-            loop.remove_signal_handler(each)
-            signal.signal(each, before[each])  # which asyncio.run relies on for SIGINT
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -17,6 +17,7 @@ EventhusError
 ├── OutcomeUnknown        a commit was sent, and whether it was stored is not known
 ├── BusUnavailable        the bus did not answer in time
 ├── PublisherReplaced     somebody else has published since this publisher began
+├── ReaderStopped         a view or a process cannot take an event
 ├── LeaseLost             another process does by now what this one was doing
 ├── AccessDenied          a server refused the credentials, or they lack a right
 ├── IncompatibleBucket    the bucket holds what this version cannot work with
@@ -51,6 +52,7 @@ __all__ = [
     "NotRunning",
     "OutcomeUnknown",
     "PublisherReplaced",
+    "ReaderStopped",
     "Rejected",
     "StoreUnavailable",
     "TooManyConflicts",
@@ -330,6 +332,36 @@ class PublisherReplaced(EventhusError):
         return (
             f"another publisher has published on the bus of bucket {self.bucket!r}; "
             f"begin again with a new publisher, if it is still your turn"
+        )
+
+
+class ReaderStopped(EventhusError):
+    """A view or a process cannot take an event, and goes no further until it can.
+
+    It is tried again and again. The error that stands in the way is the ``__cause__``.
+
+    Attributes:
+        reader: The view or the process.
+        stream: The stream of the event.
+        version: The version of the event in its stream.
+        position: The position of the event in the log.
+        problem: What is in the way, in words.
+    """
+
+    def __init__(
+        self, reader: str, stream: StreamId, version: int, position: int, problem: str
+    ) -> None:
+        self.reader = reader
+        self.stream = stream
+        self.version = version
+        self.position = position
+        self.problem = problem
+        super().__init__(reader, stream, version, position, problem)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.reader} stopped at {self.stream}, version {self.version}: {self.problem}; "
+            f"it goes on once the code that runs can take that event"
         )
 
 

@@ -106,6 +106,13 @@ class Story:
         lines = compare(expected, actual, ignoring)
         return self._page(f"made {process} send other commands than expected", "sent", lines)
 
+    def not_caught_up(self, patience_s: float) -> str:
+        """Views or processes have not seen the whole log."""
+        text = f"the views and processes did not see the whole log within {patience_s:g} s"
+        if not self._commands:
+            return page(f"{self.application}: {text}", self._told)
+        return self._page("is not seen by all", "then", [*mark(SAME, self._came()), (NOTE, text)])
+
     def not_published(self, events: int, patience_s: float) -> str:
         """Events of the log did not come over the bus."""
         text = f"{events} of the events did not come over the bus within {patience_s:g} s"

@@ -61,7 +61,8 @@ def scenario(app: Application, *, patience_s: float = 10.0) -> AppScenario:
             await bank.then_state(account, "a1", Account("ann", 70))
             await bank.then_published(WithdrawalPerformed(30))
 
-    Nothing sleeps: what happens behind the command is waited for by its position in the log.
+    Nothing sleeps: what happens behind the command is waited for by its position in the log. What
+    processes do because of what was given is done before the next step.
 
     Args:
         app: The application. It is entered, and left at the end, unless it is running already.
@@ -136,6 +137,7 @@ class AppScenario:
         stream = StreamId(aggregate.name, aggregate_id)
         await self._inside.append(stream, events)
         self._story.given(stream, events)
+        await self._settled()
 
     async def when(
         self,
@@ -281,6 +283,7 @@ class AppScenario:
         """
         __tracebackhide__ = True
         self._looks("then_state")
+        await self._settled()
         of = cast("Aggregate[Any, Any, S]", aggregate)
         actual = await self._app.state(of, aggregate_id)
         if not agrees(state, actual, ignoring):
@@ -311,6 +314,7 @@ class AppScenario:
         _check_events(
             "then_published", f"application {self._app.bucket}", self._inside.events, events
         )
+        await self._settled()
         expected = range(self._after + 1, await self._inside.store.head() + 1)
         published = self._published
         in_time = await self._in_time(published.changed, lambda: published.has(expected))
@@ -325,16 +329,18 @@ class AppScenario:
     async def then_view(
         self, view: View[Any, V], key: str, value: V, *, ignoring: Collection[str] = ()
     ) -> None:
-        """A view of all that is in the log now must show this.
+        """A view must show this, once it has seen all that is in the log now.
 
         Args:
-            view: Any view of the application's events.
+            view: One of the application's.
             key: The key.
             value: Its value; ``like`` stands for one of which only some fields matter.
             ignoring: As for ``then``.
 
         Raises:
-            AssertionError: It shows something else, or nothing.
+            AssertionError: It shows something else, or nothing, or did not catch up in time.
+            InvalidArgument: The view is not one of the application's.
+            ReaderStopped: It cannot take an event.
             TypeError: There was no ``when``.
         """
         __tracebackhide__ = True
@@ -345,11 +351,13 @@ class AppScenario:
             raise AssertionError(self._story.other(what, value, actual, ignoring))
 
     async def then_no_view(self, view: View[Any, Any], key: str) -> None:
-        """A view of all that is in the log now must show nothing under a key.
+        """A view must show nothing under a key, once it has seen all that is in the log now.
 
-        Raises:
-            AssertionError: It shows something.
-            TypeError: There was no ``when``.
+        Args:
+            view: One of the application's.
+            key: The key.
+
+        Raises what ``then_view`` does.
         """
         __tracebackhide__ = True
         self._looks("then_no_view")
@@ -360,21 +368,25 @@ class AppScenario:
     async def then_commands(
         self, process: Process[Any, Any], *commands: Command, ignoring: Collection[str] = ()
     ) -> None:
-        """Exactly these commands must follow, by a process, from what happened since the ``when``.
+        """A process must have sent exactly these, because of what happened since the ``when``.
 
-        They are not dispatched.
+        By then they are carried out, or refused, which is what ``then_state`` and others see.
 
         Args:
-            process: Any process over the application's events.
+            process: One of the application's.
             commands: The commands, in order.
             ignoring: As for ``then``.
 
         Raises:
-            AssertionError: Others follow.
+            AssertionError: It sent others, or did not catch up in time.
+            InvalidArgument: The process is not one of the application's.
+            ReaderStopped: It cannot take an event.
             TypeError: There was no ``when``.
         """
         __tracebackhide__ = True
         self._looks("then_commands")
+        await self._settled(process)
+        # What was sent is what react says: a process sends that, each command once.
         states: dict[str, Any] = {}
         sent: list[Command] = []
         async for recorded in self._inside.log():
@@ -390,11 +402,28 @@ class AppScenario:
             raise AssertionError(self._story.other_commands(process.name, commands, sent, ignoring))
 
     async def _value(self, view: View[Any, V], key: str) -> V | None:
-        value: V | None = None
-        async for recorded in self._inside.log():
-            if type(recorded.event) in view.events and view.key(recorded) == key:
-                value = view.next(value, recorded)
-        return value
+        await self._settled(view)
+        return await self._app.view(view, key)
+
+    async def _settled(self, *readers: View[Any, Any] | Process[Any, Any]) -> None:
+        """Wait until every process, and these, have seen the log, and nothing comes of it any more.
+
+        Raises:
+            AssertionError: They did not in time.
+        """
+        __tracebackhide__ = True
+        waited_for = dict.fromkeys([*self._inside.processes, *readers])
+        if not waited_for:
+            return
+        seen = -1
+        try:
+            async with asyncio.timeout(self._patience_s):
+                while seen != (head := await self._inside.store.head()):
+                    for reader in waited_for:
+                        await self._app.caught_up(reader, head)
+                    seen = head
+        except TimeoutError:
+            raise AssertionError(self._story.not_caught_up(self._patience_s)) from None
 
     async def _in_time(self, changed: asyncio.Event, holds: Callable[[], bool]) -> bool:
         try:

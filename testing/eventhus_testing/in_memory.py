@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from eventhus import Aggregate, Application, Middleware
+from eventhus import Aggregate, Application, Middleware, Process, View
 from eventhus.ports import Clock, Codec, EventBus, Storage
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryBus, MemoryStore
@@ -15,6 +15,8 @@ from eventhus_testing.ids import counted_ids
 
 def memory_application(
     *aggregates: Aggregate[Any, Any, Any],
+    views: Iterable[View[Any, Any]] = (),
+    processes: Iterable[Process[Any, Any]] = (),
     bucket: str = "test",
     store: Storage | None = None,
     bus: EventBus | None = None,
@@ -30,6 +32,8 @@ def memory_application(
 
     Args:
         aggregates: What it is made of.
+        views: Its views.
+        processes: Its processes.
         bucket: Its name. Two applications on one store take different ones, for the sake of ids.
         store: Another store, such as a ``FaultyStore`` or that of another application.
         bus: Another bus.
@@ -41,6 +45,8 @@ def memory_application(
     return Application(
         bucket=bucket,
         aggregates=aggregates,
+        views=views,
+        processes=processes,
         store=store or MemoryStore(),
         bus=bus or MemoryBus(),
         codec=codec or CattrsCodec(),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from eventhus import Aggregate, Application, Metadata, Recorded, StreamId
+from eventhus import Aggregate, Application, Metadata, Process, Recorded, StreamId
 from eventhus.ports import Commit, EventBus, Storage
 from eventhus.runtime.serializer import EventSerializer
 
@@ -43,6 +43,11 @@ class Inside:
     def aggregates(self) -> list[Aggregate[Any, Any, Any]]:
         """What it is made of."""
         return list(dict.fromkeys(self._app._catalog.routes.values()))
+
+    @property
+    def processes(self) -> list[Process[Any, Any]]:
+        """The processes that it runs."""
+        return list(self._app._readers._processes)
 
     async def log(self) -> AsyncIterator[Recorded[Any]]:
         """Every event that its log holds now, in order.

@@ -3,7 +3,16 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -35,6 +44,8 @@ from eventhus.ports import (
     StoredCommit,
     StoredEvent,
     Subscription,
+    ViewDocument,
+    ViewWrite,
 )
 from eventhus_memory import MemoryStore
 
@@ -323,6 +334,18 @@ class Proxy:
     async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
         await self._through("save_checkpoint", name, position, token=token)
+
+    async def load_documents(
+        self, collection: str, keys: Collection[str]
+    ) -> Mapping[str, ViewDocument]:
+        """See ``ViewStore.load_documents``."""
+        found: Mapping[str, ViewDocument] = await self._through("load_documents", collection, keys)
+        return found
+
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        """See ``ViewStore.save_documents``."""
+        refused: frozenset[str] = await self._through("save_documents", collection, writes)
+        return refused
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``."""

@@ -24,6 +24,7 @@ from eventhus import (
     NotRunning,
     OutcomeUnknown,
     PublisherReplaced,
+    ReaderStopped,
     Rejected,
     StoreUnavailable,
     StreamId,
@@ -144,6 +145,13 @@ MESSAGES: list[tuple[EventhusError, str]] = [
         (
             "another publisher has published on the bus of bucket 'bank'; begin again with a new "
             "publisher, if it is still your turn"
+        ),
+    ),
+    (
+        ReaderStopped("view balances", StreamId("Account", "a1"), 3, 9, "KeyError was raised"),
+        (
+            "view balances stopped at Account/a1, version 3: KeyError was raised; it goes on once "
+            "the code that runs can take that event"
         ),
     ),
     (

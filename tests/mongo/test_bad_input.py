@@ -19,7 +19,7 @@ from eventhus import (
     OutcomeUnknown,
     StoreUnavailable,
 )
-from eventhus.ports import Snapshot
+from eventhus.ports import Snapshot, ViewDocument, ViewWrite
 from eventhus_mongo import MongoStore
 from eventhus_mongo.documents import encode_commit
 from eventhus_testing.servers import MongoReplicaSet, MongoServer, standalone_mongo
@@ -147,6 +147,7 @@ def operations(store: MongoStore) -> list[Callable[[], Awaitable[object]]]:
     snapshot = Snapshot(
         stream=ACCOUNT, version=1, position=1, event_id="c-1", fingerprint="f", data={}
     )
+    write = ViewWrite(document=ViewDocument(key="k", position=1, data={}), replaces=0)
     return [
         lambda: store.append(made(1)),
         lambda: store.append(made()),
@@ -160,6 +161,8 @@ def operations(store: MongoStore) -> list[Callable[[], Awaitable[object]]]:
         lambda: store.save_snapshot(snapshot),
         lambda: store.load_checkpoint("relay"),
         lambda: store.save_checkpoint("relay", 1),
+        lambda: store.load_documents("view_a", ["k"]),
+        lambda: store.save_documents("view_a", [write]),
     ]
 
 

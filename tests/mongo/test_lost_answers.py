@@ -20,6 +20,7 @@ from eventhus.ports import Commit, StoredCommit
 from eventhus_mongo import MongoStore
 from eventhus_mongo.appender import Appender
 from eventhus_testing.conformance.samples import ACCOUNT, OTHER, accounts, answer, commit, whole_log
+from eventhus_testing.conformance.views import document, kept, put
 from eventhus_testing.servers import MongoReplicaSet, MongoServer
 from tests.mongo.proxy import Proxy
 from tests.mongo.support import Client, Commands, async_client, client, until
@@ -114,6 +115,26 @@ async def test_an_answer_that_got_lost(far: MongoStore, proxy: Proxy, expected: 
     assert (4, 4) == (stored.position, stored.version)
     assert answer(stored) == answer(await far.append(given))
     assert stored.recorded() == (await whole_log(far))[3:]
+
+
+@pytest.mark.parametrize("command", ["insert", "update"])
+async def test_an_answer_about_documents_that_got_lost(
+    far: MongoStore, proxy: Proxy, kind: str, command: str
+) -> None:
+    """They were saved; where nobody can tell, that is said, and what is repeated is left alone."""
+    over = 0
+    if command == "update":
+        await put(far, document("a", 1), document("b", 1))
+        over = 1
+    proxy.lose_answers(command)
+    given = [document("a", 5), document("b", 5)]
+    if kind == "replica set":  # the driver sends it again, and the server knows it for the same
+        assert set() == await put(far, *given, over=over)
+    else:
+        with pytest.raises(StoreUnavailable):
+            await put(far, *given, over=over)
+        assert set() == await put(far, *given, over=over)
+    assert {each.key: each for each in given} == await kept(far, "a", "b")
 
 
 async def test_an_answer_to_many_that_got_lost(far: MongoStore, proxy: Proxy) -> None:

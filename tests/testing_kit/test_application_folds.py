@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from eventhus import Command, Process, Recorded, View
+from eventhus import Command, InvalidArgument, Process, Recorded, View
 from eventhus_testing import like, memory_application, scenario
 from eventhus_testing.applications import AppScenario
 from examples.bank.account import (
+    Account,
     AccountCreated,
     ChangeOwner,
     DepositPerformed,
@@ -50,28 +51,42 @@ welcome = Process(name="welcome", initial=0, key=by_id, evolve=handovers, react=
 
 async def test_views_and_processes_of_an_application() -> None:
     """All that is in the log counts for a view; for what is sent, what happened since the when."""
-    async with scenario(memory_application(account)) as bank:
+    async with scenario(memory_application(account, views=[balances], processes=[welcome])) as bank:
         for each in ("a1", "a2", "test-account"):
             await bank.given(account, each, AccountCreated("ann"), DepositPerformed(5))
-        await bank.given(account, "a1", OwnerChanged("bob"))
+        await bank.given(account, "a1", OwnerChanged("bob"))  # and welcome deposits 1
         await bank.when(
             PerformDeposit(aggregate_id="a1", amount=2), ChangeOwner(aggregate_id="a1", owner="cid")
         )
-        await bank.then_view(balances, "a1", 7)
-        await bank.then_view(balances, "a2", 5)
-        await bank.then_no_view(balances, "test-account")
+        await bank.then(DepositPerformed(2), OwnerChanged("cid"))
         await bank.then_commands(welcome, PerformDeposit(aggregate_id="a1", amount=2))
         await bank.then_commands(welcome, like(PerformDeposit, amount=2))
+        await bank.then_view(balances, "a1", 5 + 1 + 2 + 2)
+        await bank.then_view(balances, "a2", 5)
+        await bank.then_no_view(balances, "test-account")
+        await bank.then_state(account, "a1", Account(owner="cid", balance=10))
+        await bank.then_published(DepositPerformed(2), OwnerChanged("cid"), DepositPerformed(2))
         await bank.when(ChangeOwner(aggregate_id="test-account", owner="cid"))
         await bank.then_commands(welcome)
 
 
+async def test_views_and_processes_of_others() -> None:
+    """Are not those of this application."""
+    async with scenario(memory_application(account)) as bank:
+        await bank.given(account, "a1", AccountCreated("ann"))
+        await bank.when(ChangeOwner(aggregate_id="a1", owner="cid"))
+        with pytest.raises(InvalidArgument):
+            await bank.then_view(balances, "a1", 1)
+        with pytest.raises(InvalidArgument):
+            await bank.then_commands(welcome)
+
+
 FAILS: dict[str, Callable[[AppScenario], Coroutine[Any, Any, None]]] = {
-    "balances of a1: 7\n       + balances of a1: 5": lambda bank: bank.then_view(balances, "a1", 7),
+    "balances of a1: 7\n       + balances of a1: 6": lambda bank: bank.then_view(balances, "a1", 7),
     "balances of a3: 7\n       + balances of a3: None": lambda bank: bank.then_view(
         balances, "a3", 7
     ),
-    "balances of a1: None\n       + balances of a1: 5": lambda bank: bank.then_no_view(
+    "balances of a1: None\n       + balances of a1: 6": lambda bank: bank.then_no_view(
         balances, "a1"
     ),
     "sent   - nothing\n       + PerformDeposit(aggregate_id='a1', amount=1)": (
@@ -83,7 +98,7 @@ FAILS: dict[str, Callable[[AppScenario], Coroutine[Any, Any, None]]] = {
 @pytest.mark.parametrize("text", FAILS)
 async def test_what_does_not_hold(text: str) -> None:
     """The text tells the story and what differs."""
-    async with scenario(memory_application(account)) as bank:
+    async with scenario(memory_application(account, views=[balances], processes=[welcome])) as bank:
         await bank.given(account, "a1", AccountCreated("ann"), DepositPerformed(5))
         await bank.when(ChangeOwner(aggregate_id="a1", owner="cid"))
         with pytest.raises(AssertionError) as caught:
@@ -104,6 +119,6 @@ async def test_a_then_without_a_when(
     then: Callable[[AppScenario], Coroutine[Any, Any, None]],
 ) -> None:
     """Is a mistake."""
-    async with scenario(memory_application(account)) as bank:
+    async with scenario(memory_application(account, views=[balances], processes=[welcome])) as bank:
         with pytest.raises(TypeError, match="put one before it"):
             await then(bank)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,7 +13,17 @@ from typing import Self
 import pytest
 
 from eventhus import StreamId
-from eventhus.ports import Commit, Lease, Slice, Snapshot, Storage, StoredCommit, StoredEvent
+from eventhus.ports import (
+    Commit,
+    Lease,
+    Slice,
+    Snapshot,
+    Storage,
+    StoredCommit,
+    StoredEvent,
+    ViewDocument,
+    ViewWrite,
+)
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance import StoreConformance
 from tests.testing_kit.broken import (  # noqa: F401 - they note their defects
@@ -24,6 +34,7 @@ from tests.testing_kit.broken import (  # noqa: F401 - they note their defects
     keeping,
     leases,
     pages,
+    views,
 )
 from tests.testing_kit.defects import DEFECTS, Defect
 
@@ -93,6 +104,14 @@ class Nothing:
         return 0
 
     async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None: ...
+
+    async def load_documents(
+        self, collection: str, keys: Collection[str]
+    ) -> Mapping[str, ViewDocument]:
+        return {}
+
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        return frozenset()
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         return None

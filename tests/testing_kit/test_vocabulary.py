@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 import pytest
-from attrs import frozen
+from attrs import field, frozen
 from dirty_equals import IsPositiveInt
 from hamcrest import has_property
 
@@ -36,7 +36,7 @@ from tests.testing_kit.cart import (
 
 @frozen
 class Hidden:
-    _secret: int
+    _secret: int = field(alias="secret")
 
 
 T = TypeVar("T")

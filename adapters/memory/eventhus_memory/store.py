@@ -1,11 +1,11 @@
-"""A log, snapshots and checkpoints that live as long as the object that holds them."""
+"""A log, and what is made of it, that live as long as the object that holds them."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -27,9 +27,13 @@ from eventhus.ports import (
     Snapshot,
     StoredCommit,
     StoredEvent,
+    ViewDocument,
+    ViewWrite,
+    check_collection,
     check_page,
     check_plain_data,
     check_ttl,
+    check_writes,
 )
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -67,6 +71,7 @@ class MemoryStore:
         self._snapshots: dict[StreamId, Snapshot] = {}
         self._checkpoints: dict[str, tuple[int, int]] = {}  # position and token, by name
         self._leases: dict[str, _Held] = {}
+        self._documents: dict[str, dict[str, ViewDocument]] = {}  # by collection and key
         self._appends = 0
         self._waiting: set[asyncio.Future[None]] = set()
 
@@ -197,6 +202,30 @@ class MemoryStore:
         if token < self._checkpoints.get(name, (0, 0))[1]:
             raise LeaseLost(name, token)
         self._checkpoints[name] = (position, token)
+
+    async def load_documents(
+        self, collection: str, keys: Collection[str]
+    ) -> Mapping[str, ViewDocument]:
+        """See ``ViewStore.load_documents``."""
+        check_collection(collection)
+        kept = self._documents.get(collection, {})
+        return {
+            key: evolve(kept[key], data=json.loads(kept[key].data)) for key in keys if key in kept
+        }
+
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        """See ``ViewStore.save_documents``."""
+        check_writes(collection, writes)
+        kept = self._documents.setdefault(collection, {})
+        refused: set[str] = set()
+        for write in writes:
+            document = write.document
+            there = kept[document.key].position if document.key in kept else 0
+            if there == write.replaces:
+                kept[document.key] = evolve(document, data=_encode(document.data))
+            elif there != document.position:
+                refused.add(document.key)
+        return frozenset(refused)
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``."""

@@ -45,10 +45,10 @@ class Connection:
         self.bucket = bucket
         self.client = client
         self.timeout_s = client.options.timeout or TIMEOUT_S
-        self.events = self._collection("events")
-        self.snapshots = self._collection("snapshots")
-        self.checkpoints = self._collection("checkpoints")
-        self.leases = self._collection("leases")
+        self.events = self.collection("events")
+        self.snapshots = self.collection("snapshots")
+        self.checkpoints = self.collection("checkpoints")
+        self.leases = self.collection("leases")
         self.calls = Calls(bucket)
         self._seen: Timestamp | None = None
 
@@ -113,7 +113,8 @@ class Connection:
             documents += bson.decode_all(reply, OPTIONS)
         return documents
 
-    def _collection(self, name: str) -> AsyncCollection[Document]:
+    def collection(self, name: str) -> AsyncCollection[Document]:
+        """A collection of the bucket, read and written at majority."""
         return self.client.get_database(self.bucket).get_collection(
             name,
             codec_options=OPTIONS,

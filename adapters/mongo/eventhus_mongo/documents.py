@@ -327,10 +327,15 @@ def _decode_metadata(document: Document) -> Metadata:
     return Metadata(document.get("correlation_id"), document.get("causation_id"), values)
 
 
+def as_json(data: Any) -> str:
+    """Plain data as text, where MongoDB would not take it as it is."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
 def _put(document: Document, name: str, data: Any) -> None:
     check_plain_data(data)
-    if _has_special_key(data):
-        document[f"{name}_json"] = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    if has_special_key(data):
+        document[f"{name}_json"] = as_json(data)
     else:
         document[name] = data
 
@@ -339,11 +344,12 @@ def _get(document: Document, name: str) -> Any:
     return document[name] if name in document else json.loads(document[f"{name}_json"])
 
 
-def _has_special_key(data: Any) -> bool:
+def has_special_key(data: Any) -> bool:
+    """Whether a key of some plain data is one that MongoDB, or a tool of it, takes for its own."""
     # BSON has no NUL in keys; `$` begins an operator, and in `$ref` the driver sees a DBRef.
     if isinstance(data, dict):
         return any(
-            "\0" in key or key.startswith("$") or _has_special_key(value)
+            "\0" in key or key.startswith("$") or has_special_key(value)
             for key, value in data.items()
         )
-    return isinstance(data, list) and any(map(_has_special_key, data))
+    return isinstance(data, list) and any(map(has_special_key, data))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -20,10 +20,14 @@ from eventhus.ports import (
     Snapshot,
     StoredCommit,
     StoredEvent,
+    ViewDocument,
+    ViewWrite,
+    check_collection,
     check_page,
     check_ttl,
+    check_writes,
 )
-from eventhus_mongo import leases
+from eventhus_mongo import leases, views
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.bucket import check_name, prepare
 from eventhus_mongo.connection import Client, Connection
@@ -228,6 +232,23 @@ class MongoStore:
         running = self._here()
         with running.connection.calls, translated(self._bucket):
             await leases.save_checkpoint(running.connection, name, position, token)
+
+    async def load_documents(
+        self, collection: str, keys: Collection[str]
+    ) -> Mapping[str, ViewDocument]:
+        """See ``ViewStore.load_documents``."""
+        check_collection(collection)
+        running = self._here()
+        with running.connection.calls, translated(self._bucket):
+            return await views.load(running.connection, collection, keys)
+
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        """See ``ViewStore.save_documents``."""
+        check_writes(collection, writes)
+        encoded = [views.encode(collection, write) for write in writes]
+        running = self._here()
+        with running.connection.calls, translated(self._bucket):
+            return await views.save(running.connection, collection, encoded)
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``. Times are counted in milliseconds."""

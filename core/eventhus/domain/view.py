@@ -13,7 +13,9 @@ from eventhus.domain.recorded import Recorded
 from eventhus.errors import CompositionError
 
 E = TypeVar("E")
-V = TypeVar("V")
+# A view of X may stand where one of X | None is asked for, since it is handed out to be read from:
+# without that, mypy takes no view where it knows that what comes of it may be None.
+V_co = TypeVar("V_co", covariant=True)
 
 
 # These return Any: see eventhus.domain.aggregate.
@@ -29,7 +31,7 @@ def _view_type(view: View[Any, Any]) -> Any:
 
 
 @frozen(kw_only=True, eq=False)
-class View(Generic[E, V]):
+class View(Generic[E, V_co]):
     """What a reader wants to know, folded from the events of any aggregates, one value per key.
 
     ``key`` and ``evolve`` must be pure, and depend on nothing but what they are given: a view can
@@ -64,9 +66,9 @@ class View(Generic[E, V]):
     """
 
     name: str
-    initial: V
+    initial: V_co
     key: Callable[[Recorded[E]], str | None]
-    evolve: Callable[[V, Recorded[E]], V | None]
+    evolve: Callable[[V_co, Recorded[E]], V_co | None]
     events: Sequence[type[E]] = field(default=Factory(_events, takes_self=True))
     view_type: Any = field(default=Factory(_view_type, takes_self=True))
 
@@ -76,7 +78,7 @@ class View(Generic[E, V]):
                 f"view {self.name!r} is not 1 to 63 letters, digits, hyphens and underscores"
             )
 
-    def next(self, value: V | None, recorded: Recorded[E]) -> V | None:
+    def next(self, value: V_co | None, recorded: Recorded[E]) -> V_co | None:
         """The value of a key after one more of its events.
 
         Args:

@@ -1,6 +1,6 @@
 """What the runtime needs from the world, as protocols. Adapters implement them."""
 
-from eventhus.ports.arguments import check_group, check_page, check_ttl
+from eventhus.ports.arguments import check_collection, check_group, check_page, check_ttl
 from eventhus.ports.bus import (
     DeadLetter,
     EventBus,
@@ -26,6 +26,7 @@ from eventhus.ports.store import (
     event_id,
 )
 from eventhus.ports.turns import Turns
+from eventhus.ports.views import ViewDocument, ViewStore, ViewWrite, check_writes
 
 __all__ = [
     "CheckpointStore",
@@ -48,9 +49,14 @@ __all__ = [
     "StoredEvent",
     "Subscription",
     "Turns",
+    "ViewDocument",
+    "ViewStore",
+    "ViewWrite",
+    "check_collection",
     "check_group",
     "check_page",
     "check_plain_data",
     "check_ttl",
+    "check_writes",
     "event_id",
 ]

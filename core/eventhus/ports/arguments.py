@@ -44,3 +44,17 @@ def check_ttl(ttl_s: float) -> None:
     """
     if not 0 < ttl_s < inf:
         raise InvalidArgument(f"the ttl_s of a lease must be above 0 and finite, found {ttl_s}")
+
+
+def check_collection(collection: str) -> None:
+    """Check which documents of a view or a process a store is asked for.
+
+    Raises:
+        InvalidArgument: It is not ``view_`` or ``process_`` and the name of one.
+    """
+    kind, _, name = collection.partition("_")
+    if kind not in ("view", "process") or not is_name(name):
+        raise InvalidArgument(
+            f"collection {collection!r} is not view_ or process_ and 1 to 63 letters, digits, "
+            f"hyphens and underscores"
+        )

@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from eventhus.domain.recorded import EventData, Metadata, Recorded, StreamId
 from eventhus.ports.leases import Leases
+from eventhus.ports.views import ViewStore
 
 T = TypeVar("T")
 
@@ -273,7 +274,7 @@ class CheckpointStore(Protocol):
         ...
 
 
-class Storage(EventStore, SnapshotStore, CheckpointStore, Leases, Protocol):
+class Storage(EventStore, SnapshotStore, CheckpointStore, ViewStore, Leases, Protocol):
     """All storage ports of one bucket in one object, which is what an application is given.
 
     An asynchronous context manager: entered before first use, left after last use. Two

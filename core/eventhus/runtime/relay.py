@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 
-from eventhus.errors import LeaseLost, PublisherReplaced
 from eventhus.ports.bus import EventBus
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage, StoredEvent
+from eventhus.runtime.reader import Reader
 from eventhus.runtime.tasks import being_cancelled, stop
 from eventhus.runtime.wire import to_message
 
 CHECKPOINT = "relay"
 LEASE = "relay"
-LEASE_S = 10.0  # how long a relay that says nothing keeps the others from taking its place
-STANDBY_S = 1.0  # between two looks at whether the lease is free
-BACKOFF_S = 0.05  # doubles with every failure in a row, up to the cap
-BACKOFF_CAP_S = 5.0
-DOUBLINGS = 10  # enough to reach the cap
-RELEASE_S = 5.0  # for giving the lease back at the end; it runs out by itself
-
-_logger = logging.getLogger(__name__)
 
 
-class Relay:
+class Relay(Reader):
     """Publishes every event of the log, in order, at least once.
 
     It remembers in a checkpoint how far it has come, and moves the checkpoint only over events
@@ -38,63 +29,10 @@ class Relay:
     """
 
     def __init__(self, store: Storage, bus: EventBus, clock: Clock, *, owner: str) -> None:
-        self._store = store
+        super().__init__(LEASE, "relay", store, clock, owner=owner)
         self._bus = bus
-        self._clock = clock
-        self._owner = owner
-        self._published = 0  # every event up to this position is with the bus
-        self._failures = 0  # since something was published
-        self._ours = True  # as far as we know
-        self._in_trouble = False  # since the last attempt
-        self._changed = asyncio.Event()
 
-    async def run(self) -> None:
-        """Publish for ever. Where the store or the bus fails, try again from the checkpoint."""
-        lease: Lease | None = None
-        try:
-            while True:
-                delay = STANDBY_S
-                try:
-                    lease = await self._store.acquire(LEASE, self._owner, ttl_s=LEASE_S)
-                    if lease is None:
-                        self._report(self._published, ours=False)
-                    else:
-                        await self._publish_while_held(lease)
-                except asyncio.CancelledError as error:
-                    if being_cancelled():
-                        raise
-                    delay = self._failed(error)  # an adapter's own: it must not end the relay
-                except Exception as error:  # noqa: BLE001 - adapters fail as they like
-                    delay = self._failed(error)
-                await self._clock.sleep(delay)
-        finally:
-            if lease is not None:
-                await self._release(lease)
-
-    async def drain(self) -> None:
-        """Return once all that the log holds now is with the bus, or cannot be brought there.
-
-        What is left behind by a relay that is in trouble or not in charge, another publishes.
-        """
-        head = await self._store.head()
-        while self._published < head and self._ours and not self._in_trouble:
-            self._changed.clear()
-            await self._changed.wait()
-
-    async def _publish_while_held(self, lease: Lease) -> None:
-        publishing = asyncio.create_task(self._publish(lease))
-        try:
-            while not (await asyncio.wait([publishing], timeout=LEASE_S / 3))[0]:
-                # A store that does not answer in time leaves it open whose turn it is.
-                async with asyncio.timeout(LEASE_S / 3):
-                    renewed = await self._store.acquire(LEASE, self._owner, ttl_s=LEASE_S)
-                if renewed != lease:
-                    raise LeaseLost(LEASE, lease.token)
-        finally:
-            await stop(publishing)
-        await publishing
-
-    async def _publish(self, lease: Lease) -> None:
+    async def _read(self, lease: Lease) -> None:
         # In this order: whoever published last before this publisher began, or after the
         # checkpoint was read, is then noticed by the bus or has left its mark in the checkpoint.
         publisher = await self._bus.publisher()
@@ -106,7 +44,7 @@ class Relay:
                 aclosing(self._store.follow(after=after)) as following,
                 _one_ahead(following) as batches,
             ):
-                checkpoint = _Checkpoint(self._store, lease, saving, on_saved=self._saved)
+                checkpoint = _Checkpoint(self._store, lease, saving, on_saved=self._moved)
                 async for batch in batches:
                     before = publisher.acknowledged
                     try:
@@ -119,39 +57,6 @@ class Relay:
                     await checkpoint.save(batch[-1].position)
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
-
-    def _saved(self, position: int) -> None:
-        self._failures = 0
-        self._report(position)
-
-    def _failed(self, error: BaseException) -> float:
-        """Tell of it; returns how long to wait before the next attempt."""
-        delay: float = min(BACKOFF_CAP_S, BACKOFF_S * 2 ** min(self._failures, DOUBLINGS))
-        self._failures += 1
-        self._report(self._published, in_trouble=True)
-        if isinstance(error, LeaseLost | PublisherReplaced):
-            _logger.info("relay stopped behind position %d: %s", self._published, error)
-        else:
-            _logger.error(
-                "relay stopped behind position %d; trying again in %.2f s",
-                self._published,
-                delay,
-                exc_info=error,
-            )
-        return delay
-
-    def _report(self, published: int, *, ours: bool = True, in_trouble: bool = False) -> None:
-        self._published = published
-        self._ours = ours
-        self._in_trouble = in_trouble
-        self._changed.set()
-
-    async def _release(self, lease: Lease) -> None:
-        try:
-            async with asyncio.timeout(RELEASE_S):
-                await self._store.release(lease)
-        except Exception as error:  # it runs out by itself
-            _logger.warning("the lease of the relay is free in %g s only", LEASE_S, exc_info=error)
 
 
 class _Checkpoint:
@@ -209,6 +114,4 @@ async def _one_ahead(
         async with aclosing(ahead()) as given:
             yield given
     finally:
-        await stop(reading)
-        if not reading.cancelled():
-            reading.exception()  # told by whoever reads next; nobody does any more
+        await stop(reading)  # what it ended with is told by whoever reads next; nobody does

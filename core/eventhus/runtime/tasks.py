@@ -15,9 +15,13 @@ def being_cancelled() -> bool:
 async def stop(task: asyncio.Future[Any]) -> None:
     """Cancel a task and return once it is done, whatever it ends with.
 
+    Who still wants to know what that was can ask the task; else asyncio would log it as lost.
+
     A cancellation can get lost: before Python 3.12, ``asyncio.wait_for`` drops one that comes at
     the moment of the answer, and adapters' drivers do so too. So it is said again after a while.
     """
     while not task.done():
         task.cancel()
         await asyncio.wait([task], timeout=AGAIN_S)
+    if not task.cancelled():
+        task.exception()

@@ -13,12 +13,14 @@ from eventhus_testing.conformance.reading import Reading
 from eventhus_testing.conformance.snapshots import Checkpoints, Snapshots
 from eventhus_testing.conformance.stores import Stores
 from eventhus_testing.conformance.versions import Versions
+from eventhus_testing.conformance.views import Views
 
 
 # pytest runs the cases of the last base first: the simple promises come before what needs them.
 class StoreConformance(
     Stores,
     Cancelling,
+    Views,
     Leasing,
     Checkpoints,
     Snapshots,

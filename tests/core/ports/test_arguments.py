@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from eventhus import InvalidArgument
-from eventhus.ports import check_group, check_page, check_ttl
+from eventhus.ports import (
+    ViewDocument,
+    ViewWrite,
+    check_collection,
+    check_group,
+    check_page,
+    check_ttl,
+    check_writes,
+)
 
 
 @pytest.mark.parametrize("start", ["after", "after_version"])
@@ -56,3 +64,44 @@ def test_no_time(ttl_s: float) -> None:
     with pytest.raises(InvalidArgument, match="above 0 and finite"):
         check_ttl(ttl_s)
     check_ttl(0.001)
+
+
+@pytest.mark.parametrize("name", ["view_a", "process_a", "view_view_a", f"view_{'x' * 63}"])
+def test_a_collection(name: str) -> None:
+    """What a view or a process keeps."""
+    check_collection(name)
+
+
+@pytest.mark.parametrize("name", ["", "events", "view", "view_", "views_a", "view_a.b", "view_ä"])
+def test_no_collection(name: str) -> None:
+    """Anything else, of which much is in use."""
+    with pytest.raises(InvalidArgument) as caught:
+        check_collection(name)
+    assert (
+        f"collection {name!r} is not view_ or process_ and 1 to 63 letters, digits, hyphens and "
+        f"underscores" == str(caught.value)
+    )
+
+
+def written(key: str, data: Any) -> ViewWrite:
+    return ViewWrite(document=ViewDocument(key=key, position=1, data=data), replaces=0)
+
+
+def test_documents() -> None:
+    """Any text, and any plain data."""
+    check_writes("view_a", [])
+    check_writes("view_a", [written("", None), written("$", {"_id": 1})])
+
+
+@pytest.mark.parametrize(
+    ("collection", "write", "message"),
+    [
+        ("events", written("a", 1), "collection 'events' is not"),
+        ("view_a", written("\ud800", 1), "a key of view_a is not a str of whole Unicode"),
+        ("view_a", written("k", (1,)), "the document of 'k' in view_a is not JSON-compatible: tup"),
+    ],
+)
+def test_no_documents(collection: str, write: ViewWrite, message: str) -> None:
+    """The message says what is wrong, and where."""
+    with pytest.raises(InvalidArgument, match=message):
+        check_writes(collection, [written("a", 1), write])

@@ -10,7 +10,8 @@ import pytest
 
 from eventhus import EventData, Metadata, StreamId, new_id
 from eventhus.ports import Commit, Message, Storage
-from eventhus.runtime.relay import BACKOFF_CAP_S, BACKOFF_S, CHECKPOINT, Relay
+from eventhus.runtime.reader import BACKOFF_CAP_S, BACKOFF_S
+from eventhus.runtime.relay import CHECKPOINT, Relay
 from eventhus_memory import MemoryBus, MemoryStore
 from tests.core.support import (
     Deposited,
@@ -190,7 +191,7 @@ async def test_a_bus_that_was_down_for_hours_is_published_to_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """1,500 tries at five seconds are two hours; the relay is still there."""
-    caplog.set_level(logging.CRITICAL, "eventhus.runtime.relay")
+    caplog.set_level(logging.CRITICAL, "eventhus.runtime.reader")
     store, bus, clock = MemoryStore(), RecordingBus(), FakeClock()
     await append(store, 1)
     bus.before = at(range(1, 1501), fail_with(DOWN))

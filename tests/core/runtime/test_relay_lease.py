@@ -11,7 +11,7 @@ import pytest
 
 from eventhus import LeaseLost, PublisherReplaced, new_id
 from eventhus.ports import Message
-from eventhus.runtime import relay as module
+from eventhus.runtime import reader as module
 from eventhus.runtime.relay import CHECKPOINT, LEASE, Relay
 from eventhus_memory import MemoryStore
 from tests.core.runtime.test_relay import append, running
@@ -108,7 +108,7 @@ async def test_draining_is_for_whoever_publishes() -> None:
 
 async def test_a_lease_that_another_took(short: None, caplog: pytest.LogCaptureFixture) -> None:
     """A relay that could not renew in time stops, says so quietly, and stands by."""
-    caplog.set_level(logging.INFO, logger="eventhus.runtime.relay")
+    caplog.set_level(logging.INFO, logger="eventhus.runtime.reader")
     store, bus = MemoryStore(), RecordingBus()
     proxy = Proxy(store)
     async with running(relay_of(proxy, bus, PatientClock())):
@@ -176,7 +176,7 @@ async def test_a_publisher_that_was_replaced_begins_anew(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """If it is still its turn: behind what the bus had acknowledged, without an error's noise."""
-    caplog.set_level(logging.INFO, logger="eventhus.runtime.relay")
+    caplog.set_level(logging.INFO, logger="eventhus.runtime.reader")
     store, bus = MemoryStore(), RecordingBus()
     bus.before = at([3], fail_with(PublisherReplaced("bank")))
     await append(store, 5)

@@ -1,6 +1,7 @@
 """What asyncio leaves to its users about the end of tasks."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -39,3 +40,24 @@ async def test_a_cancellation_that_gets_lost(monkeypatch: pytest.MonkeyPatch) ->
     async with asyncio.timeout(30):
         await stop(task)
     assert (2, True) == (len(lost), task.cancelled())
+
+
+async def test_what_a_stopped_task_ended_with_is_not_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It can be asked for, and is not logged where nobody does."""
+
+    async def fail() -> None:
+        raise ValueError("mine")
+
+    task = asyncio.create_task(fail())
+    await asyncio.wait([task])
+    await stop(task)
+    with pytest.raises(ValueError, match="mine"):
+        await task
+    task = asyncio.create_task(fail())
+    await asyncio.wait([task])
+    await stop(task)
+    del task
+    gc.collect()
+    assert [] == caplog.records

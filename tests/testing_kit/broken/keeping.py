@@ -106,6 +106,7 @@ class NeverGoesBack(MemoryStore):
 @caught_by("test_two_stores_know_one_version")
 @caught_by("test_two_stores_know_one_set_of_ids")
 @caught_by("test_two_stores_keep_one_snapshot_and_one_checkpoint")
+@caught_by("test_two_stores_keep_one_document")
 @caught_by("test_a_follower_of_another_store", hangs=True)
 class HasALogOfItsOwn(MemoryStore):
     @staticmethod
@@ -114,6 +115,7 @@ class HasALogOfItsOwn(MemoryStore):
 
 
 @caught_by("test_two_buckets_share_nothing")
+@caught_by("test_two_buckets_share_no_document")
 class HasOneLogForAllBuckets(MemoryStore):
     @staticmethod
     def log_of(bucket: str) -> str:
