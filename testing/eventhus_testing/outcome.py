@@ -162,7 +162,8 @@ class Outcome(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         self._entry.looked_at = True
-        if not isinstance(reason, type):
+        given: object = reason
+        if not isinstance(given, type):
             raise TypeError(f"then_rejected takes the class of a refusal, and {reason!r} is none")
         refusal = self._story.refusal
         text = None
