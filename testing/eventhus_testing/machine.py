@@ -108,7 +108,7 @@ class AggregateMachine(RuleBasedStateMachine):
 
     aggregate: ClassVar[Aggregate[Any, Any, Any]]
     refine: ClassVar[Refinements] = {}
-    TestCase = TestCaseOf()  # type: ignore[assignment]  # with what Hypothesis has there, too
+    TestCase: Any = TestCaseOf()  # with what Hypothesis has there, too
 
     def stores(self) -> tuple[Storage, Storage]:
         """Two stores on one new log, or twice the same: called once for each run."""

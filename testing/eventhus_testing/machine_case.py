@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar
 from unittest import TestCase
 
 import hypothesis
@@ -42,8 +42,9 @@ class MachineTestCase(TestCase):
             phases=[phase for phase in chosen.phases if phase is not Phase.explain],
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         )
+        run: Any = run_state_machine_as_test  # not annotated in every version
         try:
-            run_state_machine_as_test(self.machine, settings=quiet)
+            run(self.machine, settings=quiet)
         except Disagreement as disagreement:
             raise Counterexample(str(disagreement), spec="") from None
 

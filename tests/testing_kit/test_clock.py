@@ -60,7 +60,7 @@ async def test_a_sleeper_wakes_when_its_time_has_come() -> None:
     clock, woken = ManualClock(NOON), list[float]()
     async with asyncio.TaskGroup() as tasks:
         for seconds in (90, 30):
-            tasks.create_task(sleep_in_turn(clock, woken, seconds))
+            _ = tasks.create_task(sleep_in_turn(clock, woken, seconds))
         await clock.until_sleeping(2)
         assert [30.0, 90.0] == clock.sleeping_s
         clock.advance(timedelta(seconds=29))
@@ -100,8 +100,8 @@ async def test_a_clock_that_jumps() -> None:
     """Sleepers do not wait for the test, and still wake in the order of their time."""
     clock, woken = ManualClock(NOON, jumps=True), list[float]()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(sleep_in_turn(clock, woken, 10))
-        tasks.create_task(sleep_in_turn(clock, woken, 3, 4, 5))
+        _ = tasks.create_task(sleep_in_turn(clock, woken, 10))
+        _ = tasks.create_task(sleep_in_turn(clock, woken, 3, 4, 5))
     assert [3, 4, 10, 5] == woken
     assert NOON + timedelta(seconds=12) == clock.now()
 

@@ -21,6 +21,8 @@ from eventhus_testing.servers.mongo import connect
 from eventhus_testing.typed_values import Refinements
 from examples.bank.account import CreateAccount, PerformDeposit, account
 
+run_machine: Any = run_state_machine_as_test  # not annotated in every version
+
 FEW = settings(
     derandomize=True,
     max_examples=30,
@@ -54,7 +56,7 @@ def test_on_mongodb(mongo_url: str, mongo_bucket: str) -> None:
 
     try:
         few = settings(FEW, max_examples=5, stateful_step_count=8, phases=[Phase.generate])
-        run_state_machine_as_test(OnMongo, settings=few)
+        run_machine(OnMongo, settings=few)
     finally:
         with connect(mongo_url) as client:
             for bucket in buckets:

@@ -78,7 +78,7 @@ def measured(browser: str, page: Path, width: int, *, dark: bool) -> str:
         text=True,
         timeout=PATIENCE_S,
     ).stdout
-    (title,) = re.findall("<title>(.*)</title>", dumped)[:1]
+    title: str = re.findall("<title>(.*)</title>", dumped)[0]
     return html.unescape(title)
 
 
