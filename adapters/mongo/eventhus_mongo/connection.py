@@ -13,6 +13,7 @@ from bson.timestamp import Timestamp
 from pymongo import DESCENDING, AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import AutoReconnect, ConfigurationError
 from pymongo.read_concern import ReadConcern
 
 from eventhus_mongo.calls import Calls
@@ -25,6 +26,7 @@ TIMEOUT_S = 30.0  # the driver's own patience in looking for a server, serverSel
 # mean to append behind what is not there: so nothing is read, or believed written, below majority.
 READ_CONCERN = ReadConcern("majority")
 WRITE_CONCERN = WriteConcern("majority", j=True)
+_NO_SESSIONS = "Sessions are not supported"  # every server that this adapter accepts has them
 
 
 class Connection:
@@ -76,6 +78,11 @@ class Connection:
                     session.advance_operation_time(self._seen)
                 try:
                     yield session
+                except ConfigurationError as error:
+                    if _NO_SESSIONS not in str(error):
+                        raise
+                    await self._reconnect()
+                    raise AutoReconnect("connected while the server changed its role") from error
                 finally:
                     seen = session.operation_time  # None on a standalone server
                     if seen is not None and (self._seen is None or seen > self._seen):
@@ -84,6 +91,17 @@ class Connection:
             # The driver sends within asyncio.wait_for, which loses some cancellations before
             # Python 3.12.
             raise asyncio.CancelledError
+
+    async def _reconnect(self) -> None:
+        """Have the driver open new connections, and close those it has once they are given back.
+
+        A connection that was opened while its server changed its role, as in the moment in which a
+        primary steps down, is taken by the driver for one to a server without sessions, and it
+        stays that for as long as it is open: also when that server is the primary again. The
+        driver has no public call for this.
+        """
+        for server in list(self.client._topology._servers.values()):  # noqa: SLF001
+            await server.pool.reset_without_pause()
 
     async def last(
         self,

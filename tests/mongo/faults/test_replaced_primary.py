@@ -7,10 +7,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
+from eventhus import StoreUnavailable
+from eventhus.ports import StoredCommit
+from eventhus_mongo import MongoStore
 from eventhus_testing.servers import MongoReplicaSet, MongoServer, mongo_replica_set
 from tests.mongo.faults.run import PATIENCE_S, Run, Soak, running
 
@@ -127,3 +131,42 @@ async def test_replaced_primary(replica_set: MongoReplicaSet, soak: Soak, tmp_pa
             await replicated(replica_set)
         await run.progress()
         await run.finish()
+
+
+READERS = 5
+
+
+async def test_connections_from_a_handover(replica_set: MongoReplicaSet) -> None:
+    """A primary that may not hand over is one that connections from meanwhile are used with."""
+    primary = await asyncio.to_thread(replica_set.wait_for_primary)
+    others = [member for member in replica_set.members if member is not primary]
+    bucket = f"test_{uuid4().hex}"
+    # A client that does not look at its servers by itself takes the primary for one throughout.
+    url = f"{replica_set.url}&serverMonitoringMode=poll&heartbeatFrequencyMS=600000"
+    direct: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(primary.url)
+    async with direct, MongoStore.open(url, bucket) as store:
+
+        async def read_all() -> list[StoredCommit | BaseException | None]:
+            looks = (store.find(f"command {number}") for number in range(READERS))
+            return await asyncio.gather(*looks, return_exceptions=True)
+
+        for member in others:
+            await halt(member)
+        ahead = direct[bucket].get_collection("ahead", write_concern=WriteConcern(1))
+        await ahead.insert_one({})  # which nobody else has: so nobody can take over
+
+        handover = asyncio.create_task(
+            direct.admin.command({"replSetStepDown": 60, "secondaryCatchUpPeriodSecs": 2})
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            while (await direct.admin.command("hello"))["isWritablePrimary"]:
+                pass
+        during = await read_all()
+        with pytest.raises(OperationFailure, match="No electable secondaries caught up"):
+            await handover
+        for member in others:
+            await fail_point(member, mode="off")
+        await replicated(replica_set)
+
+        assert StoreUnavailable in map(type, during)
+        assert await read_all() == [None] * READERS
