@@ -441,9 +441,10 @@ class Application:
         handler raises, it is called again after a while, 0.1 seconds and then twice as long each
         time, up to 30, and the events behind it of its aggregate wait. After the last attempt the
         event becomes a dead letter of its group, for ``replay``; so does, at once, one that cannot
-        be decoded. Since an event may come twice, a handler with effects remembers the ``id`` or
-        ``position`` that it handled last. While the application is being left, handlers may still
-        read from it, but not dispatch.
+        be decoded. Attempts are those of one process: another that takes over begins anew. Since an
+        event may come twice, a handler with effects remembers the ``id`` or ``position`` that it
+        handled last. While the application is being left, handlers may still read from it, but not
+        dispatch.
 
         Args:
             handler: Takes one event.
@@ -454,7 +455,7 @@ class Application:
             types: Classes of events; all others are passed over. ``None`` takes all, and buries
                 those that no aggregate of this application declares.
             concurrency: The most events handled at once, at least 1.
-            attempts: How often an event is tried in all, at least 1.
+            attempts: How often an event is tried before it is a dead letter, at least 1.
 
         Raises:
             CompositionError: The application has no bus.

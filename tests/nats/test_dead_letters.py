@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eventhus import Recorded, Replayed
+from eventhus import Delivered, Recorded, Replayed
 from eventhus_memory import MemoryStore
 from eventhus_nats import NatsBus
 from eventhus_testing.conformance.bus_harness import messages
@@ -56,6 +56,70 @@ async def test_from_failure_to_replay(nats_url: str, nats_bucket: str) -> None:
             again.failed,
         )
     assert ["Bob", "Ada"] == handled
+
+
+async def test_what_was_in_hand_of_a_process_that_was_left(nats_url: str, nats_bucket: str) -> None:
+    """No handler has seen it: that it is delivered again is no attempt."""
+    store = MemoryStore()
+    begun, ending = asyncio.Event(), asyncio.Event()
+    attempts: list[int] = []
+
+    async def hang(recorded: Recorded[Any]) -> None:
+        begun.set()
+        await ending.wait()
+
+    async def accept(delivered: Delivered[Any]) -> None:
+        attempts.append(delivered.attempt)
+
+    async with bank(NatsBus.open(nats_url, nats_bucket), store) as app:
+        subscription = await app.subscribe(hang, group="billing", concurrency=1, attempts=1)
+        for number in range(20):
+            await app.dispatch(Create(aggregate_id=f"a{number}", owner="Ada"))
+        async with plain(nats_url) as (_, jetstream):
+
+            async def all_given() -> bool:
+                consumer = await jetstream.consumer_info(nats_bucket, "billing")
+                return begun.is_set() and consumer.num_ack_pending == 20
+
+            await until_so(all_given)
+        leaving = asyncio.create_task(subscription.close())
+        await asyncio.sleep(0)
+        ending.set()
+        await leaving
+
+    bus = NatsBus.open(nats_url, nats_bucket)
+    async with bank(bus, store) as app:
+        await app.subscribe(accept, group="billing", attempts=1)
+        await until(lambda: len(attempts) == 19)
+        assert [] == [letter async for letter in bus.dead_letters("billing")]
+    assert 2 in attempts
+
+
+async def test_a_dead_letter_when_its_stream_is_gone(nats_url: str, nats_bucket: str) -> None:
+    """It is made again, and what went wrong is told there; the handler is not asked again."""
+    attempts: list[int] = []
+
+    async def refuse(delivered: Delivered[Any]) -> None:
+        attempts.append(delivered.attempt)
+        raise ValueError("never")
+
+    bus = NatsBus.open(nats_url, nats_bucket)
+    async with (
+        bank(bus, MemoryStore()) as app,
+        plain(nats_url) as (_, jetstream),
+    ):
+        await app.subscribe(refuse, group="billing", attempts=2)
+        await jetstream.delete_stream(f"{nats_bucket}_dead")
+        await app.dispatch(Create(aggregate_id="a", owner="Ada"))
+
+        async def buried() -> list[str]:
+            return [
+                each.message.headers["Eventhus-Error"] async for each in bus.dead_letters("billing")
+            ]
+
+        await until_so(buried)
+        assert ['"never"'] == await buried()
+    assert [1, 2] == attempts
 
 
 async def test_many(nats_url: str, nats_bucket: str) -> None:

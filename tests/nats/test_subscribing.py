@@ -10,10 +10,11 @@ import pytest
 from eventhus.ports import Message
 from eventhus_nats import NatsBus
 from eventhus_nats import consumer as consumer_module
+from eventhus_nats import seats as seats_module
 from eventhus_nats import subscription as subscription_module
 from eventhus_testing.conformance.bus_harness import Gate, Inbox, message, messages, publish
 from eventhus_testing.servers import nats_server
-from tests.nats.support import heard, plain, until, until_so
+from tests.nats.support import Tunnel, heard, plain, until, until_so
 
 
 async def test_one_member_has_the_seat(nats_url: str, nats_bucket: str) -> None:
@@ -197,17 +198,18 @@ async def test_subjects(nats_url: str, nats_bucket: str, template: str, subject:
 async def test_a_stream_that_was_deleted_under_a_subscription(
     nats_url: str, nats_bucket: str
 ) -> None:
-    """Once it is there again, so is the subscription."""
+    """Once it is there again, so is the subscription, from its first message on."""
     inbox = Inbox()
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         await bus.subscribe(inbox, group="g")
-        await publish(bus, [message("a", 1)])
-        await until(lambda: inbox.messages)
+        await publish(bus, messages("a", 5))
+        await until(lambda: len(inbox.messages) == 5)
         await jetstream.delete_stream(nats_bucket)
         with pytest.raises(nats.js.errors.NotFoundError):
             await jetstream.consumer_info(nats_bucket, "g")
-        await publish(bus, messages("b", 3))
-        await until(lambda: len(inbox.of("b")) >= 1)
+        await publish(bus, messages("b", 8))
+        await until(lambda: len(inbox.of("b")) == 8)
+    assert [each.id for each in messages("b", 8)] == inbox.of("b")
 
 
 @pytest.mark.parametrize("group", [None, "g"])
@@ -264,3 +266,104 @@ async def test_subscriptions_that_come_and_go(
         running = bus._running
         assert running is not None
         assert 1 == len(running.subscriptions)
+
+
+async def test_a_backlog_whose_consumer_went(
+    nats_url: str, nats_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the group has never been given is not passed over when its place is made again."""
+    monkeypatch.setattr(consumer_module, "MAX_IN_HAND", 8)
+    monkeypatch.setattr(consumer_module, "BATCH", 4)
+    gate = Gate()
+    async with (
+        Tunnel(nats_url) as tunnel,
+        NatsBus.open(nats_url, nats_bucket) as publishing,
+        NatsBus.open(tunnel.url, nats_bucket) as bus,
+        plain(nats_url) as (_, jetstream),
+    ):
+        earlier = await publishing.subscribe(Inbox(), group="g")
+        await earlier.close()
+        await publish(publishing, messages("a", 40))
+        await bus.subscribe(gate, group="g")
+
+        async def is_full() -> bool:
+            given = (await jetstream.consumer_info(nats_bucket, "g")).num_ack_pending
+            return bool(gate.entered) and given == 8
+
+        await until_so(is_full)
+        tunnel.cut()
+        gate.open.set()
+        await until(lambda: len(gate.left) == 8)
+        await jetstream.delete_consumer(nats_bucket, "g")
+        await tunnel.restore()
+        await until(lambda: len(gate.left) >= 40)
+    assert [each.id for each in messages("a", 40)] == gate.left
+
+
+async def test_a_slow_handler_whose_consumer_went(nats_url: str, nats_bucket: str) -> None:
+    """Keeps its message, and holds up nobody else."""
+    gate, inbox = Gate(), Inbox()
+
+    async def handle(given: Message) -> None:
+        await (gate(given) if given.stream.aggregate_id == "slow" else inbox(given))
+
+    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+        await bus.subscribe(handle, group="g", concurrency=2)
+        await publish(bus, [message("slow")])
+        await until(lambda: gate.entered)
+        await jetstream.delete_consumer(nats_bucket, "g")
+        await publish(bus, messages("b", 3))
+        await until(lambda: len(inbox.messages) == 3)
+        gate.open.set()
+
+        async def is_idle() -> bool:
+            return not (await jetstream.consumer_info(nats_bucket, "g")).num_ack_pending
+
+        await until_so(is_idle)
+    assert ["slow-1"] == gate.entered
+    assert ["b-1", "b-2", "b-3"] == inbox.ids
+
+
+async def test_a_handler_that_outlasts_its_seat(
+    nats_url: str, nats_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else was there: its message is recognised when it comes again."""
+    monkeypatch.setattr(consumer_module, "ACK_WAIT_S", 1.0)
+    monkeypatch.setattr(seats_module, "SEAT_S", 1.0)
+    monkeypatch.setattr(seats_module, "RENEW_S", 0.3)
+    monkeypatch.setattr(subscription_module, "RENEW_S", 0.3)
+    gate = Gate()
+    loop = asyncio.get_running_loop()
+    async with (
+        Tunnel(nats_url) as tunnel,
+        NatsBus.open(nats_url, nats_bucket) as publishing,
+        NatsBus.open(tunnel.url, nats_bucket) as bus,
+    ):
+        await bus.subscribe(gate, group="g")
+        await publish(publishing, [message("a", 1)])
+        await until(lambda: gate.entered)
+        tunnel.cut()
+        beyond_doubt_s = loop.time() + 1.0
+        await until(lambda: loop.time() > beyond_doubt_s)
+        gate.open.set()
+        await until(lambda: gate.left)
+        await tunnel.restore()
+        await publish(publishing, [message("a", 2)])
+        await until(lambda: "a-2" in gate.left)
+    assert ["a-1", "a-2"] == gate.entered
+
+
+async def test_a_handler_that_raises_what_is_no_exception(nats_url: str, nats_bucket: str) -> None:
+    """Is tried again like any other, and its worker stays."""
+    given: list[str] = []
+
+    async def handle(message: Message) -> None:
+        given.append(message.id)
+        if given == ["a-1"]:
+            raise pytest.fail.Exception("what pytest.fail raises is no Exception")
+
+    async with NatsBus.open(nats_url, nats_bucket) as bus:
+        await bus.subscribe(handle, group="g")
+        await publish(bus, messages("a", 3))
+        await until(lambda: len(given) == 4)
+    assert ["a-1", "a-1", "a-2", "a-3"] == given

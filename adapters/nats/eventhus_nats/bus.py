@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from attrs import frozen
 from nats.js.api import StreamInfo
 
-from eventhus import CompositionError, NotRunning
+from eventhus import BusUnavailable, CompositionError, NotRunning
 from eventhus.ports import (
     DeadLetter,
     Message,
@@ -225,7 +225,7 @@ class NatsBus:
             return subscription
         found = await self._ensure(connection, self._settings)
         seat = None if group is None else await running.seats.seat(group)
-        consumer = Consumer(connection, self._subjects.all, group, after=found.state.last_seq)
+        consumer = Consumer(connection, self._subjects.all, group, found)
         await consumer.ensure()
         subscription = JetStreamSubscription(connection, consumer, seat, handler, concurrency)
         running.subscriptions.append(subscription)
@@ -244,7 +244,11 @@ class NatsBus:
                 )
             await running.connection.flush()
         else:
-            await running.dead_letters.bury(message, group)
+            try:
+                await running.dead_letters.bury(message, group)
+            except BusUnavailable:  # the stream may have been deleted
+                await self._ensure(running.connection, self._settings)
+                await running.dead_letters.bury(message, group)
 
     async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``. Without JetStream there are none to read."""

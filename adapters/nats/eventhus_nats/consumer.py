@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 
 import nats.js.errors
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
+from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy, StreamInfo
 
 from eventhus import BusUnavailable, IncompatibleBucket
 from eventhus_nats.connection import Connection
@@ -22,6 +23,8 @@ INACTIVE_S = 300.0  # after which it forgets the place of a subscription without
 MAX_IN_HAND = 512  # messages asked for or here, and not acknowledged
 BATCH = 256  # of one pull request
 PULL_S = 3.0  # how long a pull request stands: shorter than a seat, which it must not outlive
+
+_logger = logging.getLogger(__name__)
 
 _OVER = {"404", "408"}  # no messages, or none in time
 
@@ -40,10 +43,12 @@ class State:
     Attributes:
         delivered: The sequence of the last message that it gave to anybody.
         pending: How many of those it gave are not acknowledged.
+        is_elsewhere: Whether sequences mean something else now: the stream was made anew.
     """
 
     delivered: int
     pending: int
+    is_elsewhere: bool = False
 
 
 class Consumer:
@@ -51,19 +56,22 @@ class Consumer:
 
     Attributes:
         trouble: Why it gives nothing any more; ``None`` while it does.
+        after: The sequence up to which everything is handled: behind it, it is made again. For one
+            that is new, where it begins.
     """
 
     def __init__(
-        self, connection: Connection, subjects: str, group: str | None, after: int
+        self, connection: Connection, subjects: str, group: str | None, stream: StreamInfo
     ) -> None:
         self.trouble: Exception | None = None
+        self.after = stream.state.last_seq
+        self._created = stream.created  # by which a stream is told from one that took its place
         self._connection = connection
         self._client = connection.client
         self._stream = connection.bucket
         self._subjects = subjects
         self._name = group
         self._is_durable = group is not None
-        self._after = after  # the sequence of the last message that came
         self._receive: Callable[[Msg], Awaitable[None]] | None = None
         self._inbox = ""
         self._subscription: Subscription | None = None
@@ -71,7 +79,7 @@ class Consumer:
         self._asked = 0
 
     async def ensure(self) -> State:
-        """Find the consumer on the server, or make it, behind what came last.
+        """Find the consumer on the server, or make it, behind what is handled.
 
         Raises:
             IncompatibleBucket: There is one of this name that is not ours.
@@ -86,12 +94,15 @@ class Consumer:
                     pass
                 else:
                     self._check(info)
+                    if info.ack_floor is not None:
+                        self.after = info.ack_floor.stream_seq
                     return _state(info)
+            is_elsewhere = await self._locate()
             config = ConsumerConfig(
                 durable_name=self._name if self._is_durable else None,
                 inactive_threshold=None if self._is_durable else INACTIVE_S,
                 deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-                opt_start_seq=self._after + 1,
+                opt_start_seq=self.after + 1,
                 filter_subject=self._subjects,
                 ack_policy=AckPolicy.EXPLICIT,
                 ack_wait=ACK_WAIT_S,
@@ -103,7 +114,7 @@ class Consumer:
         except nats.js.errors.APIError as error:
             raise typed(self._connection.bucket, error) from error
         self._name = made.name
-        return _state(made)
+        return evolve(_state(made), is_elsewhere=is_elsewhere)
 
     async def state(self) -> State:
         """How far it has come.
@@ -115,6 +126,21 @@ class Consumer:
             return _state(await self._info())
         except nats.js.errors.APIError as error:
             raise typed(self._connection.bucket, error) from error
+
+    async def _locate(self) -> bool:
+        """Whether the stream is not the one it was; then nothing of it is handled yet."""
+        stream: StreamInfo = await self._connection.ask(
+            self._connection.jetstream.stream_info(self._stream)
+        )
+        if stream.created == self._created and stream.state.last_seq >= self.after:
+            return False
+        _logger.error(
+            "stream %s was made anew, or put back to what it was: consumer %s begins at its start",
+            self._stream,
+            self._name,
+        )
+        self.after, self._created = 0, stream.created
+        return True
 
     async def _info(self) -> ConsumerInfo:
         info: ConsumerInfo = await self._connection.ask(
@@ -168,14 +194,6 @@ class Consumer:
                 json.dumps({"batch": BATCH, "expires": int(PULL_S * 1e9)}).encode(),
                 reply=f"{self._inbox}.{self._asked}",
             )
-
-    def came(self, sequence: int) -> None:
-        """A message of this sequence has come."""
-        self._after = max(self._after, sequence)
-
-    def go_back(self, sequence: int) -> None:
-        """The message of this sequence, and what came behind it, was not handled."""
-        self._after = min(self._after, sequence - 1)
 
     async def _take(self, msg: Msg) -> None:
         if self._receive is None:

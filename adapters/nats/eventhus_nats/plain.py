@@ -72,12 +72,12 @@ class PlainSubscription:
             self._busy.add(task)
             try:
                 await self._handler(message)
-            except asyncio.CancelledError as error:
-                if task.cancelling():
+            except (GeneratorExit, KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:
+                if isinstance(error, asyncio.CancelledError) and task.cancelling():
                     raise
-                self._failed(message, error)  # raised by the handler, on its own account
-            except Exception as error:  # noqa: BLE001 - handlers fail as they like
-                self._failed(message, error)
+                self._failed(message, error)  # handlers fail as they like
             else:
                 self._turns.done(message)
                 self._room.release()

@@ -66,7 +66,8 @@ class JetStreamSubscription:
         self._busy: dict[asyncio.Task[None], Message] = {}  # what each worker is handling
         self._failures = 0  # since a message was handled
         self._draining = False
-        self._reconnected = False
+        self._is_lost = False  # what was on its way, and the place on the server
+        self._last = 0  # the sequence of the last message that came
         self._task = asyncio.create_task(self._run())
 
     @property
@@ -95,24 +96,17 @@ class JetStreamSubscription:
                     await self._serve()
                 else:
                     await self._pause(STANDBY_S)
-            except Exception as error:
-                delay = min(RETRY_CAP_S, RETRY_S * 2 ** min(self._failures, DOUBLINGS))
-                self._failures += 1
-                known = isinstance(error, EventhusError | nats.errors.Error | OSError)
-                _logger.warning(
-                    "no messages for now: %s; again in %.2f s",
-                    error,
-                    delay,
-                    exc_info=None if known else error,
-                )
-                await self._pause(delay)
+            except Exception as error:  # noqa: BLE001 - whatever it is, a group must not end of it
+                await self._pause(self._stumbled(error))
         if self._seat is None:
             await self._quietly(self._consumer.remove())
 
     async def _serve(self) -> None:
         """Handle messages until closed, or the seat is lost."""
         self._intake, self._in_hand, self._draining = Intake(Turns()), {}, False
+        self._is_lost = False
         state = await self._consumer.ensure()
+        self._last = max(self._consumer.after, state.delivered)
         self._intake.gather(state.pending, state.delivered)
         self._connection.on_break.add(self._on_break)
         self._connection.on_reconnect.add(self._on_reconnect)
@@ -126,30 +120,60 @@ class JetStreamSubscription:
             await self._end()
 
     async def _attend(self) -> None:
-        """All that is to be done again and again while others handle messages."""
+        """All that is to be done again and again while others handle messages.
+
+        Where the consumer fails, it is found or made again under those that are handling: a slow
+        handler neither holds up the others nor has its message taken from it.
+        """
         loop = asyncio.get_running_loop()
-        renew_s = progress_s = loop.time()
+        renew_s = progress_s = again_s = loop.time()
         while not (self._draining and not self._busy) and self._has_seat():
             if self._closing and not self._draining:
                 await self._drain()
                 continue
-            if self._consumer.trouble is not None:
-                raise self._consumer.trouble
             now = loop.time()
             if self._seat is not None and now >= renew_s:
                 await self._keep(self._seat)
                 renew_s = now + RENEW_S
-            if self._reconnected:
-                self._reconnected = False
-                await self._begin_anew()
-            if self._intake.is_gathering and not self._intake.is_unsure:
-                self._intake.missing(self._missing(await self._consumer.state()))
             if now >= progress_s:
                 for place in [*self._in_hand.values()]:
                     await self._say(place.reply, b"+WPI")
                 progress_s = now + PROGRESS_S
-            await self._pull()
+            if not self._draining and now >= again_s:
+                try:
+                    await self._go_on()
+                except Exception as error:  # noqa: BLE001 - as above
+                    self._is_lost = True
+                    again_s = loop.time() + self._stumbled(error)
             await self._pause(GATHER_S if self._intake.is_gathering else TICK_S)
+
+    async def _go_on(self) -> None:
+        """Keep the consumer giving."""
+        trouble = self._consumer.trouble
+        if trouble is not None:
+            self._hold()
+            await self._quietly(self._consumer.close())
+            await self._consumer.open(self._receive)
+            raise trouble  # it may be there for a while: nobody is to ask without a pause
+        if self._is_lost:
+            await self._begin_anew()
+            self._is_lost = False
+        if self._intake.is_gathering and not self._intake.is_unsure:
+            self._intake.missing(self._missing(await self._consumer.state()))
+        await self._pull()
+
+    def _stumbled(self, error: Exception) -> float:
+        """Tell of it; returns how long to wait before the next attempt."""
+        delay: float = min(RETRY_CAP_S, RETRY_S * 2 ** min(self._failures, DOUBLINGS))
+        self._failures += 1
+        known = isinstance(error, EventhusError | nats.errors.Error | OSError)
+        _logger.warning(
+            "no messages for now: %s; again in %.2f s",
+            error,
+            delay,
+            exc_info=None if known else error,
+        )
+        return delay
 
     async def _drain(self) -> None:
         """Take no more, and give back what no handler has begun."""
@@ -172,12 +196,14 @@ class JetStreamSubscription:
             _logger.info("a seat was not renewed: %s", error)
 
     async def _begin_anew(self) -> None:
-        """After a connection broke: what was on its way is lost until the server gives it again."""
+        """After a break: what was on its way is lost until the server gives it again."""
         self._consumer.forget_requests()
         for reply in [*self._handled.values()]:
             await self._say(reply, b"+ACK")
-        self._go_back()
         state = await self._consumer.ensure()
+        if state.is_elsewhere:
+            self._in_hand = {id_: _Place(0, each.reply) for id_, each in self._in_hand.items()}
+        self._last = max(self._consumer.after, state.delivered)
         self._intake.gather(self._missing(state), state.delivered)
 
     def _missing(self, state: State) -> int:
@@ -193,7 +219,7 @@ class JetStreamSubscription:
             return
         delivery = place_of(msg)
         message = message_of(msg, delivery)
-        self._consumer.came(delivery.sequence)
+        self._last = max(self._last, delivery.sequence)
         place = _Place(delivery.sequence, msg.reply)
         if message.id in self._in_hand:
             self._in_hand[message.id] = place  # given again before it was acknowledged
@@ -222,12 +248,12 @@ class JetStreamSubscription:
             self._busy[task] = message
             try:
                 await self._handler(message)
-            except asyncio.CancelledError as error:
-                if task.cancelling():
+            except (GeneratorExit, KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:
+                if isinstance(error, asyncio.CancelledError) and task.cancelling():
                     raise
-                await self._failed(message, error)  # raised by the handler, on its own account
-            except Exception as error:  # noqa: BLE001 - handlers fail as they like
-                await self._failed(message, error)
+                await self._failed(message, error)  # handlers fail as they like
             else:
                 await self._accepted(message)
             finally:
@@ -246,11 +272,11 @@ class JetStreamSubscription:
         self._failures = 0
         self._intake.turns.done(message)
         reply = self._in_hand.pop(message.id).reply
-        if not self._has_seat():
-            return  # another has it in hand by now, who counts what is not acknowledged
         self._handled[message.id] = reply
         if len(self._handled) > REMEMBERED:
             del self._handled[next(iter(self._handled))]
+        if not self._has_seat():
+            return  # another has it in hand by now, who counts what is not acknowledged
         await self._say(reply, b"+ACK")
         if not self._closing:
             await self._pull()
@@ -269,21 +295,27 @@ class JetStreamSubscription:
 
     async def _end(self) -> None:
         """Let the handlers come to their end, whatever else is over."""
+        if not self._draining:
+            self._settle()
         self._draining = True
         await self._quietly(self._consumer.close())
         for worker in self._workers - self._busy.keys():
             worker.cancel()
         if self._workers:
             await asyncio.wait(self._workers)
-        self._go_back()
         await self._quietly(self._connection.flush())
         if self._seat is not None:
             await self._quietly(self._seat.leave())
 
-    def _go_back(self) -> None:
-        """A consumer that must be made anew is to give again what was not handled."""
-        if self._in_hand:
-            self._consumer.go_back(min(place.sequence for place in self._in_hand.values()))
+    def _settle(self) -> None:
+        """Remember how far everything is handled, unless something is missing before that."""
+        if not self._intake.is_gathering:
+            in_hand = (place.sequence for place in self._in_hand.values())
+            self._consumer.after = max(0, min(in_hand, default=self._last + 1) - 1)
+
+    def _hold(self) -> None:
+        self._settle()
+        self._intake.hold()
 
     async def _say(self, reply: str, word: bytes) -> None:
         # Unheard, the server gives the message again, which is then recognised.
@@ -308,8 +340,8 @@ class JetStreamSubscription:
 
     def _on_break(self) -> None:
         # At once, since the next connection may bring what is new before anybody asks what is not.
-        self._intake.hold()
+        self._hold()
 
     def _on_reconnect(self) -> None:
-        self._reconnected = True
+        self._is_lost = True
         self._nudge.set()

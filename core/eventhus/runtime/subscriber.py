@@ -120,28 +120,34 @@ class Subscriber:
         if delivered is None:
             return
         if message.attempt > self._attempts:
-            # Nobody said what went wrong: it may be this message that ends the process.
-            unknown = RuntimeError("its handler never came to an end")
-            await self._bury(message, unknown, message.attempt - 1)
-            return
+            # Whoever had it may have died of it, or of another that they had in hand, or only have
+            # been left. Not to try it would be to lose it; so this names who is to be looked at.
+            _logger.warning(
+                "event %s was delivered %d times, and group %s has not answered for it yet: if this "
+                "process ends now, look at it",
+                message.id,
+                message.attempt,
+                self._group,
+            )
+        tried = 1
         while failure := await self._failure(delivered):
-            attempt = delivered.attempt
-            if attempt >= self._attempts:
-                await self._bury(message, failure, attempt)
+            if tried >= self._attempts:
+                await self._bury(message, failure, tried)
                 return
             if self._hurry.is_set():
                 raise failure
-            delay = min(RETRY_CAP_S, RETRY_S * 2 ** min(attempt - 1, DOUBLINGS))
+            delay = _backoff(tried)
             _logger.warning(
                 "attempt %d of group %s failed on event %s; again in %.2f s",
-                attempt,
+                tried,
                 self._group,
                 message.id,
                 delay,
                 exc_info=failure,
             )
             await self._sleep(delay)
-            delivered = evolve(delivered, attempt=attempt + 1)
+            delivered = evolve(delivered, attempt=delivered.attempt + 1)
+            tried += 1
 
     async def replay(self) -> Replayed:
         """Give every dead letter of the group to the handler once, in order."""
@@ -192,12 +198,12 @@ class Subscriber:
     async def _failure(self, delivered: Delivered[Any]) -> BaseException | None:
         try:
             await self._handler(delivered)
-        except asyncio.CancelledError as error:
-            if being_cancelled():
+        except (GeneratorExit, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and being_cancelled():
                 raise
-            return error  # raised by the handler, on its own account
-        except Exception as error:  # noqa: BLE001 - handlers fail as they like
-            return error
+            return error  # handlers fail as they like
         return None
 
     async def _bury(self, message: Message, error: BaseException, attempts: int) -> None:
@@ -216,7 +222,25 @@ class Subscriber:
             FAILED_AT: self._clock.now().isoformat(),
             ERROR: json.dumps(str(error)[:_ERROR_LIMIT]),
         }
-        await self._bus.bury(evolve(message, headers=headers), self._group)
+        letter = evolve(message, headers=headers)
+        failures = 0
+        while True:  # the handler has had its attempts: given back, the message would get new ones
+            try:
+                await self._bus.bury(letter, self._group)
+            except Exception:
+                if self._hurry.is_set():
+                    raise
+                failures += 1
+                delay = _backoff(failures)
+                _logger.exception(
+                    "event %s cannot be made a dead letter of group %s; again in %.2f s",
+                    message.id,
+                    self._group,
+                    delay,
+                )
+                await self._sleep(delay)
+            else:
+                return
 
     async def _sleep(self, delay: float) -> None:
         sleeping = asyncio.ensure_future(self._clock.sleep(delay))
@@ -226,6 +250,11 @@ class Subscriber:
         finally:
             sleeping.cancel()
             hurrying.cancel()
+
+
+def _backoff(failures: int) -> float:
+    """Seconds to wait after so many failures in a row."""
+    return float(min(RETRY_CAP_S, RETRY_S * 2 ** min(failures - 1, DOUBLINGS)))
 
 
 class AppSubscription:

@@ -203,14 +203,23 @@ async def test_other_types_are_passed_over() -> None:
     assert [] == await letters(bus)
 
 
-async def test_a_message_that_nobody_ever_answered_for() -> None:
-    """It may end the process each time: after as many deliveries it is not tried any more."""
-    handler, bus = Handler(), MemoryBus()
-    await subscriber(handler, bus)(message(attempt=4))
+async def test_a_message_that_was_delivered_often(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever had it may never have begun with it: it gets its attempts here, and is named."""
+    handler, bus = Handler(failures=2), MemoryBus()
+    await subscriber(handler, bus, attempts=3)(message(attempt=9))
+    assert [9, 10, 11] == handler.attempts
+    assert [] == await letters(bus)
+    assert "was delivered 9 times" in caplog.text
+
+
+async def test_a_message_that_was_delivered_often_and_fails() -> None:
+    """Its letter tells of the attempts that there were."""
+    handler, bus = Handler(failures=9), MemoryBus()
+    await subscriber(handler, bus, attempts=2)(message(attempt=9))
     [letter] = await letters(bus)
-    assert [] == handler.got
-    assert "3" == letter.message.headers["Eventhus-Error-Attempts"]
-    assert '"its handler never came to an end"' == letter.message.headers["Eventhus-Error"]
+    assert [9, 10] == handler.attempts
+    assert "2" == letter.message.headers["Eventhus-Error-Attempts"]
+    assert '"b\\u00e5ng\\n"' == letter.message.headers["Eventhus-Error"]
 
 
 async def test_who_is_in_a_hurry_does_not_pause() -> None:
@@ -257,15 +266,36 @@ async def test_who_is_cancelled_is_cancelled() -> None:
     assert 1 == len(calls)
 
 
-async def test_a_letter_that_cannot_be_buried() -> None:
-    """The bus keeps the message then, and delivers it again."""
+class Full(MemoryBus):
+    """A bus that has no room for the first dead letters."""
 
-    class Full(MemoryBus):
-        async def bury(self, message: Message, group: str) -> None:
+    def __init__(self, failures: int) -> None:
+        super().__init__()
+        self.failures = failures
+
+    async def bury(self, message: Message, group: str) -> None:
+        if self.failures:
+            self.failures -= 1
             raise ConnectionError("full")
+        await super().bury(message, group)
 
+
+async def test_a_letter_that_cannot_be_buried() -> None:
+    """Only that is tried again: the handler has had its attempts, and the reason is kept."""
+    handler, bus, clock = Handler(failures=9), Full(2), FakeClock()
+    await subscriber(handler, bus, clock, attempts=1)(message())
+    [letter] = await letters(bus)
+    assert [1] == handler.attempts
+    assert "builtins.RuntimeError" == letter.message.headers["Eventhus-Error-Type"]
+    assert pytest.approx([0.1, 0.2]) == clock.sleeps_s
+
+
+async def test_a_letter_that_cannot_be_buried_at_the_end() -> None:
+    """The bus keeps the message then, and delivers it again."""
+    handle = subscriber(Handler(failures=9), Full(9), attempts=1)
+    handle.hurry()
     with pytest.raises(ConnectionError):
-        await subscriber(Handler(failures=9), Full(), attempts=1)(message())
+        await handle(message())
 
 
 def test_a_delivered_event_is_what_was_recorded() -> None:
