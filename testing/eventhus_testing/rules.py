@@ -10,7 +10,7 @@ from attrs import frozen
 
 from eventhus import CodecError, CompositionError, Rejected
 from eventhus.ports import Codec
-from eventhus_testing.comparing import own, same
+from eventhus_testing.comparing import before_it_changes, same
 from eventhus_testing.difference import differences
 
 P = ParamSpec("P")
@@ -81,14 +81,18 @@ def asked(rules: Rules, function: str, ask: Callable[..., T], **given: Any) -> T
     __tracebackhide__ = True
     if not (rules.unchanged or rules.repeatable):
         return ask(*given.values())
-    before = {what: own(value) for what, value in given.items()}
+    kept: dict[str, Any] = {}  # of what can change; most values cannot
+    for what, value in given.items():
+        before = before_it_changes(value)
+        if before is not None:
+            kept[what] = before
     answer = ask(*given.values())
     if rules.unchanged:
-        for what, value in before.items():
-            _check_unchanged(function, what, value, given[what])
+        for what, before in kept.items():
+            _check_unchanged(function, what, before, given[what])
     if rules.repeatable:
         # What it may have changed is not what it was asked about.
-        again = ask(*(given if rules.unchanged else before).values())
+        again = ask(*(given if rules.unchanged else {**given, **kept}).values())
         _check_repeated(function, given, answer, again)
     return answer
 
@@ -107,8 +111,8 @@ def _check_unchanged(function: str, what: str, before: Any, now: Any) -> None:
 
 def _check_repeated(function: str, given: Mapping[str, Any], first: Any, again: Any) -> None:
     __tracebackhide__ = True
-    if isinstance(first, Rejected) and isinstance(again, Rejected):
-        if (type(first), str(first)) == (type(again), str(again)):
+    if isinstance(first, Rejected):  # whose words are no parts of it
+        if type(first) is type(again) and str(first) == str(again):
             return
     elif same(first, again):
         return
@@ -202,8 +206,9 @@ def made_once(make: Callable[P, T]) -> Callable[P, T]:
     @wraps(make)
     def made(*args: P.args, **kwargs: P.kwargs) -> T:
         __tracebackhide__ = True
-        if any(type(each).__hash__ is None for each in args):
-            return make(*args, **kwargs)
+        for each in args:
+            if type(each).__hash__ is None:
+                return make(*args, **kwargs)
         return cached(*args, **kwargs)  # type: ignore[arg-type]  # see above
 
     return made
