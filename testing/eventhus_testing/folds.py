@@ -85,8 +85,8 @@ class Told(Generic[StoryT]):
 
 
 @frozen
-class Given(Told[StoryT], Generic[E, StoryT]):
-    """What has happened before."""
+class FoldSpec(Told[StoryT], Generic[E, StoryT]):
+    """What has happened before, to a view or a process."""
 
     def at(self, moment: datetime) -> Self:
         """Let what follows be recorded at this moment.

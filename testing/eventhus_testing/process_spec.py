@@ -12,7 +12,14 @@ from eventhus.ports import Codec
 from eventhus_testing import history
 from eventhus_testing.failures import compare
 from eventhus_testing.fold_referee import fold_referee
-from eventhus_testing.folds import Checked, FoldStory, Given, other_value, story_page, value_there
+from eventhus_testing.folds import (
+    Checked,
+    FoldSpec,
+    FoldStory,
+    other_value,
+    story_page,
+    value_there,
+)
 from eventhus_testing.matching import agrees
 from eventhus_testing.notebook import note
 from eventhus_testing.rules import Rules, asked
@@ -53,7 +60,7 @@ class ProcessStory(FoldStory[E, S]):
 
 
 @frozen
-class ProcessSpec(Given[E, ProcessStory[E, S]]):
+class ProcessSpec(FoldSpec[E, ProcessStory[E, S]]):
     """What has happened before. Made by ``spec``."""
 
     @classmethod

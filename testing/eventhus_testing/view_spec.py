@@ -14,8 +14,8 @@ from eventhus_testing.comparing import same
 from eventhus_testing.fold_referee import fold_referee
 from eventhus_testing.folds import (
     Checked,
+    FoldSpec,
     FoldStory,
-    Given,
     no_value_of,
     other_value,
     story_page,
@@ -80,7 +80,7 @@ class _ViewChecks(Checked[ViewStory[E, V]]):
 
 
 @frozen
-class ViewSpec(Given[E, ViewStory[E, V]], _ViewChecks[E, V]):
+class ViewSpec(FoldSpec[E, ViewStory[E, V]], _ViewChecks[E, V]):
     """What has happened before. Made by ``spec``."""
 
     @classmethod
