@@ -87,13 +87,16 @@ def asked(rules: Rules, function: str, ask: Callable[..., T], **given: Any) -> T
         if before is not None:
             kept[what] = before
     answer = ask(*given.values())
-    if rules.unchanged:
+    if kept and rules.unchanged:
         for what, before in kept.items():
             _check_unchanged(function, what, before, given[what])
     if rules.repeatable:
         # What it may have changed is not what it was asked about.
-        again = ask(*(given if rules.unchanged else {**given, **kept}).values())
-        _check_repeated(function, given, answer, again)
+        if not rules.unchanged:
+            given = {**given, **kept}
+        again = ask(*given.values())
+        if isinstance(answer, Rejected) or not same(answer, again):
+            _check_alike(function, given, answer, again)
     return answer
 
 
@@ -109,12 +112,10 @@ def _check_unchanged(function: str, what: str, before: Any, now: Any) -> None:
     )
 
 
-def _check_repeated(function: str, given: Mapping[str, Any], first: Any, again: Any) -> None:
+def _check_alike(function: str, given: Mapping[str, Any], first: Any, again: Any) -> None:
     __tracebackhide__ = True
-    if isinstance(first, Rejected):  # whose words are no parts of it
-        if type(first) is type(again) and str(first) == str(again):
-            return
-    elif same(first, again):
+    # The words of a refusal are no parts of it.
+    if type(first) is type(again) and isinstance(first, Rejected) and str(first) == str(again):
         return
     notes = [f"first {_answer_text(first)}", f"then {_answer_text(again)}"]
     if not isinstance(first, Rejected | tuple):
