@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, Generic, TypeVar, get_args
 
+import attrs
+
 from eventhus import Aggregate, Catalog, Command, EventData, Rejected, UndeclaredEvent
 from eventhus.ports import Codec
 from eventhus.runtime.serializer import EventSerializer
@@ -48,6 +50,9 @@ class Referee(Generic[C, E, S]):
     def __init__(self, aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec) -> None:
         self.aggregate = aggregate
         self.rules = rules
+        # A long history would cost twice as much, and decide has produced each class of event in
+        # some other spec.
+        self._asked_once = attrs.evolve(rules, repeatable=False)
         self._codec = codec
         self._none_is_a_state = _admits_none(aggregate)
         if rules.stored:
@@ -77,7 +82,11 @@ class Referee(Generic[C, E, S]):
             RuleBroken: ``evolve`` did not keep a rule. What it raises itself travels on.
         """
         __tracebackhide__ = True
-        after = asked(self.rules, "evolve", self.aggregate.evolve, state=state, event=event)
+        return self._evolve(self._asked_once, state, event)
+
+    def _evolve(self, rules: Rules, state: S, event: E) -> S:
+        __tracebackhide__ = True
+        after = asked(rules, "evolve", self.aggregate.evolve, state=state, event=event)
         if after is None and self.rules.evolvable and not self._none_is_a_state:
             raise RuleBroken("evolvable", "evolve returned None; return the state from every case")
         return after
@@ -90,7 +99,7 @@ class Referee(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         try:
-            after = self.evolve(state, event)
+            after = self._evolve(self.rules, state, event)
         except RuleBroken:
             raise
         except Exception as error:

@@ -24,7 +24,8 @@ class Rules:
     Attributes:
         unchanged: The functions of the domain leave what they are given as it was, lists and dicts
             inside it too.
-        repeatable: Asked again, they give the same answer.
+        repeatable: Asked again, they give the same answer; ``evolve`` of an aggregate is asked
+            again about each event that ``decide`` produces, not about what is given.
         declared: Each event that ``decide`` produces is of a class that the aggregate declares.
         evolvable: ``evolve`` accepts each event that ``decide`` produces, and returns a state.
         stored: Each event, given or produced, comes back from the codec as it was; so does each

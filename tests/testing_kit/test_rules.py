@@ -311,7 +311,7 @@ def test_aggregates_repeat_themselves() -> None:
         return [broken.Noted(next(texts))]
 
     with pytest.raises(RuleBroken, match=r"evolve gave two answers(?s:.*)first 'a', then 'b'"):
-        spec(broken.pad(evolve=moody)).given(NOTED)
+        spec(broken.pad(evolve=moody)).when(broken.note_it)
     with pytest.raises(RuleBroken, match="the function gave two answers"):
         spec(broken.pad()).when_called(call)
 
