@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from eventhus.domain.aggregate import Aggregate, Command
 from eventhus.domain.catalog import Catalog
-from eventhus.domain.names import is_name
+from eventhus.domain.names import check_name
 from eventhus.domain.process import Process
 from eventhus.domain.recorded import Metadata, Recorded, StreamId
 from eventhus.domain.view import View
@@ -104,10 +104,7 @@ class Application:
         random: Random | None = None,
         new_id: Callable[[], str] = ulid,
     ) -> None:
-        if not is_name(bucket):
-            raise CompositionError(
-                f"bucket {bucket!r} is not 1 to 63 letters, digits, hyphens and underscores"
-            )
+        check_name("bucket", bucket)
         _at_least("workers", workers, 1)
         _at_least("cache_size", cache_size, 0)
         if snapshot_every is not None:

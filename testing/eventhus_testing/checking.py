@@ -25,7 +25,8 @@ from eventhus_testing.counterexample import (
     stored_body,
 )
 from eventhus_testing.page import ACTUAL, NOTE, SAME, Passage, mark
-from eventhus_testing.rules import ALL, Referee, RuleBroken, Rules, referee
+from eventhus_testing.referee import Referee, referee
+from eventhus_testing.rules import ALL, RuleBroken, Rules
 from eventhus_testing.story import C, E, S
 from eventhus_testing.strategies import MAX_COMMANDS, commands, sequences
 from eventhus_testing.typed_values import Refinements

@@ -13,7 +13,8 @@ from eventhus_testing import failures
 from eventhus_testing.comparing import own
 from eventhus_testing.outcome import Outcome, carried_out, outcome_of
 from eventhus_testing.process_spec import ProcessSpec
-from eventhus_testing.rules import ALL, Rules, referee
+from eventhus_testing.referee import referee
+from eventhus_testing.rules import ALL, Rules
 from eventhus_testing.story import C, Call, E, S, Story
 from eventhus_testing.view_spec import ViewSpec
 

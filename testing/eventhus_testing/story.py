@@ -8,10 +8,10 @@ from typing import Any, Generic, TypeVar
 from attrs import evolve, field, frozen
 
 from eventhus import Aggregate, Command, EventData, Rejected
-from eventhus_testing.comparing import before_it_changes
 from eventhus_testing.difference import full_name
 from eventhus_testing.matching import class_of
-from eventhus_testing.rules import Referee, check_unchanged
+from eventhus_testing.referee import Referee
+from eventhus_testing.rules import asked
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E")
@@ -23,6 +23,24 @@ class Call(Generic[S, E]):
     """A function of the domain, called with the state instead of a command."""
 
     function: Callable[[S], Iterable[E]]
+
+    def answer(self, state: S) -> tuple[E, ...] | Rejected:
+        """The events that it gives, or its refusal.
+
+        Raises:
+            TypeError: It did not return a collection of events.
+        """
+        __tracebackhide__ = True
+        try:
+            answer: object = self.function(state)
+            if not isinstance(answer, Iterable):
+                raise TypeError(
+                    f"when_called: the function returned {type(answer).__name__}, and must return "
+                    f"its events: yield them, or return a list"
+                )
+            return tuple(answer)
+        except Rejected as refusal:
+            return refusal
 
     def __repr__(self) -> str:
         return f"{getattr(self.function, '__qualname__', repr(self.function))}(state)"
@@ -143,22 +161,13 @@ class Story(Generic[C, E, S]):
             RuleBroken: The aggregate does not keep its rules.
         """
         __tracebackhide__ = True
-        before = before_it_changes(self.state) if self.referee.rules.unchanged else None
-        try:
-            answer: object = call.function(self.state)
-            if not isinstance(answer, Iterable):
-                raise TypeError(
-                    f"when_called: the function returned {type(answer).__name__}, and must return "
-                    f"its events: yield them, or return a list"
-                )
-            events: tuple[E, ...] = tuple(answer)
-        except Rejected as refusal:
-            return self._with_step(call, refusal=refusal)
-        check_unchanged("the function", "state", before, self.state)
-        self.check_events("when_called", events)
-        for event in events:
+        answer = asked(self.referee.rules, "the function", call.answer, state=self.state)
+        if isinstance(answer, Rejected):
+            return self._with_step(call, refusal=answer)
+        self.check_events("when_called", answer)
+        for event in answer:
             self.referee.check_stored(event)
-        return self._with_step(call, events)
+        return self._with_step(call, answer)
 
     def with_stored(self, stored: EventData) -> Story[C, E, S]:
         """The story with one more event read from what is stored.

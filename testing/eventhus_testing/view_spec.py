@@ -3,110 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
-from typing import Any, Generic, Self, TypeVar
+from typing import Self, TypeVar
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
-from eventhus import Metadata, Recorded, StreamId, View
+from eventhus import StreamId, View
 from eventhus.ports import Codec
 from eventhus_testing import history
-from eventhus_testing.comparing import before_it_changes, own, same
-from eventhus_testing.difference import differences
-from eventhus_testing.history import History
-from eventhus_testing.matching import agrees, text_of
-from eventhus_testing.notebook import Check, Entry, note
-from eventhus_testing.page import ACTUAL, EXPECTED, NOTE, Line, mark, page
-from eventhus_testing.rules import (
-    Coders,
-    RuleBroken,
-    Rules,
-    check_round_trip,
-    check_unchanged,
-    coders,
+from eventhus_testing.comparing import same
+from eventhus_testing.fold_referee import fold_referee
+from eventhus_testing.folds import (
+    Checked,
+    FoldSpec,
+    FoldStory,
+    no_value_of,
+    other_value,
+    story_page,
+    value_there,
 )
+from eventhus_testing.matching import agrees
+from eventhus_testing.notebook import Entry, note
+from eventhus_testing.page import ACTUAL, EXPECTED, Line
+from eventhus_testing.rules import Rules
 
 E = TypeVar("E")
 V = TypeVar("V")
 
 NO_VALUE = "no value"
+OTHER_VALUE = "shows another value of {!r} than expected"
 
 
 @frozen(kw_only=True)
-class ViewStory(Generic[E, V]):
+class ViewStory(FoldStory[E, V]):
     """What happened, and what a view made of it.
 
     Attributes:
         view: The view.
-        history: All events so far.
-        given: How many of them had happened before.
-        values: The value of each key that has one.
-        before: The same, as it was before the last ``when``.
     """
 
     view: View[E, V]
-    rules: Rules = field(repr=False)
-    coders: Coders | None = field(repr=False)
-    history: History[E] = field(factory=History)
-    given: int = 0
-    values: Mapping[str, V] = field(factory=dict[str, V])
-    before: Mapping[str, V] = field(factory=dict[str, V])
-
-    @property
-    def seen(self) -> tuple[Recorded[E], ...]:
-        """The events of the last ``when``."""
-        return self.history.events[self.given :]
-
-    def with_events(self, stream: StreamId | str, events: Collection[E]) -> ViewStory[E, V]:
-        """The story with more events.
-
-        Raises:
-            TypeError: The view is not shown one of them.
-            RuleBroken: The view does not keep its rules.
-        """
-        __tracebackhide__ = True
-        history.check_shown(f"view {self.view.name}", self.view.events, events)
-        longer = self.history.with_events(stream, events)
-        values = dict(self.values)
-        with history.told(self.view.name, self, self.history, stream, events):
-            for recorded in longer.events[len(self.history.events) :]:
-                key = self.view.key(recorded)
-                if key is None:
-                    continue
-                after = self._next(values.get(key), recorded)
-                if after is None:
-                    values.pop(key, None)
-                else:
-                    values[key] = after
-        return evolve(self, history=longer, values=values)
-
-    def _next(self, value: V | None, recorded: Recorded[E]) -> V | None:
-        __tracebackhide__ = True
-        value = own(self.view.initial) if value is None else value
-        value_before = before_it_changes(value) if self.rules.unchanged else None
-        event_before = before_it_changes(recorded.event) if self.rules.unchanged else None
-        after = self.view.evolve(value, recorded)
-        check_unchanged("evolve", "value", value_before, value)
-        check_unchanged("evolve", "event", event_before, recorded.event)
-        if self.rules.repeatable and not same(after, again := self.view.evolve(value, recorded)):
-            raise RuleBroken(
-                "repeatable",
-                "evolve gave two values for the same event; take what it depends on from the event",
-                differences(after, again, words=("first", "then"))
-                or [f"first {after!r}", f"then {again!r}"],
-            )
-        if self.coders is not None and after is not None:
-            encode, decode = self.coders
-            check_round_trip("stored", after, lambda v: decode(encode(v)))
-        return after
 
 
 @frozen
-class _Checks(Generic[E, V]):
-    """The checks, which hold for what was given as for what was done."""
-
-    _story: ViewStory[E, V]
-    _entry: Entry
+class _ViewChecks(Checked[ViewStory[E, V]]):
+    """The checks that hold for what was given as for what was done."""
 
     def then_view(self, key: str, value: V, *, ignoring: Collection[str] = ()) -> Self:
         """The key must now have this value.
@@ -120,10 +60,10 @@ class _Checks(Generic[E, V]):
             AssertionError: It has another, or none.
         """
         __tracebackhide__ = True
-        actual = self._story.values.get(key)
+        values = self._story.values
         text = None
-        if actual is None or not agrees(value, actual, ignoring):
-            text = _other_value(self._story, key, value, ignoring)
+        if key not in values or not agrees(value, values[key], ignoring):
+            text = other_value(self._story, OTHER_VALUE.format(key), key, value, ignoring)
         return self._checked("then_view", (key, value), text)
 
     def then_no_view(self, key: str) -> Self:
@@ -135,76 +75,19 @@ class _Checks(Generic[E, V]):
         __tracebackhide__ = True
         text = None
         if key in self._story.values:
-            text = _other_value(self._story, key, None)
+            text = value_there(self._story, OTHER_VALUE.format(key), key)
         return self._checked("then_no_view", (key,), text)
-
-    def then_untouched(self, *keys: str) -> Self:
-        """These keys must have what they had before the last ``when``; without any, all keys.
-
-        Raises:
-            AssertionError: One has another value, or has one no more, or has one now.
-        """
-        __tracebackhide__ = True
-        before, after = self._story.before, self._story.values
-        touched = [
-            key
-            for key in keys or dict.fromkeys([*before, *after])
-            if not same(before.get(key), after.get(key))
-        ]
-        text = _touched(self._story, touched) if touched else None
-        return self._checked("then_untouched", keys, text)
-
-    def _checked(self, method: str, arguments: tuple[object, ...], failure: str | None) -> Self:
-        __tracebackhide__ = True
-        self._entry.checks.append(Check(method, arguments, failure))
-        if failure is not None:
-            raise AssertionError(failure)
-        return self
 
 
 @frozen
-class ViewSpec(_Checks[E, V]):
+class ViewSpec(FoldSpec[E, ViewStory[E, V]], _ViewChecks[E, V]):
     """What has happened before. Made by ``spec``."""
 
     @classmethod
     def of(cls, view: View[E, V], rules: Rules, codec: Codec | None) -> ViewSpec[E, V]:
         """Start to specify a view."""
-        story = ViewStory(
-            view=view,
-            rules=rules,
-            coders=coders("stored", view.name, view.view_type, codec) if rules.stored else None,
-        )
+        story = ViewStory(view=view, referee=fold_referee(view, rules, codec))
         return cls(story, Entry(story))
-
-    def at(self, moment: datetime) -> ViewSpec[E, V]:
-        """Let what follows be recorded at this moment.
-
-        Args:
-            moment: Aware.
-
-        Raises:
-            TypeError: It is naive.
-        """
-        return self._with(evolve(self._story.history, at=history.aware(moment)))
-
-    def caused_by(self, metadata: Metadata) -> ViewSpec[E, V]:
-        """Let what follows carry this metadata."""
-        return self._with(evolve(self._story.history, metadata=metadata))
-
-    def given(self, stream: StreamId | str, *events: E) -> ViewSpec[E, V]:
-        """Let these events have happened to one aggregate, oldest first, after those before.
-
-        Args:
-            stream: The aggregate; its id alone where the type does not matter.
-            events: What happened to it.
-
-        Raises:
-            TypeError: The view is not shown one of them.
-            RuleBroken: The view does not keep its rules.
-        """
-        __tracebackhide__ = True
-        story = self._story.with_events(stream, events)
-        return self._noted(evolve(story, given=len(story.history.events), before=story.values))
 
     def when(self, stream: StreamId | str, *events: E) -> ViewOutcome[E, V]:
         """Let these events happen now.
@@ -220,12 +103,9 @@ class ViewSpec(_Checks[E, V]):
         story = self._story.with_events(stream, events)
         return ViewOutcome(story, note(story))
 
-    def _with(self, history: History[E]) -> ViewSpec[E, V]:
-        return self._noted(evolve(self._story, history=history))
-
-    def _noted(self, story: ViewStory[E, V]) -> ViewSpec[E, V]:
+    def _with(self, story: ViewStory[E, V]) -> Self:
         # Nothing was done yet: that nobody looks at it is no mistake.
-        return ViewSpec(story, Entry(story))
+        return evolve(self, story=story, entry=Entry(story))
 
     def _checked(self, method: str, arguments: tuple[object, ...], failure: str | None) -> Self:
         __tracebackhide__ = True
@@ -235,7 +115,7 @@ class ViewSpec(_Checks[E, V]):
 
 
 @frozen
-class ViewOutcome(_Checks[E, V]):
+class ViewOutcome(_ViewChecks[E, V]):
     """What came of some events. Made by ``when``; every check returns it again."""
 
     @property
@@ -243,6 +123,25 @@ class ViewOutcome(_Checks[E, V]):
         """The value of each key that has one."""
         self._entry.looked_at = True
         return self._story.values
+
+    def then_untouched(self, *keys: str) -> Self:
+        """These keys must have what they had before the last ``when``; without any, all keys.
+
+        Raises:
+            AssertionError: One has another value, or has one no more, or has one now; or one that
+                is named had none and has none.
+        """
+        __tracebackhide__ = True
+        before, after = self._story.before, self._story.values
+        all_keys = dict.fromkeys([*before, *after])
+        unknown = [key for key in keys if key not in all_keys]
+        touched = [key for key in keys or all_keys if not same(before.get(key), after.get(key))]
+        text = None
+        if unknown:
+            text = _unknown(self._story, unknown, all_keys)
+        elif touched:
+            text = _touched(self._story, touched)
+        return self._checked("then_untouched", keys, text)
 
     def and_when(self, stream: StreamId | str, *events: E) -> ViewOutcome[E, V]:
         """Let further events happen.
@@ -255,43 +154,24 @@ class ViewOutcome(_Checks[E, V]):
         """
         __tracebackhide__ = True
         history.check_any(stream, events)
-        given = len(self._story.history.events)
-        story = evolve(
-            self._story.with_events(stream, events), given=given, before=self._story.values
-        )
+        story = self._story.going_on().with_events(stream, events)
         return ViewOutcome(story, note(story, self._entry))
 
 
-AnyStory = ViewStory[Any, Any]
+def _unknown(story: ViewStory[E, V], keys: Collection[str], all_keys: Collection[str]) -> str:
+    lines: list[Line] = []
+    for key in keys:
+        lines.append((EXPECTED, f"{key}: what it had before"))
+        lines.append((ACTUAL, f"{key}: {NO_VALUE}, before and after"))
+        lines.append(no_value_of(story, key, all_keys))
+    return story_page(story, "has nothing there that could stay as it was", lines)
 
 
-def _other_value(
-    story: AnyStory, key: str, expected: object, ignoring: Collection[str] = ()
-) -> str:
-    actual = story.values.get(key)
-    wanted = NO_VALUE if expected is None else text_of(expected)
-    found = NO_VALUE if actual is None else repr(actual)
-    lines: list[Line] = [(EXPECTED, f"{key}: {wanted}"), (ACTUAL, f"{key}: {found}")]
-    if expected is not None and actual is not None:
-        lines += mark(NOTE, differences(expected, actual, ignoring=ignoring))
-    elif expected is not None and story.values:
-        lines.append((NOTE, f"there are values of {', '.join(map(repr, story.values))}"))
-    return _page(story, f"shows another value of {key!r} than expected", lines)
-
-
-def _touched(story: AnyStory, keys: Collection[str]) -> str:
+def _touched(story: ViewStory[E, V], keys: Collection[str]) -> str:
     lines: list[Line] = []
     for key in keys:
         for sign, values in ((EXPECTED, story.before), (ACTUAL, story.values)):
             lines.append(
                 (sign, f"{key}: {values[key]!r}" if key in values else f"{key}: {NO_VALUE}")
             )
-    return _page(story, "changed what was to stay as it was", lines)
-
-
-def _page(story: AnyStory, happened: str, then: Collection[Line]) -> str:
-    passages = [history.passage("given", story.history.events[: story.given])]
-    if story.seen:
-        passages.append(history.passage("when", story.seen))
-    passages.append(("then", [*then]))
-    return page(f"{story.view.name}: the view {happened} (- expected, + actual)", passages)
+    return story_page(story, "changed what was to stay as it was", lines)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from dirty_equals import IsPositiveInt
 from hamcrest import greater_than, has_length
 
@@ -216,6 +216,36 @@ restocking = Process(
 )
 
 
+# And some that break the rules.
+
+
+class Counting:
+    """Counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self, size: int, recorded: Recorded[ItemAdded | ItemRemoved]) -> int:
+        self.times += 1
+        return self.times
+
+
+class Reacting(Counting):
+    """So does this."""
+
+    def __call__(self, size: int, recorded: Recorded[Any]) -> Any:
+        return [Restock(aggregate_id="x", quantity=super().__call__(size, recorded))]
+
+
+def tag(recorded: Recorded[Noted]) -> str:
+    recorded.event.tags.append("read")
+    return "all"
+
+
+tag_view = View(name="tags", initial=0, key=tag, evolve=lambda n, _: n, events=(Noted,))
+weight_view = View(name="weights", initial=0, key=by_id, evolve=lambda n, _: n, events=(Weighed,))
+
+
 CASES: dict[str, Callable[[], object]] = {
     # What the vocabulary says.
     "only these types": lambda: TEA_AND_MUG.when(empty()).then_only(ItemAdded),
@@ -338,9 +368,30 @@ CASES: dict[str, Callable[[], object]] = {
         .given("c1", ItemAdded(TEA))
         .when("c1", ItemRemoved("tea"))
         .and_when("c2", ItemAdded(MUG))
-        .then_untouched("c1")
+        .then_no_view("c1")
         .then_untouched()
     ),
+    "view: untouched, though there was nothing": lambda: (
+        spec(size_view)
+        .given("c1", ItemAdded(TEA))
+        .when("c2", ItemAdded(MUG))
+        .then_untouched("c1", "c3")
+    ),
+    "view: untouched, though there is nothing at all": lambda: (
+        spec(size_view).when("c1", ItemRemoved("tea")).then_untouched("c1")
+    ),
+    "view: the initial value, though there is none": lambda: (
+        spec(size_view).when("c1", ItemRemoved("tea")).then_view("c1", 0)
+    ),
+    "view: rule: key changes the event": lambda: spec(tag_view).given("c1", Noted("x")),
+    "view: rule: two values": lambda: spec(evolve(size_view, evolve=Counting())).given(
+        "c1", ItemAdded(TEA), ItemAdded(MUG)
+    ),
+    "view: rule: an event that cannot be stored": lambda: spec(size_view).given(
+        "c1",
+        ItemRemoved(5),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ),
+    "view: rule: no codec for events": lambda: spec(weight_view),
     # Processes.
     "process: other commands": lambda: (
         spec(restocking)
@@ -356,6 +407,15 @@ CASES: dict[str, Callable[[], object]] = {
     "process: another state": lambda: (
         spec(restocking).when("c2", ItemAdded(TEA)).then_nothing().then_state("tea", 3)
     ),
+    "process: a state of nothing": lambda: (
+        spec(restocking).when("c2", ItemAdded(TEA)).then_state("mug", 0)
+    ),
+    "process: a state where there should be none": lambda: (
+        spec(restocking).when("c2", ItemAdded(TEA)).then_no_state("tea")
+    ),
+    "process: rule: react gives two answers": lambda: spec(
+        evolve(restocking, react=Reacting())
+    ).when("c2", ItemAdded(TEA)),
 }
 
 

@@ -77,6 +77,15 @@ FAILS: dict[str, Callable[[], object]] = {
     "no view": lambda: spec(lines).given("c1", ItemAdded(TEA)).then_no_view("tea"),
     "touched": lambda: spec(lines).when("c1", ItemAdded(TEA)).then_untouched("mug", "tea"),
     "touched, any": lambda: spec(lines).when("c1", ItemAdded(TEA)).then_untouched(),
+    "untouched, though there was nothing": lambda: (
+        spec(lines).given("c1", ItemAdded(MUG)).when("c1", ItemAdded(TEA)).then_untouched("pot")
+    ),
+    "untouched, though it was gone": lambda: (
+        spec(lines)
+        .given("c1", ItemAdded(MUG), ItemRemoved("mug"))
+        .when("c1", ItemAdded(TEA))
+        .then_untouched("mug")
+    ),
 }
 
 
@@ -144,7 +153,7 @@ def test_a_process() -> None:
         .and_when("c1", ItemAdded(Item("gift", 1)))
         .then_nothing()
         .then_state("all", 3)
-        .then_state("none", 0)
+        .then_no_state("gift")
     )
     assert 2 == len(spec(thanking).when("c1", ItemAdded(TEA), ItemAdded(TEA)).commands)
 
@@ -157,6 +166,8 @@ def test_what_does_not_hold_of_a_process() -> None:
         lambda: outcome.then_commands(Thank(aggregate_id="tea", times=2)),
         lambda: outcome.then_state("all", 1),
         lambda: outcome.then_state("none", 2),
+        lambda: outcome.then_state("none", 0),
+        lambda: outcome.then_no_state("all"),
     ):
         with pytest.raises(AssertionError):
             fails()
@@ -187,7 +198,10 @@ def test_a_mistaken_story(text: str) -> None:
 
 
 def test_a_then_without_a_when() -> None:
-    """What a process sends, it sends because of something."""
+    """What a process sends, it sends because of something; what stays, stays in spite of it."""
     given: Any = spec(thanking).given("c1", ItemAdded(TEA))
     with pytest.raises(AttributeError, match=r"nothing has been done yet: put \.when"):
         given.then_commands()
+    seen: Any = spec(lines).given("c1", ItemAdded(TEA))
+    with pytest.raises(AttributeError, match=r"no 'then_untouched'; nothing has been done yet"):
+        seen.then_untouched("tea")

@@ -204,13 +204,14 @@ def test_views_keep_the_rules() -> None:
 
     with pytest.raises(RuleBroken, match=r"evolve changed the value(?s:.*)\[0\]: before nothing"):
         spec(view(greedy, [])).given("c1", ItemAdded(TEA))
-    with pytest.raises(RuleBroken, match=r"c1: ItemAdded(?s:.*)two values(?s:.*)then 1"):
+    with pytest.raises(
+        RuleBroken, match=r"c1: ItemAdded(?s:.*)evolve gave two answers(?s:.*)then 1"
+    ):
         spec(view(moody, 0)).when("c1", ItemAdded(TEA))
-    with pytest.raises(RuleBroken, match="there is no codec for the state of v"):
+    with pytest.raises(RuleBroken, match="there is no codec for the value of view v"):
         spec(view(opaque, object()))
-    spec(view(greedy, []), rules=Rules(unchanged=False, repeatable=False)).given(
-        "c1", ItemAdded(TEA)
-    ).then_view("c1", ["tea"])
+    given = spec(view(greedy, []), rules=Rules(unchanged=False)).given("c1", ItemAdded(TEA))
+    given.then_view("c1", ["tea"])
 
 
 def test_processes_keep_the_rules() -> None:
@@ -247,6 +248,78 @@ def test_processes_keep_the_rules() -> None:
         spec(process(keep, moody)).when("c1", event)
     off = Rules(unchanged=False, repeatable=False, stored=False)
     spec(process(keep, clearing), rules=off).when("c1", event).then_nothing()
+
+
+def test_what_views_and_processes_are_shown_can_be_stored() -> None:
+    """Whether it counts for them or not."""
+
+    def counted(value: int, recorded: Recorded[broken.Weighed]) -> int:
+        return value + 1
+
+    def nothing(value: int, recorded: Recorded[broken.Weighed]) -> list[Command]:
+        return []
+
+    def of_none(recorded: Recorded[Any]) -> None:
+        return None
+
+    view = View(name="v", initial=0, key=of_none, evolve=counted)
+    process = Process(name="p", initial=0, key=of_none, evolve=counted, react=nothing)
+    event = broken.Weighed(broken.Weight(1500))
+    with pytest.raises(RuleBroken, match=r"Weight\(1500\)\) comes back from the codec as"):
+        spec(view, codec=broken.ROUNDING).given("s1", event)
+    with pytest.raises(RuleBroken, match=r"Weight\(1500\)\) comes back from the codec as"):
+        spec(process, codec=broken.ROUNDING).when("s1", event)
+    with pytest.raises(RuleBroken, match="there is no codec for Weighed, which process p is shown"):
+        spec(process)
+    spec(view, rules=Rules(stored=False)).given("s1", event).then_no_view("s1")
+
+
+def test_keys_keep_the_rules() -> None:
+    """They leave the event as it was, and are the same each time."""
+
+    def keep(value: int, recorded: Recorded[broken.Noted]) -> int:
+        return value
+
+    def tagging(recorded: Recorded[broken.Noted]) -> str:
+        recorded.event.tags.append("seen")
+        return "all"
+
+    keys = iter("abc")
+
+    def moody(recorded: Recorded[broken.Noted]) -> str:
+        return next(keys)
+
+    def view(key: Any) -> View[broken.Noted, int]:
+        return View(name="v", initial=0, key=key, evolve=keep)
+
+    with pytest.raises(RuleBroken, match=r"key changed the event(?s:.*)after 'seen'"):
+        spec(view(tagging)).given("p1", broken.Noted("x"))
+    with pytest.raises(RuleBroken, match=r"key gave two answers(?s:.*)first 'a'(?s:.*)then 'b'"):
+        spec(view(moody)).given("p1", broken.Noted("x"))
+    off = Rules(unchanged=False, repeatable=False)
+    spec(view(tagging), rules=off).given("p1", broken.Noted("x")).then_view("all", 0)
+
+
+def test_aggregates_repeat_themselves() -> None:
+    """Their evolve, and what is called instead of decide."""
+    texts = iter("abcd")
+
+    def moody(notes: broken.Notes, event: broken.Noted) -> broken.Notes:
+        return broken.Notes([next(texts)])
+
+    def call(notes: broken.Notes) -> list[broken.Noted]:
+        return [broken.Noted(next(texts))]
+
+    with pytest.raises(RuleBroken, match=r"evolve gave two answers(?s:.*)first 'a', then 'b'"):
+        spec(broken.pad(evolve=moody)).when(broken.note_it)
+    with pytest.raises(RuleBroken, match="the function gave two answers"):
+        spec(broken.pad()).when_called(call)
+
+
+def test_what_may_be_changed_is_changed_once() -> None:
+    """Where that rule is off, the second question is asked about a copy."""
+    tidy = spec(broken.pad(evolve=broken.in_place), rules=Rules(unchanged=False, snapshot=False))
+    tidy.when(broken.note_it).then_state(broken.Notes(["milk"]))
 
 
 def test_each_refusal_is_the_same_refusal() -> None:
@@ -317,7 +390,7 @@ def test_processes_repeat_themselves() -> None:
     def process(evolve: Any, react: Any) -> Process[broken.Noted, int]:
         return Process(name="p", initial=0, key=by_id, evolve=evolve, react=react)
 
-    with pytest.raises(RuleBroken, match="evolve gave two states"):
+    with pytest.raises(RuleBroken, match="evolve gave two answers"):
         spec(process(moody, nothing)).when("p1", broken.Noted("x"))
     with pytest.raises(RuleBroken, match="react changed the event"):
         spec(process(keep, tagging)).when("p1", broken.Noted("x"))

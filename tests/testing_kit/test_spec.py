@@ -119,7 +119,7 @@ def test_what_was_given_can_be_shared() -> None:
 
 
 def test_the_functions_of_the_domain_run_as_often_as_they_must() -> None:
-    """However much is checked: once, and decide once more to see that it repeats itself."""
+    """However much is checked: once, and once more for what is done, to see it repeat itself."""
     decided: list[CartCommand] = []
     evolved: list[CartEvent] = []
 
@@ -141,7 +141,7 @@ def test_the_functions_of_the_domain_run_as_often_as_they_must() -> None:
         outcome.and_when(empty()).then_nothing()
 
         assert [remove("tea")] * times + [empty()] * times == decided
-        assert [ItemAdded(TEA), ItemRemoved("tea")] == evolved
+        assert [ItemAdded(TEA), *[ItemRemoved("tea")] * times] == evolved
 
 
 @frozen(kw_only=True)

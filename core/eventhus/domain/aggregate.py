@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 from attrs import Factory, field, frozen
 
-from eventhus.domain.annotations import parameter_annotation, parameter_classes
+from eventhus.domain.annotations import folded_type, parameter_classes
 from eventhus.errors import CompositionError, UndeclaredEvent
 
 
@@ -46,8 +46,7 @@ def _events(aggregate: Aggregate[Any, Any, Any]) -> Any:
 
 
 def _state_type(aggregate: Aggregate[Any, Any, Any]) -> Any:
-    annotation = parameter_annotation(aggregate.evolve, 0, "state_type")
-    return type(aggregate.initial) if annotation is None else annotation
+    return folded_type(aggregate.evolve, aggregate.initial, "state_type")
 
 
 @frozen(kw_only=True, eq=False)

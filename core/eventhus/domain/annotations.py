@@ -76,6 +76,21 @@ def parameter_annotation(function: Callable[..., Any], index: int, argument: str
         ) from error
 
 
+def folded_type(function: Callable[..., Any], initial: object, argument: str) -> Any:
+    """The type of what a function folds: its first parameter's, or else what it starts from.
+
+    Args:
+        function: As for ``parameter_classes``.
+        initial: What it starts from.
+        argument: As for ``parameter_classes``.
+
+    Raises:
+        CompositionError: As for ``parameter_annotation``.
+    """
+    annotation = parameter_annotation(function, 0, argument)
+    return type(initial) if annotation is None else annotation
+
+
 @frozen
 class _Parameter:
     function: Callable[..., Any]

@@ -8,10 +8,9 @@ from typing import Any, Generic, TypeVar
 from attrs import Factory, field, frozen
 
 from eventhus.domain.aggregate import Command
-from eventhus.domain.annotations import parameter_annotation, recorded_classes
-from eventhus.domain.names import is_name
+from eventhus.domain.annotations import folded_type, recorded_classes
+from eventhus.domain.names import check_name
 from eventhus.domain.recorded import Recorded
-from eventhus.errors import CompositionError
 
 E = TypeVar("E")
 S = TypeVar("S")
@@ -25,8 +24,7 @@ def _events(process: Process[Any, Any]) -> Any:
 
 
 def _state_type(process: Process[Any, Any]) -> Any:
-    annotation = parameter_annotation(process.evolve, 0, "state_type")
-    return type(process.initial) if annotation is None else annotation
+    return folded_type(process.evolve, process.initial, "state_type")
 
 
 @frozen(kw_only=True, eq=False)
@@ -85,10 +83,7 @@ class Process(Generic[E, S]):
     state_type: Any = field(default=Factory(_state_type, takes_self=True))
 
     def __attrs_post_init__(self) -> None:
-        if not is_name(self.name):
-            raise CompositionError(
-                f"process {self.name!r} is not 1 to 63 letters, digits, hyphens and underscores"
-            )
+        check_name("process", self.name)
 
     def reacted(self, state: S, recorded: Recorded[E]) -> tuple[Command, ...]:
         """The commands that ``react`` answers an event with, checked.

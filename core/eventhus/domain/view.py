@@ -7,10 +7,9 @@ from typing import Any, Generic, TypeVar
 
 from attrs import Factory, field, frozen
 
-from eventhus.domain.annotations import parameter_annotation, recorded_classes
-from eventhus.domain.names import is_name
+from eventhus.domain.annotations import folded_type, recorded_classes
+from eventhus.domain.names import check_name
 from eventhus.domain.recorded import Recorded
-from eventhus.errors import CompositionError
 
 E = TypeVar("E")
 # A view of X may stand where one of X | None is asked for, since it is handed out to be read from:
@@ -26,8 +25,7 @@ def _events(view: View[Any, Any]) -> Any:
 
 
 def _view_type(view: View[Any, Any]) -> Any:
-    annotation = parameter_annotation(view.evolve, 0, "view_type")
-    return type(view.initial) if annotation is None else annotation
+    return folded_type(view.evolve, view.initial, "view_type")
 
 
 @frozen(kw_only=True, eq=False)
@@ -73,10 +71,7 @@ class View(Generic[E, V_co]):
     view_type: Any = field(default=Factory(_view_type, takes_self=True))
 
     def __attrs_post_init__(self) -> None:
-        if not is_name(self.name):
-            raise CompositionError(
-                f"view {self.name!r} is not 1 to 63 letters, digits, hyphens and underscores"
-            )
+        check_name("view", self.name)
 
     def next(self, value: V_co | None, recorded: Recorded[E]) -> V_co | None:
         """The value of a key after one more of its events.

@@ -266,6 +266,11 @@ def _no_view(_: Any, check: Check) -> Iterator[Passage]:
     yield Passage("then", (Phrase("no value", (), str(key), "state"),))
 
 
+def _no_state(_: Any, check: Check) -> Iterator[Passage]:
+    (key,) = check.arguments
+    yield Passage("state", (Phrase("no state", (), str(key), "state"),))
+
+
 def _untouched(_: Any, check: Check) -> Iterator[Passage]:
     keys = ", ".join(map(str, check.arguments)) or "everything"
     yield Passage("untouched", (Phrase(keys, (), "", "state"),))
@@ -299,6 +304,7 @@ _CHECKS: dict[str, Callable[[Any, Check], Iterator[Passage]]] = {
     "then_state_matching": _state_matching,
     "then_view": _view,
     "then_no_view": _no_view,
+    "then_no_state": _no_state,
     "then_untouched": _untouched,
     "then_commands": _commands,
 }

@@ -10,7 +10,16 @@ from typing import assert_type
 from attrs import frozen
 
 from eventhus import Aggregate, Command, Process, Recorded, Rejected, View
-from eventhus_testing import Outcome, ProcessSpec, Spec, ViewSpec, like, spec
+from eventhus_testing import (
+    Outcome,
+    ProcessOutcome,
+    ProcessSpec,
+    Spec,
+    ViewOutcome,
+    ViewSpec,
+    like,
+    spec,
+)
 
 
 @frozen(kw_only=True)
@@ -91,6 +100,11 @@ def what_is_inferred() -> None:
     assert_type(outcome.events, tuple[Deposited | Closed, ...])
     assert_type(spec(balances), ViewSpec[Deposited, int])
     assert_type(spec(closing), ProcessSpec[Deposited, int])
+    assert_type(spec(balances).given("a1", Deposited(1)), ViewSpec[Deposited, int])
+    assert_type(spec(balances).when("a1", Deposited(1)), ViewOutcome[Deposited, int])
+    assert_type(spec(closing).given("a1", Deposited(1)), ProcessSpec[Deposited, int])
+    sent = spec(closing).when("a1", Deposited(1))
+    assert_type(sent.then_nothing(), ProcessOutcome[Deposited, int])
     assert_type(like(Deposited, amount=1), Deposited)
 
 
@@ -102,7 +116,9 @@ def what_is_allowed() -> None:
     outcome.then_state(like(Account, balance=1)).then_state_matching(lambda a: a.balance > 0)
     outcome.then_rejected(Overdrawn, match="x", where=lambda refusal: refusal.cents > 0)
     spec(balances).given("a1", Deposited(1)).when("a2", Deposited(1)).then_view("a1", 1)
+    spec(balances).when("a1", Deposited(1)).then_no_view("a2").then_untouched("a2")
     spec(closing).given("a1", Deposited(1)).when("a2", Deposited(1)).then_commands(deposit)
+    spec(closing).when("a1", Deposited(1)).then_state("a1", 1).then_no_state("a2")
 
 
 def what_is_caught() -> None:
@@ -125,7 +141,9 @@ def what_is_caught() -> None:
     outcome.then_state(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     outcome.then_rejected(ValueError)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
     spec(balances).given("a1", Written())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    spec(balances).then_untouched("a1")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     spec(balances).then_view("a1", "1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     spec(closing).when("a1", Written())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    spec(closing).when("a1", Deposited(1)).then_state("a1", "1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     spec(closing).when("a1", Deposited(1)).then_commands(Deposited(1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     spec("account")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
