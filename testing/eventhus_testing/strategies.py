@@ -101,10 +101,11 @@ def sequences(values: st.SearchStrategy[C], longest: int) -> st.SearchStrategy[l
         values: The commands.
         longest: How many there may be in one.
     """
-    # The average list has five items, whatever the maximum; a list of lists has more.
-    size = 5
-    few = st.lists(values, min_size=1, max_size=size)
-    return st.lists(few, max_size=-(-longest // size)).map(
+    # How often a list is short, or empty, is up to hypothesis, and differs between its versions. Of
+    # several lists joined into one, some are long, and each becomes shorter by itself.
+    size = min(10, longest)
+    few, number = st.lists(values, max_size=size), -(-longest // size) if size else 0
+    return st.lists(few, min_size=number, max_size=number).map(
         lambda lists: [*chain.from_iterable(lists)][:longest]
     )
 
