@@ -13,7 +13,8 @@ from eventhus.ports import Codec
 from eventhus_testing import history
 from eventhus_testing.comparing import before_it_changes, own, same
 from eventhus_testing.difference import differences
-from eventhus_testing.failures import compare, missing_when
+from eventhus_testing.expecting import compare
+from eventhus_testing.failures import missing_when
 from eventhus_testing.history import History
 from eventhus_testing.matching import agrees, text_of
 from eventhus_testing.notebook import Check, Entry, note
