@@ -47,6 +47,20 @@ class StateOf(Protocol[S]):
         ...
 
 
+class ValuesOf(Protocol[V]):
+    """A view with values of exactly this type, for type checkers: as ``StateOf``."""
+
+    @property
+    def key(self) -> Callable[[Any], str | None]:
+        """See ``View.key``."""
+        ...
+
+    @property
+    def evolve(self) -> Callable[[V, Any], V | None]:
+        """See ``View.evolve``."""
+        ...
+
+
 class AppChecks:
     """What can be expected of an application. Each word speaks of the last ``when``.
 
@@ -293,7 +307,7 @@ class AppChecks:
             self._must_hold(Miss("published other events than expected", [("bus", lines)]))
 
     async def then_view(
-        self, view: View[Any, V], key: str, value: V, *, ignoring: Collection[str] = ()
+        self, view: ValuesOf[V], key: str, value: V, *, ignoring: Collection[str] = ()
     ) -> None:
         """A view must show this, once it has seen all that is in the log now.
 
@@ -311,9 +325,10 @@ class AppChecks:
         """
         __tracebackhide__ = True
         done = self._looks("then_view")
-        actual = await self._value(view, key)
+        of = cast("View[Any, V]", view)
+        actual = await self._value(of, key)
         if actual is None or not agrees(value, actual, ignoring):
-            what = f"{view.name} of {key}"
+            what = f"{of.name} of {key}"
             self._must_hold(texts.elsewhere(done, what, value, actual, ignoring))
 
     async def then_no_view(self, view: View[Any, Any], key: str) -> None:

@@ -161,7 +161,7 @@ async def what_is_caught_of_an_application(bank: AppScenario) -> None:
     await bank.then_rejected(Overdrawn("x"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await bank.then_rejected(Overdrawn, where=lambda refusal: refusal.pence > 0)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     await bank.then_state(account, "a1", "ann")  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
-    await bank.then_state_matching(balances, "a1", lambda a: a > 0)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await bank.then_state_matching(balances, "a1", lambda a: a > 0)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportOperatorIssue]
     await bank.then_view(balances, "a1", "1")  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
     await bank.then_commands(closing, Deposited(1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     bank.then_nothing()  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
