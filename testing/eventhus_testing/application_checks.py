@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, Protocol, TypeVar, cast
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar, cast
 
 from eventhus import (
     Aggregate,
@@ -20,6 +20,7 @@ from eventhus import (
 from eventhus_testing import application_texts as texts
 from eventhus_testing import expecting
 from eventhus_testing.behind import Behind
+from eventhus_testing.exact_types import StateOf, ValuesOf
 from eventhus_testing.expecting import Miss, compare
 from eventhus_testing.inside import Inside
 from eventhus_testing.matching import agrees, class_of
@@ -28,37 +29,6 @@ from eventhus_testing.story import check_classes
 R = TypeVar("R", bound=Rejected)
 S = TypeVar("S")
 V = TypeVar("V")
-
-
-class StateOf(Protocol[S]):
-    """An aggregate with states of exactly this type, for type checkers.
-
-    The state of an ``Aggregate`` is covariant: beside another state, both would be objects.
-    """
-
-    @property
-    def initial(self) -> S:
-        """See ``Aggregate.initial``."""
-        ...
-
-    @property
-    def decide(self) -> Callable[[Any, S], Iterable[Any]]:
-        """See ``Aggregate.decide``."""
-        ...
-
-
-class ValuesOf(Protocol[V]):
-    """A view with values of exactly this type, for type checkers: as ``StateOf``."""
-
-    @property
-    def key(self) -> Callable[[Any], str | None]:
-        """See ``View.key``."""
-        ...
-
-    @property
-    def evolve(self) -> Callable[[V, Any], V | None]:
-        """See ``View.evolve``."""
-        ...
 
 
 class AppChecks:

@@ -58,7 +58,7 @@ def in_order(came: Came, expected: Sequence[object], ignoring: Collection[str] =
         shared = _shared(expected, came.events, ignoring)
         lines = mark(SAME, map(repr, came.events[:shared]))
         lines += mark(EXPECTED, texts(expected[shared:]))
-        return _refused([*lines, *mark(ACTUAL, came_of(came)[shared:])])
+        return _refused(came, lines, shared)
     if agrees(tuple(expected), tuple(came.events), ignoring):
         return None
     return _other_events(compare(expected, came.events, ignoring))
@@ -76,17 +76,15 @@ def of_types(came: Came, types: Sequence[type]) -> Miss | None:
     for each in types:
         if not isinstance(each, type):
             raise TypeError(f"then_only takes types of events, and {each!r} is none")
-    others = [event for event in came.events if type(event) not in types]
-    if came.refusal is None and came.events and not others:
-        return None
     wanted = " or ".join(each.__qualname__ for each in types)
     lines: list[Line] = [(EXPECTED, f"only {wanted}")]
-    if came.refusal is not None or not came.events:
-        lines += mark(ACTUAL, came_of(came))
-    for event in came.events:
-        lines.append((SAME if type(event) in types else ACTUAL, repr(event)))
+    lines += [(SAME if type(event) in types else ACTUAL, repr(event)) for event in came.events]
     if came.refusal is not None:
-        return _refused(lines)
+        return _refused(came, lines, len(came.events))
+    if came.events and all(type(event) in types for event in came.events):
+        return None
+    if not came.events:
+        lines.append((ACTUAL, NOTHING))
     return Miss("produced other types of events than expected", [("then", lines)])
 
 
@@ -193,7 +191,7 @@ def _of_message(pattern: str, message: str) -> list[str]:
 
 def _unpaired(came: Came, missing: Sequence[object], others: Sequence[object]) -> Miss | None:
     if came.refusal is not None:
-        return _refused([*mark(EXPECTED, map(text_of, missing)), *mark(ACTUAL, came_of(came))])
+        return _refused(came, mark(EXPECTED, map(text_of, missing)))
     if not missing and not others:
         return None
     lines: list[Line] = []
@@ -210,8 +208,10 @@ def _unpaired(came: Came, missing: Sequence[object], others: Sequence[object]) -
     return _other_events(lines)
 
 
-def _refused(lines: Sequence[Line]) -> Miss:
-    return Miss("was refused instead of accepted", [("then", lines)])
+def _refused(came: Came, lines: Sequence[Line], begin: int = 0) -> Miss:
+    """A refusal came behind these lines, which have the first events already."""
+    then = [*lines, *mark(ACTUAL, came_of(came)[begin:])]
+    return Miss("was refused instead of accepted", [("then", then)])
 
 
 def _other_events(lines: Sequence[Line]) -> Miss:
