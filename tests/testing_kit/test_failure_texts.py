@@ -407,6 +407,9 @@ CASES: dict[str, Callable[[], object]] = {
     "scenario: another message": lambda: shop(
         lambda shop: shop.then_rejected(InvalidQuantity, match="-1 (of tea)"), add(Item("tea", -1))
     ),
+    "scenario: a message in upper case": lambda: shop(
+        lambda shop: shop.then_rejected(InvalidQuantity, match="IS TOO LOW"), add(Item("tea", -1))
+    ),
     "scenario: another predicate of a refusal": lambda: shop(
         lambda shop: shop.then_rejected(NotInCart, where=lambda refusal: bool(refusal.args)),
         remove("pot"),
