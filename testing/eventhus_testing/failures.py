@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import takewhile
 from typing import Any, TypeAlias
 
-from eventhus import EventData, Rejected
-from eventhus_testing.difference import differences, full_name
-from eventhus_testing.matching import agrees, class_of, text_of, unpaired
+from eventhus import EventData
+from eventhus_testing.expecting import Miss, came_of, texts
 from eventhus_testing.notebook import Check, note
-from eventhus_testing.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark, page
+from eventhus_testing.page import ACTUAL, NOTE, SAME, Passage, mark, page
 from eventhus_testing.rules import RuleBroken
-from eventhus_testing.story import Call, Step, Story
+from eventhus_testing.story import Call, Story
 
 AnyStory: TypeAlias = Story[Any, Any, Any]
-AnyStep: TypeAlias = Step[Any, Any, Any]
-
-NOTHING = "nothing"
 
 
 @contextmanager
@@ -59,97 +53,13 @@ def missing_when(name: str) -> str:
 
 def refused_history(story: AnyStory) -> str:
     """A command was given as history, and is none."""
-    then = ("then", mark(ACTUAL, _came(story)))
+    then = ("then", mark(ACTUAL, came_of(story)))
     return _page(story, "was given, and is refused: what is given has happened", [then])
 
 
-def other_events(
-    story: AnyStory, expected: Sequence[object], ignoring: Collection[str] = ()
-) -> str:
-    """Events were expected, and others or a refusal came."""
-    if story.refusal is None:
-        happened = "produced other events than expected"
-        lines = compare(expected, story.events, ignoring)
-    else:
-        happened = "was refused instead of accepted"
-        shared = _shared(expected, story.events, ignoring)
-        lines = mark(SAME, map(repr, story.events[:shared]))
-        lines += mark(EXPECTED, _texts(expected[shared:]))
-        lines += mark(ACTUAL, _came(story)[shared:])
-    return _page(story, happened, [("then", lines)])
-
-
-def other_types(story: AnyStory, types: Sequence[type]) -> str:
-    """Events of some types only were expected, and others, none or a refusal came."""
-    wanted = " or ".join(each.__qualname__ for each in types)
-    lines: list[Line] = [(EXPECTED, f"only {wanted}")]
-    if story.refusal is not None or not story.events:
-        lines += mark(ACTUAL, _came(story))
-    for event in story.events:
-        lines.append((SAME if type(event) in types else ACTUAL, repr(event)))
-    happened = "was refused instead of accepted"
-    if story.refusal is None:
-        happened = "produced other types of events than expected"
-    return _page(story, happened, [("then", lines)])
-
-
-def unpaired_events(story: AnyStory, missing: Sequence[object], others: Sequence[object]) -> str:
-    """Events were expected in any order, and some did not come, or others, or a refusal."""
-    if story.refusal is not None:
-        lines = [*mark(EXPECTED, map(text_of, missing)), *mark(ACTUAL, _came(story))]
-        return _page(story, "was refused instead of accepted", [("then", lines)])
-    lines = []
-    unexpected = [*others]
-    for event in story.events:
-        is_other = any(event is each for each in unexpected)
-        lines.append((ACTUAL if is_other else SAME, repr(event)))
-    for wanted in missing:
-        lines.append((EXPECTED, text_of(wanted)))
-        near = [event for event in story.events if type(event) is class_of(wanted)]
-        if len(near) == 1:
-            lines += mark(NOTE, differences(wanted, near[0]))
-    if not story.events:
-        lines.append((ACTUAL, NOTHING))
-    return _page(story, "produced other events than expected", [("then", lines)])
-
-
-def other_refusal(
-    story: AnyStory,
-    reason: type[Rejected],
-    match: str | re.Pattern[str] | None,
-    where: Callable[..., bool] | None = None,
-) -> str:
-    """A refusal was expected, and another or none came."""
-    refusal = story.refusal
-    pattern = match.pattern if isinstance(match, re.Pattern) else match
-    matching = "" if pattern is None else f", matching {pattern!r}"
-    being = "" if where is None else f", {text_of(where)}"
-    lines: list[Line] = [(EXPECTED, f"refused with {reason.__qualname__}{matching}{being}")]
-    lines += mark(ACTUAL, _came(story))
-    if refusal is None:
-        happened = "was accepted instead of refused"
-    elif where is not None:
-        happened = "was refused otherwise than expected"
-    elif isinstance(refusal, reason):
-        happened = "was refused with another message than expected"
-        if pattern is not None and pattern in str(refusal):
-            lines.append((NOTE, "the message has the pattern as plain text; use re.escape on it"))
-        elif pattern is not None and re.search(pattern, str(refusal), re.IGNORECASE):
-            lines.append((NOTE, "differs only in upper and lower case"))
-    else:
-        happened = "was refused for another reason than expected"
-        came = type(refusal)
-        if came.__qualname__ == reason.__qualname__:
-            lines.append((NOTE, f"expected {full_name(reason)}, actual {full_name(came)}"))
-    return _page(story, happened, [("then", lines)])
-
-
-def other_state(story: AnyStory, expected: object, ignoring: Collection[str] = ()) -> str:
-    """A state was expected, and another came."""
-    notes = differences(expected, story.state, ignoring=ignoring)
-    state = [(EXPECTED, text_of(expected)), (ACTUAL, repr(story.state)), *mark(NOTE, notes)]
-    passages = [("then", mark(SAME, _came(story))), ("state", state)]
-    return _page(story, "led to another state than expected", passages)
+def otherwise(story: AnyStory, miss: Miss) -> str:
+    """Something was expected of an outcome, and did not come."""
+    return _page(story, miss.happened, miss.passages)
 
 
 def _page(story: AnyStory, happened: str, outcome: Sequence[Passage]) -> str:
@@ -172,59 +82,10 @@ def _subject(cause: object) -> str:
 
 
 def _before(story: AnyStory) -> list[Passage]:
-    passages: list[Passage] = [("given", mark(SAME, _texts(story.given)))]
+    passages: list[Passage] = [("given", mark(SAME, texts(story.given)))]
     for step in story.earlier:
         passages.append(("when", [(SAME, repr(step.cause))]))
-        passages.append(("then", mark(SAME, _came_of(step.events, step.refusal))))
+        passages.append(("then", mark(SAME, came_of(step))))
     state = story.steps[0].before if story.steps else story.state
     passages.append(("state", [(SAME, repr(state))]))
     return passages
-
-
-def compare(
-    expected: Sequence[object], actual: Sequence[object], ignoring: Collection[str] = ()
-) -> list[Line]:
-    """Two sequences as one. What both begin or end with is not marked."""
-    begin = _shared(expected, actual, ignoring)
-    end = _shared(expected[begin:][::-1], actual[begin:][::-1], ignoring)
-    wanted = expected[begin : len(expected) - end]
-    found = actual[begin : len(actual) - end]
-    moved = unpaired(wanted, found, ignoring) == ([], [])
-
-    lines = mark(SAME, map(repr, actual[:begin]))
-    if not expected:
-        lines.append((EXPECTED, NOTHING))
-    for index in range(max(len(wanted), len(found))):
-        lines += mark(EXPECTED, map(text_of, wanted[index : index + 1]))
-        lines += mark(ACTUAL, map(repr, found[index : index + 1]))
-        if index < min(len(wanted), len(found)) and not moved:
-            notes = differences(wanted[index], found[index], ignoring=ignoring)
-            lines += mark(NOTE, notes)
-    if moved:
-        lines.append((NOTE, "the same events in another order"))
-    if not actual:
-        lines.append((ACTUAL, NOTHING))
-    return lines + mark(SAME, map(repr, actual[len(actual) - end :]))
-
-
-def _shared(expected: Sequence[object], actual: Sequence[object], ignoring: Collection[str]) -> int:
-    """How many values two sequences begin with alike."""
-    pairs = zip(expected, actual, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: agrees(*pair, ignoring), pairs))
-
-
-def _came(story: AnyStory) -> list[str]:
-    """What the steps of an outcome led to: events, nothing or a refusal."""
-    return _came_of(story.events, story.refusal)
-
-
-def _came_of(events: Sequence[object], refusal: Rejected | None) -> list[str]:
-    if refusal is None:
-        return _texts(events)
-    name, message = type(refusal).__qualname__, str(refusal)
-    reason = f"refused with {name}: {message}" if message else f"refused with {name}"
-    return [*map(repr, events), reason]
-
-
-def _texts(events: Iterable[object]) -> list[str]:
-    return [text_of(event) for event in events] or [NOTHING]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from types import TracebackType
-from typing import Self
 
 from attrs import define, evolve
 
@@ -18,12 +16,13 @@ from eventhus.ports import (
     Publisher,
     Subscription,
 )
+from eventhus_testing.in_front import InFront
 
 _MORE_IN_HAND = 32  # messages that wait to be reordered, besides those being handled
 _TURNS = 10  # of the event loop, for others to come that are to go first
 
 
-class FaultyBus:
+class FaultyBus(InFront[EventBus]):
     """A bus in front of another, for an application to be composed with in a test.
 
     It carries messages truly until it is told otherwise. What it then does to handlers is what
@@ -41,7 +40,7 @@ class FaultyBus:
     """
 
     def __init__(self, bus: EventBus) -> None:
-        self._bus = bus
+        super().__init__(bus)
         self._given = 0
         self._faults: list[_Again] = []
         self._reorders = False
@@ -53,7 +52,7 @@ class FaultyBus:
         then it comes again anyway.
 
         Args:
-            at: Which message; ``None`` for every one.
+            at: Which message, 1 for the next; ``None`` for every one.
 
         Raises:
             ValueError: ``at`` is below 1.
@@ -63,11 +62,11 @@ class FaultyBus:
     def loses_acknowledgement(self, *, at: int | None = None) -> None:
         """Deliver a message again that was handled, as if the bus had not heard of it.
 
-        It comes right behind itself, with an ``attempt`` one higher; not where the handler
-        raised, as for ``repeats``.
+        It comes right behind itself, with an ``attempt`` one higher; not where the handler raised,
+        since then it comes again anyway.
 
         Args:
-            at: Which message; ``None`` for every one.
+            at: Which message, 1 for the next; ``None`` for every one.
 
         Raises:
             ValueError: ``at`` is below 1.
@@ -83,7 +82,7 @@ class FaultyBus:
 
     async def publisher(self) -> Publisher:
         """See ``EventBus.publisher``."""
-        return await self._bus.publisher()
+        return await self._behind.publisher()
 
     async def subscribe(
         self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
@@ -94,7 +93,7 @@ class FaultyBus:
             await self._give(handler, message)
 
         if not self._reorders or concurrency < 1:
-            return await self._bus.subscribe(troubled, group=group, concurrency=concurrency)
+            return await self._behind.subscribe(troubled, group=group, concurrency=concurrency)
         line = _LastFirst(free=concurrency)
 
         async def in_line(message: Message) -> None:
@@ -103,31 +102,19 @@ class FaultyBus:
 
         # To be reordered, messages must be in hand: more than are handled at once.
         in_hand = concurrency + _MORE_IN_HAND
-        return await self._bus.subscribe(in_line, group=group, concurrency=in_hand)
+        return await self._behind.subscribe(in_line, group=group, concurrency=in_hand)
 
     async def bury(self, message: Message, group: str) -> None:
         """See ``EventBus.bury``."""
-        await self._bus.bury(message, group)
+        await self._behind.bury(message, group)
 
     def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""
-        return self._bus.dead_letters(group)
+        return self._behind.dead_letters(group)
 
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``EventBus.discard``."""
-        await self._bus.discard(letter, group)
-
-    async def __aenter__(self) -> Self:
-        await self._bus.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._bus.__aexit__(exc_type, exc, traceback)
+        await self._behind.discard(letter, group)
 
     async def _give(self, handler: MessageHandler, message: Message) -> None:
         self._given += 1

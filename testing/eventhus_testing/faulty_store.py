@@ -8,13 +8,13 @@ import inspect
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import define, field
 
 from eventhus import EventData, OutcomeUnknown, StoreUnavailable, new_id
 from eventhus.ports import Commit, Storage
+from eventhus_testing.in_front import InFront
 
 if TYPE_CHECKING:
     # Type checkers are to see every method of the port, with its types, and the port grows. The
@@ -30,7 +30,7 @@ _WHY = "the test asked for this fault"
 _METHODS = {name for name in dir(Storage) if not name.startswith("_")}
 
 
-class FaultyStore(_EveryMethod):
+class FaultyStore(InFront[Storage], _EveryMethod):
     """A store in front of another, for an application to be composed with in a test.
 
     It hands every call on, and does so truly until it is told otherwise:
@@ -51,7 +51,7 @@ class FaultyStore(_EveryMethod):
     """
 
     def __init__(self, store: Storage) -> None:
-        self._store = store
+        super().__init__(store)
         self._faults: list[_Fault] = []
         self._calls: Counter[str] = Counter()
 
@@ -91,14 +91,14 @@ class FaultyStore(_EveryMethod):
         """Let calls take effect, and then raise: the caller does not get to know.
 
         Args:
-            method: As for ``fails``.
+            method: The name of a method of ``Storage``.
             error: What to raise, a new copy at each call; ``None`` takes ``OutcomeUnknown`` for
                 ``append``, and ``StoreUnavailable`` for others.
-            at: As for ``fails``.
-            times: As for ``fails``.
+            at: The first call to lose its acknowledgement.
+            times: How many calls lose it in a row.
 
         Raises:
-            ValueError: As for ``fails``.
+            ValueError: There is no such method, or a number is below 1.
         """
 
         async def lose(*args: object) -> None:
@@ -135,7 +135,7 @@ class FaultyStore(_EveryMethod):
                 expected_version=None,
                 recorded_at=commit.recorded_at,
             )
-            await self._store.append(foreign)
+            await self._behind.append(foreign)
 
         self._add("conflicts", "append", at, times, before=get_in_between)
 
@@ -143,33 +143,25 @@ class FaultyStore(_EveryMethod):
         """Hold a call up, before it has any effect, until the test lets it go.
 
         Args:
-            method: As for ``fails``.
-            at: The call.
+            method: The name of a method of ``Storage``.
+            at: The call to be held up.
+
+        Returns:
+            Waits until the call has come, and lets it go. One that is never let go waits until it
+            is cancelled.
 
         Raises:
-            ValueError: As for ``fails``.
+            ValueError: There is no such method, or ``at`` is below 1.
         """
         hold = Hold()
         self._add("delays", method, at, 1, before=hold)
         return hold
 
-    async def __aenter__(self) -> Self:
-        await self._store.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._store.__aexit__(exc_type, exc, traceback)
-
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
             """The store's own, with faults if the port has it."""
-            own = getattr(self._store, name)
+            own = getattr(self._behind, name)
             if name not in _METHODS:
                 return own
             if inspect.iscoroutinefunction(getattr(Storage, name)):

@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 from attrs import field, frozen
 
 from eventhus import Rejected
-from eventhus_testing import failures
-from eventhus_testing.matching import agrees, unpaired
+from eventhus_testing import expecting, failures
+from eventhus_testing.expecting import Miss
 from eventhus_testing.notebook import Check, Entry, note
 from eventhus_testing.story import C, E, S, Story
 
@@ -55,10 +55,8 @@ class Outcome(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         self._expects("then", events)
-        story = self._story
-        holds = story.refusal is None and agrees(events, story.events, ignoring)
-        text = None if holds else failures.other_events(story, events, ignoring)
-        return self._checked("then" if events else "then_nothing", events, text)
+        miss = expecting.in_order(self._story, events, ignoring)
+        return self._checked("then" if events else "then_nothing", events, miss)
 
     def then_nothing(self) -> Outcome[C, E, S]:
         """The command must have been accepted without an event.
@@ -74,19 +72,11 @@ class Outcome(Generic[C, E, S]):
 
         Raises:
             AssertionError: It was refused, or produced no event, or one of another type.
-            TypeError: There is no type.
+            TypeError: There is no type, or one of them is none.
         """
         __tracebackhide__ = True
         self._entry.looked_at = True
-        if not types:
-            raise TypeError("then_only takes at least one type; then_nothing expects no event")
-        for each in types:
-            if not isinstance(each, type):
-                raise TypeError(f"then_only takes types of events, and {each!r} is none")
-        events = self._story.events
-        holds = self._story.refusal is None and events and all(type(e) in types for e in events)
-        text = None if holds else failures.other_types(self._story, types)
-        return self._checked("then_only", types, text)
+        return self._checked("then_only", types, expecting.of_types(self._story, types))
 
     def then_in_any_order(self, *events: E, ignoring: Collection[str] = ()) -> Outcome[C, E, S]:
         """The command must have produced exactly these events, in whatever order.
@@ -101,11 +91,8 @@ class Outcome(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         self._expects("then_in_any_order", events)
-        missing, others = unpaired(events, self._story.events, ignoring)
-        text = None
-        if self._story.refusal is not None or missing or others:
-            text = failures.unpaired_events(self._story, missing, others)
-        return self._checked("then_in_any_order", events, text)
+        miss = expecting.in_any_order(self._story, events, ignoring)
+        return self._checked("then_in_any_order", events, miss)
 
     def then_containing(self, *events: E, ignoring: Collection[str] = ()) -> Outcome[C, E, S]:
         """Among what the command produced must be these events, in whatever order.
@@ -120,13 +107,8 @@ class Outcome(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         self._expects("then_containing", events)
-        if not events:
-            raise TypeError("then_containing takes at least one event: anything contains nothing")
-        missing, _ = unpaired(events, self._story.events, ignoring)
-        text = None
-        if self._story.refusal is not None or missing:
-            text = failures.unpaired_events(self._story, missing, ())
-        return self._checked("then_containing", events, text)
+        miss = expecting.among_others(self._story, events, ignoring)
+        return self._checked("then_containing", events, miss)
 
     def then_matching(self, *expected: object) -> Outcome[C, E, S]:
         """The command must have produced as many events, each as is expected in its place.
@@ -139,9 +121,8 @@ class Outcome(Generic[C, E, S]):
             AssertionError: It was refused, or produced something else.
         """
         __tracebackhide__ = True
-        holds = self._story.refusal is None and agrees(expected, self._story.events)
-        text = None if holds else failures.other_events(self._story, expected)
-        return self._checked("then_matching", expected, text)
+        miss = expecting.in_order(self._story, expected)
+        return self._checked("then_matching", expected, miss)
 
     def then_rejected(
         self,
@@ -158,20 +139,14 @@ class Outcome(Generic[C, E, S]):
             where: A predicate on it.
 
         Raises:
-            AssertionError: It was accepted, or refused with another class or message.
+            AssertionError: It was accepted, or refused with another class or message, or otherwise
+                than the predicate takes.
+            TypeError: The reason is no class.
         """
         __tracebackhide__ = True
         self._entry.looked_at = True
-        given: object = reason
-        if not isinstance(given, type):
-            raise TypeError(f"then_rejected takes the class of a refusal, and {reason!r} is none")
-        refusal = self._story.refusal
-        text = None
-        if not isinstance(refusal, reason) or not re.search(match or "", str(refusal)):
-            text = failures.other_refusal(self._story, reason, match)
-        elif where is not None and not where(refusal):
-            text = failures.other_refusal(self._story, reason, match, where)
-        return self._checked("then_rejected", (reason,), text)
+        miss = expecting.refused(self._story, reason, match, where)
+        return self._checked("then_rejected", (reason,), miss)
 
     def then_state(self, state: S, *, ignoring: Collection[str] = ()) -> Outcome[C, E, S]:
         """The state must now equal this one. A refusal leaves it as it was before the command.
@@ -184,9 +159,8 @@ class Outcome(Generic[C, E, S]):
             AssertionError: It does not.
         """
         __tracebackhide__ = True
-        holds = agrees(state, self._story.state, ignoring)
-        text = None if holds else failures.other_state(self._story, state, ignoring)
-        return self._checked("then_state", (state,), text)
+        miss = expecting.as_state(self._story, state, self._story.state, ignoring)
+        return self._checked("then_state", (state,), miss)
 
     def then_state_matching(self, expected: Callable[[S], bool] | Any) -> Outcome[C, E, S]:
         """The state must now be as a predicate or a matcher expects.
@@ -198,9 +172,8 @@ class Outcome(Generic[C, E, S]):
             AssertionError: It is not.
         """
         __tracebackhide__ = True
-        holds = agrees(expected, self._story.state)
-        text = None if holds else failures.other_state(self._story, expected)
-        return self._checked("then_state_matching", (expected,), text)
+        miss = expecting.as_state(self._story, expected, self._story.state)
+        return self._checked("then_state_matching", (expected,), miss)
 
     def and_when(self, *commands: C) -> Outcome[C, E, S]:
         """Carry out another command, or several, on what has come of it all so far.
@@ -217,9 +190,10 @@ class Outcome(Generic[C, E, S]):
         self._story.check_expected(method, events)
 
     def _checked(
-        self, method: str, arguments: tuple[object, ...], failure: str | None
+        self, method: str, arguments: tuple[object, ...], miss: Miss | None
     ) -> Outcome[C, E, S]:
         __tracebackhide__ = True
+        failure = None if miss is None else failures.otherwise(self._story, miss)
         self._entry.checks.append(Check(method, arguments, failure))
         if failure is not None:
             raise AssertionError(failure) from self._story.refusal

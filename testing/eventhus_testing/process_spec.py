@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from eventhus import Command, Process, Recorded, StreamId
 from eventhus.ports import Codec
 from eventhus_testing import history
-from eventhus_testing.failures import compare
+from eventhus_testing.expecting import compare
 from eventhus_testing.fold_referee import fold_referee
 from eventhus_testing.folds import (
     Checked,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 from attrs import evolve, field, frozen
@@ -16,6 +16,37 @@ from eventhus_testing.rules import asked
 C = TypeVar("C", bound=Command)
 E = TypeVar("E")
 S = TypeVar("S")
+
+
+def check_classes(
+    method: str,
+    kind: str,
+    owner: str,
+    values: Iterable[object],
+    classes: Collection[Any],
+    class_of: Callable[[object], type] = type,
+) -> None:
+    """Refuse values of classes that cannot be meant.
+
+    Args:
+        method: What they are given to.
+        kind: What they should be: ``"an event"``.
+        owner: Whose.
+        values: The values.
+        classes: What they may be.
+        class_of: Says of which class a value is.
+
+    Raises:
+        TypeError: Names the method, the value and what it takes instead.
+    """
+    __tracebackhide__ = True
+    for value in values:
+        if class_of(value) not in classes:
+            takes = ", ".join(sorted(cls.__qualname__ for cls in classes))
+            raise TypeError(
+                f"{method}: {value!r} of class {full_name(class_of(value))} is not {kind} of "
+                f"{owner}; give single values of {takes}"
+            )
 
 
 @frozen
@@ -146,7 +177,7 @@ class Story(Generic[C, E, S]):
             RuleBroken: The aggregate does not keep its rules.
         """
         __tracebackhide__ = True
-        self._check("when", "a command", [command], self.aggregate.commands)
+        check_classes("when", "a command", self.aggregate.name, [command], self.aggregate.commands)
         try:
             events = self.referee.decide(command, self.state)
         except Rejected as refusal:
@@ -188,7 +219,7 @@ class Story(Generic[C, E, S]):
             TypeError: Names the method, the value and what it takes instead.
         """
         __tracebackhide__ = True
-        self._check(method, "an event", values, self.aggregate.events)
+        check_classes(method, "an event", self.aggregate.name, values, self.aggregate.events)
 
     def check_expected(self, method: str, values: Iterable[object]) -> None:
         """Refuse to expect what can never come: it is a mistake in the spec.
@@ -197,24 +228,9 @@ class Story(Generic[C, E, S]):
             TypeError: As for ``check_events``; ``like`` stands for a value of its class.
         """
         __tracebackhide__ = True
-        self._check(method, "an event", values, self.aggregate.events, class_of)
-
-    def _check(
-        self,
-        method: str,
-        kind: str,
-        values: Iterable[object],
-        classes: Iterable[Any],
-        class_of: Callable[[object], type] = type,
-    ) -> None:
-        __tracebackhide__ = True
-        for value in values:
-            if class_of(value) not in classes:
-                takes = ", ".join(sorted(cls.__qualname__ for cls in classes))
-                raise TypeError(
-                    f"{method}: {value!r} of class {full_name(class_of(value))} is not {kind} of "
-                    f"{self.aggregate.name}; give single values of {takes}"
-                )
+        check_classes(
+            method, "an event", self.aggregate.name, values, self.aggregate.events, class_of
+        )
 
     def _with_step(
         self,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from eventhus import Command, InvalidArgument, Process, Recorded, View
-from eventhus_testing import like, memory_application, scenario
+from eventhus_memory import MemoryStore
+from eventhus_testing import FaultyStore, like, memory_application, scenario
 from eventhus_testing.applications import AppScenario
 from examples.bank.account import (
     Account,
@@ -122,3 +123,21 @@ async def test_a_then_without_a_when(
     async with scenario(memory_application(account, views=[balances], processes=[welcome])) as bank:
         with pytest.raises(TypeError, match="put one before it"):
             await then(bank)
+
+
+async def test_what_is_not_seen_in_time() -> None:
+    """It is waited for, and not for ever; what was given is as much to be seen as what was done."""
+    store = FaultyStore(MemoryStore())
+    app = memory_application(account, processes=[welcome], store=store)
+    async with scenario(app, patience_s=0.01) as bank:
+        hold = store.delays("follow")
+        late = "the views and processes did not see the whole log within 0.01 s"
+        with pytest.raises(AssertionError) as given:
+            await bank.given(account, "a1", OwnerChanged("bob"))
+        assert [f"test: {late}", ""] == str(given.value).splitlines()[:2]
+        await bank.when(ChangeOwner(aggregate_id="a1", owner="cid"))
+        with pytest.raises(AssertionError) as when:
+            await bank.then_commands(welcome)
+        assert "test: ChangeOwner is not seen by all (- expected, + actual)" in str(when.value)
+        assert f"? {late}" in str(when.value)
+        hold.let_go()

@@ -448,11 +448,11 @@ async def test_another_state(app: Application) -> None:
 
     await shows(
         """
-        bank: CreateAccount led elsewhere than expected (- expected, + actual)
+        bank: CreateAccount led to another state than expected (- expected, + actual)
 
         when     CreateAccount(aggregate_id='a1', owner='ann')
         then     AccountCreated(owner='ann')
-               - Account/a1: Account(owner='bob', balance=0)
+        state  - Account/a1: Account(owner='bob', balance=0)
                + Account/a1: Account(owner='ann', balance=0)
                ? owner: expected 'bob', actual 'ann'
         """,
@@ -600,15 +600,6 @@ async def test_a_when_without_a_then_before_another(app: Application) -> None:
         await bank.when(deposit)
 
     await shows(UNCHECKED, app, work)
-
-
-async def misuse_that_type_checkers_find(bank: AppScenario) -> None:
-    """Each line is wrong, and known to be: an ignore that is not needed is an error, too."""
-    await bank.given(account, "a1", create)  # type: ignore[misc]
-    await bank.when(AccountCreated("ann"))  # type: ignore[arg-type]
-    await bank.then_rejected(ValueError)  # type: ignore[arg-type]
-    await bank.then_state(account, "a1", "ann")  # type: ignore[misc]
-    bank.then_nothing()  # type: ignore[unused-coroutine]
 
 
 async def test_misuse(app: Application) -> None:

@@ -6,7 +6,8 @@ which writes them anew, and read the difference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from hamcrest import greater_than, has_length
 
 from eventhus import Aggregate, Command, EventData, Metadata, Process, Recorded, Rejected, View
 from eventhus_cattrs import CattrsCodec, Hook
-from eventhus_testing import Rules, like, spec
+from eventhus_testing import AppScenario, Rules, like, memory_application, scenario, spec
 from tests.testing_kit.cart import (
     MUG,
     TEA,
     Cart,
+    InvalidQuantity,
     Item,
     ItemAdded,
     ItemRemoved,
@@ -244,6 +246,21 @@ def tag(recorded: Recorded[Noted]) -> str:
 
 tag_view = View(name="tags", initial=0, key=tag, evolve=lambda n, _: n, events=(Noted,))
 weight_view = View(name="weights", initial=0, key=by_id, evolve=lambda n, _: n, events=(Weighed,))
+# A whole application.
+
+Then = Callable[[AppScenario], Coroutine[Any, Any, None]]
+
+
+def shop(then: Then, *commands: Command) -> None:
+    """Tea and mug are in the cart, commands are dispatched, and this must come of it."""
+
+    async def work() -> None:
+        async with scenario(memory_application(cart, bucket="shop")) as shop:
+            await shop.given(cart, "c1", ItemAdded(TEA), ItemAdded(MUG))
+            await shop.when(*commands)
+            await then(shop)
+
+    asyncio.run(work())
 
 
 CASES: dict[str, Callable[[], object]] = {
@@ -416,6 +433,52 @@ CASES: dict[str, Callable[[], object]] = {
     "process: rule: react gives two answers": lambda: spec(
         evolve(restocking, react=Reacting())
     ).when("c2", ItemAdded(TEA)),
+    # Whole applications.
+    "scenario: other events": lambda: shop(
+        lambda shop: shop.then(ItemRemoved("tea"), ItemRemoved("Mug")), empty()
+    ),
+    "scenario: refused": lambda: shop(
+        lambda shop: shop.then(ItemAdded(TEA), ItemRemoved("pot")), add(TEA), remove("pot")
+    ),
+    "scenario: only these types": lambda: shop(
+        lambda shop: shop.then_only(ItemAdded), add(TEA), remove("mug")
+    ),
+    "scenario: only these types, but refused": lambda: shop(
+        lambda shop: shop.then_only(ItemRemoved), remove("pot")
+    ),
+    "scenario: only these types, but nothing": lambda: shop(
+        lambda shop: shop.then_only(ItemRemoved), add()
+    ),
+    "scenario: in any order": lambda: shop(
+        lambda shop: shop.then_in_any_order(ItemRemoved("mug"), ItemRemoved("pot")), empty()
+    ),
+    "scenario: in any order, but refused": lambda: shop(
+        lambda shop: shop.then_in_any_order(ItemRemoved("pot")), remove("pot")
+    ),
+    "scenario: containing": lambda: shop(
+        lambda shop: shop.then_containing(ItemRemoved("pot")), empty()
+    ),
+    "scenario: matching": lambda: shop(
+        lambda shop: shop.then_matching(ItemRemoved("tea"), lambda event: event.sku == "pot"),
+        empty(),
+    ),
+    "scenario: another message": lambda: shop(
+        lambda shop: shop.then_rejected(InvalidQuantity, match="-1 (of tea)"), add(Item("tea", -1))
+    ),
+    "scenario: a message in upper case": lambda: shop(
+        lambda shop: shop.then_rejected(InvalidQuantity, match="IS TOO LOW"), add(Item("tea", -1))
+    ),
+    "scenario: another predicate of a refusal": lambda: shop(
+        lambda shop: shop.then_rejected(NotInCart, where=lambda refusal: bool(refusal.args)),
+        remove("pot"),
+    ),
+    "scenario: a part of the state": lambda: shop(
+        lambda shop: shop.then_state(cart, "c1", like(Cart, quantities={"tea": 3})), remove("mug")
+    ),
+    "scenario: a predicate on the state": lambda: shop(
+        lambda shop: shop.then_state_matching(cart, "c1", lambda state: not state.quantities),
+        remove("mug"),
+    ),
 }
 
 

@@ -9,8 +9,9 @@ from typing import assert_type
 
 from attrs import frozen
 
-from eventhus import Aggregate, Command, Process, Recorded, Rejected, View
+from eventhus import Aggregate, Command, Metadata, Process, Recorded, Rejected, View
 from eventhus_testing import (
+    AppScenario,
     Outcome,
     ProcessOutcome,
     ProcessSpec,
@@ -147,3 +148,39 @@ def what_is_caught() -> None:
     spec(closing).when("a1", Deposited(1)).then_state("a1", "1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     spec(closing).when("a1", Deposited(1)).then_commands(Deposited(1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     spec("account")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+async def what_is_allowed_of_an_application(bank: AppScenario) -> None:
+    """An application has events of any class; its aggregates, views and processes have theirs."""
+    await bank.given(account, "a1", Deposited(1), Closed())
+    await bank.when(deposit, Write(aggregate_id="n"), metadata=Metadata())
+    await bank.then(Deposited(1), like(Written))
+    await bank.then_only(Deposited, Written)
+    await bank.then_in_any_order(Written(), Deposited(1), ignoring={"amount"})
+    await bank.then_containing(like(Deposited, amount=1), ignoring={"amount"})
+    await bank.then_matching(Written(), lambda event: event.amount > 0)
+    await bank.then_rejected(Overdrawn, match="x", where=lambda refusal: refusal.cents > 0)
+    await bank.then_state(account, "a1", like(Account, balance=1))
+    await bank.then_state_matching(account, "a1", lambda a: a.balance > 0)
+    await bank.then_view(balances, "a1", 1)
+    await bank.then_commands(closing, deposit)
+    assert_type(bank.refusal, Rejected | None)
+
+
+async def what_is_caught_of_an_application(bank: AppScenario) -> None:
+    """What belongs elsewhere, and a word that is not awaited."""
+    await bank.given(account, "a1", Written())  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+    await bank.given(account, "a1", deposit)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+    await bank.when(Deposited(1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await bank.then_only(Deposited(1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await bank.then_in_any_order(Deposited(1), ignoring=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await bank.then_containing(Deposited(1), match="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await bank.then_matching(Deposited(1), ignoring={"amount"})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await bank.then_rejected(ValueError)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+    await bank.then_rejected(Overdrawn("x"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await bank.then_rejected(Overdrawn, where=lambda refusal: refusal.pence > 0)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    await bank.then_state(account, "a1", "ann")  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+    await bank.then_state_matching(balances, "a1", lambda a: a > 0)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportOperatorIssue]
+    await bank.then_view(balances, "a1", "1")  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+    await bank.then_commands(closing, Deposited(1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    bank.then_nothing()  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
