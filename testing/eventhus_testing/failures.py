@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from eventhus import EventData, Rejected
 from eventhus_testing.difference import differences, full_name
-from eventhus_testing.matching import agrees, class_of, text_of, unpaired
+from eventhus_testing.matching import agrees, class_of, left_open, predicate_name, text_of, unpaired
 from eventhus_testing.notebook import Check, note
 from eventhus_testing.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark, page
 from eventhus_testing.rules import RuleBroken
@@ -123,7 +123,7 @@ def other_refusal(
     refusal = story.refusal
     pattern = match.pattern if isinstance(match, re.Pattern) else match
     matching = "" if pattern is None else f", matching {pattern!r}"
-    being = "" if where is None else f", {text_of(where)}"
+    being = "" if where is None else f", where {predicate_name(where)}"
     lines: list[Line] = [(EXPECTED, f"refused with {reason.__qualname__}{matching}{being}")]
     lines += mark(ACTUAL, _came(story))
     if refusal is None:
@@ -195,7 +195,7 @@ def compare(
     if not expected:
         lines.append((EXPECTED, NOTHING))
     for index in range(max(len(wanted), len(found))):
-        lines += mark(EXPECTED, map(text_of, wanted[index : index + 1]))
+        lines += mark(EXPECTED, map(text_of, left_open(wanted[index : index + 1], ignoring)))
         lines += mark(ACTUAL, map(repr, found[index : index + 1]))
         if index < min(len(wanted), len(found)) and not moved:
             notes = differences(wanted[index], found[index], ignoring=ignoring)

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from eventhus import Rejected
 from eventhus_testing import failures
-from eventhus_testing.matching import agrees, unpaired
+from eventhus_testing.matching import agrees, left_open, unpaired
 from eventhus_testing.notebook import Check, Entry, note
 from eventhus_testing.story import C, E, S, Story
 
@@ -55,6 +55,7 @@ class Outcome(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         self._expects("then", events)
+        events = left_open(events, ignoring)
         story = self._story
         holds = story.refusal is None and agrees(events, story.events, ignoring)
         text = None if holds else failures.other_events(story, events, ignoring)
@@ -101,6 +102,7 @@ class Outcome(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         self._expects("then_in_any_order", events)
+        events = left_open(events, ignoring)
         missing, others = unpaired(events, self._story.events, ignoring)
         text = None
         if self._story.refusal is not None or missing or others:
@@ -120,6 +122,7 @@ class Outcome(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         self._expects("then_containing", events)
+        events = left_open(events, ignoring)
         if not events:
             raise TypeError("then_containing takes at least one event: anything contains nothing")
         missing, _ = unpaired(events, self._story.events, ignoring)
@@ -184,6 +187,7 @@ class Outcome(Generic[C, E, S]):
             AssertionError: It does not.
         """
         __tracebackhide__ = True
+        state = left_open(state, ignoring)
         holds = agrees(state, self._story.state, ignoring)
         text = None if holds else failures.other_state(self._story, state, ignoring)
         return self._checked("then_state", (state,), text)

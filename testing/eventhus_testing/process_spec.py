@@ -15,7 +15,7 @@ from eventhus_testing.comparing import before_it_changes, own, same
 from eventhus_testing.difference import differences
 from eventhus_testing.failures import compare, missing_when
 from eventhus_testing.history import History
-from eventhus_testing.matching import agrees, text_of
+from eventhus_testing.matching import agrees, left_open, text_of
 from eventhus_testing.notebook import Check, Entry, note
 from eventhus_testing.page import ACTUAL, EXPECTED, NOTE, Line, mark, page
 from eventhus_testing.rules import (
@@ -217,6 +217,7 @@ class ProcessOutcome(Generic[E, S]):
             AssertionError: Others were.
         """
         __tracebackhide__ = True
+        commands = left_open(commands, ignoring)
         text = None
         if not agrees(commands, self._story.sent, ignoring):
             lines = compare(commands, self._story.sent, ignoring)
@@ -246,6 +247,7 @@ class ProcessOutcome(Generic[E, S]):
             AssertionError: It does not.
         """
         __tracebackhide__ = True
+        state = left_open(state, ignoring)
         actual = self._story.states.get(key, self._story.process.initial)
         text = None
         if not agrees(state, actual, ignoring):

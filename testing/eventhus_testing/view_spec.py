@@ -14,7 +14,7 @@ from eventhus_testing import history
 from eventhus_testing.comparing import before_it_changes, own, same
 from eventhus_testing.difference import differences
 from eventhus_testing.history import History
-from eventhus_testing.matching import agrees, text_of
+from eventhus_testing.matching import agrees, left_open, text_of
 from eventhus_testing.notebook import Check, Entry, note
 from eventhus_testing.page import ACTUAL, EXPECTED, NOTE, Line, mark, page
 from eventhus_testing.rules import (
@@ -120,6 +120,7 @@ class _Checks(Generic[E, V]):
             AssertionError: It has another, or none.
         """
         __tracebackhide__ = True
+        value = left_open(value, ignoring)
         actual = self._story.values.get(key)
         text = None
         if actual is None or not agrees(value, actual, ignoring):

@@ -13,6 +13,7 @@ import attrs
 
 from eventhus import Command, EventData, Recorded, Rejected
 from eventhus_testing.history import ANY_TYPE
+from eventhus_testing.matching import Like
 from eventhus_testing.notebook import Check, Entry
 from eventhus_testing.process_spec import ProcessStory
 from eventhus_testing.reports.model import (
@@ -201,6 +202,9 @@ def _came(story: Any) -> tuple[Phrase, ...]:
 
 
 def _sent(command: Any) -> Phrase:
+    if isinstance(command, Like):
+        whose = text(command.fields["aggregate_id"]) if "aggregate_id" in command.fields else ""
+        return phrase(command, "command", whose)
     return phrase(command, "command", getattr(command, "aggregate_id", ""))
 
 
