@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 
 from eventhus import EventData, Rejected
 from eventhus_testing.difference import differences, full_name
-from eventhus_testing.matching import agrees, class_of, left_open, predicate_name, text_of, unpaired
+from eventhus_testing.function_source import readable
+from eventhus_testing.matching import agrees, class_of, left_open, text_of, unpaired
 from eventhus_testing.notebook import Check, note
 from eventhus_testing.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark, page
 from eventhus_testing.rules import RuleBroken
@@ -20,6 +21,8 @@ AnyStory: TypeAlias = Story[Any, Any, Any]
 AnyStep: TypeAlias = Step[Any, Any, Any]
 
 NOTHING = "nothing"
+REFUSED = "was refused instead of accepted"
+OTHER_EVENTS = "produced other events than expected"
 
 
 @contextmanager
@@ -59,7 +62,8 @@ def missing_when(name: str) -> str:
 
 def refused_history(story: AnyStory) -> str:
     """A command was given as history, and is none."""
-    then = ("then", mark(ACTUAL, _came(story)))
+    hint = (NOTE, "a command that is to be refused goes into when")
+    then = ("then", [*mark(ACTUAL, _came(story)), hint])
     return _page(story, "was given, and is refused: what is given has happened", [then])
 
 
@@ -68,14 +72,15 @@ def other_events(
 ) -> str:
     """Events were expected, and others or a refusal came."""
     if story.refusal is None:
-        happened = "produced other events than expected"
+        happened = OTHER_EVENTS
         lines = compare(expected, story.events, ignoring)
     else:
-        happened = "was refused instead of accepted"
+        happened = REFUSED
         shared = _shared(expected, story.events, ignoring)
         lines = mark(SAME, map(repr, story.events[:shared]))
-        lines += mark(EXPECTED, _texts(expected[shared:]))
-        lines += mark(ACTUAL, _came(story)[shared:])
+        if not shared or expected[shared:]:
+            lines += mark(EXPECTED, _texts(expected[shared:]))
+        lines += _refusal_lines(story, shared)
     return _page(story, happened, [("then", lines)])
 
 
@@ -83,21 +88,21 @@ def other_types(story: AnyStory, types: Sequence[type]) -> str:
     """Events of some types only were expected, and others, none or a refusal came."""
     wanted = " or ".join(each.__qualname__ for each in types)
     lines: list[Line] = [(EXPECTED, f"only {wanted}")]
-    if story.refusal is not None or not story.events:
-        lines += mark(ACTUAL, _came(story))
     for event in story.events:
         lines.append((SAME if type(event) in types else ACTUAL, repr(event)))
-    happened = "was refused instead of accepted"
-    if story.refusal is None:
-        happened = "produced other types of events than expected"
-    return _page(story, happened, [("then", lines)])
+    if story.refusal is not None:
+        lines += _refusal_lines(story, len(story.events))
+        return _page(story, REFUSED, [("then", lines)])
+    if not story.events:
+        lines.append((ACTUAL, NOTHING))
+    return _page(story, "produced other types of events than expected", [("then", lines)])
 
 
 def unpaired_events(story: AnyStory, missing: Sequence[object], others: Sequence[object]) -> str:
     """Events were expected in any order, and some did not come, or others, or a refusal."""
     if story.refusal is not None:
-        lines = [*mark(EXPECTED, map(text_of, missing)), *mark(ACTUAL, _came(story))]
-        return _page(story, "was refused instead of accepted", [("then", lines)])
+        lines = [*mark(EXPECTED, map(text_of, missing)), *_refusal_lines(story)]
+        return _page(story, REFUSED, [("then", lines)])
     lines = []
     unexpected = [*others]
     for event in story.events:
@@ -110,7 +115,8 @@ def unpaired_events(story: AnyStory, missing: Sequence[object], others: Sequence
             lines += mark(NOTE, differences(wanted, near[0]))
     if not story.events:
         lines.append((ACTUAL, NOTHING))
-    return _page(story, "produced other events than expected", [("then", lines)])
+    happened = OTHER_EVENTS if others else "did not produce every event that was expected"
+    return _page(story, happened, [("then", lines)])
 
 
 def other_refusal(
@@ -123,7 +129,7 @@ def other_refusal(
     refusal = story.refusal
     pattern = match.pattern if isinstance(match, re.Pattern) else match
     matching = "" if pattern is None else f", matching {pattern!r}"
-    being = "" if where is None else f", where {predicate_name(where)}"
+    being = "" if where is None else f", where {readable(where)}"
     lines: list[Line] = [(EXPECTED, f"refused with {reason.__qualname__}{matching}{being}")]
     lines += mark(ACTUAL, _came(story))
     if refusal is None:
@@ -166,7 +172,7 @@ def _subject(cause: object) -> str:
         case Call():
             return "a call"
         case EventData():
-            return "reading"
+            return "reading what is stored"
         case _:
             return type(cause).__qualname__
 
@@ -216,6 +222,14 @@ def _shared(expected: Sequence[object], actual: Sequence[object], ignoring: Coll
 def _came(story: AnyStory) -> list[str]:
     """What the steps of an outcome led to: events, nothing or a refusal."""
     return _came_of(story.events, story.refusal)
+
+
+def _refusal_lines(story: AnyStory, begin: int = 0) -> list[Line]:
+    """What came, from one event on, and which of several commands was refused."""
+    lines = mark(ACTUAL, _came(story)[begin:])
+    if len(story.steps) > 1:
+        lines.append((NOTE, f"command {len(story.steps)} was refused: {story.steps[-1].cause!r}"))
+    return lines
 
 
 def _came_of(events: Sequence[object], refusal: Rejected | None) -> list[str]:

@@ -46,13 +46,12 @@ def readable(function: object) -> str:
     Args:
         function: The function, or any object that can be called.
 
-    Returns:
-        Nothing where it is a lambda without source.
     """
-    name: str = getattr(function, "__name__", "")
-    if name == "<lambda>":
+    named = type(function) if type(function).__repr__ is object.__repr__ else function
+    name: str = getattr(named, "__qualname__", "").rpartition("<locals>.")[2]
+    if name.endswith("<lambda>"):
         found = _lambda(function)
-        return "" if found is None else found[0]
+        return name if found is None else f"({found[0]})"
     # Where an object lies in memory is another place each time.
     return name or re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(function))
 

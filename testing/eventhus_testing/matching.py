@@ -200,7 +200,7 @@ def _left_open(expected: Any, ignoring: Collection[str]) -> Any:
 def text_of(expected: object) -> str:
     """What an expectation says, for people; the same in every run."""
     if _is_predicate(expected):
-        return f"what {predicate_name(expected)} takes"
+        return f"what {readable(expected)} takes"
     if hasattr(type(expected), "describe_to"):
         return str(expected)
     if isinstance(expected, Like) or not _has_open_parts(expected):
@@ -216,12 +216,6 @@ def text_of(expected: object) -> str:
     if isinstance(expected, tuple):
         return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
     return repr(Like(type(expected), {name[1:]: part for name, part in inside.items()}, True))
-
-
-def predicate_name(predicate: object) -> str:
-    """A predicate in the text of a failure: its name, or its source."""
-    name = readable(predicate) or "the predicate"
-    return f"({name})" if name.startswith("lambda") else name
 
 
 def _has_open_parts(expected: object) -> bool:

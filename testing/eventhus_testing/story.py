@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 from eventhus import Aggregate, Command, EventData, Rejected
 from eventhus_testing.comparing import before_it_changes
 from eventhus_testing.difference import full_name
+from eventhus_testing.function_source import readable
 from eventhus_testing.matching import class_of
 from eventhus_testing.rules import Referee, check_unchanged
 
@@ -25,7 +26,7 @@ class Call(Generic[S, E]):
     function: Callable[[S], Iterable[E]]
 
     def __repr__(self) -> str:
-        return f"{getattr(self.function, '__qualname__', repr(self.function))}(state)"
+        return f"{readable(self.function)}(state)"
 
 
 @frozen

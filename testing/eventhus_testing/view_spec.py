@@ -120,6 +120,8 @@ class _Checks(Generic[E, V]):
             AssertionError: It has another, or none.
         """
         __tracebackhide__ = True
+        if value is None:  # a view can begin with it, and deletes with it: it is no value
+            return self.then_no_view(key)
         value = left_open(value, ignoring)
         actual = self._story.values.get(key)
         text = None
@@ -273,10 +275,13 @@ def _other_value(
     wanted = NO_VALUE if expected is None else text_of(expected)
     found = NO_VALUE if actual is None else repr(actual)
     lines: list[Line] = [(EXPECTED, f"{key}: {wanted}"), (ACTUAL, f"{key}: {found}")]
-    if expected is not None and actual is not None:
-        lines += mark(NOTE, differences(expected, actual, ignoring=ignoring))
-    elif expected is not None and story.values:
-        lines.append((NOTE, f"there are values of {', '.join(map(repr, story.values))}"))
+    if expected is None:
+        return _page(story, f"shows a value of {key!r} where none was expected", lines)
+    if actual is None:
+        if story.values:
+            lines.append((NOTE, f"there are values of {', '.join(map(repr, story.values))}"))
+        return _page(story, f"shows no value of {key!r}", lines)
+    lines += mark(NOTE, differences(expected, actual, ignoring=ignoring))
     return _page(story, f"shows another value of {key!r} than expected", lines)
 
 
