@@ -88,8 +88,7 @@ def other_types(story: AnyStory, types: Sequence[type]) -> str:
     """Events of some types only were expected, and others, none or a refusal came."""
     wanted = " or ".join(each.__qualname__ for each in types)
     lines: list[Line] = [(EXPECTED, f"only {wanted}")]
-    for event in story.events:
-        lines.append((SAME if type(event) in types else ACTUAL, repr(event)))
+    lines += [(SAME if type(event) in types else ACTUAL, repr(event)) for event in story.events]
     if story.refusal is not None:
         lines += _refusal_lines(story, len(story.events))
         return _page(story, REFUSED, [("then", lines)])

@@ -215,7 +215,8 @@ def text_of(expected: object) -> str:
         return f"[{', '.join(texts)}]"
     if isinstance(expected, tuple):
         return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
-    return repr(Like(type(expected), {name[1:]: part for name, part in inside.items()}, True))
+    fields = {name[1:]: part for name, part in inside.items()}
+    return repr(Like(type(expected), fields, is_whole=True))
 
 
 def _has_open_parts(expected: object) -> bool:

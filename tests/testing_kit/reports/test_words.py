@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from eventhus import Command
 from eventhus_testing import like
+from eventhus_testing.matching import left_open
 from eventhus_testing.reports.words import Phrase, phrase, text, words
 
 
