@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from eventhus_testing.reports import session
-
 from tests.testing_kit.reports.conftest import Run
 
 pytest_plugins = ["pytester"]
@@ -100,10 +99,7 @@ def test_a_folder_below_a_file_is_no_place_either(run: Run) -> None:
     result = run(FEW, "--eventhus-report=test_it.py/out")
     assert pytest.ExitCode.USAGE_ERROR == result.ret
     result.stderr.fnmatch_lines(
-        [
-            "ERROR: --eventhus-report=test_it.py/out cannot be written to (Not a directory: "
-            "*test_it.py/out); name another directory"
-        ]
+        ["ERROR: --eventhus-report=test_it.py/out cannot be written to (Not a directory: *); *"]
     )
     result.stdout.no_fnmatch_line("*passed*")
 

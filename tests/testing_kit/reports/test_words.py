@@ -131,6 +131,26 @@ PHRASES = {
         phrase(like(Line, count=is_large)),
         "Line: count what is_large takes, …",
     ),
+    "a part of a part": (
+        phrase(Box([like(Line, sku="tea")])),
+        "Box: inside line (sku tea, …)",
+    ),
+    "what nobody checks": (
+        phrase(left_open(Box({"a": Line("tea", 2)}), ["sku"])),
+        "Box: inside a line (count 2, …)",
+    ),
+    "what nobody checks of the whole": (
+        phrase(left_open(Point(1), ["x"]), "event"),
+        "Point: …",
+    ),
+    "what nobody checks of a part": (
+        phrase(left_open(like(Box, inside=Line("tea", 2)), ["count"])),
+        "Box: inside Line (sku tea, …), …",
+    ),
+    "what everybody checks": (
+        phrase(left_open(Line("tea", 2), ["price"])),
+        "Line: sku tea, count 2",
+    ),
     "a mapping": (phrase({"a": 1, "b": [1, 2]}), "a 1, b 1 and 2"),
     "nothing": (phrase({}), "none"),
     "a value": (phrase(7), "7"),
