@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -187,14 +187,23 @@ def _left_open(expected: Any, ignoring: Collection[str]) -> Any:
     }
     if len(kept) == len(inside) and all(part is inside[name] for name, part in kept.items()):
         return expected
-    if cls is dict:
-        return dict(zip(expected, kept.values(), strict=True))
-    if cls is list or cls is tuple:
-        return cls(kept.values())
     if isinstance(expected, Mapping | list | tuple):
-        return expected  # nobody knows how to make another one
+        container: Any = expected
+        return _with_items(container, kept.values())
     fields = {name[1:]: part for name, part in kept.items()}
     return Like(cls, fields, is_whole=is_whole and len(kept) == len(inside))
+
+
+def _with_items(container: Any, items: Iterable[Any]) -> Any:
+    """A container of the same class and keys with other items; itself where there is no way."""
+    cls: Any = type(container)
+    if isinstance(container, Mapping):
+        keys: Mapping[Any, Any] = container
+        items = dict(zip(keys, items, strict=True))
+    try:
+        return getattr(cls, "_make", cls)(items)  # _make is that of named tuples
+    except Exception:  # noqa: BLE001 - a class of somebody's own, made otherwise
+        return container
 
 
 def text_of(expected: object) -> str:

@@ -104,6 +104,9 @@ class Pair(Generic[K, T]):
     right: T
 
 
+Pairs = TypeAliasType("Pairs", dict[K, Pair[int, T]], type_params=(K, T))
+
+
 @frozen
 class Content(Generic[T]):
     content: T
@@ -148,8 +151,7 @@ def test_a_generic_class() -> None:
 
 def test_an_alias_with_arguments() -> None:
     """It names a type that is made of them."""
-    pairs = TypeAliasType("pairs", dict[K, Pair[int, T]], type_params=(K, T))
-    assert {"key": Pair(1, 1.5)} == simplest(pairs[str, float])
+    assert {"key": Pair(1, 1.5)} == simplest(Pairs[str, float])
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="there is no such statement")

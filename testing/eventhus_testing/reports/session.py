@@ -34,9 +34,10 @@ class Reporting:
         self._option = f"--eventhus-report={config.option.eventhus_report}"
         self._directory: Path | None = None
         if config.option.eventhus_report is not None:
-            self._directory = config.invocation_params.dir / config.option.eventhus_report
+            directory: Path = config.invocation_params.dir / config.option.eventhus_report
             if not (self._is_worker or config.option.collectonly):
-                _open_for_writing(self._option, self._directory)
+                _open_for_writing(self._option, directory)
+            self._directory = directory
         self._not_written = ""
         self._tales: dict[str, list[Told]] = {}
         self._document: Document | None = None

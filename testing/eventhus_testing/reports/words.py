@@ -158,7 +158,7 @@ def _fields(value: object) -> dict[str, object] | None:
         names = [field.name for field in dataclasses.fields(cls) if field.repr]
     else:
         return None
-    if issubclass(cls, Command):
+    if issubclass(class_of(value), Command):
         names.remove("aggregate_id")
     if isinstance(value, Like):
         return {name: value.fields[name] for name in names if name in value.fields}

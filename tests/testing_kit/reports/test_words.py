@@ -1,12 +1,13 @@
 """Names and values in the words of reports."""
 
 import dataclasses
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
@@ -40,6 +41,11 @@ class Line:
 class Point:
     x: int
     unseen: int = dataclasses.field(default=0, repr=False)
+
+
+class Pair(NamedTuple):
+    one: object
+    other: object
 
 
 @frozen
@@ -138,6 +144,10 @@ PHRASES = {
     "what nobody checks": (
         phrase(left_open(Box({"a": Line("tea", 2)}), ["sku"])),
         "Box: inside a line (count 2, …)",
+    ),
+    "what nobody checks in a container of another class": (
+        phrase(left_open(Box(Pair(Line("tea", 2), OrderedDict(a=Line("tea", 3)))), ["count"])),
+        "Box: inside line (sku tea, …) and (a line)",
     ),
     "what nobody checks of the whole": (
         phrase(left_open(Point(1), ["x"]), "event"),
