@@ -23,7 +23,7 @@ from eventhus_testing.behind import Behind
 from eventhus_testing.exact_types import StateOf, ValuesOf
 from eventhus_testing.expecting import Miss, compare
 from eventhus_testing.inside import Inside
-from eventhus_testing.matching import agrees, class_of
+from eventhus_testing.matching import agrees, class_of, left_open
 from eventhus_testing.story import check_classes
 
 R = TypeVar("R", bound=Rejected)
@@ -294,12 +294,16 @@ class AppChecks:
             TypeError: There was no ``when``.
         """
         __tracebackhide__ = True
-        done = self._looks("then_view")
         of = cast("View[Any, V]", view)
+        if value is None:  # as in a spec: a view deletes with it
+            await self.then_no_view(of, key)
+            return
+        done = self._looks("then_view")
         actual = await self._value(of, key)
         if actual is None or not agrees(value, actual, ignoring):
             what = f"{of.name} of {key}"
-            self._must_hold(texts.elsewhere(done, what, value, actual, ignoring))
+            expected = left_open(value, ignoring)
+            self._must_hold(texts.elsewhere(done, what, expected, actual, ignoring))
 
     async def then_no_view(self, view: View[Any, Any], key: str) -> None:
         """A view must show nothing under a key, once it has seen all that is in the log now.

@@ -31,6 +31,11 @@ class Dispatched:
     after: int
 
     @property
+    def causes(self) -> Sequence[Command]:
+        """Those that were dispatched, up to one that was refused."""
+        return self.commands[: len(self.commits) + (self.refusal is not None)]
+
+    @property
     def events(self) -> tuple[Any, ...]:
         """What they made happen, in order."""
         return tuple(recorded.event for each in self.commits for recorded in each.events)
@@ -61,7 +66,7 @@ class Story:
             error: What one of them raised, where it is no outcome.
         """
         if self.last is not None:
-            self._told.append(("then", mark(SAME, came_of(self.last))))
+            self._told.append(("then", mark(SAME, came_of(self.last.events, self.last.refusal))))
         self._told.append(("when", mark(SAME, map(repr, dispatched.commands))))
         self.last = dispatched
         if error is not None:
@@ -82,13 +87,13 @@ class Story:
         text = f"the views and processes did not see the whole log within {patience_s:g} s"
         if self.last is None:
             return self.otherwise(Miss(text, ()))
-        came: list[Line] = mark(SAME, came_of(self.last))
+        came: list[Line] = mark(SAME, came_of(self.last.events, self.last.refusal))
         return self.otherwise(Miss("is not seen by all", [("then", [*came, (NOTE, text)])]))
 
 
 def not_committed(done: Dispatched) -> Miss:
     """A commit was expected, and a refusal came."""
-    lines = [(EXPECTED, "committed"), *mark(ACTUAL, came_of(done))]
+    lines = [(EXPECTED, "committed"), *mark(ACTUAL, came_of(done.events, done.refusal))]
     return Miss("was refused instead of accepted", [("then", lines)])
 
 
@@ -102,7 +107,7 @@ def elsewhere(
     """Something else than the events, or a state, is not as expected."""
     lines = [(EXPECTED, f"{what}: {text_of(expected)}"), (ACTUAL, f"{what}: {actual!r}")]
     notes = mark(NOTE, differences(expected, actual, ignoring=ignoring))
-    came = mark(SAME, came_of(done))
+    came = mark(SAME, came_of(done.events, done.refusal))
     return Miss("led elsewhere than expected", [("then", [*came, *lines, *notes])])
 
 
@@ -115,4 +120,7 @@ def not_published(events: int, patience_s: float) -> Miss:
 def unchecked(done: Dispatched) -> Miss:
     """Nobody looked at what came of a command."""
     note = "nothing was said of what came of it; put a then behind each when"
-    return Miss("was not looked at", [("then", [*mark(SAME, came_of(done)), (NOTE, note)])])
+    return Miss(
+        "was not looked at",
+        [("then", [*mark(SAME, came_of(done.events, done.refusal)), (NOTE, note)])],
+    )

@@ -10,7 +10,7 @@ import fractions
 import ipaddress
 import pathlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 from types import NoneType
@@ -161,3 +161,12 @@ def parts(value: Any) -> dict[str, Any] | None:
         sequence: Any = value
         return {f"[{index}]": item for index, item in enumerate(sequence)}
     return None
+
+
+def ordered(members: Iterable[Any]) -> list[Any]:
+    """The members of a set in the same order each time: theirs, or that of their texts."""
+    by_text = sorted(members, key=repr)
+    try:
+        return sorted(by_text)
+    except TypeError:
+        return by_text

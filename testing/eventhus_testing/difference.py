@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from eventhus_testing.comparing import compares_by_identity, parts
+from eventhus_testing.comparing import compares_by_identity, ordered, parts
 from eventhus_testing.matching import Like, agrees, text_of
 
 
@@ -19,8 +19,9 @@ def differences(
 ) -> list[str]:
     """A line for each of the smallest parts in which a value differs from what was expected.
 
-    Looks into attrs classes, dataclasses, mappings, lists and tuples. Values of any other class,
-    or of different ones, differ as a whole, which has a line only where there is a remark on it.
+    Looks into attrs classes, dataclasses, mappings, lists and tuples, and says which members of a
+    set are missing and which ones too many. Values of any other class, or of different ones, differ
+    as a whole, which has a line only where there is a remark on it.
 
     Args:
         expected: A value, or what ``agrees`` takes instead.
@@ -29,7 +30,10 @@ def differences(
         ignoring: The names of fields that do not count.
         words: What to call the two.
     """
-    if agrees(expected, actual, ignoring) or path.rpartition(".")[2] in ignoring:
+    if path.rpartition(".")[2] in ignoring:
+        return []
+    # No predicate is asked about what is not there.
+    if actual is not _NOTHING and agrees(expected, actual, ignoring):
         return []
     below: list[str] = []
     wanted, found = _parts_in_common(expected, actual)
@@ -38,6 +42,9 @@ def differences(
         below += differences(one, other, path + name, ignoring=ignoring, words=words)
     if below:
         return below
+    if type(expected) is type(actual) and type(expected) in (set, frozenset):
+        where = f"{path.removeprefix('.')}: " if path else ""
+        return [f"{where}{_members(expected, actual)}"]
     remark = _remark(expected, actual)
     if not path:
         return [remark] if remark else []
@@ -68,6 +75,17 @@ def _parts_in_common(expected: Any, actual: Any) -> tuple[dict[str, Any], dict[s
     if type(expected) is type(actual):
         return parts(expected) or {}, parts(actual) or {}
     return {}, {}
+
+
+def _members(expected: Collection[Any], actual: Collection[Any]) -> str:
+    missing = [member for member in expected if member not in actual]
+    extra = [member for member in actual if member not in expected]
+    sides = {"missing": missing, "extra": extra}
+    return "; ".join(f"{side} {_listed(some)}" for side, some in sides.items() if some)
+
+
+def _listed(members: Iterable[Any]) -> str:
+    return ", ".join(map(text_of, ordered(members)))
 
 
 def _remark(expected: Any, actual: Any) -> str:

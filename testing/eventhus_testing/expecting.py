@@ -11,7 +11,8 @@ from attrs import frozen
 
 from eventhus import Rejected, StreamId
 from eventhus_testing.difference import differences, full_name
-from eventhus_testing.matching import agrees, class_of, text_of, unpaired
+from eventhus_testing.function_source import readable
+from eventhus_testing.matching import agrees, class_of, left_open, text_of, unpaired
 from eventhus_testing.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark
 
 R = TypeVar("R", bound=Rejected)
@@ -21,6 +22,11 @@ NOTHING = "nothing"
 
 class Came(Protocol):
     """What came of one command, or of several in a row."""
+
+    @property
+    def causes(self) -> Sequence[object]:
+        """The commands, up to one that was refused."""
+        ...
 
     @property
     def events(self) -> Sequence[object]:
@@ -54,10 +60,12 @@ def in_order(came: Came, expected: Sequence[object], ignoring: Collection[str] =
         expected: Events, or what stands for them.
         ignoring: The names of fields that do not count, wherever they stand.
     """
+    expected = left_open(expected, ignoring)
     if came.refusal is not None:
         shared = _shared(expected, came.events, ignoring)
         lines = mark(SAME, map(repr, came.events[:shared]))
-        lines += mark(EXPECTED, texts(expected[shared:]))
+        if not shared or expected[shared:]:
+            lines += mark(EXPECTED, texts(expected[shared:]))
         return _refused(came, lines, shared)
     if agrees(tuple(expected), tuple(came.events), ignoring):
         return None
@@ -92,6 +100,7 @@ def in_any_order(
     came: Came, expected: Sequence[object], ignoring: Collection[str] = ()
 ) -> Miss | None:
     """Exactly these events, in whatever order. Takes what ``in_order`` does."""
+    expected = left_open(expected, ignoring)
     missing, others = unpaired(expected, came.events, ignoring)
     return _unpaired(came, missing, others)
 
@@ -107,6 +116,7 @@ def among_others(
     __tracebackhide__ = True
     if not expected:
         raise TypeError("then_containing takes at least one event: anything contains nothing")
+    expected = left_open(expected, ignoring)
     missing, _ = unpaired(expected, came.events, ignoring)
     return _unpaired(came, missing, ())
 
@@ -139,7 +149,7 @@ def refused(
         if re.search(match or "", str(refusal)):
             if where is None or where(refusal):
                 return None
-            happened, being = "was refused otherwise than expected", f", {text_of(where)}"
+            happened, being = "was refused otherwise than expected", f", where {readable(where)}"
         else:
             happened = "was refused with another message than expected"
             notes = _of_message(pattern or "", str(refusal))
@@ -149,7 +159,15 @@ def refused(
             notes = [f"expected {full_name(reason)}, actual {full_name(type(refusal))}"]
     matching = "" if pattern is None else f", matching {pattern!r}"
     expected = (EXPECTED, f"refused with {reason.__qualname__}{matching}{being}")
-    return Miss(happened, [("then", [expected, *mark(ACTUAL, came_of(came)), *mark(NOTE, notes)])])
+    return Miss(
+        happened,
+        [
+            (
+                "then",
+                [expected, *mark(ACTUAL, came_of(came.events, came.refusal)), *mark(NOTE, notes)],
+            )
+        ],
+    )
 
 
 def as_state(
@@ -171,13 +189,14 @@ def as_state(
     """
     if agrees(expected, actual, ignoring):
         return None
+    expected = left_open(expected, ignoring)
     label = "" if whose is None else f"{whose}: "
     state = [
         (EXPECTED, f"{label}{text_of(expected)}"),
         (ACTUAL, f"{label}{actual!r}"),
         *mark(NOTE, differences(expected, actual, ignoring=ignoring)),
     ]
-    passages = [("then", mark(SAME, came_of(came))), ("state", state)]
+    passages = [("then", mark(SAME, came_of(came.events, came.refusal))), ("state", state)]
     return Miss("led to another state than expected", passages)
 
 
@@ -205,12 +224,16 @@ def _unpaired(came: Came, missing: Sequence[object], others: Sequence[object]) -
             lines += mark(NOTE, differences(wanted, near[0]))
     if not came.events:
         lines.append((ACTUAL, NOTHING))
+    if not others:
+        return Miss("did not produce every event that was expected", [("then", lines)])
     return _other_events(lines)
 
 
 def _refused(came: Came, lines: Sequence[Line], begin: int = 0) -> Miss:
     """A refusal came behind these lines, which have the first events already."""
-    then = [*lines, *mark(ACTUAL, came_of(came)[begin:])]
+    then = [*lines, *mark(ACTUAL, came_of(came.events, came.refusal)[begin:])]
+    if len(came.causes) > 1:
+        then.append((NOTE, f"command {len(came.causes)} was refused: {came.causes[-1]!r}"))
     return Miss("was refused instead of accepted", [("then", then)])
 
 
@@ -232,7 +255,7 @@ def compare(
     if not expected:
         lines.append((EXPECTED, NOTHING))
     for index in range(max(len(wanted), len(found))):
-        lines += mark(EXPECTED, map(text_of, wanted[index : index + 1]))
+        lines += mark(EXPECTED, map(text_of, left_open(wanted[index : index + 1], ignoring)))
         lines += mark(ACTUAL, map(repr, found[index : index + 1]))
         if index < min(len(wanted), len(found)) and not moved:
             notes = differences(wanted[index], found[index], ignoring=ignoring)
@@ -250,14 +273,13 @@ def _shared(expected: Sequence[object], actual: Sequence[object], ignoring: Coll
     return sum(1 for _ in takewhile(lambda pair: agrees(*pair, ignoring), pairs))
 
 
-def came_of(came: Came) -> list[str]:
+def came_of(events: Sequence[object], refusal: Rejected | None) -> list[str]:
     """What came, for people: events, nothing, or a refusal behind what happened before it."""
-    refusal = came.refusal
     if refusal is None:
-        return texts(came.events)
+        return texts(events)
     name, message = type(refusal).__qualname__, str(refusal)
     reason = f"refused with {name}: {message}" if message else f"refused with {name}"
-    return [*map(repr, came.events), reason]
+    return [*map(repr, events), reason]
 
 
 def texts(events: Iterable[object]) -> list[str]:

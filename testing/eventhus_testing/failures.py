@@ -53,7 +53,8 @@ def missing_when(name: str) -> str:
 
 def refused_history(story: AnyStory) -> str:
     """A command was given as history, and is none."""
-    then = ("then", mark(ACTUAL, came_of(story)))
+    hint = (NOTE, "a command that is to be refused goes into when")
+    then = ("then", [*mark(ACTUAL, came_of(story.events, story.refusal)), hint])
     return _page(story, "was given, and is refused: what is given has happened", [then])
 
 
@@ -64,7 +65,7 @@ def otherwise(story: AnyStory, miss: Miss) -> str:
 
 def _page(story: AnyStory, happened: str, outcome: Sequence[Passage]) -> str:
     """The whole text: a headline, the story up to its last step, and what came of that."""
-    causes = [step.cause for step in story.steps]
+    causes = story.causes
     return page(
         f"{story.aggregate.name}: {_subject(causes[-1])} {happened} (- expected, + actual)",
         [*_before(story), ("when", mark(SAME, map(repr, causes))), *outcome],
@@ -76,7 +77,7 @@ def _subject(cause: object) -> str:
         case Call():
             return "a call"
         case EventData():
-            return "reading"
+            return "reading what is stored"
         case _:
             return type(cause).__qualname__
 
@@ -85,7 +86,7 @@ def _before(story: AnyStory) -> list[Passage]:
     passages: list[Passage] = [("given", mark(SAME, texts(story.given)))]
     for step in story.earlier:
         passages.append(("when", [(SAME, repr(step.cause))]))
-        passages.append(("then", mark(SAME, came_of(step))))
+        passages.append(("then", mark(SAME, came_of(step.events, step.refusal))))
     state = story.steps[0].before if story.steps else story.state
     passages.append(("state", [(SAME, repr(state))]))
     return passages

@@ -6,8 +6,10 @@ import ast
 import builtins
 import inspect
 import linecache
+import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -38,6 +40,22 @@ def function_source(function: Callable[..., Any], imports: Imports, name: str) -
     return name
 
 
+def readable(function: object) -> str:
+    """How people call a function, the same in every run: its name, or the text of the lambda.
+
+    Args:
+        function: The function, or any object that can be called.
+
+    """
+    named = type(function) if type(function).__repr__ is object.__repr__ else function
+    name: str = getattr(named, "__qualname__", "").rpartition("<locals>.")[2]
+    if name.endswith("<lambda>"):
+        found = _lambda(function)
+        return name if found is None else f"({found[0]})"
+    # Where an object lies in memory is another place each time.
+    return name or re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(function))
+
+
 def visible_name(value: object, imports: Imports, homes: list[str]) -> str | None:
     """Import the name under which a module shows a value; ``None`` where none does.
 
@@ -60,8 +78,8 @@ def _lambda(function: Any) -> tuple[str, ast.Lambda] | None:
     """The text of a lambda and its tree, where its module's source is at hand."""
     code: CodeType = function.__code__
     try:
-        lines = linecache.getlines(code.co_filename, function.__globals__)
-        tree = ast.parse("".join(lines))
+        source = "".join(linecache.getlines(code.co_filename, function.__globals__))
+        tree = _parsed(source)
     except SyntaxError:
         return None
     nodes = [
@@ -74,8 +92,13 @@ def _lambda(function: Any) -> tuple[str, ast.Lambda] | None:
         nodes = [node for node in nodes if (node.body.end_lineno, node.body.end_col_offset) in ends]
     if len(nodes) != 1:
         return None
-    text = ast.get_source_segment("".join(lines), nodes[0]) or ""
+    text = ast.get_source_segment(source, nodes[0]) or ""
     return (ast.unparse(nodes[0]) if "\n" in text else text), nodes[0]
+
+
+@lru_cache(maxsize=8)  # hypothesis asks for the same text hundreds of times
+def _parsed(source: str) -> ast.Module:
+    return ast.parse(source)
 
 
 def _import_names(function: Any, tree: ast.Lambda, imports: Imports) -> None:

@@ -19,7 +19,6 @@ are what logs hold.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,9 +29,13 @@ from eventhus import Aggregate, Catalog, CodecError, EventData, EventType
 from eventhus.ports import Codec
 from eventhus.runtime.serializer import EventSerializer
 from eventhus_cattrs import CattrsCodec
+from eventhus_testing import golden_file
 from eventhus_testing import golden_texts as texts
+from eventhus_testing.golden_file import MalformedSamples
 from eventhus_testing.shapes import as_text, change_of
 from eventhus_testing.simplest import NothingSimple, simplest
+
+__all__ = ["MalformedSamples", "check", "update"]
 
 Aggregates = Iterable[Aggregate[Any, Any, Any]]
 Missing = Mapping[tuple[str, int], EventType]
@@ -59,7 +62,7 @@ def check(
     Raises:
         AssertionError: It is not so. The message says what to do, with the code to paste.
         TypeError: One of ``samples`` is not an event of the aggregates.
-        ValueError: The file is not of the form that ``update`` gives it.
+        MalformedSamples: The file is not of the form that ``update`` gives it.
     """
     __tracebackhide__ = True
     checked = _Checked.of(aggregates, path, codec)
@@ -94,7 +97,7 @@ def update(
         AssertionError: Samples were added; or nothing was, because ``check`` would find something
             else than missing samples, or a sample that is missing cannot be made.
         TypeError: One of ``samples`` is not an event of the aggregates.
-        ValueError: As for ``check``.
+        MalformedSamples: As for ``check``.
     """
     __tracebackhide__ = True
     checked = _Checked.of(aggregates, path, codec)
@@ -114,7 +117,7 @@ def update(
     if unmade:
         raise AssertionError(texts.unmade(path.name, unmade))
     if added:
-        _write(path, [*checked.events, *added])
+        golden_file.write(path, [*checked.events, *added])
         raise AssertionError(texts.added(path.name, added))
 
 
@@ -135,7 +138,7 @@ class _Checked:
         codec = codec or CattrsCodec()
         catalog = Catalog(aggregates)
         serializer = EventSerializer(catalog, codec)
-        return cls(path.name, aggregates, catalog, codec, serializer, _read(path))
+        return cls(path.name, aggregates, catalog, codec, serializer, golden_file.read(path))
 
     def stored(self, sample: object) -> EventData:
         """A sample as it is stored."""
@@ -214,28 +217,3 @@ class _Checked:
 
     def _aggregate(self, event_type: EventType) -> Aggregate[Any, Any, Any]:
         return next(each for each in self.aggregates if event_type.cls in each.events)
-
-
-def _read(path: Path) -> list[EventData]:
-    if not path.exists():
-        return []
-    try:
-        types = json.loads(path.read_text(encoding="utf-8"))
-        return [
-            EventData(name, data, int(schema))
-            for name, schemas in types.items()
-            for schema, samples in schemas.items()
-            for data in samples
-        ]
-    except (ValueError, AttributeError, TypeError) as error:
-        raise ValueError(f"{path} is not a file of samples as golden.update writes it") from error
-
-
-def _write(path: Path, events: Iterable[EventData]) -> None:
-    types: dict[str, dict[str, list[Any]]] = {}
-    for event in sorted(events, key=lambda each: (each.type, each.schema)):
-        types.setdefault(event.type, {}).setdefault(str(event.schema), []).append(
-            dict(sorted(event.data.items()))
-        )
-    text = json.dumps(types, ensure_ascii=False, indent=2)
-    path.write_text(text + "\n", encoding="utf-8")

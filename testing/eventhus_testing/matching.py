@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import attrs
 from attrs import frozen
 
 from eventhus_testing.comparing import ATOMS, parts
+from eventhus_testing.function_source import readable
 
 T = TypeVar("T")
 
@@ -44,14 +45,22 @@ def like(cls: type[T], **fields: object) -> T:
 
 @frozen(repr=False)
 class Like:
-    """See ``like``."""
+    """See ``like``.
+
+    Attributes:
+        cls: The class.
+        fields: What is expected in which field.
+        is_whole: Whether these are all fields that count.
+    """
 
     cls: type
     fields: Mapping[str, object]
+    is_whole: bool = False
 
     def __repr__(self) -> str:
-        fields = "".join(f"{name}={text_of(value)}, " for name, value in self.fields.items())
-        return f"{self.cls.__qualname__}({fields}...)"
+        fields = [f"{name}={text_of(value)}" for name, value in self.fields.items()]
+        fields += [] if self.is_whole else ["..."]
+        return f"{self.cls.__qualname__}({', '.join(fields)})"
 
 
 def class_of(expected: object) -> type:
@@ -154,11 +163,71 @@ def unpaired(
     return missing, [value for index, value in enumerate(actual) if index not in taken]
 
 
+def left_open(expected: T, ignoring: Collection[str]) -> T:
+    """An expectation without the fields that do not count: no text may state what nobody checks.
+
+    Args:
+        expected: As for ``agrees``.
+        ignoring: As for ``agrees``.
+    """
+    return cast("T", _left_open(expected, ignoring)) if ignoring else expected
+
+
+def _left_open(expected: Any, ignoring: Collection[str]) -> Any:
+    if isinstance(expected, Like):
+        cls, is_whole = expected.cls, expected.is_whole
+        inside = {f".{name}": part for name, part in expected.fields.items()}
+    else:
+        cls, is_whole = type(expected), True
+        inside = {} if is_open(expected) else parts(expected) or {}
+    kept = {
+        name: _left_open(part, ignoring)
+        for name, part in inside.items()
+        if not (name.startswith(".") and name[1:] in ignoring)
+    }
+    if len(kept) == len(inside) and all(part is inside[name] for name, part in kept.items()):
+        return expected
+    if isinstance(expected, Mapping | list | tuple):
+        container: Any = expected
+        return _with_items(container, kept.values())
+    fields = {name[1:]: part for name, part in kept.items()}
+    return Like(cls, fields, is_whole=is_whole and len(kept) == len(inside))
+
+
+def _with_items(container: Any, items: Iterable[Any]) -> Any:
+    """A container of the same class and keys with other items; itself where there is no way."""
+    cls: Any = type(container)
+    if isinstance(container, Mapping):
+        keys: Mapping[Any, Any] = container
+        items = dict(zip(keys, items, strict=True))
+    try:
+        return getattr(cls, "_make", cls)(items)  # _make is that of named tuples
+    except Exception:  # noqa: BLE001 - a class of somebody's own, made otherwise
+        return container
+
+
 def text_of(expected: object) -> str:
-    """What an expectation says, for people."""
+    """What an expectation says, for people; the same in every run."""
     if _is_predicate(expected):
-        name = getattr(expected, "__name__", "<lambda>")
-        return "what the predicate takes" if name == "<lambda>" else f"what {name} takes"
+        return f"what {readable(expected)} takes"
     if hasattr(type(expected), "describe_to"):
         return str(expected)
-    return repr(expected)
+    if isinstance(expected, Like) or not _has_open_parts(expected):
+        return repr(expected)
+    inside: Mapping[str, Any] = parts(expected) or {}
+    texts = [text_of(part) for part in inside.values()]
+    if isinstance(expected, Mapping):
+        keys: Mapping[Any, Any] = expected
+        pairs = zip(keys, texts, strict=True)
+        return f"{{{', '.join(f'{key!r}: {text}' for key, text in pairs)}}}"
+    if isinstance(expected, list):
+        return f"[{', '.join(texts)}]"
+    if isinstance(expected, tuple):
+        return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
+    fields = {name[1:]: part for name, part in inside.items()}
+    return repr(Like(type(expected), fields, is_whole=True))
+
+
+def _has_open_parts(expected: object) -> bool:
+    inside = (parts(expected) or {}).values()
+    return any(is_open(part) or _has_open_parts(part) for part in inside)

@@ -18,7 +18,8 @@ class Check:
 
     Attributes:
         method: The method's name: ``then_rejected``.
-        arguments: What it was given, as it should be read: values, classes, texts.
+        arguments: What it was given, as it should be read: values without the fields that do not
+            count (see ``left_open``), classes, texts.
         failure: The text of its failure; ``None`` where it held.
     """
 

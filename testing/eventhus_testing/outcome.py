@@ -11,6 +11,7 @@ from attrs import field, frozen
 from eventhus import Rejected
 from eventhus_testing import expecting, failures
 from eventhus_testing.expecting import Miss
+from eventhus_testing.matching import left_open
 from eventhus_testing.notebook import Check, Entry, note
 from eventhus_testing.story import C, E, S, Story
 
@@ -55,6 +56,7 @@ class Outcome(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         self._expects("then", events)
+        events = left_open(events, ignoring)
         miss = expecting.in_order(self._story, events, ignoring)
         return self._checked("then" if events else "then_nothing", events, miss)
 
@@ -91,6 +93,7 @@ class Outcome(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         self._expects("then_in_any_order", events)
+        events = left_open(events, ignoring)
         miss = expecting.in_any_order(self._story, events, ignoring)
         return self._checked("then_in_any_order", events, miss)
 
@@ -107,6 +110,7 @@ class Outcome(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         self._expects("then_containing", events)
+        events = left_open(events, ignoring)
         miss = expecting.among_others(self._story, events, ignoring)
         return self._checked("then_containing", events, miss)
 
@@ -159,6 +163,7 @@ class Outcome(Generic[C, E, S]):
             AssertionError: It does not.
         """
         __tracebackhide__ = True
+        state = left_open(state, ignoring)
         miss = expecting.as_state(self._story, state, self._story.state, ignoring)
         return self._checked("then_state", (state,), miss)
 

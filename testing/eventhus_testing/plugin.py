@@ -9,6 +9,8 @@ the tests that need it are skipped; with ``EVENTHUS_REQUIRE_SERVERS=1`` they fai
 
 from __future__ import annotations
 
+import argparse
+import math
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -61,9 +63,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _percent(text: str) -> float:
-    number = float(text)
-    if not 0 <= number <= 100:  # noqa: PLR2004 - percent
-        raise ValueError("a share is from 0 to 100 percent")
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 100:  # noqa: PLR2004 - percent; neither for what is no number
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: give percent, from 0 to 100")
     return number
 
 

@@ -20,7 +20,7 @@ from eventhus_testing.folds import (
     story_page,
     value_there,
 )
-from eventhus_testing.matching import agrees
+from eventhus_testing.matching import agrees, left_open
 from eventhus_testing.notebook import note
 from eventhus_testing.rules import Rules, asked
 
@@ -104,6 +104,7 @@ class ProcessOutcome(Checked[ProcessStory[E, S]]):
             AssertionError: Others were.
         """
         __tracebackhide__ = True
+        commands = left_open(commands, ignoring)
         text = None
         if not agrees(commands, self._story.sent, ignoring):
             lines = compare(commands, self._story.sent, ignoring)
@@ -131,6 +132,7 @@ class ProcessOutcome(Checked[ProcessStory[E, S]]):
             AssertionError: It does not, or no event has concerned the key.
         """
         __tracebackhide__ = True
+        state = left_open(state, ignoring)
         states = self._story.values
         text = None
         if key not in states or not agrees(state, states[key], ignoring):

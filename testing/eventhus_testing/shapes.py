@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, get_type_hints
+from typing import Any
 
 import attrs
 from attrs import frozen
 
 from eventhus import CodecError
 from eventhus.ports import Codec
-from eventhus_testing.simplest import NothingSimple, simplest, text_of
+from eventhus_testing.simplest import NothingSimple, field_types, simplest, text_of
 
 
 @frozen(kw_only=True)
@@ -127,9 +127,9 @@ def _kept(
 
 
 def _field_types(cls: Any) -> dict[str, Any]:
-    hints = get_type_hints(cls)
+    types = field_types(cls)
     return {
-        field.alias or field.name: hints[field.name] for field in attrs.fields(cls) if field.init
+        field.alias or field.name: types[field.name] for field in attrs.fields(cls) if field.init
     }
 
 

@@ -8,10 +8,12 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import attrs
+
+from eventhus_cattrs.generics import Bindings, aliased, is_alias
 
 _MADE: Mapping[Any, Any] = {
     bool: True,
@@ -65,9 +67,18 @@ def _make(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
         return _instance(as_type, (*within, as_type))
     if isinstance(as_type, NewType):
         return _make(as_type.__supertype__, name, within)
-    if hasattr(as_type, "__value__"):  # type X = ..., since Python 3.12
-        return _make(as_type.__value__, name, within)
+    if is_alias(as_type):
+        return _make(_aliased(as_type), name, within)
+    if isinstance(as_type, TypeVar):
+        raise NothingSimple(f"nothing says what {as_type.__name__} stands for")
     return _generic(as_type, name, within)
+
+
+def _aliased(as_type: Any) -> Any:
+    try:
+        return aliased(as_type)
+    except NameError as error:
+        raise NothingSimple(f"{text_of(as_type)} cannot be resolved ({error})") from error
 
 
 def _generic(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
@@ -107,9 +118,12 @@ def _member(as_type: Any, members: Sequence[Any], name: str, within: tuple[Any, 
 
 def _instance(as_type: Any, within: tuple[Any, ...]) -> Any:
     cls = get_origin(as_type) or as_type
-    hints = get_type_hints(cls)
+    try:
+        types = field_types(as_type)
+    except (NameError, AttributeError, SyntaxError, TypeError) as error:
+        raise NothingSimple(f"a type in {text_of(as_type)} cannot be resolved ({error})") from error
     given = {
-        field.alias: _make(hints.get(field.name, Any), field.name, within)
+        field.alias: _make(types.get(field.name, Any), field.name, within)
         for field in attrs.fields(cls)
         if field.init
     }
@@ -119,6 +133,17 @@ def _instance(as_type: Any, within: tuple[Any, ...]) -> Any:
         raise NothingSimple(
             f"{text_of(as_type)} refuses {given!r}: {type(error).__name__}"
         ) from error
+
+
+def field_types(as_type: Any) -> dict[str, Any]:
+    """The types of the fields of an attrs class, type variables replaced by what they stand for.
+
+    Args:
+        as_type: The class, or a generic one with its arguments.
+    """
+    bindings = Bindings(as_type)
+    hints = get_type_hints(get_origin(as_type) or as_type)
+    return {name: bindings.resolve(name, hint) for name, hint in hints.items()}
 
 
 def text_of(as_type: Any) -> str:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import attrs
 
-from eventhus_testing.comparing import same
+from eventhus_testing.comparing import ordered, same
 from eventhus_testing.imports import Imports
 from eventhus_testing.layout import Brackets, Node, Part, call
 
@@ -145,11 +145,7 @@ def _parts(values: Iterable[Any], imports: Imports) -> list[Part]:
 
 
 def _set(value: set[Any], imports: Imports) -> Node:
-    try:
-        ordered = sorted(value)
-    except TypeError:
-        ordered = sorted(value, key=repr)
-    return Brackets("{", _parts(ordered, imports), "}") if value else "set()"
+    return Brackets("{", _parts(ordered(value), imports), "}") if value else "set()"
 
 
 def _frozenset(value: frozenset[Any], imports: Imports) -> Node:

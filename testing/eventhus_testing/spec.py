@@ -15,7 +15,7 @@ from eventhus_testing.outcome import Outcome, carried_out, outcome_of
 from eventhus_testing.process_spec import ProcessSpec
 from eventhus_testing.referee import referee
 from eventhus_testing.rules import ALL, Rules
-from eventhus_testing.story import C, Call, E, S, Story
+from eventhus_testing.story import C, Call, E, Given, S, Story
 from eventhus_testing.view_spec import ViewSpec
 
 V = TypeVar("V")
@@ -141,7 +141,7 @@ class Spec(Generic[C, E, S]):
             RuleBroken: The state does not survive the codec.
         """
         __tracebackhide__ = True
-        with failures.told(self._story, "given", [state]):
+        with failures.told(self._story, "given", [Given(state)]):
             return Spec(self._story.with_state(state))
 
     def given_commands(self, *commands: C) -> Spec[C, E, S]:

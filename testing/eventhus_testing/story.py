@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 
 from eventhus import Aggregate, Command, EventData, Rejected
 from eventhus_testing.difference import full_name
+from eventhus_testing.function_source import readable
 from eventhus_testing.matching import class_of
 from eventhus_testing.referee import Referee
 from eventhus_testing.rules import asked
@@ -74,7 +75,7 @@ class Call(Generic[S, E]):
             return refusal
 
     def __repr__(self) -> str:
-        return f"{getattr(self.function, '__qualname__', repr(self.function))}(state)"
+        return f"{readable(self.function)}(state)"
 
 
 @frozen
@@ -128,6 +129,11 @@ class Story(Generic[C, E, S]):
     def aggregate(self) -> Aggregate[C, E, S]:
         """Whose story it is."""
         return self.referee.aggregate
+
+    @property
+    def causes(self) -> tuple[object, ...]:
+        """What the steps of this outcome carried out, in order."""
+        return tuple(step.cause for step in self.steps)
 
     @property
     def events(self) -> tuple[E, ...]:

@@ -21,7 +21,7 @@ from eventhus_testing.folds import (
     story_page,
     value_there,
 )
-from eventhus_testing.matching import agrees
+from eventhus_testing.matching import agrees, left_open
 from eventhus_testing.notebook import Entry, note
 from eventhus_testing.page import ACTUAL, EXPECTED, Line
 from eventhus_testing.rules import Rules
@@ -31,6 +31,8 @@ V = TypeVar("V")
 
 NO_VALUE = "no value"
 OTHER_VALUE = "shows another value of {!r} than expected"
+MISSING_VALUE = "shows no value of {!r}"
+UNEXPECTED_VALUE = "shows a value of {!r} where none was expected"
 
 
 @frozen(kw_only=True)
@@ -60,10 +62,14 @@ class _ViewChecks(Checked[ViewStory[E, V]]):
             AssertionError: It has another, or none.
         """
         __tracebackhide__ = True
+        if value is None:  # a view can begin with it, and deletes with it: it is no value
+            return self.then_no_view(key)
+        value = left_open(value, ignoring)
         values = self._story.values
         text = None
         if key not in values or not agrees(value, values[key], ignoring):
-            text = other_value(self._story, OTHER_VALUE.format(key), key, value, ignoring)
+            happened = (OTHER_VALUE if key in values else MISSING_VALUE).format(key)
+            text = other_value(self._story, happened, key, value, ignoring)
         return self._checked("then_view", (key, value), text)
 
     def then_no_view(self, key: str) -> Self:
@@ -75,7 +81,7 @@ class _ViewChecks(Checked[ViewStory[E, V]]):
         __tracebackhide__ = True
         text = None
         if key in self._story.values:
-            text = value_there(self._story, OTHER_VALUE.format(key), key)
+            text = value_there(self._story, UNEXPECTED_VALUE.format(key), key)
         return self._checked("then_no_view", (key,), text)
 
 

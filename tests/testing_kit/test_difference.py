@@ -62,8 +62,15 @@ class Opaque:
         ),
         ([1, [2]], [1, [3]], ["[1][0]: expected 2, actual 3"]),
         ((1,), (1, 2), ["[1]: expected nothing, actual 2"]),
-        ({1, 2}, {1, 3}, []),
-        (Point({1}), Point({2}), ["x: expected {1}, actual {2}"]),
+        ({1, 2}, {1, 3}, ["missing 2; extra 3"]),
+        (Point({1}), Point({2}), ["x: missing 1; extra 2"]),
+        (Point({1}), Point({1, 10, 9}), ["x: extra 9, 10"]),
+        (Point(frozenset({1, "a"})), Point(frozenset()), ["x: missing 'a', 1"]),
+        (
+            [lambda number: number > 1],
+            [],
+            ["[0]: expected what (lambda number: number > 1) takes, actual nothing"],
+        ),
         ("1", 1, ["only the type differs: expected str, actual int"]),
         (
             Point("1"),

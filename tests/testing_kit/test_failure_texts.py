@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,11 @@ def sizes(size: int, recorded: Recorded[ItemAdded | ItemRemoved]) -> int | None:
             return None
 
 
+def last(item: Item | None, recorded: Recorded[ItemAdded]) -> Item | None:
+    return recorded.event.item
+
+
+last_view = View(name="last", initial=None, key=by_id, evolve=last)
 size_view = View(name="sizes", initial=0, key=by_id, evolve=sizes)
 
 
@@ -246,6 +252,8 @@ def tag(recorded: Recorded[Noted]) -> str:
 
 tag_view = View(name="tags", initial=0, key=tag, evolve=lambda n, _: n, events=(Noted,))
 weight_view = View(name="weights", initial=0, key=by_id, evolve=lambda n, _: n, events=(Weighed,))
+
+
 # A whole application.
 
 Then = Callable[[AppScenario], Coroutine[Any, Any, None]]
@@ -261,6 +269,59 @@ def shop(then: Then, *commands: Command) -> None:
             await then(shop)
 
     asyncio.run(work())
+
+
+class Shop:
+    """Has a function to call."""
+
+    @staticmethod
+    def close(_: Cart) -> list[ItemRemoved]:
+        return [ItemRemoved("mug")]
+
+
+class Near:
+    """A predicate that is an object."""
+
+    def __call__(self, quantity: int) -> bool:
+        return quantity > 10
+
+
+def is_large(quantity: int) -> bool:
+    return quantity > 10
+
+
+def holds(sku: str, event: ItemAdded) -> bool:
+    return event.item.sku == sku
+
+
+def field_of(expectation: object) -> Any:
+    """For type checkers, the value of any field."""
+    return expectation
+
+
+# Sets, whose members have no order.
+
+
+@frozen(kw_only=True)
+class Label(Command):
+    labels: frozenset[str]
+
+
+@frozen
+class Labelled:
+    labels: frozenset[str]
+
+
+def labelling(command: Label, labels: frozenset[str]) -> Iterator[Labelled]:
+    yield Labelled(command.labels)
+
+
+def labelled(labels: frozenset[str], event: Labelled) -> frozenset[str]:
+    return labels | event.labels
+
+
+parcel = Aggregate(name="Parcel", initial=frozenset[str](), decide=labelling, evolve=labelled)
+fragile = Label(aggregate_id="p1", labels=frozenset({"fragile"}))
 
 
 CASES: dict[str, Callable[[], object]] = {
@@ -295,6 +356,44 @@ CASES: dict[str, Callable[[], object]] = {
     "matching with dirty-equals": lambda: (
         spec(cart).when(add(Item("tea", 1))).then_matching(ItemAdded(Item("mug", IsPositiveInt)))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ),
+    "a lambda in an event": lambda: (
+        spec(cart)
+        .when(add(TEA))
+        .then(ItemAdded(Item("mug", field_of(lambda quantity: quantity < 1))))
+    ),
+    "a predicate in an event": lambda: (
+        spec(cart).when(add(TEA)).then(ItemAdded(Item("tea", field_of(is_large))))
+    ),
+    "a predicate that is an object": lambda: (
+        spec(cart).when(add(TEA)).then(ItemAdded(Item("tea", field_of(Near()))))
+    ),
+    "a partial function as predicate": lambda: (
+        spec(cart).when(add(TEA)).then_matching(partial(holds, "mug"))
+    ),
+    "a matcher in a state": lambda: TEA_AND_MUG.when(remove("mug")).then_state(
+        Cart({"tea": field_of(greater_than(2))})
+    ),
+    "a predicate in a list": lambda: (
+        spec(pad()).when(note_it).then(Noted("milk", [field_of(is_large)]))
+    ),
+    "a predicate in a tuple": lambda: (
+        spec(cart).when(add(TEA)).then_matching((ItemAdded(TEA), field_of(is_large)))
+    ),
+    "members of a set": lambda: (
+        spec(parcel)
+        .given(Labelled(frozenset({"heavy"})))
+        .when(fragile)
+        .then(Labelled(frozenset({"glass"})))
+    ),
+    "a set": lambda: spec(parcel).when(fragile).then_state(frozenset()),
+    "ignoring a field in any order": lambda: (
+        spec(cart)
+        .when(add(TEA))
+        .then_in_any_order(ItemAdded(Item("mug", 1)), ignoring=["quantity"])
+    ),
+    "ignoring a field, but refused": lambda: (
+        spec(cart).when(remove("mug")).then(ItemRemoved("mug"), ignoring=["sku"])
+    ),
     "another predicate of a refusal": lambda: TEA_AND_MUG.when(remove("pot")).then_rejected(
         NotInCart, where=lambda refusal: bool(refusal.args)
     ),
@@ -309,6 +408,18 @@ CASES: dict[str, Callable[[], object]] = {
     ),
     "several commands, one refused": lambda: (
         spec(cart).when(add(TEA), remove("mug"), add(MUG)).then(ItemAdded(TEA), ItemAdded(MUG))
+    ),
+    "several commands, one refused behind what was expected": lambda: (
+        spec(cart).when(add(TEA), remove("mug"), add(MUG)).then(ItemAdded(TEA))
+    ),
+    "several commands, one refused instead of nothing": lambda: (
+        spec(cart).when(empty(), remove("mug")).then_nothing()
+    ),
+    "several commands in any order, one refused": lambda: (
+        spec(cart).when(add(TEA), remove("mug")).then_in_any_order(ItemAdded(MUG))
+    ),
+    "several commands of these types, one refused": lambda: (
+        spec(cart).when(add(TEA), remove("mug")).then_only(ItemAdded)
     ),
     "repeated": lambda: spec(cart).when_repeated(2, add(TEA)).then(ItemAdded(TEA)),
     "called": lambda: TEA_AND_MUG.when_called(lambda state: [ItemRemoved("tea")]).then_nothing(),
@@ -331,6 +442,7 @@ CASES: dict[str, Callable[[], object]] = {
         spec(cart).given_commands(add(TEA), add(MUG)).when(empty()).then(ItemRemoved("tea"))
     ),
     "given commands, one refused": lambda: spec(cart).given_commands(add(TEA), remove("mug")),
+    "called by name": lambda: TEA_AND_MUG.when_called(Shop.close).then_nothing(),
     "given stored": lambda: (
         spec(cart)
         .given_stored(EventData("ItemAdded", {"item": {"sku": "tea", "quantity": 2}}))
@@ -379,6 +491,12 @@ CASES: dict[str, Callable[[], object]] = {
         .given("c1", ItemAdded(TEA))
         .when("c2", ItemAdded(MUG), ItemRemoved("mug"), ItemAdded(TEA))
         .then_no_view("c2")
+    ),
+    "view: a value instead of None": lambda: (
+        spec(last_view).given("c1", ItemAdded(TEA)).then_view("c1", None)
+    ),
+    "view: ignoring a field": lambda: (
+        spec(last_view).given("c1", ItemAdded(TEA)).then_view("c1", MUG, ignoring=["quantity"])
     ),
     "view: touched": lambda: (
         spec(size_view)

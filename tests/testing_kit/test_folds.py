@@ -53,6 +53,7 @@ def test_a_view_of_what_has_happened() -> None:
         .then_view("mug", like(Line, quantity=1))
         .then_view("mug", Line("mug", 1, NOON - timedelta(1)), ignoring=["at"])
         .then_no_view("pot")
+        .then_view("pot", None)
         .then_no_view("gift")
     )
 

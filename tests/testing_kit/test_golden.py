@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import attrs
 import pytest
@@ -334,12 +334,97 @@ def test_a_sample_of_another_class(path: Path) -> None:
         golden.check(aggregates=[account(Opened, Deposited)], path=path, samples=["Opened"])
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"Opened": []}', '{"Opened": {"one": [{}]}}', "5"])
-def test_a_file_of_another_form(path: Path, text: str) -> None:
-    """It is not taken for an empty one."""
+MALFORMED = {
+    "": "it is not JSON (Expecting value: line 1 column 1 (char 0))",
+    '{"Opened": ': "it is not JSON (Expecting value: line 1 column 12 (char 11))",
+    '{"Opened": {"1": [{"owner": NaN}]}}': "NaN is not JSON",
+    "[]": "it: expected an object of schemas by type, found a list",
+    "5": "it: expected an object of schemas by type, found 5",
+    "null": "it: expected an object of schemas by type, found null",
+    '{"Opened": []}': "'Opened': expected an object of samples by schema, found a list",
+    '{"Opened": "ann"}': "'Opened': expected an object of samples by schema, found a text",
+    '{"Opened": {"one": [{}]}}': "'Opened', 'one': a schema is a number from 1",
+    '{"Opened": {"0": [{}]}}': "'Opened', '0': a schema is a number from 1",
+    '{"Opened": {"-1": [{}]}}': "'Opened', '-1': a schema is a number from 1",
+    '{"Opened": {"1": {"owner": "ann"}}}': (
+        "'Opened', '1': expected a list of samples, found an object"
+    ),
+    '{"Opened": {"1": "ann"}}': "'Opened', '1': expected a list of samples, found a text",
+    '{"Opened": {"1": [{"owner": "ann"}, "bob"]}}': (
+        "'Opened', '1', sample 2: expected an object of fields, found a text"
+    ),
+    '{"Opened": {"1": [{"owner": "ann"}]}, "Opened": {}}': (
+        "the key 'Opened' stands twice in one object"
+    ),
+    '{"Opened": {\n<<<<<<< ours\n"1": []\n=======\n"1": [{}]\n>>>>>>> theirs\n}}': (
+        "it has the marks of a conflict; keep the samples of both sides"
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "problem"), MALFORMED.items())
+def test_a_file_of_another_form(path: Path, text: str, problem: str) -> None:
+    """It is not taken for an empty one, and is left as it is; what to do is said."""
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match="is not a file of samples"):
+    for call in (check, update):
+        with pytest.raises(golden.MalformedSamples) as failure:
+            call(path, account(Opened))
+        assert (path, problem) == (failure.value.path, failure.value.problem)
+        assert (
+            f"{path} is not a file of samples: {problem}\n"
+            "Take it back from version control, or mend it by hand: it holds, by type and schema, "
+            'lists of data: {"Opened": {"1": [{"owner": "ann"}]}}'
+        ) == str(failure.value)
+    assert text == path.read_text(encoding="utf-8")
+
+
+def test_a_file_that_is_no_text(path: Path) -> None:
+    """Such as one of UTF-16."""
+    path.write_bytes("{}".encode("utf-16"))
+    with pytest.raises(golden.MalformedSamples, match=r"it is not UTF-8 \("):
         check(path, account(Opened))
+
+
+T = TypeVar("T")
+
+
+@frozen
+class Box(Generic[T]):
+    content: T
+
+
+def test_a_generic_field(path: Path) -> None:
+    """A sample of it can be made, and what changed in it can be said."""
+    stored(path, {})
+    with pytest.raises(AssertionError, match="new samples"):
+        update(path, account(event("Packed", box=Box[int])))
+    assert {"Packed": {"1": [{"box": {"content": 1}}]}} == json.loads(path.read_text())
+    check(path, account(event("Packed", box=Box[int])))
+    with pytest.raises(AssertionError, match=r"\n\? box: is .*Box\[str\] now \("):
+        check(path, account(event("Packed", box=Box[str])))
+
+
+@frozen
+class Sent(Box[str]):
+    to: str
+
+
+@frozen
+class SentOtherwise(Box[Money]):
+    """Sent, once its content has another type."""
+
+    to: str
+
+
+def test_a_generic_base(path: Path) -> None:
+    """An event has the fields of its base, of the types that it says."""
+    stored(path, {})
+    with pytest.raises(AssertionError, match="new samples"):
+        update(path, account(Sent))
+    assert {"Sent": {"1": [{"content": "content", "to": "to"}]}} == json.loads(path.read_text())
+    bank = account(SentOtherwise, aliases={"Sent": SentOtherwise})
+    with pytest.raises(AssertionError, match=r"\n\? content: is .*Money now \(expected "):
+        check(path, bank)
 
 
 def test_the_code_that_is_shown_works(path: Path) -> None:

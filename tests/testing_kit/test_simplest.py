@@ -5,11 +5,12 @@ import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum, IntEnum
-from typing import Annotated, Any, Literal, NewType, Optional, TypeVar, Union
+from typing import Annotated, Any, Generic, Literal, NewType, Optional, TypeVar, Union
 from uuid import UUID
 
 import pytest
 from attrs import Factory, field, frozen
+from typing_extensions import TypeAliasType
 
 from eventhus_cattrs import CattrsCodec
 from eventhus_testing.simplest import NothingSimple, simplest
@@ -88,7 +89,40 @@ class Endless:
     next: "Endless"
 
 
+@frozen
+class Lost:
+    seat: "Nowhere"  # type: ignore[name-defined]  # noqa: F821
+
+
 T = TypeVar("T")
+K = TypeVar("K")
+
+
+@frozen
+class Pair(Generic[K, T]):
+    left: K
+    right: T
+
+
+Pairs = TypeAliasType("Pairs", dict[K, Pair[int, T]], type_params=(K, T))
+
+
+@frozen
+class Content(Generic[T]):
+    content: T
+
+
+@frozen
+class Labelled(Content[str], Generic[T]):
+    label: T
+
+
+@frozen
+class Shelf(Content[Pair[int, str]]):
+    """The variable of the base, and those in the fields, are of the same name."""
+
+    labelled: list[Labelled[Seat]]
+    flag: bool
 
 
 def test_every_field_has_a_value() -> None:
@@ -107,12 +141,28 @@ def test_it_is_always_the_same() -> None:
     assert simplest(Everything) == simplest(Everything)
 
 
+def test_a_generic_class() -> None:
+    """Its variables are what is said of them, in the class and in each of its bases."""
+    made = simplest(Shelf)
+    assert Shelf(Pair(1, "right"), [Labelled("content", Seat(1, 1))], True) == made
+    codec = CattrsCodec()
+    assert made == codec.decoder(Shelf)(codec.encoder(Shelf)(made))
+
+
+def test_an_alias_with_arguments() -> None:
+    """It names a type that is made of them."""
+    assert {"key": Pair(1, 1.5)} == simplest(Pairs[str, float])
+
+
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="there is no such statement")
 def test_the_type_statement() -> None:
     """It names another type."""
     names: dict[str, Any] = {}
     exec("type Name = str", names)
     assert "name" == simplest(names["Name"], "name")
+    exec("type Gone = Nowhere", names)
+    with pytest.raises(NothingSimple, match="Gone cannot be resolved"):
+        simplest(names["Gone"])
 
 
 def test_a_tree_ends() -> None:
@@ -126,7 +176,9 @@ def test_a_tree_ends() -> None:
         (Picky, r"Picky refuses {'amount': 1}: ValueError"),
         (Endless, "Endless contains itself"),
         (Any, "Any"),
-        (T, "T"),
+        (T, "nothing says what T stands for"),
+        (Pair, "nothing says what K stands for"),
+        (Lost, "a type in Lost cannot be resolved"),
         (complex, "complex"),
         (Picky | Endless, r"Picky \| .*Endless"),
         (list[Picky], "Picky refuses"),

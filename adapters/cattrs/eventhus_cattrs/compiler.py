@@ -20,7 +20,7 @@ from eventhus_cattrs.containers import (
     set_coder,
     tuple_coder,
 )
-from eventhus_cattrs.generics import substitute
+from eventhus_cattrs.generics import aliased, is_alias
 from eventhus_cattrs.hook import Hook, hook_coder
 from eventhus_cattrs.problems import Unsupported, type_text
 from eventhus_cattrs.scalars import SCALARS
@@ -94,7 +94,7 @@ class Compiler:
             return SCALARS[as_type]
         if isinstance(as_type, NewType):
             return self.coder(as_type.__supertype__)
-        if _is_alias(as_type):
+        if is_alias(as_type):
             return self.coder(_aliased(as_type))
         if attrs.has(as_type):
             return self._class_coder(read_shape(as_type, self.coder))
@@ -130,7 +130,7 @@ class Compiler:
 
     def _members(self, as_type: Any) -> Iterator[Any]:
         """The members of a union, those of the unions in it too."""
-        if _is_alias(as_type):
+        if is_alias(as_type):
             yield from self._members(_aliased(as_type))
         elif _is_union(get_origin(as_type)):
             for member in get_args(as_type):
@@ -143,18 +143,11 @@ def _is_union(origin: Any) -> bool:
     return origin in (Union, types.UnionType)
 
 
-def _is_alias(as_type: Any) -> bool:
-    # "type X = …" of Python 3.12, and what typing_extensions has for those before it.
-    return type(get_origin(as_type) or as_type).__name__ == "TypeAliasType"
-
-
 def _aliased(as_type: Any) -> Any:
-    alias = get_origin(as_type) or as_type
     try:
-        return substitute(
-            alias.__value__, dict(zip(alias.__type_params__, get_args(as_type), strict=False))
-        )
+        return aliased(as_type)
     except NameError as error:
+        alias = get_origin(as_type) or as_type
         raise Unsupported(f"{alias.__name__} cannot be resolved ({error})") from None
 
 

@@ -41,6 +41,22 @@ def substitute(as_type: Any, arguments: Mapping[Any, Any]) -> Any:
     return as_type[tuple(arguments.get(parameter, parameter) for parameter in parameters)]
 
 
+def is_alias(as_type: Any) -> bool:
+    """Whether it is ``type X = …`` of Python 3.12, or what typing_extensions has before it."""
+    return type(get_origin(as_type) or as_type).__name__ == "TypeAliasType"
+
+
+def aliased(as_type: Any) -> Any:
+    """What an alias stands for.
+
+    Raises:
+        NameError: What it stands for is not there.
+    """
+    alias = get_origin(as_type) or as_type
+    arguments = dict(zip(alias.__type_params__, get_args(as_type), strict=False))
+    return substitute(alias.__value__, arguments)
+
+
 def _by_class(as_type: Any) -> Iterator[tuple[type, Mapping[Any, Any]]]:
     cls = get_origin(as_type) or as_type
     arguments = dict(zip(getattr(cls, "__parameters__", ()), get_args(as_type), strict=False))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Generator
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
@@ -29,11 +30,15 @@ class Reporting:
     def __init__(self, config: pytest.Config, notebook: pytest.StashKey[Notebook]) -> None:
         self._notebook = notebook
         self._fail_under: float | None = config.option.eventhus_fail_under
-        directory: str | None = config.option.eventhus_report
-        self._directory = None if directory is None else config.invocation_params.dir / directory
-        if self._directory and self._directory.exists() and not self._directory.is_dir():
-            raise pytest.UsageError(f"--eventhus-report={directory} is a file; name a directory")
         self._is_worker = hasattr(config, "workerinput")
+        self._option = f"--eventhus-report={config.option.eventhus_report}"
+        self._directory: Path | None = None
+        if config.option.eventhus_report is not None:
+            directory: Path = config.invocation_params.dir / config.option.eventhus_report
+            if not (self._is_worker or config.option.collectonly):
+                _open_for_writing(self._option, directory)
+            self._directory = directory
+        self._not_written = ""
         self._tales: dict[str, list[Told]] = {}
         self._document: Document | None = None
 
@@ -70,8 +75,11 @@ class Reporting:
         tales = [tale for tales in self._tales.values() for tale in tales]
         self._document = document(tales)
         if self._directory:
-            _write(self._directory, self._document)
-        if self._falls_short:
+            try:
+                _write(self._directory, self._document)
+            except OSError as error:
+                self._not_written = f"{self._option}: nothing is written: {_reason(error)}"
+        if self._falls_short or self._not_written:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @property
@@ -102,7 +110,9 @@ class Reporting:
                     say(f"  {part}", yellow=True)
         total = self._document.total
         say(str(total) if total.kinds else "no spec of an aggregate ran")
-        if self._directory:
+        if self._not_written:
+            say(f"FAIL {self._not_written}", red=True, bold=True)
+        elif self._directory:
             say(f"written: {self._directory / PAGE}, {self._directory / TEXT}")
         if self._falls_short:
             say(
@@ -130,6 +140,29 @@ def _failure(excinfo: pytest.ExceptionInfo[BaseException] | None) -> str:
     if isinstance(excinfo.value, AssertionError | pytest.fail.Exception):
         return str(excinfo.value)
     return excinfo.exconly()
+
+
+def _open_for_writing(option: str, directory: Path) -> None:
+    """Make the folder, and write to it: to learn after an hour of tests that one cannot is late.
+
+    Raises:
+        pytest.UsageError: It cannot be made, or not be written to.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise pytest.UsageError(f"{option} is a file; name a directory")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise pytest.UsageError(
+            f"{option} cannot be written to ({_reason(error)}); name another directory"
+        ) from error
+
+
+def _reason(error: OSError) -> str:
+    where = "" if error.filename is None else f": {error.filename}"
+    return f"{error.strerror or error}{where}"
 
 
 def _write(directory: Path, report: Document) -> None:

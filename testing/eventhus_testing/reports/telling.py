@@ -13,6 +13,7 @@ import attrs
 
 from eventhus import Command, EventData, Recorded, Rejected
 from eventhus_testing.history import ANY_TYPE
+from eventhus_testing.matching import Like
 from eventhus_testing.notebook import Check, Entry
 from eventhus_testing.process_spec import ProcessStory
 from eventhus_testing.reports.model import (
@@ -138,13 +139,14 @@ def _chain(entry: Entry) -> list[Entry]:
 
 def _given(story: Any) -> Passage:
     if isinstance(story, Story):
-        phrases = [
-            phrase(each.state, "state") if isinstance(each, Given) else phrase(each, "event")
-            for each in story.given
-        ]
+        phrases = [*map(_happened, story.given)]
     else:
         phrases = [_recorded(recorded) for recorded in story.history.events[: story.given]]
     return Passage("given", _told(phrases))
+
+
+def _happened(given: object) -> Phrase:
+    return phrase(given.state, "state") if isinstance(given, Given) else phrase(given, "event")
 
 
 def _when(story: Any) -> tuple[Phrase, ...]:
@@ -201,6 +203,9 @@ def _came(story: Any) -> tuple[Phrase, ...]:
 
 
 def _sent(command: Any) -> Phrase:
+    if isinstance(command, Like):
+        whose = text(command.fields["aggregate_id"]) if "aggregate_id" in command.fields else ""
+        return phrase(command, "command", whose)
     return phrase(command, "command", getattr(command, "aggregate_id", ""))
 
 
@@ -286,7 +291,7 @@ def _any_check(_: Any, check: Check) -> Iterator[Passage]:
 
 def _broken_off(_: Any, check: Check) -> Iterator[Passage]:
     """What was being given or done when a rule was broken."""
-    say = _cause if check.method == "when" else phrase
+    say = _cause if check.method == "when" else _happened
     yield Passage(check.method, _told(map(say, check.arguments)))
 
 

@@ -13,10 +13,11 @@ import attrs
 from attrs import frozen
 
 from eventhus import Command
-from eventhus_testing.matching import Like, is_open, text_of
+from eventhus_testing.matching import Like, class_of, is_open, text_of
 
 MOST_ITEMS = 5  # of a collection; the others are counted
 MOST_CHARACTERS = 120  # of one value
+OPEN = "…"  # stands for the fields that may be anything
 
 _PLAIN_TEXT = re.compile(r"(?!\d+$)[\w.@/:+#-]+")
 
@@ -61,13 +62,12 @@ def phrase(value: object, kind: str = "", where: str = "") -> Phrase:
         kind: See ``Phrase``.
         where: See ``Phrase``.
     """
-    if isinstance(value, Like):
-        named = tuple((_lower(name), text(field)) for name, field in value.fields.items())
-        return Phrase(words(value.cls.__qualname__), (*named, ("…", "")), where, kind)
     fields = _fields(value)
     if fields is not None:
         said = [(_lower(name), text(field)) for name, field in fields.items()]
-        return Phrase(words(type(value).__qualname__), tuple(said), where, kind)
+        if _leaves_open(value):
+            said.append((OPEN, ""))
+        return Phrase(words(class_of(value).__qualname__), tuple(said), where, kind)
     if isinstance(value, Mapping) and value:
         mapping: Mapping[Any, Any] = value
         items = _most([(text(key), text(item)) for key, item in mapping.items()])
@@ -128,11 +128,14 @@ def _other(value: object, depth: int) -> str:
     fields = _fields(value)
     if fields is None or _says_it_itself(value):
         return text_of(value) if is_open(value) or not _says_it_itself(value) else str(value)
-    name = words(type(value).__qualname__) if depth == 0 else _lower(type(value).__qualname__)
+    name = class_of(value).__qualname__
+    name = words(name) if depth == 0 else _lower(name)
     if depth > 1:
         return name
-    inside = ", ".join(f"{_lower(name)} {_part(part, depth)}" for name, part in fields.items())
-    return f"{name} ({inside})" if inside else name
+    said = [f"{_lower(name)} {_part(part, depth)}" for name, part in fields.items()]
+    if _leaves_open(value):
+        said.append(OPEN)
+    return f"{name} ({', '.join(said)})" if said else name
 
 
 def _part(value: object, depth: int) -> str:
@@ -148,16 +151,23 @@ def _says_it_itself(value: object) -> bool:
 
 def _fields(value: object) -> dict[str, object] | None:
     """The fields of a value that its class shows, if it has any; not the id in a command."""
-    cls: Any = type(value)
+    cls: Any = class_of(value)
     if attrs.has(cls):
         names = [field.name for field in attrs.fields(cls) if field.repr]
     elif dataclasses.is_dataclass(cls):
         names = [field.name for field in dataclasses.fields(cls) if field.repr]
     else:
         return None
-    if isinstance(value, Command):
+    if issubclass(class_of(value), Command):
         names.remove("aggregate_id")
+    if isinstance(value, Like):
+        return {name: value.fields[name] for name in names if name in value.fields}
     return {name: getattr(value, name) for name in names}
+
+
+def _leaves_open(value: object) -> bool:
+    """Whether there are fields of which nothing is expected."""
+    return isinstance(value, Like) and not value.is_whole
 
 
 def _moment(value: datetime) -> str:

@@ -70,6 +70,16 @@ def test_enough_is_enough(run: Run, percent: float) -> None:
     assert pytest.ExitCode.OK == run(RETURNED, f"--eventhus-fail-under={percent!r}").ret
 
 
+@pytest.mark.parametrize("share", ["much", "", "-1", "100.1", "nan", "inf", "80%"])
+def test_nonsense_is_no_share(run: Run, share: str) -> None:
+    """It is said before any test runs, in words for whoever wrote it."""
+    result = run(RETURNED, f"--eventhus-fail-under={share}")
+    assert pytest.ExitCode.USAGE_ERROR == result.ret
+    result.stderr.fnmatch_lines(
+        [f"*--eventhus-fail-under: '{share}' is no share: give percent, from 0 to 100"]
+    )
+
+
 def test_nothing_is_never_enough(run: Run) -> None:
     """A run without a spec of an aggregate has nothing to show for what it was asked."""
     result = run("def test_it(): pass", "--eventhus-fail-under=1")

@@ -1,11 +1,13 @@
 """The report of a small domain, as it is written."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from eventhus_testing.reports import session
 from tests.testing_kit.reports.conftest import Run
 
 pytest_plugins = ["pytester"]
@@ -90,6 +92,54 @@ def test_a_file_is_no_place_for_a_report(run: Run) -> None:
     result = run(FEW, "--eventhus-report=test_it.py")
     assert pytest.ExitCode.USAGE_ERROR == result.ret
     result.stderr.fnmatch_lines(["ERROR: --eventhus-report=test_it.py is a file; name a directory"])
+
+
+def test_a_folder_below_a_file_is_no_place_either(run: Run) -> None:
+    """It cannot be made, which pytest would report as an error of its own."""
+    result = run(FEW, "--eventhus-report=test_it.py/out")
+    assert pytest.ExitCode.USAGE_ERROR == result.ret
+    result.stderr.fnmatch_lines(
+        ["ERROR: --eventhus-report=test_it.py/out cannot be written to (Not a directory: *); *"]
+    )
+    result.stdout.no_fnmatch_line("*passed*")
+
+
+def test_a_folder_of_somebody_else_is_no_place_either(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that is there may take no file."""
+    (pytester.path / "out").mkdir()
+
+    def refuse(dir: Path) -> None:  # noqa: A002 - its name; a mode would not stop root
+        raise PermissionError(errno.EACCES, "Permission denied", str(dir / "tmp"))
+
+    monkeypatch.setattr(session, "TemporaryFile", refuse)
+    result = run(FEW, "--eventhus-report=out")
+    assert pytest.ExitCode.USAGE_ERROR == result.ret
+    result.stderr.fnmatch_lines(
+        ["ERROR: --eventhus-report=out cannot be written to (Permission denied: *out/tmp); *"]
+    )
+
+
+@pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "1")])
+def test_a_folder_that_is_lost_while_tests_run(run: Run, options: tuple[str, ...]) -> None:
+    """The tests are not: their results are shown, and one line says what is missing."""
+    result = run(LOST, "--eventhus-report=out", *options)
+    result.assert_outcomes(passed=1)
+    assert pytest.ExitCode.TESTS_FAILED == result.ret
+    result.stdout.fnmatch_lines(
+        ["FAIL --eventhus-report=out: nothing is written: File exists: */out"]
+    )
+    result.stdout.no_fnmatch_line("written: *")
+
+
+LOST = """
+from pathlib import Path
+
+def test_it():
+    Path("out").rmdir()
+    Path("out").touch()
+"""
 
 
 def test_a_test_that_runs_again_tells_its_last_run(run: Run, pytester: pytest.Pytester) -> None:
@@ -194,3 +244,75 @@ from eventhus_testing.notebook import Check, note
 def test_checked(): note("a saga").checks.append(Check("then_happy"))
 def test_unchecked(): note("a saga")
 """
+
+
+def test_what_is_ignored_is_not_told(run: Run, pytester: pytest.Pytester) -> None:
+    """Nobody has checked it, and it need not even be so; it counts as exercised as ever."""
+    result = run(IGNORING, "--eventhus-report=out")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["Book: 1 of 4 commands, 1 of 4 events, 0 of 3 refusals"])
+    text = (pytester.path / "out/specs.md").read_text()
+    told = [line for line in text.splitlines() if line.startswith(("- *", "  - "))]
+    assert IGNORED == told
+
+
+IGNORING = """
+from eventhus_testing import spec
+from tests.testing_kit.reports.library import *
+
+day = date(2031, 3, 4)
+lent = BookLent("SOMEBODY", day)
+
+def test_it():
+    (
+        spec(book)
+        .when(LendBook(aggregate_id="b1", reader="ann", until=day))
+        .then(lent, ignoring=["reader"])
+        .then_in_any_order(lent, ignoring=["reader"])
+        .then_containing(lent, ignoring=["reader", "until"])
+        .then_state(Book(Shelf.CLOSED_STACKS, "ann"), ignoring=["shelf"])
+    )
+    (
+        spec(reminders)
+        .when("b1", BookReturned(late=True))
+        .then_commands(
+            RemindReader(aggregate_id="letter-1", book="SOMETHING"), ignoring=["book"]
+        )
+        .and_when("b2", BookReturned(late=True))
+        .then_commands(
+            RemindReader(aggregate_id="SOMETHING", book="b2"), ignoring=["aggregate_id"]
+        )
+    )
+
+    readers = Process(
+        name="readers", initial=Book(), key=lambda _: "all", evolve=lambda *_: Book(None, "ann"),
+        react=lambda *_: [], events=[BookLent], state_type=Book,
+    )
+    outcome = spec(readers).when("b1", BookLent("ann", day))
+    outcome.then_state("all", Book(None, "SOMEBODY"), ignoring=["reader"])
+
+    shelves = View(
+        name="shelves", initial=None, key=lambda _: "all", evolve=lambda *_: Book(None, "ann"),
+        events=[BookLent], view_type=Book,
+    )
+    spec(shelves).when("b1", lent).then_view("all", Book(None, "SOMEBODY"), ignoring=["reader"])
+"""
+IGNORED = [
+    "- *Given* nothing",
+    "- *When* **Lend book**: reader ann, until 2031-03-04",
+    "- *Then* **Book lent**: until 2031-03-04, …",
+    "- *In any order* **Book lent**: until 2031-03-04, …",
+    "- *Among others* **Book lent**: …",
+    "- *State* **Book**: reader ann, …",
+    "- *Given* nothing",
+    "- *When* b1 · **Book lent**: reader SOMEBODY, until 2031-03-04",
+    "- *Then* all · **Book**: shelf none, …",
+    "- *Given* nothing",
+    "- *When* b1 · **Book lent**: reader ann, until 2031-03-04",
+    "- *State* all · **Book**: shelf none, …",
+    "- *Given* nothing",
+    "- *When* b1 · **Book returned**: late yes",
+    "- *Then* letter-1 · **Remind reader**: …",
+    "- *When* b2 · **Book returned**: late yes",
+    "- *Then* **Remind reader**: book b2, …",
+]

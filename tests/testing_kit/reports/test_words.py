@@ -1,12 +1,13 @@
 """Names and values in the words of reports."""
 
 import dataclasses
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from attrs import field, frozen
 
 from eventhus import Command
 from eventhus_testing import like
+from eventhus_testing.matching import left_open
 from eventhus_testing.reports.words import Phrase, phrase, text, words
 
 
@@ -39,6 +41,11 @@ class Line:
 class Point:
     x: int
     unseen: int = dataclasses.field(default=0, repr=False)
+
+
+class Pair(NamedTuple):
+    one: object
+    other: object
 
 
 @frozen
@@ -129,6 +136,30 @@ PHRASES = {
     "a part of an event": (
         phrase(like(Line, count=is_large)),
         "Line: count what is_large takes, …",
+    ),
+    "a part of a part": (
+        phrase(Box([like(Line, sku="tea")])),
+        "Box: inside line (sku tea, …)",
+    ),
+    "what nobody checks": (
+        phrase(left_open(Box({"a": Line("tea", 2)}), ["sku"])),
+        "Box: inside a line (count 2, …)",
+    ),
+    "what nobody checks in a container of another class": (
+        phrase(left_open(Box(Pair(Line("tea", 2), OrderedDict(a=Line("tea", 3)))), ["count"])),
+        "Box: inside line (sku tea, …) and (a line)",
+    ),
+    "what nobody checks of the whole": (
+        phrase(left_open(Point(1), ["x"]), "event"),
+        "Point: …",
+    ),
+    "what nobody checks of a part": (
+        phrase(left_open(like(Box, inside=Line("tea", 2)), ["count"])),
+        "Box: inside Line (sku tea, …), …",
+    ),
+    "what everybody checks": (
+        phrase(left_open(Line("tea", 2), ["price"])),
+        "Line: sku tea, count 2",
     ),
     "a mapping": (phrase({"a": 1, "b": [1, 2]}), "a 1, b 1 and 2"),
     "nothing": (phrase({}), "none"),
