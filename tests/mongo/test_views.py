@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from eventhus_testing.conformance.samples import exact
 from eventhus_testing.conformance.views import BALANCES, deleted, document, kept, put
 from eventhus_testing.servers import MongoReplicaSet
 from tests.core.readers import (
+    FILLED,
     SENT,
     SHOWN,
     Balance,
@@ -159,16 +161,33 @@ async def test_two_applications(
     assert {"process_odd", "process_welcome", "view_balances"} <= {*plain.list_collection_names()}
 
 
-async def test_a_view_alone(store: MongoStore) -> None:
-    """What is in the log by then is shown, deletions included."""
-    await open_accounts(store)
-    app = Application(
+def counter(store: MongoStore) -> Application:
+    """The bank with nothing but the view."""
+    return Application(
         bucket="bank",
         aggregates=[account, note],
         views=[balances],
         store=store,
         codec=CattrsCodec(),
     )
-    async with app:
+
+
+async def test_a_view_alone(store: MongoStore) -> None:
+    """What is in the log by then is shown, deletions included."""
+    await open_accounts(store)
+    async with counter(store) as app:
         await app.caught_up(balances)
         assert SHOWN == await shown(app)
+
+
+async def test_a_lease_that_was_deleted(store: MongoStore, plain: Plain) -> None:
+    """Its checkpoint remembers the tokens that it has forgotten: the view goes on."""
+    await open_accounts(store)
+    for _ in range(3):
+        async with counter(store) as app:
+            await app.caught_up(balances, await app.dispatch(Deposit(aggregate_id="a", amount=1)))
+    assert 1 == plain.leases.delete_one({"_id": "view_balances"}).deleted_count
+    async with asyncio.timeout(20), counter(store) as app:
+        await app.caught_up(balances, await app.dispatch(Deposit(aggregate_id="a", amount=1)))
+    checkpoint = plain.checkpoints.find_one({"_id": "view_balances"})
+    assert {"_id": "view_balances", "position": FILLED + 4, "token": 4} == checkpoint

@@ -18,6 +18,7 @@ POLL_S = 0.05  # between two looks at how far another process has come
 BACKOFF_S = 0.05  # doubles with every failure in a row, up to the cap
 BACKOFF_CAP_S = 5.0
 DOUBLINGS = 10  # enough to reach the cap
+HANDOVERS = 3  # in a row that another may cause by taking over; more is trouble
 RELEASE_S = 5.0  # for giving the lease back at the end; it runs out by itself
 
 _logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Reader(ABC):
                 try:
                     lease = await self._store.acquire(self._name, self._owner, ttl_s=LEASE_S)
                     if lease is None:
+                        self._failures = 0
                         self._report(self._position, ours=False)
                     else:
                         await self._read_while_held(lease)
@@ -134,7 +136,8 @@ class Reader(ABC):
         delay: float = min(BACKOFF_CAP_S, BACKOFF_S * 2 ** min(self._failures, DOUBLINGS))
         self._failures += 1
         self._report(self._position, trouble=error)
-        if isinstance(error, LeaseLost | PublisherReplaced):
+        handover = isinstance(error, LeaseLost | PublisherReplaced)
+        if handover and self._failures <= HANDOVERS:
             _logger.info("%s stopped behind position %d: %s", self.label, self._position, error)
         elif isinstance(error, ReaderStopped):
             _logger.error("%s; trying again in %.2f s", error, delay, exc_info=error)

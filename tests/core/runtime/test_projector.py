@@ -228,7 +228,7 @@ async def test_a_projector_that_was_paused(ahead: int, caplog: pytest.LogCapture
             await eventually(lambda: caplog.records)
         assert expected == await shown(app)
     (record,) = caplog.records
-    assert (logging.INFO, True) == (record.levelno, "another owner" in record.getMessage())
+    assert (logging.INFO, True) == (record.levelno, "not hold any longer" in record.getMessage())
 
 
 async def test_a_projector_that_was_paused_comes_between_values_and_checkpoint(

@@ -225,7 +225,7 @@ async def test_a_process_that_was_paused(point: str, caplog: pytest.LogCaptureFi
             await eventually(lambda: caplog.records)
             await caught_up(app, welcome)
     assert SENT == await sent(inner)
-    assert any("belongs to another owner" in record.getMessage() for record in caplog.records)
+    assert any("does not hold any longer" in record.getMessage() for record in caplog.records)
 
 
 async def test_two_at_once() -> None:
