@@ -9,7 +9,14 @@ import pytest
 from bson import Int64
 from pymongo.database import Database
 
-from eventhus import Application, IncompatibleBucket, InvalidArgument
+from eventhus import (
+    Application,
+    IncompatibleBucket,
+    InvalidArgument,
+    ReaderStopped,
+    Recorded,
+    View,
+)
 from eventhus.ports import ViewDocument, ViewWrite
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore
@@ -21,6 +28,7 @@ from tests.core.readers import (
     SENT,
     SHOWN,
     Balance,
+    account_of,
     balances,
     caught_up,
     odd,
@@ -29,7 +37,7 @@ from tests.core.readers import (
     shown,
     welcome,
 )
-from tests.core.support import Deposit, account, note
+from tests.core.support import Deposit, Scribble, Scribbled, account, note
 from tests.mongo.support import Client, Commands
 
 Plain = Database[dict[str, Any]]
@@ -178,6 +186,28 @@ async def test_a_view_alone(store: MongoStore) -> None:
     async with counter(store) as app:
         await app.caught_up(balances)
         assert SHOWN == await shown(app)
+
+
+async def test_a_view_of_too_much(store: MongoStore) -> None:
+    """It stops at the event that its document has no room for, and shows what comes before."""
+
+    def collect(texts: str, recorded: Recorded[Scribbled]) -> str:
+        return texts + recorded.event.text
+
+    view = View(name="notes", initial="", key=account_of, evolve=collect)
+    app = Application(
+        bucket="bank", aggregates=[note], views=[view], store=store, codec=CattrsCodec()
+    )
+    async with bank(store) as filling:
+        for size in (1, 6_000_000, 6_000_000, 6_000_000):
+            await filling.dispatch(Scribble(aggregate_id="a", text="x" * size))
+        await filling.dispatch(Scribble(aggregate_id="b", text="b"))
+    async with asyncio.timeout(30), app:
+        with pytest.raises(ReaderStopped, match="Note/a, version 4: InvalidArgument was raised"):
+            await app.caught_up(view)
+        shown = await app.view(view, "a")
+        assert shown is not None
+        assert 12_000_001 == len(shown)
 
 
 async def test_a_lease_that_was_deleted(store: MongoStore, plain: Plain) -> None:

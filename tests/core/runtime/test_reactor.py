@@ -13,6 +13,7 @@ from eventhus import (
     CommandIdReused,
     Envelope,
     Handler,
+    InvalidArgument,
     Metadata,
     OutcomeUnknown,
     Process,
@@ -278,6 +279,21 @@ async def test_a_command_that_no_aggregate_takes() -> None:
     ) == str(caught.value)
     assert 2 == await store.load_checkpoint("process_lost")
     assert 2 == (await store.load_documents("process_lost", ["a"]))["a"].data
+
+
+async def test_a_state_that_the_store_does_not_keep() -> None:
+    """The process stops at its event; what its commands have done is done once all the same."""
+    store, process = Proxy(), sending(Scribble(aggregate_id="x"))
+    async with bank(store) as app:
+        await add(app, 1, 2)
+    store.before["save_documents"] = at([2, 3, 4], fail_with(InvalidArgument("too large")))
+    async with bank(store, processes=[process]) as app:
+        with pytest.raises(ReaderStopped, match="version 2: InvalidArgument was raised"):
+            await app.caught_up(process)
+        assert 1 == await store.load_checkpoint("process_sends")
+        await eventually(lambda: store.calls["save_documents"] > 4)
+        await app.caught_up(process)
+    assert 2 == len(await store.inner.history(StreamId("Note", "x")))
 
 
 async def test_another_answer_than_before_the_crash() -> None:
