@@ -102,12 +102,15 @@ class Folder(Reader, ABC, Generic[V]):
         try:
             await self._take_at_once(batch, lease)
         except _NotKept as refused:
-            if len(batch) == 1:
-                with self._at(batch[0]):
-                    raise refused.why from None
-            # Any of the events may have made the value what it is: one by one they tell which.
-            for stored in batch:
-                await self._take([stored], lease)
+            why = refused.why
+        else:
+            return
+        if len(batch) == 1:
+            with self._at(batch[0]):
+                raise why
+        # Any of the events may have made the value what it is: one by one they tell which.
+        for stored in batch:
+            await self._take([stored], lease)
 
     async def _take_at_once(self, batch: Sequence[StoredEvent], lease: Lease) -> None:
         events, stopped = self._decoded(batch)

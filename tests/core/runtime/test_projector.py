@@ -220,7 +220,7 @@ async def test_another_takes_over() -> None:
 @pytest.mark.parametrize("ahead", [0, 1], ids=["as far", "further"])
 async def test_a_projector_that_was_paused(ahead: int, caplog: pytest.LogCaptureFixture) -> None:
     """It does not know that its lease ran out; what it would write has been written."""
-    caplog.set_level(logging.INFO, "eventhus.runtime.reader")
+    caplog.set_level(logging.INFO, "eventhus.runtime.projector")
     inner, gate = MemoryStore(), Gate()
     paused = Proxy(inner)
     await open_accounts(inner)
@@ -249,7 +249,7 @@ async def test_a_projector_that_was_paused_comes_between_values_and_checkpoint(
     await open_accounts(inner)
     paused.before["save_documents"] = at([1], pause)
     other.before["save_checkpoint"] = crashing
-    caplog.set_level(logging.INFO, "eventhus.runtime.reader")
+    caplog.set_level(logging.INFO, "eventhus.runtime.projector")
     async with bank(paused, views=[balances], clock=Stopped()):
         await pause.arrived.wait()
         expire(inner)
@@ -353,7 +353,7 @@ async def test_an_event_that_a_view_cannot_take(
     assert [BACKOFF_S * 2**n for n in range(4)] == clock.sleeps_s[:4]
     record = caplog.records[0]
     assert f"{stuck(problem)}; trying again in 0.05 s" == record.getMessage()
-    assert logging.ERROR == record.levelno
+    assert (logging.ERROR, "eventhus.runtime.projector") == (record.levelno, record.name)
 
     mended = View(name="stuck", initial=Balance(), key=key, evolve=_fine)
     async with bank(store, views=[mended]) as app:

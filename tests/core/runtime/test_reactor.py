@@ -212,7 +212,7 @@ async def test_one_of_many_sends() -> None:
 @pytest.mark.parametrize("point", ["append", "save_documents", "save_checkpoint"])
 async def test_a_process_that_was_paused(point: str, caplog: pytest.LogCaptureFixture) -> None:
     """It does not know that its lease ran out; what it would send has been sent."""
-    caplog.set_level(logging.INFO, "eventhus.runtime.reader")
+    caplog.set_level(logging.INFO, "eventhus.runtime.reactor")
     inner, gate = MemoryStore(), Gate()
     paused = Proxy(inner)
     await open_accounts(inner)

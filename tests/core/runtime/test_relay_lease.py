@@ -108,7 +108,7 @@ async def test_draining_is_for_whoever_publishes() -> None:
 
 async def test_a_lease_that_another_took(short: None, caplog: pytest.LogCaptureFixture) -> None:
     """A relay that could not renew in time stops, says so quietly, and stands by."""
-    caplog.set_level(logging.INFO, logger="eventhus.runtime.reader")
+    caplog.set_level(logging.INFO, logger="eventhus.runtime.relay")
     store, bus = MemoryStore(), RecordingBus()
     proxy = Proxy(store)
     async with running(relay_of(proxy, bus, PatientClock())):
@@ -154,13 +154,13 @@ async def test_a_lease_that_was_deleted() -> None:
 
 async def test_a_lease_that_never_holds(caplog: pytest.LogCaptureFixture) -> None:
     """One that is lost again and again is no change of places: it is an error after a while."""
-    caplog.set_level(logging.INFO, logger="eventhus.runtime")
+    caplog.set_level(logging.INFO, logger="eventhus.runtime.relay")
     store, bus = Proxy(), RecordingBus()
     store.before["save_checkpoint"] = at(range(1, 6), fail_with(LeaseLost(LEASE, 1)))
     await append(store, 1)
     async with running(relay_of(store, bus)):
         await eventually(lambda: store.calls["save_checkpoint"] == 6)
-    told = [each.levelno for each in caplog.records]
+    told = [each.levelno for each in caplog.records if each.name == "eventhus.runtime.relay"]
     assert [*[logging.INFO] * module.HANDOVERS, logging.ERROR, logging.ERROR] == told
 
 
@@ -168,7 +168,7 @@ async def test_places_that_change_again_and_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Each time is one of its own: it stays quiet."""
-    caplog.set_level(logging.INFO, logger="eventhus.runtime")
+    caplog.set_level(logging.INFO, logger="eventhus.runtime.relay")
     store, bus = Proxy(), RecordingBus()
     store.before["save_checkpoint"] = at(range(1, 7), fail_with(LeaseLost(LEASE, 1)))
 
@@ -225,7 +225,7 @@ async def test_a_publisher_that_was_replaced_begins_anew(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """If it is still its turn: behind what the bus had acknowledged, without an error's noise."""
-    caplog.set_level(logging.INFO, logger="eventhus.runtime.reader")
+    caplog.set_level(logging.INFO, logger="eventhus.runtime.relay")
     store, bus = MemoryStore(), RecordingBus()
     bus.before = at([3], fail_with(PublisherReplaced("bank")))
     await append(store, 5)
