@@ -366,7 +366,10 @@ class ReaderStopped(EventhusError):
 
 
 class LeaseLost(EventhusError):
-    """A lease ran out and another owner took it; what was to be done under it was not.
+    """A lease does not hold any longer; what was to be done under it was not.
+
+    It ran out or was deleted, or what it protects has been written by another, whose lease came
+    later.
 
     Attributes:
         name: The name of the lease, or of the checkpoint that was saved under it.
@@ -380,8 +383,9 @@ class LeaseLost(EventhusError):
 
     def __str__(self) -> str:
         return (
-            f"the lease {self.name!r} with token {self.token} belongs to another owner by now; "
-            f"stop what you do under it, and acquire it again"
+            f"the lease {self.name!r} with token {self.token} does not hold any longer: it ran out "
+            f"or was deleted, or another has written what it protects; stop what you do under it, "
+            f"and acquire it again"
         )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from eventhus import NotRunning
 from eventhus_memory import MemoryBus, MemoryStore
-from tests.core.support import Proxy, RecordingBus, add, compose, eventually, fail_with
+from tests.core.support import Proxy, RecordingBus, add, compose, eventually, fail_with, settle
 
 ROOT = Path(__file__).parents[2]
 WORKER = """
@@ -61,6 +61,71 @@ def test_a_worker_ends_in_good_order(sent: signal.Signals, inside: bool) -> None
             assert 0 == worker.wait()
         finally:
             worker.kill()
+
+
+WORKERS = """
+import asyncio, signal
+from eventhus_memory import MemoryBus
+from tests.core.support import compose, settle
+
+async def run(name):
+    try:
+        await compose(bus=MemoryBus()).run()
+    finally:
+        print(name, "ended", flush=True)
+
+async def main():
+    first, *others = [asyncio.create_task(run(name)) for name in ("one", "two", "three")]
+    await settle()
+    first.cancel()
+    await settle()
+    print("ready", flush=True)
+    await asyncio.gather(*others)
+    print(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_several_workers_in_one_loop(sent: signal.Signals) -> None:
+    """One signal ends all of them, also when the first has ended before."""
+    command = [sys.executable, "-W", "error", "-c", WORKERS]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as worker:
+        try:
+            assert worker.stdout is not None
+            assert "one ended\n" == worker.stdout.readline()
+            assert "ready\n" == worker.stdout.readline()
+            worker.send_signal(sent)
+            told, _ = worker.communicate(timeout=30)
+            assert ["True", "three ended", "two ended"] == sorted(told.splitlines())
+            assert 0 == worker.returncode
+        finally:
+            worker.kill()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["first first", "last first"])
+async def test_what_signals_did_before(order: tuple[int, int]) -> None:
+    """They do again once the last worker has ended, whichever that is, and not before."""
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.getsignal(each) for each in signals]
+    workers = [asyncio.create_task(compose().run()) for _ in order]
+    await settle()
+    during = [signal.getsignal(each) for each in signals]
+    assert before != during
+    for number, expected in zip(order, (during, before), strict=True):
+        workers[number].cancel()
+        await asyncio.wait([workers[number]])
+        assert expected == [signal.getsignal(each) for each in signals]
+
+
+async def test_a_signal_that_another_thread_gets() -> None:
+    """Wherever the process was at work, all of its workers are told."""
+    workers = [asyncio.create_task(compose().run()) for _ in range(2)]
+    await settle()
+    assert callable(signal.getsignal(signal.SIGTERM))  # or it would end the tests
+    await asyncio.to_thread(signal.raise_signal, signal.SIGTERM)
+    assert [None, None] == await asyncio.wait_for(asyncio.gather(*workers), 30)
 
 
 async def test_a_worker_publishes_what_others_commit() -> None:

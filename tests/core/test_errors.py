@@ -157,8 +157,9 @@ MESSAGES: list[tuple[EventhusError, str]] = [
     (
         LeaseLost("relay", 3),
         (
-            "the lease 'relay' with token 3 belongs to another owner by now; stop what you do "
-            "under it, and acquire it again"
+            "the lease 'relay' with token 3 does not hold any longer: it ran out or was deleted, "
+            "or another has written what it protects; stop what you do under it, and acquire it "
+            "again"
         ),
     ),
     (

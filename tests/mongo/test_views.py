@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from bson import Int64
 from pymongo.database import Database
 
-from eventhus import Application, IncompatibleBucket, InvalidArgument
+from eventhus import (
+    Application,
+    IncompatibleBucket,
+    InvalidArgument,
+    ReaderStopped,
+    Recorded,
+    View,
+)
 from eventhus.ports import ViewDocument, ViewWrite
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore
@@ -16,9 +24,11 @@ from eventhus_testing.conformance.samples import exact
 from eventhus_testing.conformance.views import BALANCES, deleted, document, kept, put
 from eventhus_testing.servers import MongoReplicaSet
 from tests.core.readers import (
+    FILLED,
     SENT,
     SHOWN,
     Balance,
+    account_of,
     balances,
     caught_up,
     odd,
@@ -27,7 +37,7 @@ from tests.core.readers import (
     shown,
     welcome,
 )
-from tests.core.support import Deposit, account, note
+from tests.core.support import Deposit, Scribble, Scribbled, account, note
 from tests.mongo.support import Client, Commands
 
 Plain = Database[dict[str, Any]]
@@ -159,16 +169,55 @@ async def test_two_applications(
     assert {"process_odd", "process_welcome", "view_balances"} <= {*plain.list_collection_names()}
 
 
-async def test_a_view_alone(store: MongoStore) -> None:
-    """What is in the log by then is shown, deletions included."""
-    await open_accounts(store)
-    app = Application(
+def counter(store: MongoStore) -> Application:
+    """The bank with nothing but the view."""
+    return Application(
         bucket="bank",
         aggregates=[account, note],
         views=[balances],
         store=store,
         codec=CattrsCodec(),
     )
-    async with app:
+
+
+async def test_a_view_alone(store: MongoStore) -> None:
+    """What is in the log by then is shown, deletions included."""
+    await open_accounts(store)
+    async with counter(store) as app:
         await app.caught_up(balances)
         assert SHOWN == await shown(app)
+
+
+async def test_a_view_of_too_much(store: MongoStore) -> None:
+    """It stops at the event that its document has no room for, and shows what comes before."""
+
+    def collect(texts: str, recorded: Recorded[Scribbled]) -> str:
+        return texts + recorded.event.text
+
+    view = View(name="notes", initial="", key=account_of, evolve=collect)
+    app = Application(
+        bucket="bank", aggregates=[note], views=[view], store=store, codec=CattrsCodec()
+    )
+    async with bank(store) as filling:
+        for size in (1, 6_000_000, 6_000_000, 6_000_000):
+            await filling.dispatch(Scribble(aggregate_id="a", text="x" * size))
+        await filling.dispatch(Scribble(aggregate_id="b", text="b"))
+    async with asyncio.timeout(30), app:
+        with pytest.raises(ReaderStopped, match="Note/a, version 4: InvalidArgument was raised"):
+            await app.caught_up(view)
+        shown = await app.view(view, "a")
+        assert shown is not None
+        assert 12_000_001 == len(shown)
+
+
+async def test_a_lease_that_was_deleted(store: MongoStore, plain: Plain) -> None:
+    """Its checkpoint remembers the tokens that it has forgotten: the view goes on."""
+    await open_accounts(store)
+    for _ in range(3):
+        async with counter(store) as app:
+            await app.caught_up(balances, await app.dispatch(Deposit(aggregate_id="a", amount=1)))
+    assert 1 == plain.leases.delete_one({"_id": "view_balances"}).deleted_count
+    async with asyncio.timeout(20), counter(store) as app:
+        await app.caught_up(balances, await app.dispatch(Deposit(aggregate_id="a", amount=1)))
+    checkpoint = plain.checkpoints.find_one({"_id": "view_balances"})
+    assert {"_id": "view_balances", "position": FILLED + 4, "token": 4} == checkpoint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
-from eventhus import Aggregate
+from eventhus import Aggregate, Command
 from eventhus.ports import Commit, Storage, StoredCommit
 from eventhus_memory import MemoryStore
 from eventhus_mongo import MongoStore
@@ -148,6 +149,42 @@ def test_the_first_disagreement_is_told() -> None:
     with pytest.raises(AssertionError, match=r"when     other\.history\('a1'\)"):
         machine.look(at=1)
     machine.teardown()
+
+
+@attrs.frozen
+class Note(Command):
+    text: str
+
+
+@attrs.frozen(eq=False)
+class Noted:
+    text: str
+
+
+def note(command: Note, count: int) -> Iterator[Noted]:
+    yield Noted(f"{count} {command.text}")
+
+
+def count_notes(count: int, event: Noted) -> int:
+    return count + 1
+
+
+def test_events_that_equal_nothing() -> None:
+    """They are compared as they are shown, also where two commands come at once."""
+
+    class NoteMachine(AggregateMachine):
+        aggregate: ClassVar[Aggregate[Any, Any, Any]] = Aggregate(
+            name="Note", initial=0, decide=note, evolve=count_notes
+        )
+
+    machine = NoteMachine()
+    try:
+        for number in range(10):
+            one, other = (Note(aggregate_id="a1", text=f"{number}{each}") for each in "ab")
+            machine.dispatch_at_once(one=one, other=other)
+            machine.look(at=1)
+    finally:
+        machine.teardown()
 
 
 def test_each_machine_has_a_case_of_its_own() -> None:

@@ -231,13 +231,14 @@ class MemoryStore:
         """See ``Leases.acquire``."""
         check_ttl(ttl_s)
         now = time.monotonic()
-        held = self._leases.get(name)
-        if held is not None and now < held.until_s:
-            if held.lease.owner != owner:
-                return None
-            lease = held.lease
-        else:
-            lease = Lease(name=name, owner=owner, token=1 if held is None else held.lease.token + 1)
+        free = _Held(Lease(name=name, owner=owner, token=0), until_s=0.0)
+        lease, until_s = self._leases.get(name, free)
+        over = until_s <= now
+        if not over and lease.owner != owner:
+            return None
+        _, saved = self._checkpoints.get(name, (0, 0))
+        if over or lease.token < saved:
+            lease = Lease(name=name, owner=owner, token=max(lease.token, saved) + 1)
         self._leases[name] = _Held(lease, now + ttl_s)
         return lease
 

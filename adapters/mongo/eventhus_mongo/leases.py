@@ -19,13 +19,16 @@ async def acquire(connection: Connection, name: str, owner: str, ttl_s: float) -
     """See ``Leases.acquire``. ``$$NOW`` is the server's clock, the only one that all agree on."""
     me = {"$literal": owner}
     over = {"$lte": ["$until", "$$NOW"]}  # also where there is no document yet
+    # A lease that was deleted, or restored, has forgotten tokens that its checkpoint remembers.
+    saved = await _saved_token(connection, name)
     ours = {"$and": [{"$eq": ["$owner", me]}, {"$not": over}]}
     free = {"$or": [ours, over]}
-    token = {"$add": [{"$ifNull": ["$token", Int64(0)]}, Int64(1)]}
+    outdated = {"$or": [over, {"$and": [ours, {"$lt": ["$token", saved]}]}]}
+    token = {"$add": [{"$max": ["$token", saved]}, Int64(1)]}
     until = {"$add": ["$$NOW", max(1, round(ttl_s * _MS))]}
     taken: dict[str, Any] = {
         "owner": {"$cond": [free, me, "$owner"]},
-        "token": {"$cond": [over, token, "$token"]},
+        "token": {"$cond": [outdated, token, "$token"]},
         "until": {"$cond": [free, until, "$until"]},
     }
     async with connection.operation() as session:
@@ -53,6 +56,12 @@ async def release(connection: Connection, lease: Lease) -> None:
             [{"$set": {"until": "$$NOW"}}],
             session=session,
         )
+
+
+async def _saved_token(connection: Connection, name: str) -> Int64:
+    async with connection.operation() as session:
+        found = await connection.checkpoints.find_one({"_id": name}, session=session)
+    return Int64((found or {}).get("token") or 0)
 
 
 async def save_checkpoint(connection: Connection, name: str, position: int, token: int) -> None:

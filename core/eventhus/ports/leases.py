@@ -38,6 +38,10 @@ class Leases(Protocol):
             The lease, with the token that it had if its owner held it until now, else with a
             higher one than ever before. ``None`` while another holds it.
 
+            Where the checkpoint of the same name was saved with a higher token than the lease
+            knows of, since the lease was deleted or restored, the new one is above that: who
+            holds a lease can save the checkpoint.
+
         Raises:
             InvalidArgument: ``ttl_s`` is not above 0.
         """

@@ -13,7 +13,7 @@ from attrs import frozen
 from eventhus.domain.process import Process
 from eventhus.domain.recorded import Recorded, is_text
 from eventhus.domain.view import View
-from eventhus.errors import CodecError, LeaseLost, ReaderStopped
+from eventhus.errors import CodecError, InvalidArgument, LeaseLost, ReaderStopped
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage, StoredEvent
@@ -43,6 +43,13 @@ class Setting(Generic[V]):
     store: Storage
     clock: Clock
     owner: str
+
+
+class _NotKept(Exception):
+    """A value is none that can be kept, and nothing tells at which event it became so."""
+
+    def __init__(self, why: Exception) -> None:
+        self.why = why
 
 
 class Folder(Reader, ABC, Generic[V]):
@@ -92,6 +99,20 @@ class Folder(Reader, ABC, Generic[V]):
                 await asyncio.sleep(0)
 
     async def _take(self, batch: Sequence[StoredEvent], lease: Lease) -> None:
+        try:
+            await self._take_at_once(batch, lease)
+        except _NotKept as refused:
+            why = refused.why
+        else:
+            return
+        if len(batch) == 1:
+            with self._at(batch[0]):
+                raise why
+        # Any of the events may have made the value what it is: one by one they tell which.
+        for stored in batch:
+            await self._take([stored], lease)
+
+    async def _take_at_once(self, batch: Sequence[StoredEvent], lease: Lease) -> None:
         events, stopped = self._decoded(batch)
         found = await self._documents.find({key for key, _ in events})
         values: dict[str, Kept[V]] = {}
@@ -135,11 +156,15 @@ class Folder(Reader, ABC, Generic[V]):
 
     async def _save(self, values: Mapping[str, Kept[V]], lease: Lease) -> None:
         changed = [(each, each.last) for each in values.values() if each.last is not None]
-        writes = []
-        for kept, last in changed:
-            with self._at(last):
-                writes.append(self._documents.write(kept))
-        if await self._documents.save(writes):
+        try:
+            writes = [self._documents.write(kept) for kept, _ in changed]
+        except Exception as error:  # a codec fails as it likes
+            raise _NotKept(error) from error
+        try:
+            taken = await self._documents.save(writes)
+        except InvalidArgument as error:
+            raise _NotKept(error) from error
+        if taken:
             raise LeaseLost(self._name, lease.token)  # nobody else writes these
         for kept, last in changed:
             kept.stored, kept.last = last.position, None

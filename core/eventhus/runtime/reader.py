@@ -18,15 +18,16 @@ POLL_S = 0.05  # between two looks at how far another process has come
 BACKOFF_S = 0.05  # doubles with every failure in a row, up to the cap
 BACKOFF_CAP_S = 5.0
 DOUBLINGS = 10  # enough to reach the cap
+HANDOVERS = 3  # in a row that another may cause by taking over; more is trouble
 RELEASE_S = 5.0  # for giving the lease back at the end; it runs out by itself
-
-_logger = logging.getLogger(__name__)
 
 
 class Reader(ABC):
     """Something that follows the log and remembers in a checkpoint how far it has come.
 
-    Of all processes that share a store one does it: the one that holds the lease.
+    Of all processes that share a store one does it: the one that holds the lease. What goes
+    wrong is logged under the name of the module that says what it reads for: the relay's, the
+    projector's or the reactor's.
 
     Args:
         name: Names its lease and its checkpoint, in the bucket.
@@ -42,6 +43,7 @@ class Reader(ABC):
         self._store = store
         self._clock = clock
         self._owner = owner
+        self._logger = logging.getLogger(type(self).__module__)
         self._position = 0  # everything up to here is done
         self._failures = 0  # since something was done
         self._ours = True  # as far as we know
@@ -62,6 +64,7 @@ class Reader(ABC):
                 try:
                     lease = await self._store.acquire(self._name, self._owner, ttl_s=LEASE_S)
                     if lease is None:
+                        self._failures = 0
                         self._report(self._position, ours=False)
                     else:
                         await self._read_while_held(lease)
@@ -134,12 +137,15 @@ class Reader(ABC):
         delay: float = min(BACKOFF_CAP_S, BACKOFF_S * 2 ** min(self._failures, DOUBLINGS))
         self._failures += 1
         self._report(self._position, trouble=error)
-        if isinstance(error, LeaseLost | PublisherReplaced):
-            _logger.info("%s stopped behind position %d: %s", self.label, self._position, error)
+        handover = isinstance(error, LeaseLost | PublisherReplaced)
+        if handover and self._failures <= HANDOVERS:
+            self._logger.info(
+                "%s stopped behind position %d: %s", self.label, self._position, error
+            )
         elif isinstance(error, ReaderStopped):
-            _logger.error("%s; trying again in %.2f s", error, delay, exc_info=error)
+            self._logger.error("%s; trying again in %.2f s", error, delay, exc_info=error)
         else:
-            _logger.error(
+            self._logger.error(
                 "%s stopped behind position %d; trying again in %.2f s",
                 self.label,
                 self._position,
@@ -161,6 +167,6 @@ class Reader(ABC):
             async with asyncio.timeout(RELEASE_S):
                 await self._store.release(lease)
         except Exception as error:  # it runs out by itself
-            _logger.warning(
+            self._logger.warning(
                 "the lease of the %s is free in %g s only", self.label, LEASE_S, exc_info=error
             )

@@ -98,6 +98,21 @@ class Leasing(Cases):
         assert sorted(set(tokens)) == tokens
 
     @case
+    async def test_a_checkpoint_that_is_ahead_of_its_lease(self, store: Storage) -> None:
+        """Who asks gets a token to save it with, whether the lease was free or its own."""
+        await store.save_checkpoint("relay", 5, token=7)
+        lease = await taken(store, "relay", "a")
+        assert lease.token > 7
+        assert lease == await store.acquire("relay", "a", ttl_s=LONG_S)
+        await store.save_checkpoint("relay", 6, token=lease.token + 7)
+        assert await store.acquire("relay", "b", ttl_s=LONG_S) is None
+        again = await taken(store, "relay", "a")
+        assert again.token > lease.token + 7
+        await store.save_checkpoint("relay", 7, token=again.token)
+        assert again == await store.acquire("relay", "a", ttl_s=LONG_S)
+        assert 7 == await store.load_checkpoint("relay")
+
+    @case
     async def test_releasing_what_is_lost(self, store: Storage) -> None:
         """It takes nothing from whoever holds the lease now, a later self included."""
         lost = await taken(store, "relay", "a", ttl_s=SHORT_S)

@@ -2,13 +2,22 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
 import pytest
 from attrs import evolve
 
-from eventhus import CodecError, EventData, ReaderStopped, Recorded, StreamId, View
+from eventhus import (
+    CodecError,
+    EventData,
+    InvalidArgument,
+    ReaderStopped,
+    Recorded,
+    StreamId,
+    View,
+)
 from eventhus.ports import ViewDocument, ViewWrite
 from eventhus.runtime.reader import BACKOFF_S
 from eventhus_memory import MemoryStore
@@ -211,7 +220,7 @@ async def test_another_takes_over() -> None:
 @pytest.mark.parametrize("ahead", [0, 1], ids=["as far", "further"])
 async def test_a_projector_that_was_paused(ahead: int, caplog: pytest.LogCaptureFixture) -> None:
     """It does not know that its lease ran out; what it would write has been written."""
-    caplog.set_level(logging.INFO, "eventhus.runtime.reader")
+    caplog.set_level(logging.INFO, "eventhus.runtime.projector")
     inner, gate = MemoryStore(), Gate()
     paused = Proxy(inner)
     await open_accounts(inner)
@@ -228,7 +237,7 @@ async def test_a_projector_that_was_paused(ahead: int, caplog: pytest.LogCapture
             await eventually(lambda: caplog.records)
         assert expected == await shown(app)
     (record,) = caplog.records
-    assert (logging.INFO, True) == (record.levelno, "another owner" in record.getMessage())
+    assert (logging.INFO, True) == (record.levelno, "not hold any longer" in record.getMessage())
 
 
 async def test_a_projector_that_was_paused_comes_between_values_and_checkpoint(
@@ -240,7 +249,7 @@ async def test_a_projector_that_was_paused_comes_between_values_and_checkpoint(
     await open_accounts(inner)
     paused.before["save_documents"] = at([1], pause)
     other.before["save_checkpoint"] = crashing
-    caplog.set_level(logging.INFO, "eventhus.runtime.reader")
+    caplog.set_level(logging.INFO, "eventhus.runtime.projector")
     async with bank(paused, views=[balances], clock=Stopped()):
         await pause.arrived.wait()
         expire(inner)
@@ -344,7 +353,7 @@ async def test_an_event_that_a_view_cannot_take(
     assert [BACKOFF_S * 2**n for n in range(4)] == clock.sleeps_s[:4]
     record = caplog.records[0]
     assert f"{stuck(problem)}; trying again in 0.05 s" == record.getMessage()
-    assert logging.ERROR == record.levelno
+    assert (logging.ERROR, "eventhus.runtime.projector") == (record.levelno, record.name)
 
     mended = View(name="stuck", initial=Balance(), key=key, evolve=_fine)
     async with bank(store, views=[mended]) as app:
@@ -369,7 +378,7 @@ async def test_an_event_that_cannot_be_decoded() -> None:
 
 
 async def test_a_value_that_does_not_fit_its_type() -> None:
-    """Nothing of its batch is shown; the last event that led to it is named."""
+    """The event that led to it is named, and everything before it is shown."""
 
     def unfit(value: Balance, recorded: Recorded[Deposited]) -> Balance:
         amount: Any = "much" if recorded.event.amount == 3 else 1
@@ -381,8 +390,53 @@ async def test_a_value_that_does_not_fit_its_type() -> None:
         await add(app, 1, 2, 3)
     async with bank(store, views=[view]) as app:
         with pytest.raises(ReaderStopped, match=r"Account/a, version 3: Balance\.amount: "):
-            await app.caught_up(view, 1)
-        assert await app.view(view, "a") is None
+            await app.caught_up(view)
+        assert Balance(amount=1) == await app.view(view, "a")
+    assert 2 == await store.load_checkpoint("view_stuck")
+
+
+class Narrow(Proxy):
+    """Keeps no value with an amount above 5."""
+
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        """See ``ViewStore.save_documents``."""
+        if any(write.document.data["amount"] > 5 for write in writes):
+            raise InvalidArgument("too large")
+        return await super().save_documents(collection, writes)
+
+
+async def test_a_value_that_the_store_does_not_keep() -> None:
+    """The first event that makes it so stops the view, whatever came behind it in its batch."""
+    store = Narrow()
+    view = View(name="stuck", initial=Balance(), key=key, evolve=_fine)
+    async with bank(store) as app:
+        await add(app, 1, 2)
+        await add(app, 4, aggregate_id="b")
+        await add(app, 3, 9)
+        await add(app, 5, aggregate_id="c")
+    async with bank(store, views=[view]) as app:
+        with pytest.raises(ReaderStopped) as caught:
+            await app.caught_up(view)
+        assert stuck("InvalidArgument was raised") == str(caught.value)
+        assert 4 == caught.value.position
+        assert isinstance(caught.value.__cause__, InvalidArgument)
+        assert Balance(amount=3) == await app.view(view, "a")
+        assert Balance(amount=4) == await app.view(view, "b")
+        assert await app.view(view, "c") is None
+    assert 3 == await store.load_checkpoint("view_stuck")
+    async with bank(store.inner, views=[view]) as app:
+        await app.caught_up(view)
+        assert Balance(amount=15) == await app.view(view, "a")
+
+
+async def test_a_batch_that_the_store_does_not_keep_at_once() -> None:
+    """Where every event alone is taken, nothing is in the way."""
+    store = Proxy()
+    store.before["save_documents"] = at([1], fail_with(InvalidArgument("too much")))
+    await open_accounts(store)
+    async with bank(store, views=[balances]) as app:
+        await app.caught_up(balances)
+        assert SHOWN == await shown(app)
 
 
 async def test_values_of_another_shape() -> None:

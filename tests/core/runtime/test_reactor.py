@@ -13,6 +13,7 @@ from eventhus import (
     CommandIdReused,
     Envelope,
     Handler,
+    InvalidArgument,
     Metadata,
     OutcomeUnknown,
     Process,
@@ -211,7 +212,7 @@ async def test_one_of_many_sends() -> None:
 @pytest.mark.parametrize("point", ["append", "save_documents", "save_checkpoint"])
 async def test_a_process_that_was_paused(point: str, caplog: pytest.LogCaptureFixture) -> None:
     """It does not know that its lease ran out; what it would send has been sent."""
-    caplog.set_level(logging.INFO, "eventhus.runtime.reader")
+    caplog.set_level(logging.INFO, "eventhus.runtime.reactor")
     inner, gate = MemoryStore(), Gate()
     paused = Proxy(inner)
     await open_accounts(inner)
@@ -225,7 +226,7 @@ async def test_a_process_that_was_paused(point: str, caplog: pytest.LogCaptureFi
             await eventually(lambda: caplog.records)
             await caught_up(app, welcome)
     assert SENT == await sent(inner)
-    assert any("belongs to another owner" in record.getMessage() for record in caplog.records)
+    assert any("does not hold any longer" in record.getMessage() for record in caplog.records)
 
 
 async def test_two_at_once() -> None:
@@ -278,6 +279,21 @@ async def test_a_command_that_no_aggregate_takes() -> None:
     ) == str(caught.value)
     assert 2 == await store.load_checkpoint("process_lost")
     assert 2 == (await store.load_documents("process_lost", ["a"]))["a"].data
+
+
+async def test_a_state_that_the_store_does_not_keep() -> None:
+    """The process stops at its event; what its commands have done is done once all the same."""
+    store, process = Proxy(), sending(Scribble(aggregate_id="x"))
+    async with bank(store) as app:
+        await add(app, 1, 2)
+    store.before["save_documents"] = at([2, 3, 4], fail_with(InvalidArgument("too large")))
+    async with bank(store, processes=[process]) as app:
+        with pytest.raises(ReaderStopped, match="version 2: InvalidArgument was raised"):
+            await app.caught_up(process)
+        assert 1 == await store.load_checkpoint("process_sends")
+        await eventually(lambda: store.calls["save_documents"] > 4)
+        await app.caught_up(process)
+    assert 2 == len(await store.inner.history(StreamId("Note", "x")))
 
 
 async def test_another_answer_than_before_the_crash() -> None:

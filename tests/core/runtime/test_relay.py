@@ -191,7 +191,7 @@ async def test_a_bus_that_was_down_for_hours_is_published_to_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """1,500 tries at five seconds are two hours; the relay is still there."""
-    caplog.set_level(logging.CRITICAL, "eventhus.runtime.reader")
+    caplog.set_level(logging.CRITICAL, "eventhus.runtime.relay")
     store, bus, clock = MemoryStore(), RecordingBus(), FakeClock()
     await append(store, 1)
     bus.before = at(range(1, 1501), fail_with(DOWN))

@@ -108,7 +108,7 @@ async def test_draining_is_for_whoever_publishes() -> None:
 
 async def test_a_lease_that_another_took(short: None, caplog: pytest.LogCaptureFixture) -> None:
     """A relay that could not renew in time stops, says so quietly, and stands by."""
-    caplog.set_level(logging.INFO, logger="eventhus.runtime.reader")
+    caplog.set_level(logging.INFO, logger="eventhus.runtime.relay")
     store, bus = MemoryStore(), RecordingBus()
     proxy = Proxy(store)
     async with running(relay_of(proxy, bus, PatientClock())):
@@ -120,7 +120,7 @@ async def test_a_lease_that_another_took(short: None, caplog: pytest.LogCaptureF
             await append(store, 1)
             await settle()
     assert [1] == bus.positions
-    record = next(each for each in caplog.records if "belongs to another owner" in each.message)
+    record = next(each for each in caplog.records if "does not hold any longer" in each.message)
     assert (logging.INFO, None) == (record.levelno, record.exc_info)
 
 
@@ -136,6 +136,55 @@ async def test_a_lease_that_ran_out_and_came_back(short: None) -> None:
         await append(store, 1)
         await until(lambda: len(bus.taken) == 2)
     assert [1, 2] == bus.positions
+
+
+async def test_a_lease_that_was_deleted() -> None:
+    """Whoever takes it next can move the checkpoint, though the lease has forgotten its token."""
+    store = MemoryStore()
+    for position in (1, 2, 3):
+        await append(store, 1)
+        relay = relay_of(store, RecordingBus())
+        async with running(relay):
+            await relay.caught_up(position)
+    store._leases.clear()
+    await append(store, 1)
+    async with running(relay_of(store, RecordingBus())):
+        await eventually(lambda: store._checkpoints[CHECKPOINT][0] == 4)
+
+
+async def test_a_lease_that_never_holds(caplog: pytest.LogCaptureFixture) -> None:
+    """One that is lost again and again is no change of places: it is an error after a while."""
+    caplog.set_level(logging.INFO, logger="eventhus.runtime.relay")
+    store, bus = Proxy(), RecordingBus()
+    store.before["save_checkpoint"] = at(range(1, 6), fail_with(LeaseLost(LEASE, 1)))
+    await append(store, 1)
+    async with running(relay_of(store, bus)):
+        await eventually(lambda: store.calls["save_checkpoint"] == 6)
+    told = [each.levelno for each in caplog.records if each.name == "eventhus.runtime.relay"]
+    assert [*[logging.INFO] * module.HANDOVERS, logging.ERROR, logging.ERROR] == told
+
+
+async def test_places_that_change_again_and_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Each time is one of its own: it stays quiet."""
+    caplog.set_level(logging.INFO, logger="eventhus.runtime.relay")
+    store, bus = Proxy(), RecordingBus()
+    store.before["save_checkpoint"] = at(range(1, 7), fail_with(LeaseLost(LEASE, 1)))
+
+    async def another(*_: object) -> None:
+        store.inner._leases.clear()  # type: ignore[attr-defined]
+        await store.inner.acquire(LEASE, "another", ttl_s=60)
+
+    async def nobody(*_: object) -> None:
+        store.inner._leases.clear()  # type: ignore[attr-defined]
+
+    store.before["acquire"] = at(range(2, 13, 2), another)
+    store.after["acquire"] = at(range(2, 13, 2), nobody)
+    await append(store, 1)
+    async with running(relay_of(store, bus)):
+        await eventually(lambda: store.calls["save_checkpoint"] == 7)
+    assert [logging.INFO] * 6 == [each.levelno for each in caplog.records]
 
 
 async def test_a_store_that_does_not_renew_in_time(
@@ -176,7 +225,7 @@ async def test_a_publisher_that_was_replaced_begins_anew(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """If it is still its turn: behind what the bus had acknowledged, without an error's noise."""
-    caplog.set_level(logging.INFO, logger="eventhus.runtime.reader")
+    caplog.set_level(logging.INFO, logger="eventhus.runtime.relay")
     store, bus = MemoryStore(), RecordingBus()
     bus.before = at([3], fail_with(PublisherReplaced("bank")))
     await append(store, 5)

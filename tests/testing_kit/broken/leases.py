@@ -58,6 +58,16 @@ class ForgetsTokens(MemoryStore):
         self._leases.pop(lease.name, None)
 
 
+@caught_by("test_a_checkpoint_that_is_ahead_of_its_lease")
+class CountsFromOneAgain(MemoryStore):
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        saved, self._checkpoints = self._checkpoints, {}
+        try:
+            return await super().acquire(name, owner, ttl_s=ttl_s)
+        finally:
+            self._checkpoints = saved
+
+
 @caught_by("test_releasing_what_is_lost")
 class ReleasesForAll(MemoryStore):
     async def release(self, lease: Lease) -> None:
