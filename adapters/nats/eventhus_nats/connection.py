@@ -14,6 +14,7 @@ import nats.errors
 import nats.js.errors
 from attrs import field, frozen
 from nats.aio.client import Client, Srv
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from eventhus import AccessDenied, CompositionError, EventhusError
@@ -32,7 +33,8 @@ class ReconnectingClient(Client):
     """The driver's client, which also comes back where a server says why it hangs up.
 
     By itself it closes for good then: a message that is too large, or a token that ran out, would
-    be the end of all publishing and handling.
+    be the end of all publishing and handling. So would somebody else's message that is not text
+    where the driver expects it.
     """
 
     async def _process_err(self, err_msg: str) -> None:
@@ -47,6 +49,32 @@ class ReconnectingClient(Client):
         if self._transport is not None:  # of an attempt that failed, which the driver forgets
             self._transport.close()  # type: ignore[no-untyped-call]  # the driver's
         await super()._connect_to_server(s)
+
+    # What these raise would end all reading, without an end to the connection. The server gives
+    # the message again to the next one, so anybody who may publish could stop everything.
+
+    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
+        try:
+            # It cares for unreadable lines, but not for an unreadable status.
+            return await super()._process_headers(headers)
+        except (IndexError, UnicodeDecodeError):
+            return None
+
+    def _build_message(
+        self,
+        sid: int,
+        subject: bytes,
+        reply: bytes,
+        data: bytes,
+        headers: dict[str, str] | None,
+    ) -> Msg:
+        msg: Msg = super()._build_message(sid, _text(subject), _text(reply), data, headers)
+        return msg
+
+
+def _text(raw: bytes) -> bytes:
+    """What is no UTF-8, as escapes."""
+    return raw.decode(errors="backslashreplace").encode()
 
 
 @frozen(kw_only=True)
@@ -125,12 +153,13 @@ class Connection:
 
     async def close(self) -> None:
         """Send what is still to be sent, as far as the server takes it, and disconnect."""
-        if self.client.is_connected:
-            try:
+        try:
+            if self.client.is_connected:
                 await self.flush()
-            except EventhusError as error:
-                _logger.warning("the last words to NATS may be lost: %s", error)
-        await self._shut()
+        except EventhusError as error:
+            _logger.warning("the last words to NATS may be lost: %s", error)
+        finally:  # also for whoever is cancelled meanwhile
+            await self._shut()
 
     async def flush(self) -> None:
         """Return once the server has taken all that was sent.
