@@ -264,3 +264,26 @@ async def test_subscriptions_that_come_and_go(
         running = bus._running
         assert running is not None
         assert 1 == len(running.subscriptions)
+
+
+@pytest.mark.parametrize("is_filtered", [True, False])
+async def test_subjects_that_changed(nats_url: str, nats_bucket: str, is_filtered: bool) -> None:
+    """The group handles what has the old ones and then what has the new, and passes over none."""
+    inbox = Inbox()
+    new = "events.{aggregate_type}.{aggregate_id}"
+    async with plain(nats_url) as (_, jetstream):
+        async with NatsBus.open(nats_url, nats_bucket) as bus:
+            await (await bus.subscribe(Inbox(), group="g")).close()
+            await publish(bus, messages("a", 3))
+        if is_filtered:
+            consumer = (await jetstream.consumer_info(nats_bucket, "g")).config
+            await jetstream.add_consumer(
+                nats_bucket, consumer.evolve(filter_subject=f"{nats_bucket}.*")
+            )
+        config = (await jetstream.stream_info(nats_bucket)).config
+        await jetstream.update_stream(config.evolve(subjects=[f"{nats_bucket}.events.*.*"]))
+        async with NatsBus.open(nats_url, nats_bucket, subject=new) as bus:
+            await publish(bus, messages("a", 3, after=3))
+            await bus.subscribe(inbox, group="g")
+            await until(lambda: len(inbox.messages) == 6)
+    assert [each.id for each in messages("a", 6)] == inbox.ids

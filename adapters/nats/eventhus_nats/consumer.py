@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -24,6 +25,8 @@ BATCH = 256  # of one pull request
 PULL_S = 3.0  # how long a pull request stands: shorter than a seat, which it must not outlive
 
 _OVER = {"404", "408"}  # no messages, or none in time
+
+_logger = logging.getLogger(__name__)
 
 
 @define
@@ -53,14 +56,11 @@ class Consumer:
         trouble: Why it gives nothing any more; ``None`` while it does.
     """
 
-    def __init__(
-        self, connection: Connection, subjects: str, group: str | None, after: int
-    ) -> None:
+    def __init__(self, connection: Connection, group: str | None, after: int) -> None:
         self.trouble: Exception | None = None
         self._connection = connection
         self._client = connection.client
         self._stream = connection.bucket
-        self._subjects = subjects
         self._name = group
         self._is_durable = group is not None
         self._after = after  # the sequence of the last message that came
@@ -86,13 +86,12 @@ class Consumer:
                     pass
                 else:
                     self._check(info)
-                    return _state(info)
+                    return _state(await self._unfiltered(info))
             config = ConsumerConfig(
                 durable_name=self._name if self._is_durable else None,
                 inactive_threshold=None if self._is_durable else INACTIVE_S,
                 deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
                 opt_start_seq=self._after + 1,
-                filter_subject=self._subjects,
                 ack_policy=AckPolicy.EXPLICIT,
                 ack_wait=ACK_WAIT_S,
                 max_ack_pending=2 * MAX_IN_HAND,
@@ -198,6 +197,27 @@ class Consumer:
                 f"{headers.get('Description', '')}".rstrip(),
             )
         await self._receive(msg)
+
+    async def _unfiltered(self, info: ConsumerInfo) -> ConsumerInfo:
+        """Have it give all that is in the stream.
+
+        A filter passes over, for good and without a word, what stands in the stream with the
+        subjects that events had before, or will have in the future.
+        """
+        config = info.config
+        if not (config.filter_subject or config.filter_subjects):
+            return info
+        _logger.warning(
+            "the consumer %s gave %s only; from now on it gives all of the stream",
+            self._name,
+            ", ".join(config.filter_subjects or [config.filter_subject or ""]),
+        )
+        changed: ConsumerInfo = await self._connection.ask(
+            self._connection.jetstream.add_consumer(
+                self._stream, config.evolve(filter_subject=None, filter_subjects=None)
+            )
+        )
+        return changed
 
     def _check(self, info: ConsumerInfo) -> None:
         config = info.config
