@@ -64,6 +64,7 @@ class Consumer:
         self._name = group
         self._is_durable = group is not None
         self._after = after  # the sequence of the last message that came
+        self._missed = 0  # the sequence of the last message that was said to be gone
         self._receive: Callable[[Msg], Awaitable[None]] | None = None
         self._inbox = ""
         self._subscription: Subscription | None = None
@@ -81,11 +82,14 @@ class Consumer:
         try:
             if self._name is not None:
                 try:
+                    # Before the consumer's place is asked for, which may go on meanwhile.
+                    stream = await self._connection.ask(jetstream.stream_info(self._stream))
                     info = await self._info()
                 except nats.js.errors.NotFoundError:
                     pass
                 else:
                     self._check(info)
+                    self._look_back(info, stream.state.first_seq)
                     return _state(await self._unfiltered(info))
             config = ConsumerConfig(
                 durable_name=self._name if self._is_durable else None,
@@ -197,6 +201,23 @@ class Consumer:
                 f"{headers.get('Description', '')}".rstrip(),
             )
         await self._receive(msg)
+
+    def _look_back(self, info: ConsumerInfo, first: int) -> None:
+        """Say so where the stream begins behind what the consumer would give next."""
+        # Of what it gave before, the server takes as acknowledged what goes from the stream.
+        place = max(_state(info).delivered, self._missed)
+        if first > place + 1:
+            self._missed = first - 1
+            _logger.error(
+                "%d events, messages %d to %d, were gone from the stream %s before the consumer "
+                "%s gave them; see to what was missed, and have the stream keep messages for "
+                "longer (max_age)",
+                self._missed - place,
+                place + 1,
+                self._missed,
+                self._stream,
+                self._name,
+            )
 
     async def _unfiltered(self, info: ConsumerInfo) -> ConsumerInfo:
         """Have it give all that is in the stream.
