@@ -133,7 +133,7 @@ class Consumer:
             f"{self._inbox}.*",
             cb=self._take,
             pending_msgs_limit=4 * MAX_IN_HAND,
-            pending_bytes_limit=1 << 40,  # there are never more than were asked for
+            pending_bytes_limit=1 << 40,  # there are never more messages than were asked for
         )
         self._requests.clear()
         self.trouble = None
