@@ -145,6 +145,8 @@ async def test_a_consumer_that_went_with_the_connection(nats_url: str, nats_buck
     ("subject", "header"),
     [
         (b".\xff", b""),
+        (b".a\x0bb", b""),
+        (b".\x0c", b"NATS/1.0\r\na: \x0c\r\n\r\n"),
         (b".x", b"NATS/1.0 \xff\xff\xff\r\n\r\n"),
         (b".x", b"NATS/1.0 404 \xff\r\n\r\n"),
         (b".x", b"NATS/1.0\r\na: \xff\r\n\r\n"),

@@ -13,12 +13,12 @@ from typing import Any
 import nats.errors
 import nats.js.errors
 from attrs import field, frozen
-from nats.aio.client import Client, Srv
-from nats.aio.msg import Msg
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from eventhus import AccessDenied, CompositionError, EventhusError
-from eventhus_nats.failures import HungUp, NotEncrypted, describe, is_refusal, translated, typed
+from eventhus_nats.client import ReconnectingClient
+from eventhus_nats.failures import NotEncrypted, describe, is_refusal, translated, typed
 
 CONNECT_S = 5.0  # for the first connection, over all servers
 REQUEST_S = 5.0  # for an answer of JetStream
@@ -27,54 +27,6 @@ PENDING = 8 * 1024 * 1024  # bytes that wait for a connection that broke; then p
 PING_S = 10.0  # a server that has answered two of them with nothing is gone
 
 _logger = logging.getLogger(__name__)
-
-
-class ReconnectingClient(Client):
-    """The driver's client, which also comes back where a server says why it hangs up.
-
-    By itself it closes for good then: a message that is too large, or a token that ran out, would
-    be the end of all publishing and handling. So would somebody else's message that is not text
-    where the driver expects it.
-    """
-
-    async def _process_err(self, err_msg: str) -> None:
-        if "permissions violation" in err_msg.lower():  # which leaves the connection as it is
-            await super()._process_err(err_msg)
-            return
-        error = HungUp(err_msg.strip("'"))
-        await self._error_cb(error)
-        await self._process_op_err(error)
-
-    async def _connect_to_server(self, s: Srv) -> None:
-        if self._transport is not None:  # of an attempt that failed, which the driver forgets
-            self._transport.close()  # type: ignore[no-untyped-call]  # the driver's
-        await super()._connect_to_server(s)
-
-    # What these raise would end all reading, without an end to the connection. The server gives
-    # the message again to the next one, so anybody who may publish could stop everything.
-
-    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
-        try:
-            # It cares for unreadable lines, but not for an unreadable status.
-            return await super()._process_headers(headers)
-        except (IndexError, UnicodeDecodeError):
-            return None
-
-    def _build_message(
-        self,
-        sid: int,
-        subject: bytes,
-        reply: bytes,
-        data: bytes,
-        headers: dict[str, str] | None,
-    ) -> Msg:
-        msg: Msg = super()._build_message(sid, _text(subject), _text(reply), data, headers)
-        return msg
-
-
-def _text(raw: bytes) -> bytes:
-    """What is no UTF-8, as escapes."""
-    return raw.decode(errors="backslashreplace").encode()
 
 
 @frozen(kw_only=True)
