@@ -50,6 +50,18 @@ async def heard(client: Client) -> None:
     await client.flush()
 
 
+async def say_raw(url: str, words: bytes) -> None:
+    """Say to the server what no client would, and return once it has taken it."""
+    host = urlsplit(url)
+    reader, writer = await asyncio.open_connection(host.hostname, host.port)
+    writer.write(b'CONNECT {"headers":true,"verbose":false}\r\n' + words + b"PING\r\n")
+    async with asyncio.timeout(PATIENCE_S):
+        while (said := await reader.readline()) != b"PONG\r\n":
+            assert said.startswith(b"INFO")
+    writer.close()
+    await writer.wait_closed()
+
+
 class Tunnel(Proxy):
     """A network between clients and a server, which can lose what is on its way.
 

@@ -11,9 +11,10 @@ from nats.js.errors import NotFoundError
 from eventhus import BusUnavailable
 from eventhus_nats import NatsBus
 from eventhus_nats import consumer as consumer_module
+from eventhus_nats.messages import UNREADABLE
 from eventhus_testing.conformance.bus_harness import Gate, Inbox, message, messages, publish
 from eventhus_testing.servers import nats_server
-from tests.nats.support import Tunnel, plain, until, until_so
+from tests.nats.support import Tunnel, plain, say_raw, until, until_so
 
 
 async def test_what_was_lost_on_its_way_comes_before_what_is_new(
@@ -137,3 +138,53 @@ async def test_a_consumer_that_went_with_the_connection(nats_url: str, nats_buck
         gate.open.set()
         await until_so(lambda: outstanding(0))
     assert ["a-1", "a-2", "a-3"] == gate.entered
+
+
+@pytest.mark.parametrize("jetstream", [True, False])
+@pytest.mark.parametrize(
+    ("subject", "header"),
+    [
+        (b".\xff", b""),
+        (b".a\x0bb", b""),
+        (b".\x0c", b"NATS/1.0\r\na: \x0c\r\n\r\n"),
+        (b".x", b"NATS/1.0 \xff\xff\xff\r\n\r\n"),
+        (b".x", b"NATS/1.0 404 \xff\r\n\r\n"),
+        (b".x", b"NATS/1.0\r\na: \xff\r\n\r\n"),
+        (b".x", b"NATS/1.0 404\r\n\r\n"),
+        (b".x", b"NATS/1.0"),
+        (b".x", b"?"),
+    ],
+)
+async def test_a_message_that_is_not_text(
+    nats_url: str, nats_bucket: str, subject: bytes, header: bytes, jetstream: bool
+) -> None:
+    """Whatever a stranger publishes is handled as a message, and the next ones behind it."""
+    inbox = Inbox()
+    to = nats_bucket.encode() + subject
+    async with NatsBus.open(nats_url, nats_bucket, jetstream=jetstream) as bus:
+        await bus.subscribe(inbox, group="g")
+        size = len(header)
+        verb = b"HPUB %s %d %d" % (to, size, size + 2) if header else b"PUB %s 2" % to
+        await say_raw(nats_url, verb + b"\r\n" + header + b"{}\r\n")
+        await until(lambda: inbox.messages)
+        await publish(bus, messages("a", 2))
+        await until(lambda: len(inbox.of("a")) == 2)
+    assert (UNREADABLE, b"{}") == (inbox.messages[0].stream.aggregate_type, inbox.messages[0].body)
+
+
+async def test_who_is_cancelled_while_the_server_says_nothing(nats_executable: Path) -> None:
+    """Leaves no connection behind, nor anything that goes on."""
+    before = asyncio.all_tasks()
+    with nats_server() as server:
+        bus = await NatsBus.open(server.url, "bank").__aenter__()
+        running = bus._running
+        assert running is not None
+        server.pause()
+        leaving = asyncio.create_task(bus.__aexit__(None, None, None))
+        await until(lambda: running.connection.client._pongs)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        server.resume()
+        assert running.connection.client.is_closed
+        await until(lambda: asyncio.all_tasks() == before)

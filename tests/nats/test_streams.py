@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from nats.js.api import KeyValueConfig, StreamConfig
+from nats.js.api import DiscardPolicy, KeyValueConfig, StreamConfig
 
-from eventhus import CompositionError, IncompatibleBucket
+from eventhus import BusUnavailable, CompositionError, IncompatibleBucket
 from eventhus_nats import NatsBus
 from eventhus_testing.conformance.bus_harness import Inbox, message, publish
 from tests.nats.support import plain, until
@@ -73,6 +73,10 @@ DIFFERENCES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ),
     ({}, {"replicas": 3}, "num_replicas 1, not 3"),
     ({"no_ack": True}, {}, "no_ack true"),
+    ({"storage": "memory"}, {}, "storage memory"),
+    ({"max_msgs": 1000}, {}, "max_msgs 1000, not -1"),
+    ({"max_bytes": 1 << 20}, {}, "max_bytes 1048576, not -1"),
+    ({"max_msgs_per_subject": 10, "discard": "new"}, {}, "max_msgs_per_subject 10, not -1"),
 ]
 
 
@@ -98,6 +102,36 @@ async def test_a_stream_that_is_different(
         assert before == (await jetstream.stream_info(nats_bucket)).config
     assert difference.replace("BUCKET", nats_bucket) in str(caught.value)
     assert f"nats stream edit {nats_bucket}" in str(caught.value)
+
+
+async def test_a_stream_that_refuses_what_is_new_when_it_is_full(
+    nats_url: str, nats_bucket: str
+) -> None:
+    """It discards nothing: it is taken as it is, and the relay waits for room."""
+    config = StreamConfig(
+        name=nats_bucket,
+        subjects=[f"{nats_bucket}.*"],
+        discard=DiscardPolicy.NEW,
+        max_msgs=1,
+        max_bytes=1 << 20,
+    )
+    async with plain(nats_url) as (_, jetstream):
+        await jetstream.add_stream(config)
+        async with NatsBus.open(nats_url, nats_bucket) as bus:
+            await publish(bus, [message("a", 1)])
+            with pytest.raises(BusUnavailable, match="maximum messages exceeded"):
+                await publish(bus, [message("a", 2)])
+
+
+async def test_dead_letters_that_would_not_be_kept(nats_url: str, nats_bucket: str) -> None:
+    """Their stream is looked at in the same way."""
+    config = StreamConfig(
+        name=f"{nats_bucket}_dead", subjects=[f"{nats_bucket}.dead.*"], max_msgs=10
+    )
+    async with plain(nats_url) as (_, jetstream):
+        await jetstream.add_stream(config)
+        with pytest.raises(IncompatibleBucket, match="_dead has max_msgs 10"):
+            await NatsBus.open(nats_url, nats_bucket).__aenter__()
 
 
 async def test_every_difference_is_named(nats_url: str, nats_bucket: str) -> None:

@@ -1,6 +1,7 @@
 """What groups and handlers can rely on with JetStream, besides what every bus promises."""
 
 import asyncio
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -367,3 +368,84 @@ async def test_a_handler_that_raises_what_is_no_exception(nats_url: str, nats_bu
         await publish(bus, messages("a", 3))
         await until(lambda: len(given) == 4)
     assert ["a-1", "a-1", "a-2", "a-3"] == given
+
+
+@pytest.mark.parametrize("is_filtered", [True, False])
+async def test_subjects_that_changed(nats_url: str, nats_bucket: str, is_filtered: bool) -> None:
+    """The group handles what has the old ones and then what has the new, and passes over none."""
+    inbox = Inbox()
+    new = "events.{aggregate_type}.{aggregate_id}"
+    async with plain(nats_url) as (_, jetstream):
+        async with NatsBus.open(nats_url, nats_bucket) as bus:
+            await (await bus.subscribe(Inbox(), group="g")).close()
+            await publish(bus, messages("a", 3))
+        if is_filtered:
+            consumer = (await jetstream.consumer_info(nats_bucket, "g")).config
+            await jetstream.add_consumer(
+                nats_bucket, consumer.evolve(filter_subject=f"{nats_bucket}.*")
+            )
+        config = (await jetstream.stream_info(nats_bucket)).config
+        await jetstream.update_stream(config.evolve(subjects=[f"{nats_bucket}.events.*.*"]))
+        async with NatsBus.open(nats_url, nats_bucket, subject=new) as bus:
+            await publish(bus, messages("a", 3, after=3))
+            await bus.subscribe(inbox, group="g")
+            await until(lambda: len(inbox.messages) == 6)
+    assert [each.id for each in messages("a", 6)] == inbox.ids
+
+
+def missed(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged of messages that went before they were handled."""
+    return [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
+
+
+async def test_messages_that_went_before_they_were_handled(
+    nats_url: str, nats_bucket: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Said once, with how many and which."""
+    inbox = Inbox()
+    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+        await publish(bus, messages("a", 2))
+        await (await bus.subscribe(Inbox(), group="g")).close()
+        await publish(bus, messages("b", 3))
+        config = (await jetstream.stream_info(nats_bucket)).config
+        await jetstream.update_stream(config.evolve(max_age=0.1, duplicate_window=0.1))
+
+        async def is_empty() -> bool:
+            return not (await jetstream.stream_info(nats_bucket)).state.messages
+
+        await until_so(is_empty)
+        await jetstream.update_stream(config)
+        await publish(bus, [message("c")])
+        await bus.subscribe(inbox, group="g")
+        await until(lambda: inbox.messages)
+    assert ["c-1"] == inbox.ids
+    [line] = missed(caplog)
+    assert f"3 events, messages 3 to 5, were gone from the stream {nats_bucket} before" in line
+
+
+async def test_messages_that_went_and_nobody_missed(
+    nats_url: str, nats_bucket: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before the group was there, in the midst of others, or after it had handled them."""
+    inbox = Inbox()
+    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+
+        async def delete(*sequences: int) -> None:
+            for each in sequences:
+                await jetstream.delete_msg(nats_bucket, each)
+
+        await publish(bus, messages("a", 3))
+        await (await bus.subscribe(Inbox(), group="g")).close()
+        await delete(1, 2, 3)
+        await publish(bus, messages("b", 3))
+        await delete(5)
+        handling = await bus.subscribe(inbox, group="g")
+        await until(lambda: len(inbox.messages) == 2)
+        await handling.close()
+        await delete(4, 6)
+        await (await bus.subscribe(Inbox(), group="g")).close()
+        await publish(bus, [message("c")])
+        await jetstream.purge_stream(nats_bucket)
+        await (await bus.subscribe(Inbox(), group="g")).close()
+    assert ["b-1", "b-3"] == inbox.ids
+    assert [] == missed(caplog)

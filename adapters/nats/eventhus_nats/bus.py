@@ -225,7 +225,7 @@ class NatsBus:
             return subscription
         found = await self._ensure(connection, self._settings)
         seat = None if group is None else await running.seats.seat(group)
-        consumer = Consumer(connection, self._subjects.all, group, found)
+        consumer = Consumer(connection, group, found)
         await consumer.ensure()
         subscription = JetStreamSubscription(connection, consumer, seat, handler, concurrency)
         running.subscriptions.append(subscription)

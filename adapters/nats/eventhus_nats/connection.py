@@ -13,11 +13,12 @@ from typing import Any
 import nats.errors
 import nats.js.errors
 from attrs import field, frozen
-from nats.aio.client import Client, Srv
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from eventhus import AccessDenied, CompositionError, EventhusError
-from eventhus_nats.failures import HungUp, NotEncrypted, describe, is_refusal, translated, typed
+from eventhus_nats.client import ReconnectingClient
+from eventhus_nats.failures import NotEncrypted, describe, is_refusal, translated, typed
 
 CONNECT_S = 5.0  # for the first connection, over all servers
 REQUEST_S = 5.0  # for an answer of JetStream
@@ -26,27 +27,6 @@ PENDING = 8 * 1024 * 1024  # bytes that wait for a connection that broke; then p
 PING_S = 10.0  # a server that has answered two of them with nothing is gone
 
 _logger = logging.getLogger(__name__)
-
-
-class ReconnectingClient(Client):
-    """The driver's client, which also comes back where a server says why it hangs up.
-
-    By itself it closes for good then: a message that is too large, or a token that ran out, would
-    be the end of all publishing and handling.
-    """
-
-    async def _process_err(self, err_msg: str) -> None:
-        if "permissions violation" in err_msg.lower():  # which leaves the connection as it is
-            await super()._process_err(err_msg)
-            return
-        error = HungUp(err_msg.strip("'"))
-        await self._error_cb(error)
-        await self._process_op_err(error)
-
-    async def _connect_to_server(self, s: Srv) -> None:
-        if self._transport is not None:  # of an attempt that failed, which the driver forgets
-            self._transport.close()  # type: ignore[no-untyped-call]  # the driver's
-        await super()._connect_to_server(s)
 
 
 @frozen(kw_only=True)
@@ -125,12 +105,13 @@ class Connection:
 
     async def close(self) -> None:
         """Send what is still to be sent, as far as the server takes it, and disconnect."""
-        if self.client.is_connected:
-            try:
+        try:
+            if self.client.is_connected:
                 await self.flush()
-            except EventhusError as error:
-                _logger.warning("the last words to NATS may be lost: %s", error)
-        await self._shut()
+        except EventhusError as error:
+            _logger.warning("the last words to NATS may be lost: %s", error)
+        finally:  # also for whoever is cancelled meanwhile
+            await self._shut()
 
     async def flush(self) -> None:
         """Return once the server has taken all that was sent.

@@ -24,9 +24,9 @@ MAX_IN_HAND = 512  # messages asked for or here, and not acknowledged
 BATCH = 256  # of one pull request
 PULL_S = 3.0  # how long a pull request stands: shorter than a seat, which it must not outlive
 
-_logger = logging.getLogger(__name__)
-
 _OVER = {"404", "408"}  # no messages, or none in time
+
+_logger = logging.getLogger(__name__)
 
 
 @define
@@ -60,18 +60,16 @@ class Consumer:
             that is new, where it begins.
     """
 
-    def __init__(
-        self, connection: Connection, subjects: str, group: str | None, stream: StreamInfo
-    ) -> None:
+    def __init__(self, connection: Connection, group: str | None, stream: StreamInfo) -> None:
         self.trouble: Exception | None = None
         self.after = stream.state.last_seq
         self._created = stream.created  # by which a stream is told from one that took its place
         self._connection = connection
         self._client = connection.client
         self._stream = connection.bucket
-        self._subjects = subjects
         self._name = group
         self._is_durable = group is not None
+        self._missed = 0  # the sequence of the last message that was said to be gone
         self._receive: Callable[[Msg], Awaitable[None]] | None = None
         self._inbox = ""
         self._subscription: Subscription | None = None
@@ -87,6 +85,10 @@ class Consumer:
         """
         jetstream = self._connection.jetstream
         try:
+            # Before the consumer's place is asked for, which may go on meanwhile.
+            stream: StreamInfo = await self._connection.ask(jetstream.stream_info(self._stream))
+            is_elsewhere = stream.created != self._created
+            self._created = stream.created
             if self._name is not None:
                 try:
                     info = await self._info()
@@ -94,16 +96,24 @@ class Consumer:
                     pass
                 else:
                     self._check(info)
+                    self._look_back(info, stream.state.first_seq)
                     if info.ack_floor is not None:
                         self.after = info.ack_floor.stream_seq
-                    return _state(info)
-            is_elsewhere = await self._locate()
+                    state = _state(await self._unfiltered(info))
+                    return evolve(state, is_elsewhere=is_elsewhere)
+            if is_elsewhere or stream.state.last_seq < self.after:
+                _logger.error(
+                    "stream %s was made anew, or put back to what it was: consumer %s begins at "
+                    "its start",
+                    self._stream,
+                    self._name,
+                )
+                self.after, is_elsewhere = 0, True
             config = ConsumerConfig(
                 durable_name=self._name if self._is_durable else None,
                 inactive_threshold=None if self._is_durable else INACTIVE_S,
                 deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
                 opt_start_seq=self.after + 1,
-                filter_subject=self._subjects,
                 ack_policy=AckPolicy.EXPLICIT,
                 ack_wait=ACK_WAIT_S,
                 max_ack_pending=2 * MAX_IN_HAND,
@@ -127,21 +137,6 @@ class Consumer:
         except nats.js.errors.APIError as error:
             raise typed(self._connection.bucket, error) from error
 
-    async def _locate(self) -> bool:
-        """Whether the stream is not the one it was; then nothing of it is handled yet."""
-        stream: StreamInfo = await self._connection.ask(
-            self._connection.jetstream.stream_info(self._stream)
-        )
-        if stream.created == self._created and stream.state.last_seq >= self.after:
-            return False
-        _logger.error(
-            "stream %s was made anew, or put back to what it was: consumer %s begins at its start",
-            self._stream,
-            self._name,
-        )
-        self.after, self._created = 0, stream.created
-        return True
-
     async def _info(self) -> ConsumerInfo:
         info: ConsumerInfo = await self._connection.ask(
             self._connection.jetstream.consumer_info(self._stream, self._name or "")
@@ -156,7 +151,7 @@ class Consumer:
             f"{self._inbox}.*",
             cb=self._take,
             pending_msgs_limit=4 * MAX_IN_HAND,
-            pending_bytes_limit=1 << 40,  # there are never more than were asked for
+            pending_bytes_limit=1 << 40,  # there are never more messages than were asked for
         )
         self._requests.clear()
         self.trouble = None
@@ -216,6 +211,44 @@ class Consumer:
                 f"{headers.get('Description', '')}".rstrip(),
             )
         await self._receive(msg)
+
+    def _look_back(self, info: ConsumerInfo, first: int) -> None:
+        """Say so where the stream begins behind what the consumer would give next."""
+        # Of what it gave before, the server takes as acknowledged what goes from the stream.
+        place = max(_state(info).delivered, self._missed)
+        if first > place + 1:
+            self._missed = first - 1
+            _logger.error(
+                "%d events, messages %d to %d, were gone from the stream %s before the consumer "
+                "%s gave them; see to what was missed, and have the stream keep messages for "
+                "longer (max_age)",
+                self._missed - place,
+                place + 1,
+                self._missed,
+                self._stream,
+                self._name,
+            )
+
+    async def _unfiltered(self, info: ConsumerInfo) -> ConsumerInfo:
+        """Have it give all that is in the stream.
+
+        A filter passes over, for good and without a word, what stands in the stream with the
+        subjects that events had before, or will have in the future.
+        """
+        config = info.config
+        if not (config.filter_subject or config.filter_subjects):
+            return info
+        _logger.warning(
+            "the consumer %s gave %s only; from now on it gives all of the stream",
+            self._name,
+            ", ".join(config.filter_subjects or [config.filter_subject or ""]),
+        )
+        changed: ConsumerInfo = await self._connection.ask(
+            self._connection.jetstream.add_consumer(
+                self._stream, config.evolve(filter_subject=None, filter_subjects=None)
+            )
+        )
+        return changed
 
     def _check(self, info: ConsumerInfo) -> None:
         config = info.config

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import nats.js.errors
 from attrs import frozen
-from nats.js.api import RetentionPolicy, StorageType, StreamConfig, StreamInfo
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig, StreamInfo
 
 from eventhus import CompositionError, IncompatibleBucket
 from eventhus_nats.connection import Connection
@@ -164,6 +164,20 @@ def _differences(found: StreamConfig, subjects: str, want: Settings) -> Iterator
             )
     if found.no_ack:
         yield "no_ack true, so that it never says what it has taken"
+    if found.storage != StorageType.FILE:
+        yield "storage memory, which a restart empties, and which only a new stream can change"
+    yield from _discarding(found)
+
+
+def _discarding(found: StreamConfig) -> Iterator[str]:
+    """The limits beyond which messages go that nobody may have handled. Age is asked for."""
+    limits = ["max_msgs_per_subject"]  # even where new ones are refused
+    if found.discard != DiscardPolicy.NEW:
+        limits += ["max_msgs", "max_bytes"]
+    for name in limits:
+        limit = getattr(found, name) or -1
+        if limit > 0:
+            yield f"{name} {limit}, not -1, so that it discards what nobody may have handled"
 
 
 def _refused(bucket: str, name: str, error: nats.js.errors.APIError) -> Exception:

@@ -123,7 +123,7 @@ class Subscriber:
             # Whoever had it may have died of it, or of another that they had in hand, or only have
             # been left. Not to try it would be to lose it; so this names who is to be looked at.
             _logger.warning(
-                "event %s was delivered %d times, and group %s has not answered for it yet: if this "
+                "event %s was delivered %d times, and group %s has not answered for it: if this "
                 "process ends now, look at it",
                 message.id,
                 message.attempt,
