@@ -301,6 +301,26 @@ async def test_a_backlog_whose_consumer_went(
     assert [each.id for each in messages("a", 40)] == gate.left
 
 
+@pytest.mark.parametrize("handled", [0, 2])
+async def test_a_group_that_began_in_the_middle(
+    nats_url: str, nats_bucket: str, handled: int
+) -> None:
+    """Is not given what was there before, also when its consumer is made again."""
+    inbox = Inbox()
+    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+        await publish(bus, messages("old", 5))
+        await bus.subscribe(inbox, group="g")
+        await publish(bus, messages("a", handled))
+        await until(lambda: len(inbox.messages) == handled)
+        await jetstream.delete_consumer(nats_bucket, "g")
+        await publish(bus, messages("a", 2, after=handled))
+        await until(lambda: len(inbox.messages) >= handled + 2)
+        await bus.subscribe(
+            Inbox(), group="other"
+        )  # the server has answered: nothing is on its way
+    assert [each.id for each in messages("a", handled + 2)] == inbox.ids
+
+
 async def test_a_slow_handler_whose_consumer_went(nats_url: str, nats_bucket: str) -> None:
     """Keeps its message, and holds up nobody else."""
     gate, inbox = Gate(), Inbox()

@@ -97,8 +97,7 @@ class Consumer:
                 else:
                     self._check(info)
                     self._look_back(info, stream.state.first_seq)
-                    if info.ack_floor is not None:
-                        self.after = info.ack_floor.stream_seq
+                    self.after = _handled(info)
                     state = _state(await self._unfiltered(info))
                     return evolve(state, is_elsewhere=is_elsewhere)
             if is_elsewhere or stream.state.last_seq < self.after:
@@ -108,7 +107,7 @@ class Consumer:
                     self._stream,
                     self._name,
                 )
-                self.after, is_elsewhere = 0, True
+                self.after, self._missed, is_elsewhere = 0, 0, True
             config = ConsumerConfig(
                 durable_name=self._name if self._is_durable else None,
                 inactive_threshold=None if self._is_durable else INACTIVE_S,
@@ -270,3 +269,15 @@ def _state(info: ConsumerInfo) -> State:
         delivered=info.delivered.stream_seq if info.delivered else 0,
         pending=info.num_ack_pending or 0,
     )
+
+
+def _handled(info: ConsumerInfo) -> int:
+    """The sequence up to which everything it gave is acknowledged.
+
+    The server counts only what was ever acknowledged: one that began in the middle of a stream has
+    handled nothing up to there, but is not to be given it either.
+    """
+    if not info.num_ack_pending and info.delivered:
+        return int(info.delivered.stream_seq)
+    acknowledged = info.ack_floor.stream_seq if info.ack_floor else 0
+    return max(acknowledged, (info.config.opt_start_seq or 1) - 1)

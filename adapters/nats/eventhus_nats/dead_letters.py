@@ -69,7 +69,8 @@ class DeadLetters:
                     jetstream.get_msg(self._stream, seq=number + 1, subject=subject, next=True)
                 )
                 number = raw.seq
-                headers = dict(raw.headers or {})
+                # The driver gives what is not ASCII as an object of its own.
+                headers = {key: str(value) for key, value in (raw.headers or {}).items()}
                 headers[MSG_ID] = headers.get(MSG_ID, "").removeprefix(f"{group}:")
                 message = message_from(raw.data or b"", headers, unnamed=f"{self._stream}-{number}")
                 yield DeadLetter(message=message, number=number)
