@@ -66,9 +66,11 @@ _ON_FIRST_USE = {
 }
 
 
-def __getattr__(name: str) -> typing.Any:
-    if name not in _ON_FIRST_USE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_ON_FIRST_USE[name]}")
-    globals()[name] = value = getattr(module, name)
-    return value
+if not typing.TYPE_CHECKING:  # or every name would be one, to a type checker
+
+    def __getattr__(name: str) -> object:
+        if name not in _ON_FIRST_USE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = importlib.import_module(f"{__name__}.{_ON_FIRST_USE[name]}")
+        globals()[name] = value = getattr(module, name)
+        return value

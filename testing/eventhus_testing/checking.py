@@ -92,7 +92,7 @@ def check_aggregate(
         tried = sequences(commands(aggregate, refine=refine), max_commands)
         _search(check, st.sampled_from(histories), tried, settings)
     except _Found as breach:
-        found = breach.breach
+        found = check.fewest(breach.breach)
     except Flaky:
         found = check.smallest
         remark = "It is not found every time: the same commands lead to different outcomes."
@@ -118,6 +118,7 @@ class _Check(Generic[C, E, S]):
     invariant: Invariant[S] | None
     smallest: Breach | None = None
     _size: int = 0
+    _last: tuple[tuple[E, ...], list[C]] = ((), [])  # what was carried out: behind what, and what
 
     def initial(self) -> S:
         """The initial state, of which a run may break nothing but its own copy."""
@@ -146,6 +147,42 @@ class _Check(Generic[C, E, S]):
                 raise _Found(self._broken_by_history(stored[:number], state, verdict))
             run.add(event, state)
         return tuple(run.happened)
+
+    def carry_out(self, history: tuple[E, ...], tried: list[C]) -> None:
+        """Carry out commands behind a history.
+
+        Raises:
+            _Found: Something does not hold.
+        """
+        self._last = history, tried
+        run = _Run(self, self.initial())
+        for event in history:
+            run.add(event, self.judge.evolve(run.state, event))
+        for command in tried:
+            run.carry_out(command)
+
+    def fewest(self, found: Breach) -> Breach:
+        """What was found last, without what it does not need: hypothesis stops before that."""
+        history, tried = self._last
+        without = self._again((), tried, found) if history else None
+        if without is not None:
+            history, found = (), without
+        done = False
+        while not done:
+            done = True
+            for index in reversed(range(len(tried))):
+                fewer = [*tried[:index], *tried[index + 1 :]]
+                without = self._again(history, fewer, found)
+                if without is not None:
+                    tried, found, done = fewer, without, False
+        return found
+
+    def _again(self, history: tuple[E, ...], tried: list[C], found: Breach) -> Breach | None:
+        try:
+            self.carry_out(history, tried)
+        except _Found as again:
+            return again.breach if again.breach.problem == found.problem else None
+        return None
 
     def verdict(self, state: S) -> Verdict | None:
         """Why the invariant does not hold, if it does not."""
@@ -289,11 +326,7 @@ def _search(
     """Let hypothesis look for commands that break something. Raises _Found for the fewest."""
 
     def run(history: tuple[E, ...], tried: list[C]) -> None:
-        run = _Run(check, check.initial())
-        for event in history:
-            run.add(event, check.judge.evolve(run.state, event))
-        for command in tried:
-            run.carry_out(command)
+        check.carry_out(history, tried)
 
     chosen = settings or hypothesis.settings()
     hypothesis.settings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from enum import Enum
 from typing import Any
 
 from eventhus_testing.comparing import compares_by_identity, ordered, parts
@@ -93,7 +94,7 @@ def _remark(expected: Any, actual: Any) -> str:
     wanted: Any = type(expected)
     found: Any = type(actual)
     if wanted is found:
-        if compares_by_identity(actual):
+        if compares_by_identity(actual) and not isinstance(actual, Enum):
             return f"{full_name(found)} compares by identity; give it __eq__"
         if isinstance(actual, str) and expected.casefold() == actual.casefold():
             return "differs only in upper and lower case"

@@ -338,6 +338,17 @@ def test_a_lambda_is_printed_with_what_it_uses() -> None:
     )
 
 
+def test_nothing_is_given_that_is_not_needed() -> None:
+    """Hypothesis may stop before that, or be told not to look for less at all."""
+    counterexample = found(
+        flawed.purse,
+        refine={int: st.just(1)},
+        invariant=lambda state: state.balance < 3,
+        settings=hypothesis.settings(phases=[hypothesis.Phase.generate], derandomize=True),
+    )
+    assert "\n        .given(Paid(amount=1), Paid(amount=1))\n" in counterexample.spec
+
+
 def test_what_is_stored_comes_first() -> None:
     """It is read, and commands follow it."""
     stored = [EventData("Paid", {"amount": 5}), EventData("Spent", {"amount": 2, "reason": ""})]

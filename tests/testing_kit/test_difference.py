@@ -1,6 +1,7 @@
 """Where two values differ, and what of that is easily overlooked."""
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import attrs
@@ -34,6 +35,11 @@ class Marker:
 class Circle:
     center: Any
     radius: int = 1
+
+
+class Sign(Enum):
+    PLUS = "+"
+    MINUS = "-"
 
 
 class Opaque:
@@ -86,6 +92,7 @@ class Opaque:
         (Point(1), Place(2), []),
         (Marker(), Point(1), []),
         ([1], (1,), ["equal data, but of another class: expected list, actual tuple"]),
+        (Sign.PLUS, Sign.MINUS, []),
         (Opaque(), Opaque(), [f"{HERE}.Opaque compares by identity; give it __eq__"]),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any, Generic, TypeVar
 
@@ -33,6 +33,9 @@ S_co = TypeVar("S_co", covariant=True)
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 """A pure function from an event's stored data in one schema to its data in the next."""
 
+
+# What a class has that annotates fields, before Python 3.14 and from then on.
+_OWN_FIELDS = {"__annotations__", "__annotate_func__"}
 
 # These three return Any: pyright takes a default's type for the argument's, and C for Any with it.
 
@@ -125,6 +128,11 @@ class Aggregate(Generic[C, E, S_co]):
                     f"{self.name}: decide takes Command itself, which routes nothing; annotate "
                     f"it with your own command classes or pass commands=(...)"
                 )
+            if _OWN_FIELDS & vars(command).keys() and "__attrs_attrs__" not in vars(command):
+                raise CompositionError(
+                    f"{self.name}: command {_name(command)} has fields and is not an attrs class; "
+                    f"decorate it with @attrs.frozen(kw_only=True)"
+                )
         for event in self.events:
             # A subclass that is not decorated itself has its parent's fields only.
             if not (isinstance(event, type) and "__attrs_attrs__" in vars(event)):
@@ -154,9 +162,14 @@ class Aggregate(Generic[C, E, S_co]):
         Raises:
             Rejected: ``decide`` refused, in the subclass that it raised.
             UndeclaredEvent: One of them is not an event of the aggregate.
-            TypeError: ``decide`` did not return a collection of events.
+            TypeError: ``decide`` did not return a collection of events, but a coroutine, say, or
+                has a list or a refusal among them.
         """
         decided: object = self.decide(command, state)
+        if isinstance(decided, Coroutine | AsyncGenerator):
+            if isinstance(decided, Coroutine):
+                decided.close()  # or Python would warn that nobody awaits it
+            raise TypeError(f"decide of {self.name} is async; make it a plain def: it is pure")
         if not isinstance(decided, Iterable):
             raise TypeError(
                 f"decide of {self.name} returned {type(decided).__name__}, and must return its "
@@ -165,6 +178,15 @@ class Aggregate(Generic[C, E, S_co]):
         events: tuple[E, ...] = tuple(decided)
         for event in events:
             if type(event) not in self._declared:
+                if isinstance(event, BaseException):
+                    raise TypeError(
+                        f"decide of {self.name} gave {_name(type(event))} as an event; raise it"
+                    )
+                if isinstance(event, list | tuple):
+                    raise TypeError(
+                        f"decide of {self.name} gave a {_name(type(event))} as an event; give its "
+                        f"events one by one: yield from it, or return it alone"
+                    )
                 raise UndeclaredEvent(self.name, type(event))
         return events
 

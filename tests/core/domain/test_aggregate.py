@@ -1,7 +1,7 @@
 """What an aggregate takes from its functions, what it folds, and what it refuses."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import attrs
@@ -9,7 +9,7 @@ import pytest
 from attrs import define, frozen
 from attrs.exceptions import FrozenInstanceError
 
-from eventhus import Aggregate, Command, CompositionError
+from eventhus import Aggregate, Command, CompositionError, Rejected
 
 
 @frozen(kw_only=True)
@@ -121,6 +121,12 @@ class NotAttrs:
     on: bool
 
 
+class Blink(Command):
+    """Has a field that nobody made one."""
+
+    times: int
+
+
 class Undecorated(Switched):
     """Derived from an event, but not decorated itself."""
 
@@ -157,6 +163,12 @@ NO_EVENT = "decorate it with @attrs.frozen"
             "Lamp: decide takes Command itself, which routes nothing; annotate it with your own "
             "command classes or pass commands=(...)",
             id="Command itself",
+        ),
+        pytest.param(
+            {"commands": (Blink,)},
+            "Lamp: command Blink has fields and is not an attrs class; decorate it with "
+            "@attrs.frozen(kw_only=True)",
+            id="command not attrs",
         ),
         pytest.param(
             {"events": (Switched, NotAttrs)},
@@ -216,3 +228,37 @@ def test_an_event_class_that_is_frozen_by_inheritance() -> None:
     """What counts is whether an event can be changed, not which decorator says so."""
     derived = define(type("Derived", (Switched,), {}))
     assert (derived,) == lamp(events=(derived,)).events
+
+
+async def later(command: Switch, lamp: Lamp) -> list[Switched]:
+    return []
+
+
+async def one_by_one(command: Switch, lamp: Lamp) -> AsyncIterator[Switched]:
+    yield Switched(on=True)
+
+
+@pytest.mark.parametrize(
+    ("decide", "expected"),
+    [
+        (later, "decide of Lamp is async; make it a plain def: it is pure"),
+        (one_by_one, "decide of Lamp is async; make it a plain def: it is pure"),
+        (
+            lambda command, lamp: [[Switched(on=True)]],
+            (
+                "decide of Lamp gave a list as an event; give its events one by one: yield from "
+                "it, or return it alone"
+            ),
+        ),
+        (
+            lambda command, lamp: [Rejected("no")],
+            "decide of Lamp gave Rejected as an event; raise it",
+        ),
+    ],
+)
+def test_what_is_no_answer_of_decide(decide: Any, expected: str) -> None:
+    """The error says what to do instead."""
+    made = lamp(decide=decide, commands=(Switch,))
+    with pytest.raises(TypeError) as caught:
+        made.decided(Switch(aggregate_id="hall", on=True), made.initial)
+    assert expected == str(caught.value)

@@ -9,6 +9,7 @@ from typing import assert_type
 
 from attrs import frozen
 
+import eventhus_testing
 from eventhus import Aggregate, Command, Metadata, Process, Recorded, Rejected, View
 from eventhus_testing import (
     AppScenario,
@@ -147,6 +148,7 @@ def what_is_caught() -> None:
     spec(closing).when("a1", Written())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     spec(closing).when("a1", Deposited(1)).then_state("a1", "1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     spec(closing).when("a1", Deposited(1)).then_commands(Deposited(1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    eventhus_testing.at("noon")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     spec("account")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
