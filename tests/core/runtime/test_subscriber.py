@@ -248,6 +248,15 @@ async def test_a_cancellation_that_is_the_handlers_own() -> None:
     assert [1, 2] == handler.attempts
 
 
+async def test_a_handler_that_raises_what_is_no_exception() -> None:
+    """It has failed as well, unless it ends the process."""
+    handler = Handler(failures=1, error=pytest.fail.Exception("no Exception"))
+    await subscriber(handler)(message())
+    assert [1, 2] == handler.attempts
+    with pytest.raises(SystemExit):
+        await subscriber(Handler(failures=1, error=SystemExit()))(message())
+
+
 async def test_who_is_cancelled_is_cancelled() -> None:
     """A handler's task that is being cancelled does not try again."""
     begun = asyncio.Event()
