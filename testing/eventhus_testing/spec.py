@@ -181,6 +181,7 @@ class Spec(Generic[C, E, S]):
 
         Raises:
             TypeError: There is none, or the aggregate does not take one of them.
+            InvalidArgument: No aggregate can have the ``aggregate_id`` of one of them.
             RuleBroken: The aggregate does not keep its rules.
         """
         __tracebackhide__ = True

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
-from eventhus import Aggregate, Command, EventData, Rejected
+from eventhus import Aggregate, Command, EventData, Rejected, StreamId
 from eventhus_testing.difference import full_name
 from eventhus_testing.function_source import readable
 from eventhus_testing.matching import class_of
@@ -180,10 +180,12 @@ class Story(Generic[C, E, S]):
 
         Raises:
             TypeError: The aggregate does not take the command.
+            InvalidArgument: No aggregate can have its ``aggregate_id``.
             RuleBroken: The aggregate does not keep its rules.
         """
         __tracebackhide__ = True
         check_classes("when", "a command", self.aggregate.name, [command], self.aggregate.commands)
+        StreamId(self.aggregate.name, command.aggregate_id)
         try:
             events = self.referee.decide(command, self.state)
         except Rejected as refusal:

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from attrs import frozen
 
-from eventhus import Aggregate, Command, Rejected
+from eventhus import Aggregate, Command, InvalidArgument, Rejected
 from eventhus_testing import Outcome, Rules, spec
 from tests.testing_kit.cart import (
     MUG,
@@ -15,6 +16,7 @@ from tests.testing_kit.cart import (
     Cart,
     CartCommand,
     CartEvent,
+    Empty,
     InvalidQuantity,
     Item,
     ItemAdded,
@@ -50,6 +52,13 @@ def test_what_holds_passes_and_goes_on() -> None:
         .then_nothing()
         .then()
     )
+
+
+@pytest.mark.parametrize("aggregate_id", ["", 7, UUID(int=1)])
+def test_a_command_that_names_no_aggregate(aggregate_id: Any) -> None:
+    """An application would not carry it out either."""
+    with pytest.raises(InvalidArgument, match=r"^an aggregate's id is a non-empty str"):
+        spec(cart).when(Empty(aggregate_id=aggregate_id))
 
 
 CHECKS: dict[str, Callable[[AnyOutcome], AnyOutcome]] = {

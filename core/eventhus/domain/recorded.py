@@ -53,8 +53,12 @@ class StreamId:
 
     def __attrs_post_init__(self) -> None:
         if not (is_id(self.aggregate_type) and is_id(self.aggregate_id)):
+            part, value = ("type", self.aggregate_type)
+            if is_id(value):
+                part, value = ("id", self.aggregate_id)
             raise InvalidArgument(
-                "an aggregate's type and id are each a non-empty str of whole Unicode characters"
+                f"an aggregate's {part} is a non-empty str of whole Unicode characters, found "
+                f"{'an empty one' if value == '' else type(value).__name__}"
             )
 
     def __str__(self) -> str:
