@@ -36,7 +36,7 @@ _logger = logging.getLogger(__name__)
 
 
 class _Place(NamedTuple):
-    sequence: int  # in the stream
+    sequence: int  # in the stream; 0 of a stream that is no more
     reply: str  # where the message is to be acknowledged
 
 
@@ -210,7 +210,7 @@ class JetStreamSubscription:
         """How many messages the server gave that are neither here nor acknowledged."""
         # One that died may have forgotten that it gave the last ones: it gives these again, in
         # order, behind those that it knows of.
-        known = sum(place.sequence <= state.delivered for place in self._in_hand.values())
+        known = sum(0 < place.sequence <= state.delivered for place in self._in_hand.values())
         return state.pending - known
 
     async def _receive(self, msg: Msg) -> None:
@@ -279,7 +279,7 @@ class JetStreamSubscription:
             return  # another has it in hand by now, who counts what is not acknowledged
         await self._say(reply, b"+ACK")
         if not self._closing:
-            await self._pull()
+            await self._quietly(self._pull())  # what fails here is tried again before long
 
     async def _failed(self, message: Message, error: BaseException) -> None:
         if self._closing:
