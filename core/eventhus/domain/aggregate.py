@@ -166,11 +166,11 @@ class Aggregate(Generic[C, E, S_co]):
                 has a list or a refusal among them.
         """
         decided: object = self.decide(command, state)
-        if isinstance(decided, Coroutine | AsyncGenerator):
+        if not isinstance(decided, Iterable):
             if isinstance(decided, Coroutine):
                 decided.close()  # or Python would warn that nobody awaits it
-            raise TypeError(f"decide of {self.name} is async; make it a plain def: it is pure")
-        if not isinstance(decided, Iterable):
+            if isinstance(decided, Coroutine | AsyncGenerator):
+                raise TypeError(f"decide of {self.name} is async; make it a plain def: it is pure")
             raise TypeError(
                 f"decide of {self.name} returned {type(decided).__name__}, and must return its "
                 f"events: yield them, or return a list"
