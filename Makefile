@@ -54,7 +54,7 @@ bench: $(VENV)/.extra-bench  ## measure against other libraries, side by side
 .PHONY: soak
 soak: $(VENV)/.extra-dev nats-server  ## break real servers for half an hour; EVENTHUS_SOAK=N is N times as long
 	EVENTHUS_SOAK=$(or $(EVENTHUS_SOAK),10) EVENTHUS_REQUIRE_SERVERS=1 \
-		$(BIN)/python -m pytest tests/mongo/faults tests/nats/faults -s
+		$(BIN)/python -m pytest tests/adapters/mongo/faults tests/adapters/nats/faults -s
 
 .PHONY: matrix
 matrix: $(VENV)/.extra-dev  ## test on every Python found, on the lowest versions, and the wheel

@@ -12,7 +12,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from benchmarks.harness import Sample, Stopwatch
 from benchmarks.mongo_site import CHUNK, Document, Site, at_once, events_of
 from eventhus import new_id
-from eventhus.runtime.lanes import Lanes
+from eventhus.runtime.commands.keyed_lock import KeyedLock
 
 
 def deposit(
@@ -35,7 +35,7 @@ def deposit(
         await _fill(collection, ids, events)
         jobs = ids * times
         random.shuffle(jobs)
-        turns: Lanes[str] = Lanes()
+        turns: KeyedLock[str] = KeyedLock()
 
         async def handle(aggregate_id: str) -> None:
             await turns.acquire(aggregate_id)

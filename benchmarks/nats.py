@@ -20,8 +20,8 @@ from benchmarks.mongo_site import Document, events_of, fill
 from eventhus import Aggregate, Application, Command, Recorded, new_id
 from eventhus.ports import Message
 from eventhus.runtime.clock import SystemClock
-from eventhus.runtime.relay import Relay
-from eventhus.runtime.wire import to_message
+from eventhus.runtime.messaging.wire import to_message
+from eventhus.runtime.readers.relay import Relay
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
 from eventhus_mongo import MongoStore

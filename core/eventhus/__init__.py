@@ -35,9 +35,9 @@ from eventhus.errors import (
     UnknownCommand,
 )
 from eventhus.ids import new_id
-from eventhus.runtime.envelope import Committed, Envelope, Handler, Loaded, Middleware
-from eventhus.runtime.middleware import Timing, log_commands, time_commands
-from eventhus.runtime.subscriber import Delivered, Replayed
+from eventhus.runtime.commands.envelope import Committed, Envelope, Handler, Loaded, Middleware
+from eventhus.runtime.commands.middleware import Timing, log_commands, time_commands
+from eventhus.runtime.messaging.subscriber import Delivered, Replayed
 
 __all__ = [
     "AccessDenied",

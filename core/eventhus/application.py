@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 from attrs import evolve, frozen
 
+from eventhus.adapter_support.arguments import check_group
 from eventhus.domain.aggregate import Aggregate, Command
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.names import check_name
@@ -20,30 +21,29 @@ from eventhus.domain.recorded import Metadata, Recorded, StreamId
 from eventhus.domain.view import View
 from eventhus.errors import CompositionError, InvalidArgument, NotRunning
 from eventhus.ids import new_id as ulid
-from eventhus.ports.arguments import check_group
 from eventhus.ports.bus import EventBus, Subscription
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.store import Storage, StoredEvent
-from eventhus.runtime.adapters import BUSES, CODECS, STORES, adapter_for, load_adapter
+from eventhus.runtime.adapter_lookup import BUSES, CODECS, STORES, adapter_for, load_adapter
 from eventhus.runtime.clock import SystemClock
-from eventhus.runtime.command_bus import CommandBus
-from eventhus.runtime.envelope import Committed, Envelope, Handler, Loaded, Middleware
-from eventhus.runtime.executor import PAGE, Executor
-from eventhus.runtime.readers import Readers
-from eventhus.runtime.relay import CHECKPOINT, Relay
-from eventhus.runtime.serializer import EventSerializer
-from eventhus.runtime.signals import told_to_end
-from eventhus.runtime.snapshots import Snapshots
-from eventhus.runtime.subscriber import (
+from eventhus.runtime.commands.bus import CommandBus
+from eventhus.runtime.commands.envelope import Committed, Envelope, Handler, Loaded, Middleware
+from eventhus.runtime.commands.executor import PAGE, Executor
+from eventhus.runtime.commands.snapshots import Snapshots
+from eventhus.runtime.messaging.subscriber import (
     UNGROUPED,
     AppSubscription,
     EventHandler,
     Replayed,
     Subscriber,
 )
+from eventhus.runtime.messaging.wire import to_body
+from eventhus.runtime.readers.reader_group import ReaderGroup
+from eventhus.runtime.readers.relay import CHECKPOINT, Relay
+from eventhus.runtime.serializer import EventSerializer
+from eventhus.runtime.signals import wait_for_shutdown
 from eventhus.runtime.tasks import being_cancelled, stop
-from eventhus.runtime.wire import to_body
 
 E = TypeVar("E")
 S = TypeVar("S")
@@ -71,7 +71,7 @@ class Application:
             one, or one with a new name, begins at the first event of the log, too. A command that
             is refused is logged as a warning, and the process goes on.
         store: Where events, snapshots, checkpoints and the values of views are kept.
-        codec: Turns events and states into plain data and back.
+        codec: StreamQueues events and states into plain data and back.
         bus: Where events are published; ``None`` publishes nothing.
         workers: The most commands that run at the same time.
         middleware: Wraps the handling of every command; the first is the outermost.
@@ -139,7 +139,7 @@ class Application:
             command: self._executors[aggregate.name]
             for command, aggregate in catalog.routes.items()
         }
-        self._readers = Readers(
+        self._readers = ReaderGroup(
             views,
             processes,
             catalog=catalog,
@@ -213,7 +213,7 @@ class Application:
             await stack.enter_async_context(self._store)
             if self._bus is not None:
                 await stack.enter_async_context(self._bus)
-                stack.callback(self._hurry)
+                stack.callback(self._stop_retrying)
                 relay = Relay(self._store, self._bus, self._clock, owner=self._new_id())
                 task = asyncio.create_task(relay.run(), name=f"eventhus relay of {self.bucket}")
                 stack.push_async_callback(stop, task)
@@ -409,9 +409,9 @@ class Application:
         """
         if self._run is None:
             async with self:
-                await told_to_end()
+                await wait_for_shutdown()
         else:
-            await told_to_end()
+            await wait_for_shutdown()
 
     async def relay_lag(self) -> int:
         """How many events of the log are not known to be with the bus, whoever publishes them.
@@ -541,9 +541,9 @@ class Application:
             )
         return self._catalog.names_of(wanted)
 
-    def _hurry(self) -> None:
+    def _stop_retrying(self) -> None:
         for subscriber in self._subscribers:
-            subscriber.hurry()
+            subscriber.stop_retrying()
 
     def _running(self) -> _Run:
         if self._run is None:

@@ -3,25 +3,25 @@
 import importlib
 import typing
 
-from eventhus_testing.applications import AppScenario, scenario
-from eventhus_testing.clock import ManualClock
-from eventhus_testing.faulty_bus import FaultyBus
-from eventhus_testing.faulty_store import FaultyStore, Hold
-from eventhus_testing.ids import counted_ids
-from eventhus_testing.in_memory import memory_application
-from eventhus_testing.matching import like
-from eventhus_testing.outcome import Outcome
-from eventhus_testing.process_spec import ProcessOutcome, ProcessSpec
-from eventhus_testing.rules import RuleBroken, Rules
-from eventhus_testing.spec import Spec, spec
-from eventhus_testing.view_spec import ViewOutcome, ViewSpec
+from eventhus_testing.doubles.clock import ManualClock
+from eventhus_testing.doubles.faulty_bus import FaultyBus
+from eventhus_testing.doubles.faulty_store import FaultyStore, Hold
+from eventhus_testing.doubles.ids import counted_ids
+from eventhus_testing.doubles.in_memory import memory_application
+from eventhus_testing.matching.matchers import like
+from eventhus_testing.rules.rules import RuleBroken, Rules
+from eventhus_testing.scenarios.scenario import AppScenario, scenario
+from eventhus_testing.specs.outcome import Outcome
+from eventhus_testing.specs.process_spec import ProcessOutcome, ProcessSpec
+from eventhus_testing.specs.spec import Spec, spec
+from eventhus_testing.specs.view_spec import ViewOutcome, ViewSpec
 
 if typing.TYPE_CHECKING:
-    from eventhus_testing.checking import check_aggregate
-    from eventhus_testing.counterexample import Counterexample
-    from eventhus_testing.machine import AggregateMachine
-    from eventhus_testing.strategies import commands, events, histories
-    from eventhus_testing.typed_values import NoStrategy, Refinements
+    from eventhus_testing.properties.check_aggregate import check_aggregate
+    from eventhus_testing.properties.counterexample import Counterexample
+    from eventhus_testing.properties.machine import AggregateMachine
+    from eventhus_testing.properties.strategies import commands, events, histories
+    from eventhus_testing.properties.typed_values import NoStrategy, Refinements
 
 __all__ = [
     "AggregateMachine",
@@ -55,14 +55,14 @@ __all__ = [
 # Imported on first use: Hypothesis comes with them, and pytest imports this package, since its
 # plugin is here, in every run of whoever has installed eventhus.
 _ON_FIRST_USE = {
-    "AggregateMachine": "machine",
-    "Counterexample": "counterexample",
-    "NoStrategy": "typed_values",
-    "Refinements": "typed_values",
-    "check_aggregate": "checking",
-    "commands": "strategies",
-    "events": "strategies",
-    "histories": "strategies",
+    "AggregateMachine": "properties.machine",
+    "Counterexample": "properties.counterexample",
+    "NoStrategy": "properties.typed_values",
+    "Refinements": "properties.typed_values",
+    "check_aggregate": "properties.check_aggregate",
+    "commands": "properties.strategies",
+    "events": "properties.strategies",
+    "histories": "properties.strategies",
 }
 
 

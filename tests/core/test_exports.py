@@ -15,6 +15,7 @@ PACKAGES = [
     import_module(name)
     for name in (
         "eventhus",
+        "eventhus.adapter_support",
         "eventhus.ports",
         "eventhus_memory",
         "eventhus_cattrs",

@@ -10,8 +10,9 @@ from typing import Self
 
 from attrs import evolve
 
+from eventhus.adapter_support import StreamQueues, check_group
 from eventhus.domain.recorded import StreamId
-from eventhus.ports import DeadLetter, Message, MessageHandler, Turns, check_group
+from eventhus.ports import DeadLetter, Message, MessageHandler
 from eventhus_memory.store import check_url
 
 _RETRY_S = 0.01  # before the second delivery; doubles with every further one, up to the cap
@@ -161,7 +162,7 @@ class _Group:
     def __init__(self, on_empty: Callable[[], object]) -> None:
         self._on_empty = on_empty
         self._members: set[MemorySubscription] = set()
-        self.turns = Turns()
+        self.turns = StreamQueues()
         self._held_back: dict[StreamId, tuple[Message, asyncio.TimerHandle]] = {}
         self._draining = False
         self._changed = asyncio.Event()

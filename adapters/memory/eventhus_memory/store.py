@@ -11,6 +11,13 @@ from typing import Any, NamedTuple, Self
 
 from attrs import evolve
 
+from eventhus.adapter_support import (
+    check_collection,
+    check_page,
+    check_plain_data,
+    check_ttl,
+    check_writes,
+)
 from eventhus.domain.recorded import EventData, StreamId
 from eventhus.errors import (
     CommandIdReused,
@@ -29,11 +36,6 @@ from eventhus.ports import (
     StoredEvent,
     ViewDocument,
     ViewWrite,
-    check_collection,
-    check_page,
-    check_plain_data,
-    check_ttl,
-    check_writes,
 )
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

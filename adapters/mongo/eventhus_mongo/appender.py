@@ -39,8 +39,8 @@ from eventhus_mongo.documents import (
     last_version,
     stream_key,
 )
-from eventhus_mongo.ends import StreamEnds
-from eventhus_mongo.failures import DUPLICATE_KEY, describe, is_passing, translated, typed
+from eventhus_mongo.driver_errors import DUPLICATE_KEY, describe, is_passing, translated, typed
+from eventhus_mongo.known_versions import StreamEnds
 
 BATCH_COMMITS = 200
 BATCH_BYTES = 4_000_000
@@ -231,9 +231,9 @@ class Appender:
         try:
             if self._next is None:
                 self._next = await self.tail(attempt_s) + 1
-            batch = self._hopeful(batch)
+            batch = self._drop_stale(batch)
             if self._clashed:
-                batch = await self._free(batch, attempt_s)
+                batch = await self._drop_taken(batch, attempt_s)
             if not batch:
                 return
             documents = self._place(batch, self._next, placed)
@@ -248,7 +248,7 @@ class Appender:
             self._failures, self._clashed = 0, False
             self._settle(batch, placed)
 
-    def _hopeful(self, batch: Sequence[_Waiting]) -> list[_Waiting]:
+    def _drop_stale(self, batch: Sequence[_Waiting]) -> list[_Waiting]:
         """Those whose stream is not known to have gone on, which would hold up all behind them."""
         hopeful: list[_Waiting] = []
         for waiting in batch:
@@ -259,7 +259,7 @@ class Appender:
                 _resolve(waiting, None)
         return hopeful
 
-    async def _free(self, batch: Sequence[_Waiting], timeout_s: float) -> list[_Waiting]:
+    async def _drop_taken(self, batch: Sequence[_Waiting], timeout_s: float) -> list[_Waiting]:
         """Those whose version is free.
 
         Where others write to the same streams, many commits of a batch may come too late, and

@@ -13,7 +13,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from eventhus import IncompatibleBucket, InvalidArgument
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import Document, decode_commit
-from eventhus_mongo.failures import translated
+from eventhus_mongo.driver_errors import translated
 
 _RESERVED = {"admin", "config", "local"}
 _FORBIDDEN = '/\\. "$*<>:|?\0'  # on Windows; on other systems fewer, but a dump may move there

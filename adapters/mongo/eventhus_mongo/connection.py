@@ -16,8 +16,8 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import AutoReconnect, ConfigurationError
 from pymongo.read_concern import ReadConcern
 
-from eventhus_mongo.calls import Calls
 from eventhus_mongo.documents import OPTIONS, Count, Document
+from eventhus_mongo.in_flight import Calls
 
 Client: TypeAlias = AsyncMongoClient[Document]
 

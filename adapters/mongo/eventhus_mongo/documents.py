@@ -33,7 +33,8 @@ from eventhus import (
     Recorded,
     StreamId,
 )
-from eventhus.ports import Commit, Snapshot, StoredCommit, StoredEvent, check_plain_data, event_id
+from eventhus.adapter_support import check_plain_data
+from eventhus.ports import Commit, Snapshot, StoredCommit, StoredEvent, event_id
 
 Document: TypeAlias = dict[str, Any]
 

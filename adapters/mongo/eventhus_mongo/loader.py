@@ -18,8 +18,8 @@ from pymongo.errors import PyMongoError
 from eventhus import StreamId
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import Document, last_version, stream_key
-from eventhus_mongo.ends import StreamEnds
-from eventhus_mongo.failures import translated, typed
+from eventhus_mongo.driver_errors import translated, typed
+from eventhus_mongo.known_versions import StreamEnds
 
 GROUP_STREAMS = 25
 TURNS = 2  # of the event loop

@@ -9,12 +9,12 @@ from pymongo import ASCENDING
 from eventhus.ports import StoredEvent
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import Document, last_position
-from eventhus_mongo.failures import translated
+from eventhus_mongo.driver_errors import translated
 from eventhus_mongo.pages import recorded
 from eventhus_mongo.wakeups import Wakeups
 
 
-class Reader:
+class LogReader:
     """Reads the log of one bucket."""
 
     def __init__(self, connection: Connection, wakeups: Wakeups) -> None:

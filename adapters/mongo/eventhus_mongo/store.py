@@ -13,6 +13,7 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from eventhus import CompositionError, NotRunning, StreamId
+from eventhus.adapter_support import check_collection, check_page, check_ttl, check_writes
 from eventhus.ports import (
     Commit,
     Lease,
@@ -22,21 +23,17 @@ from eventhus.ports import (
     StoredEvent,
     ViewDocument,
     ViewWrite,
-    check_collection,
-    check_page,
-    check_ttl,
-    check_writes,
 )
 from eventhus_mongo import leases, views
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.bucket import check_name, prepare
 from eventhus_mongo.connection import Client, Connection
 from eventhus_mongo.documents import ENVELOPE, decode_snapshot, encode_snapshot, stream_key
-from eventhus_mongo.ends import StreamEnds
-from eventhus_mongo.failures import translated
+from eventhus_mongo.driver_errors import translated
+from eventhus_mongo.known_versions import StreamEnds
 from eventhus_mongo.loader import Loader
 from eventhus_mongo.pages import recorded, slice_of
-from eventhus_mongo.reader import Reader
+from eventhus_mongo.reader import LogReader
 from eventhus_mongo.wakeups import Wakeups
 
 
@@ -50,7 +47,7 @@ class _Running:
         self.appender = Appender(self.connection, ends)
         self.loader = Loader(self.connection, ends, without=ENVELOPE)
         self.histories = Loader(self.connection, ends)
-        self.reader = Reader(self.connection, self.wakeups)
+        self.reader = LogReader(self.connection, self.wakeups)
 
 
 class MongoStore:

@@ -31,7 +31,7 @@ from eventhus_mongo.documents import (
     has_special_key,
     not_ours,
 )
-from eventhus_mongo.failures import DUPLICATE_KEY
+from eventhus_mongo.driver_errors import DUPLICATE_KEY
 
 
 @frozen

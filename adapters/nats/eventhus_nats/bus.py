@@ -15,21 +15,15 @@ from attrs import frozen
 from nats.js.api import StreamInfo
 
 from eventhus import BusUnavailable, CompositionError, NotRunning
-from eventhus.ports import (
-    DeadLetter,
-    Message,
-    MessageHandler,
-    Publisher,
-    Subscription,
-    check_group,
-)
+from eventhus.adapter_support import check_group
+from eventhus.ports import DeadLetter, Message, MessageHandler, Publisher, Subscription
 from eventhus_nats.connection import Address, Connection
 from eventhus_nats.consumer import Consumer
+from eventhus_nats.core_nats import PlainSubscription
 from eventhus_nats.dead_letters import DeadLetters, letter_headers
-from eventhus_nats.failures import translated
-from eventhus_nats.plain import PlainSubscription
+from eventhus_nats.driver_errors import translated
+from eventhus_nats.group_leases import GroupLeases
 from eventhus_nats.publisher import Acknowledgements, JetStreamPublisher, PlainPublisher
-from eventhus_nats.seats import Seats
 from eventhus_nats.streams import Retention, Settings, ensure_streams
 from eventhus_nats.subjects import DEFAULT, Subjects
 from eventhus_nats.subscription import JetStreamSubscription
@@ -41,7 +35,7 @@ class _Running:
 
     connection: Connection
     acknowledgements: Acknowledgements
-    seats: Seats
+    seats: GroupLeases
     dead_letters: DeadLetters
     subscriptions: list[JetStreamSubscription | PlainSubscription]
 
@@ -172,7 +166,7 @@ class NatsBus:
         self._running = _Running(
             connection=connection,
             acknowledgements=Acknowledgements(connection),
-            seats=Seats(connection, replicas),
+            seats=GroupLeases(connection, replicas),
             dead_letters=DeadLetters(connection, self._subjects),
             subscriptions=[],
         )

@@ -6,7 +6,7 @@ from nats.aio.client import Client, Srv
 from nats.aio.msg import Msg
 from nats.protocol.parser import AWAITING_CONTROL_LINE, CRLF_SIZE, Parser
 
-from eventhus_nats.failures import HungUp
+from eventhus_nats.driver_errors import HungUp
 
 
 class _TolerantParser(Parser):

@@ -18,7 +18,7 @@ from nats.js import JetStreamContext
 
 from eventhus import AccessDenied, CompositionError, EventhusError
 from eventhus_nats.client import ReconnectingClient
-from eventhus_nats.failures import NotEncrypted, describe, is_refusal, translated, typed
+from eventhus_nats.driver_errors import NotEncrypted, describe, is_refusal, translated, typed
 
 CONNECT_S = 5.0  # for the first connection, over all servers
 REQUEST_S = 5.0  # for an answer of JetStream

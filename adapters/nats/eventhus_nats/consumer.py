@@ -16,7 +16,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy, 
 
 from eventhus import BusUnavailable, IncompatibleBucket
 from eventhus_nats.connection import Connection
-from eventhus_nats.failures import typed
+from eventhus_nats.driver_errors import typed
 
 ACK_WAIT_S = 8.0  # after which the server gives again what nobody said anything about
 INACTIVE_S = 300.0  # after which it forgets the place of a subscription without a group

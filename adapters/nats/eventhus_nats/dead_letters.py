@@ -9,7 +9,7 @@ import nats.js.errors
 
 from eventhus.ports import DeadLetter, Message
 from eventhus_nats.connection import REQUEST_S, Connection
-from eventhus_nats.failures import translated, typed
+from eventhus_nats.driver_errors import translated, typed
 from eventhus_nats.messages import MSG_ID, encode_id, message_from
 from eventhus_nats.streams import dead_stream
 from eventhus_nats.subjects import Subjects

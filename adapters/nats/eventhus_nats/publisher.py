@@ -14,7 +14,7 @@ from nats.aio.subscription import Subscription
 from eventhus import BusUnavailable, EventhusError, PublisherReplaced
 from eventhus.ports import Message
 from eventhus_nats.connection import Connection
-from eventhus_nats.failures import typed
+from eventhus_nats.driver_errors import typed
 from eventhus_nats.messages import (
     EXPECTED_LAST_MSG_ID,
     EXPECTED_LAST_SEQUENCE,

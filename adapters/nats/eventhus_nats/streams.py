@@ -12,7 +12,7 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfi
 
 from eventhus import CompositionError, IncompatibleBucket
 from eventhus_nats.connection import Connection
-from eventhus_nats.failures import typed
+from eventhus_nats.driver_errors import typed
 
 Retention: TypeAlias = Literal["limits", "interest"]
 

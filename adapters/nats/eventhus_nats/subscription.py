@@ -12,13 +12,14 @@ from attrs import evolve
 from nats.aio.msg import Msg
 
 from eventhus import EventhusError
-from eventhus.ports import Message, MessageHandler, Turns
+from eventhus.adapter_support import StreamQueues
+from eventhus.ports import Message, MessageHandler
 from eventhus_nats.connection import Connection
 from eventhus_nats.consumer import Consumer, State
-from eventhus_nats.failures import describe
-from eventhus_nats.intake import Intake
+from eventhus_nats.driver_errors import describe
+from eventhus_nats.group_leases import RENEW_S, Seat
 from eventhus_nats.messages import message_of, place_of
-from eventhus_nats.seats import RENEW_S, Seat
+from eventhus_nats.resequencer import Resequencer
 
 STANDBY_S = 0.5  # between two looks at whether the seat is free
 TICK_S = 1.0  # between two looks at everything else
@@ -61,7 +62,7 @@ class JetStreamSubscription:
         self._nudge = asyncio.Event()
         self._handled: dict[str, str] = {}  # where each of the last ones was acknowledged, by id
         self._workers: set[asyncio.Task[None]] = set()
-        self._intake = Intake(Turns())
+        self._intake = Resequencer(StreamQueues())
         self._in_hand: dict[str, _Place] = {}  # of each message, by id
         self._busy: dict[asyncio.Task[None], Message] = {}  # what each worker is handling
         self._failures = 0  # since a message was handled
@@ -103,7 +104,7 @@ class JetStreamSubscription:
 
     async def _serve(self) -> None:
         """Handle messages until closed, or the seat is lost."""
-        self._intake, self._in_hand, self._draining = Intake(Turns()), {}, False
+        self._intake, self._in_hand, self._draining = Resequencer(StreamQueues()), {}, False
         self._is_lost = False
         state = await self._consumer.ensure()
         self._last = max(self._consumer.after, state.delivered)

@@ -1,6 +1,5 @@
-"""What the runtime needs from the world, as protocols. Adapters implement them."""
+"""The protocols that adapters implement, and the values that they exchange with the runtime."""
 
-from eventhus.ports.arguments import check_collection, check_group, check_page, check_ttl
 from eventhus.ports.bus import (
     DeadLetter,
     EventBus,
@@ -12,7 +11,6 @@ from eventhus.ports.bus import (
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.leases import Lease, Leases
-from eventhus.ports.plain_data import check_plain_data
 from eventhus.ports.store import (
     CheckpointStore,
     Commit,
@@ -25,8 +23,7 @@ from eventhus.ports.store import (
     StoredEvent,
     event_id,
 )
-from eventhus.ports.turns import Turns
-from eventhus.ports.views import ViewDocument, ViewStore, ViewWrite, check_writes
+from eventhus.ports.views import ViewDocument, ViewStore, ViewWrite
 
 __all__ = [
     "CheckpointStore",
@@ -48,15 +45,8 @@ __all__ = [
     "StoredCommit",
     "StoredEvent",
     "Subscription",
-    "Turns",
     "ViewDocument",
     "ViewStore",
     "ViewWrite",
-    "check_collection",
-    "check_group",
-    "check_page",
-    "check_plain_data",
-    "check_ttl",
-    "check_writes",
     "event_id",
 ]

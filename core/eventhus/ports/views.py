@@ -7,11 +7,6 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
-from eventhus.domain.recorded import is_text
-from eventhus.errors import InvalidArgument
-from eventhus.ports.arguments import check_collection
-from eventhus.ports.plain_data import check_plain_data
-
 
 @frozen(kw_only=True)
 class ViewDocument:
@@ -86,23 +81,3 @@ class ViewStore(Protocol):
                 Nothing was written.
         """
         ...
-
-
-def check_writes(collection: str, writes: Sequence[ViewWrite]) -> None:
-    """Refuse what no store may keep: ``save_documents`` of every store calls it first.
-
-    Raises:
-        InvalidArgument: The collection's name is of another form, a key is not whole Unicode
-            text, or data is not plain. The message quotes none of it.
-    """
-    check_collection(collection)
-    for write in writes:
-        document = write.document
-        if not is_text(document.key):
-            raise InvalidArgument(f"a key of {collection} is not a str of whole Unicode characters")
-        try:
-            check_plain_data(document.data)
-        except ValueError as error:
-            raise InvalidArgument(
-                f"the document of {document.key!r} in {collection} is not JSON-compatible: {error}"
-            ) from error

@@ -9,7 +9,7 @@ import threading
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-async def told_to_end() -> None:
+async def wait_for_shutdown() -> None:
     """Return at SIGTERM or SIGINT, which only the main thread can wait for.
 
     All who wait in one loop are told, and the last to go puts back what was there before.

@@ -28,7 +28,7 @@ pytest.register_assert_rewrite(
     *(f"{__name__}.{each.name}" for each in pkgutil.iter_modules(__path__))
 )
 
-from eventhus_testing.conformance.bus_suite import BusConformance  # noqa: E402
-from eventhus_testing.conformance.suite import StoreConformance  # noqa: E402
+from eventhus_testing.conformance.bus.suite import BusConformance  # noqa: E402
+from eventhus_testing.conformance.store.suite import StoreConformance  # noqa: E402
 
 __all__ = ["BusConformance", "StoreConformance"]

@@ -19,7 +19,7 @@ from eventhus_testing.reports.model import (
     Subject,
     Told,
 )
-from eventhus_testing.reports.tale import shortened
+from eventhus_testing.reports.test_record import shortened
 from eventhus_testing.reports.words import natural
 
 MOST = 20  # specs in one chapter

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from eventhus_testing.notebook import Notebook
 from eventhus_testing.reports.document import Document, document
 from eventhus_testing.reports.html import html
 from eventhus_testing.reports.markdown import markdown
 from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, Told, from_plain, to_plain
-from eventhus_testing.reports.tale import told
+from eventhus_testing.reports.test_record import told
+from eventhus_testing.specs.recording import Recording
 
 PAGE, TEXT = "index.html", "specs.md"
 
@@ -27,7 +27,7 @@ class Reporting:
     pytest-xdist hand it over too.
     """
 
-    def __init__(self, config: pytest.Config, notebook: pytest.StashKey[Notebook]) -> None:
+    def __init__(self, config: pytest.Config, notebook: pytest.StashKey[Recording]) -> None:
         self._notebook = notebook
         self._fail_under: float | None = config.option.eventhus_fail_under
         self._is_worker = hasattr(config, "workerinput")

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from eventhus import EventData
-from eventhus_testing import history
-from eventhus_testing.comparing import same
-from eventhus_testing.notebook import Entry
-from eventhus_testing.page import ACTUAL, NOTE, SAME, Passage, mark, page
-from eventhus_testing.process_spec import ProcessStory
-from eventhus_testing.story import Story
-from eventhus_testing.view_spec import NO_VALUE, ViewStory
+from eventhus_testing.specs import history
+from eventhus_testing.specs.process_spec import ProcessStory
+from eventhus_testing.specs.recording import Entry
+from eventhus_testing.specs.story import Story
+from eventhus_testing.specs.view_spec import NO_VALUE, ViewStory
+from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Passage, mark, page
+from eventhus_testing.values.comparing import same
 
 MOST = 3  # in full; the others are counted
 

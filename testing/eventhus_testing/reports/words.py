@@ -13,7 +13,7 @@ import attrs
 from attrs import frozen
 
 from eventhus import Command
-from eventhus_testing.matching import Like, class_of, is_open, text_of
+from eventhus_testing.matching.matchers import Like, class_of, is_open, text_of
 
 MOST_ITEMS = 5  # of a collection; the others are counted
 MOST_CHARACTERS = 120  # of one value

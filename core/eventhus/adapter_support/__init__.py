@@ -1,0 +1,21 @@
+"""Checks and building blocks that every adapter needs and none should rewrite."""
+
+from eventhus.adapter_support.arguments import (
+    check_collection,
+    check_group,
+    check_page,
+    check_ttl,
+    check_writes,
+)
+from eventhus.adapter_support.plain_data import check_plain_data
+from eventhus.adapter_support.stream_queues import StreamQueues
+
+__all__ = [
+    "StreamQueues",
+    "check_collection",
+    "check_group",
+    "check_page",
+    "check_plain_data",
+    "check_ttl",
+    "check_writes",
+]

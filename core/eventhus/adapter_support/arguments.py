@@ -1,0 +1,84 @@
+"""The checks of what stores and buses are asked for, shared by all of them."""
+
+from collections.abc import Sequence
+from math import inf
+
+from eventhus.adapter_support.plain_data import check_plain_data
+from eventhus.domain.names import is_name
+from eventhus.domain.recorded import is_text
+from eventhus.errors import InvalidArgument
+from eventhus.ports.views import ViewWrite
+
+
+def check_page(limit: int, *, after: int = 0, after_version: int = 0) -> None:
+    """Refuse what no page of events can be: every reading method of a store calls it first.
+
+    A slice would count a negative start from the end, and a driver may take a limit of 0 as none.
+
+    Raises:
+        InvalidArgument: ``limit`` is below 1, or ``after`` or ``after_version`` is negative.
+    """
+    if limit < 1:
+        raise InvalidArgument(f"limit is {limit}; ask for at least 1 event")
+    for name, start in (("after", after), ("after_version", after_version)):
+        if start < 0:
+            raise InvalidArgument(f"{name} is {start}; 0 starts at the first event")
+
+
+def check_group(group: str | None, concurrency: int = 1) -> None:
+    """Check what a bus is asked for.
+
+    Raises:
+        InvalidArgument: ``group`` is not of the form that every bus takes, or ``concurrency`` is
+            below 1.
+    """
+    if group is not None and not is_name(group):
+        raise InvalidArgument(
+            f"group {group!r} is not 1 to 63 letters, digits, hyphens and underscores"
+        )
+    if concurrency < 1:
+        raise InvalidArgument(f"concurrency must be at least 1, found {concurrency}")
+
+
+def check_ttl(ttl_s: float) -> None:
+    """Check for how long a lease is asked for.
+
+    Raises:
+        InvalidArgument: It is not above 0, or not finite.
+    """
+    if not 0 < ttl_s < inf:
+        raise InvalidArgument(f"the ttl_s of a lease must be above 0 and finite, found {ttl_s}")
+
+
+def check_collection(collection: str) -> None:
+    """Check which documents of a view or a process a store is asked for.
+
+    Raises:
+        InvalidArgument: It is not ``view_`` or ``process_`` and the name of one.
+    """
+    kind, _, name = collection.partition("_")
+    if kind not in ("view", "process") or not is_name(name):
+        raise InvalidArgument(
+            f"collection {collection!r} is not view_ or process_ and 1 to 63 letters, digits, "
+            f"hyphens and underscores"
+        )
+
+
+def check_writes(collection: str, writes: Sequence[ViewWrite]) -> None:
+    """Refuse what no store may keep: ``save_documents`` of every store calls it first.
+
+    Raises:
+        InvalidArgument: The collection's name is of another form, a key is not whole Unicode
+            text, or data is not plain. The message quotes none of it.
+    """
+    check_collection(collection)
+    for write in writes:
+        document = write.document
+        if not is_text(document.key):
+            raise InvalidArgument(f"a key of {collection} is not a str of whole Unicode characters")
+        try:
+            check_plain_data(document.data)
+        except ValueError as error:
+            raise InvalidArgument(
+                f"the document of {document.key!r} in {collection} is not JSON-compatible: {error}"
+            ) from error

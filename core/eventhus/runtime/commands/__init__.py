@@ -1,0 +1,1 @@
+"""Carry out commands: route, load, decide, append."""

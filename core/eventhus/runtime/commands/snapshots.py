@@ -1,0 +1,96 @@
+"""Snapshots: written off the command's path, trusted only when their fingerprint fits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from eventhus.domain.aggregate import Aggregate
+from eventhus.domain.recorded import StreamId
+from eventhus.errors import CodecError
+from eventhus.ports.codec import Codec
+from eventhus.ports.store import EventStore, Snapshot, SnapshotStore, Storage
+from eventhus.runtime.commands.fingerprint import fingerprint
+from eventhus.runtime.commands.state_cache import CachedState
+
+S = TypeVar("S")
+
+_logger = logging.getLogger(__name__)
+
+
+class Snapshots(Generic[S]):
+    """Takes and restores the snapshots of one aggregate type.
+
+    Args:
+        aggregate: Whose states.
+        store: Where the snapshots are kept, and the events that they are made of.
+        codec: StreamQueues states into plain data.
+        every: How many events may lie behind the newest snapshot before one is taken.
+    """
+
+    def __init__(
+        self, aggregate: Aggregate[Any, Any, S], store: Storage, codec: Codec, every: int
+    ) -> None:
+        self._store: SnapshotStore = store
+        self._events: EventStore = store
+        self._every = every
+        self._encode = codec.encoder(aggregate.state_type)
+        self._decode = codec.decoder(aggregate.state_type)
+        self._fingerprint = fingerprint(aggregate.state_type, aggregate.revision)
+        self._saving: set[asyncio.Task[None]] = set()
+
+    async def load(self, stream: StreamId) -> CachedState[S] | None:
+        """The state in the stream's snapshot, unless other rules or another log made it."""
+        snapshot = await self._store.load_snapshot(stream)
+        if snapshot is None or snapshot.fingerprint != self._fingerprint:
+            return None
+        try:
+            state = self._decode(snapshot.data)
+        except CodecError as error:
+            _logger.warning("snapshot of %s ignored: %s", stream, error)
+            return None
+        # A log that was restored to an earlier point may have gone on differently since.
+        last = await self._events.history(stream, after_version=snapshot.version - 1, limit=1)
+        if not last or last[0].id != snapshot.event_id:
+            _logger.warning("snapshot of %s ignored: it was made of another log", stream)
+            return None
+        return CachedState(
+            state=state,
+            version=snapshot.version,
+            position=snapshot.position,
+            event_id=snapshot.event_id,
+            snapshot_version=snapshot.version,
+        )
+
+    def offer(self, stream: StreamId, held: CachedState[S]) -> CachedState[S]:
+        """Start to save ``held`` if a snapshot is due; returns it with what is now known."""
+        if held.version - held.snapshot_version < self._every:
+            return held
+        task = asyncio.create_task(self._save(stream, held))
+        self._saving.add(task)
+        task.add_done_callback(self._saving.discard)
+        return attrs.evolve(held, snapshot_version=held.version)
+
+    async def drain(self) -> None:
+        """Return once nothing is being saved."""
+        while self._saving:
+            await asyncio.wait(self._saving)
+
+    async def _save(self, stream: StreamId, held: CachedState[S]) -> None:
+        try:
+            await self._store.save_snapshot(
+                Snapshot(
+                    stream=stream,
+                    version=held.version,
+                    position=held.position,
+                    event_id=held.event_id,
+                    fingerprint=self._fingerprint,
+                    data=self._encode(held.state),
+                )
+            )
+        except Exception:
+            # The command has long been answered, and the next snapshot will do as well.
+            _logger.exception("snapshot of %s at version %d not saved", stream, held.version)

@@ -1,0 +1,1 @@
+"""Connect event handlers to the bus: the wire format, retries and dead letters."""

@@ -1,0 +1,1 @@
+"""Follow the log under a lease: views, processes and the relay."""

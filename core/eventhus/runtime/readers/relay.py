@@ -1,0 +1,117 @@
+"""Carries the log to the bus: the log is the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+
+from eventhus.ports.bus import EventBus
+from eventhus.ports.clock import Clock
+from eventhus.ports.leases import Lease
+from eventhus.ports.store import Storage, StoredEvent
+from eventhus.runtime.messaging.wire import to_message
+from eventhus.runtime.readers.leased_reader import LeasedReader
+from eventhus.runtime.tasks import being_cancelled, stop
+
+CHECKPOINT = "relay"
+LEASE = "relay"
+
+
+class Relay(LeasedReader):
+    """Publishes every event of the log, in order, at least once.
+
+    It remembers in a checkpoint how far it has come, and moves the checkpoint only over events
+    that the bus has taken. After a crash it therefore repeats some, and leaves none out.
+
+    Of all relays of a bucket one publishes: the one that holds the lease. Another that was paused
+    and does not know that its lease ran out finds its publisher replaced and its checkpoint taken.
+    """
+
+    def __init__(self, store: Storage, bus: EventBus, clock: Clock, *, owner: str) -> None:
+        super().__init__(LEASE, "relay", store, clock, owner=owner)
+        self._bus = bus
+
+    async def _read(self, lease: Lease) -> None:
+        # In this order: whoever published last before this publisher began, or after the
+        # checkpoint was read, is then noticed by the bus or has left its mark in the checkpoint.
+        publisher = await self._bus.publisher()
+        after = await self._store.load_checkpoint(CHECKPOINT)
+        self._report(after)
+        try:
+            async with (
+                asyncio.TaskGroup() as saving,
+                aclosing(self._store.follow(after=after)) as following,
+                _one_ahead(following) as batches,
+            ):
+                checkpoint = _Checkpoint(self._store, lease, saving, on_saved=self._moved)
+                async for batch in batches:
+                    before = publisher.acknowledged
+                    try:
+                        await publisher.publish([to_message(stored) for stored in batch])
+                    except Exception:
+                        if taken := publisher.acknowledged - before:
+                            await checkpoint.save(batch[taken - 1].position)
+                            await checkpoint.saved()
+                        raise
+                    await checkpoint.save(batch[-1].position)
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+
+class _Checkpoint:
+    """Saves positions one after the other, while the next events are being published."""
+
+    def __init__(
+        self,
+        store: Storage,
+        lease: Lease,
+        tasks: asyncio.TaskGroup,
+        on_saved: Callable[[int], None],
+    ) -> None:
+        self._store = store
+        self._token = lease.token
+        self._tasks = tasks
+        self._on_saved = on_saved
+        self._saving: asyncio.Task[None] | None = None
+
+    async def save(self, position: int) -> None:
+        """Begin to save a position, once the one before is saved."""
+        await self.saved()
+        self._saving = self._tasks.create_task(self._save(position))
+
+    async def saved(self) -> None:
+        """Return once what was begun is done."""
+        if self._saving is not None:
+            await self._saving
+
+    async def _save(self, position: int) -> None:
+        try:
+            await self._store.save_checkpoint(CHECKPOINT, position, token=self._token)
+        except asyncio.CancelledError as error:
+            if being_cancelled():
+                raise
+            # An adapter's own. A group of tasks would take no notice of it.
+            raise RuntimeError("the store cancelled the saving of a checkpoint") from error
+        self._on_saved(position)
+
+
+@asynccontextmanager
+async def _one_ahead(
+    batches: AsyncGenerator[Sequence[StoredEvent], None],
+) -> AsyncIterator[AsyncIterator[Sequence[StoredEvent]]]:
+    """The same batches, each read while the one before is being published."""
+    reading = asyncio.ensure_future(anext(batches))
+
+    async def ahead() -> AsyncGenerator[Sequence[StoredEvent], None]:
+        nonlocal reading
+        while True:
+            batch = await reading
+            reading = asyncio.ensure_future(anext(batches))
+            yield batch
+
+    try:
+        async with aclosing(ahead()) as given:
+            yield given
+    finally:
+        await stop(reading)  # what it ended with is told by whoever reads next; nobody does

@@ -1,0 +1,152 @@
+"""Redelivering: what a handler refuses comes again, and holds back its own stream only."""
+
+from __future__ import annotations
+
+import asyncio
+
+from eventhus.ports import DeadLetter, EventBus, Message
+from eventhus_testing.conformance.bus.cases import (
+    MARKER,
+    BusCases,
+    Inbox,
+    Moody,
+    bus_case,
+    message,
+    messages,
+    publish,
+    until,
+)
+
+
+class Redelivering(BusCases):
+    """Handlers that raise."""
+
+    @bus_case
+    async def test_a_refused_message_comes_again(self, bus: EventBus) -> None:
+        """The same message, with an attempt that counts from 1."""
+        handler = Moody({"a-1": 2})
+        await bus.subscribe(handler, group="g")
+        await publish(bus, [message("a")])
+        await until(lambda: handler.accepted)
+        assert [("a-1", 1), ("a-1", 2), ("a-1", 3)] == handler.attempts
+
+    @bus_case
+    async def test_only_the_attempt_differs(self, bus: EventBus) -> None:
+        """Id, stream, type, body and headers are those of the first delivery."""
+        seen: list[Message] = []
+
+        async def refuse_once(given: Message) -> None:
+            seen.append(given)
+            if given.attempt == 1:
+                raise RuntimeError
+
+        await bus.subscribe(refuse_once)
+        await publish(bus, [message("a", headers={"x": "y"})])
+        await until(lambda: len(seen) >= 2)
+        assert [
+            message("a", headers={"x": "y"}),
+            message("a", headers={"x": "y"}, attempt=2),
+        ] == seen
+
+    @bus_case
+    async def test_a_refused_message_holds_back_its_stream(self, bus: EventBus) -> None:
+        """Later messages of its stream wait; those of others do not."""
+        handler = Moody({"a-2": 3})
+        await bus.subscribe(handler, group="g", concurrency=4)
+        await publish(bus, [*messages("a", 4), *messages("b", 4)])
+        await until(lambda: len(handler.accepted) >= 8)
+        own = [id_ for id_ in handler.accepted if id_[0] == "a"]
+        assert ["a-1", "a-2", "a-3", "a-4"] == own
+        assert handler.accepted.index("b-4") < handler.accepted.index("a-2")
+        assert [1, 2, 3, 4] == [attempt for id_, attempt in handler.attempts if id_ == "a-2"]
+
+    @bus_case
+    async def test_every_group_counts_for_itself(self, bus: EventBus) -> None:
+        """A message that one group refuses comes to another once."""
+        moody, content = Moody({"a-1": 1}), Moody({})
+        await bus.subscribe(moody, group="g")
+        await bus.subscribe(content, group="h")
+        await publish(bus, messages("a", 2))
+        await until(lambda: len(moody.accepted) >= 2 and len(content.accepted) >= 2)
+        assert [("a-1", 1), ("a-2", 1)] == content.attempts
+        assert [("a-1", 1), ("a-1", 2), ("a-2", 1)] == moody.attempts
+
+    @bus_case
+    async def test_a_handler_that_was_cancelled_within(self, bus: EventBus) -> None:
+        """Its message comes again, and the subscription lives."""
+        attempts: list[tuple[str, int]] = []
+
+        async def unlucky(given: Message) -> None:
+            attempts.append((given.id, given.attempt))
+            if attempts == [("a-1", 1)]:
+                raise asyncio.CancelledError
+
+        await bus.subscribe(unlucky)
+        await publish(bus, messages("a", 2))
+        await until(lambda: len(attempts) >= 3)
+        assert [("a-1", 1), ("a-1", 2), ("a-2", 1)] == attempts
+
+
+class Burying(BusCases):
+    """Dead letters."""
+
+    @bus_case
+    async def test_a_dead_letter_is_kept(self, bus: EventBus) -> None:
+        """Whole, with the headers that were added, in the order of burying."""
+        buried = [message("é", n, headers={"Eventhus-Error": '"bang"'}) for n in (1, 2, 3)]
+        for each in buried:
+            await bus.bury(each, "g")
+        letters = await letters_of(bus, "g")
+        assert buried == [letter.message for letter in letters]
+        assert sorted({letter.number for letter in letters}) == [each.number for each in letters]
+        async with self.bus(self.bucket) as other:
+            assert letters == await letters_of(other, "g")
+
+    @bus_case
+    async def test_every_group_has_its_own_dead_letters(self, bus: EventBus) -> None:
+        """Also where they are of the same message."""
+        await bus.bury(message("a"), "g")
+        await bus.bury(message("a"), "h")
+        await bus.bury(message("b"), "h")
+        assert ["a-1"] == [letter.message.id for letter in await letters_of(bus, "g")]
+        assert ["a-1", "b-1"] == [letter.message.id for letter in await letters_of(bus, "h")]
+        assert [] == await letters_of(bus, "i")
+
+    @bus_case
+    async def test_a_dead_letter_is_discarded(self, bus: EventBus) -> None:
+        """That one alone; twice is once."""
+        for each in messages("a", 3):
+            await bus.bury(each, "g")
+        await bus.bury(message("a", 2), "h")
+        letters = await letters_of(bus, "g")
+        await bus.discard(letters[1], "g")
+        await bus.discard(letters[1], "g")
+        assert [letters[0], letters[2]] == await letters_of(bus, "g")
+        assert ["a-2"] == [letter.message.id for letter in await letters_of(bus, "h")]
+
+    @bus_case
+    async def test_discarding_while_reading(self, bus: EventBus) -> None:
+        """Each letter is seen once, and none is left."""
+        for each in messages("a", 5):
+            await bus.bury(each, "g")
+        seen: list[str] = []
+        async for letter in bus.dead_letters("g"):
+            seen.append(letter.message.id)
+            await bus.discard(letter, "g")
+        assert (["a-1", "a-2", "a-3", "a-4", "a-5"], []) == (seen, await letters_of(bus, "g"))
+
+    @bus_case
+    async def test_a_dead_letter_is_delivered_to_nobody(self, bus: EventBus) -> None:
+        """It is taken out of the way, for somebody to look at."""
+        alone, group = Inbox(), Inbox()
+        await bus.subscribe(alone)
+        await bus.subscribe(group, group="g")
+        await bus.bury(message("a"), "g")
+        await publish(bus, [message(MARKER)])
+        await until(lambda: alone.of(MARKER) and group.of(MARKER))
+        assert ([], []) == (alone.ids, group.ids)
+
+
+async def letters_of(bus: EventBus, group: str) -> list[DeadLetter]:
+    """All dead letters of a group."""
+    return [letter async for letter in bus.dead_letters(group)]

@@ -1,0 +1,106 @@
+"""Appending: a commit goes in as a whole, at the end, however large it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from eventhus import EventData, InvalidCommit
+from eventhus.ports import Commit, Storage, StoredCommit
+from eventhus_testing.conformance.harness import Cases, case
+from eventhus_testing.conformance.store.samples import (
+    ACCOUNT,
+    NOW,
+    OTHER,
+    commit,
+    events,
+    every_way,
+    same,
+    whole_log,
+)
+
+NOT_PLAIN = EventData("Deposited", {"amount": object()})
+
+
+class Appending(Cases):
+    """Where a commit goes, and that it goes there as a whole."""
+
+    @case
+    async def test_the_first_commit_gets_the_first_place(self, store: Storage) -> None:
+        """Versions and positions start at 1."""
+        first = commit(size=3, expected_version=0)
+        assert StoredCommit(commit=first, version=1, position=1) == await store.append(first)
+        assert 3 == await store.head()
+
+    @case
+    async def test_a_commit_goes_to_the_end(self, store: Storage) -> None:
+        """A version counts the events of the stream, a position those of the log."""
+        await store.append(commit(size=2))
+        await store.append(commit(OTHER, size=3))
+        third = await store.append(commit(size=2))
+        assert (3, 6) == (third.version, third.position)
+        assert (4, 7) == (third.last_version, third.last_position)
+        assert 7 == await store.head()
+
+    @case
+    async def test_the_answer_is_what_is_read(self, store: Storage) -> None:
+        """Every event of a commit is there, as the answer said."""
+        first = await store.append(commit(size=3))
+        second = await store.append(commit(OTHER, size=2))
+        assert [*first.recorded(), *second.recorded()] == await whole_log(store)
+
+    @case
+    async def test_a_commit_without_events(self, store: Storage) -> None:
+        """It would have no place in the log, so it is refused and leaves no trace."""
+        empty = Commit(
+            id="empty",
+            stream=ACCOUNT,
+            events=(),
+            expected_version=0,
+            recorded_at=NOW,
+            command_id="k",
+        )
+        with pytest.raises(InvalidCommit):
+            await store.append(empty)
+        assert await store.find("k") is None
+        stored = await store.append(commit(id="empty", expected_version=0, command_id="k"))
+        assert (1, 1) == (stored.version, stored.position)
+
+    @pytest.mark.parametrize("place", [0, 1, 2, 3])
+    @case
+    async def test_all_or_nothing(self, store: Storage, place: int) -> None:
+        """One event that cannot be kept leaves nothing of its commit, its ids included."""
+        first = await store.append(commit())
+        good = events(3)
+        bad = commit(events=[*good[:place], NOT_PLAIN, *good[place:]], command_id="k")
+        with pytest.raises(InvalidCommit):
+            await store.append(bad)
+        assert first.recorded() == await whole_log(store)
+        assert first.recorded() == list(await store.history(ACCOUNT))
+        assert await store.find("k") is None
+        stored = await store.append(commit(events=good, id=bad.id, command_id="k"))
+        assert (2, 2) == (stored.version, stored.position)
+        assert 4 == await store.head()
+
+    @case
+    async def test_a_large_event(self, store: Storage) -> None:
+        """An event of a million bytes comes back whole, beside small ones."""
+        large = EventData("Imported", {"rows": ["0123456789" * 1000] * 100})
+        given = commit(events=[*events(1), large, *events(1)], command_id="k")
+        await store.append(given)
+        for way, back in (await every_way(store, given)).items():
+            assert (way, True) == (way, list(given.events) == back)  # too long to be shown
+
+    @case
+    async def test_a_commit_of_many_events(self, store: Storage) -> None:
+        """Five thousand events go in together, and can be read page by page."""
+        await store.append(commit(OTHER))
+        given = commit(size=5000, expected_version=0)
+        stored = await store.append(given)
+        assert (1, 5000) == (stored.version, stored.last_version)
+        after = await store.append(commit(expected_version=5000))
+        assert (5001, 5002) == (after.version, after.position)
+        log = await whole_log(store)
+        same(list(given.events), [recorded.event for recorded in log[1:5001]])
+        page = await store.load(ACCOUNT, after_version=4500, limit=1000)
+        same([*given.events[4500:], *after.commit.events], list(page.events))
+        assert (5001, 5002) == (page.version, page.position)

@@ -1,0 +1,182 @@
+"""Leases: one holder at a time, and tokens that tell a later holder from an earlier one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from eventhus import InvalidArgument, LeaseLost
+from eventhus.ports import Lease, Storage
+from eventhus_testing.conformance.harness import Cases, case
+from eventhus_testing.conformance.store.names import HOSTILE
+
+LONG_S = 60.0  # never over within a case
+SHORT_S = 0.2
+_CLOCK_S = 0.05  # what two clocks, one of them the server's, may disagree about so short a time
+
+
+async def taken(store: Storage, name: str, owner: str, *, ttl_s: float = LONG_S) -> Lease:
+    """The lease, which must be free."""
+    lease = await store.acquire(name, owner, ttl_s=ttl_s)
+    assert lease is not None
+    assert (name, owner) == (lease.name, lease.owner)
+    return lease
+
+
+async def taken_at_last(store: Storage, name: str, owner: str) -> Lease:
+    """The lease, once whoever holds it has let it run out."""
+    # What is waited for happens in the store, which sets no event.
+    while (lease := await store.acquire(name, owner, ttl_s=LONG_S)) is None:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    return lease
+
+
+class Leasing(Cases):
+    """Leases, and checkpoints that are saved under them."""
+
+    @case
+    async def test_a_lease_has_one_holder(self, store: Storage) -> None:
+        """Nobody else gets it while its time is not over."""
+        lease = await taken(store, "relay", "a")
+        assert lease.token > 0
+        for owner in ("b", "", "A", "a "):
+            assert await store.acquire("relay", owner, ttl_s=LONG_S) is None
+        assert lease == await store.acquire("relay", "a", ttl_s=LONG_S)
+
+    @case
+    async def test_many_ask_for_one_lease(self, store: Storage) -> None:
+        """One of them gets it, wherever they ask."""
+        async with self.store(self.bucket) as other:
+            for name in map(str, range(5)):
+                asked = [
+                    each.acquire(name, f"{owner}", ttl_s=LONG_S)
+                    for owner, each in enumerate([store, other] * 10)
+                ]
+                got = [lease for lease in await asyncio.gather(*asked) if lease is not None]
+                assert [name] == [lease.name for lease in got]
+                assert got == [await other.acquire(name, got[0].owner, ttl_s=LONG_S)]
+
+    @case
+    async def test_a_lease_is_renewed(self, store: Storage) -> None:
+        """Asking again keeps it, with its token, for longer than it had."""
+        lease = await taken(store, "relay", "a", ttl_s=SHORT_S)
+        assert lease == await store.acquire("relay", "a", ttl_s=LONG_S)
+        deadline = time.monotonic() + 2 * SHORT_S
+        while time.monotonic() < deadline:
+            assert await store.acquire("relay", "b", ttl_s=LONG_S) is None
+            await asyncio.sleep(0.01)
+
+    @case
+    async def test_a_lease_runs_out(self, store: Storage) -> None:
+        """Then, and not before, another gets it, with a higher token; the first one does not."""
+        began = time.monotonic()
+        lease = await taken(store, "relay", "a", ttl_s=SHORT_S)
+        next_ = await taken_at_last(store, "relay", "b")
+        assert time.monotonic() - began >= SHORT_S - _CLOCK_S
+        assert next_.token > lease.token
+        assert await store.acquire("relay", "a", ttl_s=LONG_S) is None
+        assert next_ == await store.acquire("relay", "b", ttl_s=LONG_S)
+
+    @case
+    async def test_an_owner_that_comes_back_too_late(self, store: Storage) -> None:
+        """It gets a new token, since another may have held the lease meanwhile."""
+        lease = await taken(store, "relay", "a", ttl_s=SHORT_S)
+        await taken_at_last(store, "relay", "b")
+        await store.release(await taken(store, "relay", "b"))
+        assert (await taken(store, "relay", "a")).token > lease.token + 1
+
+    @case
+    async def test_a_lease_is_released(self, store: Storage) -> None:
+        """Another gets it at once, with a higher token."""
+        tokens: list[int] = []
+        for owner in ("a", "b", "a"):
+            lease = await taken(store, "relay", owner)
+            tokens.append(lease.token)
+            await store.release(lease)
+        assert sorted(set(tokens)) == tokens
+
+    @case
+    async def test_a_checkpoint_that_is_ahead_of_its_lease(self, store: Storage) -> None:
+        """Who asks gets a token to save it with, whether the lease was free or its own."""
+        await store.save_checkpoint("relay", 5, token=7)
+        lease = await taken(store, "relay", "a")
+        assert lease.token > 7
+        assert lease == await store.acquire("relay", "a", ttl_s=LONG_S)
+        await store.save_checkpoint("relay", 6, token=lease.token + 7)
+        assert await store.acquire("relay", "b", ttl_s=LONG_S) is None
+        again = await taken(store, "relay", "a")
+        assert again.token > lease.token + 7
+        await store.save_checkpoint("relay", 7, token=again.token)
+        assert again == await store.acquire("relay", "a", ttl_s=LONG_S)
+        assert 7 == await store.load_checkpoint("relay")
+
+    @case
+    async def test_releasing_what_is_lost(self, store: Storage) -> None:
+        """It takes nothing from whoever holds the lease now, a later self included."""
+        lost = await taken(store, "relay", "a", ttl_s=SHORT_S)
+        held = await taken_at_last(store, "relay", "b")
+        await store.release(lost)
+        assert await store.acquire("relay", "a", ttl_s=LONG_S) is None
+        await store.release(held)
+        again = await taken(store, "relay", "a")
+        await store.release(lost)
+        await store.release(held)
+        assert await store.acquire("relay", "b", ttl_s=LONG_S) is None
+        assert again == await store.acquire("relay", "a", ttl_s=LONG_S)
+
+    @case
+    async def test_every_name_is_a_lease_of_its_own(self, store: Storage) -> None:
+        """Any text names one, and names differ when their text does."""
+        names = ["", "relay", " relay", "Relay", "relay/1", "$relay", *HOSTILE.values()]
+        for owner, name in enumerate(names):
+            await taken(store, name, f"{owner}")
+        for owner, name in enumerate(names):
+            assert await store.acquire(name, f"{owner + 1}", ttl_s=LONG_S) is None
+
+    @case
+    async def test_any_text_names_an_owner(self, store: Storage) -> None:
+        """Owners differ when their text does."""
+        for owner in ("$a", "$$NOW", *HOSTILE.values()):
+            lease = await taken(store, "relay", owner)
+            assert await store.acquire("relay", f"{owner}2", ttl_s=LONG_S) is None
+            await store.release(lease)
+
+    @case
+    async def test_a_time_that_is_none(self, store: Storage) -> None:
+        """It is refused, and nobody holds anything."""
+        for ttl_s in (0, -1.0, float("inf"), float("nan")):
+            with pytest.raises(InvalidArgument):
+                await store.acquire("relay", "a", ttl_s=ttl_s)
+        await taken(store, "relay", "b")
+
+    @case
+    async def test_two_buckets_share_no_lease(self, store: Storage) -> None:
+        """Each has a holder of its own."""
+        await taken(store, "relay", "a")
+        async with self.store(f"{self.bucket}b") as elsewhere:
+            await taken(elsewhere, "relay", "b")
+
+    @case
+    async def test_two_stores_know_one_holder(self, store: Storage) -> None:
+        """What one gave, the other does not give, and releases."""
+        lease = await taken(store, "relay", "a")
+        async with self.store(self.bucket) as other:
+            assert await other.acquire("relay", "b", ttl_s=LONG_S) is None
+            await other.release(lease)
+            assert (await taken(store, "relay", "b")).token > lease.token
+
+    @case
+    async def test_a_checkpoint_under_an_old_lease(self, store: Storage) -> None:
+        """It is refused, and the later holder's stays; no token at all is the oldest."""
+        await store.save_checkpoint("relay", 5)
+        await store.save_checkpoint("relay", 7, token=2)
+        for token in (1, 0):
+            with pytest.raises(LeaseLost) as caught:
+                await store.save_checkpoint("relay", 9, token=token)
+            assert ("relay", token) == (caught.value.name, caught.value.token)
+            assert 7 == await store.load_checkpoint("relay")
+        for position, token in ((6, 2), (8, 3), (1, 3)):
+            await store.save_checkpoint("relay", position, token=token)
+            assert position == await store.load_checkpoint("relay")

@@ -1,0 +1,106 @@
+"""Racing: writers that do not know of each other make one log without a gap."""
+
+from __future__ import annotations
+
+import asyncio
+
+from eventhus import ConcurrencyError
+from eventhus.ports import Storage, StoredCommit
+from eventhus_testing.conformance.harness import Cases, case, one_store_and_two
+from eventhus_testing.conformance.store.samples import (
+    ACCOUNT,
+    accounts,
+    commit,
+    same,
+    turns,
+    whole_log,
+)
+
+
+class Racing(Cases):
+    """Many writers at once, through one store and through two on the same log."""
+
+    @one_store_and_two
+    @case
+    async def test_many_writers_make_one_dense_log(self, store: Storage, stores: int) -> None:
+        """Whoever writes whenever: no gap, no overlap, and each writer's events in its order."""
+        streams = accounts(10)
+
+        async def write(writer: int) -> list[StoredCommit]:
+            to = [store, other][writer % stores]
+            own: list[StoredCommit] = []
+            for round_ in range(7):
+                size = (writer + round_) % 7 + 1
+                own.append(await to.append(commit(streams[writer % 10], size=size)))
+                await turns(writer % 3)
+            return own
+
+        async with self.store(self.bucket) as other:
+            owned = await asyncio.gather(*map(write, range(50)))
+            log = await whole_log(store)
+            histories = [
+                [
+                    *await store.history(stream, limit=100),
+                    *await store.history(stream, after_version=100, limit=100),
+                ]
+                for stream in streams
+            ]
+        assert 50 * 28 == len(log)
+        for own in owned:
+            positions = [one.position for one in own]
+            same(sorted(positions), positions)
+            for one in own:
+                same(one.recorded(), log[one.position - 1 : one.last_position])
+        for stream, history in zip(streams, histories, strict=True):
+            same([*range(1, 5 * 28 + 1)], [recorded.version for recorded in history])
+            same([recorded for recorded in log if recorded.stream == stream], history)
+
+    @one_store_and_two
+    @case
+    async def test_one_of_many_rivals_wins(self, store: Storage, stores: int) -> None:
+        """Of those that expect the same version, one gets it, and the others are told so."""
+        async with self.store(self.bucket) as other:
+            writers = [store, other][:stores] * 10
+            for expected in range(0, 20, 2):
+                answers = await asyncio.gather(
+                    *[
+                        writer.append(commit(size=2, expected_version=expected))
+                        for writer in writers
+                    ],
+                    return_exceptions=True,
+                )
+                won = [each for each in answers if isinstance(each, StoredCommit)]
+                lost = [each for each in answers if isinstance(each, ConcurrencyError)]
+                assert (1, len(writers) - 1) == (len(won), len(lost))
+                assert (expected + 1, expected + 1) == (won[0].version, won[0].position)
+                assert {(expected, expected + 2)} == {(each.expected, each.actual) for each in lost}
+            assert 20 == len(await whole_log(store))
+
+    @one_store_and_two
+    @case
+    async def test_a_hot_stream(self, store: Storage, stores: int) -> None:
+        """Writers that try again on the version they are told all get in, each at its own."""
+
+        async def write(writer: int) -> list[StoredCommit]:
+            to = [store, other][writer % stores]
+            expected = 0
+            own: list[StoredCommit] = []
+            while len(own) < 4:
+                before = expected
+                try:
+                    own.append(await to.append(commit(expected_version=before)))
+                    expected += 1
+                except ConcurrencyError as refused:
+                    expected = refused.actual
+                assert before < expected <= 40
+            return own
+
+        async with self.store(self.bucket) as other:
+            owned = await asyncio.gather(*map(write, range(10)))
+            won = sorted((one for own in owned for one in own), key=lambda one: one.version)
+            assert [(version, version + 1) for version in range(40)] == [
+                (one.commit.expected_version, one.version) for one in won
+            ]
+            log = await whole_log(store)
+            same([event for one in won for event in one.recorded()], log)
+            same(log, list(await store.history(ACCOUNT)))

@@ -1,0 +1,168 @@
+"""Snapshots and checkpoints: what saves time, and what remembers how far a reader has come."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from eventhus import InvalidArgument, StreamId
+from eventhus.ports import Snapshot, Storage
+from eventhus_testing.conformance.harness import Cases, case
+from eventhus_testing.conformance.store.names import ALIKE, HOSTILE
+from eventhus_testing.conformance.store.plain_data import ACCEPTED, REFUSED
+from eventhus_testing.conformance.store.samples import (
+    ACCOUNT,
+    CUSTOMER,
+    OTHER,
+    commit,
+    exact,
+    whole_log,
+)
+
+SNAPSHOT = Snapshot(
+    stream=ACCOUNT,
+    version=5,
+    position=9,
+    event_id="c1-2",
+    fingerprint="f1",
+    data={"balance": 10, "tags": ["a"]},
+)
+
+
+class Snapshots(Cases):
+    """One snapshot of each stream."""
+
+    @case
+    async def test_a_snapshot_is_kept_as_it_is(self, store: Storage) -> None:
+        """A state may be any plain data, not only a dict."""
+        states = {"null": None, "True": True, "0": 0, "whole": 1.0, "empty": "", **ACCEPTED}
+        given = {
+            name: evolve(SNAPSHOT, stream=StreamId("State", name), data=state)
+            for name, state in states.items()
+        }
+        await asyncio.gather(*map(store.save_snapshot, given.values()))
+        for name, snapshot in given.items():
+            loaded = await store.load_snapshot(snapshot.stream)
+            assert (name, snapshot) == (name, loaded)
+            assert loaded is not None
+            assert (name, exact(snapshot.data)) == (name, exact(loaded.data))
+            assert {int} == {type(loaded.version), type(loaded.position)}
+
+    @pytest.mark.parametrize(
+        "saved",
+        [
+            pytest.param(evolve(SNAPSHOT, version=6, position=12, event_id="c2-1"), id="newer"),
+            pytest.param(evolve(SNAPSHOT, data="again"), id="of the same version"),
+            pytest.param(evolve(SNAPSHOT, version=4, position=8, event_id="c1-1"), id="older"),
+            pytest.param(evolve(SNAPSHOT, fingerprint="f2"), id="of another shape"),
+        ],
+    )
+    @case
+    async def test_a_snapshot_takes_the_place_of_the_one_before(
+        self, store: Storage, saved: Snapshot
+    ) -> None:
+        """Whichever was saved last is the one: an older log may have been restored meanwhile."""
+        await store.save_snapshot(SNAPSHOT)
+        await store.save_snapshot(saved)
+        assert saved == await store.load_snapshot(ACCOUNT)
+
+    @case
+    async def test_every_stream_has_its_own_snapshot(self, store: Storage) -> None:
+        """The type is part of a stream's name, and a stream without a snapshot has none."""
+        customer = evolve(SNAPSHOT, stream=CUSTOMER, version=1, data=1)
+        await store.append(commit(OTHER))
+        await store.save_snapshot(SNAPSHOT)
+        assert await store.load_snapshot(CUSTOMER) is None
+        await store.save_snapshot(customer)
+        assert SNAPSHOT == await store.load_snapshot(ACCOUNT)
+        assert customer == await store.load_snapshot(CUSTOMER)
+        assert await store.load_snapshot(OTHER) is None
+
+    @case
+    async def test_any_text_names_a_snapshot(self, store: Storage) -> None:
+        """The stream's name and the snapshot's own ids mean nothing to a store."""
+        for text in HOSTILE.values():
+            stream = StreamId(text, text)
+            snapshot = evolve(SNAPSHOT, stream=stream, event_id=text, fingerprint=text)
+            await store.save_snapshot(snapshot)
+            assert snapshot == await store.load_snapshot(stream)
+
+    @case
+    async def test_snapshots_of_streams_with_similar_names(self, store: Storage) -> None:
+        """They differ when the text of the names does."""
+        given = [
+            evolve(SNAPSHOT, stream=stream, version=number) for number, stream in enumerate(ALIKE)
+        ]
+        await asyncio.gather(*map(store.save_snapshot, given))
+        assert given == await asyncio.gather(*map(store.load_snapshot, ALIKE))
+
+    @case
+    async def test_a_snapshot_is_not_part_of_the_log(self, store: Storage) -> None:
+        """Saving one writes no event and needs none."""
+        await store.save_snapshot(SNAPSHOT)
+        assert [] == list(await store.history(ACCOUNT))
+        first = await store.append(commit(expected_version=0))
+        assert first.recorded() == await whole_log(store)
+        assert SNAPSHOT == await store.load_snapshot(ACCOUNT)
+
+    @case
+    async def test_a_snapshot_is_shared_with_nobody(self, store: Storage) -> None:
+        """Neither who saved it nor who loaded it can change what is kept."""
+        state: dict[str, Any] = {"balance": 10, "tags": ["a"]}
+        await store.save_snapshot(evolve(SNAPSHOT, data=state))
+        state["tags"].append("b")
+        loaded = await store.load_snapshot(ACCOUNT)
+        assert loaded is not None
+        loaded.data["tags"].append("c")
+        assert SNAPSHOT == await store.load_snapshot(ACCOUNT)
+
+    @case
+    async def test_a_state_that_is_not_plain(self, store: Storage) -> None:
+        """It is refused without being quoted, and what was kept stays."""
+        await store.save_snapshot(SNAPSHOT)
+        refusals: dict[str, str] = {}
+        for name, make in REFUSED.items():
+            try:
+                await store.save_snapshot(evolve(SNAPSHOT, version=6, data={"value": make()}))
+            except InvalidArgument as refusal:
+                refusals[name] = str(refusal)
+        assert [*REFUSED] == [*refusals]
+        for message in refusals.values():
+            assert str(ACCOUNT) in message
+            assert "secret" not in message
+        assert SNAPSHOT == await store.load_snapshot(ACCOUNT)
+
+
+class Checkpoints(Cases):
+    """One position for each reader of the log."""
+
+    @case
+    async def test_a_checkpoint_is_what_was_saved_last(self, store: Storage) -> None:
+        """It starts before the first event, and a reader may also go back."""
+        assert 0 == await store.load_checkpoint("relay")
+        for position in (3, 7, 7, 2**62, 2, 0):
+            await store.save_checkpoint("relay", position)
+            assert exact(position) == exact(await store.load_checkpoint("relay"))
+
+    @case
+    async def test_every_reader_has_its_own_checkpoint(self, store: Storage) -> None:
+        """Any text names a reader, and names differ when their text does."""
+        names = ["", "relay", " relay", "Relay", "relay/1", "relay\0", "rel", *HOSTILE.values()]
+        for position, name in enumerate(names, start=1):
+            assert 0 == await store.load_checkpoint(name)
+            await store.save_checkpoint(name, position)
+        for position, name in enumerate(names, start=1):
+            assert position == await store.load_checkpoint(name)
+
+    @case
+    async def test_a_checkpoint_is_not_part_of_the_log(self, store: Storage) -> None:
+        """Saving one writes no event and changes no snapshot."""
+        await store.save_snapshot(SNAPSHOT)
+        await store.save_checkpoint(ACCOUNT.aggregate_id, 5)
+        first = await store.append(commit(expected_version=0))
+        assert first.recorded() == await whole_log(store)
+        assert SNAPSHOT == await store.load_snapshot(ACCOUNT)
+        assert 5 == await store.load_checkpoint(ACCOUNT.aggregate_id)

@@ -1,0 +1,42 @@
+"""The suite: all cases in one class."""
+
+from eventhus_testing.conformance.store.appending import Appending
+from eventhus_testing.conformance.store.cancelling import Cancelling
+from eventhus_testing.conformance.store.envelopes import Envelopes
+from eventhus_testing.conformance.store.following import Following
+from eventhus_testing.conformance.store.idempotency import Idempotency
+from eventhus_testing.conformance.store.leases import Leasing
+from eventhus_testing.conformance.store.names import Names
+from eventhus_testing.conformance.store.plain_data import PlainData, Sharing
+from eventhus_testing.conformance.store.racing import Racing
+from eventhus_testing.conformance.store.reading import Reading
+from eventhus_testing.conformance.store.snapshots import Checkpoints, Snapshots
+from eventhus_testing.conformance.store.stores import Stores
+from eventhus_testing.conformance.store.versions import Versions
+from eventhus_testing.conformance.store.views import Views
+
+
+# pytest runs the cases of the last base first: the simple promises come before what needs them.
+class StoreConformance(
+    Stores,
+    Cancelling,
+    Views,
+    Leasing,
+    Checkpoints,
+    Snapshots,
+    Envelopes,
+    Names,
+    Sharing,
+    PlainData,
+    Following,
+    Reading,
+    Racing,
+    Idempotency,
+    Versions,
+    Appending,
+):
+    """What a store must pass. Subclass it and write ``store``; the class's name starts with Test.
+
+    Attributes:
+        timeout_s: A case that has not ended after this many seconds fails.
+    """

@@ -1,0 +1,63 @@
+"""Versions: a commit goes in only where its writer expected the stream to end."""
+
+from __future__ import annotations
+
+import pytest
+
+from eventhus import ConcurrencyError
+from eventhus.ports import Storage
+from eventhus_testing.conformance.harness import Cases, case
+from eventhus_testing.conformance.store.samples import ACCOUNT, CUSTOMER, OTHER, commit, whole_log
+
+
+class Versions(Cases):
+    """The expected version, as it is with one writer."""
+
+    @pytest.mark.parametrize("expected", [3, None])
+    @case
+    async def test_a_version_that_fits(self, store: Storage, expected: int | None) -> None:
+        """The exact version, or none at all, goes behind what is there."""
+        await store.append(commit(size=1, expected_version=0 if expected else None))
+        await store.append(commit(size=2, expected_version=1 if expected else None))
+        stored = await store.append(commit(expected_version=expected))
+        assert (4, 4) == (stored.version, stored.position)
+        assert 4 == len(await store.history(ACCOUNT))
+
+    @pytest.mark.parametrize(
+        "expected",
+        [
+            pytest.param(0, id="new stream"),
+            pytest.param(1, id="stale"),
+            pytest.param(2, id="amid a commit"),
+            pytest.param(4, id="ahead"),
+            pytest.param(8, id="the head of the log"),
+            pytest.param(1000, id="far ahead"),
+            pytest.param(-1, id="negative"),
+        ],
+    )
+    @case
+    async def test_a_version_that_does_not_fit(self, store: Storage, expected: int) -> None:
+        """The error tells where the stream ends, and nothing is written."""
+        await store.append(commit(OTHER, size=5))
+        await store.append(commit(size=1))
+        await store.append(commit(size=2))
+        before = await whole_log(store)
+        with pytest.raises(ConcurrencyError) as caught:
+            await store.append(commit(size=2, expected_version=expected))
+        refused = caught.value
+        assert (ACCOUNT, expected, 3) == (refused.stream, refused.expected, refused.actual)
+        assert before == await whole_log(store)
+        stored = await store.append(commit(expected_version=3))
+        assert (4, 9) == (stored.version, stored.position)
+
+    @pytest.mark.parametrize("expected", [1, 5, -1])
+    @case
+    async def test_a_stream_that_is_not_there(self, store: Storage, expected: int) -> None:
+        """What was never appended to is at version 0, whatever else the log holds."""
+        await store.append(commit(OTHER, size=5))
+        await store.append(commit(CUSTOMER, size=1))
+        with pytest.raises(ConcurrencyError) as caught:
+            await store.append(commit(expected_version=expected))
+        assert 0 == caught.value.actual
+        assert [] == list(await store.history(ACCOUNT))
+        assert 1 == (await store.append(commit(expected_version=0))).version

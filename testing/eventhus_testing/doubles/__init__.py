@@ -1,0 +1,1 @@
+"""Test doubles: a clock, ids, faulty adapters, an application in memory."""

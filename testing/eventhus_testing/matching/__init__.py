@@ -1,0 +1,1 @@
+"""Expectations that leave something open, and differences between values."""

@@ -1,0 +1,76 @@
+"""Whether an invariant holds, and a test that asks it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+from attrs import frozen
+
+from eventhus_testing.properties.counterexample import Body, Ending
+from eventhus_testing.python_source.functions import function_source
+from eventhus_testing.python_source.imports import Imports
+from eventhus_testing.python_source.layout import Brackets, Node, Part, call
+from eventhus_testing.texts.page import ACTUAL, NOTE, Passage, mark
+
+S = TypeVar("S")
+
+Invariant: TypeAlias = Callable[[S], "bool | None"]
+"""Returns whether it holds; or asserts it, and returns nothing."""
+
+
+@frozen(kw_only=True)
+class Verdict:
+    """That an invariant does not hold.
+
+    Attributes:
+        invariant: The invariant.
+        name: What it is called.
+        raised: Whether it raised, rather than return that it does not hold.
+        notes: What it raised.
+    """
+
+    invariant: Invariant[Any]
+    name: str
+    raised: bool = False
+    notes: Sequence[str] = ()
+
+    def story(self, state: object) -> list[Passage]:
+        """The state, for a reader."""
+        return [("state", [*mark(ACTUAL, [repr(state)]), *mark(NOTE, self.notes)])]
+
+    def body(self, spec: Callable[[Ending | None], Body]) -> Body:
+        """The body of a test: the invariant as the end of a spec, or called on what comes of it.
+
+        Args:
+            spec: Makes the body that consists of a spec with this end.
+        """
+        if not self.raised:
+            return spec(self._matching)
+
+        def body(imports: Imports) -> Sequence[tuple[str, Node]]:
+            ((_, chain),) = spec(None)(imports)
+            function = self._source(imports)
+            function = f"({function})" if function.startswith("lambda") else function
+            return [("outcome = ", chain), ("", call(function, "outcome.state"))]
+
+        return body
+
+    def _matching(self, imports: Imports) -> Brackets:
+        return Brackets(".then_state_matching(", [Part("", self._source(imports))], ")")
+
+    def _source(self, imports: Imports) -> str:
+        return function_source(self.invariant, imports, "invariant")
+
+
+def verdict_on(invariant: Invariant[S], state: S) -> Verdict | None:
+    """Why an invariant does not hold of a state, if it does not."""
+    name = getattr(invariant, "__name__", "<lambda>")
+    name = "the invariant" if name == "<lambda>" else name
+    try:
+        holds = invariant(state)
+    except Exception as error:  # noqa: BLE001 - an assertion, or a state it cannot look at
+        kind = "" if type(error) is AssertionError else f"{type(error).__name__}: "
+        notes = f"{kind}{error}".strip().splitlines()[:1]
+        return Verdict(invariant=invariant, name=name, raised=True, notes=notes)
+    return None if holds is None or holds else Verdict(invariant=invariant, name=name)

@@ -1,0 +1,64 @@
+"""The test case of a state machine, which tells its failure in the machine's own words."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, ClassVar
+from unittest import TestCase
+
+import hypothesis
+from hypothesis import HealthCheck, Phase
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from eventhus_testing.properties.counterexample import Counterexample
+
+
+class Disagreement(AssertionError):
+    """An application does not do what its aggregate says. Has the whole story."""
+
+
+class MachineTestCase(TestCase):
+    """The test of a machine.
+
+    Attributes:
+        settings: Hypothesis's; its current profile if ``None``.
+    """
+
+    machine: ClassVar[type[RuleBasedStateMachine]]
+    settings: ClassVar[hypothesis.settings | None] = None
+
+    def runTest(self) -> None:  # noqa: N802 - as unittest calls it
+        """Run the machine.
+
+        Raises:
+            Counterexample: An application does not do what its aggregate says.
+        """
+        chosen = self.settings or hypothesis.settings()
+        quiet = hypothesis.settings(
+            chosen,
+            database=None,
+            deadline=None,
+            report_multiple_bugs=False,
+            phases=[phase for phase in chosen.phases if phase is not Phase.explain],
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        )
+        run: Any = run_state_machine_as_test  # not annotated in every version
+        try:
+            run(self.machine, settings=quiet)
+        except Disagreement as disagreement:
+            raise Counterexample(str(disagreement), spec="") from None
+
+
+@lru_cache(maxsize=64)
+def _case_of(machine: type[RuleBasedStateMachine]) -> type[MachineTestCase]:
+    name = f"{machine.__qualname__}.TestCase"
+    return type(name, (MachineTestCase,), {"machine": machine, "__module__": machine.__module__})
+
+
+class TestCaseOf:
+    """The test case of whichever machine it is asked of."""
+
+    def __get__(
+        self, machine: RuleBasedStateMachine | None, cls: type[RuleBasedStateMachine]
+    ) -> type[MachineTestCase]:
+        return _case_of(cls)

@@ -1,0 +1,278 @@
+"""From a type to a strategy for its values."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Hashable, Mapping
+from enum import Enum
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NewType,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import attrs
+from attrs import Attribute, define
+from hypothesis import reject
+from hypothesis import strategies as st
+
+from eventhus_cattrs.generics import Bindings, substitute
+from eventhus_testing.properties.scalars import SCALARS, sizes_of
+from eventhus_testing.properties.validators import NONE, Limits, limits_of
+
+Refinements: TypeAlias = Mapping[
+    Any, "st.SearchStrategy[Any] | Mapping[str, st.SearchStrategy[Any]]"
+]
+"""By class, or any other type: a strategy for its values; or for some of its fields, by name."""
+
+MOST_ITEMS = 3
+TRIES = 10  # to make an instance of a class that refuses some values
+PATIENCE = 100  # values refused, none accepted, before that is an error
+
+
+class NoStrategy(TypeError):
+    """It is not known how to make values of a type. Names the class and field, and the way out."""
+
+
+class TypedValues:
+    """Makes strategies, one for each type.
+
+    Args:
+        refine: What the user knows better.
+
+    Raises:
+        NoStrategy: A class in ``refine`` has no such field.
+    """
+
+    def __init__(self, refine: Refinements) -> None:
+        self._refine = refine
+        self._classes: dict[Any, st.SearchStrategy[Any]] = {}
+        self._unfinished: set[Any] = set()
+        self._recursions = 0
+        for as_type, refinement in refine.items():
+            if isinstance(refinement, Mapping):
+                _check_fields(as_type, refinement)
+
+    def of(self, as_type: Any, where: str, limits: Limits = NONE) -> st.SearchStrategy[Any]:
+        """A strategy for the values of a type.
+
+        Args:
+            as_type: A type that ``CattrsCodec`` handles, or one with a refinement.
+            where: The class, or the class and field, that has it; for messages.
+            limits: What validators admit.
+
+        Raises:
+            NoStrategy: None is known.
+        """
+        refinement = self._refine.get(as_type) if isinstance(as_type, Hashable) else None
+        if isinstance(refinement, st.SearchStrategy):
+            return refinement
+        if limits.options is not None:
+            return limits.admitted(st.sampled_from(limits.options))
+        if get_origin(as_type) is Annotated:
+            return self.of(get_args(as_type)[0], where, limits)
+        if isinstance(as_type, Hashable) and as_type in SCALARS:
+            return SCALARS[as_type](limits)
+        if isinstance(as_type, NewType):
+            return self.of(as_type.__supertype__, where, limits)
+        if type(get_origin(as_type) or as_type).__name__ == "TypeAliasType":
+            return self.of(_aliased(as_type), where, limits)
+        cls: Any = get_origin(as_type) or as_type
+        if attrs.has(cls):
+            return self._class(as_type)
+        if isinstance(as_type, type) and issubclass(as_type, Enum) and len(as_type):
+            return st.sampled_from(as_type)
+        return self._composed(as_type, where, limits)
+
+    def _composed(self, as_type: Any, where: str, limits: Limits) -> st.SearchStrategy[Any]:
+        sizes = sizes_of(limits, MOST_ITEMS)
+        match get_origin(as_type), get_args(as_type):
+            case origin, members if origin in (Union, types.UnionType):
+                # None first: what comes first is the simplest.
+                ordered = sorted(members, key=lambda member: member is not types.NoneType)
+                return st.one_of([self.of(member, where, limits) for member in ordered])
+            case origin, values if origin is Literal:
+                return st.sampled_from(values)
+            case origin, (item,) if origin is list:
+                return self._many(st.lists, item, where, limits)
+            case origin, (item,) if origin is set:
+                return self._many(st.sets, item, where, limits)
+            case origin, (item,) if origin is frozenset:
+                return self._many(st.frozensets, item, where, limits)
+            case origin, (item, last) if origin is tuple and last is ...:
+                return self._many(st.lists, item, where, limits).map(tuple)
+            case origin, items if origin is tuple and items:
+                return st.tuples(*(self.of(item, where) for item in items))
+            case origin, (key, item) if origin in (dict, Mapping):
+                return st.dictionaries(self.of(key, where), self.of(item, where), **sizes)
+            case _:
+                name = getattr(as_type, "__name__", None) or repr(as_type)
+                raise NoStrategy(
+                    f"{where}: there is no strategy for {name}; pass one, for the type or for the "
+                    f"field: refine={{{name}: ...}} or {_example(where)}"
+                )
+
+    def _many(
+        self, of_items: Callable[..., Any], item: Any, where: str, limits: Limits
+    ) -> st.SearchStrategy[Any]:
+        before = self._recursions
+        items = self.of(item, where, limits.each or NONE)
+        # A tree whose nodes had two branches on average would never end.
+        most = MOST_ITEMS if self._recursions == before else 1
+        return of_items(items, **sizes_of(limits, most))  # type: ignore[no-any-return]
+
+    def _class(self, as_type: Any) -> st.SearchStrategy[Any]:
+        if as_type in self._unfinished:
+            self._recursions += 1
+            return st.deferred(lambda: self._classes[as_type])
+        if as_type not in self._classes:
+            self._unfinished.add(as_type)
+            try:
+                self._classes[as_type] = self._instances(as_type)
+            finally:
+                self._unfinished.remove(as_type)
+        return self._classes[as_type]
+
+    def _instances(self, as_type: Any) -> st.SearchStrategy[Any]:
+        cls: type[Any] = get_origin(as_type) or as_type
+        refined = self._refined_fields(cls)
+        bindings = Bindings(as_type)
+        hints = _Hints.of(cls)
+        required: dict[str, st.SearchStrategy[Any]] = {}
+        optional: dict[str, st.SearchStrategy[Any]] = {}
+        for attribute in attrs.fields(cls):
+            if not attribute.init:
+                continue
+            name = attribute.name
+            where = f"{cls.__qualname__}.{name}"
+            key = attribute.alias or name
+            if name in refined:
+                required[key] = refined[name]
+                continue
+            as_type = bindings.resolve(name, hints.hint(name, where))
+            limits = limits_of(attribute)
+            values = limits.admitted(self.of(as_type, where, limits))
+            is_required = attribute.default is attrs.NOTHING
+            (required if is_required else optional)[key] = values
+        if not (optional or _may_refuse(cls)):
+            return st.builds(cls, **required)
+        arguments = st.fixed_dictionaries(required, optional=optional)
+        return _made(_Maker(cls), arguments)
+
+    def _refined_fields(self, cls: type) -> dict[str, st.SearchStrategy[Any]]:
+        """What is said of the fields of a class, or of a base of it."""
+        refined: dict[str, st.SearchStrategy[Any]] = {}
+        for base in reversed(cls.__mro__):
+            of_base = self._refine.get(base)
+            if isinstance(of_base, Mapping):
+                refined.update(of_base)
+        return refined
+
+
+@define
+class _Hints:
+    """The annotations of a class, or why there are none."""
+
+    hints: Mapping[str, Any]
+    problem: str = "it has no type"
+
+    @classmethod
+    def of(cls, owner: type) -> _Hints:
+        try:
+            return cls(get_type_hints(owner))
+        except (NameError, AttributeError, SyntaxError, TypeError) as error:
+            return cls({}, f"its type cannot be resolved ({error})")
+
+    def hint(self, name: str, where: str) -> Any:
+        if name not in self.hints:
+            raise NoStrategy(f"{where}: {self.problem}; pass a strategy: {_example(where)}")
+        return self.hints[name]
+
+
+@define
+class _Maker:
+    """Makes instances of a class that may refuse some values."""
+
+    cls: type[Any]
+    refused: int = 0  # since the last that was accepted
+
+    def make(self, draw: st.DrawFn, arguments: st.SearchStrategy[dict[str, Any]]) -> Any:
+        """An instance.
+
+        Raises:
+            NoStrategy: The class refuses whatever it is given.
+        """
+        refusal: Exception | None = None
+        for _ in range(TRIES):
+            values = draw(arguments)
+            try:
+                made = self.cls(**values)
+            except (ValueError, TypeError) as error:
+                refusal = error
+            else:
+                self.refused = 0
+                return made
+        self.refused += TRIES
+        # Only now: whatever came before, the same values are drawn when hypothesis tries again.
+        if self.refused < PATIENCE:
+            reject()
+        raise self._no_strategy(refusal) from refusal
+
+    def _no_strategy(self, error: Exception | None) -> NoStrategy:
+        assert error is not None
+        name = self.cls.__qualname__
+        # attrs tells which field its validators refuse; others do not.
+        fields = [each.name for each in error.args if isinstance(each, Attribute)]
+        where = f"{name}.{fields[0]}" if fields else name
+        message = error.args[0] if error.args else ""
+        return NoStrategy(
+            f"{where}: {PATIENCE} random values in a row were refused, the last with "
+            f"{type(error).__name__}: {message}; pass a strategy: {_example(where)}"
+        )
+
+
+@st.composite
+def _made(draw: st.DrawFn, maker: _Maker, arguments: st.SearchStrategy[dict[str, Any]]) -> Any:
+    return maker.make(draw, arguments)
+
+
+def _may_refuse(cls: type[Any]) -> bool:
+    """Whether there are values of the right types that a class does not take."""
+    # attrs calls its __init__ by another name where the class has its own.
+    hooks = ("__attrs_init__", "__attrs_pre_init__", "__attrs_post_init__")
+    return any(hasattr(cls, hook) for hook in hooks) or any(
+        each.validator or each.converter for each in attrs.fields(cls)
+    )
+
+
+def _check_fields(as_type: Any, refinement: Mapping[str, Any]) -> None:
+    if not attrs.has(as_type):
+        raise NoStrategy(f"refine: {as_type!r} is no attrs class; give it a strategy, not a dict")
+    names = [attribute.name for attribute in attrs.fields(as_type)]
+    for name in refinement:
+        if name not in names:
+            raise NoStrategy(
+                f"refine: {as_type.__qualname__} has no field {name!r}; it has {', '.join(names)}"
+            )
+
+
+def _example(where: str) -> str:
+    """How to pass a strategy for a class, or for a field of it."""
+    owner, _, field = where.rpartition(".")
+    owner = owner.rpartition(".")[2]
+    if not owner:
+        return f"refine={{{field}: ...}}"
+    return f'refine={{{owner}: {{"{field}": ...}}}}'
+
+
+def _aliased(as_type: Any) -> Any:
+    """What an alias stands for: ``type X = …`` of Python 3.12, or that of typing_extensions."""
+    alias = get_origin(as_type) or as_type
+    arguments = dict(zip(alias.__type_params__, get_args(as_type), strict=False))
+    return substitute(alias.__value__, arguments)

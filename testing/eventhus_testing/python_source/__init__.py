@@ -1,0 +1,1 @@
+"""Python source for values, predicates and imports, formatted as Ruff would."""

@@ -1,0 +1,97 @@
+"""What a test tells, by what its notebook says and how it ended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import attrs
+import pytest
+
+from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, Spec, Subject, Told
+from eventhus_testing.reports.narration import (
+    failure_of,
+    first_paragraph,
+    seen_of,
+    spec_of,
+    subject_of,
+)
+from eventhus_testing.reports.words import words
+from eventhus_testing.specs.recording import Entry, Recording
+
+MOST = 5  # specs of one test that are shown
+MOST_READ = 200  # of which it is found out whether they are the same
+
+
+def told(
+    item: pytest.Function, notebook: Recording, status: str, failure: str = ""
+) -> Iterator[Told]:
+    """What a test tells about each of its subjects.
+
+    Args:
+        item: The test.
+        notebook: What its specs did.
+        status: How it ended: whether it holds, fails, or was expected to fail.
+        failure: The text of its failure.
+    """
+    by_subject: dict[Subject, list[Entry]] = {}
+    for entry in notebook.entries:
+        if (subject := subject_of(entry.story)) is not None:
+            by_subject.setdefault(subject, []).append(entry)
+    callspec = getattr(item, "callspec", None)
+    case = "" if callspec is None else str(callspec.id)
+    path, line, _ = item.location
+    generated = hasattr(item.obj, "hypothesis")
+    for subject, entries in by_subject.items():
+        if status == HOLDS:  # a check that failed in a test that passed was meant to
+            entries = [entry for entry in entries if not failure_of(entry)]  # noqa: PLW2901
+        specs, more = _specs(entries, status, failure, generated=generated)
+        if specs:
+            seen = chain.from_iterable(map(seen_of, entries)) if status == HOLDS else ()
+            yield Told(
+                subject=subject,
+                id=item.nodeid.removesuffix(f"[{case}]"),
+                title=_title(item),
+                meaning=first_paragraph(item.function.__doc__),
+                path=path,
+                line=line or 0,
+                case=case,
+                generated=generated,
+                specs=specs,
+                more=more,
+                seen=tuple(dict.fromkeys(seen)),
+            )
+
+
+def _specs(
+    entries: Sequence[Entry], status: str, failure: str, *, generated: bool
+) -> tuple[tuple[Spec, ...], int]:
+    """The specs to show, and how many others there are."""
+    ends = [entry for entry in entries if not entry.goes_on]
+    failed = [entry for entry in ends if failure_of(entry)]
+    if generated:
+        # The first example is the simplest one; the last failure is as simple as it gets.
+        failed = failed[-1:]
+        ends = failed or (ends[-1:] if status == FAILS else ends[:1])
+    read = [*ends[:MOST_READ], *(entry for entry in failed if entry not in ends[:MOST_READ])]
+    specs = list(dict.fromkeys(map(spec_of, read)))
+    if specs and status == FAILS and not failed:
+        specs[-1] = attrs.evolve(specs[-1], status=FAILS, failure=failure)
+    if status == PENDING:
+        specs = [attrs.evolve(spec, status=PENDING) for spec in specs]
+    shown = shortened(specs, MOST)
+    return tuple(shown), len(specs) - len(shown) + len(ends[MOST_READ:])
+
+
+def shortened(specs: Sequence[Spec], most: int) -> list[Spec]:
+    """The first specs, and those further behind that do not hold."""
+    return [spec for index, spec in enumerate(specs) if index < most or spec.status != HOLDS]
+
+
+def _title(item: pytest.Function) -> str:
+    name = words(re.sub(r"^test_*", "", item.originalname) or item.originalname)
+    if item.cls is None:
+        return name
+    group = words(re.sub(r"^Test_*|_*Tests?$", "", item.cls.__name__) or item.cls.__name__)
+    return f"{group}: {name[:1].lower()}{name[1:]}" if group else name

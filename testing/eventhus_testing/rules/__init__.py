@@ -1,0 +1,1 @@
+"""The rules that hold for every domain, and the checkers that enforce them."""

@@ -1,0 +1,193 @@
+"""Carries out the commands of an aggregate, and sees to it that it keeps the rules."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Generic, TypeVar, get_args
+
+import attrs
+
+from eventhus import Aggregate, Catalog, Command, EventData, Rejected, UndeclaredEvent
+from eventhus.ports import Codec
+from eventhus_cattrs import CattrsCodec
+from eventhus_testing.app_internals import EventSerializer
+from eventhus_testing.matching.difference import differences
+from eventhus_testing.rules.rules import (
+    Coders,
+    RuleBroken,
+    Rules,
+    asked,
+    check_round_trip,
+    coders,
+    compiled,
+    made_once,
+)
+from eventhus_testing.values.comparing import same
+
+C = TypeVar("C", bound=Command)
+E = TypeVar("E")
+S = TypeVar("S")
+
+
+@made_once
+def referee(aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec | None) -> Referee[C, E, S]:
+    """The referee of an aggregate, made once for each choice of rules.
+
+    Args:
+        aggregate: Whose rules are to be checked.
+        rules: Which of them.
+        codec: Encodes events and states; ``None`` takes the one of ``eventhus_cattrs``.
+
+    Raises:
+        RuleBroken: The codec cannot handle the events or the state at all.
+    """
+    return Referee(aggregate, rules, codec or CattrsCodec())
+
+
+class Referee(Generic[C, E, S]):
+    """Calls the functions of an aggregate and sees to it that they keep the rules."""
+
+    def __init__(self, aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec) -> None:
+        self.aggregate = aggregate
+        self.rules = rules
+        # A long history would cost twice as much, and decide has produced each class of event in
+        # some other spec.
+        self._asked_once = attrs.evolve(rules, repeatable=False)
+        self._codec = codec
+        self._none_is_a_state = _admits_none(aggregate)
+        if rules.stored:
+            _ = self._serializer  # to fail early
+        if rules.snapshot:
+            _ = self._state_coders
+
+    def decide(self, command: C, state: S) -> tuple[E, ...]:
+        """The events that ``decide`` answers with.
+
+        Raises:
+            Rejected: It refused.
+            RuleBroken: It did not keep a rule.
+        """
+        __tracebackhide__ = True
+        answer = asked(self.rules, "decide", self._answer, command=command, state=state)
+        if isinstance(answer, Rejected):
+            raise answer
+        for event in answer:
+            self.check_stored(event)
+        return answer
+
+    def evolve(self, state: S, event: E) -> S:
+        """The state after an event that has happened, be it made up.
+
+        Raises:
+            RuleBroken: ``evolve`` did not keep a rule. What it raises itself travels on.
+        """
+        __tracebackhide__ = True
+        return self._evolve(self._asked_once, state, event)
+
+    def _evolve(self, rules: Rules, state: S, event: E) -> S:
+        __tracebackhide__ = True
+        after = asked(rules, "evolve", self.aggregate.evolve, state=state, event=event)
+        if after is None and self.rules.evolvable and not self._none_is_a_state:
+            raise RuleBroken("evolvable", "evolve returned None; return the state from every case")
+        return after
+
+    def evolve_decided(self, state: S, event: E) -> S:
+        """The state after an event that ``decide`` has produced, which ``evolve`` must accept.
+
+        Raises:
+            RuleBroken: ``evolve`` did not keep a rule, or raised.
+        """
+        __tracebackhide__ = True
+        try:
+            after = self._evolve(self.rules, state, event)
+        except RuleBroken:
+            raise
+        except Exception as error:
+            if not self.rules.evolvable:
+                raise
+            problem = (
+                f"evolve raised {type(error).__name__} on an event that decide produced: {event!r}"
+            )
+            raise RuleBroken("evolvable", problem, [str(error)] if str(error) else []) from error
+        self._check_restored(state, event, after)
+        return after
+
+    def check_stored(self, event: E) -> None:
+        """See that an event comes back from the codec as it was.
+
+        Raises:
+            RuleBroken: It does not.
+        """
+        __tracebackhide__ = True
+        if not self.rules.stored or type(event) not in self.aggregate.events:
+            return
+        serializer = self._serializer
+        check_round_trip("stored", event, lambda e: serializer.decode(serializer.encode(e)))
+
+    def check_snapshot(self, state: S) -> None:
+        """See that a state comes back from the codec as it was.
+
+        Raises:
+            RuleBroken: It does not.
+        """
+        __tracebackhide__ = True
+        if not self.rules.snapshot:
+            return
+        encode, decode = self._state_coders
+        check_round_trip("snapshot", state, lambda s: decode(encode(s)))
+
+    def _check_restored(self, state: S, event: E, after: S) -> None:
+        __tracebackhide__ = True
+        if not self.rules.snapshot:
+            return
+        encode, decode = self._state_coders
+        from_snapshot = self.aggregate.evolve(decode(encode(state)), event)
+        if not same(after, from_snapshot):
+            raise RuleBroken(
+                "snapshot",
+                f"a state that was restored from a snapshot goes on otherwise: {from_snapshot!r}",
+                differences(after, from_snapshot, words=("events", "snapshot")),
+            )
+
+    def _answer(self, command: C, state: S) -> tuple[E, ...] | Rejected:
+        __tracebackhide__ = True
+        try:
+            if self.rules.declared:
+                return self.aggregate.decided(command, state)
+            return tuple(self.aggregate.decide(command, state))
+        except Rejected as refusal:
+            return refusal
+        except UndeclaredEvent as undeclared:
+            raise RuleBroken("declared", str(undeclared)) from undeclared
+
+    def read(self, stored: EventData) -> E:
+        """The event that a store holds as this.
+
+        Raises:
+            CodecError: It cannot be read.
+        """
+        event: E = self._serializer.decode(stored)
+        return event
+
+    @cached_property
+    def _serializer(self) -> EventSerializer:
+        catalog = Catalog([self.aggregate])
+        return compiled(
+            "stored",
+            f"the events of {self.aggregate.name}",
+            lambda: EventSerializer(catalog, self._codec),
+        )
+
+    @cached_property
+    def _state_coders(self) -> Coders:
+        name, as_type = self.aggregate.name, self.aggregate.state_type
+        return coders("snapshot", f"the state of {name}", as_type, self._codec)
+
+
+def _admits_none(aggregate: Aggregate[Any, Any, Any]) -> bool:
+    state_type = aggregate.state_type
+    return (
+        aggregate.initial is None
+        or state_type in (Any, object, None, type(None))
+        or type(None) in get_args(state_type)
+    )

@@ -1,0 +1,106 @@
+"""Shows events to a view or a process, and sees to it that it keeps the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar, cast
+
+from attrs import evolve
+
+from eventhus import Process, Recorded, View
+from eventhus.ports import Codec
+from eventhus_cattrs import CattrsCodec
+from eventhus_testing.rules.rules import Rules, asked, check_round_trip, coders, made_once
+from eventhus_testing.values.comparing import own
+
+E = TypeVar("E")
+V = TypeVar("V")
+
+
+@made_once
+def fold_referee(
+    subject: View[E, V] | Process[E, V], rules: Rules, codec: Codec | None
+) -> FoldReferee[E, V]:
+    """The referee of a view or a process, made once for each choice of rules.
+
+    Args:
+        subject: Whose rules are to be checked.
+        rules: Which of them.
+        codec: Encodes events and values; ``None`` takes the one of ``eventhus_cattrs``.
+
+    Raises:
+        RuleBroken: The codec cannot handle the events or the values at all.
+    """
+    return FoldReferee(subject, rules, codec or CattrsCodec())
+
+
+class FoldReferee(Generic[E, V]):
+    """Calls ``key`` and ``evolve``, which views and processes both have.
+
+    Attributes:
+        subject: The view or the process.
+        rules: What is checked.
+        kind: What it is, and ``word``, what it folds: "view" and "value", "process" and "state".
+    """
+
+    def __init__(self, subject: View[E, V] | Process[E, V], rules: Rules, codec: Codec) -> None:
+        self.subject = subject
+        self.rules = rules
+        is_view = isinstance(subject, View)
+        self.kind, self.word = ("view", "value") if is_view else ("process", "state")
+        self._none_deletes = is_view
+        if not rules.stored:
+            return
+        name = f"{self.kind} {subject.name}"
+        as_type = subject.view_type if isinstance(subject, View) else subject.state_type
+        self._of_values = coders("stored", f"the {self.word} of {name}", as_type, codec)
+        self._of_events = {
+            cls: coders("stored", f"{cls.__qualname__}, which {name} is shown", cls, codec)
+            for cls in subject.events
+        }
+
+    def check_stored(self, event: E) -> None:
+        """See that an event comes back from the codec as it was.
+
+        Raises:
+            RuleBroken: It does not.
+        """
+        __tracebackhide__ = True
+        if self.rules.stored:
+            encode, decode = self._of_events[type(event)]
+            check_round_trip("stored", event, lambda e: decode(encode(e)))
+
+    def key(self, recorded: Recorded[E]) -> str | None:
+        """The key that an event counts for; ``None`` where it does for none.
+
+        Raises:
+            RuleBroken: ``key`` did not keep a rule.
+        """
+        __tracebackhide__ = True
+        return asked(
+            self.rules,
+            "key",
+            lambda event: self.subject.key(evolve(recorded, event=event)),
+            event=recorded.event,
+        )
+
+    def folded(self, values: Mapping[str, V], key: str, recorded: Recorded[E]) -> Mapping[str, V]:
+        """The values of all keys after one more event of one of them.
+
+        Raises:
+            RuleBroken: ``evolve`` did not keep a rule, or the value does not survive the codec.
+        """
+        __tracebackhide__ = True
+        value = values[key] if key in values else own(self.subject.initial)
+        after = asked(
+            self.rules,
+            "evolve",
+            lambda value, event: self.subject.evolve(value, evolve(recorded, event=event)),
+            **{self.word: value, "event": recorded.event},
+        )
+        if after is None and self._none_deletes:
+            return {each: value for each, value in values.items() if each != key}
+        if self.rules.stored:
+            encode, decode = self._of_values
+            check_round_trip("stored", after, lambda v: decode(encode(v)))
+        return {**values, key: cast("V", after)}  # where it is None, states may be

@@ -1,0 +1,287 @@
+"""What came of commands, held against what was expected of it: in specs and in scenarios."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import takewhile
+from typing import Protocol, TypeVar
+
+from attrs import frozen
+
+from eventhus import Rejected, StreamId
+from eventhus_testing.matching.difference import differences, full_name
+from eventhus_testing.matching.matchers import agrees, class_of, left_open, text_of, unpaired
+from eventhus_testing.python_source.functions import readable
+from eventhus_testing.texts.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark
+
+R = TypeVar("R", bound=Rejected)
+
+NOTHING = "nothing"
+
+
+class Came(Protocol):
+    """What came of one command, or of several in a row."""
+
+    @property
+    def causes(self) -> Sequence[object]:
+        """The commands, up to one that was refused."""
+        ...
+
+    @property
+    def events(self) -> Sequence[object]:
+        """What they made happen, in order."""
+        ...
+
+    @property
+    def refusal(self) -> Rejected | None:
+        """What the last one was refused with, if it was."""
+        ...
+
+
+@frozen
+class Miss:
+    """That something was expected and did not come.
+
+    Attributes:
+        happened: What happened instead, for a headline: "was refused instead of accepted".
+        passages: What was expected, and what came.
+    """
+
+    happened: str
+    passages: Sequence[Passage]
+
+
+def in_order(came: Came, expected: Sequence[object], ignoring: Collection[str] = ()) -> Miss | None:
+    """Exactly these events, in this order.
+
+    Args:
+        came: What came.
+        expected: Events, or what stands for them.
+        ignoring: The names of fields that do not count, wherever they stand.
+    """
+    expected = left_open(expected, ignoring)
+    if came.refusal is not None:
+        shared = _shared(expected, came.events, ignoring)
+        lines = mark(SAME, map(repr, came.events[:shared]))
+        if not shared or expected[shared:]:
+            lines += mark(EXPECTED, texts(expected[shared:]))
+        return _refused(came, lines, shared)
+    if agrees(tuple(expected), tuple(came.events), ignoring):
+        return None
+    return _other_events(compare(expected, came.events, ignoring))
+
+
+def of_types(came: Came, types: Sequence[type]) -> Miss | None:
+    """Events, all of them of these types.
+
+    Raises:
+        TypeError: There is no type, or one of them is none.
+    """
+    __tracebackhide__ = True
+    if not types:
+        raise TypeError("then_only takes at least one type; then_nothing expects no event")
+    for each in types:
+        if not isinstance(each, type):
+            raise TypeError(f"then_only takes types of events, and {each!r} is none")
+    wanted = " or ".join(each.__qualname__ for each in types)
+    lines: list[Line] = [(EXPECTED, f"only {wanted}")]
+    lines += [(SAME if type(event) in types else ACTUAL, repr(event)) for event in came.events]
+    if came.refusal is not None:
+        return _refused(came, lines, len(came.events))
+    if came.events and all(type(event) in types for event in came.events):
+        return None
+    if not came.events:
+        lines.append((ACTUAL, NOTHING))
+    return Miss("produced other types of events than expected", [("then", lines)])
+
+
+def in_any_order(
+    came: Came, expected: Sequence[object], ignoring: Collection[str] = ()
+) -> Miss | None:
+    """Exactly these events, in whatever order. Takes what ``in_order`` does."""
+    expected = left_open(expected, ignoring)
+    missing, others = unpaired(expected, came.events, ignoring)
+    return _unpaired(came, missing, others)
+
+
+def among_others(
+    came: Came, expected: Sequence[object], ignoring: Collection[str] = ()
+) -> Miss | None:
+    """These events, among others and in whatever order. Takes what ``in_order`` does.
+
+    Raises:
+        TypeError: There is none.
+    """
+    __tracebackhide__ = True
+    if not expected:
+        raise TypeError("then_containing takes at least one event: anything contains nothing")
+    expected = left_open(expected, ignoring)
+    missing, _ = unpaired(expected, came.events, ignoring)
+    return _unpaired(came, missing, ())
+
+
+def refused(
+    came: Came,
+    reason: type[R],
+    match: str | re.Pattern[str] | None,
+    where: Callable[[R], bool] | None,
+) -> Miss | None:
+    """A refusal.
+
+    Args:
+        came: What came.
+        reason: Its class, or a base of it.
+        match: A regular expression to be found anywhere in its message.
+        where: A predicate on it.
+
+    Raises:
+        TypeError: The reason is no class.
+    """
+    __tracebackhide__ = True
+    given: object = reason
+    if not isinstance(given, type):
+        raise TypeError(f"then_rejected takes the class of a refusal, and {reason!r} is none")
+    refusal = came.refusal
+    pattern = match.pattern if isinstance(match, re.Pattern) else match
+    happened, notes, being = "was accepted instead of refused", [], ""
+    if isinstance(refusal, reason):
+        if re.search(match or "", str(refusal)):
+            if where is None or where(refusal):
+                return None
+            happened, being = "was refused otherwise than expected", f", where {readable(where)}"
+        else:
+            happened = "was refused with another message than expected"
+            notes = _of_message(pattern or "", str(refusal))
+    elif refusal is not None:
+        happened = "was refused for another reason than expected"
+        if type(refusal).__qualname__ == reason.__qualname__:
+            notes = [f"expected {full_name(reason)}, actual {full_name(type(refusal))}"]
+    matching = "" if pattern is None else f", matching {pattern!r}"
+    expected = (EXPECTED, f"refused with {reason.__qualname__}{matching}{being}")
+    return Miss(
+        happened,
+        [
+            (
+                "then",
+                [expected, *mark(ACTUAL, came_of(came.events, came.refusal)), *mark(NOTE, notes)],
+            )
+        ],
+    )
+
+
+def as_state(
+    came: Came,
+    expected: object,
+    actual: object,
+    ignoring: Collection[str] = (),
+    *,
+    whose: StreamId | None = None,
+) -> Miss | None:
+    """A state, once that came.
+
+    Args:
+        came: What came.
+        expected: The state, or what stands for it.
+        actual: The state that it led to.
+        ignoring: As for ``in_order``.
+        whose: Said where the commands may be those of several aggregates.
+    """
+    if agrees(expected, actual, ignoring):
+        return None
+    expected = left_open(expected, ignoring)
+    label = "" if whose is None else f"{whose}: "
+    state = [
+        (EXPECTED, f"{label}{text_of(expected)}"),
+        (ACTUAL, f"{label}{actual!r}"),
+        *mark(NOTE, differences(expected, actual, ignoring=ignoring)),
+    ]
+    passages = [("then", mark(SAME, came_of(came.events, came.refusal))), ("state", state)]
+    return Miss("led to another state than expected", passages)
+
+
+def _of_message(pattern: str, message: str) -> list[str]:
+    if pattern in message:
+        return ["the message has the pattern as plain text; use re.escape on it"]
+    if re.search(pattern, message, re.IGNORECASE):
+        return ["differs only in upper and lower case"]
+    return []
+
+
+def _unpaired(came: Came, missing: Sequence[object], others: Sequence[object]) -> Miss | None:
+    if came.refusal is not None:
+        return _refused(came, mark(EXPECTED, map(text_of, missing)))
+    if not missing and not others:
+        return None
+    lines: list[Line] = []
+    for event in came.events:
+        is_other = any(event is each for each in others)
+        lines.append((ACTUAL if is_other else SAME, repr(event)))
+    for wanted in missing:
+        lines.append((EXPECTED, text_of(wanted)))
+        near = [event for event in came.events if type(event) is class_of(wanted)]
+        if len(near) == 1:
+            lines += mark(NOTE, differences(wanted, near[0]))
+    if not came.events:
+        lines.append((ACTUAL, NOTHING))
+    if not others:
+        return Miss("did not produce every event that was expected", [("then", lines)])
+    return _other_events(lines)
+
+
+def _refused(came: Came, lines: Sequence[Line], begin: int = 0) -> Miss:
+    """A refusal came behind these lines, which have the first events already."""
+    then = [*lines, *mark(ACTUAL, came_of(came.events, came.refusal)[begin:])]
+    if len(came.causes) > 1:
+        then.append((NOTE, f"command {len(came.causes)} was refused: {came.causes[-1]!r}"))
+    return Miss("was refused instead of accepted", [("then", then)])
+
+
+def _other_events(lines: Sequence[Line]) -> Miss:
+    return Miss("produced other events than expected", [("then", lines)])
+
+
+def compare(
+    expected: Sequence[object], actual: Sequence[object], ignoring: Collection[str] = ()
+) -> list[Line]:
+    """Two sequences as one. What both begin or end with is not marked."""
+    begin = _shared(expected, actual, ignoring)
+    end = _shared(expected[begin:][::-1], actual[begin:][::-1], ignoring)
+    wanted = expected[begin : len(expected) - end]
+    found = actual[begin : len(actual) - end]
+    moved = unpaired(wanted, found, ignoring) == ([], [])
+
+    lines = mark(SAME, map(repr, actual[:begin]))
+    if not expected:
+        lines.append((EXPECTED, NOTHING))
+    for index in range(max(len(wanted), len(found))):
+        lines += mark(EXPECTED, map(text_of, left_open(wanted[index : index + 1], ignoring)))
+        lines += mark(ACTUAL, map(repr, found[index : index + 1]))
+        if index < min(len(wanted), len(found)) and not moved:
+            notes = differences(wanted[index], found[index], ignoring=ignoring)
+            lines += mark(NOTE, notes)
+    if moved:
+        lines.append((NOTE, "the same events in another order"))
+    if not actual:
+        lines.append((ACTUAL, NOTHING))
+    return lines + mark(SAME, map(repr, actual[len(actual) - end :]))
+
+
+def _shared(expected: Sequence[object], actual: Sequence[object], ignoring: Collection[str]) -> int:
+    """How many values two sequences begin with alike."""
+    pairs = zip(expected, actual, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: agrees(*pair, ignoring), pairs))
+
+
+def came_of(events: Sequence[object], refusal: Rejected | None) -> list[str]:
+    """What came, for people: events, nothing, or a refusal behind what happened before it."""
+    if refusal is None:
+        return texts(events)
+    name, message = type(refusal).__qualname__, str(refusal)
+    reason = f"refused with {name}: {message}" if message else f"refused with {name}"
+    return [*map(repr, events), reason]
+
+
+def texts(events: Iterable[object]) -> list[str]:
+    """Events, or what stands for them, for people: nothing is a thing, too."""
+    return [text_of(event) for event in events] or [NOTHING]

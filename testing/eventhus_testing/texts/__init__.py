@@ -1,0 +1,1 @@
+"""The layout and the colours of failure texts."""

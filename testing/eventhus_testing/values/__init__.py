@@ -1,0 +1,1 @@
+"""Structural comparison and defensive copies."""

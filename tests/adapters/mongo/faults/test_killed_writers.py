@@ -1,0 +1,27 @@
+"""Writers that are killed amid whatever they do leave a log that is whole."""
+
+from pathlib import Path
+
+from tests.adapters.mongo.faults.run import Soak, running
+
+WRITERS = 8
+KILLS = 12
+
+
+async def test_killed_writers(
+    mongo_url: str, mongo_bucket: str, soak: Soak, tmp_path: Path
+) -> None:
+    """Eight processes write, one is killed with SIGKILL and comes back, and so on."""
+    async with running(
+        url=mongo_url, bucket=mongo_bucket, seed=soak.seed, directory=tmp_path
+    ) as run:
+        for number in range(WRITERS):
+            run.start_process(number)
+        await run.progress()
+        for _ in range(KILLS * soak.factor):
+            await run.growth(run.random.randint(1, 200))
+            victim = run.random.randrange(WRITERS)
+            run.kill_process(victim)
+            run.start_process(victim)
+        await run.progress()
+        await run.finish()

@@ -1,0 +1,354 @@
+"""What stands in the way is one typed error that names the bucket, and nothing is written."""
+
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+from pymongo.errors import InvalidOperation
+
+from eventhus import (
+    AccessDenied,
+    CompositionError,
+    IncompatibleBucket,
+    InvalidArgument,
+    NotRunning,
+    OutcomeUnknown,
+    StoreUnavailable,
+)
+from eventhus.ports import Snapshot, ViewDocument, ViewWrite
+from eventhus_mongo import MongoStore
+from eventhus_mongo.documents import encode_commit
+from eventhus_testing.servers import MongoReplicaSet, MongoServer, standalone_mongo
+from tests.adapters.mongo.made import ACCOUNT, made
+from tests.adapters.mongo.support import Client, Commands, async_client, client
+
+Plain = Database[dict[str, Any]]
+
+
+async def test_an_unreachable_server() -> None:
+    """The configured time is all that it takes to say so."""
+    started = monotonic()
+    with pytest.raises(StoreUnavailable, match="'bank' is not available: no server"):
+        await MongoStore.open("mongodb://127.0.0.1:1/?timeoutMS=500", "bank").__aenter__()
+    assert monotonic() - started < 15  # half of what it takes without
+
+
+async def test_a_server_that_is_away_for_a_while(mongod: Path, bucket: str) -> None:
+    """Every operation says so in time, and goes on when the server is back, in the same store."""
+    with standalone_mongo() as server:
+        async with MongoStore.open(f"{server.url}&timeoutMS=300", bucket) as store:
+            await store.append(made(0))
+            server.pause()
+            lost = made(1)
+            for call in (
+                lambda: store.append(lost),
+                lambda: store.load(ACCOUNT),
+                store.read,
+                store.head,
+                lambda: anext(store.follow()),
+                lambda: store.load_snapshot(ACCOUNT),
+                lambda: store.load_checkpoint("relay"),
+            ):
+                started = monotonic()
+                with pytest.raises((StoreUnavailable, OutcomeUnknown)):
+                    await call()
+                assert monotonic() - started < 15
+            server.resume()
+            stored = await store.append(lost)
+            assert (2, 2) == (stored.version, stored.position)
+            assert 2 == await store.head()
+            assert 2 == len(await store.history(ACCOUNT))
+
+
+def as_user(server: MongoServer, name: str, password: str = "s3cret") -> str:
+    """The URL by which somebody comes in."""
+    return server.url.replace("//", f"//{name}:{password}@") + "&authSource=admin"
+
+
+@pytest.fixture(scope="module")
+def guarded(mongod: Path) -> Iterator[MongoServer]:
+    """A server that asks who is there."""
+    with standalone_mongo(arguments=("--auth",)) as server:
+        with client(server.url) as first:  # who comes in without a password
+            first.admin.command("createUser", "root", pwd="s3cret", roles=["root"])
+        with client(as_user(server, "root")) as root:
+            actions = ["find", "insert", "listCollections", "listIndexes"]
+            everywhere = {"resource": {"db": "", "collection": ""}, "actions": actions}
+            root.admin.command("createRole", "frugal", privileges=[everywhere], roles=[])
+            for name, role in (
+                ("reader", "readAnyDatabase"),
+                ("writer", "readWriteAnyDatabase"),
+                ("frugal", "frugal"),
+            ):
+                root.admin.command("createUser", name, pwd="s3cret", roles=[role])
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("user", "says"),
+    [
+        ("root:wr0ng@", "refused the credentials"),
+        ("nobody:wr0ng@", "refused the credentials"),
+        ("", "grant readWrite on database"),
+        ("reader:s3cret@", "grant readWrite on database"),
+        ("frugal:s3cret@", "grant readWrite on database"),
+    ],
+    ids=["wrong password", "unknown user", "nobody", "may read", "may make no index"],
+)
+async def test_credentials_and_rights(
+    guarded: MongoServer, bucket: str, user: str, says: str
+) -> None:
+    """Whether they are wrong or lack something; the password is nowhere in what is told."""
+    store = MongoStore.open(guarded.url.replace("//", f"//{user}") + "&authSource=admin", bucket)
+    with pytest.raises(AccessDenied, match=says) as caught:
+        await store.__aenter__()
+    assert bucket == caught.value.bucket
+    assert [] == [word for word in ("s3cret", "wr0ng") if word in all_of(store, caught.value)]
+    with client(as_user(guarded, "root")) as root:
+        assert bucket not in root.list_database_names()
+
+
+async def test_the_rights_that_suffice(guarded: MongoServer, bucket: str) -> None:
+    """To read and write; where the indexes are there already, no more than it does."""
+    async with MongoStore.open(as_user(guarded, "writer"), bucket) as store:
+        assert 1 == (await store.append(made(0))).position
+    async with MongoStore.open(as_user(guarded, "frugal"), bucket) as store:
+        assert 2 == (await store.append(made(1))).position
+
+
+async def test_rights_that_were_taken_away(guarded: MongoServer, bucket: str) -> None:
+    """Every operation says so, and nothing is written."""
+    with client(as_user(guarded, "root")) as root:
+        root.admin.command("createUser", bucket, pwd="s3cret", roles=["readWriteAnyDatabase"])
+        async with MongoStore.open(as_user(guarded, bucket), bucket) as store:
+            await store.append(made(0))
+            root.admin.command("updateUser", bucket, roles=[])
+            for call in operations(store):
+                with pytest.raises(AccessDenied, match="grant readWrite"):
+                    await call()
+        assert 1 == root[bucket]["events"].count_documents({})
+
+
+def all_of(*given: object) -> str:
+    """All that a log could hold of these, and of what led to an error."""
+    told = [f"{one} {one!r}" for one in given]
+    for one in given:
+        if isinstance(one, BaseException):
+            told += [repr(one.args), *traceback.format_exception(one)]
+    return "".join(told)
+
+
+def operations(store: MongoStore) -> list[Callable[[], Awaitable[object]]]:
+    """One call of each."""
+    snapshot = Snapshot(
+        stream=ACCOUNT, version=1, position=1, event_id="c-1", fingerprint="f", data={}
+    )
+    write = ViewWrite(document=ViewDocument(key="k", position=1, data={}), replaces=0)
+    return [
+        lambda: store.append(made(1)),
+        lambda: store.append(made()),
+        lambda: store.find("k"),
+        lambda: store.load(ACCOUNT),
+        lambda: store.history(ACCOUNT),
+        store.read,
+        store.head,
+        lambda: anext(store.follow()),
+        lambda: store.load_snapshot(ACCOUNT),
+        lambda: store.save_snapshot(snapshot),
+        lambda: store.load_checkpoint("relay"),
+        lambda: store.save_checkpoint("relay", 1),
+        lambda: store.load_documents("view_a", ["k"]),
+        lambda: store.save_documents("view_a", [write]),
+    ]
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    ["", "admin", "config", "local", "a.b", "a b", "a$b", "a/b", "a\0b", "x" * 64, "é" * 32],
+)
+def test_a_bucket_that_is_no_name_of_a_database(bucket: str) -> None:
+    """It is refused before there is a connection."""
+    with pytest.raises(InvalidArgument, match="cannot be the name of a MongoDB database"):
+        MongoStore.open("mongodb://127.0.0.1:1", bucket)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mongodb://",
+        "mongodb://user:s3:cret@127.0.0.1",
+        "mongodb://user:s3@cret@127.0.0.1",
+        "mongodb://user:s3cret@127.0.0.1:port",
+        "mongodb://user:s3cret@127.0.0.1/?tlsCAFile=/nowhere/s3cret.pem",
+        "mongodb://user:s3cret@127.0.0.1,127.0.0.2/?directConnection=true",
+        "mongodb+srv://user:s3cret@cluster.invalid:27017",
+        "postgres://user:s3cret@127.0.0.1",
+    ],
+)
+def test_a_wrong_url(url: str) -> None:
+    """Nothing of it is quoted, since it may hold a password."""
+    with pytest.raises(CompositionError, match="the URL for bucket 'bank'") as caught:
+        MongoStore.open(url, "bank")
+    assert "cret" not in all_of(caught.value)
+
+
+def _foreign(plain: Plain) -> None:
+    plain.events.insert_one({"_id": "x", "hello": "world"})
+
+
+def _view(plain: Plain) -> None:
+    plain.create_collection("events", viewOn="other")
+
+
+def _capped(plain: Plain) -> None:
+    plain.create_collection("events", capped=True, size=100_000)
+
+
+def _collation(plain: Plain) -> None:
+    plain.create_collection("events", collation={"locale": "en", "strength": 1})
+
+
+def _not_unique(plain: Plain) -> None:
+    plain.events.create_index(
+        [("aggregate_id", 1), ("aggregate_type", 1), ("version", 1)], name="stream"
+    )
+
+
+def _other_keys(plain: Plain) -> None:
+    plain.events.create_index([("commit_id", 1), ("version", 1)], name="commit_id")
+
+
+def _partial(plain: Plain) -> None:
+    some = {"version": {"$gt": 1}}
+    plain.events.create_index(
+        "commit_id", name="commit_id", unique=True, partialFilterExpression=some
+    )
+
+
+def _sparse(plain: Plain) -> None:
+    plain.events.create_index("commit_id", name="commit_id", unique=True, sparse=True)
+
+
+def _whole(plain: Plain) -> None:
+    plain.events.create_index("command_id", name="command_id", unique=True)
+
+
+def _alike(plain: Plain) -> None:
+    collation = {"locale": "en", "strength": 1}
+    plain.events.create_index("commit_id", name="commit_id", unique=True, collation=collation)
+
+
+HOLDS: dict[Callable[[Plain], None], str] = {
+    _foreign: "is none that eventhus wrote",
+    _view: "are a view",
+    _capped: "are a capped collection",
+    _collation: "are a collection with a collation of its own",
+}
+INDEXES: dict[Callable[[Plain], None], str] = {
+    _not_unique: "{aggregate_id: 1, aggregate_type: 1, version: 1}, {name: 'stream', unique: true}",
+    _other_keys: "{commit_id: 1}, {name: 'commit_id', unique: true}",
+    _partial: "{commit_id: 1}, {name: 'commit_id', unique: true}",
+    _sparse: "{commit_id: 1}, {name: 'commit_id', unique: true}",
+    _alike: "{commit_id: 1}, {name: 'commit_id', unique: true}",
+    _whole: "{command_id: 1}, {name: 'command_id', unique: true, partialFilterExpression: ",
+}
+
+
+@pytest.mark.parametrize("arrange", [*HOLDS, *INDEXES])
+async def test_a_collection_that_holds_something_else(
+    replica_set: MongoReplicaSet, plain: Plain, arrange: Callable[[Plain], None]
+) -> None:
+    """It is left as it is."""
+    arrange(plain)
+    before = look(plain)
+    with pytest.raises(IncompatibleBucket, match=HOLDS.get(arrange, "stands in the way")) as caught:
+        await MongoStore.open(replica_set.url, plain.name).__aenter__()
+    assert plain.name == caught.value.bucket
+    assert before == look(plain)
+
+
+@pytest.mark.parametrize("arrange", INDEXES)
+async def test_an_index_that_is_in_the_way(
+    replica_set: MongoReplicaSet,
+    plain: Plain,
+    arrange: Callable[[Plain], None],
+) -> None:
+    """The error gives the command that makes the right one."""
+    arrange(plain)
+    with pytest.raises(IncompatibleBucket) as caught:
+        await MongoStore.open(replica_set.url, plain.name).__aenter__()
+    assert f"db.events.createIndex({INDEXES[arrange]}" in str(caught.value)
+
+
+def look(plain: Plain) -> object:
+    """All that a database holds."""
+    collections = [*plain.list_collections()]
+    if any(collection["type"] == "view" for collection in collections):
+        return collections
+    return collections, [*plain.events.find()], plain.events.index_information()
+
+
+async def test_an_index_under_another_name(
+    replica_set: MongoReplicaSet, plain: Plain, bucket: str
+) -> None:
+    """One that does the same is taken for ours."""
+    plain.events.create_index("commit_id", name="mine", unique=True)
+    async with MongoStore.open(replica_set.url, bucket) as store:
+        await store.append(made(0))
+    assert {"_id_", "stream", "mine", "command_id"} == plain.events.index_information().keys()
+
+
+async def test_commits_that_no_index_kept_apart(
+    replica_set: MongoReplicaSet, plain: Plain, bucket: str
+) -> None:
+    """A log that lost its indexes, and holds one version twice since, is told from a whole one."""
+    async with MongoStore.open(replica_set.url, bucket) as store:
+        await store.append(made(0))
+    plain.events.drop_indexes()
+    plain.events.insert_one(encode_commit(made()).at(position=2, version=1))
+    with pytest.raises(IncompatibleBucket, match="the same version of one stream"):
+        await MongoStore.open(replica_set.url, bucket).__aenter__()
+
+
+async def test_a_store_is_entered_first(mongo: Client, bucket: str) -> None:
+    """Before it is entered, and after it was left, every operation says what to do."""
+    store = MongoStore(mongo, bucket)
+    for _ in range(2):
+        for call in operations(store):
+            with pytest.raises(NotRunning, match=f"{bucket}.* async with"):
+                await call()
+        async with store:
+            assert 0 == await store.head()
+
+
+async def test_who_closes_a_client(
+    mongo: Client, replica_set: MongoReplicaSet, bucket: str
+) -> None:
+    """The store that has made it; one that was given stays its owner's."""
+    async with MongoStore(mongo, bucket):
+        pass
+    assert 1 == (await mongo.admin.command("ping"))["ok"]
+    async with MongoStore.open(replica_set.url, bucket) as store:
+        assert store._running is not None
+        own = store._running.connection.client
+    with pytest.raises(InvalidOperation, match="after close"):
+        await own.admin.command("ping")
+    async with store:  # again, on another
+        assert 0 == await store.head()
+
+
+async def test_the_options_of_a_client_weaken_nothing(
+    replica_set: MongoReplicaSet, bucket: str, commands: Commands
+) -> None:
+    """A client that confirms less elsewhere confirms all of it here."""
+    weak = "w=0&journal=false&readConcernLevel=local&readPreference=secondaryPreferred"
+    url = f"{replica_set.url}&{weak}"
+    async with async_client(url, commands) as client, MongoStore(client, bucket) as store:
+        await store.append(made(0))
+        await store.read()
+    assert {"w": "majority", "j": True} == commands.named("insert")[0]["writeConcern"]
+    assert "majority" == commands.named("find")[-1]["readConcern"]["level"]

@@ -1,0 +1,51 @@
+"""The queries in the adapter's README, carried out word for word as far as Python can read them."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from eventhus import EventData
+from eventhus_mongo import MongoStore
+from eventhus_testing.conformance.store.samples import ACCOUNT, OTHER, commit
+
+README = Path(__file__).parents[3] / "adapters" / "mongo" / "README.md"
+QUERY = re.compile(r"^// (?P<title>.+)\n(?P<query>db\.events\.(?:.+\n)+?)(?=//|```)", re.MULTILINE)
+QUERIES = {found["title"]: found["query"].strip() for found in QUERY.finditer(README.read_text())}
+
+
+def carried_out(query: str, events: Any) -> list[Any]:
+    """What a query of the shell finds: its keys need quotes here, and its methods take pairs."""
+    quoted = re.sub(r"([{,] *)([$_a-z]+):", r'\1"\2":', query)
+    quoted = re.sub(r"\.sort\((\{.*?\})\)", r".sort(\1.items())", quoted)
+    found = eval(f"({quoted})", {"db": type("Db", (), {"events": events})})
+    return list(found)
+
+
+EXPECTED: dict[str, list[Any]] = {
+    "a stream": [1, 4],
+    "the log behind a position": [3, 4],
+    "the last commit": [4],
+    "events of one type in a time range": [4],
+    "how many of each type": ["Deposited", "DepositPerformed"],
+}
+
+
+@pytest.mark.parametrize("title", EXPECTED)
+async def test_a_query(store: MongoStore, plain: Database[dict[str, Any]], title: str) -> None:
+    """It finds what it says."""
+    await store.append(commit(ACCOUNT, size=2))
+    await store.append(commit(OTHER))
+    performed = [EventData("DepositPerformed", {"amount": 100})]
+    november = datetime(2026, 11, 15, tzinfo=UTC)
+    await store.append(commit(ACCOUNT, events=performed, recorded_at=november))
+    found = carried_out(QUERIES[title], plain.events)
+    assert sorted(map(str, EXPECTED[title])) == sorted(str(each["_id"]) for each in found)
+
+
+def test_every_query_is_carried_out() -> None:
+    """None is forgotten."""
+    assert [*EXPECTED] == [*QUERIES]

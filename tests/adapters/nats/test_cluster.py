@@ -1,0 +1,85 @@
+"""Three servers, one of which may go."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from eventhus import BusUnavailable
+from eventhus_nats import NatsBus
+from eventhus_testing.conformance.bus.cases import Inbox, messages
+from eventhus_testing.servers import nats_server
+from eventhus_testing.servers.nats import NatsServer
+from eventhus_testing.servers.processes import free_port
+from tests.adapters.nats.support import plain, until
+from tests.adapters.nats.test_publisher import insist
+
+PATIENCE_S = 60  # a cluster takes its time to choose
+
+
+@pytest.fixture(scope="module")
+def cluster(nats_executable: Path) -> Iterator[list[NatsServer]]:
+    """Servers that keep everything three times."""
+    ports = [free_port() for _ in range(3)]
+    routes = ",".join(f"nats://127.0.0.1:{port}" for port in ports)
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                nats_server(
+                    arguments=[
+                        *("--server_name", f"n{port}", "--cluster_name", "c"),
+                        *("--cluster", f"nats://127.0.0.1:{port}", "--routes", routes),
+                    ]
+                )
+            )
+            for port in ports
+        ]
+
+
+async def entered(bus: NatsBus) -> NatsBus:
+    """The bus, once the servers have found each other."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return await bus.__aenter__()
+            except BusUnavailable:
+                await asyncio.sleep(0.1)
+
+
+async def test_a_server_that_goes(cluster: list[NatsServer]) -> None:
+    """All that there is of a bucket is on three of them: publishing and handling go on."""
+    url = ",".join(server.url for server in cluster)
+    inbox = Inbox()
+    bus = await entered(NatsBus.open(url, "bank", replicas=3))
+    await bus.subscribe(inbox, group="g", concurrency=4)
+    async with plain(cluster[0].url) as (_, jetstream):
+        infos = [await jetstream.stream_info(f"{name}") for name in ("bank", "bank_dead")]
+        infos.append(await jetstream.stream_info("KV_bank_groups"))
+    assert [3, 3, 3] == [info.config.num_replicas for info in infos]
+    leader = infos[0].cluster and infos[0].cluster.leader
+    publishing = asyncio.create_task(insist(bus, given := messages("a", 2000)))
+    await until(lambda: len(inbox.messages) > 200)
+    [gone] = [server for server in cluster if leader in server.command()]
+    await asyncio.to_thread(gone.kill)
+    async with asyncio.timeout(PATIENCE_S):
+        await publishing
+        while len(inbox.messages) < len(given):
+            await asyncio.sleep(0.01)
+    assert [each.id for each in given] == inbox.ids
+    await bus.__aexit__(None, None, None)
+    await asyncio.to_thread(gone.start)
+
+
+async def test_as_many_as_the_stream_has(cluster: list[NatsServer]) -> None:
+    """Who did not ask takes the stream as it is; seats and dead letters are kept as safely."""
+    url = ",".join(server.url for server in cluster)
+    await (await entered(NatsBus.open(url, "shop", replicas=3))).__aexit__(None, None, None)
+    async with plain(cluster[0].url) as (_, jetstream):
+        await jetstream.delete_stream("shop_dead")
+        bus = await entered(NatsBus.open(url, "shop"))
+        await bus.subscribe(Inbox(), group="g")
+        for name in ("shop_dead", "KV_shop_groups"):
+            assert 3 == (await jetstream.stream_info(name)).config.num_replicas
+        await bus.__aexit__(None, None, None)

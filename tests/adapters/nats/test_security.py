@@ -1,0 +1,182 @@
+"""Who may connect, and that what travels is encrypted."""
+
+import asyncio
+import logging
+import os
+import signal
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from eventhus import AccessDenied, BusUnavailable, CompositionError
+from eventhus_nats import NatsBus
+from eventhus_testing.conformance.bus.cases import Inbox, message, publish
+from eventhus_testing.servers import nats_server
+from eventhus_testing.servers.nats import NatsServer
+from tests.adapters.nats.support import until
+from tests.adapters.nats.tokens import trusted
+
+
+async def works(bus: NatsBus) -> None:
+    """Carry a message."""
+    async with bus:
+        inbox = Inbox()
+        await bus.subscribe(inbox, group="g")
+        await publish(bus, [message()])
+        await until(lambda: inbox.messages)
+    assert ["a-1"] == inbox.ids
+
+
+@pytest.mark.parametrize(
+    ("configuration", "login", "token"),
+    [
+        ('user: "u:/@", password: "p@:/"', "u%3A%2F%40:p%40%3A%2F@", None),
+        ('token: "t0k3n"', "t0k3n@", None),
+        ('token: "t0k3n"', "", "t0k3n"),
+    ],
+    ids=["user and password", "token in the URL", "token"],
+)
+async def test_credentials(
+    nats_executable: Path, configuration: str, login: str, token: str | None
+) -> None:
+    """Percent-encoded in the URL, or an argument."""
+    with nats_server(configuration=f"authorization: {{ {configuration} }}") as server:
+        await works(NatsBus.open(server.url.replace("//", f"//{login}"), "bank", token=token))
+
+
+async def test_rights_that_suffice(nats_executable: Path) -> None:
+    """Those that the adapter's page lists."""
+    users = """authorization: { users: [ { user: "u", password: "p", permissions: {
+        publish: ["bank.>", "$JS.API.>", "$JS.ACK.>", "$KV.bank_groups.>"],
+        subscribe: "_INBOX.>" } } ] }"""
+    with nats_server(configuration=users) as server:
+        await works(NatsBus.open(server.url.replace("//", "//u:p@"), "bank"))
+
+
+async def test_a_password_that_is_changed_and_changed_back(
+    nats_executable: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server hangs up; the bus says so, and asks until it is let in again."""
+    caplog.set_level(logging.INFO, logger="eventhus_nats")
+    users = 'authorization: { user: "u", password: "p" }'
+    inbox = Inbox()
+    with nats_server(configuration=users) as server:
+        file = server.directory / "nats.conf"
+        url = server.url.replace("//", "//u:p@")
+        async with NatsBus.open(url, "bank", jetstream=False) as bus:
+            await bus.subscribe(inbox)
+            file.write_text(users.replace('"p"', '"other"'))
+            os.kill(server.pid, signal.SIGHUP)
+            await until(lambda: "refused the credentials" in caplog.text)
+            file.write_text(users)
+            os.kill(server.pid, signal.SIGHUP)
+            await until(lambda: "connected to NATS again" in caplog.text)
+            await publish(bus, [message()])
+            await until(lambda: inbox.messages)
+    assert ["a-1"] == inbox.ids
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority of our own, and a certificate for 127.0.0.1."""
+    directory = tmp_path_factory.mktemp("certificates")
+    command: list[str | Path] = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes"]
+    command += ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-keyout", directory / "key.pem", "-out", directory / "cert.pem"]
+    subprocess.run(command, check=True, capture_output=True)
+    return directory
+
+
+@pytest.mark.parametrize("scheme", ["nats", "tls"])
+async def test_encrypted(nats_executable: Path, certificates: Path, scheme: str) -> None:
+    """Where the server demands it, whatever the scheme; with the authority that it is given."""
+    tls = f'tls: {{ cert_file: "{certificates}/cert.pem", key_file: "{certificates}/key.pem" }}'
+    context = ssl.create_default_context(cafile=str(certificates / "cert.pem"))
+    with nats_server(configuration=tls) as server:
+        url = server.url.replace("nats", scheme)
+        await works(NatsBus.open(url, "bank", tls=context))
+        with pytest.raises(BusUnavailable, match="SSLCertVerificationError"):
+            await NatsBus.open(url, "bank").__aenter__()
+
+
+@pytest.mark.parametrize("login", ["", "user:s3cr3t@", "s3cr3t@"])
+async def test_a_server_that_does_not_encrypt(nats_executable: Path, login: str) -> None:
+    """Who asks for encryption does not talk without, and sends no credentials."""
+    with nats_server(arguments=["-DV"]) as server:
+        url = server.url.replace("nats://", f"tls://{login}")
+        with pytest.raises(BusUnavailable, match="the server does not encrypt"):
+            await NatsBus.open(url, "bank").__aenter__()
+        log = (server.directory / "log").read_text()
+    assert "s3cr3t" not in log
+
+
+def test_servers_with_different_credentials() -> None:
+    """There is one login for all of them."""
+    with pytest.raises(CompositionError, match="different credentials") as caught:
+        NatsBus.open("nats://a:s3cr3t@a,nats://b:s3cr3t@b", "bank")
+    assert "s3cr3t" not in str(caught.value)
+
+
+async def test_a_credentials_file(nats_executable: Path, tmp_path: Path) -> None:
+    """Lets its user in; the server turns away those of others, and those without."""
+    (tmp_path / "other").mkdir()
+    configuration, credentials = trusted(tmp_path)
+    _, foreign = trusted(tmp_path / "other")
+    with nats_server(configuration=configuration) as server:
+        await works(NatsBus.open(server.url, "bank", credentials=credentials))
+        for wrong in (foreign, None):
+            with pytest.raises(AccessDenied):
+                await NatsBus.open(server.url, "bank", credentials=wrong).__aenter__()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"), [(None, "cannot be read: FileNotFoundError"), ("?", "is not one")]
+)
+async def test_no_credentials_file(
+    nats_url: str, tmp_path: Path, content: str | None, problem: str
+) -> None:
+    """Said at once; the driver would look for ever for what is not in the file."""
+    path = tmp_path / "s3cr3t"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(CompositionError, match=problem) as caught:
+        await NatsBus.open(nats_url, "bank", credentials=path).__aenter__()
+    assert "s3cr3t" not in str(caught.value)
+
+
+async def test_a_credentials_file_without_its_library(
+    nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names what to install."""
+    _, credentials = trusted(tmp_path)
+    monkeypatch.setitem(sys.modules, "nkeys", None)
+    with pytest.raises(CompositionError, match=r"install nats-py\[nkeys\]"):
+        await NatsBus.open(nats_url, "bank", credentials=credentials).__aenter__()
+
+
+async def test_several_servers(nats_executable: Path) -> None:
+    """Whichever of them is there: at first, and again when one goes."""
+    with nats_server() as one, nats_server() as other:
+        url = f"nats://127.0.0.1:1,{one.url},{other.url}"
+        inbox = Inbox()
+        async with NatsBus.open(url, "bank", jetstream=False) as bus:
+            await bus.subscribe(inbox)
+            running = bus._running
+            assert running is not None
+            client = running.connection.client
+            for server in (one, other):  # it may be at either
+                await asyncio.to_thread(server.stop)
+                rest = other if server is one else one
+                await until(lambda rest=rest: _is_at(client, rest))  # type: ignore[misc]
+                await publish(bus, [message(f"{rest.port}")])
+                await until(lambda rest=rest: inbox.of(f"{rest.port}"))  # type: ignore[misc]
+                await asyncio.to_thread(server.start)
+
+
+def _is_at(client: Client, server: NatsServer) -> bool:
+    at = client.connected_url
+    return client.is_connected and at is not None and at.port == server.port

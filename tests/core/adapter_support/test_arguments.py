@@ -1,0 +1,106 @@
+"""What a reader may ask a store for."""
+
+from typing import Any
+
+import pytest
+
+from eventhus import InvalidArgument
+from eventhus.adapter_support import (
+    check_collection,
+    check_group,
+    check_page,
+    check_ttl,
+    check_writes,
+)
+from eventhus.ports import ViewDocument, ViewWrite
+
+
+@pytest.mark.parametrize("start", ["after", "after_version"])
+def test_a_page_that_can_be(start: str) -> None:
+    """One event or more, from the first one or further on."""
+    check_page(1, **{start: 0})
+    check_page(2**63, **{start: 2**63})
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        ({"limit": 0}, "limit is 0; ask for at least 1 event"),
+        ({"limit": -5}, "limit is -5; ask for at least 1 event"),
+        ({"limit": 1, "after": -1}, "after is -1; 0 starts at the first event"),
+        ({"limit": 1, "after_version": -2}, "after_version is -2; 0 starts at the first event"),
+    ],
+)
+def test_a_page_that_cannot_be(page: dict[str, int], message: str) -> None:
+    """The message names the argument, what it is and what it must be."""
+    with pytest.raises(InvalidArgument) as caught:
+        check_page(**page)
+    assert message == str(caught.value)
+
+
+@pytest.mark.parametrize("group", [None, "a", "A-b_9", "x" * 63])
+def test_a_group(group: str | None) -> None:
+    """Letters, digits, hyphens and underscores, which every bus can use as they are; or none."""
+    check_group(group, 1)
+
+
+@pytest.mark.parametrize("group", ["", "x" * 64, "a.b", "a b", "*", "é", "a\n", 7])
+def test_no_group(group: Any) -> None:
+    """Anything else."""
+    with pytest.raises(InvalidArgument, match="is not 1 to 63 letters"):
+        check_group(group)
+
+
+def test_no_concurrency() -> None:
+    """At least one message is handled."""
+    with pytest.raises(InvalidArgument, match="concurrency must be at least 1, found 0"):
+        check_group("g", 0)
+
+
+@pytest.mark.parametrize("ttl_s", [0, -1, float("inf"), float("nan")])
+def test_no_time(ttl_s: float) -> None:
+    """A lease is for some time, and ends."""
+    with pytest.raises(InvalidArgument, match="above 0 and finite"):
+        check_ttl(ttl_s)
+    check_ttl(0.001)
+
+
+@pytest.mark.parametrize("name", ["view_a", "process_a", "view_view_a", f"view_{'x' * 63}"])
+def test_a_collection(name: str) -> None:
+    """What a view or a process keeps."""
+    check_collection(name)
+
+
+@pytest.mark.parametrize("name", ["", "events", "view", "view_", "views_a", "view_a.b", "view_ä"])
+def test_no_collection(name: str) -> None:
+    """Anything else, of which much is in use."""
+    with pytest.raises(InvalidArgument) as caught:
+        check_collection(name)
+    assert (
+        f"collection {name!r} is not view_ or process_ and 1 to 63 letters, digits, hyphens and "
+        f"underscores" == str(caught.value)
+    )
+
+
+def written(key: str, data: Any) -> ViewWrite:
+    return ViewWrite(document=ViewDocument(key=key, position=1, data=data), replaces=0)
+
+
+def test_documents() -> None:
+    """Any text, and any plain data."""
+    check_writes("view_a", [])
+    check_writes("view_a", [written("", None), written("$", {"_id": 1})])
+
+
+@pytest.mark.parametrize(
+    ("collection", "write", "message"),
+    [
+        ("events", written("a", 1), "collection 'events' is not"),
+        ("view_a", written("\ud800", 1), "a key of view_a is not a str of whole Unicode"),
+        ("view_a", written("k", (1,)), "the document of 'k' in view_a is not JSON-compatible: tup"),
+    ],
+)
+def test_no_documents(collection: str, write: ViewWrite, message: str) -> None:
+    """The message says what is wrong, and where."""
+    with pytest.raises(InvalidArgument, match=message):
+        check_writes(collection, [written("a", 1), write])

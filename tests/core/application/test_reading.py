@@ -1,0 +1,446 @@
+"""Reading through an application: states, histories and the log."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import pytest
+
+from eventhus import (
+    Application,
+    CodecError,
+    EventData,
+    InvalidArgument,
+    Loaded,
+    NotRunning,
+    Recorded,
+    StreamId,
+)
+from eventhus.ports import Commit
+from eventhus.runtime.commands.executor import PAGE
+from eventhus_memory import MemoryStore
+from tests.core.support import (
+    Account,
+    Deposit,
+    Gate,
+    Open,
+    Opened,
+    Proxy,
+    Scribble,
+    account,
+    add,
+    compose,
+    eventually,
+    note,
+    settle,
+)
+
+# State.
+
+
+async def test_the_state_of_an_unknown_id_is_the_initial_one() -> None:
+    """There is nothing to be found, and that is no error."""
+    async with compose() as app:
+        assert Account() == await app.state(account, "nobody")
+        assert Loaded(state=Account(), version=0, position=0) == await app.load(account, "nobody")
+        assert "" == await app.state(note, "nobody")
+
+
+async def test_the_state_comes_with_the_version_to_expect() -> None:
+    """And with the position of its last event in the log of all aggregates."""
+    async with compose() as app:
+        await app.dispatch(Scribble(aggregate_id="n"))
+        await add(app, 1, 2)
+        await app.dispatch(Scribble(aggregate_id="n"))
+        loaded = await app.load(account, "a")
+        assert Loaded(state=Account(balance=3), version=2, position=3) == loaded
+        await app.dispatch(Open(aggregate_id="a"), expected_version=loaded.version)
+
+
+async def test_a_state_that_was_folded_from_the_log_knows_its_position_too() -> None:
+    """Wherever it came from: nothing of it was decided by this application."""
+    store = MemoryStore()
+    async with compose(store) as app:
+        await app.dispatch(Scribble(aggregate_id="n"))
+        await add(app, 1, 2)
+        await app.dispatch(Scribble(aggregate_id="n"))
+    async with compose(store) as app:
+        expected = Loaded(state=Account(balance=3), version=2, position=3)
+        assert expected == await app.load(account, "a")
+
+
+async def test_the_state_is_what_is_stored_now() -> None:
+    """Whatever the cache says: another application's events count."""
+    store = MemoryStore()
+    async with compose(store) as here, compose(store) as there:
+        await add(here, 1)
+        await add(there, 2)
+        assert Account(balance=3) == await here.state(account, "a")
+
+
+async def test_reading_a_cached_state_reads_what_is_new_alone() -> None:
+    """One load of no event, where nothing has happened."""
+    store = Proxy()
+    async with compose(store) as app:
+        await add(app, 1, 2, 3)
+        store.calls.clear()
+        await app.state(account, "a")
+        assert {"load": 1, "events loaded": 0} == store.calls
+
+
+async def test_a_state_that_was_read_is_cached_for_the_next_command() -> None:
+    """Look first, then act: the usual way of a web page."""
+    store = Proxy()
+    async with compose(store.inner) as app:
+        await add(app, 1)
+    async with compose(store) as app:
+        loaded = await app.load(account, "a")
+        store.calls.clear()
+        await app.dispatch(Open(aggregate_id="a"), expected_version=loaded.version)
+        assert {"append": 1} == store.calls
+
+
+async def test_reading_does_not_wait_for_a_command() -> None:
+    """Queries are not in line with commands, nor do they take a worker."""
+    store, gate = Proxy(), Gate()
+    store.before["append"] = gate
+    async with compose(store, workers=1) as app:
+        task = asyncio.create_task(app.dispatch(Open(aggregate_id="a")))
+        await gate.arrived.wait()
+        assert Account() == await app.state(account, "a")
+        assert [] == await app.history(account, "a")
+        gate.opened.set()
+        await task
+
+
+@pytest.mark.parametrize("read", ["state", "load", "history"])
+async def test_an_aggregate_of_another_application_cannot_be_read(read: str) -> None:
+    """Neither one that is not there nor one that only has a name that is."""
+    async with compose(aggregates=[account]) as app:
+        for stranger in (note, attrs.evolve(account, revision=2)):
+            with pytest.raises(InvalidArgument, match="not an aggregate of this application"):
+                await getattr(app, read)(stranger, "a")
+
+
+@pytest.mark.parametrize("read", ["state", "load", "history"])
+@pytest.mark.parametrize("aggregate_id", ["", None, 7])
+async def test_an_id_that_is_no_text_cannot_be_read(read: str, aggregate_id: Any) -> None:
+    """And is not looked for."""
+    store = Proxy()
+    async with compose(store) as app:
+        store.calls.clear()
+        with pytest.raises(InvalidArgument):
+            await getattr(app, read)(account, aggregate_id)
+        assert {} == store.calls
+
+
+# History.
+
+
+async def test_the_history_is_every_event_in_its_envelope() -> None:
+    """Of one aggregate, oldest first."""
+    async with compose() as app:
+        first = await app.dispatch(Open(aggregate_id="a"))
+        await app.dispatch(Open(aggregate_id="b"))
+        second = await app.dispatch(Deposit(aggregate_id="a", amount=5))
+        assert [*first.events, *second.events] == await app.history(account, "a")
+
+
+async def test_the_history_of_an_unknown_id_is_empty() -> None:
+    """There is nothing to be found, and that is no error."""
+    async with compose() as app:
+        assert [] == await app.history(account, "nobody")
+
+
+@pytest.mark.parametrize("length", [PAGE - 1, PAGE, PAGE + 1, 2 * PAGE + 1])
+async def test_a_history_of_several_pages_is_whole(length: int) -> None:
+    """No event is left out or told twice at the seam of two pages."""
+    store = MemoryStore()
+    await store.append(
+        Commit(
+            id="long",
+            stream=StreamId("Account", "a"),
+            events=[EventData("Deposited", {"amount": n}) for n in range(length)],
+            expected_version=0,
+            recorded_at=datetime.now(UTC),
+        )
+    )
+    async with compose(store) as app:
+        history = await app.history(account, "a")
+    assert [*range(length)] == [each.event.amount for each in history]  # type: ignore[union-attr]
+    assert [*range(1, length + 1)] == [each.version for each in history]
+
+
+# Following the log.
+
+
+class Follower:
+    """Follows in a task of its own, and keeps what it saw."""
+
+    def __init__(self, app: Application, after: int = 0, *, hold: Gate | None = None) -> None:
+        self.seen: list[Recorded[Any]] = []
+        self._hold = hold
+        self.task = asyncio.create_task(self._follow(app, after))
+
+    async def _follow(self, app: Application, after: int) -> None:
+        async for each in app.follow(after=after):
+            self.seen.append(each)
+            if self._hold is not None:
+                await self._hold()
+
+    @property
+    def positions(self) -> list[int]:
+        """Where it has been."""
+        return [each.position for each in self.seen]
+
+
+async def test_a_follower_sees_what_is_there_and_then_what_comes() -> None:
+    """The events of all aggregates, in the order of the log, once each."""
+    async with compose() as app:
+        await add(app, 1, 2)
+        follower = Follower(app)
+        await eventually(lambda: len(follower.seen) == 2)
+        await app.dispatch(Scribble(aggregate_id="n", text="x"))
+        await add(app, 3, aggregate_id="b")
+        await eventually(lambda: len(follower.seen) == 4)
+        await settle()
+        assert [1, 2, 3, 4] == follower.positions
+        assert [*await app.history(account, "a"), *await app.history(note, "n")] == (
+            follower.seen[:3]
+        )
+
+
+async def test_a_follower_starts_behind_the_position_it_names() -> None:
+    """To go on where another one ended."""
+    async with compose() as app:
+        await add(app, 1, 2, 3)
+        follower = Follower(app, after=2)
+        await add(app, 4)
+        await eventually(lambda: len(follower.seen) == 2)
+        assert [3, 4] == follower.positions
+
+
+async def test_a_follower_ahead_of_the_log_waits() -> None:
+    """It sees nothing until the log has come so far."""
+    async with compose() as app:
+        follower = Follower(app, after=2)
+        await add(app, 1, 2)
+        await settle()
+        assert [] == follower.seen
+        await add(app, 3)
+        await eventually(lambda: follower.seen)
+        assert [3] == follower.positions
+
+
+async def test_a_follower_catches_up_over_many_pages() -> None:
+    """More than one batch, while more is being written."""
+    store = MemoryStore()
+    await store.append(
+        Commit(
+            id="long",
+            stream=StreamId("Account", "a"),
+            events=[EventData("Deposited", {"amount": n}) for n in range(2 * PAGE + 1)],
+            expected_version=0,
+            recorded_at=datetime.now(UTC),
+        )
+    )
+    async with compose(store) as app:
+        follower = Follower(app)
+        await add(app, 1, 2, 3, aggregate_id="b")
+        await eventually(lambda: len(follower.seen) == 2 * PAGE + 4)
+    assert list(range(1, 2 * PAGE + 5)) == follower.positions
+
+
+async def test_a_waiting_follower_ends_when_the_application_is_left() -> None:
+    """Its loop is over, without an error."""
+    async with compose() as app:
+        await add(app, 1)
+        followers = [Follower(app) for _ in range(3)]
+        await settle()
+    await settle()
+    for follower in followers:
+        assert follower.task.done()
+        assert not follower.task.cancelled()
+        assert None is follower.task.exception()
+        assert [1] == follower.positions
+
+
+async def test_a_follower_that_was_busy_when_the_application_was_left_ends_too() -> None:
+    """It comes back for the next event and finds that there will be none."""
+    gate = Gate()
+    async with compose() as app:
+        await add(app, 1)
+        follower = Follower(app, hold=gate)
+        await gate.arrived.wait()
+    gate.opened.set()
+    await settle()
+    try:
+        assert follower.task.done()
+        assert None is follower.task.exception()
+    finally:
+        follower.task.cancel()
+
+
+async def test_a_follower_that_was_busy_reads_no_closed_store() -> None:
+    """What it has not seen by then it sees next time, behind its last position."""
+    store, gate = Proxy(), Gate()
+    async with compose(store) as app:
+        await add(app, 1, 2)
+        follower = Follower(app, hold=gate)
+        await gate.arrived.wait()
+    async with compose(store.inner) as another:
+        await add(another, 3)
+    gate.opened.set()
+    await settle()
+    try:
+        assert [1] == follower.positions
+    finally:
+        follower.task.cancel()
+
+
+async def test_a_follower_ends_also_when_the_application_is_entered_again_at_once() -> None:
+    """It belongs to the run in which it began, and was not cancelled by anybody."""
+    app = compose()
+    async with app:
+        await add(app, 1)
+        follower = Follower(app)
+        await settle()
+    async with app:
+        await settle()
+        assert follower.task.done()
+        assert not follower.task.cancelled()
+        assert None is follower.task.exception()
+
+
+async def test_a_consumer_may_break_off() -> None:
+    """The application and other followers go on, and it can be left."""
+    store = MemoryStore()
+    async with compose(store) as app:
+        await add(app, 1, 2, 3)
+        other = Follower(app)
+        events: AsyncGenerator[Recorded[Any], None] = app.follow()
+        async with aclosing(events):
+            async for each in events:
+                if each.position == 2:
+                    break
+        await add(app, 4)
+        await eventually(lambda: len(other.seen) == 4)
+
+
+async def test_a_consumer_may_break_off_without_closing() -> None:
+    """As most will; the event loop cleans up behind it."""
+    async with compose() as app:
+        await add(app, 1, 2, 3)
+        async for each in app.follow():
+            assert 1 == each.position
+            break
+        await settle()
+
+
+async def test_a_cancelled_consumer_is_cancelled() -> None:
+    """Also where it waits for what comes; it does not look like the end of the log."""
+    async with compose() as app:
+        await add(app, 1)
+        follower = Follower(app)
+        await settle()
+        follower.task.cancel()
+        await settle()
+        assert follower.task.cancelled()
+        await add(app, 2)
+    assert [1] == follower.positions
+
+
+async def test_a_consumer_cancelled_while_the_application_is_left_is_cancelled() -> None:
+    """Both at once: whoever cancelled it waits for a cancellation."""
+    async with compose() as app:
+        follower = Follower(app)
+        await settle()
+        follower.task.cancel()
+    await settle()
+    assert follower.task.cancelled()
+
+
+async def test_a_consumer_that_ran_out_of_time_can_follow_again() -> None:
+    """A timeout is a cancellation, and ends with the timeout's error."""
+    async with compose() as app:
+        await add(app, 1)
+
+        async def wait_for_the_second_event() -> None:
+            async with asyncio.timeout(0):
+                async for _ in app.follow(after=1):
+                    raise AssertionError("there is no second event")
+
+        with pytest.raises(TimeoutError):
+            await wait_for_the_second_event()
+        follower = Follower(app)
+        await eventually(lambda: follower.seen)
+
+
+async def test_a_follower_that_began_too_late_is_told() -> None:
+    """The generator looks when it is first asked, not when it is made."""
+    async with compose() as app:
+        events = app.follow()
+    with pytest.raises(NotRunning):
+        await anext(events)
+
+
+async def test_a_follower_meets_an_event_that_cannot_be_read() -> None:
+    """The error names it; what came before was seen."""
+    store = MemoryStore()
+    async with compose(store, aggregates=[account, note]) as app:
+        await add(app, 1)
+        await app.dispatch(Scribble(aggregate_id="n"))
+    async with compose(store, aggregates=[account]) as app:
+        follower = Follower(app)
+        await settle()
+        error = follower.task.exception()
+        assert isinstance(error, CodecError)
+        assert (StreamId("Note", "n"), 1) == (error.stream, error.version)
+        assert [1] == follower.positions
+
+
+async def test_a_store_that_fails_while_following_tells_the_follower() -> None:
+    """The error travels; the application is left as ever."""
+
+    async def fail(*_: object) -> None:
+        raise ConnectionError("down")
+
+    store = Proxy()
+    store.before["follow"] = fail
+    async with compose(store) as app:
+        await add(app, 1)
+        with pytest.raises(ConnectionError):
+            await anext(app.follow())
+
+
+async def test_a_follower_keeps_nothing_of_what_it_has_handed_out() -> None:
+    """It may run for months."""
+    store = Proxy()
+    stored: list[weakref.ref[Any]] = []
+
+    async def watch(batch: Any) -> None:
+        stored.extend(map(weakref.ref, batch))
+
+    store.before["follow"] = watch
+    async with compose(store) as app:
+        follower = Follower(app)
+        for amount in (1, 2, 3):
+            await add(app, amount)
+            await settle()
+        assert [1, 2, 3] == follower.positions
+        gc.collect()
+        assert [None, None] == [each() for each in stored[:2]]
+
+
+async def test_what_a_follower_sees_is_what_happened() -> None:
+    """The domain's own classes."""
+    async with compose() as app:
+        await app.dispatch(Open(aggregate_id="a", owner="Zoë"))
+        events = app.follow()
+        assert Opened("Zoë") == (await anext(events)).event
+        await events.aclose()

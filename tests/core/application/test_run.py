@@ -1,0 +1,196 @@
+"""An application as a worker process, and how far behind its relay is."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from eventhus import NotRunning
+from eventhus_memory import MemoryBus, MemoryStore
+from tests.core.support import Proxy, RecordingBus, add, compose, eventually, fail_with, settle
+
+ROOT = Path(__file__).parents[3]
+WORKER = """
+import asyncio, signal
+from eventhus_memory import MemoryBus
+from tests.core.support import Proxy, compose
+
+async def entered():
+    print("ready", flush=True)
+
+async def left(*_):
+    print("left", flush=True)
+
+async def main():
+    store = Proxy()
+    store.before["acquire"] = entered_once
+    store.after["__aexit__"] = left
+    app = compose(store, bus=MemoryBus())
+    if {inside}:
+        async with app:
+            await app.run()
+    else:
+        await app.run()
+    print(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, flush=True)
+
+async def entered_once(*_):
+    if not told:
+        told.append(True)
+        asyncio.get_running_loop().call_soon(lambda: print("ready", flush=True))
+
+told = []
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "inside async with"])
+def test_a_worker_ends_in_good_order(sent: signal.Signals, inside: bool) -> None:
+    """Told to end, it leaves the application, and its process ends well."""
+    command = [sys.executable, "-W", "error", "-c", WORKER.replace("{inside}", str(inside))]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        try:
+            assert "ready\n" == worker.stdout.readline()
+            worker.send_signal(sent)
+            assert "left\nTrue\n" == worker.stdout.read()
+            assert 0 == worker.wait()
+        finally:
+            worker.kill()
+
+
+WORKERS = """
+import asyncio, signal
+from eventhus_memory import MemoryBus
+from tests.core.support import compose, settle
+
+async def run(name):
+    try:
+        await compose(bus=MemoryBus()).run()
+    finally:
+        print(name, "ended", flush=True)
+
+async def main():
+    first, *others = [asyncio.create_task(run(name)) for name in ("one", "two", "three")]
+    await settle()
+    first.cancel()
+    await settle()
+    print("ready", flush=True)
+    await asyncio.gather(*others)
+    print(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_several_workers_in_one_loop(sent: signal.Signals) -> None:
+    """One signal ends all of them, also when the first has ended before."""
+    command = [sys.executable, "-W", "error", "-c", WORKERS]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as worker:
+        try:
+            assert worker.stdout is not None
+            assert "one ended\n" == worker.stdout.readline()
+            assert "ready\n" == worker.stdout.readline()
+            worker.send_signal(sent)
+            told, _ = worker.communicate(timeout=30)
+            assert ["True", "three ended", "two ended"] == sorted(told.splitlines())
+            assert 0 == worker.returncode
+        finally:
+            worker.kill()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["first first", "last first"])
+async def test_what_signals_did_before(order: tuple[int, int]) -> None:
+    """They do again once the last worker has ended, whichever that is, and not before."""
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.getsignal(each) for each in signals]
+    workers = [asyncio.create_task(compose().run()) for _ in order]
+    await settle()
+    during = [signal.getsignal(each) for each in signals]
+    assert before != during
+    for number, expected in zip(order, (during, before), strict=True):
+        workers[number].cancel()
+        await asyncio.wait([workers[number]])
+        assert expected == [signal.getsignal(each) for each in signals]
+
+
+async def test_a_signal_that_another_thread_gets() -> None:
+    """Wherever the process was at work, all of its workers are told."""
+    workers = [asyncio.create_task(compose().run()) for _ in range(2)]
+    await settle()
+    assert callable(signal.getsignal(signal.SIGTERM))  # or it would end the tests
+    await asyncio.to_thread(signal.raise_signal, signal.SIGTERM)
+    assert [None, None] == await asyncio.wait_for(asyncio.gather(*workers), 30)
+
+
+async def test_a_worker_publishes_what_others_commit() -> None:
+    """It needs no command of its own; cancelling it is one more way to end it."""
+    store, bus = MemoryStore(), RecordingBus()
+    working = asyncio.create_task(compose(store, bus=bus).run())
+    async with compose(store) as other:
+        await add(other, 1, 2, 3)
+        await eventually(lambda: len(bus.taken) == 3)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert 0 == bus.entered
+
+
+async def test_running_inside_async_with() -> None:
+    """The application was open before, and stays open behind it."""
+    async with compose(bus=MemoryBus()) as app:
+        working = asyncio.create_task(app.run())
+        await asyncio.sleep(0)
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+        await add(app, 1)
+
+
+def test_a_worker_in_a_thread() -> None:
+    """Signals reach the main thread only; elsewhere it is ended by cancelling it."""
+    ended: list[str] = []
+
+    async def main() -> None:
+        bus = RecordingBus()
+        working = asyncio.create_task(compose(bus=bus).run())
+        await eventually(lambda: bus.entered)
+        working.cancel()
+        try:
+            await working
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
+    thread.start()
+    thread.join(30)
+    assert ["cancelled"] == ended
+
+
+async def test_how_far_behind_the_relay_is() -> None:
+    """Whoever publishes: it is what the log holds behind the checkpoint."""
+    store, bus = Proxy(), RecordingBus()
+    bus.before = fail_with(ConnectionError("down"))
+    async with compose(store, bus=bus) as app, compose(store) as other:
+        assert 0 == await app.relay_lag()
+        await add(app, 1, 2, 3)
+        assert (3, 3) == (await app.relay_lag(), await other.relay_lag())
+        bus.before = None
+        await eventually(lambda: len(bus.taken) == 3)
+        while await other.relay_lag():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    with pytest.raises(NotRunning):
+        await app.relay_lag()
+
+
+async def test_a_lag_is_never_negative() -> None:
+    """The checkpoint may have moved since the log was looked at."""
+    store = MemoryStore()
+    await store.save_checkpoint("relay", 9)
+    async with compose(store, bus=MemoryBus()) as app:
+        assert 0 == await app.relay_lag()

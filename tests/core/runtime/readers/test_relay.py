@@ -1,0 +1,339 @@
+"""The relay: every event once or more, in order, none left out, whatever fails."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+
+import pytest
+
+from eventhus import EventData, Metadata, StreamId, new_id
+from eventhus.ports import Commit, Message, Storage
+from eventhus.runtime.readers.leased_reader import BACKOFF_CAP_S, BACKOFF_S
+from eventhus.runtime.readers.relay import CHECKPOINT, Relay
+from eventhus_memory import MemoryBus, MemoryStore
+from tests.core.support import (
+    Deposited,
+    FakeClock,
+    Gate,
+    Open,
+    Proxy,
+    RecordingBus,
+    Script,
+    at,
+    compose,
+    eventually,
+    fail_with,
+    settle,
+)
+
+DOWN = ConnectionError("down")
+
+
+async def append(store: Storage, events: int, aggregate_id: str = "a") -> None:
+    """Add one commit of so many events to the log."""
+    await store.append(
+        Commit(
+            id=f"c{await store.head()}",
+            stream=StreamId("Account", aggregate_id),
+            events=[EventData("Deposited", {"amount": 1})] * events,
+            expected_version=None,
+            recorded_at=datetime.now(UTC),
+            metadata=Metadata(),
+        )
+    )
+
+
+@asynccontextmanager
+async def running(relay: Relay) -> AsyncIterator[None]:
+    """Run a relay in the background, and end it as a crash would."""
+    task = asyncio.create_task(relay.run())
+    try:
+        yield
+        assert not task.done()  # it never gives up
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_every_event_is_published_once_and_in_order() -> None:
+    """What is in the log already, and what comes."""
+    store, bus = MemoryStore(), RecordingBus()
+    await append(store, 3)
+    async with running(Relay(store, bus, FakeClock(), owner=new_id())):
+        await eventually(lambda: len(bus.taken) == 3)
+        for n in range(50):
+            await append(store, 2, f"a{n % 3}")
+        await eventually(lambda: len(bus.taken) >= 103)
+        await settle()
+    assert list(range(1, 104)) == bus.positions
+
+
+async def test_a_log_of_many_pages_is_published_whole() -> None:
+    """No event is left out at the seam of two batches."""
+    store, bus = MemoryStore(), RecordingBus()
+    for _ in range(30):
+        await append(store, 90)
+    relay = Relay(store, bus, FakeClock(), owner=new_id())
+    async with running(relay):
+        await relay.drain()
+    assert list(range(1, 2701)) == bus.positions
+    assert 2700 == await store.load_checkpoint(CHECKPOINT)
+
+
+async def test_the_next_relay_goes_on_behind_the_checkpoint() -> None:
+    """A restart repeats nothing that was accounted for."""
+    store, bus = MemoryStore(), RecordingBus()
+    for _ in range(3):
+        await append(store, 2)
+        relay = Relay(store, bus, FakeClock(), owner=new_id())
+        async with running(relay):
+            await relay.drain()
+    assert [1, 2, 3, 4, 5, 6] == bus.positions
+
+
+async def test_a_crash_between_publishing_and_the_checkpoint_repeats_and_loses_nothing() -> None:
+    """The checkpoint never runs ahead of the bus."""
+    store, bus, gate = Proxy(), RecordingBus(), Gate()
+    await append(store, 3)
+    store.before["save_checkpoint"] = gate
+    async with running(Relay(store, bus, FakeClock(), owner=new_id())):
+        await gate.arrived.wait()
+    assert 0 == await store.load_checkpoint(CHECKPOINT)
+    store.before.clear()
+    relay = Relay(store, bus, FakeClock(), owner=new_id())
+    async with running(relay):
+        await relay.drain()
+    assert [1, 2, 3, 1, 2, 3] == bus.positions
+
+
+async def test_the_checkpoint_moves_over_events_only_that_the_bus_has_taken() -> None:
+    """Looked at whenever the bus is asked to take one more."""
+    store, bus = MemoryStore(), RecordingBus()
+    seen: list[tuple[int, int]] = []
+
+    async def look(_: Message) -> None:
+        seen.append((await store.load_checkpoint(CHECKPOINT), len(bus.taken)))
+
+    bus.before = look
+    relay = Relay(store, bus, FakeClock(), owner=new_id())
+    async with running(relay):
+        for _ in range(10):
+            await append(store, 3)
+            await settle()
+    assert all(checkpoint <= taken for checkpoint, taken in seen)
+    assert (27, 29) == seen[-1]  # and it moves with every batch
+
+
+async def test_a_bus_that_fails_for_a_while_loses_nothing_and_keeps_the_order() -> None:
+    """Every failure leads back to the checkpoint; repeats come in order too."""
+    store, bus, clock = MemoryStore(), RecordingBus(), FakeClock()
+    bus.before = at([2, 3, 7, 8, 9, 20], fail_with(DOWN))
+    async with running(Relay(store, bus, clock, owner=new_id())):
+        for _ in range(10):
+            await append(store, 3)
+            await settle()
+        await eventually(lambda: bus.positions[-1] == 30)
+    assert list(range(1, 31)) == list(dict.fromkeys(bus.positions))  # order of first delivery
+    for earlier, later in zip(bus.positions, bus.positions[1:], strict=False):
+        assert later <= earlier + 1  # never a step over one
+    assert 6 == len(clock.sleeps_s)
+
+
+async def test_a_store_that_fails_for_a_while_loses_nothing() -> None:
+    """Wherever it fails."""
+    store, bus = Proxy(), RecordingBus()
+    store.before["load_checkpoint"] = at([1, 3], fail_with(DOWN))
+    store.before["follow"] = at([2, 5], fail_with(DOWN))
+    store.before["save_checkpoint"] = at([1, 4], fail_with(DOWN))
+    async with running(Relay(store, bus, FakeClock(), owner=new_id())):
+        for _ in range(10):
+            await append(store, 3)
+            await settle()
+        await eventually(lambda: bus.positions[-1:] == [30])
+    assert list(range(1, 31)) == list(dict.fromkeys(bus.positions))
+    assert 30 == await store.inner.load_checkpoint(CHECKPOINT)
+
+
+async def test_failures_are_logged_with_the_place_and_without_the_data(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Somebody has to learn of it, and how long until the next try."""
+    store, bus = MemoryStore(), RecordingBus()
+    await append(store, 1)
+    bus.before = at([1], fail_with(DOWN))
+    relay = Relay(store, bus, FakeClock(), owner=new_id())
+    async with running(relay):
+        await eventually(lambda: bus.taken)
+    (record,) = caplog.records
+    assert logging.ERROR == record.levelno
+    assert "relay stopped behind position 0; trying again in 0.05 s" == record.getMessage()
+    assert record.exc_info is not None
+
+
+async def test_the_pauses_double_up_to_the_cap_and_start_again_after_a_success() -> None:
+    """A bus that is down for long is not hammered, and one that was is not held against it."""
+    store, bus, clock = MemoryStore(), RecordingBus(), FakeClock()
+    await append(store, 1)
+    bus.before = at([*range(1, 11), 12, 13], fail_with(DOWN))
+    async with running(Relay(store, bus, clock, owner=new_id())):
+        await eventually(lambda: 1 in bus.positions)
+        await append(store, 1)
+        await eventually(lambda: 2 in bus.positions)
+    expected = [min(BACKOFF_CAP_S, BACKOFF_S * 2**n) for n in range(10)]
+    assert [*expected, BACKOFF_S, 2 * BACKOFF_S] == clock.sleeps_s
+    assert BACKOFF_CAP_S == max(clock.sleeps_s)
+
+
+async def test_a_bus_that_was_down_for_hours_is_published_to_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """1,500 tries at five seconds are two hours; the relay is still there."""
+    caplog.set_level(logging.CRITICAL, "eventhus.runtime.readers.relay")
+    store, bus, clock = MemoryStore(), RecordingBus(), FakeClock()
+    await append(store, 1)
+    bus.before = at(range(1, 1501), fail_with(DOWN))
+    async with running(Relay(store, bus, clock, owner=new_id())):
+        await eventually(lambda: bus.taken)
+    assert 1500 == len(clock.sleeps_s)
+
+
+# Draining.
+
+
+async def test_there_is_nothing_to_drain_of_an_empty_log() -> None:
+    """Also where the relay has not even begun."""
+    await Relay(MemoryStore(), RecordingBus(), FakeClock(), owner=new_id()).drain()
+
+
+async def test_draining_waits_until_all_is_with_the_bus() -> None:
+    """All that the log holds when it is asked."""
+    store, bus, gate = MemoryStore(), RecordingBus(), Gate()
+    bus.before = gate
+    await append(store, 3)
+    relay = Relay(store, bus, FakeClock(), owner=new_id())
+    async with running(relay):
+        draining = asyncio.create_task(relay.drain())
+        await gate.arrived.wait()
+        await settle()
+        assert not draining.done()
+        gate.opened.set()
+        await draining
+        assert [1, 2, 3] == bus.positions
+
+
+async def test_draining_ends_when_the_relay_is_in_trouble() -> None:
+    """An application can be left while its bus is down."""
+    store, bus, clock, gate = MemoryStore(), RecordingBus(), FakeClock(), Gate()
+    clock.before_waking = gate
+    bus.before = fail_with(DOWN)
+    await append(store, 3)
+    relay = Relay(store, bus, clock, owner=new_id())
+    async with running(relay):
+        await asyncio.create_task(relay.drain())  # waiting when the trouble begins
+        await relay.drain()  # and while it lasts
+
+
+async def test_what_was_left_behind_in_trouble_is_published_by_the_next_relay() -> None:
+    """Later is not never."""
+    store, down, up = MemoryStore(), RecordingBus(), RecordingBus()
+    down.before = fail_with(DOWN)
+    async with compose(store, bus=down, clock=FakeClock()) as app:
+        await app.dispatch(Open(aggregate_id="a"))
+    assert [] == down.taken
+    async with compose(store, bus=up):
+        pass
+    assert [1] == up.positions
+
+
+async def test_trouble_that_is_over_does_not_cut_draining_short() -> None:
+    """One failure long ago, with nothing to publish since, is no trouble now."""
+    store, bus = Proxy(), RecordingBus()
+    store.before["load_checkpoint"] = at([1], fail_with(DOWN))
+    async with compose(store, bus=bus, clock=FakeClock()) as app:
+        await eventually(lambda: store.calls["load_checkpoint"] == 2)
+        await settle()
+        await app.dispatch(Open(aggregate_id="a"))
+    assert [1] == bus.positions
+
+
+# In an application.
+
+
+async def test_leaving_publishes_what_is_committed() -> None:
+    """Also what was committed by the very last command."""
+    bus = RecordingBus()
+    async with compose(bus=bus) as app:
+        for n in range(10):
+            await app.dispatch(Script(aggregate_id=f"a{n}", decide=lambda _: [Deposited(1)] * 2))
+    assert list(range(1, 21)) == bus.positions
+    assert 0 == bus.entered
+
+
+async def test_two_applications_publish_all_between_them() -> None:
+    """Each has a relay: there are repeats, but no gap and nothing out of order for either."""
+    store = MemoryStore()
+    one, two = RecordingBus(), RecordingBus()
+    async with compose(store, bus=one) as first, compose(store, bus=two) as second:
+        for n in range(20):
+            await (first if n % 2 else second).dispatch(
+                Script(aggregate_id="a", decide=lambda _: [Deposited(1)])
+            )
+    assert set(range(1, 21)) == {*one.positions, *two.positions}
+    assert sorted(one.positions) == one.positions
+    assert sorted(two.positions) == two.positions
+
+
+async def test_a_subscriber_gets_what_the_relay_publishes() -> None:
+    """Through a real bus, as messages of the wire."""
+    store, bus = MemoryStore(), MemoryBus()
+    got: list[str] = []
+
+    async def handle(message: Message) -> None:
+        got.append(message.id)
+
+    async with compose(store, bus=bus) as app:
+        await bus.subscribe(handle)
+        committed = await app.dispatch(Open(aggregate_id="a"))
+    assert [each.id for each in committed.events] == got
+
+
+async def test_an_adapter_that_cancels_itself_does_not_end_the_relay() -> None:
+    """A cancelled acknowledgement, say, is a failure like any other."""
+    bus = RecordingBus()
+
+    async def cancel(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    bus.before = at([1], cancel)
+    async with compose(bus=bus, clock=FakeClock()) as app:
+        await app.dispatch(Open(aggregate_id="a"))
+        await eventually(lambda: bus.positions == [1])
+
+
+async def test_who_leaves_can_be_cancelled_while_the_relay_stops() -> None:
+    """The relay may need time to stop; a cancellation that comes meanwhile is not swallowed."""
+    store, stopping, go_on = Proxy(), asyncio.Event(), asyncio.Event()
+
+    async def linger(*_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopping.set()
+            await go_on.wait()
+
+    store.before["load_checkpoint"] = linger
+
+    async def run() -> None:
+        async with compose(store, bus=RecordingBus()):
+            await settle()
+
+    task = asyncio.create_task(run())
+    await stopping.wait()
+    task.cancel()
+    await settle()
+    go_on.set()
+    await settle()
+    assert task.cancelled()

@@ -1,0 +1,189 @@
+"""Stores that forget or mix up the ids of commits and commands and the names of streams."""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from typing import Any
+
+from attrs import evolve
+
+from eventhus import ConcurrencyError, EventData, StreamId, new_id
+from eventhus.ports import Commit, StoredCommit
+from eventhus_memory import MemoryStore
+from tests.testing.conformance.defects import Rewriting, caught_by
+
+
+@caught_by("test_the_same_commit_again")
+class ForgetsCommitIds(MemoryStore):
+    async def append(self, commit: Commit) -> StoredCommit:
+        self._commits.clear()
+        return await super().append(commit)
+
+
+@caught_by("test_the_same_commit_again")
+class RemembersTheLastCommitIdOfAStream(MemoryStore):
+    async def append(self, commit: Commit) -> StoredCommit:
+        stored = await super().append(commit)
+        for id_, earlier in list(self._commits.items()):
+            if earlier.commit.stream == commit.stream and id_ != commit.id:
+                del self._commits[id_]
+        return stored
+
+
+@caught_by("test_a_known_commit_id_with_another_version")
+class ChecksTheVersionFirst(MemoryStore):
+    async def append(self, commit: Commit) -> StoredCommit:
+        first, actual = self._commits.get(commit.id), len(self._streams.get(commit.stream, []))
+        if first and commit.expected_version not in (None, first.version - 1):
+            raise ConcurrencyError(commit.stream, commit.expected_version or 0, actual)
+        return await super().append(commit)
+
+
+@caught_by("test_a_known_commit_id_for_another_stream")
+class KeepsCommitIdsByStream(Rewriting):
+    def rewritten(self, commit: Commit) -> Commit:
+        first = self._commits.get(commit.id)
+        other = first is not None and first.commit.stream != commit.stream
+        return evolve(commit, id=new_id()) if other else commit
+
+
+@caught_by("test_the_same_command_again")
+class ForgetsCommandIds(Rewriting):
+    def rewritten(self, commit: Commit) -> Commit:
+        return evolve(commit, command_id=None)
+
+
+@caught_by("test_ids_that_are_nearly_the_same")
+class IgnoresTheCaseOfCommandIds(Rewriting):
+    def rewritten(self, commit: Commit) -> Commit:
+        return evolve(commit, command_id=commit.command_id and commit.command_id.lower())
+
+
+@caught_by("test_a_command_id_of_another_stream")
+class KeepsCommandIdsByStream(Rewriting):
+    def rewritten(self, commit: Commit) -> Commit:
+        first = self._commands.get(commit.command_id or "")
+        other = first is not None and first.commit.stream != commit.stream
+        return evolve(commit, command_id=None) if other else commit
+
+
+@caught_by("test_a_refused_commit_leaves_its_ids_free")
+class RemembersRefusedCommands(MemoryStore):
+    async def append(self, commit: Commit) -> StoredCommit:
+        try:
+            return await super().append(commit)
+        except ConcurrencyError:
+            if commit.command_id and self._log:
+                self._commands.setdefault(commit.command_id, self._log[-1].commit)
+            raise
+
+
+@caught_by("test_the_answer_holds_the_commit_that_was_stored")
+class ClaimsToHaveStoredWhatWasThere(MemoryStore):
+    async def append(self, commit: Commit) -> StoredCommit:
+        return evolve(await super().append(commit), commit=commit)
+
+
+@caught_by("test_the_answer_holds_the_commit_that_was_stored")
+class AnswersWithACopy(MemoryStore):
+    async def append(self, commit: Commit) -> StoredCommit:
+        return evolve(await super().append(commit), commit=evolve(commit))
+
+
+@caught_by("test_a_known_commit_id_with_other_events")
+class AnswersWithTheEventsOfTheRepeat(MemoryStore):
+    async def append(self, commit: Commit) -> StoredCommit:
+        stored = await super().append(commit)
+        return evolve(stored, commit=evolve(stored.commit, events=commit.events))
+
+
+@caught_by("test_one_commit_appended_many_times_at_once")
+@caught_by("test_one_command_sent_many_times_at_once")
+@caught_by("test_one_command_id_for_many_streams_at_once")
+class LooksForIdsBeforeItWrites(MemoryStore):
+    async def append(self, commit: Commit) -> StoredCommit:
+        known = commit.id in self._commits or commit.command_id in self._commands
+        await asyncio.sleep(0)
+        if not known:
+            self._commits.pop(commit.id, None)
+            self._commands.pop(commit.command_id or "", None)
+            commit = evolve(commit, expected_version=None)
+        return await super().append(commit)
+
+
+@caught_by("test_commit_ids_and_command_ids_are_apart")
+class MixesCommitAndCommandIds(MemoryStore):
+    async def append(self, commit: Commit) -> StoredCommit:
+        if (first := self._commands.get(commit.id)) is not None:
+            return first
+        return await super().append(commit)
+
+
+class Renaming(MemoryStore):
+    """Takes some names for the same."""
+
+    def renamed(self, text: str) -> str:
+        raise NotImplementedError
+
+    def _stream(self, stream: StreamId) -> StreamId:
+        return StreamId(self.renamed(stream.aggregate_type), self.renamed(stream.aggregate_id))
+
+    async def append(self, commit: Commit) -> StoredCommit:
+        rewritten = evolve(commit, stream=self._stream(commit.stream))
+        stored = await super().append(rewritten)
+        return evolve(stored, commit=commit) if stored.commit is rewritten else stored
+
+    async def history(self, stream: StreamId, **page: Any) -> Any:
+        return [
+            evolve(each, stream=stream)
+            for each in await super().history(self._stream(stream), **page)
+        ]
+
+
+@caught_by("test_names_that_are_nearly_the_same")
+class IgnoresCase(Renaming):
+    def renamed(self, text: str) -> str:
+        return text.lower()
+
+
+@caught_by("test_names_that_are_nearly_the_same")
+class TrimsNames(Renaming):
+    def renamed(self, text: str) -> str:
+        return text.strip() or text
+
+
+@caught_by("test_names_that_are_nearly_the_same")
+class CutsLongNames(Renaming):
+    def renamed(self, text: str) -> str:
+        return text[:1024]
+
+
+@caught_by("test_names_that_are_nearly_the_same")
+class EndsNamesAtNul(Renaming):
+    def renamed(self, text: str) -> str:
+        return text.partition("\0")[0] or text
+
+
+@caught_by("test_the_same_id_under_two_types")
+class IgnoresTheType(Renaming):
+    def _stream(self, stream: StreamId) -> StreamId:
+        return StreamId("Aggregate", stream.aggregate_id)
+
+
+@caught_by("test_names_that_are_nearly_the_same")
+class JoinsTheTwoNames(Renaming):
+    def _stream(self, stream: StreamId) -> StreamId:
+        return StreamId("Aggregate", str(stream))
+
+
+@caught_by("test_any_text_is_a_name")
+class KeepsNamesInOneNormalForm(Rewriting):
+    def rewritten(self, commit: Commit) -> Commit:
+        return evolve(
+            commit,
+            events=[
+                EventData(unicodedata.normalize("NFC", each.type), each.data, each.schema)
+                for each in commit.events
+            ],
+        )

@@ -1,0 +1,185 @@
+"""Stores that mix up snapshots, checkpoints, other stores, or their own end."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from types import TracebackType
+
+from attrs import evolve
+
+from eventhus import EventData, NotRunning, StreamId, new_id
+from eventhus.ports import Commit, Snapshot, StoredCommit
+from eventhus_memory import MemoryStore
+from tests.testing.conformance.defects import caught_by
+
+
+@caught_by("test_a_snapshot_is_kept_as_it_is")
+class KeepsNoSnapshots(MemoryStore):
+    async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
+        return None
+
+
+@caught_by("test_a_snapshot_takes_the_place_of_the_one_before")
+class KeepsTheFirstSnapshot(MemoryStore):
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        if snapshot.stream not in self._snapshots:
+            await super().save_snapshot(snapshot)
+
+
+@caught_by("test_a_snapshot_takes_the_place_of_the_one_before")
+class KeepsTheNewestSnapshot(MemoryStore):
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        kept = self._snapshots.get(snapshot.stream)
+        if kept is None or kept.version <= snapshot.version:
+            await super().save_snapshot(snapshot)
+
+
+@caught_by("test_every_stream_has_its_own_snapshot")
+class KeepsSnapshotsById(MemoryStore):
+    async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
+        for kept in self._snapshots:
+            if kept.aggregate_id == stream.aggregate_id:
+                return await super().load_snapshot(kept)
+        return None
+
+
+@caught_by("test_snapshots_of_streams_with_similar_names")
+class JoinsTheNamesOfSnapshots(MemoryStore):
+    async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
+        for kept in self._snapshots:
+            if str(kept) == str(stream):
+                return await super().load_snapshot(kept)
+        return None
+
+
+@caught_by("test_any_text_names_a_snapshot")
+class TrimsFingerprints(MemoryStore):
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        trimmed = evolve(snapshot, fingerprint=snapshot.fingerprint.strip())
+        await super().save_snapshot(trimmed)
+
+
+@caught_by("test_a_snapshot_is_not_part_of_the_log")
+@caught_by("test_a_checkpoint_is_not_part_of_the_log")
+class WritesSnapshotsToTheLog(MemoryStore):
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        await super().save_snapshot(snapshot)
+        await self.append(
+            Commit(
+                id=new_id(),
+                stream=snapshot.stream,
+                events=[EventData("SnapshotSaved", {})],
+                expected_version=None,
+                recorded_at=datetime.now(UTC),
+            )
+        )
+
+
+@caught_by("test_a_state_that_is_not_plain")
+@caught_by("test_a_snapshot_is_shared_with_nobody")
+class KeepsSnapshotsAsTheyAre(MemoryStore):
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        self._snapshots[snapshot.stream] = snapshot
+
+    async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
+        return self._snapshots.get(stream)
+
+
+@caught_by("test_every_reader_has_its_own_checkpoint")
+class KeepsOneCheckpoint(MemoryStore):
+    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
+        await super().save_checkpoint("relay", position, token=token)
+
+    async def load_checkpoint(self, name: str) -> int:
+        return await super().load_checkpoint("relay")
+
+
+@caught_by("test_a_checkpoint_is_what_was_saved_last")
+class NeverGoesBack(MemoryStore):
+    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
+        if position > await self.load_checkpoint(name):
+            await super().save_checkpoint(name, position, token=token)
+
+
+@caught_by("test_two_stores_see_one_log")
+@caught_by("test_two_stores_know_one_version")
+@caught_by("test_two_stores_know_one_set_of_ids")
+@caught_by("test_two_stores_keep_one_snapshot_and_one_checkpoint")
+@caught_by("test_two_stores_keep_one_document")
+@caught_by("test_a_follower_of_another_store", hangs=True)
+class HasALogOfItsOwn(MemoryStore):
+    @staticmethod
+    def log_of(bucket: str) -> str:
+        return f"{bucket} {new_id()}"
+
+
+@caught_by("test_two_buckets_share_nothing")
+@caught_by("test_two_buckets_share_no_document")
+class HasOneLogForAllBuckets(MemoryStore):
+    @staticmethod
+    def log_of(bucket: str) -> str:
+        return "all"
+
+
+class Closing(MemoryStore):
+    """Notices when it is left."""
+
+    is_open = True
+
+    def on_leaving(self) -> None:
+        self.is_open = False
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.on_leaving()
+
+
+@caught_by("test_two_applications_share_a_store")
+class ClosesWhenItIsFirstLeft(Closing):
+    async def append(self, commit: Commit) -> StoredCommit:
+        if not self.is_open:
+            raise NotRunning("the store was left")
+        return await super().append(commit)
+
+
+@caught_by("test_a_store_that_is_left_takes_nothing_with_it")
+class LosesTheLastCommitWhenLeft(Closing):
+    def on_leaving(self) -> None:
+        if self._log:
+            last = self._log[-1].commit
+            del self._log[last.position - 1 :]
+            del self._streams[last.commit.stream][last.version - 1 :]
+
+
+@caught_by("test_leaving_with_appends_in_flight", hangs=True)
+class ForgetsWhoWaitsWhenLeft(Closing):
+    async def append(self, commit: Commit) -> StoredCommit:
+        await asyncio.sleep(0)
+        if not self.is_open:
+            await asyncio.get_running_loop().create_future()
+        return await super().append(commit)
+
+
+@caught_by("test_leaving_with_appends_in_flight")
+class AnswersWithoutWritingWhenLeft(Closing):
+    async def append(self, commit: Commit) -> StoredCommit:
+        await asyncio.sleep(0)
+        if not self.is_open:
+            return StoredCommit(commit=commit, version=1, position=1)
+        return await super().append(commit)
+
+
+@caught_by("test_leaving_with_appends_in_flight", hangs=True)
+class IsNeverLeft(MemoryStore):
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await asyncio.get_running_loop().create_future()

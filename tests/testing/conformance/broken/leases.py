@@ -1,0 +1,110 @@
+"""Stores that give a lease to more than one, or to nobody, or forget who came later."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from attrs import evolve
+
+from eventhus.ports import Lease
+from eventhus_memory import MemoryStore
+from tests.testing.conformance.defects import caught_by
+
+
+@caught_by("test_a_lease_has_one_holder")
+@caught_by("test_every_name_is_a_lease_of_its_own")
+@caught_by("test_two_stores_know_one_holder")
+class GivesToEverybody(MemoryStore):
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        self._leases.pop(name, None)
+        return await super().acquire(name, owner, ttl_s=ttl_s)
+
+
+@caught_by("test_many_ask_for_one_lease")
+@caught_by("test_a_time_that_is_none")
+@caught_by("test_two_buckets_share_no_lease")
+class GivesToNobody(MemoryStore):
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        return None
+
+
+@caught_by("test_a_lease_is_renewed")
+class NeverRenews(MemoryStore):
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        held = self._leases.get(name)
+        lease = await super().acquire(name, owner, ttl_s=ttl_s)
+        if held is not None and lease == held.lease:
+            self._leases[name] = held
+        return lease
+
+
+@caught_by("test_a_lease_runs_out")
+class EndsTooEarly(MemoryStore):
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        return await super().acquire(name, owner, ttl_s=ttl_s / 10)
+
+
+@caught_by("test_an_owner_that_comes_back_too_late")
+@caught_by("test_a_lease_is_released")
+class CountsOwners(MemoryStore):
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        lease = await super().acquire(name, owner, ttl_s=ttl_s)
+        return lease and evolve(lease, token=1 + ord(owner[:1] or "a") - ord("a"))
+
+
+@caught_by("test_a_lease_is_released")
+class ForgetsTokens(MemoryStore):
+    async def release(self, lease: Lease) -> None:
+        self._leases.pop(lease.name, None)
+
+
+@caught_by("test_a_checkpoint_that_is_ahead_of_its_lease")
+class CountsFromOneAgain(MemoryStore):
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        saved, self._checkpoints = self._checkpoints, {}
+        try:
+            return await super().acquire(name, owner, ttl_s=ttl_s)
+        finally:
+            self._checkpoints = saved
+
+
+@caught_by("test_releasing_what_is_lost")
+class ReleasesForAll(MemoryStore):
+    async def release(self, lease: Lease) -> None:
+        held = self._leases.get(lease.name)
+        if held is not None:
+            await super().release(held.lease)
+
+
+@caught_by("test_releasing_what_is_lost")
+class ReleasesByOwner(MemoryStore):
+    async def release(self, lease: Lease) -> None:
+        held = self._leases.get(lease.name)
+        if held is not None and held.lease.owner == lease.owner:
+            await super().release(held.lease)
+
+
+@caught_by("test_every_name_is_a_lease_of_its_own")
+class TrimsNamesOfLeases(MemoryStore):
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        return await super().acquire(name.strip(), owner, ttl_s=ttl_s)
+
+
+@caught_by("test_any_text_names_an_owner")
+class CutsOwners(MemoryStore):
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        lease = await super().acquire(name, owner[:1], ttl_s=ttl_s)
+        return lease and evolve(lease, owner=owner)
+
+
+@caught_by("test_a_checkpoint_under_an_old_lease")
+class SavesUnderAnyLease(MemoryStore):
+    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
+        await super().save_checkpoint(name, position)
+
+
+@caught_by("test_two_stores_know_one_holder")
+class HasLeasesOfItsOwn(MemoryStore):
+    async def __aenter__(self) -> Self:
+        self._leases = {}
+        return self

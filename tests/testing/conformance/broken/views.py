@@ -1,0 +1,170 @@
+"""Stores that mix up, overwrite or forget what views and processes keep."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from attrs import evolve
+
+from eventhus import EventData, InvalidArgument, StreamId
+from eventhus.ports import ViewDocument, ViewWrite
+from eventhus_memory import MemoryStore
+from eventhus_testing.conformance.store.samples import commit
+from tests.testing.conformance.defects import caught_by
+
+
+@caught_by("test_a_document_is_kept_as_it_is")
+class SpreadsFieldsOverItsOwn(MemoryStore):
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        def stripped(document: ViewDocument) -> ViewDocument:
+            if not isinstance(document.data, dict):
+                return document
+            data = {key: value for key, value in document.data.items() if not key.startswith("_")}
+            return evolve(document, data=data)
+
+        return await super().save_documents(
+            collection, [evolve(each, document=stripped(each.document)) for each in writes]
+        )
+
+
+@caught_by("test_documents_are_found_by_their_keys")
+class FindsAHundred(MemoryStore):
+    async def load_documents(
+        self, collection: str, keys: Collection[str]
+    ) -> Mapping[str, ViewDocument]:
+        return await super().load_documents(collection, [*keys][:100])
+
+
+@caught_by("test_a_document_takes_the_place_of_the_one_it_names")
+class MergesFields(MemoryStore):
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        merged: list[ViewWrite] = []
+        for write in writes:
+            there = await self.load_documents(collection, [write.document.key])
+            old = [each.data for each in there.values() if isinstance(each.data, dict)]
+            data = write.document.data
+            if old and isinstance(data, dict):
+                data = {**old[0], **data}
+            merged.append(evolve(write, document=evolve(write.document, data=data)))
+        return await super().save_documents(collection, merged)
+
+
+@caught_by("test_a_document_whose_place_is_taken")
+@caught_by("test_a_document_that_comes_again")
+@caught_by("test_many_save_one_document")
+class OverwritesEverything(MemoryStore):
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        kept = self._documents.setdefault(collection, {})
+        for write in writes:
+            kept.pop(write.document.key, None)
+        return await super().save_documents(collection, [evolve(w, replaces=0) for w in writes])
+
+
+@caught_by("test_a_document_whose_place_is_taken")
+class RefusesAllOrNone(MemoryStore):
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        refused = await super().save_documents(collection, writes)
+        return frozenset(each.document.key for each in writes) if refused else refused
+
+
+@caught_by("test_a_document_over_one_that_never_was")
+class Upserts(MemoryStore):
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        there = await self.load_documents(collection, [each.document.key for each in writes])
+        return await super().save_documents(
+            collection,
+            [each if each.document.key in there else evolve(each, replaces=0) for each in writes],
+        )
+
+
+@caught_by("test_a_document_that_comes_again")
+class RefusesRepeats(MemoryStore):
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        there = await self.load_documents(collection, [each.document.key for each in writes])
+        again = [key for key, each in there.items() if each.position != _replaced(writes, key)]
+        return await super().save_documents(collection, writes) | frozenset(again)
+
+
+def _replaced(writes: Sequence[ViewWrite], key: str) -> int:
+    return next(each.replaces for each in writes if each.document.key == key)
+
+
+@caught_by("test_a_deleted_document_keeps_its_place")
+@caught_by("test_a_document_that_was_never_there_is_deleted")
+@caught_by("test_documents_stay_when_a_store_is_left")
+class DeletesForGood(MemoryStore):
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        refused = await super().save_documents(collection, writes)
+        kept = self._documents[collection]
+        for key in [key for key, each in kept.items() if each.deleted]:
+            del kept[key]
+        return refused
+
+
+@caught_by("test_any_text_is_a_key")
+class TrimsKeys(MemoryStore):
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        trimmed = [
+            evolve(each, document=evolve(each.document, key=each.document.key.strip()))
+            for each in writes
+        ]
+        return await super().save_documents(collection, trimmed)
+
+
+@caught_by("test_every_collection_has_its_own_documents")
+class KeepsOneCollection(MemoryStore):
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        return await super().save_documents("view_all", writes)
+
+    async def load_documents(
+        self, collection: str, keys: Collection[str]
+    ) -> Mapping[str, ViewDocument]:
+        return await super().load_documents("view_all", keys)
+
+
+@caught_by("test_a_collection_of_another_name")
+class TakesAnyCollection(MemoryStore):
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        return await super().save_documents("view_all", writes)
+
+
+@caught_by("test_documents_that_cannot_be_kept")
+class RefusesOneByOne(MemoryStore):
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        refused: frozenset[str] = frozenset()
+        for each in writes:
+            refused |= await super().save_documents(collection, [each])
+        return refused
+
+
+@caught_by("test_documents_that_cannot_be_kept")
+class QuotesWhatItRefuses(MemoryStore):
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        try:
+            return await super().save_documents(collection, writes)
+        except InvalidArgument:
+            raise InvalidArgument(f"{writes}"[:1000]) from None
+
+
+@caught_by("test_a_document_is_shared_with_nobody")
+class SharesDocuments(MemoryStore):
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        refused = await super().save_documents(collection, writes)
+        for each in writes:
+            self._documents[collection][each.document.key] = each.document
+        return refused
+
+    async def load_documents(
+        self, collection: str, keys: Collection[str]
+    ) -> Mapping[str, ViewDocument]:
+        kept = self._documents.get(collection, {})
+        return {key: kept[key] for key in keys if key in kept}
+
+
+@caught_by("test_documents_are_not_part_of_the_log")
+class WritesDocumentsToTheLog(MemoryStore):
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        await self.append(
+            commit(StreamId("View", collection), events=[EventData("DocumentSaved", {})])
+        )
+        return await super().save_documents(collection, writes)

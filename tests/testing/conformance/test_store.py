@@ -1,0 +1,213 @@
+"""The conformance suite fails every store that breaks a promise."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from eventhus import StreamId
+from eventhus.ports import (
+    Commit,
+    Lease,
+    Slice,
+    Snapshot,
+    Storage,
+    StoredCommit,
+    StoredEvent,
+    ViewDocument,
+    ViewWrite,
+)
+from eventhus_memory import MemoryStore
+from eventhus_testing.conformance import StoreConformance
+from tests.testing.conformance.broken import (  # noqa: F401 - they note their defects
+    appending,
+    content,
+    following,
+    ids,
+    keeping,
+    leases,
+    pages,
+    views,
+)
+from tests.testing.conformance.defects import DEFECTS, Defect
+
+MINE = """
+from eventhus_memory import MemoryStore
+from eventhus_testing.conformance import StoreConformance
+
+class Headless(MemoryStore):
+    async def head(self):
+        return 0
+
+class TestMine(StoreConformance):
+    def store(self, bucket):
+        return MemoryStore()
+
+class TestHeadless(StoreConformance):
+    def store(self, bucket):
+        return Headless()
+"""
+
+
+class Nothing:
+    """A store that agrees to everything and does nothing."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    async def append(self, commit: Commit) -> StoredCommit:
+        return StoredCommit(commit=commit, version=(commit.expected_version or 0) + 1, position=1)
+
+    async def find(self, command_id: str) -> StoredCommit | None:
+        return None
+
+    async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
+        return Slice(events=(), version=0, position=0, event_id="")
+
+    async def history(
+        self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
+    ) -> Sequence[StoredEvent]:
+        return []
+
+    async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+        return []
+
+    async def follow(
+        self, *, after: int = 0, limit: int = 1000
+    ) -> AsyncGenerator[Sequence[StoredEvent], None]:
+        return
+        yield  # makes it a generator
+
+    async def head(self) -> int:
+        return 0
+
+    async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
+        return None
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None: ...
+
+    async def load_checkpoint(self, name: str) -> int:
+        return 0
+
+    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None: ...
+
+    async def load_documents(
+        self, collection: str, keys: Collection[str]
+    ) -> Mapping[str, ViewDocument]:
+        return {}
+
+    async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
+        return frozenset()
+
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        return None
+
+    async def release(self, lease: Lease) -> None: ...
+
+
+@pytest.mark.xfail(
+    raises=(AssertionError, pytest.fail.Exception), reason="it does nothing", strict=True
+)
+class TestNothing(StoreConformance):
+    """Every case fails, with an assertion that says what was missed."""
+
+    def store(self, bucket: str) -> Nothing:
+        return Nothing()
+
+
+CASES = sorted(name for name in dir(StoreConformance) if name.startswith("test_"))
+
+
+class Suite(StoreConformance):
+    """The suite over stores of one class, run without pytest."""
+
+    def __init__(self, make: Callable[[], Storage]) -> None:
+        self._make = make
+        self._logs: dict[str, Storage] = {}
+
+    def store(self, bucket: str) -> Storage:
+        log_of = getattr(self._make, "log_of", str)  # by default the bucket's
+        return self._logs.setdefault(log_of(bucket), self._make())
+
+
+def test_a_suite_without_a_store() -> None:
+    """The message says what to write."""
+    with pytest.raises(NotImplementedError) as caught:
+        StoreConformance().store("bucket")
+    assert "write the method store(bucket) of StoreConformance" == str(caught.value)
+
+
+def test_every_case_has_a_store_that_needs_it() -> None:
+    """A case that no defect is known to fail could be dropped, or looks at nothing."""
+    assert {*CASES} == {defect.case for defect in DEFECTS}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_sound_store_is_not_caught(case: str) -> None:
+    """What follows shows something only if the store that was broken passes when it is whole."""
+    assert [] == failures(case, MemoryStore)
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=str)
+def test_a_broken_store_is_caught(defect: Defect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The case that looks at the broken promise fails, in one of its runs at least."""
+    if defect.hangs:
+        monkeypatch.setattr(Suite, "timeout_s", 0.3)
+    found = failures(defect.case, defect.store)
+    assert found, f"{defect.case} does not notice a store that {defect.store.__name__}"
+    assert defect.hangs == any("did not end within" in str(failure) for failure in found)
+
+
+def failures(case: str, make: Callable[[], Storage]) -> list[BaseException]:
+    """What the runs of a case raise that fail, each with stores of its own."""
+    raised: list[BaseException] = []
+    for arguments in runs(getattr(Suite, case)):
+        suite = Suite(make)
+        try:
+            getattr(suite, case)(**arguments)
+        except BaseException as failure:  # noqa: BLE001 - whatever it raises is its failure
+            raised.append(failure)
+    return raised
+
+
+def runs(case: Callable[..., None]) -> Iterator[dict[str, object]]:
+    """The arguments of each run that pytest makes of a case, which has one mark at most."""
+    marks: list[pytest.Mark] = getattr(case, "pytestmark", [])
+    names, sets = marks[0].args if marks else ((), [()])
+    names = [names] if isinstance(names, str) else names
+    for given in sets:
+        if isinstance(given, type(pytest.param())):
+            values = given.values
+        else:
+            values = given if len(names) != 1 else (given,)
+        yield dict(zip(names, values, strict=True))
+
+
+def test_the_suite_needs_no_plugin(tmp_path: Path) -> None:
+    """It runs by pytest alone, anywhere, and a case that fails shows what it compared."""
+    module = tmp_path / "test_mine.py"
+    module.write_text(MINE, encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-W", "error", "-k", "first_place", module],
+        cwd=tmp_path,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "1 failed, 1 passed" in ran.stdout
+    assert "assert 3 == 0" in ran.stdout

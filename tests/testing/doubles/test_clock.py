@@ -1,0 +1,121 @@
+"""The clock that tests move."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from eventhus import Application
+from eventhus.ports import Clock
+from eventhus_cattrs import CattrsCodec
+from eventhus_memory import MemoryStore
+from eventhus_testing.doubles.clock import ManualClock
+from examples.bank.account import CreateAccount, account
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+async def sleep_in_turn(clock: ManualClock, woken: list[float], *seconds: float) -> None:
+    """Sleep several times, one after the other, and note each."""
+    for each in seconds:
+        await clock.sleep(each)
+        woken.append(each)
+
+
+async def some_turns() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def test_it_is_a_clock_in_utc() -> None:
+    """It shows what it was set to, in UTC, and the same again until it is moved."""
+    clock: Clock = ManualClock(datetime(2026, 5, 1, 14, tzinfo=timezone(timedelta(hours=2))))
+    assert [NOON, NOON] == [clock.now(), clock.now()]
+    assert UTC is clock.now().tzinfo
+
+
+def test_it_is_moved_forward_and_set_back() -> None:
+    """Time passes by an amount; a moment may be any."""
+    clock = ManualClock(NOON)
+    clock.advance(MINUTE)
+    assert NOON + MINUTE == clock.now()
+    clock.set(NOON - MINUTE)
+    assert NOON - MINUTE == clock.now()
+
+
+def test_it_takes_no_nonsense() -> None:
+    """Time that passes backwards, and moments without an offset, are refused."""
+    with pytest.raises(ValueError, match=r"set\(\.\.\.\) turns the clock back"):
+        ManualClock().advance(-MINUTE)
+    naive = datetime(2026, 5, 1)  # noqa: DTZ001 - the point
+    with pytest.raises(ValueError, match="aware"):
+        ManualClock(naive)
+    with pytest.raises(ValueError, match="aware"):
+        ManualClock().set(naive)
+
+
+async def test_a_sleeper_wakes_when_its_time_has_come() -> None:
+    """Not before, and in the order of the times."""
+    clock, woken = ManualClock(NOON), list[float]()
+    async with asyncio.TaskGroup() as tasks:
+        for seconds in (90, 30):
+            _ = tasks.create_task(sleep_in_turn(clock, woken, seconds))
+        await clock.until_sleeping(2)
+        assert [30.0, 90.0] == clock.sleeping_s
+        clock.advance(timedelta(seconds=29))
+        await some_turns()
+        assert ([], [1.0, 61.0]) == (woken, clock.sleeping_s)
+        clock.set(NOON + 2 * MINUTE)
+    assert ([30, 90], []) == (woken, clock.sleeping_s)
+
+
+async def test_setting_the_clock_back_does_not_extend_a_sleep() -> None:
+    """A sleep is a length of time."""
+    clock = ManualClock(NOON)
+    sleeping = asyncio.create_task(clock.sleep(60))
+    await clock.until_sleeping()
+    clock.set(NOON - 10 * MINUTE)
+    assert [60.0] == clock.sleeping_s
+    clock.advance(MINUTE)
+    await sleeping
+
+
+async def test_a_sleep_of_no_time() -> None:
+    """Nobody has to move the clock for it."""
+    await ManualClock().sleep(0)
+
+
+async def test_a_cancelled_sleeper_is_forgotten() -> None:
+    """It sleeps no more."""
+    clock = ManualClock()
+    sleeping = asyncio.create_task(clock.sleep(60))
+    await clock.until_sleeping()
+    sleeping.cancel()
+    await asyncio.wait([sleeping])
+    assert [] == clock.sleeping_s
+
+
+async def test_a_clock_that_jumps() -> None:
+    """Sleepers do not wait for the test, and still wake in the order of their time."""
+    clock, woken = ManualClock(NOON, jumps=True), list[float]()
+    async with asyncio.TaskGroup() as tasks:
+        _ = tasks.create_task(sleep_in_turn(clock, woken, 10))
+        _ = tasks.create_task(sleep_in_turn(clock, woken, 3, 4, 5))
+    assert [3, 4, 10, 5] == woken
+    assert NOON + timedelta(seconds=12) == clock.now()
+
+
+async def test_an_application_tells_the_time_by_it() -> None:
+    """Commits bear its time."""
+    clock = ManualClock(NOON)
+    async with Application(
+        bucket="bank",
+        aggregates=[account],
+        store=MemoryStore(),
+        codec=CattrsCodec(),
+        clock=clock,
+    ) as app:
+        clock.advance(MINUTE)
+        committed = await app.dispatch(CreateAccount(aggregate_id="a1", owner="ann"))
+    assert [NOON + MINUTE] == [event.recorded_at for event in committed.events]

@@ -1,0 +1,191 @@
+"""The simplest value of a type."""
+
+import datetime as dt
+import sys
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum, IntEnum
+from typing import Annotated, Any, Generic, Literal, NewType, Optional, TypeVar, Union
+from uuid import UUID
+
+import pytest
+from attrs import Factory, field, frozen
+from typing_extensions import TypeAliasType
+
+from eventhus_cattrs import CattrsCodec
+from eventhus_testing.golden.sample_values import NothingSimple, simplest
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Level(IntEnum):
+    LOW = 3
+
+
+UserId = NewType("UserId", str)
+
+
+@frozen
+class Seat:
+    row: int
+    number: int = 7
+
+
+@frozen
+class Tree:
+    name: str
+    children: "list[Tree]" = Factory(list)
+    parent: "Tree | None" = None
+
+
+@frozen
+class Everything:
+    """Every kind of field that the codec knows."""
+
+    text: str
+    flag: bool
+    count: int
+    share: float
+    price: Decimal
+    id: UUID
+    at: dt.datetime
+    day: dt.date
+    length: dt.timedelta
+    content: bytes
+    colour: Colour
+    level: Level
+    kind: Literal["small", "large"]
+    user: UserId
+    note: str | None
+    old_note: Optional[str]  # noqa: UP045 - people write it so
+    either: Union[int, str]  # noqa: UP007
+    annotated: Annotated[int, "unit"]
+    seat: Seat
+    seats: list[Seat]
+    row: tuple[Seat, ...]
+    pair: tuple[int, str]
+    names: set[str]
+    tags: frozenset[str]
+    by_name: dict[str, Seat]
+    prices: Mapping[str, Decimal]
+    _hidden: int
+
+
+def _check(_instance: Any, _attribute: Any, value: int) -> None:
+    if value != 42:
+        raise ValueError(value)
+
+
+@frozen
+class Picky:
+    amount: int = field(validator=_check)
+
+
+@frozen
+class Endless:
+    next: "Endless"
+
+
+@frozen
+class Lost:
+    seat: "Nowhere"  # type: ignore[name-defined]  # noqa: F821
+
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+
+@frozen
+class Pair(Generic[K, T]):
+    left: K
+    right: T
+
+
+Pairs = TypeAliasType("Pairs", dict[K, Pair[int, T]], type_params=(K, T))
+
+
+@frozen
+class Content(Generic[T]):
+    content: T
+
+
+@frozen
+class Labelled(Content[str], Generic[T]):
+    label: T
+
+
+@frozen
+class Shelf(Content[Pair[int, str]]):
+    """The variable of the base, and those in the fields, are of the same name."""
+
+    labelled: list[Labelled[Seat]]
+    flag: bool
+
+
+def test_every_field_has_a_value() -> None:
+    """One that survives the codec, so its type is right."""
+    made = simplest(Everything)
+    codec = CattrsCodec()
+    data = codec.encoder(Everything)(made)
+    assert made == codec.decoder(Everything)(data)
+    assert ("note", "old_note", "user") == (made.note, made.old_note, made.user)
+    assert (Colour.RED, "small", Seat(1, 1)) == (made.colour, made.kind, made.seat)
+    assert ([Seat(1, 1)], {"key": Seat(1, 1)}) == (made.seats, made.by_name)
+
+
+def test_it_is_always_the_same() -> None:
+    """Whenever it is made."""
+    assert simplest(Everything) == simplest(Everything)
+
+
+def test_a_generic_class() -> None:
+    """Its variables are what is said of them, in the class and in each of its bases."""
+    made = simplest(Shelf)
+    assert Shelf(Pair(1, "right"), [Labelled("content", Seat(1, 1))], True) == made
+    codec = CattrsCodec()
+    assert made == codec.decoder(Shelf)(codec.encoder(Shelf)(made))
+
+
+def test_an_alias_with_arguments() -> None:
+    """It names a type that is made of them."""
+    assert {"key": Pair(1, 1.5)} == simplest(Pairs[str, float])
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="there is no such statement")
+def test_the_type_statement() -> None:
+    """It names another type."""
+    names: dict[str, Any] = {}
+    exec("type Name = str", names)
+    assert "name" == simplest(names["Name"], "name")
+    exec("type Gone = Nowhere", names)
+    with pytest.raises(NothingSimple, match="Gone cannot be resolved"):
+        simplest(names["Gone"])
+
+
+def test_a_tree_ends() -> None:
+    """Where a type contains itself, there is nothing in it."""
+    assert Tree("name", [], None) == simplest(Tree)
+
+
+@pytest.mark.parametrize(
+    ("as_type", "message"),
+    [
+        (Picky, r"Picky refuses {'amount': 1}: ValueError"),
+        (Endless, "Endless contains itself"),
+        (Any, "Any"),
+        (T, "nothing says what T stands for"),
+        (Pair, "nothing says what K stands for"),
+        (Lost, "a type in Lost cannot be resolved"),
+        (complex, "complex"),
+        (Picky | Endless, r"Picky \| .*Endless"),
+        (list[Picky], "Picky refuses"),
+    ],
+    ids=str,
+)
+def test_some_types_have_none(as_type: Any, message: str) -> None:
+    """Which is said."""
+    with pytest.raises(NothingSimple, match=message):
+        simplest(as_type)

@@ -1,0 +1,204 @@
+"""Stateful tests of applications: nothing is found where nothing is wrong, and else it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import run_state_machine_as_test
+
+from eventhus import Aggregate, Command
+from eventhus.ports import Commit, Storage, StoredCommit
+from eventhus_memory import MemoryStore
+from eventhus_mongo import MongoStore
+from eventhus_testing import AggregateMachine, Counterexample
+from eventhus_testing.properties.typed_values import Refinements
+from eventhus_testing.servers.mongo import connect
+from examples.bank.account import CreateAccount, PerformDeposit, account
+
+run_machine: Any = run_state_machine_as_test  # not annotated in every version
+
+FEW = settings(
+    derandomize=True,
+    max_examples=30,
+    stateful_step_count=15,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate, Phase.shrink],
+    report_multiple_bugs=False,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+class AccountMachine(AggregateMachine):
+    aggregate: ClassVar[Aggregate[Any, Any, Any]] = account
+    refine: ClassVar[Refinements] = {CreateAccount: {"owner": st.just("ada")}}
+
+
+TestInMemory = AccountMachine.TestCase
+TestInMemory.settings = FEW
+
+
+def test_on_mongodb(mongo_url: str, mongo_bucket: str) -> None:
+    """Two applications with a store each on one server; each run has a bucket of its own."""
+    buckets: list[str] = []
+
+    class OnMongo(AccountMachine):
+        def stores(self) -> tuple[Storage, Storage]:
+            buckets.append(f"{mongo_bucket}_{uuid4().hex[:8]}")
+            one, other = (MongoStore.open(mongo_url, buckets[-1]) for _ in range(2))
+            return one, other
+
+    try:
+        few = settings(FEW, max_examples=5, stateful_step_count=8, phases=[Phase.generate])
+        run_machine(OnMongo, settings=few)
+    finally:
+        with connect(mongo_url) as client:
+            for bucket in buckets:
+                client.drop_database(bucket)
+
+
+class Careless(MemoryStore):
+    """Appends whatever version is expected."""
+
+    async def append(self, commit: Commit) -> StoredCommit:
+        stored = await super().append(attrs.evolve(commit, expected_version=None))
+        return attrs.evolve(stored, commit=commit)
+
+
+class Forgetful(MemoryStore):
+    """Acknowledges deposits without keeping them."""
+
+    async def append(self, commit: Commit) -> StoredCommit:
+        if commit.events[0].type == "DepositPerformed":
+            other = MemoryStore()
+            stored = await other.append(attrs.evolve(commit, expected_version=None))
+            head = await super().load(commit.stream)
+            return attrs.evolve(stored, version=head.version + 1)
+        return await super().append(commit)
+
+
+class WithoutIds(MemoryStore):
+    """Does not know a command id again."""
+
+    async def append(self, commit: Commit) -> StoredCommit:
+        stored = await super().append(attrs.evolve(commit, command_id=None))
+        return attrs.evolve(stored, commit=commit)
+
+    async def find(self, command_id: str) -> StoredCommit | None:
+        return None
+
+
+class Failing(MemoryStore):
+    """Has no room for a deposit."""
+
+    async def append(self, commit: Commit) -> StoredCommit:
+        if commit.events[0].type == "DepositPerformed":
+            raise OSError("no space left")
+        return await super().append(commit)
+
+
+@pytest.mark.parametrize(
+    ("broken", "then"),
+    [
+        # It is found in one of several ways.
+        (Careless, r"- .*(AccountExists|ConcurrencyError|\(.*\))(.|\n)*\+ "),
+        (Forgetful, r"- .*(DepositPerformed|balance=)(.|\n)*\+ "),
+        (WithoutIds, r"again, under the same command_id\nthen   - .* at version \d, position \d"),
+        (Failing, r"then   - an answer\n       \+ OSError: no space left$"),
+    ],
+)
+def test_a_broken_store_is_found(broken: type[MemoryStore], then: str) -> None:
+    """Within a few runs, and told as the few steps that lead to it, without a traceback."""
+
+    class OnBroken(AccountMachine):
+        def stores(self) -> tuple[Storage, Storage]:
+            store = broken()
+            return store, store
+
+    case = OnBroken.TestCase
+    case.settings = settings(FEW, max_examples=100)
+    with pytest.raises(Counterexample) as caught:
+        case().runTest()
+    headline, _, *steps = str(caught.value).splitlines()
+    assert headline == (
+        "Account: an application does not do what its aggregate says (- expected, + actual)"
+    )
+    assert re.search(then, str(caught.value))
+    assert 1 <= len([step for step in steps if step.startswith("when ")]) <= 4
+    assert not caught.value.pytrace
+
+
+def test_the_first_disagreement_is_told() -> None:
+    """And not what else is seen when a run ends."""
+
+    class OnForgetful(AccountMachine):
+        def stores(self) -> tuple[Storage, Storage]:
+            store = Forgetful()
+            return store, store
+
+    machine = OnForgetful()
+    machine.dispatch(to=0, command=CreateAccount(aggregate_id="a1", owner="ada"))
+    machine.dispatch(to=0, command=PerformDeposit(aggregate_id="a1", amount=5))
+    with pytest.raises(AssertionError, match=r"when     other\.history\('a1'\)"):
+        machine.look(at=1)
+    machine.teardown()
+
+
+@attrs.frozen
+class Note(Command):
+    text: str
+
+
+@attrs.frozen(eq=False)
+class Noted:
+    text: str
+
+
+def note(command: Note, count: int) -> Iterator[Noted]:
+    yield Noted(f"{count} {command.text}")
+
+
+def count_notes(count: int, event: Noted) -> int:
+    return count + 1
+
+
+def test_events_that_equal_nothing() -> None:
+    """They are compared as they are shown, also where two commands come at once."""
+
+    class NoteMachine(AggregateMachine):
+        aggregate: ClassVar[Aggregate[Any, Any, Any]] = Aggregate(
+            name="Note", initial=0, decide=note, evolve=count_notes
+        )
+
+    machine = NoteMachine()
+    try:
+        for number in range(10):
+            one, other = (Note(aggregate_id="a1", text=f"{number}{each}") for each in "ab")
+            machine.dispatch_at_once(one=one, other=other)
+            machine.look(at=1)
+    finally:
+        machine.teardown()
+
+
+def test_each_machine_has_a_case_of_its_own() -> None:
+    """Which stays the same, so that its settings do."""
+    assert AccountMachine.TestCase is AccountMachine.TestCase
+    assert AccountMachine.TestCase is not AggregateMachine.TestCase
+    assert "AccountMachine.TestCase" == AccountMachine.TestCase.__name__
+
+
+def test_a_machine_without_an_aggregate() -> None:
+    """Says what it needs."""
+
+    class Nameless(AggregateMachine):
+        pass
+
+    with pytest.raises(TypeError, match="Nameless has no aggregate"):
+        Nameless()

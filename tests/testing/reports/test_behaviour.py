@@ -1,0 +1,148 @@
+"""How much of the behaviour of aggregates the specs exercise."""
+
+import pytest
+
+from tests.testing.reports.conftest import Run
+
+pytest_plugins = ["pytester"]
+
+IMPORTS = """
+from eventhus_testing import spec
+from tests.testing.reports.library import *
+
+back = ReturnBook(aggregate_id="b1")
+"""
+RETURNED = (
+    IMPORTS
+    + """
+def test_it():
+    lent = spec(book).given(BookLent("ann", date(2031, 3, 4)))
+    lent.when(back).then(BookReturned())
+"""
+)
+# 4 commands, 4 events, 3 refusals, and these specs exercise 1, 1 and 0 of them.
+PERCENT = 100 * 2 / 11
+
+LITTLE = {
+    "given only": "spec(book).given(BookReturned())",
+    "a failure that is expected": """
+    with pytest.raises(AssertionError):
+        spec(book).when(back).then(BookReturned())
+    """,
+    "history made by commands": "spec(book).given_commands(back)",
+}
+
+
+@pytest.mark.parametrize("in_report", [True, False])
+def test_the_terminal_says_what_is_missing(run: Run, *, in_report: bool) -> None:
+    """With a report, and also where the share is all that is asked for."""
+    options = ["--eventhus-report=out"] if in_report else ["--eventhus-fail-under=10"]
+    result = run(RETURNED, *options)
+    assert pytest.ExitCode.OK == result.ret
+    result.stdout.fnmatch_lines(
+        [
+            "*= eventhus: behaviour =*",
+            "Book: 1 of 4 commands, 1 of 4 events, 0 of 3 refusals",
+            "  no spec exercises AcquireBook, LendBook, RepairBook, BookAcquired, *BookRepaired,",
+            "  AlreadyLent, NotForLending, Torn",
+            "2 of 11 types exercised, 18.1 %",
+        ]
+    )
+
+
+@pytest.mark.parametrize("percent", [PERCENT + 0.01, 19, 100])
+@pytest.mark.parametrize("options", [(), ("--eventhus-report=out",), ("-p", "xdist", "-n", "1")])
+def test_a_run_that_exercises_too_little_fails(
+    run: Run, percent: float, options: tuple[str, ...]
+) -> None:
+    """Though each of its tests passed."""
+    result = run(RETURNED, f"--eventhus-fail-under={percent}", *options)
+    result.assert_outcomes(passed=1)
+    assert pytest.ExitCode.TESTS_FAILED == result.ret
+    result.stdout.fnmatch_lines(
+        [f"FAIL --eventhus-fail-under={percent:g}: 2 of 11 types exercised, 18.1 %"]
+    )
+
+
+@pytest.mark.parametrize("percent", [0, 18, PERCENT])
+def test_enough_is_enough(run: Run, percent: float) -> None:
+    """The share itself is not below the share."""
+    assert pytest.ExitCode.OK == run(RETURNED, f"--eventhus-fail-under={percent!r}").ret
+
+
+@pytest.mark.parametrize("share", ["much", "", "-1", "100.1", "nan", "inf", "80%"])
+def test_nonsense_is_no_share(run: Run, share: str) -> None:
+    """It is said before any test runs, in words for whoever wrote it."""
+    result = run(RETURNED, f"--eventhus-fail-under={share}")
+    assert pytest.ExitCode.USAGE_ERROR == result.ret
+    result.stderr.fnmatch_lines(
+        [f"*--eventhus-fail-under: '{share}' is no share: give percent, from 0 to 100"]
+    )
+
+
+def test_nothing_is_never_enough(run: Run) -> None:
+    """A run without a spec of an aggregate has nothing to show for what it was asked."""
+    result = run("def test_it(): pass", "--eventhus-fail-under=1")
+    assert pytest.ExitCode.TESTS_FAILED == result.ret
+    result.stdout.fnmatch_lines(["FAIL --eventhus-fail-under=1: there is nothing to measure"])
+
+
+@pytest.mark.parametrize("test", LITTLE.values(), ids=LITTLE.keys())
+def test_what_does_not_count(run: Run, test: str) -> None:
+    """A type is exercised where a spec that holds carries it out, and nowhere else."""
+    tests = f"import pytest\n{IMPORTS}\ndef test_it():\n    {test}\n"
+    tests += "def test_other(): spec(book).when(back).then_nothing()\n"
+    result = run(tests, "--eventhus-report=out")
+    result.stdout.fnmatch_lines(["Book: 1 of 4 commands, 0 of 4 events, 0 of 3 refusals"])
+
+
+def test_a_failing_test_exercises_nothing(run: Run) -> None:
+    """What it says is not so."""
+    result = run(RETURNED.replace("BookReturned())", "BookReturned(True))"), "--eventhus-report=o")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["Book: 0 of 4 commands, 0 of 4 events, 0 of 3 refusals"])
+
+
+NEIGHBOURS = """
+from attrs import frozen
+from eventhus import Aggregate, Command, Rejected
+from eventhus_testing import spec
+
+@frozen
+class Go(Command): pass
+@frozen
+class Stop(Command): pass
+class Never(Rejected): pass
+class Unmoved(Rejected): pass
+@frozen
+class Gone: pass
+
+def go(command: Go, state: int) -> list[Gone]: return [Gone()]
+def stop(command: Stop, state: int) -> list[Gone]: raise Unmoved("it stands")
+def evolve(state: int, event: Gone) -> int: return state + 1
+
+going = Aggregate(name="Going", initial=0, decide=go, evolve=evolve)
+stopping = Aggregate(name="Stopping", initial=0, decide=stop, evolve=evolve)
+
+def test_going(): spec(going).when(Go(aggregate_id="g")).then(Gone())
+def test_stopping(): spec(stopping).when(Stop(aggregate_id="s")).then_rejected(Unmoved)
+"""
+
+
+def test_aggregates_of_one_module(run: Run) -> None:
+    """A refusal that was seen belongs to who refused; nobody knows whose the others are."""
+    result = run(NEIGHBOURS, "--eventhus-report=out")
+    result.stdout.fnmatch_lines(
+        [
+            "Going: 1 of 1 commands, 1 of 1 events, 0 of 1 refusals",
+            "  no spec exercises Never",
+            "Stopping: 1 of 1 commands, 0 of 1 events, 1 of 2 refusals",
+            "  no spec exercises Gone, Never",
+        ]
+    )
+
+
+def test_the_help_says_what_counts(run: Run) -> None:
+    """In a group of its own."""
+    result = run("", "--help")
+    result.stdout.fnmatch_lines(["eventhus: specs as documentation:", "*--eventhus-report=DIR*"])

@@ -1,0 +1,318 @@
+"""The report of a small domain, as it is written."""
+
+import errno
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eventhus_testing.reports import session
+from tests.testing.reports.conftest import Run
+
+pytest_plugins = ["pytester"]
+
+GOLDEN = Path(__file__).with_name("golden.md")
+BACKWARDS = "def pytest_collection_modifyitems(items): items.reverse()"
+FEW = """
+from eventhus_testing import spec
+from tests.testing.reports.library import *
+
+def test_it():
+    spec(book).when(ReturnBook(aggregate_id="b1")).then_nothing()
+"""
+
+
+def test_the_text_of_a_report(run: Run, specs: str, pytester: pytest.Pytester) -> None:
+    """Every line of it: to change it on purpose, copy what the run wrote over the golden file."""
+    run(specs, "--eventhus-report=out/specs").assert_outcomes(
+        passed=20, failed=1, xfailed=1, skipped=1
+    )
+    assert GOLDEN.read_text() == (pytester.path / "out/specs/specs.md").read_text()
+
+
+@pytest.mark.parametrize("options", [(), ("-p", "backwards"), ("-p", "xdist", "-n", "2")])
+def test_a_report_is_the_same_each_time(
+    run: Run,
+    specs: str,
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+) -> None:
+    """Neither the order of tests, nor the seed of hashes, nor workers make a difference."""
+    pytester.makepyfile(backwards=BACKWARDS)
+    monkeypatch.setenv("PYTHONPATH", str(pytester.path), prepend=":")
+    monkeypatch.setenv("PYTHONHASHSEED", str(len(options)))
+    run(specs, "--eventhus-report=out", *options, in_process=False).assert_outcomes(
+        passed=20, failed=1, xfailed=1, skipped=1
+    )
+    assert GOLDEN.read_text() == (pytester.path / "out/specs.md").read_text()
+
+
+def test_a_page_says_what_the_text_says(run: Run, specs: str, pytester: pytest.Pytester) -> None:
+    """It needs nothing from elsewhere, and what values hold is text there, never markup."""
+    run(specs, "--eventhus-report=out")
+    page = (pytester.path / "out/index.html").read_text()
+    for words in (
+        "Some books stay in the &lt;reading_room&gt;.",
+        '<b>Lend book</b> <span class="field short"><i>reader</i>&nbsp;ann</span>',
+        '<span class="note">       ? until: expected',
+        "and 95 more",
+    ):
+        assert words in page
+    for foreign in ("http", "<script", "@import", "url(", "<reading_room>"):
+        assert foreign not in page
+
+
+def test_nothing_is_written_unless_asked(run: Run, pytester: pytest.Pytester) -> None:
+    """A run without the options is a run without the plugin's reports."""
+    result = run(FEW)
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*eventhus: behaviour*")
+    assert [] == [*pytester.path.rglob("specs.md")]
+
+
+def test_a_run_that_tests_nothing_writes_nothing(run: Run, pytester: pytest.Pytester) -> None:
+    """To list the tests must not replace a report by an empty one."""
+    run(FEW, "--collect-only", "--eventhus-report=out")
+    assert [] == [*pytester.path.rglob("specs.md")]
+
+
+def test_a_report_of_nothing(run: Run, pytester: pytest.Pytester) -> None:
+    """Tests that specify nothing make an empty report."""
+    result = run("def test_it(): pass", "--eventhus-report=out")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["no spec of an aggregate ran"])
+    text = (pytester.path / "out/specs.md").read_text()
+    assert "# Specifications\n\n0 of 0 specs hold.\n" == text
+
+
+def test_a_file_is_no_place_for_a_report(run: Run) -> None:
+    """It is said before the tests run, not after."""
+    result = run(FEW, "--eventhus-report=test_it.py")
+    assert pytest.ExitCode.USAGE_ERROR == result.ret
+    result.stderr.fnmatch_lines(["ERROR: --eventhus-report=test_it.py is a file; name a directory"])
+
+
+def test_a_folder_below_a_file_is_no_place_either(run: Run) -> None:
+    """It cannot be made, which pytest would report as an error of its own."""
+    result = run(FEW, "--eventhus-report=test_it.py/out")
+    assert pytest.ExitCode.USAGE_ERROR == result.ret
+    result.stderr.fnmatch_lines(
+        ["ERROR: --eventhus-report=test_it.py/out cannot be written to (Not a directory: *); *"]
+    )
+    result.stdout.no_fnmatch_line("*passed*")
+
+
+def test_a_folder_of_somebody_else_is_no_place_either(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that is there may take no file."""
+    (pytester.path / "out").mkdir()
+
+    def refuse(dir: Path) -> None:  # noqa: A002 - its name; a mode would not stop root
+        raise PermissionError(errno.EACCES, "Permission denied", str(dir / "tmp"))
+
+    monkeypatch.setattr(session, "TemporaryFile", refuse)
+    result = run(FEW, "--eventhus-report=out")
+    assert pytest.ExitCode.USAGE_ERROR == result.ret
+    result.stderr.fnmatch_lines(
+        ["ERROR: --eventhus-report=out cannot be written to (Permission denied: *out/tmp); *"]
+    )
+
+
+@pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "1")])
+def test_a_folder_that_is_lost_while_tests_run(run: Run, options: tuple[str, ...]) -> None:
+    """The tests are not: their results are shown, and one line says what is missing."""
+    result = run(LOST, "--eventhus-report=out", *options)
+    result.assert_outcomes(passed=1)
+    assert pytest.ExitCode.TESTS_FAILED == result.ret
+    result.stdout.fnmatch_lines(
+        ["FAIL --eventhus-report=out: nothing is written: File exists: */out"]
+    )
+    result.stdout.no_fnmatch_line("written: *")
+
+
+LOST = """
+from pathlib import Path
+
+def test_it():
+    Path("out").rmdir()
+    Path("out").touch()
+"""
+
+
+def test_a_test_that_runs_again_tells_its_last_run(run: Run, pytester: pytest.Pytester) -> None:
+    """Plugins repeat a test that failed; what it did before is forgotten."""
+    pytester.makeconftest(AGAIN)
+    result = run(FLAKY, "--eventhus-report=out")
+    result.assert_outcomes(passed=1)
+    assert "1 of 1 specs hold." in (pytester.path / "out/specs.md").read_text()
+
+
+AGAIN = """
+import pytest
+from _pytest.runner import runtestprotocol
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    runtestprotocol(item, nextitem=nextitem, log=False)
+    runtestprotocol(item, nextitem=nextitem)
+    return True
+"""
+FLAKY = """
+from eventhus_testing import spec
+from tests.testing.reports.library import *
+
+runs = []
+
+def test_it():
+    outcome = spec(book).when(ReturnBook(aggregate_id="b1"))
+    runs.append(outcome)
+    assert len(runs) == 2
+    outcome.then_nothing()
+"""
+
+
+def test_a_broken_rule_is_told(run: Run, pytester: pytest.Pytester) -> None:
+    """What it cut short is a spec that fails, and its text is the one of the test."""
+    run(BROKEN, "--eventhus-report=out").assert_outcomes(failed=1)
+    text = (pytester.path / "out/specs.md").read_text()
+    assert "### ✗ It stumbles\n\n- *Given* nothing\n- *When* **Return book**\n\n```text\n" in text
+    assert "\nBook: rule 'evolvable' is broken (rules=Rules(evolvable=False) switches" in text
+
+
+BROKEN = """
+import attrs
+from eventhus_testing import spec
+from tests.testing.reports.library import *
+
+def decide(command: ReturnBook, state: Book) -> list[BookReturned]: return [BookReturned()]
+def evolve(state: Book, event: BookReturned) -> Book: return None
+book = Aggregate(name="Book", initial=Book(), decide=decide, evolve=evolve)
+
+def test_it_stumbles():
+    spec(book).when(ReturnBook(aggregate_id="b1")).then(BookReturned())
+"""
+
+
+def test_a_generated_failure_is_told_once(run: Run, pytester: pytest.Pytester) -> None:
+    """It is the one that hypothesis found to be the smallest."""
+    run(FALSIFIED, "--eventhus-report=out").assert_outcomes(failed=1)
+    text = (pytester.path / "out/specs.md").read_text()
+    assert 1 == text.count("- *When*")
+    assert "- *When* **Lend book**: reader reader-17, until 2031-03-04\n" in text
+
+
+FALSIFIED = """
+from hypothesis import given, settings, strategies as st
+from eventhus_testing import spec
+from tests.testing.reports.library import *
+
+@given(st.integers(0, 1000))
+@settings(derandomize=True, database=None)
+def test_any_reader(number):
+    reader = f"reader-{number}"
+    outcome = spec(book).when(LendBook(aggregate_id="b", reader=reader, until=date(2031, 3, 4)))
+    if number < 17:
+        outcome.then_only(BookLent)
+    else:
+        outcome.then_nothing()
+"""
+
+
+def test_reports_cost_nothing_where_there_are_none() -> None:
+    """Every test run of everybody who installed eventhus imports the plugin."""
+    script = "import eventhus_testing.pytest_plugin, sys; print(*sys.modules, sep='\\n')"
+    command = [sys.executable, "-c", script]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert "eventhus_testing.specs.recording" in loaded
+    assert [] == [name for name in loaded if name.startswith("eventhus_testing.reports")]
+
+
+def test_what_is_not_known_is_left_out(run: Run, pytester: pytest.Pytester) -> None:
+    """Outcomes of other kinds are checked as all are, and told by nobody."""
+    result = run(UNKNOWN, "--eventhus-report=out")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["'a saga' was not checked: a when needs a then"])
+    assert "0 of 0 specs hold." in (pytester.path / "out/specs.md").read_text()
+
+
+UNKNOWN = """
+from eventhus_testing.specs.recording import Check, note
+
+def test_checked(): note("a saga").checks.append(Check("then_happy"))
+def test_unchecked(): note("a saga")
+"""
+
+
+def test_what_is_ignored_is_not_told(run: Run, pytester: pytest.Pytester) -> None:
+    """Nobody has checked it, and it need not even be so; it counts as exercised as ever."""
+    result = run(IGNORING, "--eventhus-report=out")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["Book: 1 of 4 commands, 1 of 4 events, 0 of 3 refusals"])
+    text = (pytester.path / "out/specs.md").read_text()
+    told = [line for line in text.splitlines() if line.startswith(("- *", "  - "))]
+    assert IGNORED == told
+
+
+IGNORING = """
+from eventhus_testing import spec
+from tests.testing.reports.library import *
+
+day = date(2031, 3, 4)
+lent = BookLent("SOMEBODY", day)
+
+def test_it():
+    (
+        spec(book)
+        .when(LendBook(aggregate_id="b1", reader="ann", until=day))
+        .then(lent, ignoring=["reader"])
+        .then_in_any_order(lent, ignoring=["reader"])
+        .then_containing(lent, ignoring=["reader", "until"])
+        .then_state(Book(Shelf.CLOSED_STACKS, "ann"), ignoring=["shelf"])
+    )
+    (
+        spec(reminders)
+        .when("b1", BookReturned(late=True))
+        .then_commands(
+            RemindReader(aggregate_id="letter-1", book="SOMETHING"), ignoring=["book"]
+        )
+        .and_when("b2", BookReturned(late=True))
+        .then_commands(
+            RemindReader(aggregate_id="SOMETHING", book="b2"), ignoring=["aggregate_id"]
+        )
+    )
+
+    readers = Process(
+        name="readers", initial=Book(), key=lambda _: "all", evolve=lambda *_: Book(None, "ann"),
+        react=lambda *_: [], events=[BookLent], state_type=Book,
+    )
+    outcome = spec(readers).when("b1", BookLent("ann", day))
+    outcome.then_state("all", Book(None, "SOMEBODY"), ignoring=["reader"])
+
+    shelves = View(
+        name="shelves", initial=None, key=lambda _: "all", evolve=lambda *_: Book(None, "ann"),
+        events=[BookLent], view_type=Book,
+    )
+    spec(shelves).when("b1", lent).then_view("all", Book(None, "SOMEBODY"), ignoring=["reader"])
+"""
+IGNORED = [
+    "- *Given* nothing",
+    "- *When* **Lend book**: reader ann, until 2031-03-04",
+    "- *Then* **Book lent**: until 2031-03-04, …",
+    "- *In any order* **Book lent**: until 2031-03-04, …",
+    "- *Among others* **Book lent**: …",
+    "- *State* **Book**: reader ann, …",
+    "- *Given* nothing",
+    "- *When* b1 · **Book lent**: reader SOMEBODY, until 2031-03-04",
+    "- *Then* all · **Book**: shelf none, …",
+    "- *Given* nothing",
+    "- *When* b1 · **Book lent**: reader ann, until 2031-03-04",
+    "- *State* all · **Book**: shelf none, …",
+    "- *Given* nothing",
+    "- *When* b1 · **Book returned**: late yes",
+    "- *Then* letter-1 · **Remind reader**: …",
+    "- *When* b2 · **Book returned**: late yes",
+    "- *Then* **Remind reader**: book b2, …",
+]

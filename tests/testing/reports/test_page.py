@@ -1,0 +1,105 @@
+"""The page in a real browser."""
+
+import html
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.testing.reports.conftest import Run
+
+pytest_plugins = ["pytester"]
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PATIENCE_S = 120  # far beyond what it takes
+LONG = """
+def test_a_name_without_an_end():
+    name = "x" * 200
+    other = BookAcquired(name, Shelf.READING_ROOM, Decimal(1))
+    spec(book).given(other).when(lend(name)).then_rejected(NotForLending)
+
+def test_a_failure_without_an_end():
+    spec(book).when(lend("y" * 300)).then_nothing()
+"""
+
+# A frame is as narrow as a phone, which the window of a browser need not be. What is wider than it
+# names itself, unless it scrolls for itself.
+MEASURE = """<!doctype html>
+<iframe id="phone" style="width: {width}px; height: 800px; border: 0" srcdoc="{page}"></iframe>
+<script>
+const frame = document.getElementById("phone")
+frame.onload = () => {{
+  const page = frame.contentDocument
+  const wide = [...page.querySelectorAll("body *")].filter(each =>
+    !each.closest("pre") && each.getBoundingClientRect().right > {width} + 0.5)
+  const paper = frame.contentWindow.getComputedStyle(page.body).backgroundColor
+  document.title = JSON.stringify([
+    page.documentElement.scrollWidth, wide.map(each => each.className || each.tagName), paper])
+}}
+</script>
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    """A Chromium; without one the tests are skipped, or fail where servers are required."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        missing = f"there is no browser: put one of {', '.join(NAMES)} on the PATH"
+        if os.environ.get("EVENTHUS_REQUIRE_SERVERS") == "1":
+            pytest.fail(f"EVENTHUS_REQUIRE_SERVERS is 1, but {missing}", pytrace=False)
+        pytest.skip(missing)
+    return found
+
+
+def measured(browser: str, page: Path, width: int, *, dark: bool) -> str:
+    """How wide a page is in a frame of some width, what sticks out, and its background."""
+    measuring = page.with_name("measuring.html")
+    measuring.write_text(MEASURE.format(width=width, page=html.escape(page.read_text())))
+    dumped = subprocess.run(
+        [
+            browser,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",  # as on a phone
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            f"--user-data-dir={page.with_name('profile')}",
+            f"--blink-settings=preferredColorScheme={0 if dark else 1}",
+            "--dump-dom",
+            measuring.as_uri(),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    ).stdout
+    title: str = re.findall("<title>(.*)</title>", dumped)[0]
+    return html.unescape(title)
+
+
+@pytest.mark.parametrize(
+    ("width", "dark", "paper"),
+    [
+        (320, False, "rgb(252, 251, 248)"),
+        (390, True, "rgb(22, 24, 27)"),
+        (1280, False, "rgb(252, 251, 248)"),
+    ],
+)
+def test_the_page_fits(
+    browser: str,
+    run: Run,
+    specs: str,
+    pytester: pytest.Pytester,
+    width: int,
+    dark: bool,
+    paper: str,
+) -> None:
+    """Nothing sticks out, however long a name is, and it is dark for those who like it dark."""
+    run(specs + LONG, "--eventhus-report=out")
+    page = pytester.path / "out/index.html"
+    assert f'[{width},[],"{paper}"]' == measured(browser, page, width, dark=dark)

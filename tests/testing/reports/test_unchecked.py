@@ -1,0 +1,226 @@
+"""A when needs a then: a test that leaves an outcome unchecked says nothing, and fails."""
+
+from textwrap import dedent, indent
+
+import pytest
+
+from eventhus_testing import spec
+from eventhus_testing.reports.unchecked import text
+from eventhus_testing.specs.recording import opened
+from tests.testing.reports.conftest import Run
+from tests.testing.reports.library import BookLent, BookReturned, book, books_out, reminders
+from tests.testing.reports.library_specs import MARCH, acquire, give_back, lend
+
+pytest_plugins = ["pytester"]
+
+IMPORTS = """
+import pytest
+from hypothesis import given, settings, strategies as st
+from eventhus_testing import spec
+from tests.testing.reports.library import *
+
+back = ReturnBook(aggregate_id="b1")
+returned = BookReturned(late=True)
+"""
+
+FORGOTTEN = {
+    "a function": "def test_it(): spec(book).when(back)",
+    "the last of several": "def test_it(): spec(book).when(back).then_nothing().and_when(back)",
+    "one of two": """
+        def test_it():
+            spec(book).when(back)
+            spec(book).when(back).then_nothing()
+        """,
+    "a method": """
+        class TestIt:
+            def test_it(self): spec(book).when(back)
+        """,
+    "one case": """
+        @pytest.mark.parametrize("checked", [False])
+        def test_it(checked):
+            outcome = spec(book).when(back)
+            if checked: outcome.then_nothing()
+        """,
+    "an example": """
+        @given(st.integers(1, 3))
+        @settings(database=None)
+        def test_it(number):
+            outcome = spec(book).when(back)
+            if number < 3: outcome.then_nothing()
+        """,
+    "a fixture": """
+        @pytest.fixture
+        def returning(): return spec(book).when(back)
+        def test_it(returning): pass
+        """,
+    "a coroutine": """
+        async def test_it(): spec(book).when(back)
+        """,
+    "a thread": """
+        from threading import Thread
+        def test_it():
+            thread = Thread(target=spec(book).when, args=[back])
+            thread.start()
+            thread.join()
+        """,
+    "a view": "def test_it(): spec(books_out).when('b1', returned)",
+    "a process": "def test_it(): spec(reminders).when('b1', returned)",
+}
+
+FINE = {
+    "checked": "def test_it(): spec(book).when(back).then_nothing()",
+    "checked on the way": """
+        def test_it(): spec(book).when(back).and_when(back).then_nothing()
+        """,
+    "looked at": "def test_it(): assert spec(book).when(back).refusal is None",
+    "nothing done": "def test_it(): spec(book).given(returned)",
+    "nothing done to a view": "def test_it(): spec(books_out).given('b1', returned)",
+    "a view's history": "def test_it(): spec(books_out).then_no_view('all')",
+    "no spec": "def test_it(): pass",
+    "an example that was given up": """
+        from hypothesis import assume
+        @given(st.integers(1, 30))
+        @settings(database=None)
+        def test_it(number):
+            outcome = spec(book).when(back)
+            assume(number % 2)
+            outcome.then_nothing()
+        """,
+    "made for all tests": """
+        @pytest.fixture(scope="module")
+        def returning(): return spec(book).when(back)
+        def test_it(returning): pass
+        """,
+}
+
+OTHERWISE = {
+    "failed": ("def test_it(): spec(book).when(back); assert not 'so'", {"failed": 1}),
+    "skipped": ("def test_it(): spec(book).when(back); pytest.skip()", {"skipped": 1}),
+    "expected to fail": (
+        "def test_it(): spec(book).when(back); pytest.xfail()",
+        {"xfailed": 1},
+    ),
+}
+
+SHARED_LOOP = """
+async def test_one(): spec(book).when(back).then_nothing()
+async def test_two(): spec(book).when(back)
+async def test_three(): spec(book).when(back).then_nothing()
+"""
+LOOP = (
+    "-p",
+    "pytest_asyncio.plugin",
+    "-o",
+    "asyncio_mode=auto",
+    "-o",
+    "asyncio_default_fixture_loop_scope=function",
+)
+
+
+def module(test: str) -> str:
+    """The text of a test module."""
+    return IMPORTS + dedent(test)
+
+
+@pytest.mark.parametrize("test", FORGOTTEN.values(), ids=FORGOTTEN.keys())
+def test_a_forgotten_then_fails_the_test(run: Run, test: str) -> None:
+    """However the test is written, and wherever in it the outcome came to be."""
+    result = run(module(test), *LOOP)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*was not checked: a when needs a then"])
+
+
+@pytest.mark.parametrize("test", FINE.values(), ids=FINE.keys())
+def test_what_was_looked_at_is_fine(run: Run, test: str) -> None:
+    """And so is what was only given, or made for more tests than this one."""
+    run(module(test), *LOOP).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(("test", "outcomes"), OTHERWISE.values(), ids=OTHERWISE.keys())
+def test_a_test_that_did_not_pass_is_told_nothing_more(
+    run: Run, test: str, outcomes: dict[str, int]
+) -> None:
+    """Its then may stand behind where it ended."""
+    result = run(module(test))
+    result.assert_outcomes(**outcomes)
+    result.stdout.no_fnmatch_line("*was not checked*")
+
+
+def test_tests_that_share_a_loop_are_told_apart(run: Run) -> None:
+    """A loop of the whole session keeps the context of the first test."""
+    loop = ("-o", "asyncio_default_test_loop_scope=session")
+    result = run(module(SHARED_LOOP), *LOOP, *loop)
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["FAILED test_it.py::test_two*"])
+
+
+def test_the_text_tells_the_stories() -> None:
+    """Each ends with the check that would have held."""
+    with opened() as notebook:
+        spec(book).given(BookLent("ann", MARCH)).when(give_back).then(BookReturned()).and_when(
+            give_back
+        )
+        spec(book).given(BookLent("ann", MARCH)).when(lend("bob"))
+        spec(books_out).given("b1", BookLent("ann", MARCH)).when("b1", BookReturned())
+    shows(
+        """
+        Book: the outcome of ReturnBook was not checked: a when needs a then
+
+        given    BookLent(reader='ann', until=datetime.date(2031, 3, 4))
+        when     ReturnBook(aggregate_id='b1')
+        then     BookReturned(late=False)
+        when     ReturnBook(aggregate_id='b1')
+        then   + nothing
+               ? add .then_nothing(), or what should come of it instead
+
+        Book: the outcome of LendBook was not checked: a when needs a then
+
+        given    BookLent(reader='ann', until=datetime.date(2031, 3, 4))
+        when     LendBook(aggregate_id='b1', reader='bob', until=datetime.date(2031, 3, 4))
+        then   + refused with AlreadyLent: ann has it
+               ? add .then_rejected(AlreadyLent), or what should come of it instead
+
+        books-out: the outcome of the view was not checked: a when needs a then
+
+        given    b1: BookLent(reader='ann', until=datetime.date(2031, 3, 4))
+        when     b1: BookReturned(late=False)
+        then   + all: no value
+               ? add .then_no_view('all'), or what should come of it instead
+        """,
+        text(notebook.unchecked),
+    )
+
+
+def test_the_text_of_more_stories() -> None:
+    """Three are told, and the others are counted."""
+    with opened() as notebook:
+        spec(reminders).when("b1", BookReturned(late=True))
+        spec(books_out).when("b1", BookLent("ann", MARCH))
+        for _ in range(4):
+            spec(book).when(acquire)
+    told = text(notebook.unchecked)
+    shows(
+        """
+        reminders: the outcome of the process was not checked: a when needs a then
+
+        given    nothing
+        when     b1: BookReturned(late=True)
+        then   + RemindReader(aggregate_id='letter-1', book='b1')
+               ? add .then_commands(RemindReader(aggregate_id='letter-1', book='b1')), or what \
+should come of it instead
+
+        books-out: the outcome of the view was not checked: a when needs a then
+
+        given    nothing
+        when     b1: BookLent(reader='ann', until=datetime.date(2031, 3, 4))
+        then   + all: 1
+               ? add .then_view('all', 1), or what should come of it instead
+        """,
+        "\n\n".join(told.split("\n\n")[:4]),
+    )
+    assert told.endswith("\n\nand 3 more")
+
+
+def shows(expected: str, actual: str) -> None:
+    """Assert that a text is this one, which is indented for reading."""
+    assert dedent(expected).strip() == actual, indent(actual, "    ")

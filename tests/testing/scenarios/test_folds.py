@@ -1,0 +1,143 @@
+"""Views and processes over what a whole application has in its log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+from eventhus import Command, InvalidArgument, Process, Recorded, View
+from eventhus_memory import MemoryStore
+from eventhus_testing import FaultyStore, like, memory_application, scenario
+from eventhus_testing.scenarios.scenario import AppScenario
+from examples.bank.account import (
+    Account,
+    AccountCreated,
+    ChangeOwner,
+    DepositPerformed,
+    OwnerChanged,
+    PerformDeposit,
+    WithdrawalPerformed,
+    account,
+)
+
+
+def by_id(recorded: Recorded[Any]) -> str | None:
+    aggregate_id = recorded.stream.aggregate_id
+    return None if aggregate_id == "test-account" else aggregate_id
+
+
+def total(balance: int, recorded: Recorded[DepositPerformed | WithdrawalPerformed]) -> int | None:
+    match recorded.event:
+        case DepositPerformed(amount):
+            return balance + amount
+        case WithdrawalPerformed(amount):
+            return None if amount == balance else balance - amount
+
+
+balances = View(name="balances", initial=0, key=by_id, evolve=total)
+
+
+def handovers(count: int, recorded: Recorded[OwnerChanged]) -> int:
+    return count + 1
+
+
+def greet(count: int, recorded: Recorded[OwnerChanged]) -> Iterator[Command]:
+    yield PerformDeposit(aggregate_id=recorded.stream.aggregate_id, amount=count)
+
+
+welcome = Process(name="welcome", initial=0, key=by_id, evolve=handovers, react=greet)
+
+
+async def test_views_and_processes_of_an_application() -> None:
+    """All that is in the log counts for a view; for what is sent, what happened since the when."""
+    async with scenario(memory_application(account, views=[balances], processes=[welcome])) as bank:
+        for each in ("a1", "a2", "test-account"):
+            await bank.given(account, each, AccountCreated("ann"), DepositPerformed(5))
+        await bank.given(account, "a1", OwnerChanged("bob"))  # and welcome deposits 1
+        await bank.when(
+            PerformDeposit(aggregate_id="a1", amount=2), ChangeOwner(aggregate_id="a1", owner="cid")
+        )
+        await bank.then(DepositPerformed(2), OwnerChanged("cid"))
+        await bank.then_commands(welcome, PerformDeposit(aggregate_id="a1", amount=2))
+        await bank.then_commands(welcome, like(PerformDeposit, amount=2))
+        await bank.then_view(balances, "a1", 5 + 1 + 2 + 2)
+        await bank.then_view(balances, "a2", 5)
+        await bank.then_no_view(balances, "test-account")
+        await bank.then_state(account, "a1", Account(owner="cid", balance=10))
+        await bank.then_published(DepositPerformed(2), OwnerChanged("cid"), DepositPerformed(2))
+        await bank.when(ChangeOwner(aggregate_id="test-account", owner="cid"))
+        await bank.then_commands(welcome)
+
+
+async def test_views_and_processes_of_others() -> None:
+    """Are not those of this application."""
+    async with scenario(memory_application(account)) as bank:
+        await bank.given(account, "a1", AccountCreated("ann"))
+        await bank.when(ChangeOwner(aggregate_id="a1", owner="cid"))
+        with pytest.raises(InvalidArgument):
+            await bank.then_view(balances, "a1", 1)
+        with pytest.raises(InvalidArgument):
+            await bank.then_commands(welcome)
+
+
+FAILS: dict[str, Callable[[AppScenario], Coroutine[Any, Any, None]]] = {
+    "balances of a1: 7\n       + balances of a1: 6": lambda bank: bank.then_view(balances, "a1", 7),
+    "balances of a3: 7\n       + balances of a3: None": lambda bank: bank.then_view(
+        balances, "a3", 7
+    ),
+    "balances of a1: None\n       + balances of a1: 6": lambda bank: bank.then_no_view(
+        balances, "a1"
+    ),
+    "sent   - nothing\n       + PerformDeposit(aggregate_id='a1', amount=1)": (
+        lambda bank: bank.then_commands(welcome)
+    ),
+}
+
+
+@pytest.mark.parametrize("text", FAILS)
+async def test_what_does_not_hold(text: str) -> None:
+    """The text tells the story and what differs."""
+    async with scenario(memory_application(account, views=[balances], processes=[welcome])) as bank:
+        await bank.given(account, "a1", AccountCreated("ann"), DepositPerformed(5))
+        await bank.when(ChangeOwner(aggregate_id="a1", owner="cid"))
+        with pytest.raises(AssertionError) as caught:
+            await FAILS[text](bank)
+        assert text in str(caught.value)
+        assert "test: ChangeOwner" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        lambda bank: bank.then_view(balances, "a1", 7),
+        lambda bank: bank.then_no_view(balances, "a1"),
+        lambda bank: bank.then_commands(welcome),
+    ],
+)
+async def test_a_then_without_a_when(
+    then: Callable[[AppScenario], Coroutine[Any, Any, None]],
+) -> None:
+    """Is a mistake."""
+    async with scenario(memory_application(account, views=[balances], processes=[welcome])) as bank:
+        with pytest.raises(TypeError, match="put one before it"):
+            await then(bank)
+
+
+async def test_what_is_not_seen_in_time() -> None:
+    """It is waited for, and not for ever; what was given is as much to be seen as what was done."""
+    store = FaultyStore(MemoryStore())
+    app = memory_application(account, processes=[welcome], store=store)
+    async with scenario(app, patience_s=0.01) as bank:
+        hold = store.delays("follow")
+        late = "the views and processes did not see the whole log within 0.01 s"
+        with pytest.raises(AssertionError) as given:
+            await bank.given(account, "a1", OwnerChanged("bob"))
+        assert [f"test: {late}", ""] == str(given.value).splitlines()[:2]
+        await bank.when(ChangeOwner(aggregate_id="a1", owner="cid"))
+        with pytest.raises(AssertionError) as when:
+            await bank.then_commands(welcome)
+        assert "test: ChangeOwner is not seen by all (- expected, + actual)" in str(when.value)
+        assert f"? {late}" in str(when.value)
+        hold.let_go()

@@ -1,0 +1,629 @@
+"""The texts of failures that are too long to stand among the tests, each in a golden file.
+
+After an intended change, run ``python -m tests.testing.specs.test_failure_texts``, which rewrites
+them, and read the diff.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, evolve, field, frozen
+from dirty_equals import IsPositiveInt
+from hamcrest import greater_than, has_length
+
+from eventhus import Aggregate, Command, EventData, Metadata, Process, Recorded, Rejected, View
+from eventhus_cattrs import CattrsCodec, Hook
+from eventhus_testing import AppScenario, Rules, like, memory_application, scenario, spec
+from tests.testing.cart import (
+    MUG,
+    TEA,
+    Cart,
+    InvalidQuantity,
+    Item,
+    ItemAdded,
+    ItemRemoved,
+    NotInCart,
+    add,
+    cart,
+    empty,
+    remove,
+)
+
+GOLDEN = Path(__file__).with_name("failure_texts")
+
+TEA_AND_MUG = spec(cart).given(ItemAdded(TEA), ItemAdded(MUG))
+
+
+# A domain that breaks every rule.
+
+
+@frozen(kw_only=True)
+class Note(Command):
+    text: str
+
+
+@frozen
+class Noted:
+    text: str
+    tags: list[str] = field(factory=list)
+
+
+@frozen
+class Undeclared:
+    text: str
+
+
+@define
+class Notes:
+    texts: list[str] = field(factory=list)
+
+
+class Untidy(Rejected):
+    """Never mind."""
+
+
+def noting(command: Note, notes: Notes) -> Iterator[Noted]:
+    yield Noted(command.text)
+
+
+def noted(notes: Notes, event: Noted) -> Notes:
+    return Notes([*notes.texts, event.text])
+
+
+def pad(
+    decide: Callable[[Note, Notes], Iterable[Any]] = noting,
+    evolve: Callable[[Notes, Noted], Any] = noted,
+) -> Aggregate[Note, Noted, Notes]:
+    return Aggregate(
+        name="Pad",
+        initial=Notes(),
+        decide=decide,
+        evolve=evolve,
+        commands=(Note,),
+        events=(Noted,),
+        state_type=Notes,
+    )
+
+
+def greedy(command: Note, notes: Notes) -> Iterator[Noted]:
+    notes.texts.append(command.text)
+    yield Noted(command.text)
+
+
+def tagging(notes: Notes, event: Noted) -> Notes:
+    event.tags.append("read")
+    return noted(notes, event)
+
+
+def in_place(notes: Notes, event: Noted) -> Notes:
+    notes.texts.append(event.text)
+    return notes
+
+
+class Moody:
+    """Answers differently each time."""
+
+    def __init__(self, *answers: list[Noted] | Rejected) -> None:
+        self.answers = iter(answers)
+
+    def __call__(self, command: Note, notes: Notes) -> list[Noted]:
+        answer = next(self.answers)
+        if isinstance(answer, Rejected):
+            raise answer
+        return answer
+
+
+def choking(notes: Notes, event: Noted) -> Notes:
+    raise KeyError(event.text)
+
+
+def forgetful(notes: Notes, event: Noted) -> None:
+    noted(notes, event)
+
+
+class Weight:
+    """Stored in whole kilograms, though it has grams."""
+
+    def __init__(self, grams: int) -> None:
+        self.grams = grams
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Weight) and self.grams == other.grams
+
+    def __hash__(self) -> int:
+        return hash(self.grams)
+
+    def __repr__(self) -> str:
+        return f"Weight({self.grams})"
+
+
+ROUNDING = CattrsCodec(
+    Hook(Weight, as_type=int, encode=lambda w: w.grams // 1000, decode=lambda k: Weight(k * 1000))
+)
+
+
+@frozen(kw_only=True)
+class Weigh(Command):
+    grams: int
+
+
+@frozen
+class Weighed:
+    weight: Weight
+
+
+@frozen
+class Scales:
+    weight: Weight = field(factory=lambda: Weight(0))
+
+
+def weighing(command: Weigh, scales: Scales) -> Iterator[Weighed]:
+    yield Weighed(Weight(command.grams))
+
+
+def weighed(scales: Scales, event: Weighed) -> Scales:
+    return Scales(event.weight)
+
+
+scales = Aggregate(name="Scales", initial=Scales(), decide=weighing, evolve=weighed)
+
+weigh = Weigh(aggregate_id="s1", grams=1500)
+note_it = Note(aggregate_id="p1", text="milk")
+
+
+# A view and a process.
+
+
+def by_id(recorded: Recorded[Any]) -> str:
+    return recorded.stream.aggregate_id
+
+
+def sizes(size: int, recorded: Recorded[ItemAdded | ItemRemoved]) -> int | None:
+    match recorded.event:
+        case ItemAdded(item):
+            return size + item.quantity
+        case ItemRemoved():
+            return None
+
+
+def last(item: Item | None, recorded: Recorded[ItemAdded]) -> Item | None:
+    return recorded.event.item
+
+
+last_view = View(name="last", initial=None, key=by_id, evolve=last)
+size_view = View(name="sizes", initial=0, key=by_id, evolve=sizes)
+
+
+@frozen(kw_only=True)
+class Restock(Command):
+    quantity: int
+
+
+def seen(count: int, recorded: Recorded[ItemAdded]) -> int:
+    return count + recorded.event.item.quantity
+
+
+def react(count: int, recorded: Recorded[ItemAdded]) -> Iterator[Restock]:
+    if count > 2:
+        yield Restock(aggregate_id=recorded.event.item.sku, quantity=count)
+
+
+restocking = Process(
+    name="restocking",
+    initial=0,
+    key=lambda recorded: recorded.event.item.sku,
+    evolve=seen,
+    react=react,
+)
+
+
+# And some that break the rules.
+
+
+class Counting:
+    """Counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self, size: int, recorded: Recorded[ItemAdded | ItemRemoved]) -> int:
+        self.times += 1
+        return self.times
+
+
+class Reacting(Counting):
+    """So does this."""
+
+    def __call__(self, size: int, recorded: Recorded[Any]) -> Any:
+        return [Restock(aggregate_id="x", quantity=super().__call__(size, recorded))]
+
+
+def tag(recorded: Recorded[Noted]) -> str:
+    recorded.event.tags.append("read")
+    return "all"
+
+
+tag_view = View(name="tags", initial=0, key=tag, evolve=lambda n, _: n, events=(Noted,))
+weight_view = View(name="weights", initial=0, key=by_id, evolve=lambda n, _: n, events=(Weighed,))
+
+
+# A whole application.
+
+Then = Callable[[AppScenario], Coroutine[Any, Any, None]]
+
+
+def shop(then: Then, *commands: Command) -> None:
+    """Tea and mug are in the cart, commands are dispatched, and this must come of it."""
+
+    async def work() -> None:
+        async with scenario(memory_application(cart, bucket="shop")) as shop:
+            await shop.given(cart, "c1", ItemAdded(TEA), ItemAdded(MUG))
+            await shop.when(*commands)
+            await then(shop)
+
+    asyncio.run(work())
+
+
+class Shop:
+    """Has a function to call."""
+
+    @staticmethod
+    def close(_: Cart) -> list[ItemRemoved]:
+        return [ItemRemoved("mug")]
+
+
+class Near:
+    """A predicate that is an object."""
+
+    def __call__(self, quantity: int) -> bool:
+        return quantity > 10
+
+
+def is_large(quantity: int) -> bool:
+    return quantity > 10
+
+
+def holds(sku: str, event: ItemAdded) -> bool:
+    return event.item.sku == sku
+
+
+def field_of(expectation: object) -> Any:
+    """For type checkers, the value of any field."""
+    return expectation
+
+
+# Sets, whose members have no order.
+
+
+@frozen(kw_only=True)
+class Label(Command):
+    labels: frozenset[str]
+
+
+@frozen
+class Labelled:
+    labels: frozenset[str]
+
+
+def labelling(command: Label, labels: frozenset[str]) -> Iterator[Labelled]:
+    yield Labelled(command.labels)
+
+
+def labelled(labels: frozenset[str], event: Labelled) -> frozenset[str]:
+    return labels | event.labels
+
+
+parcel = Aggregate(name="Parcel", initial=frozenset[str](), decide=labelling, evolve=labelled)
+fragile = Label(aggregate_id="p1", labels=frozenset({"fragile"}))
+
+
+CASES: dict[str, Callable[[], object]] = {
+    # What the vocabulary says.
+    "only these types": lambda: TEA_AND_MUG.when(empty()).then_only(ItemAdded),
+    "only these types, but refused": lambda: TEA_AND_MUG.when(remove("pot")).then_only(ItemRemoved),
+    "only these types, but nothing": lambda: spec(cart).when(empty()).then_only(ItemRemoved),
+    "in any order": lambda: TEA_AND_MUG.when(empty()).then_in_any_order(
+        ItemRemoved("mug"), ItemRemoved("pot")
+    ),
+    "in any order, one near": lambda: (
+        spec(cart).when(add(TEA)).then_in_any_order(ItemAdded(Item("Tea", 2)))
+    ),
+    "in any order, but refused": lambda: TEA_AND_MUG.when(remove("pot")).then_in_any_order(
+        ItemRemoved("pot")
+    ),
+    "containing": lambda: TEA_AND_MUG.when(empty()).then_containing(ItemRemoved("pot")),
+    "containing, but nothing": lambda: spec(cart).when(empty()).then_containing(ItemRemoved("x")),
+    "like": lambda: TEA_AND_MUG.when(remove("mug")).then(like(ItemRemoved, sku="tea")),
+    "like, nested": lambda: (
+        spec(cart).when(add(TEA)).then(like(ItemAdded, item=like(Item, quantity=greater_than(2))))
+    ),
+    "ignoring a field": lambda: (
+        spec(cart).when(add(TEA)).then(ItemAdded(Item("mug", 1)), ignoring=["quantity"])
+    ),
+    "matching": lambda: TEA_AND_MUG.when(empty()).then_matching(
+        ItemRemoved("tea"), lambda event: event.sku == "pot"
+    ),
+    "matching with hamcrest": lambda: TEA_AND_MUG.when(empty()).then_matching(
+        has_length(2), has_length(2)
+    ),
+    "matching with dirty-equals": lambda: (
+        spec(cart).when(add(Item("tea", 1))).then_matching(ItemAdded(Item("mug", IsPositiveInt)))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ),
+    "a lambda in an event": lambda: (
+        spec(cart)
+        .when(add(TEA))
+        .then(ItemAdded(Item("mug", field_of(lambda quantity: quantity < 1))))
+    ),
+    "a predicate in an event": lambda: (
+        spec(cart).when(add(TEA)).then(ItemAdded(Item("tea", field_of(is_large))))
+    ),
+    "a predicate that is an object": lambda: (
+        spec(cart).when(add(TEA)).then(ItemAdded(Item("tea", field_of(Near()))))
+    ),
+    "a partial function as predicate": lambda: (
+        spec(cart).when(add(TEA)).then_matching(partial(holds, "mug"))
+    ),
+    "a matcher in a state": lambda: TEA_AND_MUG.when(remove("mug")).then_state(
+        Cart({"tea": field_of(greater_than(2))})
+    ),
+    "a predicate in a list": lambda: (
+        spec(pad()).when(note_it).then(Noted("milk", [field_of(is_large)]))
+    ),
+    "a predicate in a tuple": lambda: (
+        spec(cart).when(add(TEA)).then_matching((ItemAdded(TEA), field_of(is_large)))
+    ),
+    "members of a set": lambda: (
+        spec(parcel)
+        .given(Labelled(frozenset({"heavy"})))
+        .when(fragile)
+        .then(Labelled(frozenset({"glass"})))
+    ),
+    "a set": lambda: spec(parcel).when(fragile).then_state(frozenset()),
+    "ignoring a field in any order": lambda: (
+        spec(cart)
+        .when(add(TEA))
+        .then_in_any_order(ItemAdded(Item("mug", 1)), ignoring=["quantity"])
+    ),
+    "ignoring a field, but refused": lambda: (
+        spec(cart).when(remove("mug")).then(ItemRemoved("mug"), ignoring=["sku"])
+    ),
+    "another predicate of a refusal": lambda: TEA_AND_MUG.when(remove("pot")).then_rejected(
+        NotInCart, where=lambda refusal: bool(refusal.args)
+    ),
+    "a part of the state": lambda: TEA_AND_MUG.when(remove("mug")).then_state(
+        like(Cart, quantities={"tea": 3})
+    ),
+    "a predicate on the state": lambda: TEA_AND_MUG.when(remove("mug")).then_state_matching(
+        lambda state: not state.quantities
+    ),
+    "several commands": lambda: (
+        spec(cart).when(add(TEA), remove("tea"), add(MUG)).then(ItemAdded(TEA), ItemAdded(MUG))
+    ),
+    "several commands, one refused": lambda: (
+        spec(cart).when(add(TEA), remove("mug"), add(MUG)).then(ItemAdded(TEA), ItemAdded(MUG))
+    ),
+    "several commands, one refused behind what was expected": lambda: (
+        spec(cart).when(add(TEA), remove("mug"), add(MUG)).then(ItemAdded(TEA))
+    ),
+    "several commands, one refused instead of nothing": lambda: (
+        spec(cart).when(empty(), remove("mug")).then_nothing()
+    ),
+    "several commands in any order, one refused": lambda: (
+        spec(cart).when(add(TEA), remove("mug")).then_in_any_order(ItemAdded(MUG))
+    ),
+    "several commands of these types, one refused": lambda: (
+        spec(cart).when(add(TEA), remove("mug")).then_only(ItemAdded)
+    ),
+    "repeated": lambda: spec(cart).when_repeated(2, add(TEA)).then(ItemAdded(TEA)),
+    "called": lambda: TEA_AND_MUG.when_called(lambda state: [ItemRemoved("tea")]).then_nothing(),
+    "stored": lambda: (
+        spec(cart).when_stored(EventData("ItemRemoved", {"sku": "tea"})).then(ItemRemoved("Tea"))
+    ),
+    "going on": lambda: (
+        spec(cart)
+        .when(add(TEA))
+        .then(ItemAdded(TEA))
+        .and_when(remove("pot"))
+        .then_rejected(NotInCart)
+        .and_when(empty())
+        .then_nothing()
+    ),
+    "a given state": lambda: (
+        spec(cart).given_state(Cart({"tea": 1})).when(empty()).then(ItemRemoved("mug"))
+    ),
+    "given commands": lambda: (
+        spec(cart).given_commands(add(TEA), add(MUG)).when(empty()).then(ItemRemoved("tea"))
+    ),
+    "given commands, one refused": lambda: spec(cart).given_commands(add(TEA), remove("mug")),
+    "called by name": lambda: TEA_AND_MUG.when_called(Shop.close).then_nothing(),
+    "given stored": lambda: (
+        spec(cart)
+        .given_stored(EventData("ItemAdded", {"item": {"sku": "tea", "quantity": 2}}))
+        .when(empty())
+        .then_nothing()
+    ),
+    "upper and lower case": lambda: (
+        spec(cart).given(ItemAdded(TEA)).when(empty()).then(ItemRemoved("TEA"))
+    ),
+    # Rules.
+    "rule: decide changes the state": lambda: spec(pad(greedy)).given(Noted("tea")).when(note_it),
+    "rule: evolve changes the state": lambda: spec(pad(evolve=in_place)).given(
+        Noted("tea"), Noted("milk")
+    ),
+    "rule: evolve changes the event": lambda: spec(pad(evolve=tagging)).when(note_it),
+    "rule: two answers": lambda: spec(pad(Moody([Noted("a")], [Noted("b")]))).when(note_it),
+    "rule: an answer and a refusal": lambda: spec(
+        pad(Moody([Noted("a")], Untidy("the pad is full")))
+    ).when(note_it),
+    "rule: two refusals": lambda: spec(pad(Moody(Untidy("at 9:00"), Untidy("at 9:01")))).when(
+        note_it
+    ),
+    "rule: an undeclared event": lambda: spec(pad(lambda *_: [Undeclared("x")])).when(note_it),
+    "rule: evolve raises": lambda: spec(pad(evolve=choking)).when(note_it),
+    "rule: evolve returns nothing": lambda: spec(pad(evolve=forgetful)).when(note_it),
+    "rule: an event that is not stored whole": lambda: spec(scales, codec=ROUNDING).when(weigh),
+    "rule: a state that is not stored whole": lambda: spec(
+        scales, codec=ROUNDING, rules=Rules(stored=False)
+    ).when(weigh),
+    "rule: no codec for events": lambda: spec(scales),
+    "rule: no codec for the state": lambda: spec(scales, rules=Rules(stored=False)),
+    "rule: a given event changes": lambda: spec(pad(evolve=tagging)).given(Noted("x", [])),
+    "rule: a given state is not stored whole": lambda: spec(scales, codec=ROUNDING).given_state(
+        Scales(Weight(1))
+    ),
+    "rule: an event that cannot be stored": lambda: spec(pad()).given(
+        Noted(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ),
+    # Views.
+    "view: another value": lambda: (
+        spec(size_view).given("c1", ItemAdded(TEA), ItemAdded(MUG)).then_view("c1", 2)
+    ),
+    "view: no value": lambda: spec(size_view).given("c1", ItemAdded(TEA)).then_view("c2", 2),
+    "view: a value where there should be none": lambda: (
+        spec(size_view)
+        .given("c1", ItemAdded(TEA))
+        .when("c2", ItemAdded(MUG), ItemRemoved("mug"), ItemAdded(TEA))
+        .then_no_view("c2")
+    ),
+    "view: a value instead of None": lambda: (
+        spec(last_view).given("c1", ItemAdded(TEA)).then_view("c1", None)
+    ),
+    "view: ignoring a field": lambda: (
+        spec(last_view).given("c1", ItemAdded(TEA)).then_view("c1", MUG, ignoring=["quantity"])
+    ),
+    "view: touched": lambda: (
+        spec(size_view)
+        .given("c1", ItemAdded(TEA))
+        .when("c1", ItemRemoved("tea"))
+        .and_when("c2", ItemAdded(MUG))
+        .then_no_view("c1")
+        .then_untouched()
+    ),
+    "view: untouched, though there was nothing": lambda: (
+        spec(size_view)
+        .given("c1", ItemAdded(TEA))
+        .when("c2", ItemAdded(MUG))
+        .then_untouched("c1", "c3")
+    ),
+    "view: untouched, though there is nothing at all": lambda: (
+        spec(size_view).when("c1", ItemRemoved("tea")).then_untouched("c1")
+    ),
+    "view: the initial value, though there is none": lambda: (
+        spec(size_view).when("c1", ItemRemoved("tea")).then_view("c1", 0)
+    ),
+    "view: rule: key changes the event": lambda: spec(tag_view).given("c1", Noted("x")),
+    "view: rule: two values": lambda: spec(evolve(size_view, evolve=Counting())).given(
+        "c1", ItemAdded(TEA), ItemAdded(MUG)
+    ),
+    "view: rule: an event that cannot be stored": lambda: spec(size_view).given(
+        "c1",
+        ItemRemoved(5),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ),
+    "view: rule: no codec for events": lambda: spec(weight_view),
+    # Processes.
+    "process: other commands": lambda: (
+        spec(restocking)
+        .at(datetime(2025, 12, 24, tzinfo=UTC))
+        .given("c1", ItemAdded(TEA))
+        .caused_by(Metadata(correlation_id="x"))
+        .when("c2", ItemAdded(TEA))
+        .then_commands(Restock(aggregate_id="tea", quantity=3))
+    ),
+    "process: commands instead of nothing": lambda: (
+        spec(restocking).given("c1", ItemAdded(TEA)).when("c2", ItemAdded(TEA)).then_nothing()
+    ),
+    "process: another state": lambda: (
+        spec(restocking).when("c2", ItemAdded(TEA)).then_nothing().then_state("tea", 3)
+    ),
+    "process: a state of nothing": lambda: (
+        spec(restocking).when("c2", ItemAdded(TEA)).then_state("mug", 0)
+    ),
+    "process: a state where there should be none": lambda: (
+        spec(restocking).when("c2", ItemAdded(TEA)).then_no_state("tea")
+    ),
+    "process: rule: react gives two answers": lambda: spec(
+        evolve(restocking, react=Reacting())
+    ).when("c2", ItemAdded(TEA)),
+    # Whole applications.
+    "scenario: other events": lambda: shop(
+        lambda shop: shop.then(ItemRemoved("tea"), ItemRemoved("Mug")), empty()
+    ),
+    "scenario: refused": lambda: shop(
+        lambda shop: shop.then(ItemAdded(TEA), ItemRemoved("pot")), add(TEA), remove("pot")
+    ),
+    "scenario: only these types": lambda: shop(
+        lambda shop: shop.then_only(ItemAdded), add(TEA), remove("mug")
+    ),
+    "scenario: only these types, but refused": lambda: shop(
+        lambda shop: shop.then_only(ItemRemoved), remove("pot")
+    ),
+    "scenario: only these types, but nothing": lambda: shop(
+        lambda shop: shop.then_only(ItemRemoved), add()
+    ),
+    "scenario: in any order": lambda: shop(
+        lambda shop: shop.then_in_any_order(ItemRemoved("mug"), ItemRemoved("pot")), empty()
+    ),
+    "scenario: in any order, but refused": lambda: shop(
+        lambda shop: shop.then_in_any_order(ItemRemoved("pot")), remove("pot")
+    ),
+    "scenario: containing": lambda: shop(
+        lambda shop: shop.then_containing(ItemRemoved("pot")), empty()
+    ),
+    "scenario: matching": lambda: shop(
+        lambda shop: shop.then_matching(ItemRemoved("tea"), lambda event: event.sku == "pot"),
+        empty(),
+    ),
+    "scenario: another message": lambda: shop(
+        lambda shop: shop.then_rejected(InvalidQuantity, match="-1 (of tea)"), add(Item("tea", -1))
+    ),
+    "scenario: a message in upper case": lambda: shop(
+        lambda shop: shop.then_rejected(InvalidQuantity, match="IS TOO LOW"), add(Item("tea", -1))
+    ),
+    "scenario: another predicate of a refusal": lambda: shop(
+        lambda shop: shop.then_rejected(NotInCart, where=lambda refusal: bool(refusal.args)),
+        remove("pot"),
+    ),
+    "scenario: a part of the state": lambda: shop(
+        lambda shop: shop.then_state(cart, "c1", like(Cart, quantities={"tea": 3})), remove("mug")
+    ),
+    "scenario: a predicate on the state": lambda: shop(
+        lambda shop: shop.then_state_matching(cart, "c1", lambda state: not state.quantities),
+        remove("mug"),
+    ),
+}
+
+
+def text_of(check: Callable[[], object]) -> str:
+    with pytest.raises(AssertionError) as failure:
+        check()
+    return f"{failure.value}\n"
+
+
+def golden(name: str) -> Path:
+    return GOLDEN / f"{name.replace(':', '').replace(',', '').replace(' ', '_')}.txt"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_failure_reads_as_before(name: str) -> None:
+    """Each text is a part of the product; none changes unseen."""
+    assert golden(name).read_text(encoding="utf-8") == text_of(CASES[name])
+
+
+def test_no_text_is_left_over() -> None:
+    """Each golden file has its case."""
+    assert sorted(golden(name) for name in CASES) == sorted(GOLDEN.iterdir())
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(parents=True, exist_ok=True)
+    for each in GOLDEN.iterdir():
+        each.unlink()
+    for case, failing in CASES.items():
+        golden(case).write_text(text_of(failing), encoding="utf-8")

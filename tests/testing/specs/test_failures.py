@@ -1,0 +1,391 @@
+"""The texts of failures, each in full."""
+
+from collections.abc import Callable
+from textwrap import dedent
+
+import pytest
+
+from eventhus import Rejected
+from eventhus_testing import spec
+from tests.testing import cart as module
+from tests.testing.cart import (
+    MUG,
+    TEA,
+    Cart,
+    InvalidQuantity,
+    Item,
+    ItemAdded,
+    ItemRemoved,
+    NotInCart,
+    add,
+    cart,
+    empty,
+    remove,
+)
+
+TEA_AND_MUG = spec(cart).given(ItemAdded(TEA), ItemAdded(MUG))
+
+
+def shows(text: str, check: Callable[[], object]) -> None:
+    """Assert that a check fails with exactly this text, which is indented for reading."""
+    with pytest.raises(AssertionError) as failure:
+        check()
+    assert dedent(text).strip() == str(failure.value)
+
+
+def test_another_field() -> None:
+    """Where one event stands against another of its class, the field that differs is named."""
+    shows(
+        """
+        Cart: AddItems produced other events than expected (- expected, + actual)
+
+        given    ItemAdded(item=Item(sku='mug', quantity=1))
+        state    Cart(quantities={'mug': 1})
+        when     AddItems(aggregate_id='c1', items=(Item(sku='tea', quantity=2),))
+        then   - ItemAdded(item=Item(sku='tea', quantity=3))
+               + ItemAdded(item=Item(sku='tea', quantity=2))
+               ? item.quantity: expected 3, actual 2
+        """,
+        lambda: spec(cart).given(ItemAdded(MUG)).when(add(TEA)).then(ItemAdded(Item("tea", 3))),
+    )
+
+
+def test_another_type() -> None:
+    """A text that reads like a number is told from the number."""
+    shows(
+        """
+        Cart: RemoveItem produced other events than expected (- expected, + actual)
+
+        given    ItemAdded(item=Item(sku='7', quantity=1))
+        state    Cart(quantities={'7': 1})
+        when     RemoveItem(aggregate_id='c1', sku='7')
+        then   - ItemRemoved(sku=7)
+               + ItemRemoved(sku='7')
+               ? sku: expected 7, actual '7' (only the type differs: expected int, actual str)
+        """,
+        lambda: (
+            spec(cart).given(ItemAdded(Item("7", 1))).when(remove("7")).then(ItemRemoved(7))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        ),
+    )
+
+
+def test_another_event() -> None:
+    """What both sequences begin and end with is left unmarked around the one that differs."""
+    shows(
+        """
+        Cart: Empty produced other events than expected (- expected, + actual)
+
+        given    ItemAdded(item=Item(sku='tea', quantity=2))
+                 ItemAdded(item=Item(sku='mug', quantity=1))
+                 ItemAdded(item=Item(sku='pot', quantity=1))
+        state    Cart(quantities={'tea': 2, 'mug': 1, 'pot': 1})
+        when     Empty(aggregate_id='c1')
+        then     ItemRemoved(sku='tea')
+               - ItemAdded(item=Item(sku='mug', quantity=1))
+               + ItemRemoved(sku='mug')
+                 ItemRemoved(sku='pot')
+        """,
+        lambda: (
+            TEA_AND_MUG.given(ItemAdded(Item("pot", 1)))
+            .when(empty())
+            .then(ItemRemoved("tea"), ItemAdded(MUG), ItemRemoved("pot"))
+        ),
+    )
+
+
+def test_an_event_too_few() -> None:
+    """An event that was not expected stands alone, whatever comes behind it."""
+    shows(
+        """
+        Cart: Empty produced other events than expected (- expected, + actual)
+
+        given    ItemAdded(item=Item(sku='tea', quantity=2))
+                 ItemAdded(item=Item(sku='mug', quantity=1))
+        state    Cart(quantities={'tea': 2, 'mug': 1})
+        when     Empty(aggregate_id='c1')
+        then   + ItemRemoved(sku='tea')
+                 ItemRemoved(sku='mug')
+        """,
+        lambda: TEA_AND_MUG.when(empty()).then(ItemRemoved("mug")),
+    )
+
+
+def test_an_event_too_many() -> None:
+    """An event that did not come stands alone, behind the one that is wrong as well."""
+    shows(
+        """
+        Cart: RemoveItem produced other events than expected (- expected, + actual)
+
+        given    ItemAdded(item=Item(sku='tea', quantity=2))
+                 ItemAdded(item=Item(sku='mug', quantity=1))
+        state    Cart(quantities={'tea': 2, 'mug': 1})
+        when     RemoveItem(aggregate_id='c1', sku='mug')
+        then   - ItemRemoved(sku='cup')
+               + ItemRemoved(sku='mug')
+               ? sku: expected 'cup', actual 'mug'
+               - ItemRemoved(sku='tea')
+        """,
+        lambda: TEA_AND_MUG.when(remove("mug")).then(ItemRemoved("cup"), ItemRemoved("tea")),
+    )
+
+
+def test_another_order() -> None:
+    """The right events at the wrong places are said to be that, instead of field by field."""
+    shows(
+        """
+        Cart: Empty produced other events than expected (- expected, + actual)
+
+        given    ItemAdded(item=Item(sku='tea', quantity=2))
+                 ItemAdded(item=Item(sku='mug', quantity=1))
+        state    Cart(quantities={'tea': 2, 'mug': 1})
+        when     Empty(aggregate_id='c1')
+        then   - ItemRemoved(sku='mug')
+               + ItemRemoved(sku='tea')
+               - ItemRemoved(sku='tea')
+               + ItemRemoved(sku='mug')
+               ? the same events in another order
+        """,
+        lambda: TEA_AND_MUG.when(empty()).then(ItemRemoved("mug"), ItemRemoved("tea")),
+    )
+
+
+def test_an_event_that_is_repeated_is_not_another_order() -> None:
+    """The same events at different counts are not the same events."""
+    shows(
+        """
+        Cart: Empty produced other events than expected (- expected, + actual)
+
+        given    ItemAdded(item=Item(sku='tea', quantity=2))
+                 ItemAdded(item=Item(sku='mug', quantity=1))
+        state    Cart(quantities={'tea': 2, 'mug': 1})
+        when     Empty(aggregate_id='c1')
+        then   - ItemRemoved(sku='mug')
+               + ItemRemoved(sku='tea')
+               ? sku: expected 'mug', actual 'tea'
+                 ItemRemoved(sku='mug')
+        """,
+        lambda: TEA_AND_MUG.when(empty()).then(ItemRemoved("mug"), ItemRemoved("mug")),
+    )
+
+
+def test_events_instead_of_nothing() -> None:
+    """Nothing is a word of the text, too."""
+    shows(
+        """
+        Cart: RemoveItem produced other events than expected (- expected, + actual)
+
+        given    ItemAdded(item=Item(sku='tea', quantity=2))
+                 ItemAdded(item=Item(sku='mug', quantity=1))
+        state    Cart(quantities={'tea': 2, 'mug': 1})
+        when     RemoveItem(aggregate_id='c1', sku='mug')
+        then   - nothing
+               + ItemRemoved(sku='mug')
+        """,
+        lambda: TEA_AND_MUG.when(remove("mug")).then_nothing(),
+    )
+
+
+def test_nothing_instead_of_events() -> None:
+    """A command that did nothing is not one that was refused."""
+    shows(
+        """
+        Cart: Empty produced other events than expected (- expected, + actual)
+
+        given    nothing
+        state    Cart(quantities={})
+        when     Empty(aggregate_id='c1')
+        then   - ItemRemoved(sku='tea')
+               - ItemRemoved(sku='mug')
+               + nothing
+        """,
+        lambda: spec(cart).when(empty()).then(ItemRemoved("tea"), ItemRemoved("mug")),
+    )
+
+
+def test_a_refusal_instead_of_events() -> None:
+    """The refusal's class and message stand where the events were expected."""
+    shows(
+        """
+        Cart: AddItems was refused instead of accepted (- expected, + actual)
+
+        given    nothing
+        state    Cart(quantities={})
+        when     AddItems(aggregate_id='c1', items=(Item(sku='cup', quantity=0),))
+        then   - ItemAdded(item=Item(sku='cup', quantity=0))
+               + refused with InvalidQuantity: quantity 0 (of cup) is too low
+        """,
+        lambda: spec(cart).when(add(Item("cup", 0))).then(ItemAdded(Item("cup", 0))),
+    )
+
+
+def test_a_refusal_instead_of_nothing() -> None:
+    """A refusal without a message is its class alone."""
+    shows(
+        """
+        Cart: RemoveItem was refused instead of accepted (- expected, + actual)
+
+        given    nothing
+        state    Cart(quantities={})
+        when     RemoveItem(aggregate_id='c1', sku='cup')
+        then   - nothing
+               + refused with NotInCart
+        """,
+        lambda: spec(cart).when(remove("cup")).then_nothing(),
+    )
+
+
+def test_events_instead_of_a_refusal() -> None:
+    """Every event stands where the refusal was expected."""
+    shows(
+        """
+        Cart: Empty was accepted instead of refused (- expected, + actual)
+
+        given    ItemAdded(item=Item(sku='tea', quantity=2))
+                 ItemAdded(item=Item(sku='mug', quantity=1))
+        state    Cart(quantities={'tea': 2, 'mug': 1})
+        when     Empty(aggregate_id='c1')
+        then   - refused with NotInCart
+               + ItemRemoved(sku='tea')
+               + ItemRemoved(sku='mug')
+        """,
+        lambda: TEA_AND_MUG.when(empty()).then_rejected(NotInCart),
+    )
+
+
+def test_another_refusal() -> None:
+    """Both reasons are shown, and the pattern that was to match."""
+    shows(
+        """
+        Cart: RemoveItem was refused for another reason than expected (- expected, + actual)
+
+        given    nothing
+        state    Cart(quantities={})
+        when     RemoveItem(aggregate_id='c1', sku='cup')
+        then   - refused with InvalidQuantity, matching 'too low'
+               + refused with NotInCart
+        """,
+        lambda: spec(cart).when(remove("cup")).then_rejected(InvalidQuantity, match="too low"),
+    )
+
+
+def test_another_refusal_of_the_same_name() -> None:
+    """Two classes of one name, as a module that was imported twice makes them, are told apart."""
+    other = type("NotInCart", (Rejected,), {"__module__": "another.cart"})
+    shows(
+        f"""
+        Cart: RemoveItem was refused for another reason than expected (- expected, + actual)
+
+        given    nothing
+        state    Cart(quantities={{}})
+        when     RemoveItem(aggregate_id='c1', sku='cup')
+        then   - refused with NotInCart
+               + refused with NotInCart
+               ? expected another.cart.NotInCart, actual {module.__name__}.NotInCart
+        """,
+        lambda: spec(cart).when(remove("cup")).then_rejected(other),
+    )
+
+
+def test_another_message() -> None:
+    """The pattern and the message stand one below the other."""
+    shows(
+        """
+        Cart: AddItems was refused with another message than expected (- expected, + actual)
+
+        given    nothing
+        state    Cart(quantities={})
+        when     AddItems(aggregate_id='c1', items=(Item(sku='cup', quantity=0),))
+        then   - refused with InvalidQuantity, matching 'quantity 1'
+               + refused with InvalidQuantity: quantity 0 (of cup) is too low
+        """,
+        lambda: (
+            spec(cart).when(add(Item("cup", 0))).then_rejected(InvalidQuantity, match="quantity 1")
+        ),
+    )
+
+
+def test_a_pattern_that_was_meant_as_text() -> None:
+    """A message that holds the pattern to the letter gives away what to escape."""
+    shows(
+        """
+        Cart: AddItems was refused with another message than expected (- expected, + actual)
+
+        given    nothing
+        state    Cart(quantities={})
+        when     AddItems(aggregate_id='c1', items=(Item(sku='cup', quantity=0),))
+        then   - refused with InvalidQuantity, matching '(of cup) is'
+               + refused with InvalidQuantity: quantity 0 (of cup) is too low
+               ? the message has the pattern as plain text; use re.escape on it
+        """,
+        lambda: (
+            spec(cart).when(add(Item("cup", 0))).then_rejected(InvalidQuantity, match="(of cup) is")
+        ),
+    )
+
+
+def test_another_state() -> None:
+    """The whole story is told, with what came of every command, and the parts that differ."""
+    shows(
+        """
+        Cart: AddItems led to another state than expected (- expected, + actual)
+
+        given    ItemAdded(item=Item(sku='tea', quantity=2))
+                 ItemAdded(item=Item(sku='mug', quantity=1))
+        when     RemoveItem(aggregate_id='c1', sku='cup')
+        then     refused with NotInCart
+        when     Empty(aggregate_id='c1')
+        then     ItemRemoved(sku='tea')
+                 ItemRemoved(sku='mug')
+        when     Empty(aggregate_id='c1')
+        then     nothing
+        state    Cart(quantities={})
+        when     AddItems(aggregate_id='c1', items=(Item(sku='mug', quantity=1),))
+        then     ItemAdded(item=Item(sku='mug', quantity=1))
+        state  - Cart(quantities={'tea': 2, 'mug': 2})
+               + Cart(quantities={'mug': 1})
+               ? quantities['tea']: expected 2, actual nothing
+               ? quantities['mug']: expected 2, actual 1
+        """,
+        lambda: (
+            TEA_AND_MUG.when(remove("cup"))
+            .and_when(empty())
+            .and_when(empty())
+            .and_when(add(MUG))
+            .then_state(Cart({"tea": 2, "mug": 2}))
+        ),
+    )
+
+
+def test_another_state_after_a_refusal() -> None:
+    """That the command was refused, and why, stands above the state that it left alone."""
+    shows(
+        """
+        Cart: RemoveItem led to another state than expected (- expected, + actual)
+
+        given    nothing
+        state    Cart(quantities={})
+        when     RemoveItem(aggregate_id='c1', sku='cup')
+        then     refused with NotInCart
+        state  - Cart(quantities={'tea': 2})
+               + Cart(quantities={})
+               ? quantities['tea']: expected 2, actual nothing
+        """,
+        lambda: spec(cart).when(remove("cup")).then_state(Cart({"tea": 2})),
+    )
+
+
+def test_texts_of_several_lines() -> None:
+    """What a value prints on further lines stays in its column."""
+    shows(
+        """
+        Cart: AddItems was accepted instead of refused (- expected, + actual)
+
+        given    nothing
+        state    Cart(quantities={})
+        when     AddItems(aggregate_id='c1', items=())
+        then   - refused with Two
+                 Lines
+               + nothing
+        """,
+        lambda: spec(cart).when(add()).then_rejected(type("Two\nLines", (Rejected,), {})),
+    )
