@@ -13,6 +13,7 @@ from weakref import WeakSet
 from attrs import evolve, frozen
 
 from eventhus.adapter_support.arguments import check_group
+from eventhus.adapter_support.tasks import being_cancelled, stop
 from eventhus.domain.aggregate import Aggregate, Command
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.names import check_name
@@ -43,7 +44,6 @@ from eventhus.runtime.readers.reader_group import ReaderGroup
 from eventhus.runtime.readers.relay import CHECKPOINT, Relay
 from eventhus.runtime.serializer import EventSerializer
 from eventhus.runtime.signals import wait_for_shutdown
-from eventhus.runtime.tasks import being_cancelled, stop
 
 E = TypeVar("E")
 S = TypeVar("S")

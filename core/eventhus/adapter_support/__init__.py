@@ -7,10 +7,13 @@ from eventhus.adapter_support.arguments import (
     check_ttl,
     check_writes,
 )
+from eventhus.adapter_support.backoff import Backoff
+from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.adapter_support.stream_queues import StreamQueues
 
 __all__ = [
+    "Backoff",
     "StreamQueues",
     "check_collection",
     "check_group",
@@ -18,4 +21,5 @@ __all__ = [
     "check_plain_data",
     "check_ttl",
     "check_writes",
+    "handler_failure",
 ]

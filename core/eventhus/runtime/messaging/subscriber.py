@@ -10,13 +10,13 @@ from typing import Any, TypeAlias
 
 from attrs import evolve, frozen
 
+from eventhus.adapter_support.tasks import being_cancelled
 from eventhus.domain.recorded import E_co, Recorded, StreamId
 from eventhus.errors import CodecError
 from eventhus.ports.bus import EventBus, Message, Subscription
 from eventhus.ports.clock import Clock
 from eventhus.runtime.messaging.wire import from_message
 from eventhus.runtime.serializer import EventSerializer
-from eventhus.runtime.tasks import being_cancelled
 
 RETRY_S = 0.1  # before the second attempt; doubles with every further one, up to the cap
 RETRY_CAP_S = 30.0

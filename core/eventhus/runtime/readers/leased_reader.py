@@ -6,11 +6,11 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 
+from eventhus.adapter_support.tasks import being_cancelled, stop
 from eventhus.errors import LeaseLost, NotRunning, PublisherReplaced, ReaderStopped
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage
-from eventhus.runtime.tasks import being_cancelled, stop
 
 LEASE_S = 10.0  # how long a reader that says nothing keeps the others from taking its place
 STANDBY_S = 1.0  # between two looks at whether the lease is free

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
+from eventhus.adapter_support.tasks import stop
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.process import Process
 from eventhus.domain.recorded import is_text
@@ -20,7 +21,6 @@ from eventhus.runtime.readers.keyed_fold import FoldContext, KeyedFold
 from eventhus.runtime.readers.process_runner import ProcessRunner
 from eventhus.runtime.readers.projector import Projector
 from eventhus.runtime.serializer import EventSerializer
-from eventhus.runtime.tasks import stop
 
 V = TypeVar("V")
 

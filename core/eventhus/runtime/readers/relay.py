@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 
+from eventhus.adapter_support.tasks import being_cancelled, stop
 from eventhus.ports.bus import EventBus
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage, StoredEvent
 from eventhus.runtime.messaging.wire import to_message
 from eventhus.runtime.readers.leased_reader import LeasedReader
-from eventhus.runtime.tasks import being_cancelled, stop
 
 CHECKPOINT = "relay"
 LEASE = "relay"

@@ -5,8 +5,8 @@ import gc
 
 import pytest
 
-from eventhus.runtime import tasks
-from eventhus.runtime.tasks import stop
+from eventhus.adapter_support import tasks
+from eventhus.adapter_support.tasks import stop
 
 
 async def test_a_task_that_is_over() -> None:
