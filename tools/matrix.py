@@ -11,7 +11,7 @@ PROBE = "import sys; print(*sys.version_info[:4], sys.executable, sep='\\n')"
 
 
 def pythons() -> dict[str, str]:
-    """The released Pythons from 3.11 up, lowest first: one executable for each minor version.
+    """Find the released Pythons from 3.11 up: one executable per minor version, lowest first.
 
     What is on the PATH comes before what pyenv keeps. Each is run before it counts, since a pyenv
     shim can be on the PATH and not work.
@@ -36,7 +36,7 @@ def pythons() -> dict[str, str]:
 
 
 def make(*arguments: str) -> tuple[bool, float]:
-    """Whether ``make`` succeeded, and the seconds that it took."""
+    """Run ``make``; return whether it succeeded, and the seconds that it took."""
     print(f"\n=== make {' '.join(arguments)}", flush=True)
     start = time.monotonic()
     result = subprocess.run(["make", *arguments], check=False)
