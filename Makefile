@@ -19,6 +19,8 @@ VERSION := $(shell "$(PYTHON)" -c 'import platform; print(platform.python_versio
 VENV := .venv
 BIN = $(VENV)/bin
 XDIST = --numprocesses=auto --dist=loadfile
+# These tests cover the kernel. Only they are traced, since tracing slows them down.
+KERNEL := core tests/core tests/adapters/memory tests/adapters/cattrs
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .PHONY: help
@@ -31,7 +33,11 @@ demo: $(VENV)/.runtime  ## run the bank example in memory
 
 .PHONY: test
 test: $(VENV)/.extra-dev chromium  ## run all tests; fail below full branch coverage of the kernel
-	$(BIN)/python -m pytest $(XDIST) --cov --cov-report=term
+	@rm -f .coverage*
+	$(BIN)/python -m coverage run -m pytest $(XDIST) --quiet $(KERNEL)
+	@$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+	$(BIN)/python -m pytest $(XDIST) --quiet $(KERNEL:%=--ignore=%)
 
 .PHONY: check
 check: $(VENV)/.extra-check  ## run every static check: ruff, mypy, basedpyright, import-linter
