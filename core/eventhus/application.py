@@ -30,7 +30,8 @@ from eventhus.runtime.adapter_lookup import BUSES, CODECS, STORES, adapter_for, 
 from eventhus.runtime.clock import SystemClock
 from eventhus.runtime.commands.bus import CommandBus
 from eventhus.runtime.commands.envelope import Committed, Envelope, Handler, Loaded, Middleware
-from eventhus.runtime.commands.executor import PAGE, Executor
+from eventhus.runtime.commands.executor import Executor
+from eventhus.runtime.commands.repository import PAGE, Repository
 from eventhus.runtime.commands.snapshots import Snapshots
 from eventhus.runtime.messaging.subscriber import (
     UNGROUPED,
@@ -123,12 +124,17 @@ class Application:
         self._executors = {
             aggregate.name: Executor(
                 aggregate,
+                Repository(
+                    aggregate,
+                    store=store,
+                    serializer=self._serializer,
+                    snapshots=None
+                    if snapshot_every is None
+                    else Snapshots(aggregate, store, codec, snapshot_every),
+                    cache_size=cache_size,
+                ),
                 store=store,
                 serializer=self._serializer,
-                snapshots=None
-                if snapshot_every is None
-                else Snapshots(aggregate, store, codec, snapshot_every),
-                cache_size=cache_size,
                 clock=self._clock,
                 random=random,
                 new_id=new_id,
@@ -219,7 +225,7 @@ class Application:
                 stack.push_async_callback(stop, task)
                 stack.push_async_callback(relay.drain)
             for executor in self._executors.values():
-                stack.push_async_callback(executor.close)
+                stack.push_async_callback(executor.repository.close)
             commands = CommandBus(self._routes, workers=self._workers)
             stack.push_async_callback(commands.close)
             handle: Handler = commands.handle
@@ -311,8 +317,9 @@ class Application:
             NotRunning: The application has not been entered, or has been left.
         """
         self._running()
-        held = await self._executor(aggregate).current(aggregate_id)
-        return Loaded(state=held.state, version=held.version, position=held.position)
+        stream = StreamId(aggregate.name, aggregate_id)
+        current = await self._executor(aggregate).repository.current(stream)
+        return Loaded(state=current.state, version=current.version, position=current.position)
 
     async def history(
         self, aggregate: Aggregate[Any, E, Any], aggregate_id: str

@@ -12,7 +12,7 @@ from attrs import evolve
 from eventhus import Recorded, StreamId, View
 from eventhus.errors import CodecError, InvalidArgument, ReaderStopped
 from eventhus.ports import EventData, ViewDocument, ViewWrite
-from eventhus.runtime.readers.leased_reader import BACKOFF_S
+from eventhus.runtime.readers.leased_reader import RETRY
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.store.samples import commit
 from tests.core.readers import (
@@ -343,7 +343,7 @@ async def test_an_event_that_a_view_cannot_take(
         assert Balance(amount=3) == await app.view(view, "a")
         await eventually(lambda: len(clock.sleeps_s) >= 4)
     assert 2 == await store.load_checkpoint("view_stuck")
-    assert [BACKOFF_S * 2**n for n in range(4)] == clock.sleeps_s[:4]
+    assert [RETRY.delay_s(n) for n in range(1, 5)] == clock.sleeps_s[:4]
     record = caplog.records[0]
     assert f"{stuck(problem)}; trying again in 0.05 s" == record.getMessage()
     assert (logging.ERROR, "eventhus.runtime.readers.projector") == (record.levelno, record.name)
