@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from eventhus.adapter_support.arguments import check_group
 from eventhus.adapter_support.tasks import being_cancelled, stop
@@ -518,7 +518,7 @@ class Application:
             CodecError: A field holds what its type does not admit.
         """
         try:
-            return to_body(evolve(recorded, event=self._serializer.encode(recorded.event)))
+            return to_body(recorded.with_event(self._serializer.encode(recorded.event)))
         except KeyError:
             raise InvalidArgument(
                 f"{type(recorded.event).__qualname__} is not an event of this application"

@@ -103,10 +103,11 @@ class Aggregate(Generic[C, E, S_co]):
     commands: Sequence[type[C]] = field(default=Factory(_commands, takes_self=True))
     events: Sequence[type[E]] = field(default=Factory(_events, takes_self=True))
     state_type: Any = field(default=Factory(_state_type, takes_self=True))
-    names: Mapping[type[E], str] = field(factory=dict[type[E], str])
-    aliases: Mapping[str, type[E]] = field(factory=dict[str, type[E]])
-    upcasters: Mapping[type[E], Sequence[Upcaster]] = field(
-        factory=dict[type[E], Sequence[Upcaster]]
+    # Any, not E: type checkers would infer E from these instead of from decide and evolve.
+    names: Mapping[type[Any], str] = field(factory=dict[type[Any], str])
+    aliases: Mapping[str, type[Any]] = field(factory=dict[str, type[Any]])
+    upcasters: Mapping[type[Any], Sequence[Upcaster]] = field(
+        factory=dict[type[Any], Sequence[Upcaster]]
     )
     revision: int = 1
     _declared: frozenset[type] = field(
