@@ -37,14 +37,12 @@ Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 # What a class has that annotates fields, before Python 3.14 and from then on.
 _OWN_FIELDS = {"__annotations__", "__annotate_func__"}
 
-# These three return Any: pyright takes a default's type for the argument's, and C for Any with it.
 
-
-def _commands(aggregate: Aggregate[Any, Any, Any]) -> Any:
+def _commands(aggregate: Aggregate[Any, Any, Any]) -> tuple[type[Any], ...]:
     return parameter_classes(aggregate.decide, 0, "commands")
 
 
-def _events(aggregate: Aggregate[Any, Any, Any]) -> Any:
+def _events(aggregate: Aggregate[Any, Any, Any]) -> tuple[type[Any], ...]:
     return parameter_classes(aggregate.evolve, 1, "events")
 
 
@@ -100,10 +98,10 @@ class Aggregate(Generic[C, E, S_co]):
     initial: S_co
     decide: Callable[[C, S_co], Iterable[E]]
     evolve: Callable[[S_co, E], S_co]
-    commands: Sequence[type[C]] = field(default=Factory(_commands, takes_self=True))
-    events: Sequence[type[E]] = field(default=Factory(_events, takes_self=True))
+    # Any, not C or E: type checkers infer those from decide and evolve alone.
+    commands: Sequence[type[Any]] = field(default=Factory(_commands, takes_self=True))
+    events: Sequence[type[Any]] = field(default=Factory(_events, takes_self=True))
     state_type: Any = field(default=Factory(_state_type, takes_self=True))
-    # Any, not E: type checkers would infer E from these instead of from decide and evolve.
     names: Mapping[type[Any], str] = field(factory=dict[type[Any], str])
     aliases: Mapping[str, type[Any]] = field(factory=dict[str, type[Any]])
     upcasters: Mapping[type[Any], Sequence[Upcaster]] = field(

@@ -16,10 +16,7 @@ E = TypeVar("E")
 S = TypeVar("S")
 
 
-# These return Any: see eventhus.domain.aggregate.
-
-
-def _events(process: Process[Any, Any]) -> Any:
+def _events(process: Process[Any, Any]) -> tuple[type[Any], ...]:
     return recorded_classes(process.evolve, 1, "events")
 
 
@@ -79,7 +76,7 @@ class Process(Generic[E, S]):
     key: Callable[[Recorded[E]], str | None]
     evolve: Callable[[S, Recorded[E]], S]
     react: Callable[[S, Recorded[E]], Iterable[Command]]
-    events: Sequence[type[E]] = field(default=Factory(_events, takes_self=True))
+    events: Sequence[type[Any]] = field(default=Factory(_events, takes_self=True))
     state_type: Any = field(default=Factory(_state_type, takes_self=True))
 
     def __attrs_post_init__(self) -> None:

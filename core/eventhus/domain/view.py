@@ -17,10 +17,7 @@ E = TypeVar("E")
 V_co = TypeVar("V_co", covariant=True)
 
 
-# These return Any: see eventhus.domain.aggregate.
-
-
-def _events(view: View[Any, Any]) -> Any:
+def _events(view: View[Any, Any]) -> tuple[type[Any], ...]:
     return recorded_classes(view.evolve, 1, "events")
 
 
@@ -67,7 +64,7 @@ class View(Generic[E, V_co]):
     initial: V_co
     key: Callable[[Recorded[E]], str | None]
     evolve: Callable[[V_co, Recorded[E]], V_co | None]
-    events: Sequence[type[E]] = field(default=Factory(_events, takes_self=True))
+    events: Sequence[type[Any]] = field(default=Factory(_events, takes_self=True))
     view_type: Any = field(default=Factory(_view_type, takes_self=True))
 
     def __attrs_post_init__(self) -> None:

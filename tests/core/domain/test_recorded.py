@@ -170,8 +170,8 @@ FIELDS = ("stream", "version", "position", "id", "event", "recorded_at", "metada
 
 
 def test_with_event_changes_only_the_event() -> None:
-    assert RECORDED.with_event("opened") == RECORDED
-    assert evolve(RECORDED, event=1) == RECORDED.with_event(1)
+    assert RECORDED == RECORDED.with_event("opened")
+    assert evolve(RECORDED, event="closed") == RECORDED.with_event("closed")
 
 
 def test_with_event_of_a_delivery_forgets_the_delivery() -> None:
