@@ -14,6 +14,13 @@ from attrs import frozen
 
 from eventhus.adapter_support.arguments import check_group
 from eventhus.adapter_support.tasks import being_cancelled, stop
+from eventhus.composition import (
+    check_at_least,
+    check_handler,
+    check_is,
+    check_parts,
+    stored_names,
+)
 from eventhus.domain.aggregate import Aggregate, Command
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.names import check_name
@@ -105,10 +112,10 @@ class Application:
         new_id: Callable[[], str] = ulid,
     ) -> None:
         check_name("bucket", bucket)
-        _at_least("workers", workers, 1)
-        _at_least("cache_size", cache_size, 0)
+        check_at_least("workers", workers, 1)
+        check_at_least("cache_size", cache_size, 0)
         if snapshot_every is not None:
-            _at_least("snapshot_every", snapshot_every, 1)
+            check_at_least("snapshot_every", snapshot_every, 1)
         self.bucket = bucket
         self._store = store
         self._bus = bus
@@ -116,7 +123,7 @@ class Application:
         self._middleware = tuple(middleware)
         self._clock = clock or SystemClock()
         random = random or Random()  # noqa: S311 - spreads retries, guards nothing
-        aggregates = tuple(aggregates)
+        aggregates = check_parts(Aggregate, aggregates)
         self._catalog = catalog = Catalog(aggregates)
         self._serializer = EventSerializer(catalog, codec)
         self._new_id = new_id
@@ -140,8 +147,8 @@ class Application:
             for command, aggregate in catalog.routes.items()
         }
         self._readers = ReaderGroup(
-            views,
-            processes,
+            check_parts(View, views),
+            check_parts(Process, processes),
             catalog=catalog,
             serializer=self._serializer,
             codec=codec,
@@ -343,6 +350,7 @@ class Application:
             NotRunning: The application has not been entered, or has been left.
         """
         self._running()
+        check_is(view, View)
         return await self._readers.view(view, key)
 
     async def caught_up(
@@ -368,6 +376,7 @@ class Application:
             NotRunning: The application has not been entered, or is left before it has seen that.
         """
         self._running()
+        check_is(reader, View, Process)
         if committed is None:
             committed = await self._store.head()
         elif isinstance(committed, Committed):
@@ -462,13 +471,14 @@ class Application:
             NotRunning: The application has not been entered, or has been left.
         """
         bus = self._entered_bus()
+        check_handler(handler)
         check_group(group, concurrency)
         if attempts < 1:
             raise InvalidArgument(f"attempts must be at least 1, found {attempts}")
         subscriber = Subscriber(
             handler,
             group=group,
-            types=None if types is None else self._names(types),
+            types=None if types is None else stored_names(self._catalog, types),
             attempts=attempts,
             serializer=self._serializer,
             bus=bus,
@@ -495,6 +505,7 @@ class Application:
             NotRunning: The application has not been entered, or has been left.
         """
         bus = self._entered_bus()
+        check_handler(handler)
         check_group(group)
         return await Subscriber(
             handler,
@@ -530,17 +541,6 @@ class Application:
             raise CompositionError('the application has no bus; give it one, as bus="memory://"')
         return self._bus
 
-    def _names(self, types: Iterable[type]) -> frozenset[str]:
-        """Every name under which events of these classes may have been stored."""
-        wanted = tuple(types)
-        known = {event.cls for event in self._catalog.types()}
-        if unknown := [cls.__qualname__ for cls in wanted if cls not in known]:
-            raise InvalidArgument(
-                f"{', '.join(unknown)} is not an event of this application; "
-                f"compose it with the aggregate that declares it"
-            )
-        return self._catalog.names_of(wanted)
-
     def _stop_retrying(self) -> None:
         for subscriber in self._subscribers:
             subscriber.stop_retrying()
@@ -551,6 +551,7 @@ class Application:
         return self._run
 
     def _executor(self, aggregate: Aggregate[Any, Any, S]) -> Executor[Any, Any, S]:
+        check_is(aggregate, Aggregate)
         executor = self._executors.get(aggregate.name)
         if executor is None or executor.aggregate is not aggregate:
             raise InvalidArgument(
@@ -580,8 +581,3 @@ class _Run:
 
     handle: Handler
     exit: AsyncExitStack
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise CompositionError(f"{name} must be at least {least}, found {value}")

@@ -10,6 +10,7 @@ import attrs
 from attrs import Factory, field, frozen
 
 from eventhus.domain.annotations import folded_type, parameter_classes
+from eventhus.domain.callables import check_pure
 from eventhus.errors import CompositionError, UndeclaredEvent
 
 
@@ -116,7 +117,10 @@ class Aggregate(Generic[C, E, S_co]):
 
     def __attrs_post_init__(self) -> None:
         if not (isinstance(self.name, str) and self.name):
-            raise CompositionError(f"an aggregate's name is a non-empty str, found {self.name!r}")
+            raise CompositionError(
+                f"an aggregate's name must be a non-empty str, found {self.name!r}"
+            )
+        check_pure(self.name, {"decide": self.decide, "evolve": self.evolve})
         for command in self.commands:
             if not (isinstance(command, type) and issubclass(command, Command)):
                 raise CompositionError(

@@ -9,6 +9,7 @@ from attrs import Factory, field, frozen
 
 from eventhus.domain.aggregate import Command
 from eventhus.domain.annotations import folded_type, recorded_classes
+from eventhus.domain.callables import check_pure
 from eventhus.domain.names import check_name
 from eventhus.domain.recorded import Recorded
 
@@ -81,6 +82,9 @@ class Process(Generic[E, S]):
 
     def __attrs_post_init__(self) -> None:
         check_name("process", self.name)
+        check_pure(
+            f"process {self.name}", {"key": self.key, "evolve": self.evolve, "react": self.react}
+        )
 
     def reacted(self, state: S, recorded: Recorded[E]) -> tuple[Command, ...]:
         """The commands that ``react`` answers an event with, checked.

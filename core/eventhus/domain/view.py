@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from attrs import Factory, field, frozen
 
 from eventhus.domain.annotations import folded_type, recorded_classes
+from eventhus.domain.callables import check_pure
 from eventhus.domain.names import check_name
 from eventhus.domain.recorded import Recorded
 
@@ -69,6 +70,7 @@ class View(Generic[E, V_co]):
 
     def __attrs_post_init__(self) -> None:
         check_name("view", self.name)
+        check_pure(f"view {self.name}", {"key": self.key, "evolve": self.evolve})
 
     def next(self, value: V_co | None, recorded: Recorded[E]) -> V_co | None:
         """The value of a key after one more of its events.

@@ -22,7 +22,7 @@ class Codec(Protocol):
             as_type: A class, or a type such as ``list[X]`` or ``X | Y``.
 
         Raises:
-            CompositionError: The codec cannot handle the type. The message names the class and field.
+            CompositionError: The codec cannot handle the type. Names class and field.
         """
         ...
 
@@ -36,6 +36,6 @@ class Codec(Protocol):
             as_type: A class, or a type such as ``list[X]`` or ``X | Y``.
 
         Raises:
-            CompositionError: The codec cannot handle the type. The message names the class and field.
+            CompositionError: The codec cannot handle the type. Names class and field.
         """
         ...

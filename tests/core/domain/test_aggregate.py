@@ -144,10 +144,10 @@ NO_EVENT = "decorate it with @attrs.frozen"
     ("changes", "expected"),
     [
         pytest.param(
-            {"name": ""}, "an aggregate's name is a non-empty str, found ''", id="empty name"
+            {"name": ""}, "an aggregate's name must be a non-empty str, found ''", id="empty name"
         ),
         pytest.param(
-            {"name": 5}, "an aggregate's name is a non-empty str, found 5", id="name not a str"
+            {"name": 5}, "an aggregate's name must be a non-empty str, found 5", id="name not a str"
         ),
         pytest.param(
             {"commands": (Switch, int)},
@@ -242,8 +242,14 @@ async def one_by_one(command: Switch, lamp: Lamp) -> AsyncIterator[Switched]:
 @pytest.mark.parametrize(
     ("decide", "expected"),
     [
-        (later, "decide of Lamp is async; make it a plain def: it is pure"),
-        (one_by_one, "decide of Lamp is async; make it a plain def: it is pure"),
+        (
+            lambda command, lamp: lamp.__class__ and later(command, lamp),
+            "decide of Lamp is async; make it a plain def: it is pure",
+        ),
+        (
+            lambda command, lamp: lamp.__class__ and one_by_one(command, lamp),
+            "decide of Lamp is async; make it a plain def: it is pure",
+        ),
         (
             lambda command, lamp: [[Switched(on=True)]],
             (
