@@ -53,12 +53,4 @@ class EventSerializer:
             event = self.decode(stored.event)
         except CodecError as error:
             raise error.at(stored.stream, stored.version) from error.__cause__
-        return Recorded(
-            stream=stored.stream,
-            version=stored.version,
-            position=stored.position,
-            id=stored.id,
-            event=event,
-            recorded_at=stored.recorded_at,
-            metadata=stored.metadata,
-        )
+        return stored.with_event(event)

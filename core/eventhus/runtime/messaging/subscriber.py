@@ -13,7 +13,6 @@ from attrs import evolve, frozen
 from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.domain.recorded import E_co, Recorded, StreamId
-from eventhus.errors import CodecError
 from eventhus.ports.bus import EventBus, Message, Subscription
 from eventhus.ports.clock import Clock
 from eventhus.runtime.messaging.wire import from_message
@@ -54,15 +53,7 @@ class Delivered(Recorded[E_co]):
         return hash(self._recorded())
 
     def _recorded(self) -> Recorded[Any]:
-        return Recorded(
-            stream=self.stream,
-            version=self.version,
-            position=self.position,
-            id=self.id,
-            event=self.event,
-            recorded_at=self.recorded_at,
-            metadata=self.metadata,
-        )
+        return self.with_event(self.event)
 
 
 EventHandler: TypeAlias = Callable[[Delivered[Any]], Awaitable[None]]
@@ -179,18 +170,15 @@ class Subscriber:
         stored = from_message(message)
         if self._types is not None and stored.event.type not in self._types:
             return None
-        try:
-            event = self._serializer.decode(stored.event)
-        except CodecError as error:
-            raise error.at(stored.stream, stored.version) from error.__cause__
+        recorded = self._serializer.recorded(stored)
         return Delivered(
-            stream=stored.stream,
-            version=stored.version,
-            position=stored.position,
-            id=stored.id,
-            event=event,
-            recorded_at=stored.recorded_at,
-            metadata=stored.metadata,
+            stream=recorded.stream,
+            version=recorded.version,
+            position=recorded.position,
+            id=recorded.id,
+            event=recorded.event,
+            recorded_at=recorded.recorded_at,
+            metadata=recorded.metadata,
             attempt=message.attempt,
         )
 
