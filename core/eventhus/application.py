@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from random import Random
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
-from attrs import frozen
-
 from eventhus.adapter_support.arguments import check_group
-from eventhus.adapter_support.tasks import being_cancelled, stop
+from eventhus.adapter_support.tasks import stop
 from eventhus.composition import (
     check_at_least,
     check_handler,
@@ -32,7 +31,8 @@ from eventhus.ids import new_id as ulid
 from eventhus.ports.bus import EventBus, Subscription
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
-from eventhus.ports.store import Storage, StoredEvent
+from eventhus.ports.store import Storage
+from eventhus.run import Run
 from eventhus.runtime.adapter_lookup import BUSES, CODECS, STORES, adapter_for, load_adapter
 from eventhus.runtime.clock import SystemClock
 from eventhus.runtime.commands.bus import CommandBus
@@ -122,28 +122,30 @@ class Application:
         self._workers = workers
         self._middleware = tuple(middleware)
         self._clock = clock or SystemClock()
-        random = random or Random()  # noqa: S311 - spreads retries, guards nothing
         aggregates = check_parts(Aggregate, aggregates)
         self._catalog = catalog = Catalog(aggregates)
         self._serializer = EventSerializer(catalog, codec)
         self._new_id = new_id
+        repository = partial(
+            Repository[Any], store=store, serializer=self._serializer, cache_size=cache_size
+        )
+        executor = partial(
+            Executor[Any, Any, Any],
+            store=store,
+            serializer=self._serializer,
+            clock=self._clock,
+            random=random or Random(),  # noqa: S311 - spreads retries, guards nothing
+            new_id=new_id,
+        )
         self._executors = {
-            aggregate.name: Executor(
+            aggregate.name: executor(
                 aggregate,
-                Repository(
+                repository(
                     aggregate,
-                    store=store,
-                    serializer=self._serializer,
-                    snapshots=None
-                    if snapshot_every is None
-                    else Snapshots(aggregate, store, codec, snapshot_every),
-                    cache_size=cache_size,
+                    snapshots=Snapshots(aggregate, store, codec, snapshot_every)
+                    if snapshot_every
+                    else None,
                 ),
-                store=store,
-                serializer=self._serializer,
-                clock=self._clock,
-                random=random,
-                new_id=new_id,
             )
             for aggregate in aggregates
         }
@@ -161,9 +163,7 @@ class Application:
             clock=self._clock,
             new_id=new_id,
         )
-        self._run: _Run | None = None
-        self._followed: _Run | None = None  # the same, but None as soon as it is being left
-        self._pending: set[asyncio.Future[Sequence[StoredEvent] | None]] = set()  # of followers
+        self._run: Run | None = None
         self._subscribers: WeakSet[Subscriber] = WeakSet()  # weak: closed ones are dropped
 
     @classmethod
@@ -239,7 +239,7 @@ class Application:
                 handle = middleware(handle)
             stack.push_async_callback(self._readers.stop)
             self._readers.start(handle)
-            self._run = self._followed = _Run(handle, stack.pop_all())
+            self._run = Run(handle, stack.pop_all())
         return self
 
     async def __aexit__(
@@ -249,11 +249,8 @@ class Application:
         traceback: TracebackType | None,
     ) -> None:
         run = self._running()
-        self._followed = None
-        for pending in self._pending:
-            pending.cancel()
         try:
-            await run.exit.__aexit__(exc_type, exc, traceback)
+            await run.leave(exc_type, exc, traceback)
         finally:
             self._run = None
 
@@ -407,14 +404,9 @@ class Application:
             NotRunning: The application has not been entered, or has been left.
         """
         run = self._running()
-        if self._followed is not run:
-            return
-        async with aclosing(self._store.follow(after=after)) as batches:
-            while batch := await self._unless_left(run, anext(batches, None)):
-                for stored in batch:
-                    yield self._serializer.recorded(stored)
-                    if self._followed is not run:
-                        return
+        async with aclosing(run.follow(self._store.follow(after=after))) as events:
+            async for stored in events:
+                yield self._serializer.recorded(stored)
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT, or until the caller is cancelled.
@@ -562,7 +554,7 @@ class Application:
         for subscriber in self._subscribers:
             subscriber.stop_retrying()
 
-    def _running(self) -> _Run:
+    def _running(self) -> Run:
         if self._run is None:
             raise NotRunning("the application is not running; use it inside 'async with'")
         return self._run
@@ -575,26 +567,3 @@ class Application:
                 f"{aggregate.name} is not an aggregate of this application; add it to aggregates"
             )
         return executor
-
-    async def _unless_left(
-        self, run: _Run, batch: Awaitable[Sequence[StoredEvent] | None]
-    ) -> Sequence[StoredEvent] | None:
-        """Await a batch of a follower; return ``None`` once the application is being left."""
-        pending = asyncio.ensure_future(batch)
-        self._pending.add(pending)
-        try:
-            return await pending
-        except asyncio.CancelledError:
-            if self._followed is not run and pending.cancelled() and not being_cancelled():
-                return None
-            raise
-        finally:
-            self._pending.discard(pending)
-
-
-@frozen
-class _Run:
-    """The state of one run of an application, from entering to leaving it."""
-
-    handle: Handler
-    exit: AsyncExitStack

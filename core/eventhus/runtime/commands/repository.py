@@ -64,7 +64,7 @@ class Repository(Generic[S]):
     async def after_conflict(
         self, stream: StreamId, lost: CachedState[S], actual: int
     ) -> CachedState[S]:
-        """Return the current state after a commit that was based on ``lost`` met version ``actual``.
+        """Return the current state after a commit on top of ``lost`` met version ``actual``.
 
         Raises what ``current`` does.
         """

@@ -43,7 +43,7 @@ class Snapshots(Generic[S]):
         self._saving: set[asyncio.Task[None]] = set()
 
     async def load(self, stream: StreamId) -> CachedState[S] | None:
-        """Return the state in the stream's snapshot, or ``None`` if other rules or another log made it."""
+        """Return the state in the stream's snapshot, unless other rules or another log made it."""
         snapshot = await self._store.load_snapshot(stream)
         if snapshot is None or snapshot.fingerprint != self._fingerprint:
             return None

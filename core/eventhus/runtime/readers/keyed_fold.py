@@ -138,7 +138,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
     def _decoded(
         self, batch: Sequence[StoredEvent]
     ) -> tuple[list[tuple[str, Recorded[Any]]], ReaderStopped | None]:
-        """Return the events to fold, each with its key, up to one that cannot be handled, if any."""
+        """Return the events to fold, with their keys, up to one that cannot be handled."""
         events: list[tuple[str, Recorded[Any]]] = []
         try:
             for stored in batch:

@@ -178,7 +178,7 @@ async def test_a_deletion_before_the_checkpoint(caplog: pytest.LogCaptureFixture
         await app.caught_up(balances)
         assert Balance(amount=1, events=1) == await app.view(balances, "c")
     (record,) = caplog.records
-    assert "view balances stopped behind position 0; trying again in 0.05 s" == record.getMessage()
+    assert "view balances stopped at position 0; retrying in 0.05 s" == record.getMessage()
 
 
 # Of many projectors one works.
@@ -345,7 +345,7 @@ async def test_an_event_that_a_view_cannot_take(
     assert 2 == await store.load_checkpoint("view_stuck")
     assert [RETRY.delay_s(n) for n in range(1, 5)] == clock.sleeps_s[:4]
     record = caplog.records[0]
-    assert f"{stuck(problem)}; trying again in 0.05 s" == record.getMessage()
+    assert f"{stuck(problem)}; retrying in 0.05 s" == record.getMessage()
     assert (logging.ERROR, "eventhus.runtime.readers.projector") == (record.levelno, record.name)
 
     mended = View(name="stuck", initial=Balance(), key=key, evolve=_fine)
