@@ -324,8 +324,8 @@ class Application:
             NotRunning: The application has not been entered, or has been left.
         """
         self._running()
-        stream = StreamId(aggregate.name, aggregate_id)
-        current = await self._executor(aggregate).repository.current(stream)
+        repository = self._executor(aggregate).repository
+        current = await repository.current(StreamId(aggregate.name, aggregate_id))
         return Loaded(state=current.state, version=current.version, position=current.position)
 
     async def history(

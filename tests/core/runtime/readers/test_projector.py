@@ -444,11 +444,15 @@ async def test_values_of_another_shape() -> None:
         ],
     )
     async with bank(store, views=[balances]) as app:
-        with pytest.raises(CodecError, match="in what view_balances keeps; give a view") as caught:
+        with pytest.raises(
+            CodecError, match="in the collection view_balances; give a view"
+        ) as caught:
             await app.view(balances, "a")
         assert "secret" not in str(caught.value)
         await add(app, 1)
-        with pytest.raises(ReaderStopped, match=r"version 1: Balance.*in what view_balances keeps"):
+        with pytest.raises(
+            ReaderStopped, match=r"version 1: Balance.*in the collection view_balances"
+        ):
             await app.caught_up(balances)
 
 
