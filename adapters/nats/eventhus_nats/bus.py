@@ -14,8 +14,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from attrs import frozen
 from nats.js.api import StreamInfo
 
-from eventhus import BusUnavailable, CompositionError, NotRunning
 from eventhus.adapter_support import check_group
+from eventhus.errors import BusUnavailable, CompositionError, NotRunning
 from eventhus.ports import DeadLetter, Message, MessageHandler, Publisher, Subscription
 from eventhus_nats.connection import Address, Connection
 from eventhus_nats.consumer import Consumer

@@ -16,7 +16,8 @@ from attrs import field, frozen
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from eventhus import AccessDenied, CompositionError, EventhusError
+from eventhus import EventhusError
+from eventhus.errors import AccessDenied, CompositionError
 from eventhus_nats.client import ReconnectingClient
 from eventhus_nats.driver_errors import NotEncrypted, describe, is_refusal, translated, typed
 

@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy, StreamInfo
 
-from eventhus import BusUnavailable, IncompatibleBucket
+from eventhus.errors import BusUnavailable, IncompatibleBucket
 from eventhus_nats.connection import Connection
 from eventhus_nats.driver_errors import typed
 

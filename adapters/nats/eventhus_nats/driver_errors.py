@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import nats.errors
 import nats.js.errors
 
-from eventhus import AccessDenied, BusUnavailable, EventhusError
+from eventhus import EventhusError
+from eventhus.errors import AccessDenied, BusUnavailable
 
 
 class NotEncrypted(nats.errors.Error):

@@ -9,7 +9,8 @@ import nats.js.errors
 from nats.js.api import KeyValueConfig
 from nats.js.kv import KeyValue
 
-from eventhus import IncompatibleBucket, new_id
+from eventhus import new_id
+from eventhus.errors import IncompatibleBucket
 from eventhus_nats.connection import Connection
 from eventhus_nats.driver_errors import typed
 

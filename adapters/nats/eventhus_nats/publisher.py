@@ -11,7 +11,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from eventhus import BusUnavailable, EventhusError, PublisherReplaced
+from eventhus import EventhusError
+from eventhus.errors import BusUnavailable, PublisherReplaced
 from eventhus.ports import Message
 from eventhus_nats.connection import Connection
 from eventhus_nats.driver_errors import typed

@@ -10,7 +10,7 @@ import nats.js.errors
 from attrs import frozen
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig, StreamInfo
 
-from eventhus import CompositionError, IncompatibleBucket
+from eventhus.errors import CompositionError, IncompatibleBucket
 from eventhus_nats.connection import Connection
 from eventhus_nats.driver_errors import typed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from eventhus import CompositionError
+from eventhus.errors import CompositionError
 from eventhus.ports import Message
 
 DEFAULT = "{aggregate_type}"

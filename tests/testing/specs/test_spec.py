@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 from attrs import frozen
 
-from eventhus import Aggregate, Command, InvalidArgument, Rejected
+from eventhus import Aggregate, Command, Rejected
+from eventhus.errors import InvalidArgument
 from eventhus_testing import Outcome, Rules, spec
 from tests.testing.cart import (
     MUG,
@@ -57,7 +58,7 @@ def test_what_holds_passes_and_goes_on() -> None:
 @pytest.mark.parametrize("aggregate_id", ["", 7, UUID(int=1)])
 def test_a_command_that_names_no_aggregate(aggregate_id: Any) -> None:
     """An application would not carry it out either."""
-    with pytest.raises(InvalidArgument, match=r"^an aggregate's id is a non-empty str"):
+    with pytest.raises(InvalidArgument, match=r"^an aggregate's id must be a non-empty str"):
         spec(cart).when(Empty(aggregate_id=aggregate_id))
 
 

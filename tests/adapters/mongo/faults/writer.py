@@ -15,16 +15,9 @@ from random import Random
 
 from attrs import asdict
 
-from eventhus import (
-    Application,
-    ConcurrencyError,
-    EventData,
-    OutcomeUnknown,
-    StoreUnavailable,
-    StreamId,
-    TooManyConflicts,
-)
-from eventhus.ports import Commit
+from eventhus import Application, ConcurrencyError, StreamId
+from eventhus.errors import OutcomeUnknown, StoreUnavailable, TooManyConflicts
+from eventhus.ports import Commit, EventData
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore
 from tests.adapters.mongo.faults.checker import Acknowledged
@@ -134,7 +127,8 @@ class Writer:
                 self._journal.add(answer)
                 self._ends[answer.stream] = answer.version + answer.size - 1
                 if random.random() > 0.05:
-                    return  # else send it once more, for the same answer
+                    return
+                was_sent = True  # send it once more, for the same answer
 
     async def _send(self, write: Sent) -> Acknowledged:
         if write.how == "dispatch":

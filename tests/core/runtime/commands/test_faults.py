@@ -7,15 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
-from eventhus import (
-    CodecError,
-    Command,
-    Committed,
-    InvalidArgument,
-    InvalidCommit,
-    StreamId,
-    UndeclaredEvent,
-)
+from eventhus import Command, Committed, StreamId
+from eventhus.errors import CodecError, InvalidArgument, InvalidCommit, UndeclaredEvent
 from eventhus_memory import MemoryStore
 from tests.core.support import (
     Account,
@@ -248,7 +241,7 @@ async def test_a_decision_that_is_no_collection_of_events(decided: Any, found: s
     """The message names the aggregate, what came and what to do."""
     careless: Any = attrs.evolve(account, decide=lambda *_: decided)
     async with compose(aggregates=[careless]) as app:
-        with pytest.raises(TypeError, match=f"decide of Account returned {found}, and must return"):
+        with pytest.raises(TypeError, match=f"decide of Account returned {found} instead of"):
             await app.dispatch(Open(aggregate_id="a"))
         assert [] == await app.history(careless, "a")
 
