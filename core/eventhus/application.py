@@ -37,7 +37,8 @@ from eventhus.runtime.adapter_lookup import BUSES, CODECS, STORES, adapter_for, 
 from eventhus.runtime.clock import SystemClock
 from eventhus.runtime.commands.bus import CommandBus
 from eventhus.runtime.commands.envelope import Committed, Envelope, Handler, Loaded, Middleware
-from eventhus.runtime.commands.executor import PAGE, Executor
+from eventhus.runtime.commands.executor import Executor
+from eventhus.runtime.commands.repository import PAGE, Repository
 from eventhus.runtime.commands.snapshots import Snapshots
 from eventhus.runtime.messaging.subscriber import (
     UNGROUPED,
@@ -122,11 +123,13 @@ class Application:
         self._catalog = catalog = Catalog(aggregates)
         self._serializer = EventSerializer(catalog, codec)
         self._new_id = new_id
+        repository = partial(
+            Repository[Any], store=store, serializer=self._serializer, cache_size=cache_size
+        )
         executor = partial(
             Executor[Any, Any, Any],
             store=store,
             serializer=self._serializer,
-            cache_size=cache_size,
             clock=self._clock,
             random=random or Random(),  # noqa: S311 - spreads retries, guards nothing
             new_id=new_id,
@@ -134,9 +137,12 @@ class Application:
         self._executors = {
             aggregate.name: executor(
                 aggregate,
-                snapshots=Snapshots(aggregate, store, codec, snapshot_every)
-                if snapshot_every
-                else None,
+                repository(
+                    aggregate,
+                    snapshots=Snapshots(aggregate, store, codec, snapshot_every)
+                    if snapshot_every
+                    else None,
+                ),
             )
             for aggregate in aggregates
         }
@@ -222,7 +228,7 @@ class Application:
                 stack.push_async_callback(stop, task)
                 stack.push_async_callback(relay.drain)
             for executor in self._executors.values():
-                stack.push_async_callback(executor.close)
+                stack.push_async_callback(executor.repository.close)
             commands = CommandBus(self._routes, workers=self._workers)
             stack.push_async_callback(commands.close)
             handle: Handler = commands.handle
@@ -315,8 +321,9 @@ class Application:
             NotRunning: The application has not been entered, or has been left.
         """
         self._running()
-        held = await self._executor(aggregate).current(aggregate_id)
-        return Loaded(state=held.state, version=held.version, position=held.position)
+        repository = self._executor(aggregate).repository
+        current = await repository.current(StreamId(aggregate.name, aggregate_id))
+        return Loaded(state=current.state, version=current.version, position=current.position)
 
     async def history(
         self, aggregate: Aggregate[Any, E, Any], aggregate_id: str
