@@ -1,10 +1,10 @@
-"""Which subjects the messages of a bucket have."""
+"""The subjects of a bucket's messages."""
 
 from __future__ import annotations
 
 import re
 
-from eventhus import CompositionError
+from eventhus.errors import CompositionError
 from eventhus.ports import Message
 
 DEFAULT = "{aggregate_type}"
@@ -15,20 +15,23 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]+|\{(aggregate_type|aggregate_id|type)\}")
 
 
 def token(text: str) -> str:
-    """Text as one token of a subject: letters, digits, ``-`` and ``_``, the rest as ``%XX``."""
+    """Encode text as a token of a subject: all but letters, digits, ``-`` and ``_`` as ``%XX``."""
     return _UNSAFE.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), text)
 
 
 class Subjects:
-    """The subjects of a bucket: ``bucket.``, then a template's tokens.
+    """The subjects of a bucket: ``bucket.`` and the tokens of a template.
 
     Args:
         bucket: The first token.
-        template: The others, separated by dots, each a word or one of ``{aggregate_type}`` (in
-            lower case), ``{aggregate_id}`` and ``{type}`` (of the event).
+        template: The other tokens, separated by dots: words, ``{aggregate_type}`` (in lower case),
+            ``{aggregate_id}`` and ``{type}`` (of the event).
+
+    Attributes:
+        all: The pattern that matches the subject of every event.
 
     Raises:
-        CompositionError: The template has another form, or its subjects could be those of dead
+        CompositionError: The template has another form, or its subjects could equal those of dead
             letters, ``bucket.dead.<group>``.
     """
 
@@ -43,7 +46,7 @@ class Subjects:
         wildcards = ["*" if "{" in each else each for each in tokens]
         if len(tokens) == 2 and wildcards[0] in {"*", DEAD}:  # noqa: PLR2004 - as dead.<group>
             raise CompositionError(
-                f"the subjects of template {template!r} could be those of dead letters, "
+                f"the subjects of template {template!r} could equal those of dead letters, "
                 f"{bucket}.{DEAD}.<group>; put a word first, as events.{template}"
             )
         self._format = f"{bucket}.{template}".format
@@ -51,7 +54,7 @@ class Subjects:
         self.all = f"{bucket}.{'.'.join(wildcards)}"
 
     def of(self, message: Message) -> str:
-        """The subject of a message."""
+        """Return the subject of a message."""
         known = self._by_type
         aggregate_type = message.stream.aggregate_type
         if known is not None and (subject := known.get(aggregate_type)):
@@ -66,5 +69,5 @@ class Subjects:
         return subject
 
     def dead(self, group: str) -> str:
-        """The subject of a group's dead letters; ``*`` stands for all groups."""
+        """Return the subject of a group's dead letters; ``*`` stands for all groups."""
         return f"{self._bucket}.{DEAD}.{group}"

@@ -137,7 +137,7 @@ async def test_a_handler_that_is_too_slow(
     gate = Gate()
     async with NatsBus.open(nats_url, nats_bucket, jetstream=False) as bus:
         subscription = await bus.subscribe(gate)
-        assert isinstance(subscription, module.PlainSubscription)
+        assert isinstance(subscription, module.CoreNatsSubscription)
         driver = subscription._subscription
         assert driver is not None
         driver._pending_bytes_limit = 1000

@@ -180,6 +180,6 @@ async def test_seats_that_never_run_out(nats_url: str, nats_bucket: str) -> None
     """Somebody else's key-value bucket would keep the seat of a member that died."""
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         await jetstream.create_key_value(KeyValueConfig(bucket=f"{nats_bucket}_groups", ttl=60))
-        with pytest.raises(IncompatibleBucket, match="forgets after 60 s, not 6 s"):
+        with pytest.raises(IncompatibleBucket, match="expire after 60 s, not 6 s"):
             await bus.subscribe(Inbox(), group="g")
         await bus.subscribe(Inbox())  # which needs no seat

@@ -350,7 +350,7 @@ async def test_a_handler_that_outlasts_its_seat(
 ) -> None:
     """Nobody else was there: its message is recognised when it comes again."""
     monkeypatch.setattr(consumer_module, "ACK_WAIT_S", 1.0)
-    monkeypatch.setattr(group_leases_module, "SEAT_S", 1.0)
+    monkeypatch.setattr(group_leases_module, "LEASE_S", 1.0)
     monkeypatch.setattr(group_leases_module, "RENEW_S", 0.3)
     monkeypatch.setattr(subscription_module, "RENEW_S", 0.3)
     gate = Gate()
