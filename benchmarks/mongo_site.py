@@ -13,8 +13,8 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.read_concern import ReadConcern
 
 from benchmarks.harness import Sample
-from eventhus import EventData, Metadata, StreamId, new_id
-from eventhus.ports import Commit
+from eventhus import Metadata, StreamId, new_id
+from eventhus.ports import Commit, EventData
 from eventhus_mongo.documents import OPTIONS, encode_commit, last_position
 
 Document: TypeAlias = dict[str, Any]

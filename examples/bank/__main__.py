@@ -4,7 +4,8 @@ import asyncio
 from argparse import ArgumentParser
 from itertools import chain
 
-from eventhus import Application, Committed, CompositionError, Recorded, new_id
+from eventhus import Application, Committed, Recorded, new_id
+from eventhus.errors import CompositionError
 from examples.bank.account import (
     AccountEvent,
     CreateAccount,

@@ -9,13 +9,8 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from eventhus import (
-    CommandIdReused,
-    ConcurrencyError,
-    InvalidArgument,
-    Rejected,
-    TooManyConflicts,
-)
+from eventhus import ConcurrencyError, Rejected
+from eventhus.errors import CommandIdReused, InvalidArgument, TooManyConflicts
 
 
 def problem(

@@ -5,15 +5,9 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from eventhus import (
-    Application,
-    Committed,
-    CompositionError,
-    Envelope,
-    Handler,
-    StreamId,
-    TooManyConflicts,
-)
+from eventhus import Application, Committed, StreamId
+from eventhus.errors import CompositionError, TooManyConflicts
+from eventhus.middleware import Envelope, Handler
 from examples.bank.account import account
 from examples.fastapi_bank.app import create, create_app
 

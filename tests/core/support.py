@@ -21,16 +21,8 @@ from typing import Any, Self, TypeAlias, assert_never
 import attrs
 from attrs import frozen
 
-from eventhus import (
-    Aggregate,
-    Application,
-    CodecError,
-    Command,
-    Metadata,
-    Recorded,
-    Rejected,
-    StreamId,
-)
+from eventhus import Aggregate, Application, Command, Metadata, Recorded, Rejected, StreamId
+from eventhus.errors import CodecError
 from eventhus.ports import (
     Commit,
     DeadLetter,

@@ -1,4 +1,4 @@
-"""Every example in the documents runs, and prints what the documents say."""
+"""The examples in the documents run and print what the documents say, and links lead somewhere."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ DOCUMENTS = sorted(
         *ROOT.glob("docs/**/*.md"),
         *ROOT.glob("adapters/*/*.md"),
         *ROOT.glob("testing/*.md"),
+        *ROOT.glob("benchmarks/*.md"),
     ]
 )
+LINK = re.compile(r"\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -44,6 +46,24 @@ def test_python_blocks_run(document: Path, capsys: pytest.CaptureFixture[str]) -
         elif language == "text" and printed:
             assert sorted(text.splitlines()) == sorted(printed.splitlines())
             printed = ""
+
+
+def broken_links(document: Path) -> list[str]:
+    """The relative links of a document that lead nowhere."""
+    paths = [link.partition("#")[0] for link in LINK.findall(document.read_text(encoding="utf-8"))]
+    local = [path for path in paths if path and "://" not in path]
+    return [path for path in local if not (document.parent / path).exists()]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    assert [] == broken_links(document)
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    document = tmp_path / "page.md"
+    document.write_text("[here](page.md#top) [there](gone.md) [web](https://example.org)")
+    assert ["gone.md"] == broken_links(document)
 
 
 def test_readme_is_quick() -> None:

@@ -17,15 +17,14 @@ from typing import Any
 from attrs import define
 from pymongo.errors import BulkWriteError, PyMongoError
 
-from eventhus import (
+from eventhus import ConcurrencyError, StreamId
+from eventhus.errors import (
     AccessDenied,
     CommandIdReused,
-    ConcurrencyError,
     IncompatibleBucket,
     InvalidCommit,
     OutcomeUnknown,
     StoreUnavailable,
-    StreamId,
 )
 from eventhus.ports import Commit, StoredCommit
 from eventhus_mongo.connection import Connection

@@ -10,7 +10,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
-from eventhus import IncompatibleBucket, InvalidArgument
+from eventhus.errors import IncompatibleBucket, InvalidArgument
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import Document, decode_commit
 from eventhus_mongo.driver_errors import translated

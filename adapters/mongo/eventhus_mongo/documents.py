@@ -24,17 +24,10 @@ from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from bson.errors import BSONError
 from pymongo.common import MAX_BSON_SIZE
 
-from eventhus import (
-    CommitTooLarge,
-    EventData,
-    InvalidArgument,
-    InvalidCommit,
-    Metadata,
-    Recorded,
-    StreamId,
-)
+from eventhus import Metadata, Recorded, StreamId
 from eventhus.adapter_support import check_plain_data
-from eventhus.ports import Commit, Snapshot, StoredCommit, StoredEvent, event_id
+from eventhus.errors import CommitTooLarge, InvalidArgument, InvalidCommit
+from eventhus.ports import Commit, EventData, Snapshot, StoredCommit, StoredEvent, event_id
 
 Document: TypeAlias = dict[str, Any]
 

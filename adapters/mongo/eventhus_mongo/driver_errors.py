@@ -16,13 +16,8 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
-from eventhus import (
-    AccessDenied,
-    CompositionError,
-    EventhusError,
-    IncompatibleBucket,
-    StoreUnavailable,
-)
+from eventhus import EventhusError
+from eventhus.errors import AccessDenied, CompositionError, IncompatibleBucket, StoreUnavailable
 from eventhus_mongo.documents import UnknownFormat
 
 DUPLICATE_KEY = 11000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from eventhus import NotRunning
+from eventhus.errors import NotRunning
 
 
 class Calls:

@@ -8,7 +8,7 @@ from bson import Int64
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from eventhus import LeaseLost
+from eventhus.errors import LeaseLost
 from eventhus.ports import Lease
 from eventhus_mongo.connection import Connection
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from eventhus import EventData, LogCorrupted
-from eventhus.ports import Slice, StoredEvent
+from eventhus.errors import LogCorrupted
+from eventhus.ports import EventData, Slice, StoredEvent
 from eventhus_mongo.documents import (
     Count,
     Document,

@@ -12,8 +12,9 @@ import pymongo
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from eventhus import CompositionError, NotRunning, StreamId
+from eventhus import StreamId
 from eventhus.adapter_support import check_collection, check_page, check_ttl, check_writes
+from eventhus.errors import CompositionError, NotRunning
 from eventhus.ports import (
     Commit,
     Lease,

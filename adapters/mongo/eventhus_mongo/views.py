@@ -21,7 +21,7 @@ from bson import Int64
 from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError
 
-from eventhus import InvalidArgument
+from eventhus.errors import InvalidArgument
 from eventhus.ports import ViewDocument, ViewWrite
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (

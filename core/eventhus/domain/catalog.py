@@ -61,7 +61,7 @@ class EventType:
 class Catalog:
     """The event types of some aggregates, by stored name and by class.
 
-    >>> from eventhus import Aggregate, Catalog
+    >>> from eventhus import Aggregate
     >>> Catalog([]).types()
     []
 

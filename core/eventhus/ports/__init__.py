@@ -1,5 +1,6 @@
 """The protocols that adapters implement, and the values that they exchange with the runtime."""
 
+from eventhus.domain.recorded import EventData
 from eventhus.ports.bus import (
     DeadLetter,
     EventBus,
@@ -32,6 +33,7 @@ __all__ = [
     "Commit",
     "DeadLetter",
     "EventBus",
+    "EventData",
     "EventStore",
     "Lease",
     "Leases",

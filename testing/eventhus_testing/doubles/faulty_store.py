@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import define, field
 
-from eventhus import EventData, OutcomeUnknown, StoreUnavailable, new_id
-from eventhus.ports import Commit, Storage
+from eventhus import new_id
+from eventhus.errors import OutcomeUnknown, StoreUnavailable
+from eventhus.ports import Commit, EventData, Storage
 from eventhus_testing.doubles.wrapper import InFront
 
 if TYPE_CHECKING:

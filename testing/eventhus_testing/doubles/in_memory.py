@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from eventhus import Aggregate, Application, Middleware, Process, View
+from eventhus import Aggregate, Application, Process, View
+from eventhus.middleware import Middleware
 from eventhus.ports import Clock, Codec, EventBus, Storage
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryBus, MemoryStore

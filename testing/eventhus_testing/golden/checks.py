@@ -25,8 +25,10 @@ from typing import Any
 
 from attrs import frozen
 
-from eventhus import Aggregate, Catalog, CodecError, EventData, EventType
-from eventhus.ports import Codec
+from eventhus import Aggregate
+from eventhus.domain.catalog import Catalog, EventType
+from eventhus.errors import CodecError
+from eventhus.ports import Codec, EventData
 from eventhus_cattrs import CattrsCodec
 from eventhus_testing.app_internals import EventSerializer
 from eventhus_testing.golden import file as golden_file

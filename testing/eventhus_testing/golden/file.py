@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from eventhus import EventData
+from eventhus.ports import EventData
 
 
 class MalformedSamples(ValueError):

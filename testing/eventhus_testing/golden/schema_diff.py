@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from eventhus import CodecError
+from eventhus.errors import CodecError
 from eventhus.ports import Codec
 from eventhus_testing.golden.sample_values import NothingSimple, field_types, simplest, text_of
 

@@ -7,7 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from eventhus import Aggregate, CodecError, EventData, EventType
+from eventhus import Aggregate
+from eventhus.domain.catalog import EventType
+from eventhus.errors import CodecError
+from eventhus.ports import EventData
 from eventhus_testing.golden.schema_diff import Change, FieldChange, as_text
 
 AnyAggregate = Aggregate[Any, Any, Any]

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
-from eventhus import Aggregate, CodecError, EventData, Rejected
-from eventhus.ports import Codec
+from eventhus import Aggregate, Rejected
+from eventhus.errors import CodecError
+from eventhus.ports import Codec, EventData
 from eventhus_testing.properties.counterexample import (
     Breach,
     Ending,

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import pytest
 from attrs import evolve, field, frozen
 
-from eventhus import Aggregate, EventData
-from eventhus.ports import Codec
+from eventhus import Aggregate
+from eventhus.ports import Codec, EventData
 from eventhus_testing.python_source.functions import visible_name
 from eventhus_testing.python_source.imports import Imports
 from eventhus_testing.python_source.layout import WIDTH, Brackets, Chain, Node, Part, call, laid_out

@@ -19,10 +19,10 @@ from eventhus import (
     Command,
     Committed,
     ConcurrencyError,
-    LogCorrupted,
     Rejected,
     StreamId,
 )
+from eventhus.errors import LogCorrupted
 from eventhus.ports import Storage
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore

@@ -11,7 +11,8 @@ from typing import Any
 
 import attrs
 
-from eventhus import Command, EventData, Recorded, Rejected
+from eventhus import Command, Recorded, Rejected
+from eventhus.ports import EventData
 from eventhus_testing.matching.matchers import Like
 from eventhus_testing.reports.model import (
     AGGREGATE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eventhus import EventData
+from eventhus.ports import EventData
 from eventhus_testing.specs import history
 from eventhus_testing.specs.process_spec import ProcessStory
 from eventhus_testing.specs.recording import Entry

@@ -7,8 +7,10 @@ from typing import Any, Generic, TypeVar, get_args
 
 import attrs
 
-from eventhus import Aggregate, Catalog, Command, EventData, Rejected, UndeclaredEvent
-from eventhus.ports import Codec
+from eventhus import Aggregate, Command, Rejected
+from eventhus.domain.catalog import Catalog
+from eventhus.errors import UndeclaredEvent
+from eventhus.ports import Codec, EventData
 from eventhus_cattrs import CattrsCodec
 from eventhus_testing.app_internals import EventSerializer
 from eventhus_testing.matching.difference import differences

@@ -8,7 +8,8 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from attrs import frozen
 
-from eventhus import CodecError, CompositionError, Rejected
+from eventhus import Rejected
+from eventhus.errors import CodecError, CompositionError
 from eventhus.ports import Codec
 from eventhus_testing.matching.difference import differences
 from eventhus_testing.values.comparing import before_it_changes, same

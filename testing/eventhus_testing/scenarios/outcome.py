@@ -6,17 +6,8 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar, cast
 
-from eventhus import (
-    Aggregate,
-    Application,
-    Command,
-    CompositionError,
-    Metadata,
-    Process,
-    Rejected,
-    StreamId,
-    View,
-)
+from eventhus import Aggregate, Application, Command, Metadata, Process, Rejected, StreamId, View
+from eventhus.errors import CompositionError
 from eventhus_testing.app_internals import Inside
 from eventhus_testing.matching.matchers import agrees, class_of, left_open
 from eventhus_testing.scenarios import failure_texts as texts

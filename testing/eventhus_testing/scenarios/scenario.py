@@ -8,16 +8,8 @@ from typing import Any, Self, TypeVar
 
 from attrs import evolve
 
-from eventhus import (
-    Aggregate,
-    Application,
-    Command,
-    Committed,
-    InvalidArgument,
-    Metadata,
-    Rejected,
-    StreamId,
-)
+from eventhus import Aggregate, Application, Command, Committed, Metadata, Rejected, StreamId
+from eventhus.errors import InvalidArgument
 from eventhus_testing.scenarios.failure_texts import Dispatched
 from eventhus_testing.scenarios.outcome import AppChecks
 from eventhus_testing.specs.story import check_classes

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from eventhus import EventData
+from eventhus.ports import EventData
 from eventhus_testing.rules.rules import RuleBroken
 from eventhus_testing.specs.expectations import Miss, came_of, texts
 from eventhus_testing.specs.recording import Check, note

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from attrs import evolve, frozen
 
-from eventhus import Aggregate, EventData, Process, View
-from eventhus.ports import Codec
+from eventhus import Aggregate, Process, View
+from eventhus.ports import Codec, EventData
 from eventhus_testing.rules.aggregate_checker import referee
 from eventhus_testing.rules.rules import ALL, Rules
 from eventhus_testing.specs import failure_texts

@@ -7,7 +7,8 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
-from eventhus import Aggregate, Command, EventData, Rejected, StreamId
+from eventhus import Aggregate, Command, Rejected, StreamId
+from eventhus.ports import EventData
 from eventhus_testing.matching.difference import full_name
 from eventhus_testing.matching.matchers import class_of
 from eventhus_testing.python_source.functions import readable

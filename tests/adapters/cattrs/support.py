@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eventhus import CodecError, CompositionError
+from eventhus.errors import CodecError, CompositionError
 from eventhus_cattrs import CattrsCodec
 
 CODEC = CattrsCodec()

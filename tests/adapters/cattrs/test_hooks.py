@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from eventhus import CodecError, CompositionError
+from eventhus.errors import CodecError, CompositionError
 from eventhus_cattrs import CattrsCodec, Hook
 from tests.adapters.cattrs.support import (
     CODEC,

@@ -14,7 +14,7 @@ import attrs
 import pytest
 from attrs import field, frozen, validators
 
-from eventhus import CodecError
+from eventhus.errors import CodecError
 from tests.adapters.cattrs.support import CODEC, decode_error, encode_error
 
 

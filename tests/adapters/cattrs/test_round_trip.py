@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventhus import CodecError
+from eventhus.errors import CodecError
 from tests.adapters.cattrs.support import CODEC, through_json
 
 Email = NewType("Email", str)

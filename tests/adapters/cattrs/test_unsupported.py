@@ -11,7 +11,7 @@ import pytest
 import typing_extensions
 from attrs import frozen
 
-from eventhus import CompositionError
+from eventhus.errors import CompositionError
 from eventhus_cattrs.classes import careful_coder
 from eventhus_cattrs.compiler import Compiler
 from tests.adapters.cattrs.support import CODEC, composition_error, through_json

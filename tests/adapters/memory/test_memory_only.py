@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from eventhus import CompositionError, InvalidCommit, StreamId
+from eventhus import StreamId
+from eventhus.errors import CompositionError, InvalidCommit
 from eventhus_memory import MemoryBus, MemoryStore
 from eventhus_testing.conformance.store.samples import commit
 from tests.adapters.memory.support import idle, message, publish, until

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from itertools import count
 
-from eventhus import EventData, StreamId
-from eventhus.ports import Commit
+from eventhus import StreamId
+from eventhus.ports import Commit, EventData
 
 ACCOUNT = StreamId("Account", "a1")
 NOW = datetime(2024, 2, 29, 12, 30, 15, 123456, UTC)

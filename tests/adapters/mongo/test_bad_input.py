@@ -10,7 +10,7 @@ import pytest
 from pymongo.database import Database
 from pymongo.errors import InvalidOperation
 
-from eventhus import (
+from eventhus.errors import (
     AccessDenied,
     CompositionError,
     IncompatibleBucket,

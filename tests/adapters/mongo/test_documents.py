@@ -15,8 +15,9 @@ from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
-from eventhus import EventData, IncompatibleBucket, LogCorrupted, Metadata
-from eventhus.ports import Snapshot
+from eventhus import Metadata
+from eventhus.errors import IncompatibleBucket, LogCorrupted
+from eventhus.ports import EventData, Snapshot
 from eventhus_mongo import MongoStore
 from eventhus_testing.conformance.store.samples import (
     ACCOUNT,

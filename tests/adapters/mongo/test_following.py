@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from eventhus import EventData
+from eventhus.ports import EventData
 from eventhus_mongo import MongoStore, wakeups
 from eventhus_testing.conformance.store.samples import commit, take, turns
 from eventhus_testing.servers import MongoReplicaSet, MongoServer

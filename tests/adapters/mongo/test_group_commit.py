@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from eventhus import CommitTooLarge, ConcurrencyError, EventData, InvalidCommit, StreamId
-from eventhus.ports import Commit, StoredCommit
+from eventhus import ConcurrencyError, StreamId
+from eventhus.errors import CommitTooLarge, InvalidCommit
+from eventhus.ports import Commit, EventData, StoredCommit
 from eventhus_mongo import MongoStore, appender
 from eventhus_mongo.documents import LIMIT_BYTES, encode_commit
 from eventhus_testing.conformance.store.samples import ACCOUNT, accounts, answer, commit, whole_log

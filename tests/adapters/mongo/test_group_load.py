@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from eventhus import EventData, StreamId
-from eventhus.ports import Slice, Storage
+from eventhus import StreamId
+from eventhus.ports import EventData, Slice, Storage
 from eventhus_mongo import MongoStore
 from eventhus_testing.conformance.store.samples import (
     ACCOUNT,

@@ -9,13 +9,8 @@ from typing import Any
 
 import pytest
 
-from eventhus import (
-    AccessDenied,
-    ConcurrencyError,
-    EventhusError,
-    OutcomeUnknown,
-    StoreUnavailable,
-)
+from eventhus import ConcurrencyError, EventhusError
+from eventhus.errors import AccessDenied, OutcomeUnknown, StoreUnavailable
 from eventhus.ports import Commit, StoredCommit
 from eventhus_mongo import MongoStore
 from eventhus_mongo.appender import Appender

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from eventhus import EventData
+from eventhus.ports import EventData
 from eventhus_mongo import MongoStore
 from eventhus_testing.conformance.store.samples import ACCOUNT, OTHER, commit
 

@@ -15,7 +15,8 @@ from pymongo import WriteConcern
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from eventhus import ConcurrencyError, LogCorrupted, OutcomeUnknown, StreamId
+from eventhus import ConcurrencyError, StreamId
+from eventhus.errors import LogCorrupted, OutcomeUnknown
 from eventhus.ports import Commit, StoredCommit
 from eventhus_mongo import MongoStore, connection, wakeups
 from eventhus_mongo.appender import Appender

@@ -9,14 +9,8 @@ import pytest
 from bson import Int64
 from pymongo.database import Database
 
-from eventhus import (
-    Application,
-    IncompatibleBucket,
-    InvalidArgument,
-    ReaderStopped,
-    Recorded,
-    View,
-)
+from eventhus import Application, Recorded, View
+from eventhus.errors import IncompatibleBucket, InvalidArgument, ReaderStopped
 from eventhus.ports import ViewDocument, ViewWrite
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore

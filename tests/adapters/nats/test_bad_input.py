@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from nats.js.api import AckPolicy, ConsumerConfig
 
-from eventhus import (
+from eventhus import Application, EventhusError
+from eventhus.errors import (
     AccessDenied,
-    Application,
     BusUnavailable,
     CompositionError,
-    EventhusError,
     IncompatibleBucket,
     NotRunning,
 )

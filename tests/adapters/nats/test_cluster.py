@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eventhus import BusUnavailable
+from eventhus.errors import BusUnavailable
 from eventhus_nats import NatsBus
 from eventhus_testing.conformance.bus.cases import Inbox, messages
 from eventhus_testing.servers import nats_server

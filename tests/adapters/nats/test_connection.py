@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from nats.js.errors import NotFoundError
 
-from eventhus import BusUnavailable
+from eventhus.errors import BusUnavailable
 from eventhus_nats import NatsBus
 from eventhus_nats import consumer as consumer_module
 from eventhus_nats.messages import UNREADABLE

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eventhus import BusUnavailable, EventhusError, PublisherReplaced
+from eventhus import EventhusError
+from eventhus.errors import BusUnavailable, PublisherReplaced
 from eventhus.ports import EventBus, Message
 from eventhus_nats import NatsBus
 from eventhus_nats import publisher as module

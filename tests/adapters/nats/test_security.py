@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
-from eventhus import AccessDenied, BusUnavailable, CompositionError
+from eventhus.errors import AccessDenied, BusUnavailable, CompositionError
 from eventhus_nats import NatsBus
 from eventhus_testing.conformance.bus.cases import Inbox, message, publish
 from eventhus_testing.servers import nats_server

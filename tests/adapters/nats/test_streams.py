@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from nats.js.api import DiscardPolicy, KeyValueConfig, StreamConfig
 
-from eventhus import BusUnavailable, CompositionError, IncompatibleBucket
+from eventhus.errors import BusUnavailable, CompositionError, IncompatibleBucket
 from eventhus_nats import NatsBus
 from eventhus_testing.conformance.bus.cases import Inbox, message, publish
 from tests.adapters.nats.support import plain, until

@@ -12,16 +12,8 @@ import nats
 import pytest
 from attrs import frozen
 
-from eventhus import (
-    Aggregate,
-    Application,
-    Command,
-    EventData,
-    Metadata,
-    Recorded,
-    StreamId,
-)
-from eventhus.ports import Commit, StoredCommit
+from eventhus import Aggregate, Application, Command, Metadata, Recorded, StreamId
+from eventhus.ports import Commit, EventData, StoredCommit
 from eventhus.runtime.messaging.wire import to_message
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore

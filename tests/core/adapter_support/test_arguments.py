@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from eventhus import InvalidArgument
 from eventhus.adapter_support import (
     check_collection,
     check_group,
@@ -12,6 +11,7 @@ from eventhus.adapter_support import (
     check_ttl,
     check_writes,
 )
+from eventhus.errors import InvalidArgument
 from eventhus.ports import ViewDocument, ViewWrite
 
 

@@ -7,7 +7,8 @@ import attrs
 import pytest
 from attrs import frozen
 
-from eventhus import Aggregate, Application, Command, CompositionError, EventhusError, NotRunning
+from eventhus import Aggregate, Application, Command, EventhusError
+from eventhus.errors import CompositionError, NotRunning
 from eventhus_memory import MemoryStore
 from tests.core.support import (
     Account,

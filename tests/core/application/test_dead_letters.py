@@ -9,15 +9,8 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from eventhus import (
-    Aggregate,
-    Command,
-    CompositionError,
-    Delivered,
-    InvalidArgument,
-    NotRunning,
-    Recorded,
-)
+from eventhus import Aggregate, Command, Delivered, Recorded
+from eventhus.errors import CompositionError, InvalidArgument, NotRunning
 from eventhus_memory import MemoryBus
 from tests.core.support import (
     Deposited,

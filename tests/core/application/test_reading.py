@@ -11,17 +11,9 @@ from typing import Any
 import attrs
 import pytest
 
-from eventhus import (
-    Application,
-    CodecError,
-    EventData,
-    InvalidArgument,
-    Loaded,
-    NotRunning,
-    Recorded,
-    StreamId,
-)
-from eventhus.ports import Commit
+from eventhus import Application, Loaded, Recorded, StreamId
+from eventhus.errors import CodecError, InvalidArgument, NotRunning
+from eventhus.ports import Commit, EventData
 from eventhus.runtime.commands.executor import PAGE
 from eventhus_memory import MemoryStore
 from tests.core.support import (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from eventhus import NotRunning
+from eventhus.errors import NotRunning
 from eventhus_memory import MemoryBus, MemoryStore
 from tests.core.support import Proxy, RecordingBus, add, compose, eventually, fail_with, settle
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from eventhus import CompositionError, InvalidArgument, Metadata, NotRunning, Recorded, StreamId
+from eventhus import Metadata, Recorded, StreamId
+from eventhus.errors import CompositionError, InvalidArgument, NotRunning
 from eventhus.ports import EventBus, Message
 from eventhus_memory import MemoryBus
 from tests.core.support import (

@@ -7,14 +7,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from eventhus import (
-    Application,
-    CompositionError,
-    InvalidArgument,
-    NotRunning,
-    Process,
-    View,
-)
+from eventhus import Application, Process, View
+from eventhus.errors import CompositionError, InvalidArgument, NotRunning
 from eventhus_memory import MemoryStore
 from tests.core.readers import (
     Balance,

@@ -9,7 +9,8 @@ import pytest
 from attrs import define, frozen
 from attrs.exceptions import FrozenInstanceError
 
-from eventhus import Aggregate, Command, CompositionError, Rejected
+from eventhus import Aggregate, Command, Rejected
+from eventhus.errors import CompositionError
 
 
 @frozen(kw_only=True)

@@ -13,8 +13,9 @@ import pytest
 import typing_extensions
 from attrs import frozen
 
-from eventhus import Command, CompositionError
+from eventhus import Command
 from eventhus.domain.annotations import parameter_annotation, parameter_classes
+from eventhus.errors import CompositionError
 
 T = TypeVar("T")
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, Union
 import pytest
 from attrs import frozen
 
-from eventhus import Aggregate, Command, CompositionError
+from eventhus import Aggregate, Command
 from eventhus.domain.annotations import parameter_classes
+from eventhus.errors import CompositionError
 
 if TYPE_CHECKING:
     from somewhere import Unseen  # type: ignore[import-not-found]

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from eventhus import Aggregate, Catalog, CodecError, Command, CompositionError, EventData, EventType
+from eventhus import Aggregate, Command
+from eventhus.domain.catalog import Catalog, EventType
+from eventhus.errors import CodecError, CompositionError
+from eventhus.ports import EventData
 
 
 @frozen(kw_only=True)

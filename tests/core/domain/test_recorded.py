@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from attrs.exceptions import FrozenInstanceError
 
-from eventhus import EventData, InvalidArgument, Metadata, Recorded, StreamId
+from eventhus import Metadata, Recorded, StreamId
+from eventhus.errors import InvalidArgument
+from eventhus.ports import EventData
 
 STREAM = StreamId("Account", "a1")
 RECORDED: Recorded[str] = Recorded(

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from eventhus import Command, CompositionError, Metadata, Process, Recorded, StreamId, View
+from eventhus import Command, Metadata, Process, Recorded, StreamId, View
+from eventhus.errors import CompositionError
 
 
 @frozen

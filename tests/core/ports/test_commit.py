@@ -6,8 +6,8 @@ import pytest
 from attrs import evolve
 from attrs.exceptions import FrozenInstanceError
 
-from eventhus import EventData, Metadata, Recorded, StreamId
-from eventhus.ports import Commit, Snapshot, StoredCommit
+from eventhus import Metadata, Recorded, StreamId
+from eventhus.ports import Commit, EventData, Snapshot, StoredCommit
 
 OPENED = EventData("Opened", {"owner": "x"})
 CLOSED = EventData("Closed", {}, schema=2)

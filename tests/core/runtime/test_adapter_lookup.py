@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from eventhus import Application, CompositionError
+from eventhus import Application
+from eventhus.errors import CompositionError
 from eventhus_memory import MemoryBus, MemoryStore
 from tests.core.support import Open, account, note
 

@@ -6,8 +6,9 @@ from typing import Any
 import attrs
 import pytest
 
-from eventhus import Aggregate, CodecError, EventData, StreamId
-from eventhus.ports import Commit, Storage
+from eventhus import Aggregate, StreamId
+from eventhus.errors import CodecError
+from eventhus.ports import Commit, EventData, Storage
 from eventhus_memory import MemoryStore
 from tests.core.support import (
     Account,

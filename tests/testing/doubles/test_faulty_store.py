@@ -6,16 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from eventhus import (
-    Application,
-    ConcurrencyError,
-    EventData,
-    OutcomeUnknown,
-    StoreUnavailable,
-    StreamId,
-    TooManyConflicts,
-)
-from eventhus.ports import Commit, Storage, StoredCommit
+from eventhus import Application, ConcurrencyError, StreamId
+from eventhus.errors import OutcomeUnknown, StoreUnavailable, TooManyConflicts
+from eventhus.ports import Commit, EventData, Storage, StoredCommit
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance import StoreConformance

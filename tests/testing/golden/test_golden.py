@@ -11,7 +11,8 @@ import attrs
 import pytest
 from attrs import frozen
 
-from eventhus import Aggregate, Command, EventData
+from eventhus import Aggregate, Command
+from eventhus.ports import EventData
 from eventhus_testing import golden
 
 TEXTS = Path(__file__).parent

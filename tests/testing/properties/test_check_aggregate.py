@@ -15,7 +15,9 @@ import pytest
 from hypothesis import strategies as st
 
 import eventhus_testing
-from eventhus import Aggregate, CodecError, EventData
+from eventhus import Aggregate
+from eventhus.errors import CodecError
+from eventhus.ports import EventData
 from eventhus_cattrs import CattrsCodec
 from eventhus_testing import Counterexample, NoStrategy, RuleBroken, Rules, check_aggregate
 from examples.bank.account import account

@@ -16,7 +16,7 @@ from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventhus import EventData
+from eventhus.ports import EventData
 from eventhus_testing.properties.typed_values import TypedValues
 from eventhus_testing.python_source.imports import Imports
 from eventhus_testing.python_source.layout import Chain, call, flat, laid_out

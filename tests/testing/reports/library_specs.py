@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventhus import EventData
+from eventhus.ports import EventData
 from eventhus_testing import Outcome, spec
 from tests.testing.reports.library import (
     AcquireBook,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from eventhus import Command, InvalidArgument, Process, Recorded, View
+from eventhus import Command, Process, Recorded, View
+from eventhus.errors import InvalidArgument
 from eventhus_memory import MemoryStore
 from eventhus_testing import FaultyStore, like, memory_application, scenario
 from eventhus_testing.scenarios.scenario import AppScenario

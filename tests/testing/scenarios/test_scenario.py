@@ -9,18 +9,10 @@ from typing import Any
 import attrs
 import pytest
 
-from eventhus import (
-    Application,
-    CompositionError,
-    ConcurrencyError,
-    Envelope,
-    EventData,
-    Handler,
-    InvalidArgument,
-    Metadata,
-    OutcomeUnknown,
-)
-from eventhus.ports import MessageHandler
+from eventhus import Application, ConcurrencyError, Metadata
+from eventhus.errors import CompositionError, InvalidArgument, OutcomeUnknown
+from eventhus.middleware import Envelope, Handler
+from eventhus.ports import EventData, MessageHandler
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryBus, MemoryStore
 from eventhus_memory.bus import MemoryPublisher, MemorySubscription
@@ -271,7 +263,7 @@ async def test_another_exception_can_be_expected(app: Application) -> None:
         when     CreateAccount(aggregate_id='a1', owner='ann')
         then     AccountCreated(owner='ann')
         when     PerformDeposit(aggregate_id='a1', amount=10)
-        then     raised ConcurrencyError: Account/a1 is at version 1, not 7; load it again and decide on what it holds now
+        then     raised ConcurrencyError: Account/a1 is at version 1, not 7; load it again and decide on its new state
         when     PerformDeposit(aggregate_id='a1', amount=10)
         then   - nothing
                + DepositPerformed(amount=10)

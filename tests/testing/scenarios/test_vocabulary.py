@@ -10,7 +10,7 @@ import attrs
 import pytest
 from hamcrest import has_property
 
-from eventhus import InvalidArgument
+from eventhus.errors import InvalidArgument
 from eventhus_testing import AppScenario, like, memory_application, scenario
 from tests.testing.cart import (
     MUG,

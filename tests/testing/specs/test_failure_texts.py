@@ -18,7 +18,8 @@ from attrs import define, evolve, field, frozen
 from dirty_equals import IsPositiveInt
 from hamcrest import greater_than, has_length
 
-from eventhus import Aggregate, Command, EventData, Metadata, Process, Recorded, Rejected, View
+from eventhus import Aggregate, Command, Metadata, Process, Recorded, Rejected, View
+from eventhus.ports import EventData
 from eventhus_cattrs import CattrsCodec, Hook
 from eventhus_testing import AppScenario, Rules, like, memory_application, scenario, spec
 from tests.testing.cart import (

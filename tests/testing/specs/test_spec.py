@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 from attrs import frozen
 
-from eventhus import Aggregate, Command, InvalidArgument, Rejected
+from eventhus import Aggregate, Command, Rejected
+from eventhus.errors import InvalidArgument
 from eventhus_testing import Outcome, Rules, spec
 from tests.testing.cart import (
     MUG,

@@ -12,7 +12,8 @@ from attrs import field, frozen
 from dirty_equals import IsPositiveInt
 from hamcrest import has_property
 
-from eventhus import CodecError, EventData
+from eventhus.errors import CodecError
+from eventhus.ports import EventData
 from eventhus_testing import Outcome, like, spec
 from eventhus_testing.matching.matchers import agrees
 from tests.testing.cart import (

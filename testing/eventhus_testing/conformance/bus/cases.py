@@ -9,7 +9,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from attrs import define, field
 
-from eventhus import PublisherReplaced, StreamId
+from eventhus import StreamId
+from eventhus.errors import PublisherReplaced
 from eventhus.ports import EventBus, Message
 from eventhus_testing.conformance.harness import Bucketed, with_entered
 

@@ -8,7 +8,8 @@ from collections import defaultdict
 
 import pytest
 
-from eventhus import InvalidArgument, PublisherReplaced, StreamId
+from eventhus import StreamId
+from eventhus.errors import InvalidArgument, PublisherReplaced
 from eventhus.ports import EventBus, Message
 from eventhus_testing.conformance.bus.cases import (
     MARKER,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from eventhus import EventData, InvalidCommit
-from eventhus.ports import Commit, Storage, StoredCommit
+from eventhus.errors import InvalidCommit
+from eventhus.ports import Commit, EventData, Storage, StoredCommit
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.samples import (
     ACCOUNT,

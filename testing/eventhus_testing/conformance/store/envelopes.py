@@ -9,8 +9,8 @@ from itertools import chain
 import attrs
 import pytest
 
-from eventhus import EventData, Metadata
-from eventhus.ports import Storage, StoredEvent
+from eventhus import Metadata
+from eventhus.ports import EventData, Storage, StoredEvent
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.samples import (
     ACCOUNT,

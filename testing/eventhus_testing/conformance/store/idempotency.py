@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from attrs import evolve
 
-from eventhus import CommandIdReused, ConcurrencyError, InvalidCommit, StreamId
+from eventhus import ConcurrencyError, StreamId
+from eventhus.errors import CommandIdReused, InvalidCommit
 from eventhus.ports import Storage, StoredCommit
 from eventhus_testing.conformance.harness import Cases, case, one_store_and_two
 from eventhus_testing.conformance.store.samples import (

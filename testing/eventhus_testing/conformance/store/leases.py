@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from eventhus import InvalidArgument, LeaseLost
+from eventhus.errors import InvalidArgument, LeaseLost
 from eventhus.ports import Lease, Storage
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.names import HOSTILE

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from eventhus import EventData, Metadata, StreamId
-from eventhus.ports import Storage
+from eventhus import Metadata, StreamId
+from eventhus.ports import EventData, Storage
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.samples import answer, commit, every_way, whole_log
 

@@ -13,8 +13,9 @@ from uuid import UUID
 
 import pytest
 
-from eventhus import EventData, InvalidCommit, Metadata
-from eventhus.ports import Storage
+from eventhus import Metadata
+from eventhus.errors import InvalidCommit
+from eventhus.ports import EventData, Storage
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.samples import (
     ACCOUNT,

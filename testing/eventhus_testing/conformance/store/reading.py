@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from eventhus import InvalidArgument, StreamId
+from eventhus import StreamId
+from eventhus.errors import InvalidArgument
 from eventhus.ports import Slice, Storage, StoredEvent
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.samples import (

@@ -13,8 +13,8 @@ from typing import Any
 
 from attrs import evolve
 
-from eventhus import EventData, StreamId
-from eventhus.ports import Commit, Storage, StoredCommit, StoredEvent
+from eventhus import StreamId
+from eventhus.ports import Commit, EventData, Storage, StoredCommit, StoredEvent
 
 ACCOUNT = StreamId("Account", "a1")
 OTHER = StreamId("Account", "a2")

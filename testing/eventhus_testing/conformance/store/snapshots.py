@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from eventhus import InvalidArgument, StreamId
+from eventhus import StreamId
+from eventhus.errors import InvalidArgument
 from eventhus.ports import Snapshot, Storage
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.names import ALIKE, HOSTILE

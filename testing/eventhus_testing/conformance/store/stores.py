@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from attrs import evolve
 
-from eventhus import CommandIdReused, ConcurrencyError, InvalidCommit
+from eventhus import ConcurrencyError
+from eventhus.errors import CommandIdReused, InvalidCommit
 from eventhus.ports import Storage
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.samples import (

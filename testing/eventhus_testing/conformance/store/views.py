@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eventhus import InvalidArgument
+from eventhus.errors import InvalidArgument
 from eventhus.ports import Storage, ViewDocument, ViewWrite
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.names import ALIKE, HOSTILE

@@ -17,7 +17,8 @@ from typing import NoReturn
 import pytest
 from attrs import frozen
 
-from eventhus import StoreUnavailable, StreamId
+from eventhus import StreamId
+from eventhus.errors import StoreUnavailable
 from eventhus.ports import StoredEvent
 from eventhus_mongo import MongoStore
 from eventhus_testing.servers.processes import Room, room

@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from eventhus import Application, OutcomeUnknown, StoreUnavailable, StreamId
+from eventhus import Application, StreamId
+from eventhus.errors import OutcomeUnknown, StoreUnavailable
 from eventhus.ports import Commit
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from attrs import evolve, field, frozen
 
-from eventhus import EventData, Metadata, Recorded, StreamId
-from eventhus.ports import StoredEvent, event_id
+from eventhus import Metadata, Recorded, StreamId
+from eventhus.ports import EventData, StoredEvent, event_id
 from tests.adapters.mongo.faults.checker import Acknowledged, violations
 
 NOW = datetime(2024, 2, 29, tzinfo=UTC)

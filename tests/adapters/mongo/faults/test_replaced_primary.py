@@ -12,7 +12,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
-from eventhus import StoreUnavailable
+from eventhus.errors import StoreUnavailable
 from eventhus.ports import StoredCommit
 from eventhus_mongo import MongoStore
 from eventhus_testing.servers import MongoReplicaSet, MongoServer, mongo_replica_set

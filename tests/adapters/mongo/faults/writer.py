@@ -15,16 +15,9 @@ from random import Random
 
 from attrs import asdict
 
-from eventhus import (
-    Application,
-    ConcurrencyError,
-    EventData,
-    OutcomeUnknown,
-    StoreUnavailable,
-    StreamId,
-    TooManyConflicts,
-)
-from eventhus.ports import Commit
+from eventhus import Application, ConcurrencyError, StreamId
+from eventhus.errors import OutcomeUnknown, StoreUnavailable, TooManyConflicts
+from eventhus.ports import Commit, EventData
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore
 from tests.adapters.mongo.faults.checker import Acknowledged

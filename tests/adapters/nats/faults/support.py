@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from random import Random
 
-from eventhus import EventData, EventhusError, StreamId, new_id
-from eventhus.ports import Commit
+from eventhus import EventhusError, StreamId, new_id
+from eventhus.ports import Commit, EventData
 from eventhus.runtime.clock import SystemClock
 from eventhus_mongo import MongoStore
 from tests.adapters.nats.support import plain

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from eventhus import Application, Committed, Handler, NotRunning, Rejected, UnknownCommand
+from eventhus import Application, Committed, Rejected
+from eventhus.errors import NotRunning, UnknownCommand
+from eventhus.middleware import Handler
 from eventhus.ports import Commit
 from tests.core.support import (
     Account,

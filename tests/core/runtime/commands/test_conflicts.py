@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from eventhus import Application, ConcurrencyError, InvalidArgument, StreamId, TooManyConflicts
+from eventhus import Application, ConcurrencyError, StreamId
+from eventhus.errors import InvalidArgument, TooManyConflicts
 from eventhus.runtime.commands.executor import ATTEMPTS, BACKOFF_CAP_S, BACKOFF_S
 from eventhus_memory import MemoryStore
 from tests.core.support import (

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from eventhus import Command, Committed, Envelope, InvalidArgument, Loaded, Metadata, StreamId
+from eventhus import Command, Committed, Loaded, Metadata, StreamId
+from eventhus.errors import InvalidArgument
+from eventhus.middleware import Envelope
 
 
 @frozen(kw_only=True)

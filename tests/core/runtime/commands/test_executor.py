@@ -9,15 +9,9 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from eventhus import (
-    Committed,
-    EventData,
-    LogCorrupted,
-    Metadata,
-    Recorded,
-    StreamId,
-)
-from eventhus.ports import Commit, Slice
+from eventhus import Committed, Metadata, Recorded, StreamId
+from eventhus.errors import LogCorrupted
+from eventhus.ports import Commit, EventData, Slice
 from eventhus.runtime.commands.executor import PAGE
 from eventhus_memory import MemoryStore
 from tests.core.support import (

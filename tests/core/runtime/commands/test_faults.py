@@ -7,15 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
-from eventhus import (
-    CodecError,
-    Command,
-    Committed,
-    InvalidArgument,
-    InvalidCommit,
-    StreamId,
-    UndeclaredEvent,
-)
+from eventhus import Command, Committed, StreamId
+from eventhus.errors import CodecError, InvalidArgument, InvalidCommit, UndeclaredEvent
 from eventhus_memory import MemoryStore
 from tests.core.support import (
     Account,

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from eventhus import Command, CommandIdReused, Committed, InvalidArgument, StreamId
+from eventhus import Command, Committed, StreamId
+from eventhus.errors import CommandIdReused, InvalidArgument
 from eventhus_memory import MemoryStore
 from tests.core.support import (
     Account,

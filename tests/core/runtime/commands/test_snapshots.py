@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 import pytest
 
-from eventhus import Aggregate, Application, CodecError, CompositionError, Rejected, StreamId
+from eventhus import Aggregate, Application, Rejected, StreamId
+from eventhus.errors import CodecError, CompositionError
 from eventhus.ports import Snapshot
 from eventhus_memory import MemoryStore
 from tests.core.support import (

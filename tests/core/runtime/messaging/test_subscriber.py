@@ -9,8 +9,9 @@ from typing import Any
 import attrs
 import pytest
 
-from eventhus import Aggregate, Catalog, Delivered, EventData, Recorded, StreamId
-from eventhus.ports import Codec, DeadLetter, Message
+from eventhus import Aggregate, Delivered, Recorded, StreamId
+from eventhus.domain.catalog import Catalog
+from eventhus.ports import Codec, DeadLetter, EventData, Message
 from eventhus.runtime.messaging.subscriber import RETRY_CAP_S, Subscriber
 from eventhus.runtime.messaging.wire import to_message
 from eventhus.runtime.serializer import EventSerializer

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventhus import CodecError, EventData, EventhusError, Metadata, StreamId
-from eventhus.ports import Message, StoredEvent
+from eventhus import EventhusError, Metadata, StreamId
+from eventhus.errors import CodecError
+from eventhus.ports import EventData, Message, StoredEvent
 from eventhus.runtime.messaging.wire import from_message, to_body, to_message
 from tests.core.support import Open, RecordingBus, Scribble, compose, recorded
 

@@ -8,22 +8,17 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from eventhus import (
-    Command,
+from eventhus import Command, Metadata, Process, Recorded, StreamId
+from eventhus.errors import (
     CommandIdReused,
-    Envelope,
-    Handler,
     InvalidArgument,
-    Metadata,
     OutcomeUnknown,
-    Process,
     ReaderStopped,
-    Recorded,
     StoreUnavailable,
-    StreamId,
     TooManyConflicts,
     UnknownCommand,
 )
+from eventhus.middleware import Envelope, Handler
 from eventhus_memory import MemoryStore
 from tests.core.readers import (
     FILLED,
@@ -226,7 +221,7 @@ async def test_a_process_that_was_paused(point: str, caplog: pytest.LogCaptureFi
             await eventually(lambda: caplog.records)
             await caught_up(app, welcome)
     assert SENT == await sent(inner)
-    assert any("does not hold any longer" in record.getMessage() for record in caplog.records)
+    assert any("is no longer held" in record.getMessage() for record in caplog.records)
 
 
 async def test_two_at_once() -> None:
@@ -275,7 +270,7 @@ async def test_a_command_that_no_aggregate_takes() -> None:
     assert isinstance(caught.value.__cause__, UnknownCommand)
     assert (
         "process lost stopped at Account/a, version 3: UnknownCommand was raised by Foreign; "
-        "it goes on once the code that runs can take that event"
+        "it continues once the running code can handle that event"
     ) == str(caught.value)
     assert 2 == await store.load_checkpoint("process_lost")
     assert 2 == (await store.load_documents("process_lost", ["a"]))["a"].data

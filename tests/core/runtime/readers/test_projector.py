@@ -9,16 +9,9 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from eventhus import (
-    CodecError,
-    EventData,
-    InvalidArgument,
-    ReaderStopped,
-    Recorded,
-    StreamId,
-    View,
-)
-from eventhus.ports import ViewDocument, ViewWrite
+from eventhus import Recorded, StreamId, View
+from eventhus.errors import CodecError, InvalidArgument, ReaderStopped
+from eventhus.ports import EventData, ViewDocument, ViewWrite
 from eventhus.runtime.readers.leased_reader import BACKOFF_S
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.store.samples import commit
@@ -237,7 +230,7 @@ async def test_a_projector_that_was_paused(ahead: int, caplog: pytest.LogCapture
             await eventually(lambda: caplog.records)
         assert expected == await shown(app)
     (record,) = caplog.records
-    assert (logging.INFO, True) == (record.levelno, "not hold any longer" in record.getMessage())
+    assert (logging.INFO, True) == (record.levelno, "no longer held" in record.getMessage())
 
 
 async def test_a_projector_that_was_paused_comes_between_values_and_checkpoint(
@@ -294,7 +287,7 @@ def stuck(problem: str, stream: str = "Account/a", version: int = 3) -> str:
     """What is said of an event that cannot be taken."""
     return (
         f"view stuck stopped at {stream}, version {version}: {problem}; "
-        f"it goes on once the code that runs can take that event"
+        f"it continues once the running code can handle that event"
     )
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from eventhus import EventData, Metadata, StreamId, new_id
-from eventhus.ports import Commit, Message, Storage
+from eventhus import Metadata, StreamId, new_id
+from eventhus.ports import Commit, EventData, Message, Storage
 from eventhus.runtime.readers.leased_reader import BACKOFF_CAP_S, BACKOFF_S
 from eventhus.runtime.readers.relay import CHECKPOINT, Relay
 from eventhus_memory import MemoryBus, MemoryStore

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from eventhus import LeaseLost, PublisherReplaced, new_id
+from eventhus import new_id
+from eventhus.errors import LeaseLost, PublisherReplaced
 from eventhus.ports import Message
 from eventhus.runtime.readers import leased_reader as module
 from eventhus.runtime.readers.relay import CHECKPOINT, LEASE, Relay
@@ -120,7 +121,7 @@ async def test_a_lease_that_another_took(short: None, caplog: pytest.LogCaptureF
             await append(store, 1)
             await settle()
     assert [1] == bus.positions
-    record = next(each for each in caplog.records if "does not hold any longer" in each.message)
+    record = next(each for each in caplog.records if "is no longer held" in each.message)
     assert (logging.INFO, None) == (record.levelno, record.exc_info)
 
 

@@ -6,7 +6,8 @@ import asyncio
 
 from attrs import evolve
 
-from eventhus import ConcurrencyError, InvalidCommit, new_id
+from eventhus import ConcurrencyError, new_id
+from eventhus.errors import InvalidCommit
 from eventhus.ports import Commit, StoredCommit
 from eventhus_memory import MemoryStore
 from tests.testing.conformance.defects import Rewriting, caught_by

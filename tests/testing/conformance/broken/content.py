@@ -9,8 +9,9 @@ from typing import Any
 
 from attrs import evolve
 
-from eventhus import EventData, InvalidCommit, Metadata, new_id
-from eventhus.ports import Commit, StoredCommit, StoredEvent
+from eventhus import Metadata, new_id
+from eventhus.errors import InvalidCommit
+from eventhus.ports import Commit, EventData, StoredCommit, StoredEvent
 from eventhus_memory import MemoryStore
 from tests.testing.conformance.defects import Distorting, Rewriting, caught_by
 

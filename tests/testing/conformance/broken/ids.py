@@ -8,8 +8,8 @@ from typing import Any
 
 from attrs import evolve
 
-from eventhus import ConcurrencyError, EventData, StreamId, new_id
-from eventhus.ports import Commit, StoredCommit
+from eventhus import ConcurrencyError, StreamId, new_id
+from eventhus.ports import Commit, EventData, StoredCommit
 from eventhus_memory import MemoryStore
 from tests.testing.conformance.defects import Rewriting, caught_by
 

@@ -8,8 +8,9 @@ from types import TracebackType
 
 from attrs import evolve
 
-from eventhus import EventData, NotRunning, StreamId, new_id
-from eventhus.ports import Commit, Snapshot, StoredCommit
+from eventhus import StreamId, new_id
+from eventhus.errors import NotRunning
+from eventhus.ports import Commit, EventData, Snapshot, StoredCommit
 from eventhus_memory import MemoryStore
 from tests.testing.conformance.defects import caught_by
 

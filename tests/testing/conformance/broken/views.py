@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 from attrs import evolve
 
-from eventhus import EventData, InvalidArgument, StreamId
-from eventhus.ports import ViewDocument, ViewWrite
+from eventhus import StreamId
+from eventhus.errors import InvalidArgument
+from eventhus.ports import EventData, ViewDocument, ViewWrite
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.store.samples import commit
 from tests.testing.conformance.defects import caught_by

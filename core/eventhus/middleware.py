@@ -12,9 +12,20 @@ from attrs import frozen
 from eventhus.errors import Rejected
 from eventhus.runtime.commands.envelope import Committed, Envelope, Handler, Middleware
 
+__all__ = [
+    "CommandOutcome",
+    "Envelope",
+    "Handler",
+    "Middleware",
+    "Timing",
+    "log_commands",
+    "time_commands",
+]
+
 _logger = logging.getLogger(__name__)
 
-Outcome: TypeAlias = Literal["accepted", "unchanged", "rejected", "failed"]
+CommandOutcome: TypeAlias = Literal["accepted", "unchanged", "rejected", "failed"]
+"""How a command ended: see ``Timing``."""
 
 
 @frozen(kw_only=True)
@@ -29,7 +40,7 @@ class Timing:
     """
 
     command: str
-    outcome: Outcome
+    outcome: CommandOutcome
     seconds: float
 
 
@@ -44,7 +55,7 @@ def time_commands(observe: Callable[[Timing], None]) -> Middleware:
     def middleware(handle: Handler) -> Handler:
         async def timed(envelope: Envelope) -> Committed:
             started = perf_counter()
-            outcome: Outcome = "failed"
+            outcome: CommandOutcome = "failed"
             try:
                 committed = await handle(envelope)
                 outcome = "accepted" if committed.events else "unchanged"

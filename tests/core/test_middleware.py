@@ -6,18 +6,9 @@ from typing import Any
 
 import pytest
 
-from eventhus import (
-    Application,
-    Committed,
-    Envelope,
-    Handler,
-    Metadata,
-    Middleware,
-    Timing,
-    UnknownCommand,
-    log_commands,
-    time_commands,
-)
+from eventhus import Application, Committed, Metadata
+from eventhus.errors import UnknownCommand
+from eventhus.middleware import Envelope, Handler, Middleware, Timing, log_commands, time_commands
 from tests.core.support import (
     Account,
     AlreadyOpen,
@@ -193,7 +184,7 @@ async def test_a_cancelled_command_is_timed_as_failed() -> None:
 async def test_the_time_of_waiting_for_a_turn_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both commands were there from the start, and a caller waits for all of it."""
     now_s = 100.0
-    monkeypatch.setattr("eventhus.runtime.commands.middleware.perf_counter", lambda: now_s)
+    monkeypatch.setattr("eventhus.middleware.perf_counter", lambda: now_s)
     timings: list[Timing] = []
     store, gates = Proxy(), [Gate(), Gate()]
     turns = iter(gates)
