@@ -22,9 +22,13 @@ ACK_WAIT_S = 8.0  # after which the server redelivers a message that got no answ
 INACTIVE_S = 300.0  # after which it deletes the consumer of a subscription without a group
 MAX_IN_HAND = 512  # messages that were asked for or received, and are not acknowledged
 BATCH = 256  # messages of one pull request
+MAX_BYTES_IN_HAND = 32 * 1024 * 1024  # as MAX_IN_HAND; a server hangs up at 64 MB unread
+BATCH_BYTES = 8 * 1024 * 1024  # of one pull request
+_FRAME = 64 * 1024  # bytes of a delivery besides headers and body, rounded up
 PULL_S = 3.0  # how long a pull request stays open: shorter than a group lease
 
 _EXPECTED = {"404", "408"}  # statuses that end a request: no messages, or none in time
+_TOO_LARGE = "Message Size Exceeds MaxBytes"  # the next message is larger than the request's rest
 
 _logger = logging.getLogger(__name__)
 
@@ -33,6 +37,7 @@ _logger = logging.getLogger(__name__)
 class _Request:
     number: int
     left: int
+    bytes_left: int
     overdue_s: float  # by the event loop's clock
 
 
@@ -75,6 +80,7 @@ class Consumer:
         self._subscription: Subscription | None = None
         self._requests: deque[_Request] = deque()
         self._asked = 0
+        self._largest = 0  # bytes that a request must allow for, because a message did not fit
 
     async def ensure(self) -> State:
         """Find the consumer on the server, or create it after the last handled message.
@@ -172,30 +178,46 @@ class Consumer:
         """Forget the open pull requests, because the server has lost them."""
         self._requests.clear()
 
-    async def pull(self, in_hand: int) -> None:
-        """Ask for more messages while there is room for a batch."""
+    async def pull(self, in_hand: int, bytes_in_hand: int) -> None:
+        """Ask for more messages while there is room for a batch, by number and by size."""
+        # Every message fits into a request, also one as large as the server accepts.
+        batch_bytes = max(BATCH_BYTES, self._client.max_payload + _FRAME, self._largest)
         now = asyncio.get_running_loop().time()
         while self._requests and self._requests[0].overdue_s < now:
             self._requests.popleft()
         while (
             self._subscription is not None
             and in_hand + sum(request.left for request in self._requests) <= MAX_IN_HAND - BATCH
+            and self._has_bytes(bytes_in_hand, batch_bytes)
         ):
             self._asked += 1
-            self._requests.append(_Request(self._asked, BATCH, now + PULL_S + 1.0))
+            self._requests.append(_Request(self._asked, BATCH, batch_bytes, now + PULL_S + 1.0))
             await self._client.publish(
                 f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._name}",
-                json.dumps({"batch": BATCH, "expires": int(PULL_S * 1e9)}).encode(),
+                json.dumps(
+                    {"batch": BATCH, "max_bytes": batch_bytes, "expires": int(PULL_S * 1e9)}
+                ).encode(),
                 reply=f"{self._inbox}.{self._asked}",
             )
+
+    def _has_bytes(self, bytes_in_hand: int, batch_bytes: int) -> bool:
+        asked = sum(request.bytes_left for request in self._requests)
+        # Without the second part, nothing would fetch a message that is larger than the bound.
+        return bytes_in_hand + asked + batch_bytes <= MAX_BYTES_IN_HAND or not (
+            bytes_in_hand or self._requests
+        )
 
     async def _take(self, msg: Msg) -> None:
         if self._receive is None:
             return
         if msg.reply:
             if self._requests:
-                self._requests[0].left -= 1
-                if not self._requests[0].left:
+                # The server serves its requests in turns. Which one this answers makes no
+                # difference to what is still to come.
+                request = self._requests[0]
+                request.left -= 1
+                request.bytes_left = max(0, request.bytes_left - len(msg.data))
+                if not request.left:
                     self._requests.popleft()
             await self._receive(msg)
             return
@@ -203,7 +225,10 @@ class Consumer:
         number = int(msg.subject.rsplit(".", 1)[1])
         self._requests = deque(each for each in self._requests if each.number != number)
         headers = msg.headers or {}
-        if headers.get("Status") not in _EXPECTED:
+        if headers.get("Description") == _TOO_LARGE:
+            if headers.get("Nats-Pending-Messages") == str(BATCH):  # not even as the first one
+                self._largest = 2 * max(self._largest, int(headers["Nats-Pending-Bytes"]))
+        elif headers.get("Status") not in _EXPECTED:
             self.trouble = BusUnavailable(
                 self._connection.bucket,
                 f"the consumer {self._name} answered {headers.get('Status')} "

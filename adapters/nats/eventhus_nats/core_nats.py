@@ -21,6 +21,7 @@ from eventhus_nats.subjects import Subjects
 from eventhus_nats.subscription import RETRY
 
 MAX_IN_HAND = 1024  # messages; more wait in the driver, which drops some when it is full
+MAX_BYTES_IN_HAND = 32 * 1024 * 1024  # likewise, and never less than one message
 
 _logger = logging.getLogger(__name__)
 
@@ -97,7 +98,9 @@ class CoreNatsSubscription:
         self._connection = connection
         self._closing = False
         self._queues = StreamQueues()
-        self._room = asyncio.Semaphore(MAX_IN_HAND)
+        self._in_hand = 0  # messages
+        self._bytes_in_hand = 0
+        self._has_room = asyncio.Event()
         self._subscription: Subscription | None = None
         self._pool = WorkerPool(handler, concurrency, handled=self._handled)
 
@@ -130,13 +133,19 @@ class CoreNatsSubscription:
     async def _take(self, msg: Msg) -> None:
         if self._closing:
             return
-        await self._room.acquire()
+        while self._in_hand >= MAX_IN_HAND or self._bytes_in_hand >= MAX_BYTES_IN_HAND:
+            self._has_room.clear()
+            await self._has_room.wait()
+        self._in_hand += 1
+        self._bytes_in_hand += len(msg.data)
         self._queues.add(message_of(msg))
 
     async def _handled(self, message: Message, failure: BaseException | None) -> None:
         if failure is None:
             self._queues.done(message)
-            self._room.release()
+            self._in_hand -= 1
+            self._bytes_in_hand -= len(message.body)
+            self._has_room.set()
             return
         delay_s = RETRY.delay_s(message.attempt)
         _logger.warning(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
-from typing import NamedTuple
 
 import nats.errors
 from attrs import evolve
@@ -15,9 +14,10 @@ from eventhus.adapter_support import Backoff, StreamQueues, WorkerPool
 from eventhus.errors import EventhusError
 from eventhus.ports import Message, MessageHandler
 from eventhus_nats.connection import Connection
-from eventhus_nats.consumer import Consumer, State
+from eventhus_nats.consumer import ACK_WAIT_S, MAX_BYTES_IN_HAND, Consumer, State
 from eventhus_nats.driver_errors import describe
 from eventhus_nats.group_leases import RENEW_S, GroupLease
+from eventhus_nats.in_hand import Delivery, HandledMessages, MessagesInHand
 from eventhus_nats.messages import message_of, place_of
 from eventhus_nats.resequencer import Resequencer
 
@@ -29,14 +29,8 @@ RETRY = Backoff(first_s=0.1, cap_s=10.0)  # for handlers that fail, and for the 
 # Each pull request that is still open on the server may swallow a message that is given back. When
 # told again, the server delivers it again, and ignores the answer for messages that got through.
 _NAK_ROUNDS = 4
-REMEMBERED = 4096  # messages that were handled last, of which a redelivery is recognised
 
 _logger = logging.getLogger(__name__)
-
-
-class _Place(NamedTuple):
-    sequence: int  # in the stream; 0 if that stream was deleted
-    reply: str  # the subject for the acknowledgement
 
 
 class JetStreamSubscription:
@@ -60,11 +54,12 @@ class JetStreamSubscription:
             handler, concurrency, handled=self._settle, may_begin=self._may_begin
         )
         self._resequencer = Resequencer(StreamQueues())
-        self._in_hand: dict[str, _Place] = {}  # by message id
-        self._handled: dict[str, str] = {}  # the reply subject of the last ones, by message id
+        self._in_hand = MessagesInHand()
+        self._handled = HandledMessages()
         self._failures = 0  # in a row, of the consumer; handled messages reset it
         self._draining = False
         self._is_lost = False  # the connection broke or the consumer failed
+        self._redelivery_s = 0.0  # when missing messages are ready, by the event loop's clock
         self._last = 0  # the highest sequence that was received
         self._task = asyncio.create_task(self._run())
 
@@ -101,11 +96,12 @@ class JetStreamSubscription:
     async def _serve(self) -> None:
         """Handle messages until the subscription is closed or the lease is lost."""
         queues = StreamQueues()
-        self._resequencer, self._in_hand, self._draining = Resequencer(queues), {}, False
+        self._resequencer, self._in_hand = Resequencer(queues), MessagesInHand()
+        self._draining = False
         self._is_lost = False
         state = await self._consumer.ensure()
         self._last = max(self._consumer.after, state.delivered)
-        self._resequencer.gather(state.pending, state.delivered)
+        self._gather(state.pending, state)
         self._connection.on_break.add(self._on_break)
         self._connection.on_reconnect.add(self._on_reconnect)
         self._pool.start(queues)
@@ -134,8 +130,8 @@ class JetStreamSubscription:
                 await self._renew(self._lease)
                 renew_s = now + RENEW_S
             if now >= progress_s:
-                for place in [*self._in_hand.values()]:
-                    await self._say(place.reply, b"+WPI")
+                for delivery in self._in_hand:
+                    await self._say(delivery.reply, b"+WPI")
                 progress_s = now + PROGRESS_S
             if not self._draining and now >= again_s:
                 try:
@@ -178,11 +174,10 @@ class JetStreamSubscription:
         self._draining = True
         await self._try(self._consumer.close())
         self._pool.stop()
-        begun = {message.id for message in self._pool.in_progress}
-        unbegun = [self._in_hand.pop(each).reply for each in [*self._in_hand] if each not in begun]
+        unbegun = self._in_hand.pop_all_but(self._pool.in_progress)
         for _ in range(_NAK_ROUNDS if unbegun else 0):
-            for reply in unbegun:
-                await self._say(reply, b"-NAK")
+            for delivery in unbegun:
+                await self._say(delivery.reply, b"-NAK")
             await self._try(self._consumer.state())  # an answer means that it has heard them
 
     async def _renew(self, lease: GroupLease) -> None:
@@ -195,45 +190,58 @@ class JetStreamSubscription:
     async def _recover(self) -> None:
         """Find or create the consumer after a break, and wait for the messages that were lost."""
         self._consumer.forget_requests()
-        for reply in [*self._handled.values()]:
+        for reply in self._handled.replies:
             await self._say(reply, b"+ACK")
         state = await self._consumer.ensure()
         if state.is_new_stream:
-            self._in_hand = {id_: _Place(0, each.reply) for id_, each in self._in_hand.items()}
+            self._in_hand.forget_sequences()
         self._last = max(self._consumer.after, state.delivered)
-        self._resequencer.gather(self._missing(state), state.delivered)
+        self._gather(self._missing(state), state)
+
+    def _gather(self, missing: int, state: State) -> None:
+        # By then, the server has noticed that nobody acknowledges them.
+        self._redelivery_s = asyncio.get_running_loop().time() + ACK_WAIT_S
+        self._resequencer.gather(missing, state.delivered)
 
     def _missing(self, state: State) -> int:
         """Return how many messages the server delivered that are neither here nor acknowledged."""
         # A server that was killed may have forgotten its last deliveries: it repeats these in
         # order, after those that it remembers.
-        known = sum(0 < place.sequence <= state.delivered for place in self._in_hand.values())
+        known = sum(0 < each.sequence <= state.delivered for each in self._in_hand)
         return state.pending - known
 
     async def _receive(self, msg: Msg) -> None:
         if not msg.reply:
             self._nudge.set()
             return
-        delivery = place_of(msg)
-        message = message_of(msg, delivery)
-        self._last = max(self._last, delivery.sequence)
-        place = _Place(delivery.sequence, msg.reply)
-        if message.id in self._in_hand:
-            self._in_hand[message.id] = place  # redelivered before it was acknowledged
-        elif message.id in self._handled:
+        place = place_of(msg)
+        message = message_of(msg, place)
+        self._last = max(self._last, place.sequence)
+        delivery = Delivery(place.sequence, msg.reply, len(msg.data))
+        if message in self._in_hand:
+            self._in_hand.put(message, delivery)  # redelivered before it was acknowledged
+        elif message in self._handled:
             await self._say(msg.reply, b"+ACK")  # published twice, or its acknowledgement was lost
-            self._handled[message.id] = msg.reply
+            self._handled.put(message, msg.reply)
         else:
-            self._in_hand[message.id] = place
-            self._resequencer.add(delivery.sequence, message)
+            self._in_hand.put(message, delivery)
+            self._resequencer.add(place.sequence, message)
             if not self._resequencer.is_gathering:
                 return  # it was asked for and has arrived: there is no more room than before
         await self._pull()
 
     async def _pull(self) -> None:
-        # While messages are missing, those that are held back must not keep us from asking: the
-        # missing ones answer the same requests. max_ack_pending then bounds the new ones.
-        await self._consumer.pull(0 if self._resequencer.is_gathering else len(self._in_hand))
+        if not self._resequencer.is_gathering:
+            await self._consumer.pull(len(self._in_hand), self._in_hand.size_bytes)
+        elif (
+            self._in_hand.size_bytes < MAX_BYTES_IN_HAND
+            or asyncio.get_running_loop().time() >= self._redelivery_s
+        ):
+            # The missing messages answer the same requests as new ones, so those that are held
+            # back must not keep us from asking. max_ack_pending bounds their number. Once they
+            # fill the memory, we ask no more until the server has the missing ones ready, which
+            # it delivers before new ones.
+            await self._consumer.pull(0, 0)
 
     def _may_begin(self) -> bool:
         return not (self._closing or self._draining) and self._has_lease()
@@ -252,10 +260,8 @@ class JetStreamSubscription:
     async def _accepted(self, message: Message) -> None:
         self._failures = 0
         self._resequencer.queues.done(message)
-        reply = self._in_hand.pop(message.id).reply
-        self._handled[message.id] = reply
-        if len(self._handled) > REMEMBERED:
-            del self._handled[next(iter(self._handled))]
+        reply = self._in_hand.pop(message).reply
+        self._handled.put(message, reply)
         if not self._has_lease():
             return  # another member may hold it by now, and counts what is unacknowledged
         await self._say(reply, b"+ACK")
@@ -269,7 +275,7 @@ class JetStreamSubscription:
                 message.id,
                 exc_info=error,
             )
-            await self._say(self._in_hand.pop(message.id).reply, b"-NAK")
+            await self._say(self._in_hand.pop(message).reply, b"-NAK")
             return
         delay_s = RETRY.delay_s(message.attempt)
         _logger.warning(
@@ -293,7 +299,7 @@ class JetStreamSubscription:
     def _note_progress(self) -> None:
         """Note the sequence up to which everything is handled, unless messages are missing."""
         if not self._resequencer.is_gathering:
-            in_hand = (place.sequence for place in self._in_hand.values())
+            in_hand = (delivery.sequence for delivery in self._in_hand)
             self._consumer.after = max(0, min(in_hand, default=self._last + 1) - 1)
 
     def _hold(self) -> None:
