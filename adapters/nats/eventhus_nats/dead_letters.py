@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
+from hashlib import blake2b
 
 import nats.js.errors
 
@@ -15,6 +16,7 @@ from eventhus_nats.streams import dead_stream
 from eventhus_nats.subjects import Subjects
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # the header names that the driver sends
+_DIGEST_SIZE = 8  # bytes of the hash of a body in the id of its letter
 _FRAME = len("NATS/1.0\r\n\r\n")  # plus a colon, a space and a line end for each header
 
 # Error codes of "not found", which servers use for other errors, too.
@@ -48,8 +50,12 @@ class DeadLetters:
 
     async def bury(self, message: Message, group: str) -> None:
         """See ``EventBus.bury``."""
-        # The prefix keeps two groups' letters apart, which the server would take for duplicates.
-        headers = letter_headers(message, self._connection.client.max_payload, prefix=f"{group}:")
+        # The server drops a letter whose id it has just seen. The prefix keeps apart those of two
+        # groups, and those of foreign messages that share an id.
+        digest = blake2b(message.body, digest_size=_DIGEST_SIZE).hexdigest()
+        headers = letter_headers(
+            message, self._connection.client.max_payload, prefix=f"{group}:{digest}:"
+        )
         with translating_errors(self._connection.bucket):
             await self._connection.jetstream.publish(
                 self._subjects.dead(group),
@@ -69,9 +75,9 @@ class DeadLetters:
                     jetstream.get_msg(self._stream, seq=number + 1, subject=subject, next=True)
                 )
                 number = raw.seq
-                # The driver returns values that are not ASCII as objects of another class.
-                headers = {key: str(value) for key, value in (raw.headers or {}).items()}
-                headers[MSG_ID] = headers.get(MSG_ID, "").removeprefix(f"{group}:")
+                headers = {**(raw.headers or {})}
+                letter_id = str(headers.get(MSG_ID, ""))
+                headers[MSG_ID] = letter_id[len(group) + 2 * _DIGEST_SIZE + len("::") :]
                 message = message_from(raw.data or b"", headers, unnamed=f"{self._stream}-{number}")
                 yield DeadLetter(message=message, number=number)
         except nats.js.errors.NotFoundError:

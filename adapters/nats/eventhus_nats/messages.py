@@ -95,10 +95,9 @@ def message_from(
     attempt: int = 1,
 ) -> Message:
     """Return a message made of its parts, with ``unnamed`` as its id if the headers have none."""
-    headers = headers or {}
-    message_id = headers.get(MSG_ID) or unnamed
-    if "%" in message_id:
-        message_id = unquote(message_id)
+    # The driver returns values that are not ASCII as objects of another class.
+    headers = {key: str(value) for key, value in (headers or {}).items()}
+    message_id = _decode_id(headers.get(MSG_ID, ""), unnamed)
     stream, type_ = _identity(body, message_id)
     return Message(
         id=message_id,
@@ -109,6 +108,28 @@ def message_from(
         published_at=at,
         attempt=attempt,
     )
+
+
+def is_place(message_id: str, stream: str) -> bool:
+    """Return whether an id is the place of a message in a stream, as in ``bank-7``."""
+    prefix, _, sequence = message_id.rpartition("-")
+    return prefix == stream and sequence.isdecimal()
+
+
+def _decode_id(header: str, unnamed: str) -> str:
+    """Return the id that a header holds, or ``unnamed`` if it is not one that we write.
+
+    Different messages must not get one id because their headers spell it in different ways, or
+    because one header looks like the place that a message without a header gets as its id.
+    """
+    if _PLAIN_ID.fullmatch(header):
+        message_id = header
+    else:
+        message_id = unquote(header)
+        if not header or encode_id(message_id) != header:
+            return unnamed
+    stream, _, _ = unnamed.rpartition("-")
+    return unnamed if stream and is_place(message_id, stream) else message_id
 
 
 def _identity(body: bytes, message_id: str) -> tuple[StreamId, str]:

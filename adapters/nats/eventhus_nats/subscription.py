@@ -201,6 +201,8 @@ class JetStreamSubscription:
     def _gather(self, missing: int, state: State) -> None:
         # By then, the server has noticed that nobody acknowledges them.
         self._redelivery_s = asyncio.get_running_loop().time() + ACK_WAIT_S
+        if state.is_new_stream:
+            self._handled.forget_places(self._connection.bucket)
         self._resequencer.gather(missing, state.delivered)
 
     def _missing(self, state: State) -> int:
