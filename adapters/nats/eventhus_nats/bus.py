@@ -20,7 +20,7 @@ from eventhus_nats.connection import Connection
 from eventhus_nats.core_nats import CoreNats, CoreNatsSubscription
 from eventhus_nats.jetstream import JetStream
 from eventhus_nats.streams import Retention, StreamSettings
-from eventhus_nats.subjects import DEFAULT, Subjects
+from eventhus_nats.subjects import DEFAULT, Subjects, check_bucket
 from eventhus_nats.subscription import JetStreamSubscription
 
 _Subscription: TypeAlias = JetStreamSubscription | CoreNatsSubscription
@@ -89,7 +89,8 @@ class NatsBus:
             url: ``nats://user:password@host:4222``, ``nats://token@host``, or ``tls://…``; several
                 servers are separated by commas. ``tls`` asks for encryption; ``nats`` encrypts
                 where the server demands it.
-            bucket: The first token of every subject, and the name of the stream.
+            bucket: The first token of every subject, and the name of the stream. ``_dead`` at the
+                end, ``KV_`` at the start, and ``_INBOX`` are reserved.
             token: A token to authenticate with, in place of one in the URL.
             credentials: The path of a credentials file (JWT and seed), for which
                 ``nats-py[nkeys]`` must be installed.
@@ -109,9 +110,10 @@ class NatsBus:
                 letters to read.
 
         Raises:
-            CompositionError: The URL or the subject has another form, an argument is out of its
-                range, or an argument for the stream is given without JetStream.
+            CompositionError: The URL, the bucket or the subject has another form, an argument is
+                out of its range, or an argument for the stream is given without JetStream.
         """
+        check_bucket(bucket)
         settings = StreamSettings(
             retention=retention,
             max_age=max_age,
