@@ -174,8 +174,8 @@ async def test_a_foreign_message_with_odd_bytes_is_handled_and_stops_nothing(
     assert (UNREADABLE, b"{}") == (inbox.messages[0].stream.aggregate_type, inbox.messages[0].body)
 
 
-async def test_who_is_cancelled_while_the_server_says_nothing(nats_executable: Path) -> None:
-    """Leaves no connection behind, nor anything that goes on."""
+async def test_leaving_that_is_cancelled_closes_the_connection(nats_executable: Path) -> None:
+    """Even if the server does not answer."""
     before = asyncio.all_tasks()
     with nats_server() as server:
         bus = await NatsBus.open(server.url, "bank").__aenter__()
