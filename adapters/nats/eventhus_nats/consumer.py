@@ -22,7 +22,7 @@ ACK_WAIT_S = 8.0  # after which the server redelivers a message that got no answ
 INACTIVE_S = 300.0  # after which it deletes the consumer of a subscription without a group
 MAX_IN_HAND = 512  # messages that were asked for or received, and are not acknowledged
 BATCH = 256  # messages of one pull request
-MAX_BYTES_IN_HAND = 32 * 1024 * 1024  # as MAX_IN_HAND; a server hangs up at 64 MB unread
+MAX_BYTES_IN_HAND = 32 * 1024 * 1024  # as MAX_IN_HAND; a server hangs up at 64 MB of backlog
 BATCH_BYTES = 8 * 1024 * 1024  # of one pull request
 _FRAME = 64 * 1024  # bytes of a delivery besides headers and body, rounded up
 PULL_S = 3.0  # how long a pull request stays open: shorter than a group lease
@@ -57,7 +57,7 @@ class State:
 
 
 class Consumer:
-    """A durable pull consumer of the bucket's stream, created again if the server lost it.
+    """A pull consumer of the bucket's stream, created again if the server lost it.
 
     Attributes:
         trouble: Why it stopped delivering; ``None`` while it delivers.
@@ -212,8 +212,8 @@ class Consumer:
             return
         if msg.reply:
             if self._requests:
-                # The server serves its requests in turns. Which one this answers makes no
-                # difference to what is still to come.
+                # A delivery does not tell which request it answers. Only the totals matter, so
+                # the oldest one is charged.
                 request = self._requests[0]
                 request.left -= 1
                 request.bytes_left = max(0, request.bytes_left - len(msg.data))

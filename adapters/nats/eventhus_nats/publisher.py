@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 import nats.errors
+import nats.js.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -64,16 +67,25 @@ class JetStreamPublisher:
     and the first one only if the stream has not grown since the publisher began. So a message that
     was lost on the way is not overtaken, and a publisher that was paused cannot come late. The
     server acknowledges a message that it recognises as a duplicate, wherever it is in the stream.
+
+    It recognises a duplicate by the id alone, which a foreign message may have. The publisher
+    therefore compares the bodies, and fails until the duplicate window of a foreign one is over.
     """
 
     def __init__(self, connection: Connection, subjects: Subjects, last_sequence: int) -> None:
         self.acknowledged = 0
+        self._connection = connection
         self._bucket = connection.bucket
         self._client = connection.client
         self._subjects = subjects
         self._expected = (EXPECTED_LAST_SEQUENCE, str(last_sequence))
         self._reply = ""
         self._sent = 0
+        self._answers = 0  # messages that the server has, or took for duplicates
+        self._in_flight: dict[int, Message] = {}  # by number, from 0
+        self._duplicates: deque[tuple[int, int]] = (
+            deque()
+        )  # numbers, and sequences of the originals
         self._failure: EventhusError | None = None
         self._answered = asyncio.Event()
 
@@ -97,10 +109,15 @@ class JetStreamPublisher:
 
     def answered(self, number: int, msg: Msg) -> None:
         """Process the server's answer to a message, counted from 0."""
-        problem = _problem(self._bucket, msg)
+        is_plain = b'"error"' not in msg.data and b'"duplicate"' not in msg.data
+        answer: dict[str, Any] = {} if is_plain else json.loads(msg.data)
+        problem = _problem(self._bucket, msg, answer)
         if problem is None:
             # The server accepts each only after the one before, so it has all of those, too.
-            self.acknowledged = max(self.acknowledged, number + 1)
+            self._answers = max(self._answers, number + 1)
+            if answer.get("duplicate") and number >= self.acknowledged:
+                self._duplicates.append((number, int(answer["seq"])))
+            self._count()
         elif self._failure is None:
             self._failure = problem
         self._answered.set()
@@ -117,13 +134,14 @@ class JetStreamPublisher:
         headers = {MSG_ID: message_id, name: expected, **message.headers}
         self._check_size(message, headers)
         if self._failure is not None:
-            raise self._failure
+            await self._progress()
         await self._client.publish(
             self._subjects.of(message),
             message.body,
             reply=f"{self._reply}.{self._sent}",
             headers=headers,
         )
+        self._in_flight[self._sent] = message
         self._sent += 1
         self._expected = (EXPECTED_LAST_MSG_ID, message_id)
 
@@ -139,22 +157,52 @@ class JetStreamPublisher:
             )
 
     async def _progress(self) -> None:
-        """Wait for the next answer."""
-        if self._failure is not None:
-            raise self._failure
-        self._answered.clear()
-        async with asyncio.timeout(ACK_S):
-            await self._answered.wait()
+        """Wait for the next answer, and compare duplicates with the messages in the stream.
+
+        Raises:
+            EventhusError: Publishing has failed.
+        """
+        if self._failure is None:
+            self._answered.clear()
+            async with asyncio.timeout(ACK_S):
+                await self._answered.wait()
+        while self._duplicates:  # before the failure: a foreign duplicate explains it
+            await self._compare(*self._duplicates[0])
+            self._duplicates.popleft()
+            self._count()
         if self._failure is not None:
             raise self._failure
 
+    def _count(self) -> None:
+        """Count as acknowledged what was answered, up to the first unconfirmed duplicate."""
+        answers = self._duplicates[0][0] if self._duplicates else self._answers
+        for number in range(self.acknowledged, answers):
+            del self._in_flight[number]
+        self.acknowledged = max(self.acknowledged, answers)
 
-def _problem(bucket: str, msg: Msg) -> EventhusError | None:
+    async def _compare(self, number: int, sequence: int) -> None:
+        """Fail if the message that the server took ours for is not ours."""
+        message = self._in_flight[number]
+        try:
+            original = await self._connection.ask(
+                self._connection.jetstream.get_msg(self._bucket, sequence)
+            )
+        except nats.js.errors.NotFoundError:
+            return  # expired, or handled by every group: there is nothing to compare
+        if original.data != message.body:
+            self._failure = BusUnavailable(
+                self._bucket,
+                f"event {message.id} of {message.stream} was not stored, because foreign message "
+                f"{sequence} of the stream has its id; it is published again once the duplicate "
+                f"window is over",
+            )
+            raise self._failure
+
+
+def _problem(bucket: str, msg: Msg, answer: dict[str, Any]) -> EventhusError | None:
     if msg.headers:  # a status: there is no responder
         return BusUnavailable(bucket, "no JetStream stream has its subjects at the moment")
-    if b'"error"' not in msg.data:
-        return None
-    error = json.loads(msg.data).get("error")
+    error = answer.get("error")
     if not error:
         return None
     if error.get("err_code") in _OUT_OF_TURN:

@@ -59,7 +59,7 @@ class JetStreamSubscription:
         self._failures = 0  # in a row, of the consumer; handled messages reset it
         self._draining = False
         self._is_lost = False  # the connection broke or the consumer failed
-        self._redelivery_s = 0.0  # when missing messages are ready, by the event loop's clock
+        self._redelivery_s = 0.0  # when missing messages are due, by the event loop's clock
         self._last = 0  # the highest sequence that was received
         self._task = asyncio.create_task(self._run())
 
@@ -199,7 +199,6 @@ class JetStreamSubscription:
         self._gather(self._missing(state), state)
 
     def _gather(self, missing: int, state: State) -> None:
-        # By then, the server has noticed that nobody acknowledges them.
         self._redelivery_s = asyncio.get_running_loop().time() + ACK_WAIT_S
         if state.is_new_stream:
             self._handled.forget_places(self._connection.bucket)
@@ -235,14 +234,12 @@ class JetStreamSubscription:
     async def _pull(self) -> None:
         if not self._resequencer.is_gathering:
             await self._consumer.pull(len(self._in_hand), self._in_hand.size_bytes)
-        elif (
-            self._in_hand.size_bytes < MAX_BYTES_IN_HAND
-            or asyncio.get_running_loop().time() >= self._redelivery_s
-        ):
-            # The missing messages answer the same requests as new ones, so those that are held
-            # back must not keep us from asking. max_ack_pending bounds their number. Once they
-            # fill the memory, we ask no more until the server has the missing ones ready, which
-            # it delivers before new ones.
+            return
+        # Missing messages arrive through the same requests as new ones, so the messages that are
+        # held back must not stop us from asking; max_ack_pending bounds their number. Once they
+        # reach the limit by size, wait until the missing ones are due, which then come first.
+        is_due = asyncio.get_running_loop().time() >= self._redelivery_s
+        if is_due or self._in_hand.size_bytes < MAX_BYTES_IN_HAND:
             await self._consumer.pull(0, 0)
 
     def _may_begin(self) -> bool:

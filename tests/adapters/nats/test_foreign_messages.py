@@ -1,14 +1,16 @@
 """Messages of other programs must not be taken for ours, whatever their ids."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from nats.js import JetStreamContext
 
+from eventhus.errors import BusUnavailable
 from eventhus_nats import NatsBus
 from eventhus_nats.messages import encode_id, message_from
 from eventhus_testing.conformance.bus.cases import Inbox, message
-from tests.adapters.nats.support import plain, say_raw, until
+from tests.adapters.nats.support import plain, say_raw, until, until_so
 
 
 def body(aggregate_id: str) -> bytes:
@@ -104,3 +106,32 @@ async def test_an_id_that_is_not_ascii_does_not_stop_the_group(
 def test_every_id_survives_the_header(id_: str) -> None:
     headers = {"Nats-Msg-Id": encode_id(id_)}
     assert id_ == message_from(b"", headers, unnamed="bank-7").id
+
+
+async def test_an_event_whose_id_a_foreign_message_has_taken_is_published_later(
+    nats_url: str, nats_bucket: str
+) -> None:
+    """The server drops the event as a duplicate, and acknowledges it."""
+    ours = [message("a", 1), message("a", 2), message("a", 3)]
+    window = timedelta(seconds=1)
+    async with (
+        NatsBus.open(nats_url, nats_bucket, duplicate_window=window) as bus,
+        plain(nats_url) as (_, jetstream),
+    ):
+        await publish(jetstream, nats_bucket, "foreign", "a-2")
+        publisher = await bus.publisher()
+        with pytest.raises(BusUnavailable, match=r"a-2 .* foreign message 1 "):
+            await publisher.publish(ours)
+        assert 1 == publisher.acknowledged
+
+        async def is_published() -> bool:
+            try:
+                await (await bus.publisher()).publish(ours[1:])
+            except BusUnavailable:
+                return False
+            return True
+
+        await until_so(is_published)
+        state = (await jetstream.stream_info(nats_bucket)).state
+        bodies = [(await jetstream.get_msg(nats_bucket, n + 1)).data for n in range(state.last_seq)]
+    assert set(bodies) >= {body("foreign"), *(each.body for each in ours)}
