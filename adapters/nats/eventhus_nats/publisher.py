@@ -83,9 +83,8 @@ class JetStreamPublisher:
         self._sent = 0
         self._answers = 0  # messages that the server has, or took for duplicates
         self._in_flight: dict[int, Message] = {}  # by number, from 0
-        self._duplicates: deque[tuple[int, int]] = (
-            deque()
-        )  # numbers, and sequences of the originals
+        # Numbers of messages that the server took for duplicates, with the originals' sequences.
+        self._duplicates: deque[tuple[int, int]] = deque()
         self._failure: EventhusError | None = None
         self._answered = asyncio.Event()
 
@@ -135,13 +134,13 @@ class JetStreamPublisher:
         self._check_size(message, headers)
         if self._failure is not None:
             await self._progress()
+        self._in_flight[self._sent] = message  # the answer may arrive before publish returns
         await self._client.publish(
             self._subjects.of(message),
             message.body,
             reply=f"{self._reply}.{self._sent}",
             headers=headers,
         )
-        self._in_flight[self._sent] = message
         self._sent += 1
         self._expected = (EXPECTED_LAST_MSG_ID, message_id)
 
@@ -157,12 +156,12 @@ class JetStreamPublisher:
             )
 
     async def _progress(self) -> None:
-        """Wait for the next answer, and compare duplicates with the messages in the stream.
+        """Wait for an answer unless there is one to process, and compare duplicates.
 
         Raises:
             EventhusError: Publishing has failed.
         """
-        if self._failure is None:
+        if self._failure is None and not self._duplicates:
             self._answered.clear()
             async with asyncio.timeout(ACK_S):
                 await self._answered.wait()

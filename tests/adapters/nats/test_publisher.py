@@ -13,7 +13,7 @@ from eventhus_nats import NatsBus
 from eventhus_nats import publisher as module
 from eventhus_testing.conformance.bus.cases import message, messages, publish
 from eventhus_testing.servers import nats_server
-from tests.adapters.nats.support import heard, plain
+from tests.adapters.nats.support import heard, plain, until
 
 
 async def ids(url: str, bucket: str) -> list[str]:
@@ -34,6 +34,23 @@ async def test_a_repeated_message_is_acknowledged_and_stored_once(
         await publisher.publish(given[300:])
         assert 300 == publisher.acknowledged
     assert [each.id for each in given] == await ids(nats_url, nats_bucket)
+
+
+async def test_repeats_that_are_answered_while_sending_are_counted(
+    nats_url: str, nats_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WINDOW", 100)
+    given = messages("a", 100)
+    async with NatsBus.open(nats_url, nats_bucket) as bus:
+        await publish(bus, given)
+        publisher = await bus.publisher()
+        assert isinstance(publisher, module.JetStreamPublisher)
+        for number, each in enumerate(given):
+            await publisher._send(each)
+            await until(lambda number=number: publisher._answers > number)  # type: ignore[misc]
+        async with asyncio.timeout(module.ACK_S / 2):
+            await publisher.publish([])
+        assert 100 == publisher.acknowledged
 
 
 async def test_an_earlier_publisher_is_refused_once_another_has_published(
