@@ -88,7 +88,7 @@ def same_name_elsewhere() -> type:
         ),
         pytest.param(
             {"aggregates": [account, other(commands=(Shut, Open))]},
-            "command Open is taken by Account and by Other",
+            "command Open is handled by Account and by Other",
             id="command of two",
         ),
         pytest.param(
@@ -101,7 +101,7 @@ def same_name_elsewhere() -> type:
             "event Opened is declared twice",
             id="an event of two names",
         ),
-        pytest.param({"aggregates": [other(commands=())]}, "takes no commands", id="no command"),
+        pytest.param({"aggregates": [other(commands=())]}, "handles no commands", id="no command"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_touched(
@@ -193,7 +193,7 @@ async def test_it_is_entered_once() -> None:
     """Entering it again is refused, and does the one that runs no harm."""
     store = Proxy()
     async with compose(store) as app:
-        with pytest.raises(NotRunning, match="running already"):
+        with pytest.raises(NotRunning, match="already running"):
             async with app:
                 pass
         assert 1 == (await app.dispatch(Open(aggregate_id="a"))).version

@@ -14,7 +14,7 @@ import pytest
 from eventhus import Application, Loaded, Recorded, StreamId
 from eventhus.errors import CodecError, InvalidArgument, NotRunning
 from eventhus.ports import Commit, EventData
-from eventhus.runtime.commands.executor import PAGE
+from eventhus.runtime.commands.repository import PAGE
 from eventhus_memory import MemoryStore
 from tests.core.support import (
     Account,

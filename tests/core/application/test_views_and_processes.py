@@ -64,24 +64,24 @@ def process(**changes: Any) -> Process[Any, Any]:
 UNFIT: dict[str, tuple[dict[str, Any], str]] = {
     "two views of one name": (
         {"views": [view(), view(initial=None)]},
-        "view 'balances' is there twice; rename one",
+        "two views are named 'balances'; rename one",
     ),
     "two processes of one name": (
         {"processes": [process(), process()]},
-        "process 'welcome' is there twice; rename one",
+        "two processes are named 'welcome'; rename one",
     ),
     "a view of an event of nobody": (
         {"views": [view(events=[Deposited, Undeclared])]},
         (
-            "view balances is made of Undeclared, which is no event of this application; compose "
-            "it with the aggregate that declares it"
+            "view balances uses Undeclared, which is not an event of this application; "
+            "add the aggregate that declares it"
         ),
     ),
     "a process of an event of another application": (
         {"processes": [process(events=[Scribbled])], "aggregates": [account]},
         (
-            "process welcome is made of Scribbled, which is no event of this application; compose "
-            "it with the aggregate that declares it"
+            "process welcome uses Scribbled, which is not an event of this application; "
+            "add the aggregate that declares it"
         ),
     ),
 }
@@ -194,9 +194,7 @@ async def test_leaving_while_somebody_waits() -> None:
     for task, label in zip(waiting, ["view balances", "process welcome"], strict=True):
         with pytest.raises(NotRunning) as caught:
             await task
-        assert f"the application was left before {label} had come to position 7" == str(
-            caught.value
-        )
+        assert f"the application was left before {label} reached position 7" == str(caught.value)
 
 
 async def test_leaving_while_somebody_waits_for_another_application() -> None:
@@ -286,8 +284,9 @@ async def test_a_view_of_another_application(way: str) -> None:
     async with bank(views=[balances]) as app:
         with pytest.raises(InvalidArgument) as caught:
             await ASKED[way](app, view())
-    assert "balances is not a view or a process of this application; compose it with it" == str(
-        caught.value
+    assert (
+        "balances is not a view or process of this application; add it to the application"
+        == str(caught.value)
     )
 
 

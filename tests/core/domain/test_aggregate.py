@@ -144,30 +144,30 @@ NO_EVENT = "decorate it with @attrs.frozen"
     ("changes", "expected"),
     [
         pytest.param(
-            {"name": ""}, "an aggregate's name is a non-empty str, found ''", id="empty name"
+            {"name": ""}, "an aggregate's name must be a non-empty str, found ''", id="empty name"
         ),
         pytest.param(
-            {"name": 5}, "an aggregate's name is a non-empty str, found 5", id="name not a str"
+            {"name": 5}, "an aggregate's name must be a non-empty str, found 5", id="name not a str"
         ),
         pytest.param(
             {"commands": (Switch, int)},
-            "Lamp: int is no command; derive it from eventhus.Command",
+            "Lamp: int is not a command; derive it from eventhus.Command",
             id="not a command",
         ),
         pytest.param(
             {"commands": (Switch | Dim,)},
-            f"Lamp: {Switch | Dim!r} is no command; derive it from eventhus.Command",
+            f"Lamp: {Switch | Dim!r} is not a command; derive it from eventhus.Command",
             id="commands not classes",
         ),
         pytest.param(
             {"commands": (Command,)},
-            "Lamp: decide takes Command itself, which routes nothing; annotate it with your own "
-            "command classes or pass commands=(...)",
+            "Lamp: decide is annotated with Command itself, so commands cannot be routed; annotate "
+            "it with your command classes or pass commands=(...)",
             id="Command itself",
         ),
         pytest.param(
             {"commands": (Blink,)},
-            "Lamp: command Blink has fields and is not an attrs class; decorate it with "
+            "Lamp: command Blink has fields but is not an attrs class; decorate it with "
             "@attrs.frozen(kw_only=True)",
             id="command not attrs",
         ),
@@ -188,22 +188,25 @@ NO_EVENT = "decorate it with @attrs.frozen"
         ),
         pytest.param(
             {"events": (Mutable,)},
-            f"Lamp: event Mutable can be changed after the fact; {NO_EVENT}",
+            f"Lamp: event Mutable is mutable; {NO_EVENT}",
             id="mutable event",
         ),
         pytest.param(
             {"names": {Foreign: "Switched"}},
-            "Lamp: names mentions Foreign, which is not one of its events",
+            "Lamp: names mentions Foreign, which is not one of its events; add it to the "
+            "annotation of evolve, or remove it",
             id="name of a foreign class",
         ),
         pytest.param(
             {"upcasters": {Foreign: ()}},
-            "Lamp: upcasters mentions Foreign, which is not one of its events",
+            "Lamp: upcasters mentions Foreign, which is not one of its events; add it to the "
+            "annotation of evolve, or remove it",
             id="upcasters of a foreign class",
         ),
         pytest.param(
             {"aliases": {"LampSwitched": Foreign}},
-            "Lamp: aliases mentions Foreign, which is not one of its events",
+            "Lamp: aliases mentions Foreign, which is not one of its events; add it to the "
+            "annotation of evolve, or remove it",
             id="alias of a foreign class",
         ),
     ],
@@ -221,7 +224,7 @@ def test_annotations_that_admit_anything_are_refused() -> None:
     def anything(command: Any, lamp: Lamp) -> Iterable[Switched]:
         return ()
 
-    with pytest.raises(CompositionError, match="Any is no command"):
+    with pytest.raises(CompositionError, match="Any is not a command"):
         lamp(decide=anything)
 
 
@@ -242,18 +245,21 @@ async def one_by_one(command: Switch, lamp: Lamp) -> AsyncIterator[Switched]:
 @pytest.mark.parametrize(
     ("decide", "expected"),
     [
-        (later, "decide of Lamp is async; make it a plain def: it is pure"),
-        (one_by_one, "decide of Lamp is async; make it a plain def: it is pure"),
+        (
+            lambda command, lamp: lamp.__class__ and later(command, lamp),
+            "decide of Lamp is async, and must be pure; make it a plain def",
+        ),
+        (
+            lambda command, lamp: lamp.__class__ and one_by_one(command, lamp),
+            "decide of Lamp is async, and must be pure; make it a plain def",
+        ),
         (
             lambda command, lamp: [[Switched(on=True)]],
-            (
-                "decide of Lamp gave a list as an event; give its events one by one: yield from "
-                "it, or return it alone"
-            ),
+            ("decide of Lamp returned a list as an event; use yield from, or return it alone"),
         ),
         (
             lambda command, lamp: [Rejected("no")],
-            "decide of Lamp gave Rejected as an event; raise it",
+            "decide of Lamp returned Rejected as an event; raise it",
         ),
     ],
 )

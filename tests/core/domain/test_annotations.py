@@ -300,7 +300,7 @@ HERE = __name__
 UNANNOTATED = (
     "parameter 1 has no annotation to read commands from; annotate it, or pass commands=..."
 )
-NO_CLASS = "which is no class; annotate it with classes, or pass commands=..."
+NO_CLASS = "which is not a class; annotate it with classes, or pass commands=..."
 WAY_OUT = "make its names visible where the function is defined, or pass commands=..."
 
 
@@ -312,15 +312,19 @@ WAY_OUT = "make its names visible where the function is defined, or pass command
         pytest.param(lambda: (), f"{HERE}.<lambda>: {UNANNOTATED}", id="no parameter"),
         pytest.param(partial(bare, 1, 2), f"{HERE}.bare: {UNANNOTATED}", id="nothing left"),
         pytest.param(
-            listed, f"{HERE}.listed: parameter 1 admits list[int], {NO_CLASS}", id="list[int]"
+            listed,
+            f"{HERE}.listed: parameter 1 is annotated with list[int], {NO_CLASS}",
+            id="list[int]",
         ),
         pytest.param(
             literal,
-            f"{HERE}.literal: parameter 1 admits typing.Literal['open'], {NO_CLASS}",
+            f"{HERE}.literal: parameter 1 is annotated with typing.Literal['open'], {NO_CLASS}",
             id="Literal",
         ),
         pytest.param(
-            variable, f"{HERE}.variable: parameter 1 admits ~T, {NO_CLASS}", id="type variable"
+            variable,
+            f"{HERE}.variable: parameter 1 is annotated with ~T, {NO_CLASS}",
+            id="type variable",
         ),
     ],
 )

@@ -135,7 +135,7 @@ def test_an_unknown_name() -> None:
         Catalog([aggregate("Car")]).of_name("Hired")
     assert (
         "Hired: no aggregate of this application declares an event of this name; "
-        "declare it, or give its new class in aliases={...}"
+        "declare it, or map the name to its new class in aliases={...}"
     ) == str(caught.value)
     assert "Hired" == caught.value.type
     assert caught.value.__suppress_context__
@@ -157,12 +157,12 @@ def test_an_unknown_class() -> None:
         ),
         pytest.param(
             lambda: [aggregate("Car"), aggregate("Bike")],
-            "command Rent is taken by Car and by Bike; give each aggregate commands of its own",
+            "command Rent is handled by Car and by Bike; give each aggregate commands of its own",
             id="two routes",
         ),
         pytest.param(
             lambda: [aggregate("Car", commands=())],
-            "Car takes no commands; pass commands=(...)",
+            "Car handles no commands; pass commands=(...)",
             id="no route",
         ),
         pytest.param(
@@ -210,13 +210,13 @@ def test_an_unknown_class() -> None:
         pytest.param(
             lambda: [aggregate("Car"), another("Bike", names={Rented: "BikeRented"})],
             "event Rented is declared twice with different names or upcasters; "
-            "declare it alike in both aggregates",
+            "declare it the same way in both aggregates",
             id="one class under two names",
         ),
         pytest.param(
             lambda: [aggregate("Car"), another("Bike", upcasters={Rented: (dict,)})],
             "event Rented is declared twice with different names or upcasters; "
-            "declare it alike in both aggregates",
+            "declare it the same way in both aggregates",
             id="one class with two histories",
         ),
     ],
@@ -278,7 +278,7 @@ def test_a_schema_that_is_not_known(schema: int) -> None:
     with pytest.raises(CodecError) as caught:
         UPCAST.upcast(EventData("Rented", {"owner": "secret"}, schema))
     assert (
-        f"Rented: stored with schema {schema}, known are 1 to 3; "
+        f"Rented: stored with schema {schema}, but only 1 to 3 are known; "
         f"deploy the version that wrote it, or a later one"
     ) == str(caught.value)
 
@@ -289,7 +289,7 @@ def test_an_upcaster_that_fails() -> None:
         UPCAST.upcast(EventData("Rented", {"hours": "secret", "steps": []}, 2))
     assert (
         "Rented: the upcaster from schema 2 to 3 raised TypeError; "
-        "make it total over what was stored"
+        "make it accept everything that was stored"
     ) == str(caught.value)
     assert isinstance(caught.value.__cause__, TypeError)
 

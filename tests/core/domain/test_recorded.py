@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from attrs import asdict, evolve
 from attrs.exceptions import FrozenInstanceError
 
-from eventhus import Metadata, Recorded, StreamId
+from eventhus import Delivered, Metadata, Recorded, StreamId
 from eventhus.errors import InvalidArgument
 from eventhus.ports import EventData
 
@@ -73,7 +74,8 @@ def test_what_is_no_text_names_no_stream(part: Any) -> None:
         with pytest.raises(InvalidArgument) as caught:
             StreamId(*parts)
         assert (
-            f"an aggregate's {name} is a non-empty str of whole Unicode characters, found {found}"
+            f"an aggregate's {name} must be a non-empty str of whole Unicode characters, "
+            f"found {found}"
         ) == str(caught.value)
 
 
@@ -94,7 +96,7 @@ def test_metadata_compares_and_hashes_as_a_value() -> None:
 def test_metadata_names_messages_by_text(message_id: Any) -> None:
     """None says that there is none; everything else is a name, or refused without being quoted."""
     for ids in ({"correlation_id": message_id}, {"causation_id": message_id}):
-        with pytest.raises(InvalidArgument, match="id is a non-empty str") as caught:
+        with pytest.raises(InvalidArgument, match="must be a non-empty str") as caught:
             Metadata(**ids)
         assert "secret" not in str(caught.value)
 
@@ -104,14 +106,14 @@ def test_metadata_is_made_of_text(value: Any) -> None:
     """The message names the key and the class of its value, never the value."""
     with pytest.raises(InvalidArgument) as caught:
         Metadata(values={"ok": "ok", "user": value})
-    assert str(caught.value).startswith("metadata is made of pairs of str")
+    assert str(caught.value).startswith("metadata values must be pairs of str")
     assert str(caught.value).endswith(f"found 'user': {type(value).__name__}")
 
 
 @pytest.mark.parametrize("key", [None, 5, b"user", "\ud800"])
 def test_metadata_has_keys_of_text(key: Any) -> None:
     """A key is refused like a value."""
-    with pytest.raises(InvalidArgument, match="metadata is made of pairs of str"):
+    with pytest.raises(InvalidArgument, match="metadata values must be pairs of str"):
         Metadata(values={key: "u1"})
 
 
@@ -165,3 +167,14 @@ def test_an_envelope_is_a_value() -> None:
 
 
 FIELDS = ("stream", "version", "position", "id", "event", "recorded_at", "metadata")
+
+
+def test_with_event_changes_only_the_event() -> None:
+    assert RECORDED == RECORDED.with_event("opened")
+    assert evolve(RECORDED, event="closed") == RECORDED.with_event("closed")
+
+
+def test_with_event_of_a_delivery_forgets_the_delivery() -> None:
+    """Attempts belong to the delivery of an event, so the result is a plain Recorded."""
+    delivered = Delivered(**asdict(RECORDED, recurse=False), attempt=2)
+    assert Recorded is type(delivered.with_event(1))

@@ -107,9 +107,9 @@ def test_reactions_are_commands() -> None:
     [
         (
             lambda state, recorded: None,
-            "react of p returned NoneType, and must return its commands",
+            "react of p returned NoneType instead of commands",
         ),
-        (lambda state, recorded: [Paid(1)], "react of p gave Paid, which is no command"),
+        (lambda state, recorded: [Paid(1)], "react of p returned Paid, which is not a command"),
     ],
 )
 def test_other_reactions_are_refused(react: Callable[[int, Any], Any], message: str) -> None:
@@ -137,8 +137,8 @@ def test_an_evolve_without_envelopes() -> None:
         return value
 
     message = (
-        r"evolve: parameter 2 admits <class .*Paid'>, which is no envelope of events; annotate it "
-        r"with Recorded\[X \| Y\], or pass events=\.\.\."
+        r"evolve: parameter 2 is annotated with <class .*Paid'>, which is not Recorded; "
+        r"annotate it with Recorded\[X \| Y\], or pass events=\.\.\."
     )
     with pytest.raises(CompositionError, match=message):
         View(name="v", initial=0, key=by_order, evolve=evolve)  # type: ignore[arg-type]
