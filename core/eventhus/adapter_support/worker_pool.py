@@ -89,13 +89,10 @@ class WorkerPool:
                 return
             self._in_progress[task] = message
             try:
-                await self._handled(message, await handler_failure(self._call(message)))
+                await self._handled(message, await handler_failure(self._handler, message))
             finally:
                 del self._in_progress[task]
             await asyncio.sleep(0)  # a handler that never waits must not block the event loop
 
     def _is_willing(self) -> bool:
         return not self._is_stopped and self._may_begin()
-
-    async def _call(self, message: Message) -> None:
-        await self._handler(message)  # awaited here, as a plain function raises when called
