@@ -428,7 +428,7 @@ class Application:
             NotRunning: The application has not been entered, or has been left.
         """
         self._running()
-        published = await self._store.load_checkpoint(CHECKPOINT)
+        published = (await self._store.load_checkpoint(CHECKPOINT)).position
         return max(0, await self._store.head() - published)
 
     async def subscribe(
@@ -482,6 +482,7 @@ class Application:
             group=group,
             types=None if types is None else stored_names(self._catalog, types),
             attempts=attempts,
+            catalog=self._catalog,
             serializer=self._serializer,
             bus=bus,
             clock=self._clock,
@@ -515,6 +516,7 @@ class Application:
             group=group,
             types=None,
             attempts=1,
+            catalog=self._catalog,
             serializer=self._serializer,
             bus=bus,
             clock=self._clock,

@@ -19,6 +19,7 @@ EventhusError
 │   ├── InvalidCommit         it cannot store this commit                     (also ValueError)
 │   ├── CommitTooLarge        the commit exceeds its largest document         (also ValueError)
 │   ├── LeaseLost             another process holds the lease by now
+│   ├── LogChanged            the log has another history than a reader has read
 │   └── LogCorrupted          stored versions or positions have a gap
 ├── BusError                  the event bus cannot do what it was asked for
 │   ├── BusUnavailable        it did not answer in time
@@ -57,6 +58,7 @@ __all__ = [
     "InvalidArgument",
     "InvalidCommit",
     "LeaseLost",
+    "LogChanged",
     "LogCorrupted",
     "NotRunning",
     "OutcomeUnknown",
@@ -344,6 +346,34 @@ class LogCorrupted(StoreError):
         return (
             f"{where} is at {self.actual} according to the store, but counting its events gives "
             f"{self.expected}; stop writing to it and compare the store with its last backup"
+        )
+
+
+@define(eq=False, slots=False)
+class LogChanged(StoreError):
+    """The log has another history than a reader has read, as after the restore of a backup.
+
+    The reader stands still: what it has made of the lost events would be mixed with the new ones.
+
+    Attributes:
+        reader: The view, the process or the relay.
+        position: The position of the reader's checkpoint.
+        expected: The id of the event that the reader has read there.
+        actual: The id of the event that the log has there now; empty if the log ends before it.
+    """
+
+    reader: str
+    position: int
+    expected: str
+    actual: str
+
+    def __str__(self) -> str:
+        there = f"event {self.actual}" if self.actual else "no event"
+        return (
+            f"{self.reader} has read event {self.expected} at position {self.position}, and the "
+            f"log has {there} there: it is not the same log. Restore both to the same point, or "
+            f"start again: app.reset(view) rebuilds a view, app.republish() sends the log again, "
+            f"and a process starts again under a new name"
         )
 
 

@@ -119,6 +119,7 @@ class ReaderGroup:
         return FoldContext(
             documents=documents,
             names=self._catalog.names_of(reader.events),
+            catalog=self._catalog,
             serializer=self._serializer,
             store=self._store,
             clock=self._clock,

@@ -244,7 +244,7 @@ class Views(Cases):
     async def test_documents_are_not_part_of_the_log(self, store: Storage) -> None:
         """Saving one writes no event, and moves no checkpoint."""
         await put(store, document(position=7))
-        assert 0 == await store.load_checkpoint(BALANCES)
+        assert 0 == (await store.load_checkpoint(BALANCES)).position
         first = await store.append(commit(expected_version=0))
         assert first.recorded() == await whole_log(store)
         assert {"a": document(position=7)} == await kept(store, "a")

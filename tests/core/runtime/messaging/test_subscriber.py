@@ -71,7 +71,8 @@ def subscriber(
         group="g",
         types=None if types is None else frozenset(types),
         attempts=attempts,
-        serializer=EventSerializer(Catalog([aggregate]), codec or JsonCodec()),
+        catalog=(catalog := Catalog([aggregate])),
+        serializer=EventSerializer(catalog, codec or JsonCodec()),
         bus=bus or MemoryBus(),
         clock=clock or FakeClock(),
     )
