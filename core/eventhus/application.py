@@ -14,10 +14,10 @@ from weakref import WeakSet
 from eventhus.adapter_support.arguments import check_group
 from eventhus.adapter_support.tasks import stop
 from eventhus.composition import (
-    check_at_least,
     check_handler,
     check_is,
     check_parts,
+    check_settings,
     stored_names,
 )
 from eventhus.domain.aggregate import Aggregate, Command
@@ -112,10 +112,7 @@ class Application:
         new_id: Callable[[], str] = ulid,
     ) -> None:
         check_name("bucket", bucket)
-        check_at_least("workers", workers, 1)
-        check_at_least("cache_size", cache_size, 0)
-        if snapshot_every is not None:
-            check_at_least("snapshot_every", snapshot_every, 1)
+        check_settings(workers, cache_size, snapshot_every)
         self.bucket = bucket
         self._store = store
         self._bus = bus

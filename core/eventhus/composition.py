@@ -46,14 +46,19 @@ def check_parts(cls: type[T], given: Iterable[T]) -> Sequence[T]:
     return parts
 
 
-def check_at_least(name: str, value: int, least: int) -> None:
-    """Refuse a setting below its minimum.
+def check_settings(workers: int, cache_size: int, snapshot_every: int | None) -> None:
+    """Refuse settings below their minimum.
 
     Raises:
-        CompositionError: ``value`` is below ``least``.
+        CompositionError: A setting is too low.
     """
-    if value < least:
-        raise CompositionError(f"{name} must be at least {least}, found {value}")
+    for name, value, least in (
+        ("workers", workers, 1),
+        ("cache_size", cache_size, 0),
+        ("snapshot_every", snapshot_every, 1),
+    ):
+        if value is not None and value < least:
+            raise CompositionError(f"{name} must be at least {least}, found {value}")
 
 
 def check_is(value: object, *classes: type) -> None:
