@@ -27,7 +27,8 @@ EventhusError
 ├── BucketError               a server's administrator must act
 │   ├── AccessDenied          the server refused the credentials, or they lack a right
 │   └── IncompatibleBucket    this version of eventhus cannot work with the bucket
-└── ReaderStopped             a view or a process cannot handle an event
+├── ReaderStopped             a view or a process cannot handle an event
+└── ReaderBusy                another process is working on a view or as the relay
 
 Messages never quote the data of events, commands or states, because it may be personal.
 """
@@ -63,6 +64,7 @@ __all__ = [
     "NotRunning",
     "OutcomeUnknown",
     "PublisherReplaced",
+    "ReaderBusy",
     "ReaderStopped",
     "Rejected",
     "StoreError",
@@ -462,4 +464,19 @@ class ReaderStopped(EventhusError):
     _message = (
         "{reader} stopped at {stream}, version {version}: {problem}; "
         "it continues once the running code can handle that event"
+    )
+
+
+@define(eq=False, slots=False)
+class ReaderBusy(EventhusError):
+    """Another process is working on a view or as the relay, so it was not set back.
+
+    Attributes:
+        reader: The view or the relay.
+    """
+
+    reader: str
+    _message = (
+        "another process is working on {reader}; stop the workers of the other version or of the "
+        "restored log, and try again"
     )

@@ -342,6 +342,10 @@ class Proxy:
         refused: frozenset[str] = await self._through("save_documents", collection, writes)
         return refused
 
+    async def delete_documents(self, collection: str) -> None:
+        """See ``ViewStore.delete_documents``."""
+        await self._through("delete_documents", collection)
+
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``."""
         lease: Lease | None = await self._through("acquire", name, owner, ttl_s=ttl_s)

@@ -238,6 +238,11 @@ class MemoryStore:
                 refused.add(document.key)
         return frozenset(refused)
 
+    async def delete_documents(self, collection: str) -> None:
+        """See ``ViewStore.delete_documents``."""
+        check_collection(collection)
+        self._documents.pop(collection, None)
+
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``."""
         check_ttl(ttl_s)

@@ -248,6 +248,13 @@ class MongoStore:
         with running.connection.calls, translated(self._bucket):
             return await views.save(running.connection, collection, encoded)
 
+    async def delete_documents(self, collection: str) -> None:
+        """See ``ViewStore.delete_documents``."""
+        check_collection(collection)
+        running = self._here()
+        with running.connection.calls, translated(self._bucket):
+            await views.delete(running.connection, collection)
+
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``. Times are counted in milliseconds."""
         check_ttl(ttl_s)

@@ -116,6 +116,8 @@ class Nothing:
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         return frozenset()
 
+    async def delete_documents(self, collection: str) -> None: ...
+
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         return None
 

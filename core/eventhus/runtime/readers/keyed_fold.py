@@ -86,6 +86,9 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         self._catalog = context.catalog
         self._serializer = context.serializer
 
+    async def _forget(self) -> None:
+        await self._documents.delete()
+
     @abstractmethod
     async def _fold(self, folded: FoldedValue[V], recorded: Recorded[Any]) -> bool:
         """Fold one event into a value.

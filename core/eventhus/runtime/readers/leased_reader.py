@@ -14,6 +14,7 @@ from eventhus.errors import (
     LogChanged,
     NotRunning,
     PublisherReplaced,
+    ReaderBusy,
     ReaderStopped,
     StoreUnavailable,
 )
@@ -72,10 +73,53 @@ class LeasedReader(ABC):
         self._standstill = _Standstill()
         self._has_ended = False
         self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
 
     @abstractmethod
     async def _read(self, lease: Lease) -> None:
         """Follow the log from the checkpoint until cancelled, and ``_report`` the position."""
+
+    def start(self) -> None:
+        """Start to read in a task of its own."""
+        self._has_ended = False
+        self._task = asyncio.create_task(self.run(), name=f"eventhus {self.label}")
+
+    async def stop(self) -> None:
+        """Stop reading, and wait until that is done."""
+        if self._task is not None:
+            await stop(self._task)
+            self._task = None
+
+    async def rewind(self, position: int = 0) -> None:
+        """Set the checkpoint back, while nobody reads, and start again from there.
+
+        Raises:
+            ReaderBusy: Another process holds the lease for longer than a term.
+        """
+        await self.stop()
+        try:
+            lease = await self._acquire_alone()
+            try:
+                await self._forget()
+                await self._store.save_checkpoint(self._name, position, token=lease.token)
+            finally:
+                await self._release(lease)
+        finally:
+            self._position, self._failure = position, None
+            self.start()
+
+    async def _forget(self) -> None:
+        """Delete what was made of the events after the position to rewind to."""
+
+    async def _acquire_alone(self) -> Lease:
+        """Acquire the lease as a new owner, whose token shuts out every earlier one."""
+        owner = f"{self._owner} rewinds"
+        for _ in range(round(1.5 * LEASE_S / STANDBY_S)):
+            lease = await self._store.acquire(self._name, owner, ttl_s=LEASE_S)
+            if lease is not None:
+                return lease
+            await self._clock.sleep(STANDBY_S)
+        raise ReaderBusy(self.label)
 
     async def run(self) -> None:
         """Read until cancelled. After a failure, restart from the checkpoint with back-off."""
