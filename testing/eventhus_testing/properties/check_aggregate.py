@@ -35,8 +35,8 @@ from eventhus_testing.values.comparing import before_it_changes
 
 T = TypeVar("T")
 
-# A run is as long as its commands are many, and their classes say how large they are.
-_NOT_OURS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+# The user's command classes decide how long a run takes and how much data it draws.
+_SUPPRESSED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
 
 def check_aggregate(
@@ -339,7 +339,7 @@ def _search(
         report_multiple_bugs=False,
         # It says which values do not matter, in words that are not ours, and takes its time.
         phases=[phase for phase in chosen.phases if phase is not Phase.explain],
-        suppress_health_check=_NOT_OURS,
+        suppress_health_check=[*{*chosen.suppress_health_check, *_SUPPRESSED}],
     )(hypothesis.given(history=histories, tried=tried)(run))()
 
 

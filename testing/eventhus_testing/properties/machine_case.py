@@ -12,6 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from eventhus_testing.properties.counterexample import Counterexample
 
+_SUPPRESSED = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+
 
 class Disagreement(AssertionError):
     """An application does not do what its aggregate says. Has the whole story."""
@@ -40,7 +42,7 @@ class MachineTestCase(TestCase):
             deadline=None,
             report_multiple_bugs=False,
             phases=[phase for phase in chosen.phases if phase is not Phase.explain],
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+            suppress_health_check=[*{*chosen.suppress_health_check, *_SUPPRESSED}],
         )
         run: Any = run_state_machine_as_test  # not annotated in every version
         try:
