@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import reprlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
@@ -64,13 +66,37 @@ class Verdict:
 
 
 def verdict_on(invariant: Invariant[S], state: S) -> Verdict | None:
-    """Why an invariant does not hold of a state, if it does not."""
+    """Return why an invariant does not hold of a state, or ``None`` if it does.
+
+    Raises:
+        TypeError: The invariant returns anything but a bool or ``None``. A coroutine, for one,
+            counts as true, so that the invariant would hold of every state.
+    """
     name = getattr(invariant, "__name__", "<lambda>")
     name = "the invariant" if name == "<lambda>" else name
     try:
-        holds = invariant(state)
+        holds: object = invariant(state)
     except Exception as error:  # noqa: BLE001 - an assertion, or a state it cannot look at
         kind = "" if type(error) is AssertionError else f"{type(error).__name__}: "
         notes = f"{kind}{error}".strip().splitlines()[:1]
         return Verdict(invariant=invariant, name=name, raised=True, notes=notes)
-    return None if holds is None or holds else Verdict(invariant=invariant, name=name)
+    if holds is None or _is_bool(holds):
+        return None if holds is None or holds else Verdict(invariant=invariant, name=name)
+    raise TypeError(
+        f"{name} returned {_found(holds)}; an invariant is a plain function that returns a bool, "
+        f"or asserts and returns None"
+    )
+
+
+def _is_bool(answer: object) -> bool:
+    # NumPy's bools are no subclass of bool. They are called bool_ before NumPy 2.
+    return type(answer).__name__ in ("bool", "bool_")
+
+
+def _found(answer: object) -> str:
+    if inspect.iscoroutine(answer):
+        answer.close()  # otherwise Python warns, too, that it was never awaited
+        return "a coroutine"
+    if inspect.isasyncgen(answer):
+        return "an async generator"
+    return "a generator" if inspect.isgenerator(answer) else reprlib.repr(answer)
