@@ -9,6 +9,7 @@ import cattrs
 from attrs import frozen
 
 from eventhus_testing.reports.words import Phrase
+from eventhus_testing.texts.printable import printable_lines
 
 HOLDS, FAILS, PENDING = "holds", "fails", "pending"
 
@@ -128,7 +129,10 @@ class Told:
 
 
 def to_plain(told: Told) -> dict[str, Any]:
-    """What a test tells, as dicts, lists and strings, which pytest-xdist can send."""
+    """Return a test's record as dicts, lists and strings, which pytest-xdist can send.
+
+    The strings are printable and encodable, whatever the values in them.
+    """
     plain: dict[str, Any] = _converter.unstructure(told)
     return plain
 
@@ -139,3 +143,4 @@ def from_plain(plain: Mapping[str, Any]) -> Told:
 
 
 _converter = cattrs.Converter()
+_converter.register_unstructure_hook(str, printable_lines)
