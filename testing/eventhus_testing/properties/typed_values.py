@@ -14,7 +14,6 @@ from typing import (
     Union,
     get_args,
     get_origin,
-    get_type_hints,
 )
 
 import attrs
@@ -22,7 +21,7 @@ from attrs import Attribute, define
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from eventhus_cattrs.generics import Bindings, substitute
+from eventhus_cattrs.generics import Bindings, aliased, field_types, is_alias
 from eventhus_testing.properties.scalars import SCALARS, sizes_of
 from eventhus_testing.properties.validators import NONE, Limits, limits_of
 
@@ -52,7 +51,7 @@ class TypedValues:
 
     def __init__(self, refine: Refinements) -> None:
         self._refine = refine
-        self._classes: dict[Any, st.SearchStrategy[Any]] = {}
+        self._finished: dict[Any, st.SearchStrategy[Any]] = {}
         self._unfinished: set[Any] = set()
         self._recursions = 0
         for as_type, refinement in refine.items():
@@ -81,17 +80,18 @@ class TypedValues:
             return SCALARS[as_type](limits)
         if isinstance(as_type, NewType):
             return self.of(as_type.__supertype__, where, limits)
-        if type(get_origin(as_type) or as_type).__name__ == "TypeAliasType":
-            return self.of(_aliased(as_type), where, limits)
+        if is_alias(as_type) and limits is not NONE:  # the limits are those of one field
+            return self.of(aliased(as_type), where, limits)
+        if is_alias(as_type):
+            return self._recursive(as_type, lambda: self.of(aliased(as_type), where))
         cls: Any = get_origin(as_type) or as_type
         if attrs.has(cls):
-            return self._class(as_type)
+            return self._recursive(as_type, lambda: self._instances(as_type))
         if isinstance(as_type, type) and issubclass(as_type, Enum) and len(as_type):
             return st.sampled_from(as_type)
         return self._composed(as_type, where, limits)
 
     def _composed(self, as_type: Any, where: str, limits: Limits) -> st.SearchStrategy[Any]:
-        sizes = sizes_of(limits, MOST_ITEMS)
         match get_origin(as_type), get_args(as_type):
             case origin, members if origin in (Union, types.UnionType):
                 # None first: what comes first is the simplest.
@@ -107,10 +107,12 @@ class TypedValues:
                 return self._many(st.frozensets, item, where, limits)
             case origin, (item, last) if origin is tuple and last is ...:
                 return self._many(st.lists, item, where, limits).map(tuple)
-            case origin, items if origin is tuple and items:
-                return st.tuples(*(self.of(item, where) for item in items))
+            case origin, members if origin is tuple and members:
+                return st.tuples(*(self.of(member, where) for member in members))
             case origin, (key, item) if origin in (dict, Mapping):
-                return st.dictionaries(self.of(key, where), self.of(item, where), **sizes)
+                before = self._recursions
+                keys, items = self.of(key, where), self.of(item, where)
+                return st.dictionaries(keys, items, **self._sizes(limits, before))
             case _:
                 name = getattr(as_type, "__name__", None) or repr(as_type)
                 raise NoStrategy(
@@ -123,21 +125,27 @@ class TypedValues:
     ) -> st.SearchStrategy[Any]:
         before = self._recursions
         items = self.of(item, where, limits.each or NONE)
-        # A tree whose nodes had two branches on average would never end.
-        most = MOST_ITEMS if self._recursions == before else 1
-        return of_items(items, **sizes_of(limits, most))  # type: ignore[no-any-return]
+        return of_items(items, **self._sizes(limits, before))  # type: ignore[no-any-return]
 
-    def _class(self, as_type: Any) -> st.SearchStrategy[Any]:
+    def _sizes(self, limits: Limits, recursions_before: int) -> dict[str, Any]:
+        # A tree whose nodes had two branches on average would never end.
+        most = MOST_ITEMS if self._recursions == recursions_before else 1
+        return sizes_of(limits, most)
+
+    def _recursive(
+        self, as_type: Any, make: Callable[[], st.SearchStrategy[Any]]
+    ) -> st.SearchStrategy[Any]:
+        """Return the strategy for a type that may contain itself."""
         if as_type in self._unfinished:
             self._recursions += 1
-            return st.deferred(lambda: self._classes[as_type])
-        if as_type not in self._classes:
+            return st.deferred(lambda: self._finished[as_type])
+        if as_type not in self._finished:
             self._unfinished.add(as_type)
             try:
-                self._classes[as_type] = self._instances(as_type)
+                self._finished[as_type] = make()
             finally:
                 self._unfinished.remove(as_type)
-        return self._classes[as_type]
+        return self._finished[as_type]
 
     def _instances(self, as_type: Any) -> st.SearchStrategy[Any]:
         cls: type[Any] = get_origin(as_type) or as_type
@@ -185,7 +193,7 @@ class _Hints:
     @classmethod
     def of(cls, owner: type) -> _Hints:
         try:
-            return cls(get_type_hints(owner))
+            return cls(field_types(owner))
         except (NameError, AttributeError, SyntaxError, TypeError) as error:
             return cls({}, f"its type cannot be resolved ({error})")
 
@@ -269,10 +277,3 @@ def _example(where: str) -> str:
     if not owner:
         return f"refine={{{field}: ...}}"
     return f'refine={{{owner}: {{"{field}": ...}}}}'
-
-
-def _aliased(as_type: Any) -> Any:
-    """What an alias stands for: ``type X = …`` of Python 3.12, or that of typing_extensions."""
-    alias = get_origin(as_type) or as_type
-    arguments = dict(zip(alias.__type_params__, get_args(as_type), strict=False))
-    return substitute(alias.__value__, arguments)
