@@ -136,7 +136,7 @@ class Breach:
 
 
 @frozen(kw_only=True)
-class Step:
+class CommandStep:
     """A command at work, up to one of its events: what a test has to do again.
 
     Attributes:
@@ -175,7 +175,7 @@ class Step:
         """A test that consists of the spec."""
         return lambda imports: [("", self.chain(imports, ending))]
 
-    def up_to(self, number: int) -> Step:
+    def up_to(self, number: int) -> CommandStep:
         """The same, when only the first events count."""
         return evolve(self, number=number)
 

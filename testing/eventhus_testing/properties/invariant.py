@@ -1,4 +1,4 @@
-"""Whether an invariant holds, and a test that asks it again."""
+"""Evaluates an invariant, and shows a violation as a test."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from eventhus_testing.texts.page import ACTUAL, NOTE, Passage, mark
 S = TypeVar("S")
 
 Invariant: TypeAlias = Callable[[S], "bool | None"]
-"""Returns whether it holds; or asserts it, and returns nothing."""
+"""A predicate that returns a bool, or asserts and returns ``None``."""
 
 
 @frozen(kw_only=True)
-class Verdict:
-    """That an invariant does not hold.
+class Violation:
+    """A state that an invariant does not hold of.
 
     Attributes:
         invariant: The invariant.
         name: What it is called.
-        raised: Whether it raised, rather than return that it does not hold.
-        notes: What it raised.
+        raised: Whether it raised, rather than returned false.
+        notes: The first line of the message.
     """
 
     invariant: Invariant[Any]
@@ -38,7 +38,7 @@ class Verdict:
     notes: Sequence[str] = ()
 
     def story(self, state: object) -> list[Passage]:
-        """The state, for a reader."""
+        """Return the state as part of a failure text."""
         return [("state", [*mark(ACTUAL, [repr(state)]), *mark(NOTE, self.notes)])]
 
     def body(self, spec: Callable[[Ending | None], Body]) -> Body:
@@ -65,7 +65,7 @@ class Verdict:
         return function_source(self.invariant, imports, "invariant")
 
 
-def verdict_on(invariant: Invariant[S], state: S) -> Verdict | None:
+def violation_of(invariant: Invariant[S], state: S) -> Violation | None:
     """Return why an invariant does not hold of a state, or ``None`` if it does.
 
     Raises:
@@ -79,9 +79,9 @@ def verdict_on(invariant: Invariant[S], state: S) -> Verdict | None:
     except Exception as error:  # noqa: BLE001 - an assertion, or a state it cannot look at
         kind = "" if type(error) is AssertionError else f"{type(error).__name__}: "
         notes = f"{kind}{error}".strip().splitlines()[:1]
-        return Verdict(invariant=invariant, name=name, raised=True, notes=notes)
+        return Violation(invariant=invariant, name=name, raised=True, notes=notes)
     if holds is None or _is_bool(holds):
-        return None if holds is None or holds else Verdict(invariant=invariant, name=name)
+        return None if holds is None or holds else Violation(invariant=invariant, name=name)
     raise TypeError(
         f"{name} returned {_found(holds)}; an invariant is a plain function that returns a bool, "
         f"or asserts and returns None"

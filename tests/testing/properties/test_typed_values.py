@@ -194,8 +194,8 @@ class Pair(Generic[T]):
 Numbers = TypeAliasType("Numbers", list[int])
 Listed = TypeAliasType("Listed", list[T], type_params=(T,))
 Age = NewType("Age", int)
-Rule = TypeAliasType("Rule", Union[str, list["Rule"]])  # noqa: UP007 - quotes need typing's
-Nested = TypeAliasType("Nested", Union[T, dict[str, "Nested[T]"]], type_params=(T,))  # noqa: UP007
+Rule = TypeAliasType("Rule", Union[str, list["Rule"]])  # type: ignore[misc]  # noqa: UP007
+Nested = TypeAliasType("Nested", Union[T, dict[str, "Nested[T]"]], type_params=(T,))  # type: ignore[misc]  # noqa: UP007
 
 
 @frozen
