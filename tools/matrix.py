@@ -1,5 +1,12 @@
-"""Test on every supported Python of this machine, with the lowest versions, and the wheel."""
+"""Test on every supported Python of this machine, with the lowest versions, and the wheel.
 
+With ``--compat``, run only the tests whose outcome can depend on the Python, on the versions of
+libraries or on packaging: those of the kernel, the codec, the kit and the memory adapters, and the
+conformance suites on one real server each. The Python that runs this script is left out then, since
+``make test`` runs everything on it.
+"""
+
+import argparse
 import os
 import shutil
 import subprocess
@@ -8,12 +15,22 @@ import time
 from pathlib import Path
 
 PROBE = "import sys; print(*sys.version_info[:4], sys.executable, sep='\\n')"
+COMPAT = (
+    "core",
+    "examples/bank",
+    "tests/core",
+    "tests/testing",
+    "tests/adapters/cattrs",
+    "tests/adapters/memory",
+    "tests/adapters/mongo/test_conformance.py",
+    "tests/adapters/nats/test_conformance.py",
+)
 
 
 def pythons() -> dict[str, str]:
-    """The released Pythons from 3.11 up, lowest first: one executable for each minor version.
+    """Find the released Pythons from 3.11 up: one executable per minor version, lowest first.
 
-    What is on the PATH comes before what pyenv keeps. Each is run before it counts, since a pyenv
+    One on the PATH takes precedence over one of pyenv. Each is run before it counts, since a pyenv
     shim can be on the PATH and not work.
     """
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
@@ -36,25 +53,32 @@ def pythons() -> dict[str, str]:
 
 
 def make(*arguments: str) -> tuple[bool, float]:
-    """Whether ``make`` succeeded, and the seconds that it took."""
+    """Run ``make``; return whether it succeeded, and the seconds that it took."""
     print(f"\n=== make {' '.join(arguments)}", flush=True)
     start = time.monotonic()
     result = subprocess.run(["make", *arguments], check=False)
     return result.returncode == 0, time.monotonic() - start
 
 
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--compat", action="store_true")
+is_compat = parser.parse_args().compat
+tests = [f"TESTS={' '.join(COMPAT)}"] if is_compat else []
+
 found = pythons()
 lowest, *others = found
+here = f"{sys.version_info.major}.{sys.version_info.minor}"
 outcomes = {
-    f"Python {version}": make("pytest", f"VENV=.venv-{version}", f"PYTHON={executable}")
+    f"Python {version}": make("pytest", f"VENV=.venv-{version}", f"PYTHON={executable}", *tests)
     for version, executable in found.items()
+    if not (is_compat and version == here)
 }
-outcomes[f"lowest versions, Python {lowest}"] = make("lowest", f"PYTHON={found[lowest]}")
-outcomes["installed wheel"] = make("wheel-test")
+outcomes[f"lowest versions, Python {lowest}"] = make("lowest", f"PYTHON={found[lowest]}", *tests)
+outcomes["installed wheel"] = make("wheel-test", *tests)
 
 print()
 for name, (passed, seconds) in outcomes.items():
     print(f"{name:30} {'passed' if passed else 'FAILED'} {seconds:6.0f} s")
 if not others:
-    print(f"Only Python {lowest} was found; install further ones to test on them.")
+    print(f"Only Python {lowest} was found; install others to test on them.")
 sys.exit(not all(passed for passed, _ in outcomes.values()))

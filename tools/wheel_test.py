@@ -1,8 +1,8 @@
-"""Test the wheel as its users get it: installed, and without the source tree.
+"""Test the wheel as its users get it: installed, without the source tree.
 
-The sdist is made from this tree and the wheel from the sdist, so a file that either leaves out is
-missed here. The tests are those of the sdist, run where no package can be imported from source.
-A file that git does not know yet is taken along; a fresh clone has none.
+``python tools/wheel_test.py [TESTS]`` builds the sdist from this tree and the wheel from the sdist,
+so a file that either of them lacks is noticed. The tests come from the sdist, and no package can be
+imported from source there. Untracked files are included; a fresh clone has none.
 """
 
 import os
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+XDIST = ("--numprocesses=auto", "--dist=loadfile", "--quiet")
 IS_INSTALLED = """
 import importlib, sys, sysconfig
 for name in sys.argv[1:]:
@@ -43,4 +44,5 @@ with TemporaryDirectory(prefix="eventhus-") as folder:
     run(sys.executable, "-m", "venv", work / "venv", cwd=work)
     run(python, "-m", "pip", "install", "--quiet", f"{wheel}[dev]", cwd=work)
     run(python, "-c", IS_INSTALLED, *packages, cwd=tree)
-    run(python, "-m", "pytest", "--ignore=tests/packaging", "tests", "examples", cwd=tree)
+    tests = [test for test in sys.argv[1:] if (tree / test).exists()] or ["tests", "examples"]
+    run(python, "-m", "pytest", *XDIST, "--ignore=tests/packaging", *tests, cwd=tree)

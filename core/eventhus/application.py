@@ -1,19 +1,25 @@
-"""The composition root: where a domain meets the adapters that it runs on."""
+"""The application: the composition root, where a domain meets its adapters."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from random import Random
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
-from attrs import evolve, frozen
-
 from eventhus.adapter_support.arguments import check_group
-from eventhus.adapter_support.tasks import being_cancelled, stop
+from eventhus.adapter_support.tasks import stop
+from eventhus.composition import (
+    check_handler,
+    check_is,
+    check_parts,
+    check_settings,
+    stored_names,
+)
 from eventhus.domain.aggregate import Aggregate, Command
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.names import check_name
@@ -25,12 +31,14 @@ from eventhus.ids import new_id as ulid
 from eventhus.ports.bus import EventBus, Subscription
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
-from eventhus.ports.store import Storage, StoredEvent
+from eventhus.ports.store import Storage
+from eventhus.run import Run
 from eventhus.runtime.adapter_lookup import BUSES, CODECS, STORES, adapter_for, load_adapter
 from eventhus.runtime.clock import SystemClock
 from eventhus.runtime.commands.bus import CommandBus
 from eventhus.runtime.commands.envelope import Committed, Envelope, Handler, Loaded, Middleware
-from eventhus.runtime.commands.executor import PAGE, Executor
+from eventhus.runtime.commands.executor import Executor
+from eventhus.runtime.commands.repository import PAGE, Repository
 from eventhus.runtime.commands.snapshots import Snapshots
 from eventhus.runtime.messaging.subscriber import (
     UNGROUPED,
@@ -53,34 +61,33 @@ _NO_METADATA = Metadata()
 
 
 class Application:
-    """Some aggregates, with views and processes, running on a store and, if you like, a bus.
+    """The composition root: aggregates, views and processes on a store and an optional bus.
 
-    Everything is checked here, before anything is written. ``async with`` opens the store and
-    the bus and starts to publish, to project and to run processes; leaving it stops the views and
-    processes where they are, answers the commands that were accepted, publishes what is
-    committed, lets subscribers finish and closes both. Views and processes go on from there next
-    time.
+    The constructor checks that the parts fit together; nothing is written before. ``async with``
+    opens the store and the bus, then starts the relay, the views and the processes. Leaving it
+    stops the views and processes at their checkpoints, completes the accepted commands, publishes
+    what is committed, waits for event handlers, and closes the bus and the store.
 
     Args:
-        bucket: The application's name in the store and on the bus: 1 to 63 letters, digits,
+        bucket: The name of the application in the store and on the bus: 1 to 63 letters, digits,
             hyphens and underscores.
-        aggregates: What it is made of.
-        views: What can be read of it with ``view``. A new one is folded from the first event of
-            the log on; so one whose code has changed needs a new name.
-        processes: What sends commands because of what has happened, once for each event. A new
-            one, or one with a new name, begins at the first event of the log, too. A command that
-            is refused is logged as a warning, and the process goes on.
-        store: Where events, snapshots, checkpoints and the values of views are kept.
-        codec: StreamQueues events and states into plain data and back.
-        bus: Where events are published; ``None`` publishes nothing.
-        workers: The most commands that run at the same time.
+        aggregates: The aggregates.
+        views: The views (read models, projections). A new view is folded from the first event of
+            the log, so a view whose code has changed needs a new name.
+        processes: The process managers. Each sends its commands once for each event. A process
+            with a new name also starts at the first event. A refused command is logged as a
+            warning, and the process continues.
+        store: Stores events, snapshots, checkpoints and the values of views.
+        codec: Converts events and states to plain data and back.
+        bus: Publishes events; ``None`` publishes nothing.
+        workers: The maximum number of commands that run concurrently.
         middleware: Wraps the handling of every command; the first is the outermost.
-        cache_size: The most states remembered for each aggregate type; 0 loads every time.
-        snapshot_every: Take a snapshot once so many events lie behind the last one; ``None``
-            takes none. States must then be what the codec can handle.
-        clock: The time.
-        random: Spreads retries; give a seeded one to repeat a run.
-        new_id: Makes the ids of commits. They must be unique for ever.
+        cache_size: The maximum number of cached states of each aggregate type; 0 loads every time.
+        snapshot_every: The number of events after which a stream gets a new snapshot; ``None``
+            takes no snapshots. Otherwise the codec must be able to encode the states.
+        clock: The source of time.
+        random: The jitter between retries. Pass a seeded one to repeat a run.
+        new_id: Makes the ids of commits, which must be unique for ever.
 
     Raises:
         CompositionError: The parts do not fit together. The message says which and why.
@@ -105,33 +112,37 @@ class Application:
         new_id: Callable[[], str] = ulid,
     ) -> None:
         check_name("bucket", bucket)
-        _at_least("workers", workers, 1)
-        _at_least("cache_size", cache_size, 0)
-        if snapshot_every is not None:
-            _at_least("snapshot_every", snapshot_every, 1)
+        check_settings(workers, cache_size, snapshot_every)
         self.bucket = bucket
         self._store = store
         self._bus = bus
         self._workers = workers
         self._middleware = tuple(middleware)
         self._clock = clock or SystemClock()
-        random = random or Random()  # noqa: S311 - spreads retries, guards nothing
-        aggregates = tuple(aggregates)
+        aggregates = check_parts(Aggregate, aggregates)
         self._catalog = catalog = Catalog(aggregates)
         self._serializer = EventSerializer(catalog, codec)
         self._new_id = new_id
+        repository = partial(
+            Repository[Any], store=store, serializer=self._serializer, cache_size=cache_size
+        )
+        executor = partial(
+            Executor[Any, Any, Any],
+            store=store,
+            serializer=self._serializer,
+            clock=self._clock,
+            random=random or Random(),  # noqa: S311 - spreads retries, guards nothing
+            new_id=new_id,
+        )
         self._executors = {
-            aggregate.name: Executor(
+            aggregate.name: executor(
                 aggregate,
-                store=store,
-                serializer=self._serializer,
-                snapshots=None
-                if snapshot_every is None
-                else Snapshots(aggregate, store, codec, snapshot_every),
-                cache_size=cache_size,
-                clock=self._clock,
-                random=random,
-                new_id=new_id,
+                repository(
+                    aggregate,
+                    snapshots=Snapshots(aggregate, store, codec, snapshot_every)
+                    if snapshot_every
+                    else None,
+                ),
             )
             for aggregate in aggregates
         }
@@ -140,8 +151,8 @@ class Application:
             for command, aggregate in catalog.routes.items()
         }
         self._readers = ReaderGroup(
-            views,
-            processes,
+            check_parts(View, views),
+            check_parts(Process, processes),
             catalog=catalog,
             serializer=self._serializer,
             codec=codec,
@@ -149,10 +160,8 @@ class Application:
             clock=self._clock,
             new_id=new_id,
         )
-        self._run: _Run | None = None
-        self._followed: _Run | None = None  # the same, until it is being left
-        self._pending: set[asyncio.Future[Sequence[StoredEvent] | None]] = set()  # of followers
-        self._subscribers: WeakSet[Subscriber] = WeakSet()  # that a bus still has
+        self._run: Run | None = None
+        self._subscribers: WeakSet[Subscriber] = WeakSet()  # weak: closed ones are dropped
 
     @classmethod
     def open(
@@ -172,7 +181,7 @@ class Application:
     ) -> Self:
         """Compose an application from URLs.
 
-        The schemes are those that installed distributions register as entry points in the groups
+        Installed distributions register the schemes as entry points in the groups
         ``eventhus.stores`` and ``eventhus.buses``: callables that take the URL and the bucket.
 
         Args:
@@ -182,15 +191,15 @@ class Application:
             processes: As for the class.
             store: The URL of the store.
             bus: The URL of the bus; ``None`` publishes nothing.
-            codec: ``None`` takes the one of ``eventhus_cattrs``.
+            codec: ``None`` uses the codec of ``eventhus_cattrs``.
             workers: As for the class.
             middleware: As for the class.
             cache_size: As for the class.
             snapshot_every: As for the class.
 
         Raises:
-            CompositionError: As for the class; or a URL's scheme is unknown, or its adapter's
-                driver is not installed.
+            CompositionError: As for the class, or the scheme of a URL is unknown, or the driver of
+                its adapter is not installed.
         """
         return cls(
             bucket=bucket,
@@ -208,7 +217,7 @@ class Application:
 
     async def __aenter__(self) -> Self:
         if self._run is not None:
-            raise NotRunning("the application is running already; enter it once")
+            raise NotRunning("the application is already running; enter it once")
         async with AsyncExitStack() as stack:  # left in reverse order
             await stack.enter_async_context(self._store)
             if self._bus is not None:
@@ -219,7 +228,7 @@ class Application:
                 stack.push_async_callback(stop, task)
                 stack.push_async_callback(relay.drain)
             for executor in self._executors.values():
-                stack.push_async_callback(executor.close)
+                stack.push_async_callback(executor.repository.close)
             commands = CommandBus(self._routes, workers=self._workers)
             stack.push_async_callback(commands.close)
             handle: Handler = commands.handle
@@ -227,7 +236,7 @@ class Application:
                 handle = middleware(handle)
             stack.push_async_callback(self._readers.stop)
             self._readers.start(handle)
-            self._run = self._followed = _Run(handle, stack.pop_all())
+            self._run = Run(handle, stack.pop_all())
         return self
 
     async def __aexit__(
@@ -237,11 +246,8 @@ class Application:
         traceback: TracebackType | None,
     ) -> None:
         run = self._running()
-        self._followed = None
-        for pending in self._pending:
-            pending.cancel()
         try:
-            await run.exit.__aexit__(exc_type, exc, traceback)
+            await run.leave(exc_type, exc, traceback)
         finally:
             self._run = None
 
@@ -255,34 +261,38 @@ class Application:
     ) -> Committed:
         """Carry out a command: load its aggregate, decide, and append what follows.
 
-        Commands of one aggregate run in the order of their dispatch. Where another process gets
-        in between, the command is decided again on the newer state. Cancelling the caller leaves
-        the command carried out as a whole or not at all.
+        Commands of one aggregate run in the order of their dispatch. If another process appends to
+        the stream meanwhile, the command is decided again on the newer state. If the caller is
+        cancelled, the command has been carried out completely or not at all.
 
         Args:
-            command: What to do.
-            expected_version: Go ahead only if the aggregate is at this version: 0 if it must be
-                new, or a ``Committed.version`` that the decision to send this was based on.
-            command_id: An idempotency key, unique in the bucket. The same key again, from
-                wherever and whenever, carries out nothing and gets the first answer, whatever
-                the command says. A command that changed nothing or was refused leaves no trace
+            command: The command.
+            expected_version: Carry out the command only if the aggregate is at this version
+                (optimistic concurrency): 0 for a new aggregate, or the ``Committed.version`` that
+                the decision to send the command was based on.
+            command_id: An idempotency key, unique in the bucket. Another command with the same
+                key, from any process and at any time, changes nothing and gets the first answer,
+                whatever it says. A command that changed nothing or was refused is not remembered
                 and runs again.
-            metadata: What the events are to carry.
+            metadata: The metadata of the events.
 
         Returns:
-            The events, and where they stand.
+            The events, and their place in the log.
 
         Raises:
-            Rejected: The domain refused, in the subclass that ``decide`` raised.
+            Rejected: The domain refused; the error is the subclass that ``decide`` raised.
             ConcurrencyError: The aggregate is not at ``expected_version``.
-            TooManyConflicts: Others kept getting in between, ten times in a row.
+            TooManyConflicts: Other processes appended during ten attempts in a row.
             CommandIdReused: The ``command_id`` belongs to a command of another aggregate.
-            UnknownCommand: No aggregate takes this class of command.
+            UnknownCommand: No aggregate handles this class of command.
             InvalidArgument: The ``aggregate_id`` or ``command_id`` is empty or not text.
-            UndeclaredEvent: ``decide`` produced something that is not an event of its aggregate.
-            CodecError: An event or what was stored of the aggregate does not fit its class.
-            InvalidCommit: The store cannot keep the events.
-            LogCorrupted: What was stored of the aggregate has a gap.
+            UndeclaredEvent: ``decide`` produced a value that is not an event of its aggregate.
+            CodecError: A new or stored event, or a stored state, does not fit its class.
+            InvalidCommit: The store cannot store the events.
+            LogCorrupted: The stored events of the aggregate have a gap.
+            StoreUnavailable: The store could not be reached; nothing was written.
+            OutcomeUnknown: The store could not be reached after the commit was sent. Send the
+                command again with the same ``command_id``.
             NotRunning: The application has not been entered, or is being left.
         """
         return await self._running().handle(
@@ -295,31 +305,32 @@ class Application:
         )
 
     async def state(self, aggregate: Aggregate[Any, Any, S], aggregate_id: str) -> S:
-        """The state of an aggregate as it is stored now; ``initial`` if it has no events.
+        """Return the stored state of an aggregate; ``initial`` if it has no events.
 
-        Raises what ``load`` does.
+        Raises the errors of ``load``.
         """
         return (await self.load(aggregate, aggregate_id)).state
 
     async def load(self, aggregate: Aggregate[Any, Any, S], aggregate_id: str) -> Loaded[S]:
-        """The state of an aggregate as it is stored now, with the version to expect.
+        """Return the stored state of an aggregate, with its version and position.
 
         Raises:
-            InvalidArgument: The aggregate is not one of this application, or the id is empty.
+            InvalidArgument: The aggregate is not part of this application, or the id is empty.
             CodecError: A stored event does not fit its class.
-            LogCorrupted: What was stored of the aggregate has a gap.
+            LogCorrupted: The stored events of the aggregate have a gap.
             NotRunning: The application has not been entered, or has been left.
         """
         self._running()
-        held = await self._executor(aggregate).current(aggregate_id)
-        return Loaded(state=held.state, version=held.version, position=held.position)
+        repository = self._executor(aggregate).repository
+        current = await repository.current(StreamId(aggregate.name, aggregate_id))
+        return Loaded(state=current.state, version=current.version, position=current.position)
 
     async def history(
         self, aggregate: Aggregate[Any, E, Any], aggregate_id: str
     ) -> list[Recorded[E]]:
-        """Every event of an aggregate, oldest first; none if it never had any.
+        """Return every event of an aggregate, oldest first.
 
-        Raises what ``load`` does.
+        Raises the errors of ``load``.
         """
         self._running()
         self._executor(aggregate)
@@ -332,17 +343,18 @@ class Application:
                 return history
 
     async def view(self, view: View[Any, V], key: str) -> V | None:
-        """What a view knows of a key by now; ``None`` if nothing.
+        """Return the current value of a view for a key; ``None`` if it has none.
 
-        A view is a moment behind the log: see ``caught_up``.
+        A view is eventually consistent. Use ``caught_up`` to read your own writes.
 
         Raises:
-            InvalidArgument: The view is not one of this application, or the key is not text.
-            CodecError: What is kept does not fit the view's type: it has changed, and needs a new
-                name.
+            InvalidArgument: The view is not part of this application, or the key is not text.
+            CodecError: The stored value does not fit the type of the view. The type has changed,
+                so the view needs a new name.
             NotRunning: The application has not been entered, or has been left.
         """
         self._running()
+        check_is(view, View)
         return await self._readers.view(view, key)
 
     async def caught_up(
@@ -350,24 +362,25 @@ class Application:
         reader: View[Any, Any] | Process[Any, Any],
         committed: Committed | int | None = None,
     ) -> None:
-        """Wait until a view, or a process, has seen a commit: to read your own writes.
+        """Wait until a view or a process has handled a commit, to read your own writes.
 
-        A process has seen an event when the commands that follow from it have been carried out or
-        refused. It does not matter which of several processes on the store does the work.
+        A process has handled an event when the resulting commands are carried out or refused. Any
+        worker on the same store may do the work.
 
         Args:
             reader: A view or a process of this application.
-            committed: What to wait for: the answer to a command, or a position of the log.
-                ``None`` is all that the log holds now.
+            committed: The answer to a command, or a position of the log. ``None`` stands for
+                everything that the log holds now.
 
         Raises:
-            InvalidArgument: The view or process is not one of this application.
-            ReaderStopped: It cannot take an event. Only the application that works on it notices:
-                where that is another, this goes on waiting, as it does while the store is away.
-                Bound it with ``asyncio.timeout`` where that matters.
-            NotRunning: The application has not been entered, or is left before it has seen that.
+            InvalidArgument: The view or process is not part of this application.
+            ReaderStopped: The reader cannot handle an event. Only the worker that holds its lease
+                knows: in any other one this waits on, as it does while the store is unavailable.
+                Limit the wait with ``asyncio.timeout`` if that matters.
+            NotRunning: The application has not been entered, or was left while waiting.
         """
         self._running()
+        check_is(reader, View, Process)
         if committed is None:
             committed = await self._store.head()
         elif isinstance(committed, Committed):
@@ -375,37 +388,32 @@ class Application:
         await self._readers.caught_up(reader, committed)
 
     async def follow(self, *, after: int = 0) -> AsyncGenerator[Recorded[Any], None]:
-        """Every event of the log, in order: what is there, then what comes.
+        """Tail the log: yield every stored event in order, then each new one.
 
-        Ends when the application is left; what it has not reached by then it does not hand out.
-        To miss nothing and see nothing twice, go on later behind the ``position`` handled last.
+        Ends when the application is left. To continue later without gaps or repeats, pass the
+        ``position`` of the last handled event as ``after``.
 
         Args:
-            after: Start behind this position; 0 starts at the first event.
+            after: Start after this position; 0 starts at the first event.
 
         Raises:
             CodecError: A stored event does not fit its class.
             NotRunning: The application has not been entered, or has been left.
         """
         run = self._running()
-        if self._followed is not run:
-            return
-        async with aclosing(self._store.follow(after=after)) as batches:
-            while batch := await self._unless_left(run, anext(batches, None)):
-                for stored in batch:
-                    yield self._serializer.recorded(stored)
-                    if self._followed is not run:
-                        return
+        async with aclosing(run.follow(self._store.follow(after=after))) as events:
+            async for stored in events:
+                yield self._serializer.recorded(stored)
 
     async def run(self) -> None:
-        """Work until the process is told to end, by SIGTERM or SIGINT, or the caller is cancelled.
+        """Run until SIGTERM or SIGINT, or until the caller is cancelled.
 
-        The whole of a worker that publishes what others commit, and keeps views and processes
-        going: ``asyncio.run(app.run())``. Inside ``async with`` it keeps the application open for
-        the handlers that were subscribed there.
+        ``asyncio.run(app.run())`` is a complete worker: it publishes what others commit and runs
+        views and processes. Inside ``async with``, it keeps the application open for the handlers
+        that were subscribed there.
 
-        Of all workers with a store and a bus in common, one publishes at a time, and one works on
-        each view and each process; another takes its place within seconds.
+        Any number of workers may share a store and a bus. Leases elect one of them to publish, and
+        one for each view and process; if it fails, another takes over within seconds.
         """
         if self._run is None:
             async with self:
@@ -414,7 +422,7 @@ class Application:
             await wait_for_shutdown()
 
     async def relay_lag(self) -> int:
-        """How many events of the log are not known to be with the bus, whoever publishes them.
+        """Return the number of events in the log that no relay has published yet.
 
         Raises:
             NotRunning: The application has not been entered, or has been left.
@@ -432,43 +440,47 @@ class Application:
         concurrency: int = 16,
         attempts: int = 10,
     ) -> Subscription:
-        """Hand every event that the bus carries from now on to ``handler``, at least once.
+        """Deliver every event that the bus publishes from now on to ``handler``, at least once.
 
-        The events of one aggregate come in order; those of different ones side by side. Where the
-        handler raises, it is called again after a while, 0.1 seconds and then twice as long each
-        time, up to 30, and the events behind it of its aggregate wait. After the last attempt the
-        event becomes a dead letter of its group, for ``replay``; so does, at once, one that cannot
-        be decoded. Attempts are those of one process: another that takes over begins anew. Since an
-        event may come twice, a handler with effects remembers the ``id`` or ``position`` that it
-        handled last. While the application is being left, handlers may still read from it, but not
-        dispatch.
+        Events of one aggregate are handled in order, those of different aggregates concurrently. If
+        the handler raises, it is called again after 0.1 seconds, then after twice as long each
+        time, up to 30 seconds; later events of the same aggregate wait. After the last attempt the
+        event goes to the dead-letter queue of its group, for ``replay``. An event that cannot be
+        decoded goes there at once. Attempts are counted for each process: after a failover the
+        count starts again.
+
+        Because an event may be delivered twice, a handler with side effects should remember the
+        ``id`` or ``position`` of the last event. While the application is being left, handlers may
+        still read from it, but not dispatch.
 
         Args:
-            handler: Takes one event.
-            group: Subscriptions with the same group, here and in other processes, share the
-                events between them: 1 to 63 letters, digits, hyphens and underscores. A bus that
-                keeps messages also keeps the group's place. ``None`` makes a group of its own,
-                which ends with the subscription; its dead letters are those of ``"anonymous"``.
-            types: Classes of events; all others are passed over. ``None`` takes all, and buries
-                those that no aggregate of this application declares.
-            concurrency: The most events handled at once, at least 1.
-            attempts: How often an event is tried before it is a dead letter, at least 1.
+            handler: Handles one event: an ``async def`` function, or an object with an
+                ``async def __call__``.
+            group: The consumer group. Its members, in this process and others, share the events.
+                1 to 63 letters, digits, hyphens and underscores. A bus that keeps messages also
+                keeps the position of the group. ``None`` makes a group for this subscription
+                alone, which ends with it; its dead letters go to the group ``"anonymous"``.
+            types: The event classes to deliver; others are skipped. ``None`` delivers all events,
+                and events that no aggregate of this application declares become dead letters.
+            concurrency: The maximum number of events handled at once, at least 1.
+            attempts: The number of attempts before an event becomes a dead letter, at least 1.
 
         Raises:
             CompositionError: The application has no bus.
-            InvalidArgument: ``group`` has another form, a number is below 1, or no aggregate of
-                this application declares one of ``types``.
+            InvalidArgument: The handler is not a coroutine function, ``group`` does not have that
+                form, a number is below 1, or one of ``types`` is not an event of this application.
             BusUnavailable: The bus could not be reached, or did not answer in time.
             NotRunning: The application has not been entered, or has been left.
         """
         bus = self._entered_bus()
+        check_handler(handler)
         check_group(group, concurrency)
         if attempts < 1:
             raise InvalidArgument(f"attempts must be at least 1, found {attempts}")
         subscriber = Subscriber(
             handler,
             group=group,
-            types=None if types is None else self._names(types),
+            types=None if types is None else stored_names(self._catalog, types),
             attempts=attempts,
             serializer=self._serializer,
             bus=bus,
@@ -479,22 +491,24 @@ class Application:
         return AppSubscription(subscription, subscriber)
 
     async def replay(self, handler: EventHandler, *, group: str = UNGROUPED) -> Replayed:
-        """Give the dead letters of a group to ``handler``, the oldest first, each once.
+        """Deliver the dead letters of a group to ``handler`` once each, oldest first.
 
-        One that is handled is deleted. Where the handler raises, the letter stays, and so do the
-        later ones of its aggregate.
+        A handled letter is deleted. If the handler raises, the letter stays, and so do the later
+        ones of its aggregate.
 
         Args:
-            handler: Takes one event.
-            group: Whose dead letters.
+            handler: Handles one event, as for ``subscribe``.
+            group: The consumer group.
 
         Raises:
             CompositionError: The application has no bus.
-            InvalidArgument: ``group`` is not of the form that ``subscribe`` takes.
+            InvalidArgument: The handler or ``group`` does not have the form that ``subscribe``
+                takes.
             BusUnavailable: The bus could not be reached, or did not answer in time.
             NotRunning: The application has not been entered, or has been left.
         """
         bus = self._entered_bus()
+        check_handler(handler)
         check_group(group)
         return await Subscriber(
             handler,
@@ -507,81 +521,46 @@ class Application:
         ).replay()
 
     def wire(self, recorded: Recorded[Any]) -> bytes:
-        """An event as the body of a message: UTF-8 JSON, the same in every language.
+        """Return an event as the body of a message: UTF-8 JSON, readable from any language.
 
-        Its keys are ``aggregate_id``, ``aggregate_type``, ``version``, ``type`` and ``data``. The
-        last two are today's: an event that was stored under another name or in another shape went
-        over the bus as it was stored.
+        The keys are ``aggregate_id``, ``aggregate_type``, ``version``, ``type`` and ``data``. Name
+        and data have today's form. An event that was stored under an older name or schema was
+        published in that older form.
 
         Raises:
-            InvalidArgument: No aggregate of this application declares the event's class.
-            CodecError: A field holds what its type does not admit.
+            InvalidArgument: The event's class is not an event of this application.
+            CodecError: The value of a field does not fit its type.
         """
         try:
-            return to_body(evolve(recorded, event=self._serializer.encode(recorded.event)))
+            return to_body(recorded.with_event(self._serializer.encode(recorded.event)))
         except KeyError:
             raise InvalidArgument(
-                f"{type(recorded.event).__qualname__} is not an event of this application"
+                f"{type(recorded.event).__qualname__} is not an event of this application; "
+                f"compose it with the aggregate that declares it"
             ) from None
 
     def _entered_bus(self) -> EventBus:
         self._running()
         if self._bus is None:
-            raise CompositionError('the application has no bus; give it one, as bus="memory://"')
-        return self._bus
-
-    def _names(self, types: Iterable[type]) -> frozenset[str]:
-        """Every name under which events of these classes may have been stored."""
-        wanted = tuple(types)
-        known = {event.cls for event in self._catalog.types()}
-        if unknown := [cls.__qualname__ for cls in wanted if cls not in known]:
-            raise InvalidArgument(
-                f"{', '.join(unknown)} is not an event of this application; "
-                f"compose it with the aggregate that declares it"
+            raise CompositionError(
+                'the application has no bus; compose it with one, such as bus="memory://"'
             )
-        return self._catalog.names_of(wanted)
+        return self._bus
 
     def _stop_retrying(self) -> None:
         for subscriber in self._subscribers:
             subscriber.stop_retrying()
 
-    def _running(self) -> _Run:
+    def _running(self) -> Run:
         if self._run is None:
             raise NotRunning("the application is not running; use it inside 'async with'")
         return self._run
 
     def _executor(self, aggregate: Aggregate[Any, Any, S]) -> Executor[Any, Any, S]:
+        check_is(aggregate, Aggregate)
         executor = self._executors.get(aggregate.name)
         if executor is None or executor.aggregate is not aggregate:
             raise InvalidArgument(
-                f"{aggregate.name} is not an aggregate of this application; compose it with it"
+                f"{aggregate.name} is not an aggregate of this application; add it to aggregates"
             )
         return executor
-
-    async def _unless_left(
-        self, run: _Run, batch: Awaitable[Sequence[StoredEvent] | None]
-    ) -> Sequence[StoredEvent] | None:
-        """The batch, or ``None`` if there is none before the application is left."""
-        pending = asyncio.ensure_future(batch)
-        self._pending.add(pending)
-        try:
-            return await pending
-        except asyncio.CancelledError:
-            if self._followed is not run and pending.cancelled() and not being_cancelled():
-                return None
-            raise
-        finally:
-            self._pending.discard(pending)
-
-
-@frozen
-class _Run:
-    """What exists only while an application is running."""
-
-    handle: Handler
-    exit: AsyncExitStack
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise CompositionError(f"{name} must be at least {least}, found {value}")

@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time they were made."""
+"""Ids that sort by time."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Middleware that applications ask for first: a log line and a measurement per command."""
+"""Middleware: its types, and a log line and a measurement for every command."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CommandOutcome: TypeAlias = Literal["accepted", "unchanged", "rejected", "failed
 
 @frozen(kw_only=True)
 class Timing:
-    """How long one command took, waiting for its turn included.
+    """The duration of one command, including the wait for its turn.
 
     Attributes:
         command: The name of the command's class.
@@ -48,8 +48,8 @@ def time_commands(observe: Callable[[Timing], None]) -> Middleware:
     """Make middleware that measures every command.
 
     Args:
-        observe: Called once for each command, after it. Hand it on to your metrics. What it
-            raises is logged: the command has its answer by then.
+        observe: Called once after each command, to feed your metrics. If it raises, the error is
+            logged, because the command already has its answer.
     """
 
     def middleware(handle: Handler) -> Handler:
@@ -80,7 +80,7 @@ def time_commands(observe: Callable[[Timing], None]) -> Middleware:
 
 
 def log_commands(logger: logging.Logger) -> Middleware:
-    """Make middleware that writes a line for every command, and never any of its data.
+    """Make middleware that logs a line for every command, without any of its data.
 
     Accepted commands are logged at ``INFO``, refused ones at ``WARNING`` with the class of the
     refusal, all others at ``ERROR`` with the class of the error.
@@ -91,7 +91,7 @@ def log_commands(logger: logging.Logger) -> Middleware:
 
     def middleware(handle: Handler) -> Handler:
         async def logged(envelope: Envelope) -> Committed:
-            command: object = envelope.command  # not always one, where types are not checked
+            command: object = envelope.command  # untyped callers may pass anything
             label = (type(command).__name__, getattr(command, "aggregate_id", "-"))
             try:
                 committed = await handle(envelope)

@@ -37,7 +37,7 @@ def modules_of(package: str) -> list[Path]:
     ],
 )
 def test_imports_only_the_standard_library_and_attrs(package: str, allowed: set[str]) -> None:
-    """Whoever installs the kernel brings in attrs and nothing else."""
+    """Installing the kernel installs attrs and nothing else."""
     foreign = {
         f"{path.name} imports {name}"
         for path in modules_of(package)

@@ -1,4 +1,4 @@
-"""A small bank and fakes of the world, for the tests of the kernel."""
+"""A small bank and test doubles of stores, buses and clocks."""
 
 import asyncio
 import json
@@ -61,14 +61,14 @@ class Withdraw(Command):
 
 @frozen(kw_only=True)
 class Rename(Command):
-    """Changes nothing where the owner has the name already."""
+    """Changes nothing if the owner already has the name."""
 
     owner: str
 
 
 @frozen(kw_only=True)
 class Script(Command):
-    """Decides whatever the test wants decided."""
+    """Returns the events that a test passes in."""
 
     decide: Callable[["Account"], Iterable[Any]]
 
@@ -95,12 +95,12 @@ class Renamed:
 
 @frozen
 class Indigestible:
-    """``evolve`` has a bug with this one."""
+    """``evolve`` raises on this event."""
 
 
 @frozen
 class Undeclared:
-    """No aggregate declares this one."""
+    """No aggregate declares this event."""
 
 
 class AlreadyOpen(Rejected):
@@ -126,7 +126,7 @@ AccountEvent: TypeAlias = Opened | Deposited | Withdrawn | Renamed | Indigestibl
 
 
 def decide(command: AccountCommand, account: Account) -> Iterator[AccountEvent]:
-    """The rules of the bank."""
+    """Apply the rules of the bank."""
     match command:
         case Open(owner=owner):
             if account.owner is not None:
@@ -150,7 +150,7 @@ def decide(command: AccountCommand, account: Account) -> Iterator[AccountEvent]:
 
 
 def evolve(account: Account, event: AccountEvent) -> Account:
-    """The bookkeeping of the bank."""
+    """Keep the books of the bank."""
     match event:
         case Opened(owner) | Renamed(owner):
             return attrs.evolve(account, owner=owner)
@@ -178,12 +178,12 @@ class Scribbled:
 
 
 def decide_note(command: Scribble, note: str) -> Iterator[Scribbled]:
-    """Anything may be written."""
+    """Accept any text."""
     yield Scribbled(command.text)
 
 
 def evolve_note(note: str, event: Scribbled) -> str:
-    """The last text counts."""
+    """Keep the last text."""
     return event.text
 
 
@@ -221,19 +221,19 @@ class JsonCodec:
 
 
 def compose(store: Storage | None = None, **options: Any) -> Application:
-    """The bank as an application, in memory unless told otherwise."""
+    """Return the bank as an application, in memory unless options say otherwise."""
     options = {"bucket": "bank", "aggregates": [account, note], "codec": JsonCodec(), **options}
     return Application(store=store or MemoryStore(), **options)
 
 
 async def add(app: Application, *amounts: int, aggregate_id: str = "a") -> None:
-    """Add an event for each amount, in commits of their own, whether the account is open or not."""
+    """Append one commit with one event for each amount, whether the account is open or not."""
     for amount in amounts:
         await app.dispatch(Script(aggregate_id=aggregate_id, decide=always(Deposited(amount))))
 
 
 def always(*events: Any) -> Callable[[Account], Iterable[Any]]:
-    """Decide on these events, whatever the state."""
+    """Return a decision for these events in any state."""
     return lambda _: events
 
 
@@ -242,10 +242,10 @@ Hook: TypeAlias = Callable[..., Awaitable[None]]
 
 
 class Proxy:
-    """A store in front of one that others may share: counts the calls and lets a test step in.
+    """A store that wraps another one, counts the calls and runs the hooks of a test.
 
-    ``before`` and ``after`` hold a hook by the name of a method. What a hook raises, the caller
-    gets; what comes before the call keeps it from happening.
+    ``before`` and ``after`` map the names of methods to hooks. The caller gets the error of a hook.
+    If a hook of ``before`` raises, the call does not happen.
     """
 
     def __init__(self, inner: Storage | None = None) -> None:
@@ -362,7 +362,7 @@ class Proxy:
 
 
 class RecordingBus:
-    """A bus that takes everything, until ``before`` raises; nobody subscribes to it."""
+    """A bus that records every message until ``before`` raises. It has no subscribers."""
 
     def __init__(self) -> None:
         self.taken: list[Message] = []
@@ -371,7 +371,7 @@ class RecordingBus:
         self.entered = 0
 
     async def publisher(self) -> "RecordingPublisher":
-        """See ``EventBus.publisher``. Asks ``before_publisher`` first."""
+        """See ``EventBus.publisher``. Calls ``before_publisher`` first."""
         if self.before_publisher is not None:
             await self.before_publisher()
         return RecordingPublisher(self)
@@ -408,19 +408,19 @@ class RecordingBus:
 
     @property
     def positions(self) -> list[int]:
-        """The positions of the events taken, repeats included."""
+        """The positions of the recorded messages, repeats included."""
         return [int(message.headers["Eventhus-Position"]) for message in self.taken]
 
 
 class RecordingPublisher:
-    """Gives a bus what it is given, message by message."""
+    """Passes messages to a bus one by one."""
 
     def __init__(self, bus: RecordingBus) -> None:
         self._bus = bus
         self.acknowledged = 0
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """See ``Publisher.publish``. Asks the bus's ``before`` ahead of every message."""
+        """See ``Publisher.publish``. Calls ``before`` of the bus before every message."""
         for message in messages:
             if self._bus.before is not None:
                 await self._bus.before(message)
@@ -429,7 +429,7 @@ class RecordingPublisher:
 
 
 class FakeClock:
-    """A second passes at every look at it, and a sleep is over once others had their turn."""
+    """A clock that advances by a second at every reading; a sleep ends after other tasks ran."""
 
     def __init__(self) -> None:
         self.sleeps_s: list[float] = []
@@ -450,7 +450,7 @@ class FakeClock:
 
 
 class Gate:
-    """A hook that holds up everybody until it is opened."""
+    """A hook that blocks every caller until it is opened."""
 
     def __init__(self) -> None:
         self.arrived = asyncio.Event()
@@ -468,7 +468,7 @@ class Gate:
 
 
 def fail_with(error: Exception) -> Hook:
-    """A hook that always raises, a new exception each time, as a driver does."""
+    """Return a hook that raises a new exception each time, as a driver does."""
 
     async def hook(*_: object) -> None:
         raise type(error)(*error.args)
@@ -477,7 +477,7 @@ def fail_with(error: Exception) -> Hook:
 
 
 def at(wanted: Iterable[int], hook: Hook) -> Hook:
-    """A hook that acts at some of its calls only, counted from 1."""
+    """Return a hook that acts only at the given calls, counted from 1."""
     calls = 0
     wanted = frozenset(wanted)
 
@@ -491,13 +491,13 @@ def at(wanted: Iterable[int], hook: Hook) -> Hook:
 
 
 async def settle() -> None:
-    """Let every task run until it waits for another: nothing in memory takes more turns."""
+    """Let every task run until it waits; nothing in memory needs more turns."""
     for _ in range(200):
         await asyncio.sleep(0)
 
 
 async def eventually(condition: Callable[[], object]) -> None:
-    """Return once ``condition`` holds; fail if the program comes to rest without it."""
+    """Return once ``condition`` holds; fail if all tasks wait and it does not."""
     for _ in range(20_000):
         if condition():
             return
@@ -506,12 +506,12 @@ async def eventually(condition: Callable[[], object]) -> None:
 
 
 async def stored_events(store: Storage, stream: StreamId | None = None) -> list[StoredEvent]:
-    """What is really in the store: the first page of the log, or of a stream."""
+    """Return the first page of the log or of a stream, straight from the store."""
     return [*(await (store.read() if stream is None else store.history(stream)))]
 
 
 def recorded(event: Any = None, **changes: Any) -> Recorded[Any]:
-    """A recorded event, in whatever form."""
+    """Return a recorded event in any form."""
     values: dict[str, Any] = {
         "stream": StreamId("Account", "a-1"),
         "version": 2,
@@ -524,6 +524,6 @@ def recorded(event: Any = None, **changes: Any) -> Recorded[Any]:
     return Recorded(**{**values, **changes})
 
 
-# What the fakes stand for, checked by the type checker.
+# The type checker holds the fakes to their protocols.
 _storage: Callable[[], Storage] = Proxy
 _bus: Callable[[], EventBus] = RecordingBus

@@ -1,4 +1,4 @@
-"""The tree of errors: its shape, its messages, and that errors travel between processes."""
+"""The tree of errors: shape, messages, pickling and copying."""
 
 import copy
 import pickle
@@ -184,15 +184,13 @@ def test_every_error_has_its_message_here() -> None:
 @pytest.mark.parametrize(
     ("error", "expected"), MESSAGES, ids=[type(error).__name__ for error, _ in MESSAGES]
 )
-def test_what_an_error_says(error: EventhusError, expected: str) -> None:
-    """A message says what, where, and what to do next."""
+def test_errors_build_their_own_message(error: EventhusError, expected: str) -> None:
     assert expected == str(error)
 
 
 @each_error
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_errors_travel_between_processes(error: EventhusError, protocol: int) -> None:
-    """A worker process can raise any of them: class, message, arguments and attributes arrive."""
+def test_errors_can_be_pickled(error: EventhusError, protocol: int) -> None:
     error.add_note("seen by the worker")
     arrived = pickle.loads(pickle.dumps(error, protocol))
     assert type(error) is type(arrived)
@@ -221,8 +219,7 @@ def drawn() -> dict[str, tuple[str, str]]:
     return tree
 
 
-def test_the_tree_is_as_drawn() -> None:
-    """Every error is in the drawing, below its parent, beside the builtin that it also is."""
+def test_the_drawing_of_the_tree_matches_the_classes() -> None:
     actual = {
         name: (cls.__bases__[0].__name__, "".join(base.__name__ for base in cls.__bases__[1:]))
         for name, cls in vars(errors).items()
@@ -269,16 +266,14 @@ def test_errors_of_one_family_are_not_caught_as_each_other() -> None:
         (InvalidCommit("x"), ValueError),
     ],
 )
-def test_errors_are_caught_as_their_builtins(
+def test_errors_are_caught_as_their_builtin_base(
     error: EventhusError, builtin: type[Exception]
 ) -> None:
-    """Code that knows nothing of this library still understands what kind of error it is."""
     with pytest.raises(builtin):
         raise error
 
 
-def test_the_parts_of_an_error_can_be_read() -> None:
-    """What the message says is there as values, for those who act on it."""
+def test_errors_expose_their_fields() -> None:
     unknown = UnknownCommand(Deposit, iter([Withdraw]))
     assert (Deposit, (Withdraw,)) == (unknown.command, unknown.known)
     undeclared = UndeclaredEvent("Account", Deposit)
@@ -297,8 +292,7 @@ def test_the_parts_of_an_error_can_be_read() -> None:
     assert (STREAM, 3, 5) == (corrupted.stream, corrupted.expected, corrupted.actual)
 
 
-def test_a_codec_error_learns_where_it_happened() -> None:
-    """A codec knows the type and the field; whoever decodes an event adds its place."""
+def test_codec_error_at_adds_the_stream_and_version() -> None:
     error = CodecError("Deposited", "amount", "missing")
     assert (None, None) == (error.stream, error.version)
     placed = error.at(STREAM, 7)

@@ -1,4 +1,4 @@
-"""Ids are ULIDs: their form, their order, and that no two are alike."""
+"""Ids: their form, order and uniqueness."""
 
 import os
 import time
@@ -23,8 +23,8 @@ def stop_clock(monkeypatch: pytest.MonkeyPatch, milliseconds: int, nanoseconds: 
     monkeypatch.setattr(time, "time_ns", lambda: milliseconds * 1_000_000 + nanoseconds)
 
 
-def test_the_form_of_an_id() -> None:
-    """26 characters of the alphabet; the first holds three bits, since 26 x 5 is 130."""
+def test_an_id_is_26_characters_of_the_alphabet() -> None:
+    """The first holds three bits, since 26 x 5 is 130."""
     for _ in range(1000):
         made = new_id()
         assert 26 == len(made)
@@ -41,17 +41,15 @@ def test_the_form_of_an_id() -> None:
         (1469922850259, b"\0", "01ARZ3NDEK" + "0" * 16),
     ],
 )
-def test_known_ids(
+def test_known_ids_are_reproduced(
     milliseconds: int, byte: bytes, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The time comes first, then as many random bits as there are places left."""
     stop_clock(monkeypatch, milliseconds)
     monkeypatch.setattr(os, "urandom", lambda count: byte * count)
     assert expected == new_id()
 
 
-def test_every_random_bit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of the 16 places behind the time shows each character, and no two move together."""
+def test_every_random_bit_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     stop_clock(monkeypatch, 0)
     made = [new_id()[10:] for _ in range(2000)]
     places = list(zip(*made, strict=True))
@@ -61,16 +59,14 @@ def test_every_random_bit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("milliseconds", [0, 1, 31, 32, 1_700_000_000_123, LAST_MILLISECOND])
 @pytest.mark.parametrize("nanoseconds", [0, 999_999])
-def test_an_id_tells_when_it_was_made(
+def test_an_id_contains_its_milliseconds(
     milliseconds: int, nanoseconds: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The milliseconds that have begun can be read back."""
     stop_clock(monkeypatch, milliseconds, nanoseconds)
     assert milliseconds == decoded(new_id())[0]
 
 
 def test_ids_sort_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An id of a later millisecond is the greater text, whatever the random bits are."""
     ids = []
     for milliseconds in [0, 1, 31, 32, 1023, 1024, 2**40, 2**47, LAST_MILLISECOND]:
         stop_clock(monkeypatch, milliseconds)

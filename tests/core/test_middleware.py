@@ -43,16 +43,15 @@ def noting(name: str, notes: list[str]) -> Middleware:
     return middleware
 
 
-async def test_the_first_is_the_outermost() -> None:
-    """In the order in which they are given."""
+async def test_the_first_middleware_is_the_outermost() -> None:
     notes: list[str] = []
     async with compose(middleware=[noting("one", notes), noting("two", notes)]) as app:
         await app.dispatch(Open(aggregate_id="a"))
     assert ["into one", "into two", "out of two", "out of one"] == notes
 
 
-async def test_middleware_sees_the_whole_envelope_and_may_change_it() -> None:
-    """It can add metadata, say, to every command."""
+async def test_middleware_can_replace_the_envelope() -> None:
+    """To add metadata to every command, for example."""
     seen: list[Envelope] = []
 
     def adding(handle: Handler) -> Handler:
@@ -75,9 +74,7 @@ async def test_middleware_sees_the_whole_envelope_and_may_change_it() -> None:
     assert {"user": "ada"} == committed.events[0].metadata.values
 
 
-async def test_middleware_may_keep_a_command_from_being_handled() -> None:
-    """What it raises, the caller gets, and nothing is written."""
-
+async def test_middleware_can_refuse_a_command() -> None:
     def forbidding(handle: Handler) -> Handler:
         async def forbidden(envelope: Envelope) -> Committed:
             raise PermissionError
@@ -109,7 +106,6 @@ async def provoke(app: Application) -> None:
 async def test_every_command_is_logged_at_the_level_of_its_outcome(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """One line each, with the command's class, the aggregate and what became of it."""
     caplog.set_level(logging.INFO, "bank.commands")
     await provoke(compose(middleware=[log_commands(LOGGER)]))
     assert [
@@ -120,8 +116,8 @@ async def test_every_command_is_logged_at_the_level_of_its_outcome(
     ] == caplog.record_tuples
 
 
-async def test_the_log_never_tells_any_data(caplog: pytest.LogCaptureFixture) -> None:
-    """Not of commands, events and states, and not by way of an exception's text or traceback."""
+async def test_log_lines_never_contain_data(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither of commands, events and states nor of an exception."""
     caplog.set_level(logging.DEBUG)
     await provoke(compose(middleware=[log_commands(LOGGER)]))
     assert "s3cret" not in caplog.text
@@ -130,7 +126,6 @@ async def test_the_log_never_tells_any_data(caplog: pytest.LogCaptureFixture) ->
 
 
 async def test_a_cancelled_command_is_logged_as_failed(caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody got an answer."""
     store, gate = Proxy(), Gate()
     store.before["append"] = gate
     async with compose(store, middleware=[log_commands(LOGGER)]) as app:
@@ -144,10 +139,9 @@ async def test_a_cancelled_command_is_logged_as_failed(caplog: pytest.LogCapture
     )
 
 
-async def test_logging_does_not_hide_that_something_is_no_command(
+async def test_logging_a_value_that_is_not_a_command_keeps_the_original_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The caller learns of the mistake, as without the middleware."""
     event: Any = Undeclared()
     async with compose(middleware=[log_commands(LOGGER)]) as app:
         with pytest.raises(UnknownCommand):
@@ -155,7 +149,6 @@ async def test_logging_does_not_hide_that_something_is_no_command(
 
 
 async def test_every_command_is_timed_with_its_outcome() -> None:
-    """Once each, whatever becomes of it."""
     timings: list[Timing] = []
     await provoke(compose(middleware=[time_commands(timings.append)]))
     assert [
@@ -168,7 +161,7 @@ async def test_every_command_is_timed_with_its_outcome() -> None:
 
 
 async def test_a_cancelled_command_is_timed_as_failed() -> None:
-    """Also one that was still waiting for its turn."""
+    """Also one that was waiting for its turn."""
     timings: list[Timing] = []
     store, gate = Proxy(), Gate()
     store.before["append"] = gate
@@ -181,8 +174,7 @@ async def test_a_cancelled_command_is_timed_as_failed() -> None:
     assert ["failed", "failed"] == [each.outcome for each in timings]
 
 
-async def test_the_time_of_waiting_for_a_turn_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both commands were there from the start, and a caller waits for all of it."""
+async def test_timing_includes_the_wait_for_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = 100.0
     monkeypatch.setattr("eventhus.middleware.perf_counter", lambda: now_s)
     timings: list[Timing] = []
@@ -204,8 +196,7 @@ async def test_the_time_of_waiting_for_a_turn_counts(monkeypatch: pytest.MonkeyP
     assert [5, 10] == [each.seconds for each in timings]
 
 
-async def test_a_first_answer_given_again_is_timed_as_accepted() -> None:
-    """To the caller, and so to the measurement, it is the same answer."""
+async def test_a_repeated_command_id_is_timed_as_accepted() -> None:
     timings: list[Timing] = []
     async with compose(middleware=[time_commands(timings.append)]) as app:
         await app.dispatch(Open(aggregate_id="a"), command_id="k")
@@ -214,10 +205,10 @@ async def test_a_first_answer_given_again_is_timed_as_accepted() -> None:
     assert ["accepted"] * 3 == [each.outcome for each in timings]
 
 
-async def test_a_measurement_that_fails_does_not_hide_the_answer(
+async def test_an_error_of_observe_does_not_hide_the_answer(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The command is committed by then: its caller must not believe that it was not."""
+    """The command is committed by then."""
 
     def broken(timing: Timing) -> None:
         raise ZeroDivisionError

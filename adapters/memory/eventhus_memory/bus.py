@@ -10,37 +10,35 @@ from typing import Self
 
 from attrs import evolve
 
-from eventhus.adapter_support import StreamQueues, check_group
+from eventhus.adapter_support import Backoff, StreamQueues, WorkerPool, check_group
 from eventhus.domain.recorded import StreamId
 from eventhus.ports import DeadLetter, Message, MessageHandler
 from eventhus_memory.store import check_url
 
-_RETRY_S = 0.01  # before the second delivery; doubles with every further one, up to the cap
-_RETRY_CAP_S = 1.0
-_DOUBLINGS = 7  # enough to reach the cap
+_RETRY = Backoff(first_s=0.01, cap_s=1.0)  # before a failed message is handled again
 
 _logger = logging.getLogger(__name__)
 
 
 class MemoryBus:
-    """Implements the event bus in memory, for one event loop.
+    """The event bus in memory, for one event loop.
 
-    Messages are kept for a group until its last member is closed: what is published while nobody
-    listens is gone. Dead letters are kept as long as the bus.
+    A group keeps its messages until its last member is closed, so a message that is published
+    while a group has no member never reaches it. Dead letters live as long as the bus.
     """
 
     def __init__(self) -> None:
         self._groups: dict[object, _Group] = {}
-        self._work: set[asyncio.Task[None]] = set()
+        self._workers: set[asyncio.Task[None]] = set()
         self._dead_letters: dict[str, dict[int, Message]] = {}  # by group and number
         self._buried = 0
 
     @classmethod
     def open(cls, url: str, bucket: str) -> Self:  # noqa: ARG003 - the object is the bucket
-        """A new bus for ``memory://``.
+        """Return a new bus for ``memory://``.
 
         Raises:
-            CompositionError: The URL says more than that.
+            CompositionError: The URL is not ``memory://``.
         """
         check_url(url)
         return cls()
@@ -54,10 +52,10 @@ class MemoryBus:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        while self._groups:  # a handler that finishes may have subscribed another
+        while self._groups:  # a handler that is finishing may have subscribed another one
             await next(iter(self._groups.values())).drain()
-        if work := self._work - {asyncio.current_task()}:
-            await asyncio.wait(work)
+        if workers := self._workers - {asyncio.current_task()}:
+            await asyncio.wait(workers)
 
     async def publisher(self) -> MemoryPublisher:
         """See ``EventBus.publisher``."""
@@ -74,9 +72,9 @@ class MemoryBus:
             joined = self._groups[key] = _Group(on_empty=lambda: self._groups.pop(key))
         member = MemorySubscription(joined, handler, concurrency)
         joined.join(member)
-        for task in member.tasks:
-            self._work.add(task)
-            task.add_done_callback(self._work.discard)
+        for worker in member.workers:
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
         return member
 
     async def bury(self, message: Message, group: str) -> None:
@@ -97,7 +95,7 @@ class MemoryBus:
 
 
 class MemoryPublisher:
-    """Gives messages to the groups there are. Never fails, so no other need shut it out."""
+    """Adds messages to the groups of the bus. It never fails and never replaces another one."""
 
     def __init__(self, groups: dict[object, _Group]) -> None:
         self._groups = groups
@@ -107,62 +105,41 @@ class MemoryPublisher:
         """See ``Publisher.publish``."""
         for group in self._groups.values():
             for message in messages:
-                group.turns.add(message)
+                group.queues.add(message)
         self.acknowledged += len(messages)
 
 
 class MemorySubscription:
-    """One member of a group: each of its tasks takes a ready stream's next message, and again."""
+    """One member of a group."""
 
     def __init__(self, group: _Group, handler: MessageHandler, concurrency: int) -> None:
         self._group = group
-        self._handler = handler
-        self._busy: set[asyncio.Task[None]] = set()
-        self._closing = False
-        self.tasks = [asyncio.create_task(self._work()) for _ in range(concurrency)]
+        self._pool = WorkerPool(handler, concurrency, handled=group.handled)
+        self._pool.start(group.queues)
+
+    @property
+    def workers(self) -> frozenset[asyncio.Task[None]]:
+        """The tasks that call the handler."""
+        return self._pool.workers
 
     async def close(self) -> None:
-        """See ``Subscription.close``. A handler that closes its own is not waited for."""
+        """See ``Subscription.close``. A handler that closes its own subscription is not awaited."""
         self.stop()
-        if others := [task for task in self.tasks if task is not asyncio.current_task()]:
-            await asyncio.wait(others)
+        await self._pool.wait()
 
     def stop(self) -> None:
-        """Take no more messages."""
-        self._closing = True
+        """Leave the group and begin no more messages."""
+        self._pool.stop()
         self._group.leave(self)
-        for task in self.tasks:
-            if task not in self._busy:
-                task.cancel()
-
-    async def _work(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        while not self._closing:
-            message = await self._group.turns.take()
-            self._busy.add(task)
-            try:
-                await self._handler(message)
-            except (GeneratorExit, KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException as error:
-                if isinstance(error, asyncio.CancelledError) and task.cancelling():
-                    raise
-                self._group.failed(message, error)  # handlers fail as they like
-            else:
-                self._group.accepted(message)
-            finally:
-                self._busy.discard(task)
-            await asyncio.sleep(0)  # a handler that never waits would keep all others waiting
 
 
 class _Group:
-    """The messages that some subscriptions share."""
+    """The messages that the subscriptions of one group share."""
 
     def __init__(self, on_empty: Callable[[], object]) -> None:
         self._on_empty = on_empty
         self._members: set[MemorySubscription] = set()
-        self.turns = StreamQueues()
+        self.queues = StreamQueues()
         self._held_back: dict[StreamId, tuple[Message, asyncio.TimerHandle]] = {}
         self._draining = False
         self._changed = asyncio.Event()
@@ -180,37 +157,42 @@ class _Group:
             self._on_empty()
         self._changed.set()
 
-    def accepted(self, message: Message) -> None:
-        self.turns.done(message)
-        self._changed.set()
-
-    def failed(self, message: Message, error: BaseException) -> None:
-        if self._draining or not self._members:
+    async def handled(self, message: Message, failure: BaseException | None) -> None:
+        if failure is None:
+            self._remove(message)
+        elif self._draining or not self._members:
             _logger.error(
-                "the handler failed on %s while the bus was closing", message.id, exc_info=error
+                "the handler failed on %s while the bus was closing", message.id, exc_info=failure
             )
-            self.accepted(message)
-            return
-        delay = min(_RETRY_CAP_S, _RETRY_S * 2 ** min(message.attempt - 1, _DOUBLINGS))
-        _logger.warning(
-            "the handler failed on %s; again in %.2f s", message.id, delay, exc_info=error
-        )
-        again = evolve(message, attempt=message.attempt + 1)
-        timer = asyncio.get_running_loop().call_later(delay, self._let_go, message.stream)
-        self._held_back[message.stream] = (again, timer)
+            self._remove(message)
+        else:
+            self._retry_later(message, failure)
 
     async def drain(self) -> None:
-        """Give every message one more chance, then stop the members."""
+        """Retry every failed message once, then stop the members."""
         self._draining = True
         for stream, (_, timer) in [*self._held_back.items()]:
             timer.cancel()
-            self._let_go(stream)
-        while self.turns and self._members:
+            self._retry(stream)
+        while self.queues and self._members:
             self._changed.clear()
             await self._changed.wait()
         for member in list(self._members):
             member.stop()
 
-    def _let_go(self, stream: StreamId) -> None:
+    def _remove(self, message: Message) -> None:
+        self.queues.done(message)
+        self._changed.set()
+
+    def _retry_later(self, message: Message, failure: BaseException) -> None:
+        delay_s = _RETRY.delay_s(message.attempt)
+        _logger.warning(
+            "the handler failed on %s; again in %.2f s", message.id, delay_s, exc_info=failure
+        )
+        again = evolve(message, attempt=message.attempt + 1)
+        timer = asyncio.get_running_loop().call_later(delay_s, self._retry, message.stream)
+        self._held_back[message.stream] = (again, timer)
+
+    def _retry(self, stream: StreamId) -> None:
         again, _ = self._held_back.pop(stream)
-        self.turns.give_back(again)
+        self.queues.give_back(again)

@@ -1,63 +1,70 @@
-"""The bus as an application sees it."""
+"""The event bus on NATS: one facade over two transports, JetStream and core NATS."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import Protocol, Self, TypeAlias
 
-from attrs import frozen
-from nats.js.api import StreamInfo
+from attrs import field, frozen
 
 from eventhus.adapter_support import check_group
-from eventhus.errors import BusUnavailable, CompositionError, NotRunning
+from eventhus.errors import CompositionError, NotRunning
 from eventhus.ports import DeadLetter, Message, MessageHandler, Publisher, Subscription
-from eventhus_nats.connection import Address, Connection
-from eventhus_nats.consumer import Consumer
-from eventhus_nats.core_nats import PlainSubscription
-from eventhus_nats.dead_letters import DeadLetters, letter_headers
-from eventhus_nats.driver_errors import translated
-from eventhus_nats.group_leases import GroupLeases
-from eventhus_nats.publisher import Acknowledgements, JetStreamPublisher, PlainPublisher
-from eventhus_nats.streams import Retention, Settings, ensure_streams
-from eventhus_nats.subjects import DEFAULT, Subjects
+from eventhus_nats.address import Address
+from eventhus_nats.connection import Connection
+from eventhus_nats.core_nats import CoreNats, CoreNatsSubscription
+from eventhus_nats.jetstream import JetStream
+from eventhus_nats.streams import Retention, StreamSettings
+from eventhus_nats.subjects import DEFAULT, Subjects, check_bucket
 from eventhus_nats.subscription import JetStreamSubscription
+
+_Subscription: TypeAlias = JetStreamSubscription | CoreNatsSubscription
+
+
+class _Transport(Protocol):
+    """The part of the bus that differs between JetStream and core NATS."""
+
+    async def open(self) -> None: ...
+    async def publisher(self) -> Publisher: ...
+    async def subscribe(
+        self, handler: MessageHandler, group: str | None, concurrency: int
+    ) -> _Subscription: ...
+    async def bury(self, message: Message, group: str) -> None: ...
+    def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]: ...
+    async def discard(self, letter: DeadLetter) -> None: ...
 
 
 @frozen
 class _Running:
-    """What a bus is made of between being entered and being left."""
+    """The parts of a bus that exist only while it is entered."""
 
     connection: Connection
-    acknowledgements: Acknowledgements
-    seats: GroupLeases
-    dead_letters: DeadLetters
-    subscriptions: list[JetStreamSubscription | PlainSubscription]
+    transport: _Transport
+    subscriptions: list[_Subscription] = field(factory=list[_Subscription])
 
 
 class NatsBus:
-    """Implements the event bus on NATS JetStream. Make one with ``open``.
+    """The event bus on NATS JetStream. Make one with ``open``.
 
-    A bucket has a JetStream stream of its name, for its events, and ``<bucket>_dead`` for its
-    dead letters; each group is a durable pull consumer of the first. Every operation waits for
-    the server for 5 seconds at most, and a connection that breaks is made again for ever.
+    A bucket has a JetStream stream of its name for its events, and ``<bucket>_dead`` for its dead
+    letters. Each group is a durable pull consumer of the first. Every operation waits at most 5
+    seconds for the server. A connection that breaks is retried for ever.
 
-    Besides what the port lists, every operation raises ``NotRunning`` where the bus has not been
-    entered, or has been left.
+    In addition to the errors of the port, every operation raises ``NotRunning`` outside of
+    ``async with``.
     """
 
     def __init__(
-        self, bucket: str, address: Address, subjects: Subjects, settings: Settings | None
+        self, bucket: str, address: Address, transport: Callable[[Connection], _Transport]
     ) -> None:
         self._bucket = bucket
         self._address = address
-        self._subjects = subjects
-        self._settings = settings  # None: without JetStream
+        self._transport = transport
         self._running: _Running | None = None
 
     @classmethod
@@ -76,100 +83,83 @@ class NatsBus:
         duplicate_window: timedelta | None = None,
         jetstream: bool = True,
     ) -> Self:
-        """A bus that connects when it is entered, and disconnects when it is left.
+        """Return a bus that connects when it is entered and disconnects when it is left.
 
         Args:
             url: ``nats://user:password@host:4222``, ``nats://token@host``, or ``tls://…``; several
                 servers are separated by commas. ``tls`` asks for encryption; ``nats`` encrypts
                 where the server demands it.
-            bucket: The first token of every subject, and the name of the stream.
+            bucket: The first token of every subject, and the name of the stream. ``_dead`` at the
+                end, ``KV_`` at the start, and ``_INBOX`` are reserved.
             token: A token to authenticate with, in place of one in the URL.
             credentials: The path of a credentials file (JWT and seed), for which
                 ``nats-py[nkeys]`` must be installed.
-            tls: How to encrypt: which authorities to trust, which certificate to show.
-            subject: What comes behind ``bucket.``: words and ``{aggregate_type}`` (in lower
+            tls: How to encrypt: the authorities to trust, and the certificate to present.
+            subject: The tokens after ``bucket.``: words and ``{aggregate_type}`` (in lower
                 case), ``{aggregate_id}``, ``{type}``, separated by dots.
-            retention: Of a new stream: ``"limits"`` (the default) keeps messages until they are
-                too old, ``"interest"`` until every group that there is has handled them.
+            retention: For a new stream: ``"limits"`` (the default) keeps messages until they are
+                too old, ``"interest"`` until every existing group has handled them.
             max_age: How long the stream keeps a message. 7 days for a new stream.
-            replicas: On how many servers of a cluster the stream is, 1 to 5. 1 for a new stream.
+            replicas: The number of servers of a cluster that hold the stream, 1 to 5. 1 for a new
+                stream.
             duplicate_window: How long the stream recognises an event that is published again.
                 2 minutes for a new stream.
-            jetstream: ``False`` publishes without JetStream, as the Go toolkit does: whoever is
-                connected gets the event, nothing is kept, acknowledged or ordered between the
-                members of a group, and there are no dead letters to read.
+            jetstream: ``False`` publishes without JetStream, as the Go toolkit does: an event
+                reaches the subscribers that are connected at the moment. Nothing is kept,
+                acknowledged or ordered between the members of a group, and there are no dead
+                letters to read.
 
         Raises:
-            CompositionError: The URL or the subject is not of the form above, an argument is out
-                of its range, or one that is about the stream is given without JetStream.
+            CompositionError: The URL, the bucket or the subject has another form, an argument is
+                out of its range, or an argument for the stream is given without JetStream.
         """
-        settings = Settings(
+        check_bucket(bucket)
+        settings = StreamSettings(
             retention=retention,
             max_age=max_age,
             replicas=replicas,
             duplicate_window=duplicate_window,
         )
         settings.check()
-        if not jetstream and settings != Settings():
+        if not jetstream and settings != StreamSettings():
             raise CompositionError(
-                "retention, max_age, replicas and duplicate_window are about a JetStream stream; "
-                "leave them out with jetstream=False"
+                "retention, max_age, replicas and duplicate_window are settings of a JetStream "
+                "stream; leave them out with jetstream=False"
             )
-        servers = _servers(url, bucket)
-        logins = {(split.username, split.password) for split in servers if split.username}
-        if len(logins) > 1:
-            raise CompositionError(
-                f"the servers of the bus of bucket {bucket!r} have different credentials; "
-                f"give them one user that all of them know"
-            )
-        user, password = logins.pop() if logins else (None, None)
-        if user and password is None:  # nats://token@host
-            user, token = None, token or unquote(str(user))
-        if tls is None and any(split.scheme == "tls" for split in servers):
-            tls = ssl.create_default_context()
-        address = Address(
-            servers=[f"{each.scheme}://{each.netloc.rpartition('@')[2]}" for each in servers],
-            user=unquote(user) if user else None,
-            password=unquote(password) if password else None,
-            token=token,
-            credentials=None if credentials is None else Path(credentials),
-            tls=tls,
-        )
+        address = Address.parse(url, bucket, token=token, credentials=credentials, tls=tls)
         subjects = Subjects(bucket, subject)
-        return cls(bucket, address, subjects, settings if jetstream else None)
+
+        def transport(connection: Connection) -> _Transport:
+            if jetstream:
+                return JetStream(connection, subjects, settings)
+            return CoreNats(connection, subjects)
+
+        return cls(bucket, address, transport)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(bucket={self._bucket!r})"
 
     async def __aenter__(self) -> Self:
-        """Connect, and make or check the streams.
+        """Connect, and create or check the streams.
 
         Raises:
-            BusUnavailable: No server answers, or JetStream does not.
-            AccessDenied: The credentials are refused.
-            IncompatibleBucket: A stream of the bucket is not as the arguments say.
-            CompositionError: The server refuses what the arguments say.
-            NotRunning: The bus has been entered already.
+            BusUnavailable: No server answered, or JetStream did not.
+            AccessDenied: A server refused the credentials.
+            IncompatibleBucket: A stream of the bucket has other settings than the arguments.
+            CompositionError: The server refuses the arguments.
+            NotRunning: The bus is entered already.
         """
         if self._running is not None:
             raise NotRunning(f"the bus of bucket {self._bucket!r} is entered already")
         connection = Connection(self._bucket, self._address)
         await connection.open()
-        replicas = 1
+        transport = self._transport(connection)
         try:
-            if self._settings is not None:
-                found = await self._ensure(connection, self._settings)
-                replicas = found.config.num_replicas or 1
+            await transport.open()
         except BaseException:
             await connection.close()
             raise
-        self._running = _Running(
-            connection=connection,
-            acknowledgements=Acknowledgements(connection),
-            seats=GroupLeases(connection, replicas),
-            dead_letters=DeadLetters(connection, self._subjects),
-            subscriptions=[],
-        )
+        self._running = _Running(connection, transport)
         return self
 
     async def __aexit__(
@@ -178,14 +168,14 @@ class NatsBus:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Let the handlers come to their end, give back what they have not begun, disconnect."""
-        running = self._here()
-        closed: list[JetStreamSubscription | PlainSubscription] = []
+        """Let handlers finish, return the messages that they have not begun, and disconnect."""
+        running = self._entered()
+        closed: list[_Subscription] = []
         try:
-            while running.subscriptions:  # a handler that finishes may have subscribed another
+            while running.subscriptions:  # a handler that is finishing may have subscribed another
                 closed.append(running.subscriptions.pop())
                 await closed[-1].close()
-        except asyncio.CancelledError:  # nobody waits for handlers any more
+        except asyncio.CancelledError:  # the caller does not wait for handlers any more
             for each in (*closed, *running.subscriptions):
                 each.abandon()
             raise
@@ -195,109 +185,39 @@ class NatsBus:
 
     async def publisher(self) -> Publisher:
         """See ``EventBus.publisher``."""
-        running = self._here()
-        if self._settings is None:
-            return PlainPublisher(running.connection, self._subjects)
-        found = await self._ensure(running.connection, self._settings)
-        publisher = JetStreamPublisher(running.connection, self._subjects, found.state.last_seq)
-        await publisher.begin(running.acknowledgements)
-        return publisher
+        return await self._entered().transport.publisher()
 
     async def subscribe(
         self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
     ) -> Subscription:
         """See ``EventBus.subscribe``."""
         check_group(group, concurrency)
-        running = self._here()
+        running = self._entered()
         running.subscriptions[:] = [each for each in running.subscriptions if not each.is_over]
-        connection = running.connection
-        subscription: JetStreamSubscription | PlainSubscription
-        if self._settings is None:
-            subscription = PlainSubscription(connection, handler, concurrency)
-            running.subscriptions.append(subscription)
-            await subscription.open(self._subjects.all, group)
-            return subscription
-        found = await self._ensure(connection, self._settings)
-        seat = None if group is None else await running.seats.seat(group)
-        consumer = Consumer(connection, group, found)
-        await consumer.ensure()
-        subscription = JetStreamSubscription(connection, consumer, seat, handler, concurrency)
+        subscription = await running.transport.subscribe(handler, group, concurrency)
         running.subscriptions.append(subscription)
         return subscription
 
     async def bury(self, message: Message, group: str) -> None:
         """See ``EventBus.bury``."""
         check_group(group)
-        running = self._here()
-        if self._settings is None:
-            client = running.connection.client
-            headers = letter_headers(message, client.max_payload)
-            with translated(self._bucket):
-                await client.publish(
-                    self._subjects.dead(group), message.body, headers=headers or None
-                )
-            await running.connection.flush()
-        else:
-            try:
-                await running.dead_letters.bury(message, group)
-            except BusUnavailable:  # the stream may have been deleted
-                await self._ensure(running.connection, self._settings)
-                await running.dead_letters.bury(message, group)
+        await self._entered().transport.bury(message, group)
 
     async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``. Without JetStream there are none to read."""
         check_group(group)
-        running = self._here()
-        if self._settings is not None:
-            async for letter in running.dead_letters.read(group):
-                yield letter
+        async for letter in self._entered().transport.dead_letters(group):
+            yield letter
 
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``EventBus.discard``."""
         check_group(group)
-        running = self._here()
-        if self._settings is not None:
-            await running.dead_letters.discard(letter)
+        await self._entered().transport.discard(letter)
 
-    async def _ensure(self, connection: Connection, settings: Settings) -> StreamInfo:
-        return await ensure_streams(
-            connection, self._subjects.all, self._subjects.dead("*"), settings
-        )
-
-    def _here(self) -> _Running:
+    def _entered(self) -> _Running:
         if self._running is None:
             raise NotRunning(
                 f"the bus of bucket {self._bucket!r} is used before async with entered it, or "
                 f"after it was left"
             )
         return self._running
-
-
-def _servers(url: str, bucket: str) -> list[SplitResult]:
-    """The servers that a URL names; none of what is wrong with it is quoted, as it may be secret.
-
-    Raises:
-        CompositionError: It is not of the form that ``NatsBus.open`` takes.
-    """
-    scheme, separator, rest = url.partition("://")
-    parts = rest.split(",") if separator else [""]
-    try:
-        servers = [urlsplit(part if "://" in part else f"{scheme}://{part}") for part in parts]
-        if all(map(_is_server, servers)):
-            return servers
-    except ValueError:
-        pass
-    raise CompositionError(
-        f"the URL of the bus of bucket {bucket!r} is not of the form "
-        f"nats://user:password@host:4222 or tls://host:4222, with user and password "
-        f"percent-encoded, and several servers separated by commas"
-    )
-
-
-def _is_server(split: SplitResult) -> bool:
-    return bool(
-        split.scheme in {"nats", "tls"}
-        and split.hostname
-        and split.port != 0
-        and not (split.path.strip("/") or split.query or split.fragment)
-    )

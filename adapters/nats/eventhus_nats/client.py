@@ -1,4 +1,4 @@
-"""The driver's client, where it would give up for reasons that others have in their hands."""
+"""The driver's client, without its habit of giving up because of other people's messages."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from eventhus_nats.driver_errors import HungUp
 
 
 class _TolerantParser(Parser):
-    """Takes a vertical tab or a form feed for a part of a subject, as the server does.
+    """Accepts a vertical tab or a form feed as part of a subject, as the server does.
 
-    To the driver they separate the words of a line. It fails on what comes out, or takes the
-    message for one of another subscription.
+    The driver splits lines at them. It would then fail, or hand the message to another
+    subscription.
     """
 
     async def parse(self, data: bytes = b"") -> None:
@@ -31,11 +31,11 @@ class _TolerantParser(Parser):
 
 
 class ReconnectingClient(Client):
-    """The driver's client, which also comes back where a server says why it hangs up.
+    """The driver's client, which also reconnects after a server ended the connection with an error.
 
-    By itself it closes for good then: a message that is too large, or a token that ran out, would
-    be the end of all publishing and handling. So would somebody else's message that is not text
-    where the driver expects it.
+    The driver alone closes for good then: a message that is too large, or a token that expired,
+    would end all publishing and handling. So would a foreign message with bytes that are not text
+    where the driver expects text.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class ReconnectingClient(Client):
         self._ps = _TolerantParser(self)
 
     async def _process_err(self, err_msg: str) -> None:
-        if "permissions violation" in err_msg.lower():  # which leaves the connection as it is
+        if "permissions violation" in err_msg.lower():  # it keeps the connection
             await super()._process_err(err_msg)
             return
         error = HungUp(err_msg.strip("'"))
@@ -51,16 +51,16 @@ class ReconnectingClient(Client):
         await self._process_op_err(error)
 
     async def _connect_to_server(self, s: Srv) -> None:
-        if self._transport is not None:  # of an attempt that failed, which the driver forgets
+        if self._transport is not None:  # the driver leaks that of a failed attempt
             self._transport.close()  # type: ignore[no-untyped-call]  # the driver's
         await super()._connect_to_server(s)
 
-    # What these raise would end all reading, without an end to the connection. The server gives
-    # the message again to the next one, so anybody who may publish could stop everything.
+    # An exception in these would end the driver's read loop but not the connection. The server
+    # redelivers the message to the next member, so anybody who may publish could stop every group.
 
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         try:
-            # It cares for unreadable lines, but not for an unreadable status.
+            # The driver tolerates unreadable lines, but not an unreadable status.
             return await super()._process_headers(headers)
         except (IndexError, UnicodeDecodeError):
             return None
@@ -78,5 +78,5 @@ class ReconnectingClient(Client):
 
 
 def _text(raw: bytes) -> bytes:
-    """What is no UTF-8, as escapes."""
+    """Replace bytes that are not UTF-8 with escapes."""
     return raw.decode(errors="backslashreplace").encode()

@@ -1,64 +1,48 @@
-"""One connection to NATS, which is made again whenever it breaks."""
+"""A connection to NATS that reconnects for ever."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import nats.errors
 import nats.js.errors
-from attrs import field, frozen
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from eventhus import EventhusError
-from eventhus.errors import AccessDenied, CompositionError
+from eventhus.errors import AccessDenied, CompositionError, EventhusError
+from eventhus_nats.address import Address
 from eventhus_nats.client import ReconnectingClient
-from eventhus_nats.driver_errors import NotEncrypted, describe, is_refusal, translated, typed
+from eventhus_nats.driver_errors import (
+    NotEncrypted,
+    describe,
+    is_refusal,
+    to_eventhus_error,
+    translating_errors,
+)
 
 CONNECT_S = 5.0  # for the first connection, over all servers
 REQUEST_S = 5.0  # for an answer of JetStream
 RECONNECT_S = 0.25  # between two attempts at one server
-PENDING = 8 * 1024 * 1024  # bytes that wait for a connection that broke; then publishing fails
-PING_S = 10.0  # a server that has answered two of them with nothing is gone
+PENDING = 8 * 1024 * 1024  # bytes buffered while the connection is down; then publishing fails
+PING_S = 10.0  # between two pings; after two without an answer the connection counts as broken
 
 _logger = logging.getLogger(__name__)
 
 
-@frozen(kw_only=True)
-class Address:
-    """Where the servers are and who we are to them. Shows nothing of either.
-
-    Attributes:
-        servers: Their URLs, without credentials.
-        user: Who we are, with ``password``.
-        token: What we show in place of that.
-        credentials: The path of a file with what we show in place of both.
-        tls: How to encrypt; ``None`` encrypts where the server demands it.
-    """
-
-    servers: Sequence[str] = field(repr=False)
-    user: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
-    credentials: Path | None = field(default=None, repr=False)
-    tls: ssl.SSLContext | None = field(default=None, repr=False)
-
-
 class Connection:
-    """A connection of one bucket's bus.
+    """The connection of one bucket's bus.
 
     Attributes:
         bucket: The name of the bucket.
         client: The driver's client.
-        jetstream: The driver's JetStream.
-        on_break: What to call when the connection has broken, before it is made again.
-        on_reconnect: What to call when it has been made again.
+        jetstream: The driver's JetStream context.
+        on_break: Callbacks for when the connection breaks, before it reconnects.
+        on_reconnect: Callbacks for when it has reconnected.
     """
 
     def __init__(self, bucket: str, address: Address) -> None:
@@ -69,8 +53,8 @@ class Connection:
         self.on_reconnect: set[Callable[[], None]] = set()
         self._address = address
         self._is_connecting = False
-        self._denied: str | None = None  # what the server said of a right that is missing
-        self._told: str | None = None  # what was logged last, since the driver says it each time
+        self._denied: str | None = None  # what the server said about a missing permission
+        self._last_logged: str | None = None  # the driver reports each attempt of an outage
 
     async def open(self) -> None:
         """Connect.
@@ -78,7 +62,8 @@ class Connection:
         Raises:
             AccessDenied: A server refused the credentials.
             BusUnavailable: No server answered.
-            CompositionError: There is no credentials file, or the driver lacks what it needs.
+            CompositionError: The credentials file is missing or is not one, or the driver lacks a
+                library for it.
         """
         self._check_credentials()
         self._is_connecting = True
@@ -88,7 +73,7 @@ class Connection:
                     **self._options(),
                     name=f"eventhus {self.bucket}",
                     max_reconnect_attempts=-1,
-                    reconnect_time_wait=RECONNECT_S,  # type: ignore[arg-type]  # takes fractions
+                    reconnect_time_wait=RECONNECT_S,  # type: ignore[arg-type]  # it takes fractions
                     ping_interval=PING_S,  # type: ignore[arg-type]
                     error_cb=self._on_error,
                     disconnected_cb=self._on_disconnected,
@@ -99,41 +84,42 @@ class Connection:
         except BaseException as error:
             await self._shut()
             if isinstance(error, Exception):
-                raise self._typed(error) from None  # the driver's may quote the URL
+                raise self._to_eventhus_error(error) from None  # the driver's may quote the URL
             raise
         finally:
             self._is_connecting = False
 
     async def close(self) -> None:
-        """Send what is still to be sent, as far as the server takes it, and disconnect."""
+        """Flush what is still buffered, as far as the server takes it, and disconnect."""
         try:
             if self.client.is_connected:
                 await self.flush()
         except EventhusError as error:
-            _logger.warning("the last words to NATS may be lost: %s", error)
-        finally:  # also for whoever is cancelled meanwhile
+            _logger.warning("the last messages to NATS may be lost: %s", error)
+        finally:  # also when this is cancelled
             await self._shut()
 
     async def flush(self) -> None:
-        """Return once the server has taken all that was sent.
+        """Return once the server has everything that was sent.
 
         Raises:
-            BusUnavailable: It did not in time.
+            BusUnavailable: It did not answer in time.
         """
-        with translated(self.bucket):
-            # The driver has no time limit of its own while it looks for a server.
+        with translating_errors(self.bucket):
+            # While it reconnects, the driver has no time limit of its own.
             async with asyncio.timeout(REQUEST_S):
-                # The driver's ping overtakes what it has not written yet. By the time of its
-                # answer all that is written, and the second one comes behind it.
+                # The driver's ping overtakes what it has not written yet. Once the first one is
+                # answered all of that is written, and the second one comes after it.
                 await self.client.flush()
                 await self.client.flush()
 
     async def ask(self, question: Awaitable[Any], *, within_s: float = REQUEST_S) -> Any:
-        """Await an answer of JetStream, in bounded time.
+        """Await an answer of JetStream, for a limited time.
 
         Raises:
-            BusUnavailable: There was none.
-            nats.js.errors.APIError: It was an error.
+            BusUnavailable: There was no answer in time.
+            AccessDenied: There was none because the user lacks a permission.
+            nats.js.errors.APIError: The answer was an error.
         """
         try:
             async with asyncio.timeout(within_s):
@@ -141,17 +127,17 @@ class Connection:
         except nats.js.errors.APIError:
             raise
         except (nats.errors.Error, TimeoutError, OSError) as error:
-            if self._denied is not None:  # which is why nobody answered
+            if self._denied is not None:  # which is why there was no answer
                 raise AccessDenied(self.bucket, self._denied) from error
-            raise typed(self.bucket, error) from error
+            raise to_eventhus_error(self.bucket, error) from error
 
-    def _typed(self, error: Exception) -> Exception:
+    def _to_eventhus_error(self, error: Exception) -> Exception:
         if isinstance(error, ImportError):
             return CompositionError(
                 f"a credentials file needs {error.name}; install nats-py[nkeys]"
             )
         if isinstance(error, nats.errors.Error | TimeoutError | OSError):
-            return typed(self.bucket, error)
+            return to_eventhus_error(self.bucket, error)
         return CompositionError(
             f"the driver does not accept the URL or the credentials for bucket {self.bucket!r}: "
             f"{type(error).__name__}; a URL has the form nats://user:password@host:4222, "
@@ -159,14 +145,14 @@ class Connection:
         )
 
     def _options(self) -> dict[str, Any]:
-        """Who we are, as the driver's arguments."""
+        """Return the servers and credentials as arguments of the driver."""
         address = self._address
         options: dict[str, Any] = {"servers": list(address.servers)}
         if address.tls is not None:
             options["tls"] = address.tls
         if address.credentials is not None:
             options["user_credentials"] = str(address.credentials)
-        # Asked for only when they are to be sent, which is the moment to look at who asks.
+        # The driver calls these when it is about to send them: the moment to check encryption.
         for name in ("user", "password", "token"):
             secret = getattr(address, name)
             if secret is not None:
@@ -184,11 +170,11 @@ class Connection:
                 f"the credentials file for the bus of bucket {self.bucket!r} cannot be read: "
                 f"{type(error).__name__}"
             ) from error
-        # In a file without these, the driver would look for them for ever.
+        # Without these in the file, the driver would search for them for ever.
         if any(part not in content for part in (b"BEGIN NATS USER JWT", b"BEGIN USER NKEY SEED")):
             raise CompositionError(
                 f"the credentials file for the bus of bucket {self.bucket!r} is not one: it lacks "
-                f"a user's JWT or seed; 'nsc generate creds' writes both"
+                f"the JWT or the seed of a user; 'nsc generate creds' writes both"
             )
 
     def _unless_in_clear(self, secret: str) -> str:
@@ -200,8 +186,8 @@ class Connection:
             raise NotEncrypted
 
     def _is_as_private_as_asked(self) -> bool:
-        # The driver encrypts if the server says so, whatever it was given, and has no public word
-        # of what the server said.
+        # The driver encrypts only if the server says so, even if it was given TLS, and does not
+        # tell in public what the server said.
         return self._address.tls is None or bool(self.client._server_info.get("tls_required"))  # noqa: SLF001
 
     async def _shut(self) -> None:
@@ -216,18 +202,17 @@ class Connection:
 
     async def _on_error(self, error: Exception) -> None:
         if self._is_connecting:
-            # Asked again and again, the server will give the same answer. What this raises ends
-            # the driver's attempts.
+            # The server would answer the next attempt alike. Raising ends the driver's attempts.
             if is_refusal(error) or isinstance(error, ssl.SSLError | NotEncrypted):
                 raise error
             return
         if "permissions violation" in str(error).lower():
-            self._denied = f"the user lacks a right: {str(error).removeprefix('nats: ')}"
+            self._denied = f"the user lacks a permission: {str(error).removeprefix('nats: ')}"
             _logger.warning("NATS: %s", self._denied)
             return
-        if (told := describe(error)) != self._told:
-            _logger.warning("NATS: %s", told)
-            self._told = told
+        if (description := describe(error)) != self._last_logged:
+            _logger.warning("NATS: %s", description)
+            self._last_logged = description
 
     async def _on_disconnected(self) -> None:
         for call in [*self.on_break]:
@@ -238,7 +223,7 @@ class Connection:
             _logger.error("NATS: %s; the connection is closed", describe(NotEncrypted()))
             await self.client.close()
             return
-        self._denied = self._told = None
+        self._denied = self._last_logged = None
         _logger.info("connected to NATS again")
         for call in [*self.on_reconnect]:
             call()

@@ -1,95 +1,155 @@
-"""Subscribing without JetStream: who is there when a message comes gets it, once or not at all."""
+"""The transport without JetStream: a message reaches whoever is subscribed, at most once."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator, Sequence
 
+import nats.errors
 from attrs import evolve
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from eventhus.adapter_support import StreamQueues
-from eventhus.ports import Message, MessageHandler
+from eventhus.adapter_support import StreamQueues, WorkerPool
+from eventhus.ports import DeadLetter, Message, MessageHandler
 from eventhus_nats.connection import Connection
-from eventhus_nats.messages import message_of
-from eventhus_nats.subscription import DOUBLINGS, RETRY_CAP_S, RETRY_S
+from eventhus_nats.dead_letters import letter_headers
+from eventhus_nats.driver_errors import to_eventhus_error, translating_errors
+from eventhus_nats.messages import MSG_ID, encode_id, message_of
+from eventhus_nats.subjects import Subjects
+from eventhus_nats.subscription import RETRY
 
-MAX_IN_HAND = 1024  # messages; more wait in the driver, which in the end drops some and says so
+MAX_IN_HAND = 1024  # messages; more wait in the driver, which drops some when it is full
+MAX_BYTES_IN_HAND = 32 * 1024 * 1024  # likewise, and never less than one message
 
 _logger = logging.getLogger(__name__)
 
 
-class PlainSubscription:
+class CoreNats:
+    """Publishes and subscribes as the Go toolkit does: nothing is kept or acknowledged."""
+
+    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+        self._connection = connection
+        self._subjects = subjects
+
+    async def open(self) -> None:
+        """Do nothing: core NATS needs nothing on the server."""
+
+    async def publisher(self) -> CoreNatsPublisher:
+        """See ``EventBus.publisher``."""
+        return CoreNatsPublisher(self._connection, self._subjects)
+
+    async def subscribe(
+        self, handler: MessageHandler, group: str | None, concurrency: int
+    ) -> CoreNatsSubscription:
+        """See ``EventBus.subscribe``."""
+        subscription = CoreNatsSubscription(self._connection, handler, concurrency)
+        try:
+            await subscription.open(self._subjects.all, group)
+        except BaseException:
+            subscription.abandon()
+            raise
+        return subscription
+
+    async def bury(self, message: Message, group: str) -> None:
+        """Publish a dead letter to whoever listens."""
+        client = self._connection.client
+        headers = letter_headers(message, client.max_payload)
+        with translating_errors(self._connection.bucket):
+            await client.publish(self._subjects.dead(group), message.body, headers=headers or None)
+        await self._connection.flush()
+
+    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:  # noqa: ARG002
+        """Yield nothing: core NATS keeps no dead letters."""
+        letters: list[DeadLetter] = []
+        for letter in letters:
+            yield letter
+
+    async def discard(self, letter: DeadLetter) -> None:
+        """Do nothing: core NATS keeps no dead letters."""
+
+
+class CoreNatsPublisher:
+    """Publishes to whoever listens; no subscriber confirms a message."""
+
+    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+        self.acknowledged = 0
+        self._connection = connection
+        self._subjects = subjects
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Return once the server has the messages. See ``Publisher.publish``."""
+        client = self._connection.client
+        try:
+            for message in messages:
+                headers = {MSG_ID: encode_id(message.id), **message.headers}
+                await client.publish(self._subjects.of(message), message.body, headers=headers)
+        except (nats.errors.Error, OSError) as error:
+            raise to_eventhus_error(self._connection.bucket, error) from error
+        await self._connection.flush()
+        self.acknowledged += len(messages)
+
+
+class CoreNatsSubscription:
     """See ``Subscription``. Messages of one aggregate may go to different members of a group."""
 
     def __init__(self, connection: Connection, handler: MessageHandler, concurrency: int) -> None:
         self._connection = connection
-        self._handler = handler
         self._closing = False
-        self._turns = StreamQueues()
-        self._room = asyncio.Semaphore(MAX_IN_HAND)
-        self._busy: set[asyncio.Task[None]] = set()
+        self._queues = StreamQueues()
+        self._in_hand = 0  # messages
+        self._bytes_in_hand = 0
+        self._has_room = asyncio.Event()
         self._subscription: Subscription | None = None
-        self._workers = {asyncio.create_task(self._work()) for _ in range(concurrency)}
+        self._pool = WorkerPool(handler, concurrency, handled=self._handled)
 
     async def open(self, subjects: str, group: str | None) -> None:
-        """Begin to take messages."""
+        """Subscribe, and return once the server has heard of it."""
+        self._pool.start(self._queues)
         client = self._connection.client
         self._subscription = await client.subscribe(subjects, queue=group or "", cb=self._take)
         await self._connection.flush()
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left of it."""
-        return all(worker.done() for worker in self._workers)
+        """Whether every worker has ended."""
+        return self._pool.is_over
 
     def abandon(self) -> None:
-        """Be over soon, whatever is being done."""
+        """Cancel everything, whatever the handlers are doing."""
         self._closing = True
-        for worker in self._workers:
-            worker.cancel()
+        self._pool.abandon()
 
     async def close(self) -> None:
-        """See ``Subscription.close``. A handler that closes its own is not waited for."""
+        """See ``Subscription.close``. A handler that closes its own subscription is not awaited."""
         self._closing = True
         if self._subscription is not None and not self._connection.client.is_closed:
             subscription, self._subscription = self._subscription, None
             await subscription.unsubscribe()
-        for worker in self._workers - self._busy:
-            worker.cancel()
-        if others := self._workers - {asyncio.current_task()}:
-            await asyncio.wait(others)
+        self._pool.stop()
+        await self._pool.wait()
 
     async def _take(self, msg: Msg) -> None:
-        await self._room.acquire()
-        self._turns.add(message_of(msg))
+        if self._closing:
+            return
+        while self._in_hand >= MAX_IN_HAND or self._bytes_in_hand >= MAX_BYTES_IN_HAND:
+            self._has_room.clear()
+            await self._has_room.wait()
+        self._in_hand += 1
+        self._bytes_in_hand += len(msg.data)
+        self._queues.add(message_of(msg))
 
-    async def _work(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        while not self._closing:
-            message = await self._turns.take()
-            self._busy.add(task)
-            try:
-                await self._handler(message)
-            except (GeneratorExit, KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException as error:
-                if isinstance(error, asyncio.CancelledError) and task.cancelling():
-                    raise
-                self._failed(message, error)  # handlers fail as they like
-            else:
-                self._turns.done(message)
-                self._room.release()
-            finally:
-                self._busy.discard(task)
-            await asyncio.sleep(0)  # a handler that never waits would keep all others waiting
-
-    def _failed(self, message: Message, error: BaseException) -> None:
-        delay = min(RETRY_CAP_S, RETRY_S * 2 ** min(message.attempt - 1, DOUBLINGS))
+    async def _handled(self, message: Message, failure: BaseException | None) -> None:
+        if failure is None:
+            self._queues.done(message)
+            self._in_hand -= 1
+            self._bytes_in_hand -= len(message.body)
+            self._has_room.set()
+            return
+        delay_s = RETRY.delay_s(message.attempt)
         _logger.warning(
-            "the handler failed on %s; again in %.2f s", message.id, delay, exc_info=error
+            "the handler failed on %s; again in %.2f s", message.id, delay_s, exc_info=failure
         )
         again = evolve(message, attempt=message.attempt + 1)
-        asyncio.get_running_loop().call_later(delay, self._turns.give_back, again)
+        asyncio.get_running_loop().call_later(delay_s, self._queues.give_back, again)

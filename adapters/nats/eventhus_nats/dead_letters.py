@@ -1,32 +1,34 @@
-"""The messages that a group could not handle, in a stream of their own."""
+"""Dead letters: the messages that a group could not handle, in a stream of their own."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
+from hashlib import blake2b
 
 import nats.js.errors
 
 from eventhus.ports import DeadLetter, Message
 from eventhus_nats.connection import REQUEST_S, Connection
-from eventhus_nats.driver_errors import translated, typed
+from eventhus_nats.driver_errors import to_eventhus_error, translating_errors
 from eventhus_nats.messages import MSG_ID, encode_id, message_from
 from eventhus_nats.streams import dead_stream
 from eventhus_nats.subjects import Subjects
 
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # of a header that the driver sends
-_FRAME = len("NATS/1.0\r\n\r\n")  # around the headers; each has a colon, a space and a line's end
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # the header names that the driver sends
+_DIGEST_SIZE = 8  # bytes of the hash of a body in the id of its letter
+_FRAME = len("NATS/1.0\r\n\r\n")  # plus a colon, a space and a line end for each header
 
-# What servers answer where a message is "not found", and for other reasons too.
+# Error codes of "not found", which servers use for other errors, too.
 _GONE = {10037, 10043, 10057}
 
 
 def letter_headers(message: Message, limit: int, *, prefix: str = "") -> dict[str, str]:
-    """The headers of a dead letter, such that the server takes it.
+    """Return headers with which a dead letter is at most ``limit`` bytes and can be sent.
 
-    A stranger's message may fill what a server takes to the last byte, and have headers that the
-    driver would not send. Of what does not fit, the last headers are left out first: those that
-    say what went wrong.
+    A foreign message may use the whole payload that a server accepts, and have headers that the
+    driver refuses to send. Where they do not fit, the last headers are left out first: those that
+    describe the failure.
     """
     headers = {MSG_ID: prefix + encode_id(message.id), **message.headers}
     headers = {key: value for key, value in headers.items() if _NAME.fullmatch(key)}
@@ -48,9 +50,13 @@ class DeadLetters:
 
     async def bury(self, message: Message, group: str) -> None:
         """See ``EventBus.bury``."""
-        # Two groups may bury one message.
-        headers = letter_headers(message, self._connection.client.max_payload, prefix=f"{group}:")
-        with translated(self._connection.bucket):
+        # The server drops a letter whose id it has just seen. The prefix keeps apart those of two
+        # groups, and those of foreign messages that share an id.
+        digest = blake2b(message.body, digest_size=_DIGEST_SIZE).hexdigest()
+        headers = letter_headers(
+            message, self._connection.client.max_payload, prefix=f"{group}:{digest}:"
+        )
+        with translating_errors(self._connection.bucket):
             await self._connection.jetstream.publish(
                 self._subjects.dead(group),
                 message.body,
@@ -69,15 +75,15 @@ class DeadLetters:
                     jetstream.get_msg(self._stream, seq=number + 1, subject=subject, next=True)
                 )
                 number = raw.seq
-                # The driver gives what is not ASCII as an object of its own.
-                headers = {key: str(value) for key, value in (raw.headers or {}).items()}
-                headers[MSG_ID] = headers.get(MSG_ID, "").removeprefix(f"{group}:")
+                headers = {**(raw.headers or {})}
+                letter_id = str(headers.get(MSG_ID, ""))
+                headers[MSG_ID] = letter_id[len(group) + 2 * _DIGEST_SIZE + len("::") :]
                 message = message_from(raw.data or b"", headers, unnamed=f"{self._stream}-{number}")
                 yield DeadLetter(message=message, number=number)
         except nats.js.errors.NotFoundError:
-            return  # there are none, or no more
+            return  # there are no letters, or no more
         except nats.js.errors.APIError as error:
-            raise typed(self._connection.bucket, error) from error
+            raise to_eventhus_error(self._connection.bucket, error) from error
 
     async def discard(self, letter: DeadLetter) -> None:
         """See ``EventBus.discard``."""
@@ -87,4 +93,4 @@ class DeadLetters:
         except nats.js.errors.APIError as error:
             gone = error.err_code in _GONE and "found" in (error.description or "")
             if not gone:
-                raise typed(self._connection.bucket, error) from error
+                raise to_eventhus_error(self._connection.bucket, error) from error

@@ -1,4 +1,4 @@
-"""What the driver's errors mean to whoever uses a bus."""
+"""Translation of the driver's errors into the errors of the port."""
 
 from __future__ import annotations
 
@@ -9,43 +9,45 @@ from contextlib import contextmanager
 import nats.errors
 import nats.js.errors
 
-from eventhus import EventhusError
-from eventhus.errors import AccessDenied, BusUnavailable
+from eventhus.errors import AccessDenied, BusUnavailable, EventhusError
 
 
 class NotEncrypted(nats.errors.Error):
-    """A server does not encrypt, and was to."""
+    """Raised when a server does not encrypt although TLS was asked for."""
 
 
 class HungUp(nats.errors.Error):
-    """A server ended the connection, and said why."""
+    """Raised when a server ends the connection and says why."""
 
 
 @contextmanager
-def translated(bucket: str) -> Iterator[None]:
-    """Turn the driver's errors into this library's. None of them quotes a URL."""
+def translating_errors(bucket: str) -> Iterator[None]:
+    """Raise the matching error of the port in place of the driver's. No message quotes a URL."""
     try:
         yield
     except (TimeoutError, nats.errors.Error, OSError) as error:
-        raise typed(bucket, error) from error
+        raise to_eventhus_error(bucket, error) from error
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether a server refused the credentials. While connecting, the driver only says it."""
+    """Return whether a server refused the credentials.
+
+    While the driver connects, it reports this only in the text of a general error.
+    """
     return isinstance(error, nats.errors.AuthorizationError) or (
         isinstance(error, nats.errors.Error) and "authorization" in str(error).lower()
     )
 
 
-def typed(bucket: str, error: BaseException) -> EventhusError:
-    """The error to raise in place of a driver's."""
+def to_eventhus_error(bucket: str, error: BaseException) -> EventhusError:
+    """Return the error to raise in place of a driver's."""
     if is_refusal(error):
         return AccessDenied(bucket, "NATS refused the credentials; check them and the account")
     return BusUnavailable(bucket, describe(error))
 
 
 def describe(error: BaseException) -> str:
-    """What happened, in words that hold neither data nor credentials."""
+    """Return what happened, without data and without credentials."""
     if isinstance(error, nats.js.errors.APIError):
         return f"JetStream answered {error.err_code or error.code}, {error.description}"
     if isinstance(error, nats.errors.NoRespondersError):
@@ -53,7 +55,7 @@ def describe(error: BaseException) -> str:
     if is_refusal(error):
         return "the server refused the credentials"
     if isinstance(error, nats.errors.SlowConsumerError):
-        return "a handler is too slow, and messages that nobody keeps are lost"
+        return "a handler is too slow, and the driver dropped messages that nothing else keeps"
     if isinstance(error, HungUp):
         return f"the server ended the connection: {error}"
     if isinstance(error, NotEncrypted):

@@ -1,21 +1,23 @@
-"""Publishing to JetStream: a window of unacknowledged messages, each chained to the one before."""
+"""The publisher of JetStream: a window of messages in flight, each chained to the one before."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 import nats.errors
+import nats.js.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from eventhus import EventhusError
-from eventhus.errors import BusUnavailable, PublisherReplaced
+from eventhus.errors import BusUnavailable, EventhusError, PublisherReplaced
 from eventhus.ports import Message
 from eventhus_nats.connection import Connection
-from eventhus_nats.driver_errors import typed
+from eventhus_nats.driver_errors import to_eventhus_error
 from eventhus_nats.messages import (
     EXPECTED_LAST_MSG_ID,
     EXPECTED_LAST_SEQUENCE,
@@ -24,15 +26,15 @@ from eventhus_nats.messages import (
 )
 from eventhus_nats.subjects import Subjects
 
-WINDOW = 256  # messages that the server has not acknowledged
-ACK_S = 5.0  # without any acknowledgement, while some are waited for
+WINDOW = 256  # messages in flight, which the server has not acknowledged
+ACK_S = 5.0  # the longest wait for the next acknowledgement
 
 _OUT_OF_TURN = {10070, 10071}  # wrong last message id, wrong last sequence
-_FRAME = 200  # bytes of a message's frame besides headers and body, generously
+_FRAME = 200  # bytes of a message besides headers and body, rounded up
 
 
 class Acknowledgements:
-    """Receives what the server answers, for the publisher that was begun last."""
+    """Receives the server's acknowledgements for the publisher that began last."""
 
     def __init__(self, connection: Connection) -> None:
         self._client: Client = connection.client
@@ -41,8 +43,8 @@ class Acknowledgements:
         self._current: JetStreamPublisher | None = None
         self._publishers = 0
 
-    async def lead_to(self, publisher: JetStreamPublisher) -> str:
-        """From now on, hand answers to ``publisher`` alone; returns where they are to go."""
+    async def route_to(self, publisher: JetStreamPublisher) -> str:
+        """Route answers to ``publisher`` from now on, and return the subject for them."""
         if self._subscription is None:
             self._inbox = self._client.new_inbox()
             self._subscription = await self._client.subscribe(f"{self._inbox}.*.*", cb=self._take)
@@ -61,26 +63,34 @@ class Acknowledgements:
 class JetStreamPublisher:
     """See ``Publisher``.
 
-    Every message is accepted only directly behind the one that this publisher sent before it, and
-    the first one only directly behind what was last in the stream when the publisher began. So
-    nothing is taken behind a message that was lost on the way, and nothing that comes late.
-    Messages that the server recognises as repeats it acknowledges, wherever they stand.
+    The server accepts a message only directly after the one that this publisher sent before it,
+    and the first one only if the stream has not grown since the publisher began. So a message that
+    was lost on the way is not overtaken, and a publisher that was paused cannot come late. The
+    server acknowledges a message that it recognises as a duplicate, wherever it is in the stream.
+
+    It recognises a duplicate by the id alone, which a foreign message may have. The publisher
+    therefore compares the bodies, and fails until the duplicate window of a foreign one is over.
     """
 
     def __init__(self, connection: Connection, subjects: Subjects, last_sequence: int) -> None:
         self.acknowledged = 0
+        self._connection = connection
         self._bucket = connection.bucket
         self._client = connection.client
         self._subjects = subjects
         self._expected = (EXPECTED_LAST_SEQUENCE, str(last_sequence))
         self._reply = ""
         self._sent = 0
+        self._answers = 0  # messages that the server has, or took for duplicates
+        self._in_flight: dict[int, Message] = {}  # by number, from 0
+        # Numbers of messages that the server took for duplicates, with the originals' sequences.
+        self._duplicates: deque[tuple[int, int]] = deque()
         self._failure: EventhusError | None = None
         self._answered = asyncio.Event()
 
     async def begin(self, acknowledgements: Acknowledgements) -> None:
-        """Take the place of the publisher before."""
-        self._reply = await acknowledgements.lead_to(self)
+        """Replace the publisher before, if any."""
+        self._reply = await acknowledgements.route_to(self)
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """See ``Publisher.publish``."""
@@ -92,22 +102,27 @@ class JetStreamPublisher:
             while self.acknowledged < self._sent:
                 await self._progress()
         except (nats.errors.Error, TimeoutError, OSError) as error:
-            self._failure = typed(self._bucket, error)
+            self._failure = to_eventhus_error(self._bucket, error)
         if self._failure is not None:
             raise self._failure
 
     def answered(self, number: int, msg: Msg) -> None:
-        """Take the server's answer to the message of this number."""
-        problem = _problem(self._bucket, msg)
+        """Process the server's answer to a message, counted from 0."""
+        is_plain = b'"error"' not in msg.data and b'"duplicate"' not in msg.data
+        answer: dict[str, Any] = {} if is_plain else json.loads(msg.data)
+        problem = _problem(self._bucket, msg, answer)
         if problem is None:
-            # The server takes each only behind the one before, so it has those as well.
-            self.acknowledged = max(self.acknowledged, number + 1)
+            # The server accepts each only after the one before, so it has all of those, too.
+            self._answers = max(self._answers, number + 1)
+            if answer.get("duplicate") and number >= self.acknowledged:
+                self._duplicates.append((number, int(answer["seq"])))
+            self._count()
         elif self._failure is None:
             self._failure = problem
         self._answered.set()
 
     def replaced(self) -> None:
-        """Another publisher begins here."""
+        """Fail from now on, because another publisher of this bus has begun."""
         if self._failure is None:
             self._failure = PublisherReplaced(self._bucket)
         self._answered.set()
@@ -118,7 +133,8 @@ class JetStreamPublisher:
         headers = {MSG_ID: message_id, name: expected, **message.headers}
         self._check_size(message, headers)
         if self._failure is not None:
-            raise self._failure
+            await self._progress()
+        self._in_flight[self._sent] = message  # the answer may arrive before publish returns
         await self._client.publish(
             self._subjects.of(message),
             message.body,
@@ -129,54 +145,63 @@ class JetStreamPublisher:
         self._expected = (EXPECTED_LAST_MSG_ID, message_id)
 
     def _check_size(self, message: Message, headers: dict[str, str]) -> None:
-        # The server answers one that is too large by closing the connection.
+        # The server would close the connection.
         size = len(message.body) + _FRAME + sum(map(len, headers.values())) + 32 * len(headers)
         if size > self._client.max_payload:
             raise BusUnavailable(
                 self._bucket,
                 f"event {message.id} of {message.stream} takes {size:,} bytes with its headers, "
-                f"and the server takes at most {self._client.max_payload:,}; raise max_payload in "
-                f"its configuration",
+                f"and the server accepts at most {self._client.max_payload:,}; raise max_payload "
+                f"in its configuration",
             )
 
     async def _progress(self) -> None:
-        """Return once there was another answer."""
+        """Wait for an answer unless there is one to process, and compare duplicates.
+
+        Raises:
+            EventhusError: Publishing has failed.
+        """
+        if self._failure is None and not self._duplicates:
+            self._answered.clear()
+            async with asyncio.timeout(ACK_S):
+                await self._answered.wait()
+        while self._duplicates:  # before the failure: a foreign duplicate explains it
+            await self._compare(*self._duplicates[0])
+            self._duplicates.popleft()
+            self._count()
         if self._failure is not None:
             raise self._failure
-        self._answered.clear()
-        async with asyncio.timeout(ACK_S):
-            await self._answered.wait()
-        if self._failure is not None:
-            raise self._failure
 
+    def _count(self) -> None:
+        """Count as acknowledged what was answered, up to the first unconfirmed duplicate."""
+        answers = self._duplicates[0][0] if self._duplicates else self._answers
+        for number in range(self.acknowledged, answers):
+            del self._in_flight[number]
+        self.acknowledged = max(self.acknowledged, answers)
 
-class PlainPublisher:
-    """Publishes without JetStream: whoever listens gets it, nobody confirms it."""
-
-    def __init__(self, connection: Connection, subjects: Subjects) -> None:
-        self.acknowledged = 0
-        self._connection = connection
-        self._subjects = subjects
-
-    async def publish(self, messages: Sequence[Message]) -> None:
-        """See ``Publisher.publish``: the server has taken the messages, if nobody else."""
-        client = self._connection.client
+    async def _compare(self, number: int, sequence: int) -> None:
+        """Fail if the message that the server took ours for is not ours."""
+        message = self._in_flight[number]
         try:
-            for message in messages:
-                headers = {MSG_ID: encode_id(message.id), **message.headers}
-                await client.publish(self._subjects.of(message), message.body, headers=headers)
-        except (nats.errors.Error, OSError) as error:
-            raise typed(self._connection.bucket, error) from error
-        await self._connection.flush()
-        self.acknowledged += len(messages)
+            original = await self._connection.ask(
+                self._connection.jetstream.get_msg(self._bucket, sequence)
+            )
+        except nats.js.errors.NotFoundError:
+            return  # expired, or handled by every group: there is nothing to compare
+        if original.data != message.body:
+            self._failure = BusUnavailable(
+                self._bucket,
+                f"event {message.id} of {message.stream} was not stored, because foreign message "
+                f"{sequence} of the stream has its id; it is published again once the duplicate "
+                f"window is over",
+            )
+            raise self._failure
 
 
-def _problem(bucket: str, msg: Msg) -> EventhusError | None:
-    if msg.headers:  # a status: nobody is there to answer
-        return BusUnavailable(bucket, "no JetStream stream takes its subjects just now")
-    if b'"error"' not in msg.data:
-        return None
-    error = json.loads(msg.data).get("error")
+def _problem(bucket: str, msg: Msg, answer: dict[str, Any]) -> EventhusError | None:
+    if msg.headers:  # a status: there is no responder
+        return BusUnavailable(bucket, "no JetStream stream has its subjects at the moment")
+    error = answer.get("error")
     if not error:
         return None
     if error.get("err_code") in _OUT_OF_TURN:

@@ -1,4 +1,4 @@
-"""The JetStream streams of a bucket: made where they are missing, checked where they are not."""
+"""The JetStream streams of a bucket: created if they are missing, checked if they exist."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfi
 
 from eventhus.errors import CompositionError, IncompatibleBucket
 from eventhus_nats.connection import Connection
-from eventhus_nats.driver_errors import typed
+from eventhus_nats.driver_errors import to_eventhus_error
 
 Retention: TypeAlias = Literal["limits", "interest"]
 
 DEFAULT_MAX_AGE = timedelta(days=7)
 DEFAULT_DUPLICATE_WINDOW = timedelta(minutes=2)
 
-# A letter that was discarded can be buried again. The least that a server takes.
+# The shortest window that a server accepts: a letter that was discarded can be buried again.
 _DEAD_WINDOW_S = 0.1
 
 _MAX_REPLICAS = 5
-_LEAST = timedelta(milliseconds=100)  # what a server takes as a time
+_LEAST = timedelta(milliseconds=100)  # the shortest time that a server accepts
 
 _NAME_IN_USE = 10058
-_NO_PEERS = 10005  # from a cluster of which some are not there, or that is too small
-_NO_REPLICAS = 10074  # from a server that is alone
-_SERVER_SIDE = 500  # from here on, the fault is not in what was asked
+_NO_PEERS = 10005  # from a cluster that is too small, or of which servers are down
+_NO_REPLICAS = 10074  # from a server without a cluster
+_SERVER_SIDE = 500  # from here on, the request is not to blame
 
 
 @frozen(kw_only=True)
-class Settings:
-    """What a stream is to be like. ``None`` is whatever it is, and a default for a new one."""
+class StreamSettings:
+    """The settings asked of a stream. ``None`` accepts any, and is a default for a new stream."""
 
     retention: Retention | None = None
     max_age: timedelta | None = None
@@ -41,10 +41,10 @@ class Settings:
     duplicate_window: timedelta | None = None
 
     def check(self) -> None:
-        """Refuse what no stream can be.
+        """Check the settings, without a server.
 
         Raises:
-            CompositionError: An argument is out of its range.
+            CompositionError: A setting is out of its range.
         """
         if self.retention is not None and self.retention not in get_args(Retention):
             raise CompositionError(
@@ -58,26 +58,26 @@ class Settings:
         if self.max_age and self.duplicate_window and self.max_age < self.duplicate_window:
             raise CompositionError(
                 f"duplicate_window {self.duplicate_window} is longer than max_age {self.max_age}: "
-                f"what is gone cannot be recognised"
+                f"a message that is gone is not recognised"
             )
 
 
 def dead_stream(bucket: str) -> str:
-    """The name of the stream that keeps the dead letters of a bucket."""
+    """Return the name of the stream that keeps the dead letters of a bucket."""
     return f"{bucket}_dead"
 
 
 async def ensure_streams(
-    connection: Connection, subjects: str, dead: str, want: Settings
+    connection: Connection, subjects: str, dead: str, want: StreamSettings
 ) -> StreamInfo:
-    """Make or check the stream of events and that of dead letters, on as many servers.
+    """Create or check the stream of events and that of dead letters, with as many replicas.
 
     Returns:
-        What the server says of the stream of events.
+        The server's description of the stream of events.
 
     Raises:
-        IncompatibleBucket: A stream exists and is different.
-        CompositionError: The server refuses to make such a stream.
+        IncompatibleBucket: A stream exists with other settings.
+        CompositionError: The server refuses to create such a stream.
         BusUnavailable: It did not answer.
     """
     info = await _ensure(
@@ -94,9 +94,9 @@ async def ensure_streams(
         connection,
         dead_stream(connection.bucket),
         dead,
-        Settings(retention="limits", replicas=want.replicas),
+        StreamSettings(retention="limits", replicas=want.replicas),
         new=StreamConfig(
-            max_age=0,  # until somebody looks
+            max_age=0,  # kept until somebody discards them
             duplicate_window=_DEAD_WINDOW_S,
             num_replicas=info.config.num_replicas,
         ),
@@ -105,7 +105,7 @@ async def ensure_streams(
 
 
 async def _ensure(
-    connection: Connection, name: str, subjects: str, want: Settings, *, new: StreamConfig
+    connection: Connection, name: str, subjects: str, want: StreamSettings, *, new: StreamConfig
 ) -> StreamInfo:
     jetstream = connection.jetstream
     try:
@@ -123,27 +123,27 @@ async def _ensure(
         if want.duplicate_window is not None:
             config = config.evolve(duplicate_window=want.duplicate_window.total_seconds())
         elif config.duplicate_window and config.max_age:
-            # The server refuses to remember ids for longer than messages.
+            # The server refuses a window that is longer than max_age.
             config = config.evolve(duplicate_window=min(config.duplicate_window, config.max_age))
         try:
             info = await connection.ask(jetstream.add_stream(config))
         except nats.js.errors.APIError as error:
             if error.err_code != _NAME_IN_USE:
                 raise _refused(connection.bucket, name, error) from error
-            info = await connection.ask(jetstream.stream_info(name))  # another was faster
+            info = await connection.ask(jetstream.stream_info(name))  # another process was faster
     except nats.js.errors.APIError as error:
-        raise typed(connection.bucket, error) from error
+        raise to_eventhus_error(connection.bucket, error) from error
     differences = list(_differences(info.config, subjects, want))
     if differences:
         raise IncompatibleBucket(
             connection.bucket,
-            f"its JetStream stream {name} has {'; '.join(differences)}; open the bus with what the "
-            f"stream has, or change the stream with 'nats stream edit {name}'",
+            f"its JetStream stream {name} has {'; '.join(differences)}; open the bus with the "
+            f"stream's settings, or change the stream with 'nats stream edit {name}'",
         )
     return info
 
 
-def _differences(found: StreamConfig, subjects: str, want: Settings) -> Iterator[str]:
+def _differences(found: StreamConfig, subjects: str, want: StreamSettings) -> Iterator[str]:
     if found.subjects != [subjects]:
         yield f"subjects {', '.join(found.subjects or ()) or 'none'}, not {subjects}"
     wanted: dict[str, Any] = {
@@ -163,27 +163,27 @@ def _differences(found: StreamConfig, subjects: str, want: Settings) -> Iterator
                 else (f"{name} {has}, not {value}")
             )
     if found.no_ack:
-        yield "no_ack true, so that it never says what it has taken"
+        yield "no_ack true, so it never confirms that it stored a message"
     if found.storage != StorageType.FILE:
-        yield "storage memory, which a restart empties, and which only a new stream can change"
+        yield "storage memory, which a restart empties; only a new stream can change that"
     yield from _discarding(found)
 
 
 def _discarding(found: StreamConfig) -> Iterator[str]:
-    """The limits beyond which messages go that nobody may have handled. Age is asked for."""
-    limits = ["max_msgs_per_subject"]  # even where new ones are refused
+    """Yield the limits that discard unhandled messages. ``max_age`` is not among them."""
+    limits = ["max_msgs_per_subject"]  # discards even with discard new
     if found.discard != DiscardPolicy.NEW:
         limits += ["max_msgs", "max_bytes"]
     for name in limits:
         limit = getattr(found, name) or -1
         if limit > 0:
-            yield f"{name} {limit}, not -1, so that it discards what nobody may have handled"
+            yield f"{name} {limit}, not -1, so it can discard messages that no group has handled"
 
 
 def _refused(bucket: str, name: str, error: nats.js.errors.APIError) -> Exception:
     is_server_side = (error.code or _SERVER_SIDE) >= _SERVER_SIDE
     if error.err_code != _NO_REPLICAS and (is_server_side or error.err_code == _NO_PEERS):
-        return typed(bucket, error)
+        return to_eventhus_error(bucket, error)
     return CompositionError(
         f"NATS refuses the stream {name} of bucket {bucket!r}: {error.description}"
     )

@@ -11,10 +11,12 @@ from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.adapter_support.stream_queues import StreamQueues
+from eventhus.adapter_support.worker_pool import WorkerPool
 
 __all__ = [
     "Backoff",
     "StreamQueues",
+    "WorkerPool",
     "check_collection",
     "check_group",
     "check_page",

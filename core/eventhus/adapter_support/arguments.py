@@ -1,4 +1,4 @@
-"""The checks of what stores and buses are asked for, shared by all of them."""
+"""Checks of the arguments of stores and buses, shared by all of them."""
 
 from collections.abc import Sequence
 from math import inf
@@ -11,9 +11,9 @@ from eventhus.ports.views import ViewWrite
 
 
 def check_page(limit: int, *, after: int = 0, after_version: int = 0) -> None:
-    """Refuse what no page of events can be: every reading method of a store calls it first.
+    """Check the bounds of a page of events. Every reading method of a store calls this first.
 
-    A slice would count a negative start from the end, and a driver may take a limit of 0 as none.
+    A slice would count a negative start from the end, and a driver may read a limit of 0 as none.
 
     Raises:
         InvalidArgument: ``limit`` is below 1, or ``after`` or ``after_version`` is negative.
@@ -26,7 +26,7 @@ def check_page(limit: int, *, after: int = 0, after_version: int = 0) -> None:
 
 
 def check_group(group: str | None, concurrency: int = 1) -> None:
-    """Check what a bus is asked for.
+    """Check the arguments of a subscription.
 
     Raises:
         InvalidArgument: ``group`` is not of the form that every bus takes, or ``concurrency`` is
@@ -41,7 +41,7 @@ def check_group(group: str | None, concurrency: int = 1) -> None:
 
 
 def check_ttl(ttl_s: float) -> None:
-    """Check for how long a lease is asked for.
+    """Check the duration of a lease, in seconds.
 
     Raises:
         InvalidArgument: It is not above 0, or not finite.
@@ -51,7 +51,7 @@ def check_ttl(ttl_s: float) -> None:
 
 
 def check_collection(collection: str) -> None:
-    """Check which documents of a view or a process a store is asked for.
+    """Check the name of a collection of documents.
 
     Raises:
         InvalidArgument: It is not ``view_`` or ``process_`` and the name of one.
@@ -65,7 +65,7 @@ def check_collection(collection: str) -> None:
 
 
 def check_writes(collection: str, writes: Sequence[ViewWrite]) -> None:
-    """Refuse what no store may keep: ``save_documents`` of every store calls it first.
+    """Check documents. ``save_documents`` of every store calls this first.
 
     Raises:
         InvalidArgument: The collection's name is of another form, a key is not whole Unicode

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from eventhus.adapter_support.tasks import being_cancelled
 
+T = TypeVar("T")
 
-async def handler_failure(handling: Awaitable[object]) -> BaseException | None:
-    """Await a handler, and return what it failed with, or ``None`` if it returned.
+
+async def handler_failure(
+    handler: Callable[[T], Awaitable[object]], message: T
+) -> BaseException | None:
+    """Call a handler, and return the error that it raised, or ``None`` if it returned.
 
     Handlers may raise anything, and a ``CancelledError`` of their own counts as a failure, too.
 
@@ -18,7 +23,7 @@ async def handler_failure(handling: Awaitable[object]) -> BaseException | None:
         KeyboardInterrupt, SystemExit, GeneratorExit: The process or the task is to end.
     """
     try:
-        await handling
+        await handler(message)
     except (GeneratorExit, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:

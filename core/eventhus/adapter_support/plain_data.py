@@ -1,4 +1,4 @@
-"""What every store accepts as data, checked in one place, so that all of them accept the same."""
+"""The check of plain data, shared by all stores, so that all of them accept the same."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from eventhus.domain.recorded import is_text
 
-MAX_DEPTH = 90  # MongoDB keeps documents of 100 levels, some of which are the envelope's
+MAX_DEPTH = 90  # MongoDB stores 100 levels, and the envelope takes some of them
 _INT64 = range(-(2**63), 2**63)
 
 
 def check_plain_data(data: Any) -> None:
-    """Refuse what JSON would quietly turn into something else, or a database could not keep.
+    """Refuse data that JSON would silently change, or that a database could not store.
 
     Plain data is ``None``, ``bool``, ``int`` within 64 bits, finite ``float``, whole Unicode
     ``str``, and lists and ``str``-keyed dicts of these, at most 90 deep.

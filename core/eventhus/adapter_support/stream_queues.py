@@ -1,4 +1,4 @@
-"""What a bus has in hand of a group: a queue of messages for each stream, and whose turn it is."""
+"""One queue of messages per stream, so that each stream keeps its order."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from eventhus.ports.bus import Message
 
 
 class StreamQueues:
-    """Messages in hand: those of one stream one after the other, those of others side by side.
+    """The messages that a bus holds for one group, queued by stream.
 
-    Of a stream the first message is taken, and the others wait until that one is done.
+    At most one message of a stream is taken at a time; the later ones wait until it is done.
+    Messages of different streams can be taken side by side.
     """
 
     def __init__(self) -> None:
         self._queues: dict[StreamId, deque[Message]] = {}
-        self._ready: asyncio.Queue[StreamId] = asyncio.Queue()  # of which nothing is taken
+        self._ready: asyncio.Queue[StreamId] = asyncio.Queue()  # streams with no message taken
 
     def __bool__(self) -> bool:
-        """Whether any message is in hand."""
+        """Return whether there are messages, including those that are taken."""
         return bool(self._queues)
 
     def add(self, message: Message) -> None:
-        """Take a message in hand, behind those of its stream."""
+        """Append a message to the queue of its stream."""
         queue = self._queues.get(message.stream)
         if queue is None:
             self._queues[message.stream] = deque([message])
@@ -33,11 +34,14 @@ class StreamQueues:
             queue.append(message)
 
     async def take(self) -> Message:
-        """The next message of the stream that has been ready for longest, once there is one."""
+        """Wait for a ready stream and return its first message, without removing it.
+
+        Streams are served in the order in which they became ready.
+        """
         return self._queues[await self._ready.get()][0]
 
     def done(self, message: Message) -> None:
-        """A message that was taken is done: the next one of its stream may be taken."""
+        """Remove a taken message, so that the next one of its stream can be taken."""
         queue = self._queues[message.stream]
         queue.popleft()
         if queue:
@@ -46,6 +50,6 @@ class StreamQueues:
             del self._queues[message.stream]
 
     def give_back(self, message: Message) -> None:
-        """The message that was taken, or another in its place, may be taken again."""
+        """Replace a taken message with ``message``, which can be taken again."""
         self._queues[message.stream][0] = message
         self._ready.put_nowait(message.stream)

@@ -1,24 +1,24 @@
-"""What asyncio leaves to its users about the end of tasks."""
+"""Helpers for cancelling tasks."""
 
 import asyncio
 from typing import Any
 
-AGAIN_S = 10.0  # longer than what a task does at its end takes, which it must not interrupt
+AGAIN_S = 10.0  # longer than the clean-up of a task, which must not be interrupted
 
 
 def being_cancelled() -> bool:
-    """Whether the current task is being cancelled, rather than something that it waited for."""
+    """Return whether the current task is being cancelled, not something that it awaited."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 async def stop(task: asyncio.Future[Any]) -> None:
-    """Cancel a task and return once it is done, whatever it ends with.
+    """Cancel a task and wait until it is done, whatever it ends with.
 
-    Who still wants to know what that was can ask the task; else asyncio would log it as lost.
+    The task's exception counts as retrieved, so asyncio does not log it.
 
-    A cancellation can get lost: before Python 3.12, ``asyncio.wait_for`` drops one that comes at
-    the moment of the answer, and adapters' drivers do so too. So it is said again after a while.
+    A cancellation can get lost: before Python 3.12, ``asyncio.wait_for`` drops one that arrives
+    with the result, and some drivers do so too. It is therefore repeated after a while.
     """
     while not task.done():
         task.cancel()

@@ -1,1 +1,1 @@
-"""The pure part: no asyncio, no I/O, no clock."""
+"""Pure values and functions: no asyncio, no I/O, no clock."""

@@ -10,15 +10,16 @@ import attrs
 from attrs import Factory, field, frozen
 
 from eventhus.domain.annotations import folded_type, parameter_classes
+from eventhus.domain.callables import check_pure
 from eventhus.errors import CompositionError, UndeclaredEvent
 
 
 @frozen(kw_only=True)
 class Command:
-    """A wish to change one aggregate. Subclass it, frozen, with a field for each argument.
+    """A request to change one aggregate. Subclass it, frozen, with a field for each argument.
 
     Attributes:
-        aggregate_id: The aggregate that is to change. Any non-empty text.
+        aggregate_id: The aggregate to change. Any non-empty text.
     """
 
     aggregate_id: str
@@ -26,25 +27,23 @@ class Command:
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E")
-# Covariant, though decide and evolve take it too: print(await app.state(account, "a1")) wants the
-# state as an object, and with an invariant type the aggregate's would have to be exactly that.
+# Covariant, although decide and evolve also take it: print(await app.state(account, "a1")) expects
+# an object, and mypy would require an invariant state to be exactly that.
 S_co = TypeVar("S_co", covariant=True)
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 """A pure function from an event's stored data in one schema to its data in the next."""
 
 
-# What a class has that annotates fields, before Python 3.14 and from then on.
+# Where a class keeps the annotations of its fields, before Python 3.14 and since.
 _OWN_FIELDS = {"__annotations__", "__annotate_func__"}
 
-# These three return Any: pyright takes a default's type for the argument's, and C for Any with it.
 
-
-def _commands(aggregate: Aggregate[Any, Any, Any]) -> Any:
+def _commands(aggregate: Aggregate[Any, Any, Any]) -> tuple[type[Any], ...]:
     return parameter_classes(aggregate.decide, 0, "commands")
 
 
-def _events(aggregate: Aggregate[Any, Any, Any]) -> Any:
+def _events(aggregate: Aggregate[Any, Any, Any]) -> tuple[type[Any], ...]:
     return parameter_classes(aggregate.evolve, 1, "events")
 
 
@@ -54,7 +53,7 @@ def _state_type(aggregate: Aggregate[Any, Any, Any]) -> Any:
 
 @frozen(kw_only=True, eq=False)
 class Aggregate(Generic[C, E, S_co]):
-    """A consistency boundary: the events of one id, and the rules for adding to them.
+    """A consistency boundary: one stream of events for each id, and the rules for adding to it.
 
     ``decide`` and ``evolve`` must be pure: no I/O, no clock, no randomness, no mutation.
 
@@ -73,40 +72,43 @@ class Aggregate(Generic[C, E, S_co]):
     2
 
     Attributes:
-        name: The aggregate type, as it is stored and sent.
+        name: The aggregate type, as it is stored and published.
         initial: The state before the first event. Immutable.
-        decide: From a command and the state to the events that follow: none where nothing
+        decide: Returns the events that follow from a command and the state; none if nothing
             changes. Raises a subclass of ``Rejected`` to refuse.
-        evolve: From the state and one event to the next state. Never refuses: the event is history.
-        commands: The classes that ``decide`` takes. Read from its first parameter's annotation.
-        events: The classes that ``evolve`` takes, each a frozen attrs class. Read from its second
-            parameter's annotation.
-        state_type: The type of the state. Read from ``evolve``'s first parameter's annotation,
-            or, where that has none, from ``initial``.
-        names: Stored names for event classes that are not stored under their own.
-        aliases: Stored names of the past, each with the event class that replaced it.
-        upcasters: For each event class whose shape has changed, one function per change, oldest
-            first. The class's schema version is their number plus one, so appending one is all
-            that a change takes.
-        revision: Raise it when ``evolve`` computes something else from the same events: snapshots
-            made by an earlier revision are then ignored.
+        evolve: Returns the next state from the state and one event. Never refuses, because the
+            event has already happened.
+        commands: The command classes. By default read from the annotation of ``decide``'s first
+            parameter.
+        events: The event classes, each a frozen attrs class. By default read from the annotation of
+            ``evolve``'s second parameter.
+        state_type: The type of the state. By default read from the annotation of ``evolve``'s
+            first parameter, or else the class of ``initial``.
+        names: Stored names of event classes that are not stored under their own name.
+        aliases: Former stored names, each with the event class that replaced it.
+        upcasters: For each event class whose shape has changed, one function for each change,
+            oldest first. The schema version of the class is their number plus one, so a change
+            takes one more function and nothing else.
+        revision: Increase it when ``evolve`` computes another state from the same events; older
+            snapshots are then ignored.
 
     Raises:
-        CompositionError: The classes cannot be read from the annotations, or are not usable as
-            commands or events. The message names the function and the way out.
+        CompositionError: The classes cannot be read from the annotations or cannot be commands or
+            events, or a function is async. The message says what to do.
     """
 
     name: str
     initial: S_co
     decide: Callable[[C, S_co], Iterable[E]]
     evolve: Callable[[S_co, E], S_co]
-    commands: Sequence[type[C]] = field(default=Factory(_commands, takes_self=True))
-    events: Sequence[type[E]] = field(default=Factory(_events, takes_self=True))
+    # Any, not C or E: type checkers infer those from decide and evolve alone.
+    commands: Sequence[type[Any]] = field(default=Factory(_commands, takes_self=True))
+    events: Sequence[type[Any]] = field(default=Factory(_events, takes_self=True))
     state_type: Any = field(default=Factory(_state_type, takes_self=True))
-    names: Mapping[type[E], str] = field(factory=dict[type[E], str])
-    aliases: Mapping[str, type[E]] = field(factory=dict[str, type[E]])
-    upcasters: Mapping[type[E], Sequence[Upcaster]] = field(
-        factory=dict[type[E], Sequence[Upcaster]]
+    names: Mapping[type[Any], str] = field(factory=dict[type[Any], str])
+    aliases: Mapping[str, type[Any]] = field(factory=dict[str, type[Any]])
+    upcasters: Mapping[type[Any], Sequence[Upcaster]] = field(
+        factory=dict[type[Any], Sequence[Upcaster]]
     )
     revision: int = 1
     _declared: frozenset[type] = field(
@@ -117,20 +119,24 @@ class Aggregate(Generic[C, E, S_co]):
 
     def __attrs_post_init__(self) -> None:
         if not (isinstance(self.name, str) and self.name):
-            raise CompositionError(f"an aggregate's name is a non-empty str, found {self.name!r}")
+            raise CompositionError(
+                f"an aggregate's name must be a non-empty str, found {self.name!r}"
+            )
+        check_pure(self.name, {"decide": self.decide, "evolve": self.evolve})
         for command in self.commands:
             if not (isinstance(command, type) and issubclass(command, Command)):
                 raise CompositionError(
-                    f"{self.name}: {_name(command)} is no command; derive it from eventhus.Command"
+                    f"{self.name}: {_name(command)} is not a command; derive it from "
+                    f"eventhus.Command"
                 )
             if command is Command:
                 raise CompositionError(
-                    f"{self.name}: decide takes Command itself, which routes nothing; annotate "
-                    f"it with your own command classes or pass commands=(...)"
+                    f"{self.name}: decide is annotated with Command itself, so commands cannot "
+                    f"be routed; annotate it with your command classes or pass commands=(...)"
                 )
             if _OWN_FIELDS & vars(command).keys() and "__attrs_attrs__" not in vars(command):
                 raise CompositionError(
-                    f"{self.name}: command {_name(command)} has fields and is not an attrs class; "
+                    f"{self.name}: command {_name(command)} has fields but is not an attrs class; "
                     f"decorate it with @attrs.frozen(kw_only=True)"
                 )
         for event in self.events:
@@ -142,8 +148,7 @@ class Aggregate(Generic[C, E, S_co]):
                 )
             if not attrs.inspect(event).is_frozen:
                 raise CompositionError(
-                    f"{self.name}: event {_name(event)} can be changed after the fact; "
-                    f"decorate it with @attrs.frozen"
+                    f"{self.name}: event {_name(event)} is mutable; decorate it with @attrs.frozen"
                 )
         for argument in ("names", "upcasters"):
             self._check_declared(argument, getattr(self, argument))
@@ -153,45 +158,48 @@ class Aggregate(Generic[C, E, S_co]):
         for cls in classes:
             if cls not in self.events:
                 raise CompositionError(
-                    f"{self.name}: {argument} mentions {_name(cls)}, which is not one of its events"
+                    f"{self.name}: {argument} mentions {_name(cls)}, which is not one of its "
+                    f"events; add it to the annotation of evolve, or remove it"
                 )
 
     def decided(self, command: C, state: S_co) -> tuple[E, ...]:  # type: ignore[misc]  # see S_co
-        """The events that ``decide`` answers a command with, checked.
+        """Return the events that ``decide`` returns for a command, checked.
 
         Raises:
-            Rejected: ``decide`` refused, in the subclass that it raised.
+            Rejected: ``decide`` refused; the error is the subclass that it raised.
             UndeclaredEvent: One of them is not an event of the aggregate.
-            TypeError: ``decide`` did not return a collection of events, but a coroutine, say, or
-                has a list or a refusal among them.
+            TypeError: ``decide`` returned something else, such as a coroutine, or its events
+                include a list or a refusal.
         """
         decided: object = self.decide(command, state)
         if not isinstance(decided, Iterable):
             if isinstance(decided, Coroutine):
                 decided.close()  # or Python would warn that nobody awaits it
             if isinstance(decided, Coroutine | AsyncGenerator):
-                raise TypeError(f"decide of {self.name} is async; make it a plain def: it is pure")
+                raise TypeError(
+                    f"decide of {self.name} is async, and must be pure; make it a plain def"
+                )
             raise TypeError(
-                f"decide of {self.name} returned {type(decided).__name__}, and must return its "
-                f"events: yield them, or return a list"
+                f"decide of {self.name} returned {type(decided).__name__} instead of events; "
+                f"yield them, or return a list"
             )
         events: tuple[E, ...] = tuple(decided)
         for event in events:
             if type(event) not in self._declared:
                 if isinstance(event, BaseException):
                     raise TypeError(
-                        f"decide of {self.name} gave {_name(type(event))} as an event; raise it"
+                        f"decide of {self.name} returned {_name(type(event))} as an event; raise it"
                     )
                 if isinstance(event, list | tuple):
                     raise TypeError(
-                        f"decide of {self.name} gave a {_name(type(event))} as an event; give its "
-                        f"events one by one: yield from it, or return it alone"
+                        f"decide of {self.name} returned a {_name(type(event))} as an event; use "
+                        f"yield from, or return it alone"
                     )
                 raise UndeclaredEvent(self.name, type(event))
         return events
 
     def fold(self, events: Iterable[E]) -> S_co:
-        """The state after ``events``, oldest first, starting from ``initial``."""
+        """Return the state after ``events``, oldest first, starting from ``initial``."""
         return reduce(self.evolve, events, self.initial)
 
 

@@ -1,4 +1,4 @@
-"""Reads the command and event classes of a domain from its functions' annotations."""
+"""Command, event and state classes, read from the annotations of functions."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from eventhus.errors import CompositionError
 
 
 def parameter_classes(function: Callable[..., Any], index: int, argument: str) -> tuple[Any, ...]:
-    """The classes that a function's parameter admits, in order and each once.
+    """Return the classes in a parameter's annotation, in order, each once.
 
     Understands ``X | Y``, ``Union``, aliases of these, nested ones, strings, and a single class.
 
     Args:
         function: Any callable: a function, a bound method, a partial, an instance with
             ``__call__``.
-        index: Which of its parameters, from 0.
-        argument: The argument that takes the classes instead; for messages.
+        index: The index of the parameter, from 0.
+        argument: The argument that can pass the classes instead, for the message.
 
     Raises:
         CompositionError: The parameter or its annotation is missing, cannot be resolved, or
-            admits anything but classes.
+            contains something other than classes.
     """
     return _Parameter(function, index, argument).classes(_members)
 
 
 def recorded_classes(function: Callable[..., Any], index: int, argument: str) -> tuple[Any, ...]:
-    """The classes of the events that a parameter takes in their envelopes: ``Recorded[X | Y]``.
+    """Return the event classes in an annotation of the form ``Recorded[X | Y]``.
 
     Args:
         function: As for ``parameter_classes``.
@@ -42,13 +42,13 @@ def recorded_classes(function: Callable[..., Any], index: int, argument: str) ->
         argument: As for ``parameter_classes``.
 
     Raises:
-        CompositionError: As for ``parameter_classes``; or the parameter takes no envelope.
+        CompositionError: As for ``parameter_classes``, or the annotation is not ``Recorded``.
     """
     return _Parameter(function, index, argument).classes(_enveloped)
 
 
 def parameter_annotation(function: Callable[..., Any], index: int, argument: str) -> Any:
-    """What a parameter is annotated with, strings resolved; ``None`` where it is not.
+    """Return the annotation of a parameter, with strings resolved; ``None`` if it has none.
 
     Args:
         function: As for ``parameter_classes``.
@@ -56,19 +56,19 @@ def parameter_annotation(function: Callable[..., Any], index: int, argument: str
         argument: As for ``parameter_classes``.
 
     Raises:
-        CompositionError: The function does not show its parameters, or the annotation names
-            something that it cannot see.
+        CompositionError: The signature of the function is unknown, or a name in the annotation
+            cannot be resolved.
     """
     try:
         parameters = list(inspect.signature(function).parameters.values())
         if index >= len(parameters) or parameters[index].annotation is inspect.Parameter.empty:
             return None
-        # Only this annotation is resolved: others may name what only type checkers see.
+        # Resolve only this one: other annotations may use names that only type checkers see.
         wanted = types.SimpleNamespace(__annotations__={"wanted": parameters[index].annotation})
         plain = _plain_function(function)
         visible = getattr(plain, "__globals__", {})
         return typing.get_type_hints(wanted, visible, _closure(plain))["wanted"]
-    except Exception as error:  # text that stands for a type can be wrong in any way
+    except Exception as error:  # evaluating text can raise anything
         raise CompositionError(
             f"{_label(function)}: the annotation of parameter {index + 1} cannot be resolved "
             f"({error}); make its names visible where the function is defined, or pass "
@@ -77,11 +77,11 @@ def parameter_annotation(function: Callable[..., Any], index: int, argument: str
 
 
 def folded_type(function: Callable[..., Any], initial: object, argument: str) -> Any:
-    """The type of what a function folds: its first parameter's, or else what it starts from.
+    """Return the annotated type of a function's first parameter, or else the class of ``initial``.
 
     Args:
         function: As for ``parameter_classes``.
-        initial: What it starts from.
+        initial: The value before the first event.
         argument: As for ``parameter_classes``.
 
     Raises:
@@ -106,21 +106,19 @@ class _Parameter:
             )
         try:
             members = tuple(dict.fromkeys(members_of(annotation)))
-        except (
-            NameError
-        ) as error:  # an alias of Python 3.12 is not evaluated before it is looked at
+        except NameError as error:  # Python 3.12 evaluates a type alias only when it is used
             raise self._refused(
                 f"the annotation of {parameter} cannot be resolved ({error});"
             ) from error
         for member in members:
             if isinstance(member, _NoEnvelope):
                 raise self._refused(
-                    f"{parameter} admits {member.annotation!r}, which is no envelope of events; "
+                    f"{parameter} is annotated with {member.annotation!r}, which is not Recorded; "
                     f"annotate it with Recorded[X | Y], or"
                 )
             if not isinstance(member, type):
                 raise self._refused(
-                    f"{parameter} admits {member!r}, which is no class; "
+                    f"{parameter} is annotated with {member!r}, which is not a class; "
                     f"annotate it with classes, or"
                 )
         return members
@@ -135,7 +133,7 @@ class _NoEnvelope:
 
 
 def _closure(function: Any) -> dict[str, Any]:
-    """What a function sees of the functions around it."""
+    """Return the variables of enclosing functions that a function uses."""
     closure: dict[str, Any] = {}
     if inspect.isfunction(function):
         names = function.__code__.co_freevars
@@ -164,7 +162,7 @@ def _enveloped(annotation: Any) -> Iterator[Any]:
 
 
 def _plain_function(function: Any) -> Any:
-    """The function that holds the globals: behind partials, methods, decorators, instances."""
+    """Return the function behind partials, methods, decorators and callable instances."""
     while True:
         if hasattr(function, "func"):
             function = function.func

@@ -1,4 +1,4 @@
-"""Which class each stored event name stands for, and how old data becomes today's."""
+"""The catalog of event types: stored names, classes and upcasters."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class EventType:
     """One kind of event.
 
     Attributes:
-        name: The name that new events are stored under.
-        cls: The class that it stands for.
-        schema: The version of the class's shape, from 1.
-        upcasters: From each earlier schema to the next, oldest first.
+        name: The stored name of new events.
+        cls: The class of the events.
+        schema: The current version of the class's shape, from 1.
+        upcasters: One function from each earlier schema to the next, oldest first.
     """
 
     name: str
@@ -31,10 +31,10 @@ class EventType:
     upcasters: Sequence[Upcaster]
 
     def upcast(self, stored: EventData) -> Mapping[str, Any]:
-        """The event's data in today's schema; ``stored`` itself is left alone.
+        """Return the data of ``stored``, which stays unchanged, in today's schema.
 
         Raises:
-            CodecError: The schema is unknown here, or an upcaster raises or does not return a dict.
+            CodecError: The schema is unknown, or an upcaster raises or does not return a dict.
         """
         if stored.schema == self.schema:
             return stored.data
@@ -42,7 +42,7 @@ class EventType:
             raise CodecError(
                 stored.type,
                 "",
-                f"stored with schema {stored.schema}, known are 1 to {self.schema}; "
+                f"stored with schema {stored.schema}, but only 1 to {self.schema} are known; "
                 f"deploy the version that wrote it, or a later one",
             )
         data: dict[str, Any] = deepcopy(dict(stored.data))
@@ -54,7 +54,7 @@ class EventType:
                     stored.type,
                     "",
                     f"the upcaster from schema {schema} to {schema + 1} raised "
-                    f"{type(error).__name__}; make it total over what was stored",
+                    f"{type(error).__name__}; make it accept everything that was stored",
                 ) from error
             if not isinstance(upcasted, Mapping):
                 raise CodecError(
@@ -75,8 +75,8 @@ class Catalog:
     []
 
     Raises:
-        CompositionError: Two aggregates have one name, two classes have one stored name, a
-            command class is taken by two aggregates, or an aggregate takes none.
+        CompositionError: Two aggregates share a name, two classes share a stored name, two
+            aggregates handle one command class, or an aggregate handles no command.
     """
 
     def __init__(self, aggregates: Iterable[Aggregate[Any, Any, Any]]) -> None:
@@ -96,15 +96,15 @@ class Catalog:
 
     @property
     def routes(self) -> Mapping[type, Aggregate[Any, Any, Any]]:
-        """Each command class, and the aggregate that takes it."""
+        """The aggregate of each command class."""
         return self._routes
 
     def types(self) -> list[EventType]:
-        """Every event type, each once."""
+        """Return every event type once."""
         return list(self._by_class.values())
 
     def of_class(self, cls: type) -> EventType:
-        """The event type of a class.
+        """Return the event type of a class.
 
         Raises:
             LookupError: No aggregate of the catalog declares the class.
@@ -112,12 +112,12 @@ class Catalog:
         return self._by_class[cls]
 
     def names_of(self, classes: Iterable[type]) -> frozenset[str]:
-        """Every stored name, of today and of the past, that stands for one of these classes."""
+        """Return every current or former stored name of these classes."""
         wanted = set(classes)
         return frozenset(name for name, each in self._by_name.items() if each.cls in wanted)
 
     def of_name(self, name: str) -> EventType:
-        """The event type that a stored name, of today or of the past, stands for.
+        """Return the event type of a current or former stored name.
 
         Raises:
             CodecError: No event type has or had the name.
@@ -129,17 +129,17 @@ class Catalog:
                 name,
                 "",
                 "no aggregate of this application declares an event of this name; "
-                "declare it, or give its new class in aliases={...}",
+                "declare it, or map the name to its new class in aliases={...}",
             ) from None
 
     def _add_routes(self, aggregate: Aggregate[Any, Any, Any]) -> None:
         if not aggregate.commands:
-            raise CompositionError(f"{aggregate.name} takes no commands; pass commands=(...)")
+            raise CompositionError(f"{aggregate.name} handles no commands; pass commands=(...)")
         for command in aggregate.commands:
             other = self._routes.setdefault(command, aggregate)
             if other is not aggregate:
                 raise CompositionError(
-                    f"command {command.__qualname__} is taken by {other.name} and by "
+                    f"command {command.__qualname__} is handled by {other.name} and by "
                     f"{aggregate.name}; give each aggregate commands of its own"
                 )
 
@@ -148,7 +148,7 @@ class Catalog:
         if known != event_type:
             raise CompositionError(
                 f"event {event_type.cls.__qualname__} is declared twice with different names or "
-                f"upcasters; declare it alike in both aggregates"
+                f"upcasters; declare it the same way in both aggregates"
             )
         self._add_name(event_type.name, event_type)
 

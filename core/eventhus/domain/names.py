@@ -1,4 +1,4 @@
-"""The form of the names that stores and buses take as they stand."""
+"""The form of names that every store and bus can use unchanged."""
 
 import re
 
@@ -8,22 +8,22 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
 def is_name(value: object) -> bool:
-    """Whether a value is text of 1 to 63 letters, digits, hyphens and underscores.
+    """Return whether a value is text of 1 to 63 letters, digits, hyphens and underscores.
 
-    What every adapter can use: a database's name, a token of a subject, a folder.
+    Every adapter can use such a name: as a database, a token of a subject or a folder.
     """
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
 def check_name(what: str, name: object) -> None:
-    """Refuse what is no name.
+    """Refuse a name that does not have the form of ``is_name``.
 
     Args:
-        what: What has it; for the message.
+        what: The thing that has the name, for the message.
         name: The name.
 
     Raises:
-        CompositionError: It is of another form.
+        CompositionError: The name does not have that form.
     """
     if not is_name(name):
         raise CompositionError(

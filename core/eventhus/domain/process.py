@@ -1,4 +1,4 @@
-"""A process: what is to be done next, because of what has happened."""
+"""Process managers: commands that follow from events."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from attrs import Factory, field, frozen
 
 from eventhus.domain.aggregate import Command
 from eventhus.domain.annotations import folded_type, recorded_classes
+from eventhus.domain.callables import check_pure
 from eventhus.domain.names import check_name
 from eventhus.domain.recorded import Recorded
 
@@ -16,10 +17,7 @@ E = TypeVar("E")
 S = TypeVar("S")
 
 
-# These return Any: see eventhus.domain.aggregate.
-
-
-def _events(process: Process[Any, Any]) -> Any:
+def _events(process: Process[Any, Any]) -> tuple[type[Any], ...]:
     return recorded_classes(process.evolve, 1, "events")
 
 
@@ -29,11 +27,11 @@ def _state_type(process: Process[Any, Any]) -> Any:
 
 @frozen(kw_only=True, eq=False)
 class Process(Generic[E, S]):
-    """A process manager: follows what happens and sends the commands that come next.
+    """A process manager: follows events and sends the commands that come next.
 
-    An order is paid, so the parcel is to be sent: what spans several aggregates, or waits for
-    several events, is a process. One instance, with a state of its own, runs for each key.
-    ``key``, ``evolve`` and ``react`` must be pure.
+    Use a process for work that spans several aggregates or waits for several events: once an order
+    is paid, send the parcel. Each key has an instance with its own state. ``key``, ``evolve`` and
+    ``react`` must be pure.
 
     >>> @frozen(kw_only=True)
     ... class SendParcel(Command):
@@ -57,21 +55,19 @@ class Process(Generic[E, S]):
     (<class 'eventhus.domain.process.OrderPaid'>,)
 
     Attributes:
-        name: Tells the process from others of an application: 1 to 63 letters, digits, hyphens
-            and underscores.
+        name: Unique in the application: 1 to 63 letters, digits, hyphens and underscores.
         initial: The state of a key before its first event. Immutable.
-        key: Which instance an event concerns; ``None`` where it concerns none.
-        evolve: From the state and one event to the next state.
-        react: From the state that the event has led to, and the event, to the commands that
-            follow; none where there is nothing to do.
-        events: The classes of events that the process follows; it is not shown any others. Read
+        key: Returns the key of the instance that an event concerns; ``None`` if it concerns none.
+        evolve: Returns the next state from the state and one event.
+        react: Returns the commands that follow from the new state and the event; possibly none.
+        events: The event classes that the process follows; it never sees others. By default read
             from the annotation of ``evolve``'s second parameter: ``Recorded[A | B]``.
-        state_type: The type of the state. Read from ``evolve``'s first parameter's annotation,
-            or, where that has none, from ``initial``.
+        state_type: The type of the state. By default read from the annotation of ``evolve``'s
+            first parameter, or else the class of ``initial``.
 
     Raises:
-        CompositionError: The classes cannot be read from the annotations, or the name is of
-            another form. The message says which and the way out.
+        CompositionError: The classes cannot be read from the annotations, a function is async, or
+            the name does not have that form. The message says what to do.
     """
 
     name: str
@@ -79,17 +75,20 @@ class Process(Generic[E, S]):
     key: Callable[[Recorded[E]], str | None]
     evolve: Callable[[S, Recorded[E]], S]
     react: Callable[[S, Recorded[E]], Iterable[Command]]
-    events: Sequence[type[E]] = field(default=Factory(_events, takes_self=True))
+    events: Sequence[type[Any]] = field(default=Factory(_events, takes_self=True))
     state_type: Any = field(default=Factory(_state_type, takes_self=True))
 
     def __attrs_post_init__(self) -> None:
         check_name("process", self.name)
+        check_pure(
+            f"process {self.name}", {"key": self.key, "evolve": self.evolve, "react": self.react}
+        )
 
     def reacted(self, state: S, recorded: Recorded[E]) -> tuple[Command, ...]:
-        """The commands that ``react`` answers an event with, checked.
+        """Return the commands that ``react`` returns for an event, checked.
 
         Args:
-            state: The state that the event has led to.
+            state: The state after the event.
             recorded: The event.
 
         Raises:
@@ -98,13 +97,14 @@ class Process(Generic[E, S]):
         answer: object = self.react(state, recorded)
         if not isinstance(answer, Iterable):
             raise TypeError(
-                f"react of {self.name} returned {type(answer).__name__}, and must return its "
-                f"commands: yield them, or return a list"
+                f"react of {self.name} returned {type(answer).__name__} instead of commands; "
+                f"yield them, or return a list"
             )
         commands: tuple[Any, ...] = tuple(answer)
         for command in commands:
             if not isinstance(command, Command):
                 raise TypeError(
-                    f"react of {self.name} gave {type(command).__qualname__}, which is no command"
+                    f"react of {self.name} returned {type(command).__qualname__}, which is not a "
+                    f"command; derive it from eventhus.Command"
                 )
         return commands

@@ -1,4 +1,4 @@
-"""The envelope of an event: where it stands, when it was recorded and what caused it."""
+"""The envelope of an event: its stream, position, time and metadata."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from attrs import field, frozen
 from eventhus.errors import InvalidArgument
 
 E_co = TypeVar("E_co", covariant=True)
+F = TypeVar("F")
 
 _NO_VALUES: Mapping[str, str] = MappingProxyType({})
 
 
 def is_text(value: object) -> bool:
-    """Whether a value is text that can be written as UTF-8: half of a surrogate pair cannot."""
+    """Return whether a value is a ``str`` that UTF-8 can encode; lone surrogates cannot be."""
     if not isinstance(value, str):
         return False
     if value.isascii():
@@ -30,7 +31,7 @@ def is_text(value: object) -> bool:
 
 
 def is_id(value: object) -> bool:
-    """Whether a value is non-empty text."""
+    """Return whether a value is non-empty text."""
     return is_text(value) and value != ""
 
 
@@ -42,10 +43,10 @@ def _read_only(values: Mapping[str, str]) -> Mapping[str, str]:
 class StreamId:
     """The name of one aggregate's stream of events.
 
-    Any non-empty text will do for both parts; the same id under two types is two streams.
+    Both parts may be any non-empty text. The same id under two types is two streams.
 
     Raises:
-        InvalidArgument: A part is empty, not a ``str``, or half of a surrogate pair.
+        InvalidArgument: A part is empty, not a ``str``, or holds a lone surrogate.
     """
 
     aggregate_type: str
@@ -57,7 +58,7 @@ class StreamId:
             if is_id(value):
                 part, value = ("id", self.aggregate_id)
             raise InvalidArgument(
-                f"an aggregate's {part} is a non-empty str of whole Unicode characters, found "
+                f"an aggregate's {part} must be a non-empty str of whole Unicode characters, found "
                 f"{'an empty one' if value == '' else type(value).__name__}"
             )
 
@@ -67,16 +68,16 @@ class StreamId:
 
 @frozen
 class Metadata:
-    """What travels with an event besides its data.
+    """The context of an event: the conversation, the cause, and the caller's own pairs.
 
     Attributes:
-        correlation_id: Names the conversation that the event belongs to. The runtime starts a
-            new one, named by the commit, where the caller gives none.
-        causation_id: Names the message that caused the command: the ``id`` of an event, say.
-        values: The caller's own pairs of text. They are copied, and cannot be changed.
+        correlation_id: The conversation that the event belongs to. If the caller gives none, the
+            runtime starts a new one with the id of the commit.
+        causation_id: The id of the message that caused the command, such as an event's ``id``.
+        values: The caller's own pairs of text, copied and read-only.
 
     Raises:
-        InvalidArgument: An id is empty, or anything is not Unicode text.
+        InvalidArgument: An id is empty, or an id, key or value is not Unicode text.
     """
 
     correlation_id: str | None = None
@@ -87,23 +88,23 @@ class Metadata:
         for message_id in (self.correlation_id, self.causation_id):
             if message_id is not None and not is_id(message_id):
                 raise InvalidArgument(
-                    "a correlation or causation id is a non-empty str of whole Unicode characters"
+                    "a correlation_id or causation_id must be a non-empty str of Unicode characters"
                 )
         for key, value in self.values.items():
             if not (is_text(key) and is_text(value)):
                 raise InvalidArgument(
-                    f"metadata is made of pairs of str, each of whole Unicode characters; "
+                    f"metadata values must be pairs of str of whole Unicode characters, "
                     f"found {key!r}: {type(value).__name__}"
                 )
 
     def __reduce__(self) -> tuple[type[Self], tuple[str | None, str | None, dict[str, str]]]:
-        # A read-only view cannot be pickled or copied; what it shows can.
+        # A mapping proxy cannot be pickled or copied, a dict can.
         return type(self), (self.correlation_id, self.causation_id, dict(self.values))
 
 
 @frozen
 class EventData:
-    """An event as plain data, which is all that a store ever sees.
+    """An event as plain data, the only form that a store sees.
 
     Attributes:
         type: The stored name of the event's class.
@@ -122,14 +123,14 @@ class Recorded(Generic[E_co]):
     """An event and its place in the log.
 
     Attributes:
-        stream: The aggregate that it happened to.
-        version: Its place in the stream: 1, 2, 3, … without a gap.
-        position: Its place in the log of the whole bucket: 1, 2, 3, … without a gap.
-        id: Unique in the bucket and the same at every reading and redelivery.
+        stream: The stream of the aggregate that the event happened to.
+        version: The place in the stream: 1, 2, 3, … without a gap.
+        position: The place in the log of the whole bucket: 1, 2, 3, … without a gap.
+        id: Unique in the bucket, and the same at every reading and redelivery.
         event: The event itself.
-        recorded_at: When its commit was made: aware, UTC, to the microsecond. Clocks differ
+        recorded_at: The time of the commit: timezone-aware, UTC, to the microsecond. Clocks differ
             between machines, so only ``version`` and ``position`` order events.
-        metadata: What caused it, and the caller's own pairs.
+        metadata: The conversation, the cause, and the caller's own pairs.
     """
 
     stream: StreamId
@@ -141,9 +142,21 @@ class Recorded(Generic[E_co]):
     metadata: Metadata
 
     def caused(self, values: Mapping[str, str] | None = None) -> Metadata:
-        """Metadata for a command sent because of this event: same conversation, this cause."""
+        """Return metadata for a command that this event causes: same conversation, this cause."""
         return Metadata(
             correlation_id=self.metadata.correlation_id,
             causation_id=self.id,
             values=values or {},
+        )
+
+    def with_event(self, event: F) -> Recorded[F]:
+        """Return the same envelope around another form of the event."""
+        return Recorded(
+            stream=self.stream,
+            version=self.version,
+            position=self.position,
+            id=self.id,
+            event=event,
+            recorded_at=self.recorded_at,
+            metadata=self.metadata,
         )

@@ -1,4 +1,4 @@
-"""A view: what a reader wants to know, folded from the log and kept by key."""
+"""Views: read models that are folded from the log, one value per key."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from typing import Any, Generic, TypeVar
 from attrs import Factory, field, frozen
 
 from eventhus.domain.annotations import folded_type, recorded_classes
+from eventhus.domain.callables import check_pure
 from eventhus.domain.names import check_name
 from eventhus.domain.recorded import Recorded
 
 E = TypeVar("E")
-# A view of X may stand where one of X | None is asked for, since it is handed out to be read from:
-# without that, mypy takes no view where it knows that what comes of it may be None.
+# Covariant, so that a view of X can be passed where a view of X | None is expected: mypy expects
+# that wherever it knows that the value may be None.
 V_co = TypeVar("V_co", covariant=True)
 
 
-# These return Any: see eventhus.domain.aggregate.
-
-
-def _events(view: View[Any, Any]) -> Any:
+def _events(view: View[Any, Any]) -> tuple[type[Any], ...]:
     return recorded_classes(view.evolve, 1, "events")
 
 
@@ -30,10 +28,10 @@ def _view_type(view: View[Any, Any]) -> Any:
 
 @frozen(kw_only=True, eq=False)
 class View(Generic[E, V_co]):
-    """What a reader wants to know, folded from the events of any aggregates, one value per key.
+    """A read model (projection): one value per key, folded from the events of any aggregates.
 
-    ``key`` and ``evolve`` must be pure, and depend on nothing but what they are given: a view can
-    be thrown away and folded again from the first event.
+    ``key`` and ``evolve`` must be pure, so that a view can be deleted and folded again from the
+    first event.
 
     >>> @frozen
     ... class Deposited:
@@ -47,37 +45,37 @@ class View(Generic[E, V_co]):
     (<class 'eventhus.domain.view.Deposited'>,)
 
     Attributes:
-        name: Tells the view from others of an application: 1 to 63 letters, digits, hyphens and
-            underscores.
+        name: Unique in the application: 1 to 63 letters, digits, hyphens and underscores.
         initial: The value of a key before its first event. Immutable.
-        key: Under which key an event counts; ``None`` where it does not.
-        evolve: From a key's value and one event to its next value; ``None`` deletes it, and the
-            key's next event starts from ``initial`` again.
-        events: The classes of events that the view is made of; it is not shown any others. Read
-            from the annotation of ``evolve``'s second parameter: ``Recorded[A | B]``.
-        view_type: The type of the values. Read from ``evolve``'s first parameter's annotation,
-            or, where that has none, from ``initial``.
+        key: Returns the key of an event; ``None`` if the view ignores the event.
+        evolve: Returns the next value of a key from its value and one event. ``None`` deletes the
+            value, and the next event of the key starts from ``initial`` again.
+        events: The event classes that the view is folded from; it never sees others. By default
+            read from the annotation of ``evolve``'s second parameter: ``Recorded[A | B]``.
+        view_type: The type of the values. By default read from the annotation of ``evolve``'s
+            first parameter, or else the class of ``initial``.
 
     Raises:
-        CompositionError: The classes cannot be read from the annotations, or the name is of
-            another form. The message says which and the way out.
+        CompositionError: The classes cannot be read from the annotations, a function is async, or
+            the name does not have that form. The message says what to do.
     """
 
     name: str
     initial: V_co
     key: Callable[[Recorded[E]], str | None]
     evolve: Callable[[V_co, Recorded[E]], V_co | None]
-    events: Sequence[type[E]] = field(default=Factory(_events, takes_self=True))
+    events: Sequence[type[Any]] = field(default=Factory(_events, takes_self=True))
     view_type: Any = field(default=Factory(_view_type, takes_self=True))
 
     def __attrs_post_init__(self) -> None:
         check_name("view", self.name)
+        check_pure(f"view {self.name}", {"key": self.key, "evolve": self.evolve})
 
     def next(self, value: V_co | None, recorded: Recorded[E]) -> V_co | None:
-        """The value of a key after one more of its events.
+        """Return the value of a key after one more of its events.
 
         Args:
-            value: The value so far; ``None`` where the key has none.
+            value: The value so far; ``None`` if the key has none.
             recorded: An event of that key.
         """
         return self.evolve(self.initial if value is None else value, recorded)

@@ -1,4 +1,4 @@
-"""The protocols that adapters implement, and the values that they exchange with the runtime."""
+"""Protocols that adapters implement, and the values that they exchange with the runtime."""
 
 from eventhus.domain.recorded import EventData
 from eventhus.ports.bus import (

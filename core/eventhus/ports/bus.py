@@ -1,4 +1,4 @@
-"""The port to the event bus."""
+"""The event bus: publishing, consumer groups and dead-letter queues."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Message:
     """One event on the wire.
 
     Attributes:
-        id: The event's id, by which a bus may recognise a repeat.
-        stream: The aggregate that it happened to. Messages of one stream keep their order.
+        id: The id of the event. A bus may use it to drop repeats.
+        stream: The stream of the event. Messages of one stream stay in order.
         type: The stored name of the event's class.
         body: UTF-8 JSON: ``aggregate_id``, ``aggregate_type``, ``version``, ``type``, ``data``.
-        headers: Everything else about the event. ASCII.
-        published_at: When the bus took it, aware, if the bus knows.
-        attempt: 1 at the first delivery, one more at each further one.
+        headers: Everything else about the event, in ASCII.
+        published_at: When the bus accepted it, timezone-aware; ``None`` if the bus does not know.
+        attempt: 1 for the first delivery, 2 for the second, and so on.
     """
 
     id: str
@@ -37,11 +37,11 @@ class Message:
 
 @frozen(kw_only=True)
 class DeadLetter:
-    """A message that a group could not handle.
+    """A message in the dead-letter queue of a consumer group.
 
     Attributes:
-        message: The message, as it was, with headers that say what went wrong.
-        number: Names the letter among those of its group, in the order of their coming.
+        message: The original message with additional headers that say what went wrong.
+        number: Identifies the letter in the queue of its group; higher numbers came later.
     """
 
     message: Message
@@ -49,52 +49,53 @@ class DeadLetter:
 
 
 MessageHandler: TypeAlias = Callable[[Message], Awaitable[None]]
-"""Takes one message. Returning accepts it; raising asks for it to be delivered again."""
+"""Handles one message. Returning accepts it; raising asks the bus to deliver it again."""
 
 
 class Publisher(Protocol):
-    """The right to publish, until somebody else does."""
+    """The right to publish until another publisher takes over."""
 
     @property
     def acknowledged(self) -> int:
-        """How many of the messages given so far, from the first, the bus answers for."""
+        """The number of published messages, counted from the first, that the bus has confirmed."""
         ...
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Hand messages to the bus, in order. Once this returns, the bus answers for them.
+        """Publish messages in order, and return once the bus has confirmed all of them.
 
-        Where it raises, the bus answers for the first ``acknowledged``, and may hold any of the
-        others, in order. Begin again with a new publisher, behind the last that is acknowledged.
+        If this raises, the first ``acknowledged`` messages are confirmed, and the bus may hold
+        some of the later ones, in order. Start again with a new publisher after the last
+        confirmed message.
 
         Raises:
-            PublisherReplaced: Somebody else has published since this publisher began, and the bus
-                has seen that: nothing of what this one says may come behind it.
+            PublisherReplaced: Another publisher has published since this one began, and the bus
+                can tell. It accepts nothing more from this one.
             BusUnavailable: The bus could not be reached, or did not answer in time.
         """
         ...
 
 
 class Subscription(Protocol):
-    """A handler that is being given messages."""
+    """A handler that receives messages."""
 
     async def close(self) -> None:
-        """Take no more messages, and return once those being handled are done."""
+        """Stop receiving, and return once the messages in hand are handled."""
         ...
 
 
 class EventBus(Protocol):
-    """Carries messages from a publisher to many subscribers, at least once each.
+    """Delivers messages from one publisher to many consumer groups, at least once to each.
 
-    An asynchronous context manager: entered before first use, left after last use. Leaving it
-    lets the handlers come to their end. A bus that keeps messages only in memory first gives every
-    message that was published to its subscribers one more chance.
+    An asynchronous context manager: entered before the first use, left after the last. Leaving it
+    waits for the running handlers. A bus that keeps messages only in memory first delivers every
+    published message to its subscribers once more.
     """
 
     async def publisher(self) -> Publisher:
-        """Begin to publish.
+        """Return a new publisher.
 
-        A bus that can tell refuses what a publisher says once another has published after it
-        began: one that was paused, and does not know, then cannot repeat what is long past.
+        If the bus can tell, it refuses the messages of an older publisher as soon as a newer one
+        has published. A publisher that was paused then cannot repeat old messages.
 
         Raises:
             BusUnavailable: The bus could not be reached, or did not answer in time.
@@ -104,48 +105,48 @@ class EventBus(Protocol):
     async def subscribe(
         self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
     ) -> Subscription:
-        """Give every message that is published from now on to ``handler``.
+        """Deliver every message that is published from now on to ``handler``, at least once.
 
-        The messages of one stream are handled one after the other, in order; those of different
-        streams may be handled side by side, by one member of a group or several. A message whose
-        handler raised is delivered again later, and holds back the later ones of its stream.
+        Messages of one stream are handled one after the other, in order. Messages of different
+        streams may be handled concurrently, by one member of a group or several. If the handler
+        raises, the message is delivered again later, and the later ones of its stream wait.
 
-        A bus that keeps messages keeps the place of a group: when a member comes back, the group
-        goes on where it was.
+        A bus that keeps messages also keeps the position of each group. A group whose members
+        return continues there.
 
         Args:
             handler: Called with one message.
-            group: Subscriptions with the same group share the messages: each goes to one of
-                them. 1 to 63 letters, digits, hyphens and underscores. ``None`` makes a group of
-                its own, which ends with the subscription.
-            concurrency: The most messages that this subscription handles at once.
+            group: The consumer group: each message goes to one of its members. 1 to 63 letters,
+                digits, hyphens and underscores. ``None`` makes a group for this subscription
+                alone, which ends with it.
+            concurrency: The maximum number of messages that this subscription handles at once.
 
         Raises:
-            InvalidArgument: ``group`` has another form, or ``concurrency`` is below 1.
+            InvalidArgument: ``group`` does not have that form, or ``concurrency`` is below 1.
             BusUnavailable: The bus could not be reached, or did not answer in time.
         """
         ...
 
     async def bury(self, message: Message, group: str) -> None:
-        """Keep a message that a group could not handle as a dead letter of the group.
+        """Put a message that a group could not handle into its dead-letter queue.
 
         Raises:
-            InvalidArgument: ``group`` has another form than for ``subscribe``.
+            InvalidArgument: ``group`` does not have the form that ``subscribe`` takes.
             BusUnavailable: The bus could not be reached, or did not answer in time.
         """
         ...
 
     def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
-        """The dead letters that a group has now, the oldest first.
+        """Yield the dead letters that a group has now, oldest first.
 
         Raises:
-            InvalidArgument: ``group`` has another form than for ``subscribe``.
+            InvalidArgument: ``group`` does not have the form that ``subscribe`` takes.
             BusUnavailable: The bus could not be reached, or did not answer in time.
         """
         ...
 
     async def discard(self, letter: DeadLetter, group: str) -> None:
-        """Delete a dead letter of a group. Does nothing if it is gone.
+        """Delete a dead letter of a group. Do nothing if it is gone.
 
         Raises:
             BusUnavailable: The bus could not be reached, or did not answer in time.

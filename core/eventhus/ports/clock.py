@@ -1,16 +1,16 @@
-"""The port to time."""
+"""The clock."""
 
 from datetime import datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where the runtime gets the time from, so that a whole application can be simulated."""
+    """The runtime's only source of time, so that tests can simulate a whole application."""
 
     def now(self) -> datetime:
-        """The current time: aware, UTC, to the microsecond."""
+        """Return the current time: timezone-aware, UTC, to the microsecond."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return after ``seconds`` of this clock."""
+        """Sleep for ``seconds`` of this clock."""
         ...

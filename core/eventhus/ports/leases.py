@@ -1,4 +1,4 @@
-"""The port to leases: who of many processes may do what only one may do at a time."""
+"""Leases: mutual exclusion across processes, with fencing tokens."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from attrs import frozen
 
 @frozen(kw_only=True)
 class Lease:
-    """The right of one owner to do something alone, for a while.
+    """The exclusive right of one owner to do some work for a limited time.
 
     Attributes:
-        name: What may be done.
-        owner: Who may do it.
-        token: Counts the owners: a later one's is always higher. It is what tells a holder that
-            was paused, and does not know that its time is over, from the one that came next.
+        name: The work.
+        owner: The holder.
+        token: The fencing token: each new holder gets a higher one. It lets a store refuse the
+            writes of a holder that was paused and does not know that its lease has expired.
     """
 
     name: str
@@ -24,23 +24,21 @@ class Lease:
 
 
 class Leases(Protocol):
-    """Gives each lease to one owner at a time, by the clock of the store."""
+    """Grants each lease to one owner at a time, by the clock of the store."""
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
-        """Take a lease that nobody holds, or go on holding one's own, from now on for ``ttl_s``.
+        """Acquire a free lease, or renew one that ``owner`` holds, for ``ttl_s`` from now on.
 
         Args:
-            name: What may be done.
-            owner: Who asks: unique for ever, so that one that comes back after a crash is another.
-            ttl_s: For how long, in seconds, above 0. Ask again well before that.
+            name: The work.
+            owner: The caller, unique for ever: a process that returns after a crash is a new owner.
+            ttl_s: The term in seconds, above 0. Renew well before it ends.
 
         Returns:
-            The lease, with the token that it had if its owner held it until now, else with a
-            higher one than ever before. ``None`` while another holds it.
-
-            Where the checkpoint of the same name was saved with a higher token than the lease
-            knows of, since the lease was deleted or restored, the new one is above that: who
-            holds a lease can save the checkpoint.
+            The lease, or ``None`` while another owner holds it. A renewed lease keeps its token; a
+            new one has a higher token than the lease ever had. It is also higher than the token
+            of the checkpoint of the same name, even if the lease was deleted or restored
+            meanwhile, so its holder can always save that checkpoint.
 
         Raises:
             InvalidArgument: ``ttl_s`` is not above 0.
@@ -48,5 +46,5 @@ class Leases(Protocol):
         ...
 
     async def release(self, lease: Lease) -> None:
-        """Let others have it at once. Does nothing where its time is over."""
+        """Release a lease so that others can acquire it. Do nothing if it has expired."""
         ...

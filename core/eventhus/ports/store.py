@@ -1,4 +1,4 @@
-"""The ports to storage. All of them speak plain data and never see the domain's classes."""
+"""Storage: the event store, snapshots and checkpoints, all in plain data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eventhus.ports.views import ViewStore
 T = TypeVar("T")
 
 StoredEvent: TypeAlias = Recorded[EventData]
-"""An event as a store keeps it: its place in the log, around plain data."""
+"""An event as a store keeps it: plain data in its envelope."""
 
 
 def _tuple(events: Iterable[EventData]) -> tuple[EventData, ...]:
@@ -24,23 +24,23 @@ def _tuple(events: Iterable[EventData]) -> tuple[EventData, ...]:
 
 
 def event_id(commit_id: str, index: int) -> str:
-    """The id of a commit's event at ``index``, from 0: the commit's id and its number, from 1."""
+    """Return the id of a commit's event at ``index`` (from 0): ``<commit id>-<index + 1>``."""
     return f"{commit_id}-{index + 1}"
 
 
 @frozen(kw_only=True)
 class Commit:
-    """Events for one stream that are appended together or not at all.
+    """Events for one stream that are appended atomically.
 
     Attributes:
-        id: Unique; appending a commit with an id that the log holds changes nothing.
-        stream: The stream that the events are for.
+        id: Unique. Appending a commit whose id is in the log changes nothing.
+        stream: The stream to append to.
         events: One or more, in order.
-        expected_version: The version that the stream must end at: 0 for a new stream. ``None``
-            appends wherever the stream ends.
-        recorded_at: When the commit was made: aware, UTC, to the microsecond.
-        metadata: Shared by the events.
-        command_id: The caller's own idempotency key, if any. A log holds each at most once.
+        expected_version: The version that the stream must end at (optimistic concurrency); 0 for
+            a new stream. ``None`` appends at any version.
+        recorded_at: When the commit was made: timezone-aware, UTC, to the microsecond.
+        metadata: Shared by all events.
+        command_id: The caller's idempotency key, if any. A log holds each key at most once.
     """
 
     id: str
@@ -54,11 +54,11 @@ class Commit:
 
 @frozen(kw_only=True)
 class StoredCommit:
-    """A commit and the place that it got.
+    """A commit and its place in the log.
 
     Attributes:
-        commit: What was appended. That of a commit which was in the log before may have, as its
-            ``expected_version``, the one that it met.
+        commit: The commit. If it was in the log before, its ``expected_version`` may be the version
+            at which it was stored.
         version: The version of its first event.
         position: The position of its first event.
     """
@@ -78,7 +78,7 @@ class StoredCommit:
         return self.position + len(self.commit.events) - 1
 
     def recorded(self) -> list[StoredEvent]:
-        """The commit's events, each in its envelope."""
+        """Return the commit's events, each in its envelope."""
         return [self.wrap(index, event) for index, event in enumerate(self.commit.events)]
 
     @property
@@ -87,11 +87,11 @@ class StoredCommit:
         return self.event_id(len(self.commit.events) - 1)
 
     def event_id(self, index: int) -> str:
-        """The id of the commit's event at ``index``, from 0."""
+        """Return the id of the commit's event at ``index``, from 0."""
         return event_id(self.commit.id, index)
 
     def wrap(self, index: int, event: T) -> Recorded[T]:
-        """Put one form of the commit's event at ``index``, from 0, in its envelope."""
+        """Return ``event`` in the envelope of the commit's event at ``index``, from 0."""
         commit = self.commit
         return Recorded(
             stream=commit.stream,
@@ -106,13 +106,13 @@ class StoredCommit:
 
 @frozen(kw_only=True)
 class Slice:
-    """Some neighbouring events of one stream, without their envelopes.
+    """Consecutive events of one stream, without their envelopes.
 
     Attributes:
-        events: The events, in order; there may be none.
-        version: The version of the last one; 0 if there is none.
-        position: The position of the last one; 0 if there is none.
-        event_id: The id of the last one; empty if there is none.
+        events: The events, in order; possibly none.
+        version: The version of the last event; 0 if there is none.
+        position: The position of the last event; 0 if there is none.
+        event_id: The id of the last event; empty if there is none.
     """
 
     events: Sequence[EventData]
@@ -124,43 +124,44 @@ class Slice:
 class EventStore(Protocol):
     """One log: a totally ordered sequence of events at positions 1, 2, 3, … without a gap.
 
-    What every implementation promises:
+    Every implementation promises:
 
-    - Position order is commit order: once an event is visible at a position, no event will ever
-      appear at a lower one. A reader that remembers its last position never misses an event.
-    - A commit is visible as a whole, at neighbouring positions and versions, or not at all.
-    - What was acknowledged is never lost, and what a reader saw is never taken back.
-    - A cancelled ``append`` has either happened as a whole or not at all.
+    - Position order is commit order. Once an event is visible at a position, no event ever appears
+      at a lower one, so a reader that remembers its last position never misses an event.
+    - Commits are atomic: all events of a commit become visible together, at consecutive positions
+      and versions.
+    - Acknowledged commits are never lost, and no reader sees an event that is rolled back later.
+    - A cancelled ``append`` has stored the whole commit or nothing.
     """
 
     async def append(self, commit: Commit) -> StoredCommit:
         """Add a commit to the end of the log.
 
-        A commit whose ``id`` or ``command_id`` the log already holds for the same stream changes
-        nothing and returns what was stored the first time, which may differ from ``commit``.
+        If the log already holds the ``id`` or ``command_id`` for the same stream, nothing changes,
+        and the first stored commit is returned, which may differ from ``commit``.
 
         Returns:
-            The stored commit. Its ``commit`` is the argument itself where this call stored it.
+            The stored commit. Its ``commit`` is the argument itself if this call stored it.
 
         Raises:
             ConcurrencyError: The stream does not end at ``expected_version``.
-            CommandIdReused: Another stream's commit holds the ``command_id``.
-            InvalidCommit: There are no events, the data is not JSON-compatible, or another
-                stream's commit has the ``id``.
+            CommandIdReused: A commit of another stream has the ``command_id``.
+            InvalidCommit: There are no events, the data is not JSON-compatible, or a commit of
+                another stream has the ``id``.
         """
         ...
 
     async def find(self, command_id: str) -> StoredCommit | None:
-        """The commit that was appended with this ``command_id``, if there is one."""
+        """Return the commit with this ``command_id``, if there is one."""
         ...
 
     async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
-        """The data of the stream's next events, in order: what it takes to fold a state.
+        """Return the next events of a stream, in order and without envelopes, to fold a state.
 
         Args:
-            stream: The stream. One that was never appended to has no events.
-            after_version: Start behind this version; 0 starts at the first event.
-            limit: The most events to return, at least 1. Fewer means that the stream ended.
+            stream: The stream. A stream that was never appended to has no events.
+            after_version: Start after this version; 0 starts at the first event.
+            limit: The maximum number of events, at least 1. Fewer means the end of the stream.
 
         Raises:
             InvalidArgument: ``limit`` is below 1, or ``after_version`` is negative.
@@ -170,7 +171,7 @@ class EventStore(Protocol):
     async def history(
         self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
     ) -> Sequence[StoredEvent]:
-        """The same events as ``load``, each in its envelope.
+        """Return the same events as ``load``, each in its envelope.
 
         Args:
             stream: As for ``load``.
@@ -183,11 +184,11 @@ class EventStore(Protocol):
         ...
 
     async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
-        """The log's next events, of all streams, in order.
+        """Return the next events of the log, of all streams, in order.
 
         Args:
-            after: Start behind this position; 0 starts at the first event.
-            limit: The most events to return, at least 1. Fewer means that the log ended.
+            after: Start after this position; 0 starts at the first event.
+            limit: The maximum number of events, at least 1. Fewer means the end of the log.
 
         Raises:
             InvalidArgument: ``limit`` is below 1, or ``after`` is negative.
@@ -197,14 +198,14 @@ class EventStore(Protocol):
     def follow(
         self, *, after: int = 0, limit: int = 1000
     ) -> AsyncGenerator[Sequence[StoredEvent], None]:
-        """The log from a position on, for ever: what is there, then what comes.
+        """Tail the log for ever: yield the stored events, then each new one.
 
         Args:
-            after: Start behind this position; 0 starts at the first event.
-            limit: The most events in one batch, at least 1.
+            after: Start after this position; 0 starts at the first event.
+            limit: The maximum number of events in one batch, at least 1.
 
         Yields:
-            Batches of at least one event, each going on right behind the one before.
+            Batches of at least one event. Each continues directly after the previous one.
 
         Raises:
             InvalidArgument: At the first iteration: ``limit`` is below 1, or ``after`` is negative.
@@ -212,20 +213,21 @@ class EventStore(Protocol):
         ...
 
     async def head(self) -> int:
-        """The position of the last event; 0 while the log is empty."""
+        """Return the position of the last event, the high-water mark; 0 while the log is empty."""
         ...
 
 
 @frozen(kw_only=True)
 class Snapshot:
-    """A state that need not be folded from the first event again.
+    """The folded state of one stream at one version.
 
     Attributes:
-        stream: Whose state it is.
-        version: The version of the last event folded into it.
+        stream: The stream.
+        version: The version of the last event folded into the state.
         position: The position of that event.
-        event_id: The id of that event: a log that has another there is not the one it was made of.
-        fingerprint: Names the shape of ``data`` and the rules that made it.
+        event_id: The id of that event. If the log has another event there, the snapshot was taken
+            from another history.
+        fingerprint: Identifies the shape of ``data`` and the code that folded it.
         data: The state, as plain data.
     """
 
@@ -238,14 +240,14 @@ class Snapshot:
 
 
 class SnapshotStore(Protocol):
-    """Keeps one snapshot of each stream. Losing all of them costs time, never data."""
+    """Stores the latest snapshot of each stream. Losing snapshots costs time, never data."""
 
     async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
-        """The stream's snapshot, if it has one."""
+        """Return the snapshot of a stream, if there is one."""
         ...
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep ``snapshot``, in place of the one that the stream may have.
+        """Save ``snapshot`` as the only one of its stream.
 
         Raises:
             InvalidArgument: The data is not JSON-compatible.
@@ -254,30 +256,30 @@ class SnapshotStore(Protocol):
 
 
 class CheckpointStore(Protocol):
-    """Remembers how far each reader of the log has come."""
+    """Stores the checkpoint of each reader of the log."""
 
     async def load_checkpoint(self, name: str) -> int:
-        """The position saved under ``name``; 0 where none was."""
+        """Return the position saved under ``name``; 0 if there is none."""
         ...
 
     async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
-        """Remember ``position`` under ``name``.
+        """Save ``position`` under ``name``.
 
         Args:
-            name: Whose position it is.
-            position: How far it has come.
-            token: That of the lease under which it came so far, if it holds one.
+            name: The name of the reader.
+            position: The position of the last event that it has handled.
+            token: The fencing token of the reader's lease, if it holds one.
 
         Raises:
-            LeaseLost: A position was saved with a higher token; it stays.
+            LeaseLost: A position was saved with a higher token. That position stays.
         """
         ...
 
 
 class Storage(EventStore, SnapshotStore, CheckpointStore, ViewStore, Leases, Protocol):
-    """All storage ports of one bucket in one object, which is what an application is given.
+    """All storage ports of one bucket in one object.
 
-    An asynchronous context manager: entered before first use, left after last use. Two
+    An asynchronous context manager: entered before the first use, left after the last. Several
     applications may share one, so it stays usable until it has been left as often as entered.
     """
 

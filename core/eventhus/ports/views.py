@@ -1,4 +1,4 @@
-"""The port to what readers of the log have made of it: one document for each key."""
+"""View stores: the documents of views and processes, one for each key."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from attrs import field, frozen
 
 @frozen(kw_only=True)
 class ViewDocument:
-    """What a view, or a process, knows of one key.
+    """The value of one key of a view or a process, and the position up to which it is folded.
 
     Attributes:
         key: Any text.
-        position: The position of the last event behind it, above 0. Every event of the key up to
-            there is in it, and none beyond.
-        data: The value, as plain data; ``None`` where it is deleted.
-        deleted: There is no value any more. What stays is the position, so that the events before
-            the deletion are not taken for new ones when they are read again.
+        position: The position of the last event folded into the value, above 0. The value contains
+            every event of the key up to this position, and no later one.
+        data: The value, as plain data; ``None`` if it is deleted.
+        deleted: Whether the value was deleted. The document stays, because its position prevents
+            older events from being folded again.
     """
 
     key: str
@@ -29,11 +29,11 @@ class ViewDocument:
 
 @frozen(kw_only=True)
 class ViewWrite:
-    """A document, and the one whose place it takes.
+    """A compare-and-swap of one document.
 
     Attributes:
-        document: What is to be kept from now on.
-        replaces: The position of the document that is kept for the key now; 0 for none.
+        document: The new document.
+        replaces: The position of the stored document that it replaces; 0 if there is none.
     """
 
     document: ViewDocument
@@ -41,43 +41,43 @@ class ViewWrite:
 
 
 class ViewStore(Protocol):
-    """Keeps collections of documents, one for each key.
+    """Stores collections of documents, one document for each key.
 
-    A collection is named by the runtime: ``view_`` or ``process_``, and 1 to 63 letters, digits,
-    hyphens and underscores. It exists from its first document on.
+    The runtime names the collections: ``view_`` or ``process_``, then 1 to 63 letters, digits,
+    hyphens and underscores. The first document creates the collection.
     """
 
     async def load_documents(
         self, collection: str, keys: Collection[str]
     ) -> Mapping[str, ViewDocument]:
-        """The documents of some keys, by key, the deleted ones too; none of a key without one.
+        """Return the documents of ``keys`` by key, including deleted ones.
 
         Args:
             collection: The name of the collection.
-            keys: Any text, and as many as there are events in a batch of the log.
+            keys: Any text; at most as many as a batch of the log has events.
 
         Raises:
-            InvalidArgument: The collection's name is of another form.
+            InvalidArgument: The name of the collection does not have the form above.
         """
         ...
 
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
-        """Put each document in the place of the one that it replaces, if that is still there.
+        """Replace each document if the stored one is at the expected position.
 
-        Each write happens as a whole or not at all; of several, any may have happened when the
-        call is cancelled or raises. Repeating it is safe.
+        Each write is atomic. If the call raises or is cancelled, any of several writes may have
+        happened. Repeating the call is safe.
 
         Args:
             collection: The name of the collection.
-            writes: Documents, of no two the same key.
+            writes: Documents with distinct keys.
 
         Returns:
-            The keys whose document could not be put in place: what is kept is not at the position
-            that was to be replaced, nor at the new one. Another reader has been there.
+            The keys that were not written, because the stored document is neither at the position
+            to replace nor at the new one: another reader has written it.
 
         Raises:
-            InvalidArgument: The collection's name is of another form, or a document cannot be
-                kept: its key is not whole Unicode text, its data is not plain, or too large.
-                Nothing was written.
+            InvalidArgument: The name of the collection does not have the form above, or a document
+                cannot be stored: its key is not Unicode text, its data is not plain, or it is
+                too large. Nothing was written.
         """
         ...

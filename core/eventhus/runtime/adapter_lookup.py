@@ -1,4 +1,4 @@
-"""Finds the adapter behind a URL, among those that installed distributions register."""
+"""Finds adapters by URL scheme among the entry points of installed distributions."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")  # RFC 3986, section 3.1
 
 
 def adapter_for(url: str, group: str) -> Any:
-    """What is registered for a URL's scheme. Names the scheme alone: the rest may be secret.
+    """Load the adapter for a URL's scheme. Errors name only the scheme: the rest may be secret.
 
     Args:
         url: ``scheme://…``
         group: The group of entry points to look in.
 
     Raises:
-        CompositionError: The URL has no scheme, nothing is registered for it, or what is cannot
-            be imported.
+        CompositionError: The URL has no scheme, nothing is registered for the scheme, or the
+            adapter cannot be imported.
     """
     found = _SCHEME.match(url)
     if found is None:
@@ -36,7 +36,7 @@ def adapter_for(url: str, group: str) -> Any:
 
 
 def load_adapter(name: str, group: str) -> Any:
-    """What is registered under a name. Raises like ``adapter_for``."""
+    """Load the adapter that is registered under a name. Raises what ``adapter_for`` does."""
     found: list[EntryPoint] = list(entry_points(group=group, name=name))
     if not found:
         raise CompositionError(

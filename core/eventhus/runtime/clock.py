@@ -1,16 +1,16 @@
-"""The machine's own clock."""
+"""The system clock."""
 
 import asyncio
 from datetime import UTC, datetime
 
 
 class SystemClock:
-    """The time of this machine."""
+    """The clock of this machine."""
 
     def now(self) -> datetime:
-        """The current time: aware, UTC, to the microsecond."""
+        """Return the current time: aware, UTC, to the microsecond."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
-        """Return after ``seconds``."""
+        """Wait for ``seconds``."""
         await asyncio.sleep(seconds)

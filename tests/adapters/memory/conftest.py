@@ -1,4 +1,4 @@
-"""The adapters under test."""
+"""Fixtures of the tests of the bus in memory."""
 
 from collections.abc import AsyncIterator
 
@@ -12,13 +12,13 @@ from tests.adapters.memory.timers import Timers
 
 @pytest.fixture
 async def timers(monkeypatch: pytest.MonkeyPatch) -> Timers:
-    """The timers of the event loop, in the hands of the test."""
+    """Timers of the event loop that the test controls."""
     return Timers.installed(monkeypatch)
 
 
 @pytest.fixture
 async def bus(timers: Timers) -> AsyncIterator[EventBus]:
-    """A bus, entered. Leaving it comes to an end, or the test fails."""
+    """An entered bus. The test fails if leaving it does not end."""
     bus = await MemoryBus().__aenter__()
     yield bus
     await soon(bus.__aexit__(None, None, None))

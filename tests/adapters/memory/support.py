@@ -1,4 +1,4 @@
-"""What the tests of the bus share: messages, and waiting without a clock."""
+"""Helpers of the tests of the bus: messages, and waiting without a clock."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from eventhus.ports import EventBus, Message
 
 T = TypeVar("T")
 
-# Nothing here waits for the world, so whatever can happen has happened after a few turns of the
-# event loop; what has not by then never will.
+# Nothing here waits for anything outside the process, so after a few turns of the event loop
+# everything that can happen has happened.
 _TURNS = 2_000
 
 
 def message(aggregate_id: str = "a", number: int = 1) -> Message:
-    """The ``number``-th message of an aggregate, from 1."""
+    """Return the ``number``-th message of an aggregate, from 1."""
     return Message(
         id=f"{aggregate_id}-{number}",
         stream=StreamId("Account", aggregate_id),
@@ -27,15 +27,15 @@ def message(aggregate_id: str = "a", number: int = 1) -> Message:
 
 
 def messages(aggregate_id: str, size: int) -> list[Message]:
-    """An aggregate's first messages, in order."""
+    """Return an aggregate's first messages, in order."""
     return [message(aggregate_id, number) for number in range(1, size + 1)]
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Let the event loop turn until something is true.
+    """Run the event loop until a condition holds.
 
     Raises:
-        AssertionError: It will never be.
+        AssertionError: It does not after many turns.
     """
     for _ in range(_TURNS):
         if condition():
@@ -45,25 +45,25 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def idle() -> None:
-    """Let everything happen that can happen without the test doing more."""
+    """Run the event loop until nothing more can happen by itself."""
     for _ in range(_TURNS):
         await asyncio.sleep(0)
 
 
 async def soon(work: Coroutine[Any, Any, T]) -> T:
-    """The result of what must come to its end by itself, where a deadlock would wait for ever.
+    """Return the result of work that must end by itself.
 
     Raises:
-        AssertionError: It did not end.
+        AssertionError: It did not end, as in a deadlock.
     """
     task = asyncio.create_task(work)
     try:
         await until(task.done)
     finally:
-        task.cancel()  # does nothing to what is done
+        task.cancel()  # does nothing if it is done
     return await task
 
 
 async def publish(bus: EventBus, messages: Sequence[Message]) -> None:
-    """Hand messages to a bus, by a publisher of their own."""
+    """Publish messages with a new publisher."""
     await (await bus.publisher()).publish(messages)

@@ -1,4 +1,4 @@
-"""A bus carries every message to every group, a stream's messages in order."""
+"""Delivery in memory: to every group, in the order of each stream."""
 
 import asyncio
 from collections import defaultdict
@@ -13,7 +13,7 @@ from tests.adapters.memory.timers import Timers
 
 @define
 class Inbox:
-    """A handler that keeps what it is given."""
+    """A handler that keeps its messages."""
 
     messages: list[Message] = field(factory=list[Message])
 
@@ -27,7 +27,7 @@ class Inbox:
 
 @define
 class Gate:
-    """A handler that lets a message through when the test says so."""
+    """A handler that waits until the test opens it."""
 
     entered: list[str] = field(factory=list[str])
     left: list[str] = field(factory=list[str])
@@ -39,8 +39,7 @@ class Gate:
         self.left.append(message.id)
 
 
-async def test_everybody_gets_everything(bus: EventBus) -> None:
-    """Each subscriber gets every message, as it was published."""
+async def test_every_subscriber_gets_every_message(bus: EventBus) -> None:
     inboxes = [Inbox() for _ in range(3)]
     for inbox in inboxes:
         await bus.subscribe(inbox)
@@ -55,8 +54,7 @@ async def test_everybody_gets_everything(bus: EventBus) -> None:
             assert expected == actual
 
 
-async def test_publishing_to_nobody(bus: EventBus) -> None:
-    """What is published while nobody listens is gone; so is nothing at all."""
+async def test_a_message_without_subscribers_is_dropped(bus: EventBus) -> None:
     await publish(bus, messages("a", 3))
     await publish(bus, [])
     inbox = Inbox()
@@ -65,8 +63,7 @@ async def test_publishing_to_nobody(bus: EventBus) -> None:
     assert [] == inbox.messages
 
 
-async def test_who_comes_later_gets_what_comes_later(bus: EventBus) -> None:
-    """A subscription starts with the next message that is published."""
+async def test_a_subscription_starts_with_the_next_message(bus: EventBus) -> None:
     early, late = Inbox(), Inbox()
     await bus.subscribe(early)
     await publish(bus, [message("a", 1)])
@@ -76,8 +73,7 @@ async def test_who_comes_later_gets_what_comes_later(bus: EventBus) -> None:
     assert (["a-1", "a-2"], ["a-2"]) == (early.ids, late.ids)
 
 
-async def test_a_group_shares_its_messages(bus: EventBus) -> None:
-    """Each message goes to one member of a group, and to every group."""
+async def test_each_message_goes_to_one_member_of_each_group(bus: EventBus) -> None:
     members, others, alone = [Inbox(), Inbox(), Inbox()], [Inbox(), Inbox()], Inbox()
     for inbox in members:
         await bus.subscribe(inbox, group="members")
@@ -95,7 +91,6 @@ async def test_a_group_shares_its_messages(bus: EventBus) -> None:
 
 
 async def test_members_of_a_group_work_side_by_side(bus: EventBus) -> None:
-    """While one is busy, another takes the next stream."""
     one, other = Gate(), Gate()
     await bus.subscribe(one, group="g")
     await bus.subscribe(other, group="g")
@@ -107,8 +102,7 @@ async def test_members_of_a_group_work_side_by_side(bus: EventBus) -> None:
     await until(lambda: len(one.left) + len(other.left) == 3)
 
 
-async def test_one_of_a_stream_at_a_time(bus: EventBus) -> None:
-    """A free member leaves a stream alone of which another is handling a message."""
+async def test_members_handle_one_message_of_a_stream_at_a_time(bus: EventBus) -> None:
     one, other = Gate(), Gate()
     await bus.subscribe(one, group="g")
     await bus.subscribe(other, group="g")
@@ -122,7 +116,7 @@ async def test_one_of_a_stream_at_a_time(bus: EventBus) -> None:
 
 @pytest.mark.parametrize("members", [1, 2, 5])
 async def test_a_stream_keeps_its_order(bus: EventBus, members: int) -> None:
-    """However many members there are, and however long each message takes them."""
+    """However many members there are, and however long each message takes."""
     handled: defaultdict[str, list[str]] = defaultdict(list)
     busy: set[str] = set()
 
@@ -145,8 +139,7 @@ async def test_a_stream_keeps_its_order(bus: EventBus, members: int) -> None:
         assert [each.id for each in expected] == handled[aggregate_id]
 
 
-async def test_a_slow_handler_holds_up_nobody_else(bus: EventBus) -> None:
-    """Every group has its own pace."""
+async def test_a_slow_handler_does_not_delay_other_groups(bus: EventBus) -> None:
     slow, quick = Gate(), Inbox()
     await bus.subscribe(slow)
     await bus.subscribe(quick)
@@ -157,8 +150,7 @@ async def test_a_slow_handler_holds_up_nobody_else(bus: EventBus) -> None:
     await until(lambda: len(slow.left) == 4)
 
 
-async def test_a_handler_that_publishes(bus: EventBus) -> None:
-    """What a handler publishes is carried like everything else, also to itself."""
+async def test_a_handler_can_publish(bus: EventBus) -> None:
     inbox = Inbox()
 
     async def answer(given: Message) -> None:
@@ -174,8 +166,7 @@ async def test_a_handler_that_publishes(bus: EventBus) -> None:
     assert ["b-1", "b-2", "b-3", "b-4"] == [id_ for id_ in inbox.ids if id_[0] == "b"]
 
 
-async def test_a_busy_handler_lets_others_run(bus: EventBus) -> None:
-    """One that always has a next message, and never waits, does not keep the event loop."""
+async def test_a_handler_that_never_waits_does_not_block_the_event_loop(bus: EventBus) -> None:
     turns: list[int] = []
     handled = 0
 
@@ -198,8 +189,8 @@ async def test_a_busy_handler_lets_others_run(bus: EventBus) -> None:
     assert [each for each in turns if 0 < each < 1000]
 
 
-async def test_a_handler_that_subscribes(bus: EventBus) -> None:
-    """The new subscription starts behind the message that is being handled."""
+async def test_a_handler_can_subscribe(bus: EventBus) -> None:
+    """The new subscription starts after the message that is being handled."""
     inbox = Inbox()
 
     async def invite(given: Message) -> None:
@@ -214,8 +205,7 @@ async def test_a_handler_that_subscribes(bus: EventBus) -> None:
     assert ["a-2"] == inbox.ids
 
 
-async def test_closing_an_idle_subscription(bus: EventBus) -> None:
-    """It gets no more messages; others go on."""
+async def test_a_closed_subscription_gets_no_more_messages(bus: EventBus) -> None:
     gone, staying = Inbox(), Inbox()
     subscription = await bus.subscribe(gone)
     await bus.subscribe(staying)
@@ -227,8 +217,7 @@ async def test_closing_an_idle_subscription(bus: EventBus) -> None:
     assert ["a-1"] == gone.ids
 
 
-async def test_closing_before_the_first_message(bus: EventBus) -> None:
-    """What was published but not begun is not begun any more."""
+async def test_closing_drops_messages_that_were_not_begun(bus: EventBus) -> None:
     inbox = Inbox()
     subscription = await bus.subscribe(inbox)
     await publish(bus, [message("a")])
@@ -238,7 +227,6 @@ async def test_closing_before_the_first_message(bus: EventBus) -> None:
 
 
 async def test_closing_waits_for_the_handler(bus: EventBus) -> None:
-    """The message being handled is finished, and is the last one."""
     gate = Gate()
     subscription = await bus.subscribe(gate)
     await publish(bus, messages("a", 3))
@@ -253,8 +241,8 @@ async def test_closing_waits_for_the_handler(bus: EventBus) -> None:
     assert ["a-1"] == gate.entered
 
 
-async def test_the_rest_of_a_group_takes_over(bus: EventBus) -> None:
-    """What a closing member did not begin goes to the others, in order and once."""
+async def test_other_members_take_over_from_a_closing_one(bus: EventBus) -> None:
+    """In order, and each message once."""
     gate, inbox = Gate(), Inbox()
     subscription = await bus.subscribe(gate, group="g")
     await publish(bus, messages("a", 3))
@@ -269,8 +257,7 @@ async def test_the_rest_of_a_group_takes_over(bus: EventBus) -> None:
     assert (["a-1"], ["a-2", "a-3"]) == (gate.left, inbox.ids)
 
 
-async def test_the_last_member_takes_the_group_with_it(bus: EventBus) -> None:
-    """A group without members keeps nothing: a new member starts with what comes next."""
+async def test_a_group_without_members_keeps_no_messages(bus: EventBus) -> None:
     gate, inbox = Gate(), Inbox()
     subscription = await bus.subscribe(gate, group="g")
     await publish(bus, messages("a", 2))
@@ -287,8 +274,7 @@ async def test_the_last_member_takes_the_group_with_it(bus: EventBus) -> None:
     assert (["a-1"], ["a-4"]) == (gate.left, inbox.ids)
 
 
-async def test_closing_twice(bus: EventBus) -> None:
-    """The second time does nothing, not even to a new group of the same name."""
+async def test_closing_twice_does_not_affect_a_new_group_of_the_same_name(bus: EventBus) -> None:
     gone, new = Inbox(), Inbox()
     subscription = await bus.subscribe(gone, group="g")
     await soon(subscription.close())
@@ -300,8 +286,7 @@ async def test_closing_twice(bus: EventBus) -> None:
     assert ([], ["a-1"]) == (gone.ids, new.ids)
 
 
-async def test_a_handler_that_closes_its_own_subscription(bus: EventBus, timers: Timers) -> None:
-    """It cannot wait for itself: its subscription ends when it does, and the message is done."""
+async def test_a_handler_can_close_its_own_subscription(bus: EventBus, timers: Timers) -> None:
     handled: list[str] = []
 
     async def once(given: Message) -> None:
@@ -320,8 +305,7 @@ async def test_a_handler_that_closes_its_own_subscription(bus: EventBus, timers:
     assert ["b-1"] == inbox.ids
 
 
-async def test_cancelling_who_closes(bus: EventBus) -> None:
-    """The cancelled caller learns of it; the handler goes on, and its message is not lost."""
+async def test_cancelling_close_keeps_the_handler_and_its_message(bus: EventBus) -> None:
     gate, inbox = Gate(), Inbox()
     subscription = await bus.subscribe(gate, group="g")
     await publish(bus, messages("a", 2))

@@ -1,4 +1,4 @@
-"""Leaving a bus: everything that was published gets its chance, and it always comes to an end."""
+"""Leaving the bus in memory: every message is delivered first, and leaving always ends."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from tests.adapters.memory.timers import Timers
 
 @pytest.fixture
 async def bus(timers: Timers) -> EventBus:
-    """A bus, entered, that the test leaves."""
+    """An entered bus that the test leaves."""
     return await MemoryBus().__aenter__()
 
 
@@ -21,13 +21,11 @@ async def leave(bus: EventBus) -> None:
     await bus.__aexit__(None, None, None)
 
 
-async def test_leaving_an_unused_bus(bus: EventBus) -> None:
-    """There is nothing to wait for."""
+async def test_leaving_an_unused_bus_returns_at_once(bus: EventBus) -> None:
     await soon(leave(bus))
 
 
-async def test_everything_is_delivered_first(bus: EventBus) -> None:
-    """To every group, in order, however long it takes."""
+async def test_leaving_delivers_every_message_first(bus: EventBus) -> None:
     handled: dict[str, list[str]] = {"one": [], "other": []}
 
     async def one(given: Message) -> None:
@@ -48,7 +46,6 @@ async def test_everything_is_delivered_first(bus: EventBus) -> None:
 
 
 async def test_leaving_waits_for_handlers(bus: EventBus) -> None:
-    """A handler at work is given the time it needs."""
     begun, finish = asyncio.Event(), asyncio.Event()
     done: list[str] = []
 
@@ -68,8 +65,7 @@ async def test_leaving_waits_for_handlers(bus: EventBus) -> None:
     assert ["a-1"] == done
 
 
-async def test_what_handlers_publish_is_delivered_too(bus: EventBus) -> None:
-    """The answer to a message that was in time is in time as well."""
+async def test_leaving_delivers_what_handlers_publish(bus: EventBus) -> None:
     handled: list[str] = []
 
     async def answer(given: Message) -> None:
@@ -84,8 +80,7 @@ async def test_what_handlers_publish_is_delivered_too(bus: EventBus) -> None:
     assert ["a-1", "a-2", "a-3", "a-4", "a-5"] == handled
 
 
-async def test_nothing_comes_after_leaving(bus: EventBus) -> None:
-    """Subscriptions have ended; closing one again is no mistake."""
+async def test_no_message_is_delivered_after_leaving(bus: EventBus) -> None:
     handled: list[str] = []
 
     async def handle(given: Message) -> None:
@@ -99,10 +94,10 @@ async def test_nothing_comes_after_leaving(bus: EventBus) -> None:
     assert [] == handled
 
 
-async def test_one_more_chance(
+async def test_leaving_retries_each_failed_message_once(
     bus: EventBus, timers: Timers, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A message that is held back is tried at once, a last time; what is given up is logged."""
+    """A message that fails again is logged."""
     caplog.set_level(logging.ERROR, logger="eventhus_memory")
     attempts: list[tuple[str, int]] = []
 
@@ -129,8 +124,9 @@ async def test_one_more_chance(
 
 
 @pytest.mark.parametrize("first", ["subscription", "bus"])
-async def test_a_subscription_that_is_closed_meanwhile(bus: EventBus, first: str) -> None:
-    """Its handler is waited for; what its subscriber does not want any more is not."""
+async def test_a_subscription_can_be_closed_while_the_bus_is_left(
+    bus: EventBus, first: str
+) -> None:
     begun, finish = asyncio.Event(), asyncio.Event()
     handled: list[str] = []
 
@@ -153,8 +149,9 @@ async def test_a_subscription_that_is_closed_meanwhile(bus: EventBus, first: str
     assert ["a-1"] == handled
 
 
-async def test_who_has_closed_is_not_waited_for(bus: EventBus, timers: Timers) -> None:
-    """Messages that were held back for a group that is gone do not keep the bus."""
+async def test_leaving_does_not_wait_for_messages_of_a_closed_group(
+    bus: EventBus, timers: Timers
+) -> None:
 
     async def refuse(given: Message) -> None:
         raise RuntimeError
@@ -166,8 +163,7 @@ async def test_who_has_closed_is_not_waited_for(bus: EventBus, timers: Timers) -
     await soon(leave(bus))
 
 
-async def test_a_handler_that_closed_its_own_subscription(bus: EventBus) -> None:
-    """It does not keep the bus either, whatever was waiting behind its message."""
+async def test_leaving_ends_after_a_handler_closed_its_own_subscription(bus: EventBus) -> None:
 
     async def once(given: Message) -> None:
         await subscription.close()
@@ -178,8 +174,9 @@ async def test_a_handler_that_closed_its_own_subscription(bus: EventBus) -> None
     await soon(leave(bus))
 
 
-async def test_a_handler_that_was_cancelled_within(bus: EventBus, timers: Timers) -> None:
-    """A subscription outlives it, so that the bus can deliver the rest and be left."""
+async def test_leaving_ends_after_a_handler_raised_cancelled_error(
+    bus: EventBus, timers: Timers
+) -> None:
     attempts: list[tuple[str, int]] = []
 
     async def unlucky(given: Message) -> None:
@@ -194,8 +191,7 @@ async def test_a_handler_that_was_cancelled_within(bus: EventBus, timers: Timers
     assert [("a-1", 1), ("a-1", 2), ("a-2", 1)] == attempts
 
 
-async def test_who_subscribes_while_the_bus_is_left(bus: EventBus) -> None:
-    """A handler that is finishing may still ask for more; the bus does not wait for it to come."""
+async def test_a_handler_can_subscribe_while_the_bus_is_left(bus: EventBus) -> None:
     begun, finish = asyncio.Event(), asyncio.Event()
 
     async def invite(given: Message) -> None:
@@ -212,8 +208,8 @@ async def test_who_subscribes_while_the_bus_is_left(bus: EventBus) -> None:
     await until(leaving.done)
 
 
-async def test_an_event_loop_that_ends(bus: EventBus) -> None:
-    """It cancels every task, and a bus that nobody left must not hold on to it."""
+async def test_cancelled_workers_end(bus: EventBus) -> None:
+    """As when an event loop ends and the bus was not left."""
 
     async def wait_for_ever(given: Message) -> None:
         begun.set()
@@ -231,7 +227,6 @@ async def test_an_event_loop_that_ends(bus: EventBus) -> None:
 
 
 async def test_a_bus_can_be_entered_again(bus: EventBus) -> None:
-    """A program may stop and start its application."""
     handled: list[str] = []
 
     async def handle(given: Message) -> None:

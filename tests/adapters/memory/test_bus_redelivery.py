@@ -1,4 +1,4 @@
-"""What a handler refuses comes again, later and later, and holds back its own stream only."""
+"""Retries in memory: with back-off, and holding back one stream only."""
 
 import asyncio
 import logging
@@ -13,21 +13,21 @@ from tests.adapters.memory.timers import Timers
 
 @define
 class Moody:
-    """A handler that refuses some messages, each as often as it is told to."""
+    """A handler that fails on some messages, each a given number of times."""
 
-    refusals: dict[str, int]
+    failures: dict[str, int]
     attempts: list[tuple[str, int]] = field(factory=list[tuple[str, int]])
     accepted: list[str] = field(factory=list[str])
 
     async def __call__(self, message: Message) -> None:
         self.attempts.append((message.id, message.attempt))
-        if self.refusals.get(message.id, 0) >= message.attempt:
+        if self.failures.get(message.id, 0) >= message.attempt:
             raise RuntimeError("not now")
         self.accepted.append(message.id)
 
 
-async def handle(bus: EventBus, refusals: dict[str, int], *, members: int = 1) -> Moody:
-    handler = Moody(refusals)
+async def handle(bus: EventBus, failures: dict[str, int], *, members: int = 1) -> Moody:
+    handler = Moody(failures)
     for _ in range(members):
         await bus.subscribe(handler, group="g")
     return handler
@@ -35,28 +35,28 @@ async def handle(bus: EventBus, refusals: dict[str, int], *, members: int = 1) -
 
 @pytest.fixture(autouse=True)
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """What the bus logs from warnings on."""
+    """The warnings that the bus logs."""
     caplog.set_level(logging.WARNING, logger="eventhus_memory")
     return caplog
 
 
-async def test_a_refused_message_comes_again(bus: EventBus, timers: Timers) -> None:
-    """The same message, but for the attempt, which counts from 1."""
+async def test_a_failed_message_is_retried_with_a_higher_attempt(
+    bus: EventBus, timers: Timers
+) -> None:
     handler = await handle(bus, {"a-1": 2})
     await publish(bus, [message("a")])
     await until(lambda: timers.pending)
     assert [("a-1", 1)] == handler.attempts
-    timers.go_off()
+    timers.fire()
     await until(lambda: timers.pending)
-    timers.go_off()
+    timers.fire()
     await until(lambda: handler.accepted)
     assert [("a-1", 1), ("a-1", 2), ("a-1", 3)] == handler.attempts
     await idle()
     assert [] == timers.pending
 
 
-async def test_only_the_attempt_differs(bus: EventBus, timers: Timers) -> None:
-    """Id, stream, body and headers are those of the first delivery."""
+async def test_a_retried_message_differs_only_in_its_attempt(bus: EventBus, timers: Timers) -> None:
     seen: list[Message] = []
 
     async def refuse_once(given: Message) -> None:
@@ -67,70 +67,69 @@ async def test_only_the_attempt_differs(bus: EventBus, timers: Timers) -> None:
     await bus.subscribe(refuse_once)
     await publish(bus, [message("a")])
     await until(lambda: timers.pending)
-    timers.go_off()
+    timers.fire()
     await until(lambda: len(seen) == 2)
     assert [message("a"), evolve(message("a"), attempt=2)] == seen
 
 
 async def test_the_delays_grow_up_to_a_second(bus: EventBus, timers: Timers) -> None:
-    """A short trouble costs little time, a long one little work."""
     handler = await handle(bus, {"a-1": 10})
     await publish(bus, [message("a")])
     for _ in range(10):
         await until(lambda: timers.pending)
-        timers.go_off()
+        timers.fire()
     await until(lambda: handler.accepted)
     assert [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 1.0, 1.0] == timers.delays_s
 
 
-async def test_a_message_may_be_refused_for_hours(bus: EventBus, timers: Timers) -> None:
-    """The delay stays where it is, and the subscription lives."""
+async def test_the_delay_stays_at_its_cap_after_thousands_of_failures(
+    bus: EventBus, timers: Timers
+) -> None:
     handler = await handle(bus, {"a-1": 5_000})
     await publish(bus, [evolve(message("a"), attempt=4_999), message("b")])
     await until(lambda: timers.pending)
-    timers.go_off()
+    timers.fire()
     await until(lambda: timers.pending)
-    timers.go_off()
+    timers.fire()
     await until(lambda: "a-1" in handler.accepted)
     assert [1.0, 1.0] == timers.delays_s
     assert {"a-1", "b-1"} == set(handler.accepted)
 
 
 @pytest.mark.parametrize("members", [1, 3])
-async def test_a_refused_message_holds_back_its_stream(
+async def test_a_failed_message_holds_back_its_stream_only(
     bus: EventBus, timers: Timers, members: int
 ) -> None:
-    """Later messages of its stream wait, whichever member is free; other streams go on."""
     handler = await handle(bus, {"a-2": 2}, members=members)
     await publish(bus, [*messages("a", 4), *messages("b", 2)])
     await until(lambda: timers.pending and "b-2" in handler.accepted)
     await publish(bus, [message("a", 5), message("b", 3), message("c")])
     await until(lambda: {"b-3", "c-1"} <= set(handler.accepted))
     assert ["a-1"] == [id_ for id_ in handler.accepted if id_[0] == "a"]
-    timers.go_off()
+    timers.fire()
     await until(lambda: timers.pending)
     assert ["a-1"] == [id_ for id_ in handler.accepted if id_[0] == "a"]
-    timers.go_off()
+    timers.fire()
     await until(lambda: "a-5" in handler.accepted)
     assert ["a-1", "a-2", "a-3", "a-4", "a-5"] == [id_ for id_ in handler.accepted if id_[0] == "a"]
     assert [1, 2, 3] == [attempt for id_, attempt in handler.attempts if id_ == "a-2"]
 
 
-async def test_every_group_counts_for_itself(bus: EventBus, timers: Timers) -> None:
-    """A message that one group refuses comes to another once."""
+async def test_each_group_counts_its_own_attempts(bus: EventBus, timers: Timers) -> None:
     moody, content = Moody({"a-1": 1}), Moody({})
     await bus.subscribe(moody)
     await bus.subscribe(content)
     await publish(bus, messages("a", 2))
     await until(lambda: timers.pending and len(content.accepted) == 2)
-    timers.go_off()
+    timers.fire()
     await until(lambda: len(moody.accepted) == 2)
     assert [("a-1", 1), ("a-2", 1)] == content.attempts
     assert [("a-1", 1), ("a-1", 2), ("a-2", 1)] == moody.attempts
 
 
-async def test_another_member_may_take_what_was_refused(bus: EventBus, timers: Timers) -> None:
-    """A message that a leaving member refuses goes to those who stay, with its count."""
+async def test_another_member_retries_the_message_of_a_leaving_one(
+    bus: EventBus, timers: Timers
+) -> None:
     going = asyncio.Event()
 
     async def refuse(given: Message) -> None:
@@ -146,13 +145,12 @@ async def test_another_member_may_take_what_was_refused(bus: EventBus, timers: T
     await idle()
     going.set()
     await until(closing.done)
-    timers.go_off()
+    timers.fire()
     await until(lambda: len(staying.accepted) == 2)
     assert [("a-1", 2), ("a-2", 1)] == staying.attempts
 
 
-async def test_a_group_that_is_gone_wants_nothing_again(bus: EventBus, timers: Timers) -> None:
-    """The last member's leaving also ends the waiting for another attempt."""
+async def test_closing_the_last_member_cancels_retries(bus: EventBus, timers: Timers) -> None:
     handler = Moody({"a-1": 9})
     subscription = await bus.subscribe(handler)
     await publish(bus, [message("a")])
@@ -161,10 +159,9 @@ async def test_a_group_that_is_gone_wants_nothing_again(bus: EventBus, timers: T
     assert [] == timers.pending
 
 
-async def test_a_refusal_is_logged(
+async def test_a_failure_is_logged_without_the_message(
     bus: EventBus, timers: Timers, log: pytest.LogCaptureFixture
 ) -> None:
-    """With the message's id, the delay and the error, and without a word of the message."""
     await handle(bus, {"a-1": 1})
     await publish(bus, [message("a")])
     await until(lambda: timers.pending)
@@ -178,8 +175,9 @@ async def test_a_refusal_is_logged(
     assert "secret" not in log.text
 
 
-async def test_a_handler_that_is_cancelled_within(bus: EventBus, timers: Timers) -> None:
-    """Something that it waits for may be cancelled: a failure like any other."""
+async def test_a_handler_that_raises_cancelled_error_is_retried(
+    bus: EventBus, timers: Timers
+) -> None:
     handled: list[int] = []
 
     async def unlucky(given: Message) -> None:
@@ -190,5 +188,5 @@ async def test_a_handler_that_is_cancelled_within(bus: EventBus, timers: Timers)
     await bus.subscribe(unlucky)
     await publish(bus, [message("a")])
     await until(lambda: timers.pending)
-    timers.go_off()
+    timers.fire()
     await until(lambda: handled == [1, 2])

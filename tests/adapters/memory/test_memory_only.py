@@ -1,4 +1,4 @@
-"""What is true of the memory adapters alone: how they are opened, and what they leave behind."""
+"""The memory adapters, beyond the conformance suites."""
 
 import asyncio
 
@@ -16,22 +16,22 @@ from tests.adapters.memory.support import idle, message, publish, until
     "url",
     ["memory://secret@host", "memory://x", "memory:///", "memory://?a=b", "memory:", "", "nats://"],
 )
-def test_a_url_that_says_more(adapter: type[MemoryStore | MemoryBus], url: str) -> None:
-    """A host, a path or an option would be ignored in silence, so it is refused, unquoted."""
+def test_a_url_with_more_than_the_scheme_is_refused(
+    adapter: type[MemoryStore | MemoryBus], url: str
+) -> None:
+    """It would be ignored silently."""
     with pytest.raises(CompositionError) as caught:
         adapter.open(url, "bank")
     assert "a memory URL says nothing but memory://" == str(caught.value)
 
 
-async def test_opening_a_store_gives_a_new_one() -> None:
-    """Two stores of one bucket share nothing: the object is the bucket."""
+async def test_each_opened_store_is_a_new_one() -> None:
     one, other = (MemoryStore.open("memory://", "bank") for _ in range(2))
     await one.append(commit())
     assert (1, 0) == (await one.head(), await other.head())
 
 
-async def test_opening_a_bus_gives_a_new_one() -> None:
-    """Nothing that is published on one is heard on another."""
+async def test_each_opened_bus_is_a_new_one() -> None:
     one, other = (MemoryBus.open("memory://", "bank") for _ in range(2))
     heard: list[str] = []
 
@@ -44,8 +44,7 @@ async def test_opening_a_bus_gives_a_new_one() -> None:
     assert [] == heard
 
 
-async def test_a_store_can_be_used_again_after_it_was_left() -> None:
-    """An application that is stopped and started in one program finds its events again."""
+async def test_a_store_keeps_its_events_after_it_was_left() -> None:
     store = MemoryStore()
     async with store:
         await store.append(commit())
@@ -53,8 +52,7 @@ async def test_a_store_can_be_used_again_after_it_was_left() -> None:
         assert 1 == await store.head()
 
 
-async def test_a_commit_id_for_two_streams() -> None:
-    """The message names both, and says what to do."""
+async def test_a_commit_id_of_another_stream_is_named_in_the_error() -> None:
     store = MemoryStore()
     await store.append(commit(id="c"))
     with pytest.raises(InvalidCommit) as caught:
@@ -65,8 +63,7 @@ async def test_a_commit_id_for_two_streams() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 64])
-async def test_a_busy_writer_lets_others_run(size: int) -> None:
-    """A loop of appends does not keep the event loop to itself, whatever it appends."""
+async def test_a_loop_of_appends_does_not_block_the_event_loop(size: int) -> None:
     turns = 0
 
     async def count_turns() -> None:
@@ -84,8 +81,7 @@ async def test_a_busy_writer_lets_others_run(size: int) -> None:
     assert turns > 1
 
 
-async def test_followers_that_have_gone_are_forgotten() -> None:
-    """However a follower ends, it leaves nothing that later appends would have to wake."""
+async def test_ended_followers_are_forgotten() -> None:
     store = MemoryStore()
     batches = [store.follow(after=0) for _ in range(3)]
     waiting = [asyncio.create_task(anext_of(each)) for each in batches]

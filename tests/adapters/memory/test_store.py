@@ -1,4 +1,4 @@
-"""The store in memory keeps what every store promises."""
+"""The store in memory passes the conformance suite."""
 
 import pytest
 
@@ -14,5 +14,5 @@ class TestMemoryStore(StoreConformance):
         self.logs: dict[str, MemoryStore] = {}
 
     def store(self, bucket: str) -> MemoryStore:
-        """The log of the bucket."""
+        """Return the store of a bucket."""
         return self.logs.setdefault(bucket, MemoryStore())

@@ -1,4 +1,4 @@
-"""Time for tests: timers of the event loop that go off when the test says so."""
+"""Timers of the event loop that fire when the test says so."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ class Timer:
 
 @define
 class Timers:
-    """Every timer that was set with ``call_later``, in that order."""
+    """The timers that were set with ``call_later``, in order."""
 
     all: list[Timer] = field(factory=list[Timer])
 
     @classmethod
     def installed(cls, monkeypatch: pytest.MonkeyPatch) -> Self:
-        """Take the place of the running event loop's own until the test ends."""
+        """Replace ``call_later`` of the running event loop until the test ends."""
         timers = cls()
         monkeypatch.setattr(asyncio.get_running_loop(), "call_later", timers.call_later)
         return timers
 
     @property
     def pending(self) -> list[Timer]:
-        """Those that have neither gone off nor been cancelled."""
+        """The timers that have neither fired nor been cancelled."""
         return [timer for timer in self.all if timer.pending]
 
     @property
     def delays_s(self) -> list[float]:
-        """How long each was to wait."""
+        """The delay of each timer, in seconds."""
         return [timer.delay_s for timer in self.all]
 
     def call_later(
@@ -53,13 +53,13 @@ class Timers:
         *args: Any,
         context: Context | None = None,
     ) -> Timer:
-        """As an event loop's."""
+        """See ``asyncio.AbstractEventLoop.call_later``."""
         timer = Timer(delay, lambda: callback(*args))
         self.all.append(timer)
         return timer
 
-    def go_off(self) -> None:
-        """Let the time pass that all pending timers wait for."""
+    def fire(self) -> None:
+        """Fire all pending timers."""
         for timer in self.pending:
             timer.cancel()
             timer.callback()

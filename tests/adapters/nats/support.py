@@ -1,4 +1,4 @@
-"""What the tests of the NATS adapter share."""
+"""Helpers of the tests of the NATS adapter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATIENCE_S = 30  # far beyond what anything here takes
 
 @asynccontextmanager
 async def plain(url: str, **options: Any) -> AsyncIterator[tuple[Client, JetStreamContext]]:
-    """A client of nats-py's, to look at what is on the server and to speak for strangers."""
+    """A plain client of nats-py, to look at the server and to act as another program."""
     client = await nats.connect(url, **options)
     try:
         yield client, client.jetstream()
@@ -29,14 +29,14 @@ async def plain(url: str, **options: Any) -> AsyncIterator[tuple[Client, JetStre
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait until something is true, which may take a server some time."""
+    """Wait until a condition holds."""
     async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(SOME_S)
 
 
 async def until_so(condition: Callable[[], Awaitable[object]]) -> None:
-    """As ``until``, where a server has to be asked. The driver may swallow a cancellation."""
+    """Wait until an asynchronous condition holds. The driver may swallow a cancellation."""
     loop = asyncio.get_running_loop()
     too_late = loop.time() + PATIENCE_S
     while not await condition():
@@ -45,13 +45,13 @@ async def until_so(condition: Callable[[], Awaitable[object]]) -> None:
 
 
 async def heard(client: Client) -> None:
-    """Wait until the server has all that a client said: its ping may overtake the rest once."""
+    """Wait until the server has everything that a client sent; its first ping may overtake it."""
     await client.flush()
     await client.flush()
 
 
 async def say_raw(url: str, words: bytes) -> None:
-    """Say to the server what no client would, and return once it has taken it."""
+    """Send raw protocol lines, and return once the server has processed them."""
     host = urlsplit(url)
     reader, writer = await asyncio.open_connection(host.hostname, host.port)
     writer.write(b'CONNECT {"headers":true,"verbose":false}\r\n' + words + b"PING\r\n")
@@ -63,11 +63,11 @@ async def say_raw(url: str, words: bytes) -> None:
 
 
 class Tunnel(Proxy):
-    """A network between clients and a server, which can lose what is on its way.
+    """A network between clients and a server, which can lose messages.
 
     Attributes:
-        passed: All that the server said and clients heard.
-        is_lossy: Whether what the server says is lost from now on.
+        passed: The bytes that went from the server to clients.
+        is_lossy: Whether bytes from the server are lost from now on.
     """
 
     def __init__(self, url: str) -> None:
@@ -77,11 +77,11 @@ class Tunnel(Proxy):
 
     @property
     def url(self) -> str:
-        """Leads to the server through here."""
+        """The URL of the server through this network."""
         return f"nats://127.0.0.1:{self._port}"
 
     async def restore(self) -> None:
-        """Take connections, and lose nothing."""
+        """Accept connections, and lose nothing."""
         self.is_lossy = False
         await super().restore()
 

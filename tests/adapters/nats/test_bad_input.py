@@ -1,4 +1,4 @@
-"""What cannot work is refused with one typed error: what, what next, and no secret."""
+"""Bad arguments and servers: one typed error that says what to do and quotes no secret."""
 
 import asyncio
 import logging
@@ -44,8 +44,7 @@ SECRET = "s3cr3t"
         f"nats://user:{SECRET}@[::1",
     ],
 )
-def test_no_url(url: str) -> None:
-    """The error shows the form, and nothing of what was given."""
+def test_a_malformed_url_is_refused_without_quoting_it(url: str) -> None:
     with pytest.raises(CompositionError, match="nats://user:password@host:4222") as caught:
         NatsBus.open(url, "bank")
     assert SECRET not in str(caught.value)
@@ -61,8 +60,7 @@ def test_no_url(url: str) -> None:
         "nats://[::1]:4222/",
     ],
 )
-def test_a_url_is_shown_to_nobody(url: str) -> None:
-    """Nor is anything else that opens doors."""
+def test_no_credentials_appear_in_a_repr(url: str) -> None:
     bus = NatsBus.open(url, "bank", token=SECRET, credentials=f"/{SECRET}")
     assert "NatsBus(bucket='bank')" == repr(bus)
     assert SECRET not in repr(vars(bus))
@@ -72,15 +70,13 @@ def test_a_url_is_shown_to_nobody(url: str) -> None:
     "subject",
     ["", ".", "a..b", "a b", "{type", "{other}", "{type!r}", "{type:>9}", "a.*", ">", "x{type}"],
 )
-def test_no_subject(subject: str) -> None:
-    """Words and the three placeholders, separated by dots."""
+def test_a_malformed_subject_template_is_refused(subject: str) -> None:
     with pytest.raises(CompositionError, match="is not made of words"):
         NatsBus.open("nats://localhost", "bank", subject=subject)
 
 
 @pytest.mark.parametrize("subject", ["{aggregate_type}.{aggregate_id}", "dead.{type}", "dead.x"])
-def test_a_subject_that_could_be_a_dead_letters(subject: str) -> None:
-    """The error says how to tell them apart."""
+def test_a_subject_that_could_be_that_of_a_dead_letter_is_refused(subject: str) -> None:
     with pytest.raises(CompositionError, match=r"put a word first, as events\."):
         NatsBus.open("nats://localhost", "bank", subject=subject)
 
@@ -100,14 +96,14 @@ def test_a_subject_that_could_be_a_dead_letters(subject: str) -> None:
         ({"jetstream": False, "replicas": 1}, "leave them out with jetstream=False"),
     ],
 )
-def test_an_argument_out_of_its_range(options: dict[str, Any], problem: str) -> None:
-    """It is named, with what it may be."""
+def test_an_argument_out_of_its_range_is_named(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(CompositionError, match=problem):
         NatsBus.open("nats://localhost", "bank", **options)
 
 
-async def test_no_server(caplog: pytest.LogCaptureFixture) -> None:
-    """Said within a few seconds, without a word of the URL."""
+async def test_a_missing_server_is_reported_within_seconds(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     began = time.monotonic()
     with pytest.raises(BusUnavailable, match="'bank' is not available") as caught:
         await NatsBus.open(f"nats://user:{SECRET}@127.0.0.1:1", "bank").__aenter__()
@@ -116,10 +112,9 @@ async def test_no_server(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("url", ["user:wrong@", "", "token@"])
-async def test_wrong_credentials(
+async def test_wrong_credentials_are_reported_at_once(
     nats_executable: Path, caplog: pytest.LogCaptureFixture, url: str
 ) -> None:
-    """Said at once, and as what it is."""
     users = f'authorization: {{ user: "user", password: "{SECRET}" }}'
     with nats_server(configuration=users) as server:
         bus = NatsBus.open(server.url.replace("//", f"//{url}"), "bank")
@@ -128,8 +123,7 @@ async def test_wrong_credentials(
     assert "wrong" not in caplog.text
 
 
-async def test_a_server_without_jetstream(nats_executable: Path) -> None:
-    """The error says what is missing; without JetStream the bus works."""
+async def test_a_server_without_jetstream_is_reported(nats_executable: Path) -> None:
     with nats_server(jetstream=False) as server:
         with pytest.raises(BusUnavailable, match="JetStream"):
             await NatsBus.open(server.url, "bank").__aenter__()
@@ -137,10 +131,9 @@ async def test_a_server_without_jetstream(nats_executable: Path) -> None:
             await publish(bus, [message()])
 
 
-async def test_a_user_that_lacks_rights(
+async def test_a_missing_permission_is_named(
     nats_executable: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One who may not ask JetStream: the log names the right that is missing."""
     caplog.set_level(logging.WARNING, logger="eventhus_nats")
     users = """authorization: { users: [
         { user: "u", password: "p", permissions: { publish: "bank.>", subscribe: ">" } } ] }"""
@@ -150,8 +143,9 @@ async def test_a_user_that_lacks_rights(
             await bus.__aenter__()
 
 
-async def test_a_message_that_is_too_large(nats_executable: Path) -> None:
-    """The error names the event, its size and the limit; the connection lives on."""
+async def test_a_message_that_is_too_large_is_named_and_keeps_the_connection(
+    nats_executable: Path,
+) -> None:
     with nats_server(configuration="max_payload: 4096") as server:
         async with NatsBus.open(server.url, "bank") as bus:
             inbox = Inbox()
@@ -165,8 +159,9 @@ async def test_a_message_that_is_too_large(nats_executable: Path) -> None:
     assert ["a-1"] == inbox.of("a")
 
 
-async def test_used_before_or_after(nats_url: str, nats_bucket: str) -> None:
-    """Whatever is asked of it."""
+async def test_every_operation_outside_of_async_with_is_refused(
+    nats_url: str, nats_bucket: str
+) -> None:
     bus = NatsBus.open(nats_url, nats_bucket)
 
     async def refuses() -> None:
@@ -196,10 +191,9 @@ async def test_used_before_or_after(nats_url: str, nats_bucket: str) -> None:
         {"max_deliver": 5},
     ],
 )
-async def test_a_consumer_that_is_not_ours(
+async def test_a_consumer_with_other_settings_is_refused(
     nats_url: str, nats_bucket: str, options: dict[str, Any]
 ) -> None:
-    """Somebody else's keeps its place: the group needs another name."""
     config = ConsumerConfig(**{"durable_name": "g", "ack_policy": AckPolicy.EXPLICIT, **options})
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         await jetstream.add_consumer(nats_bucket, config)
@@ -207,8 +201,7 @@ async def test_a_consumer_that_is_not_ours(
             await bus.subscribe(Inbox(), group="g")
 
 
-async def test_by_url(nats_url: str) -> None:
-    """Both schemes are found; an application that cannot enter its bus is not entered."""
+async def test_both_url_schemes_open_this_bus(nats_url: str) -> None:
     for scheme in ("nats", "tls"):
         Application.open(bucket="bank", aggregates=[account], bus=f"{scheme}://localhost:4222")
     app = Application.open(bucket="bank", aggregates=[account], bus="nats://127.0.0.1:1")

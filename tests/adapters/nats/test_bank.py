@@ -1,4 +1,4 @@
-"""The bank example on both servers, as its reader would run it."""
+"""The bank example on MongoDB and NATS."""
 
 import subprocess
 import sys
@@ -9,8 +9,8 @@ from eventhus_testing.servers import nats_server, standalone_mongo
 ROOT = Path(__file__).parents[3]
 
 
-def test_the_bank_on_both_servers(mongod: Path, nats_executable: Path) -> None:
-    """It takes no more than two URLs; a second run goes on behind the first."""
+def test_the_bank_runs_on_both_servers(mongod: Path, nats_executable: Path) -> None:
+    """A second run continues after the first."""
     with standalone_mongo() as mongo, nats_server() as nats:
         command = [sys.executable, "-W", "error", "-m", "examples.bank"]
         command += ["--store", mongo.url, "--bus", nats.url]

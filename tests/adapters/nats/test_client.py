@@ -1,4 +1,4 @@
-"""What a server says is read the same, however it is cut into pieces on its way."""
+"""The parser: vertical tabs and form feeds in subjects, however the bytes are split."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ READ = [
 
 
 class Hearing(ReconnectingClient):
-    """Keeps what it hears."""
+    """A client that records what it parses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,8 +34,8 @@ class Hearing(ReconnectingClient):
         self.pings += 1
 
 
-async def test_every_cut() -> None:
-    """Odd bytes in subjects become escapes, and those in bodies stay as they are."""
+async def test_a_protocol_line_is_read_alike_however_it_is_split() -> None:
+    """Odd bytes in subjects become escapes; those in bodies stay as they are."""
     for first in range(len(SAID)):
         for second in (first + 1, first + 2, len(SAID)):
             client = Hearing()

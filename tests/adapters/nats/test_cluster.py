@@ -1,4 +1,4 @@
-"""Three servers, one of which may go."""
+"""A cluster of three servers that loses one."""
 
 import asyncio
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from eventhus_testing.servers.processes import free_port
 from tests.adapters.nats.support import plain, until
 from tests.adapters.nats.test_publisher import insist
 
-PATIENCE_S = 60  # a cluster takes its time to choose
+PATIENCE_S = 60  # a cluster takes a while to elect a leader
 
 
 @pytest.fixture(scope="module")
 def cluster(nats_executable: Path) -> Iterator[list[NatsServer]]:
-    """Servers that keep everything three times."""
+    """Three servers that replicate to each other."""
     ports = [free_port() for _ in range(3)]
     routes = ",".join(f"nats://127.0.0.1:{port}" for port in ports)
     with ExitStack() as stack:
@@ -39,7 +39,7 @@ def cluster(nats_executable: Path) -> Iterator[list[NatsServer]]:
 
 
 async def entered(bus: NatsBus) -> NatsBus:
-    """The bus, once the servers have found each other."""
+    """Enter the bus, as soon as the servers have found each other."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
@@ -48,8 +48,7 @@ async def entered(bus: NatsBus) -> NatsBus:
                 await asyncio.sleep(0.1)
 
 
-async def test_a_server_that_goes(cluster: list[NatsServer]) -> None:
-    """All that there is of a bucket is on three of them: publishing and handling go on."""
+async def test_publishing_and_handling_survive_a_killed_leader(cluster: list[NatsServer]) -> None:
     url = ",".join(server.url for server in cluster)
     inbox = Inbox()
     bus = await entered(NatsBus.open(url, "bank", replicas=3))
@@ -72,8 +71,9 @@ async def test_a_server_that_goes(cluster: list[NatsServer]) -> None:
     await asyncio.to_thread(gone.start)
 
 
-async def test_as_many_as_the_stream_has(cluster: list[NatsServer]) -> None:
-    """Who did not ask takes the stream as it is; seats and dead letters are kept as safely."""
+async def test_leases_and_dead_letters_have_the_replicas_of_the_stream(
+    cluster: list[NatsServer],
+) -> None:
     url = ",".join(server.url for server in cluster)
     await (await entered(NatsBus.open(url, "shop", replicas=3))).__aexit__(None, None, None)
     async with plain(cluster[0].url) as (_, jetstream):

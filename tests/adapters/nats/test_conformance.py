@@ -1,4 +1,4 @@
-"""The bus on NATS keeps every promise of a bus."""
+"""The bus on NATS passes the conformance suite."""
 
 from collections.abc import Iterator
 
@@ -21,5 +21,5 @@ class TestJetStream(BusConformance):
         delete_streams(nats_url, self.bucket)
 
     def bus(self, bucket: str) -> NatsBus:
-        """Another bus on the bucket."""
+        """Return another bus on the bucket."""
         return NatsBus.open(self.url, bucket)

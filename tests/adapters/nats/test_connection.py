@@ -1,4 +1,4 @@
-"""A connection that breaks, whoever breaks it and however, is made again and hides nothing."""
+"""Broken connections are restored, without lost or reordered messages."""
 
 import asyncio
 import logging
@@ -17,10 +17,10 @@ from eventhus_testing.servers import nats_server
 from tests.adapters.nats.support import Tunnel, plain, say_raw, until, until_so
 
 
-async def test_what_was_lost_on_its_way_comes_before_what_is_new(
+async def test_messages_lost_in_a_break_are_handled_before_new_ones(
     nats_url: str, nats_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the member asks for more before it knows what it has missed."""
+    """Also if the member asks for more before it knows what it missed."""
     monkeypatch.setattr(consumer_module, "ACK_WAIT_S", 1.0)
     gate = Gate()
 
@@ -51,10 +51,10 @@ async def test_what_was_lost_on_its_way_comes_before_what_is_new(
     assert [each.id for each in messages("a", 315)] == gate.left
 
 
-async def test_a_server_that_hangs_up_and_says_why(
+async def test_an_error_that_ends_the_connection_is_logged_and_survived(
     nats_executable: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The driver takes that for the end; here it is one more reason to connect again."""
+    """The driver alone would close for good."""
     inbox = Inbox()
     with nats_server(configuration="max_payload: 4096") as server:
         async with NatsBus.open(server.url, "bank") as bus:
@@ -76,10 +76,9 @@ async def test_a_server_that_hangs_up_and_says_why(
     assert ["a-1"] == inbox.ids
 
 
-async def test_an_outage_is_logged_once(
+async def test_each_outage_is_logged_once(
     nats_executable: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """However often the driver tries; and the next one again."""
     caplog.set_level(logging.INFO, logger="eventhus_nats")
 
     def lines(text: str) -> int:
@@ -99,8 +98,10 @@ async def test_an_outage_is_logged_once(
                 assert outage == lines("ConnectionRefusedError")
 
 
-async def test_the_server_has_heard_who_subscribes(nats_executable: Path) -> None:
-    """Before it says so: the driver's own ping overtakes the subscription."""
+async def test_subscribe_returns_after_the_server_has_the_subscription(
+    nats_executable: Path,
+) -> None:
+    """The driver's own ping overtakes the subscription."""
     with nats_server(arguments=["-DV"]) as server:
         async with NatsBus.open(server.url, "bank", jetstream=False) as bus:
             await bus.subscribe(Inbox())
@@ -108,8 +109,10 @@ async def test_the_server_has_heard_who_subscribes(nats_executable: Path) -> Non
     assert log.index("[SUB bank.*") < log.rindex("<<- [PING]")
 
 
-async def test_a_consumer_that_went_with_the_connection(nats_url: str, nats_bucket: str) -> None:
-    """The next one gives again what is in hand, so that a crash would lose nothing of it."""
+async def test_a_consumer_deleted_during_a_break_delivers_unacknowledged_messages_again(
+    nats_url: str, nats_bucket: str
+) -> None:
+    """Otherwise a crash would lose them."""
     gate = Gate()
     async with (
         Tunnel(nats_url) as tunnel,
@@ -155,10 +158,9 @@ async def test_a_consumer_that_went_with_the_connection(nats_url: str, nats_buck
         (b".x", b"?"),
     ],
 )
-async def test_a_message_that_is_not_text(
+async def test_a_foreign_message_with_odd_bytes_is_handled_and_stops_nothing(
     nats_url: str, nats_bucket: str, subject: bytes, header: bytes, jetstream: bool
 ) -> None:
-    """Whatever a stranger publishes is handled as a message, and the next ones behind it."""
     inbox = Inbox()
     to = nats_bucket.encode() + subject
     async with NatsBus.open(nats_url, nats_bucket, jetstream=jetstream) as bus:
@@ -172,8 +174,8 @@ async def test_a_message_that_is_not_text(
     assert (UNREADABLE, b"{}") == (inbox.messages[0].stream.aggregate_type, inbox.messages[0].body)
 
 
-async def test_who_is_cancelled_while_the_server_says_nothing(nats_executable: Path) -> None:
-    """Leaves no connection behind, nor anything that goes on."""
+async def test_leaving_that_is_cancelled_closes_the_connection(nats_executable: Path) -> None:
+    """Even if the server does not answer."""
     before = asyncio.all_tasks()
     with nats_server() as server:
         bus = await NatsBus.open(server.url, "bank").__aenter__()

@@ -1,4 +1,4 @@
-"""Without JetStream: published as the Go toolkit does, with a weaker promise."""
+"""The transport without JetStream: at most once, as the Go toolkit publishes."""
 
 import asyncio
 
@@ -19,12 +19,14 @@ from eventhus_testing.conformance.bus.cases import (
 from tests.adapters.nats.support import heard, plain, until
 
 
-async def test_everybody_who_is_there_gets_everything(nats_url: str, nats_bucket: str) -> None:
-    """In order, and of a group one; no stream is made."""
+async def test_every_subscriber_and_one_member_per_group_get_each_message(
+    nats_url: str, nats_bucket: str
+) -> None:
+    """In order, and without a stream on the server."""
     alone, one, other = Inbox(), Inbox(), Inbox()
     async with NatsBus.open(nats_url, nats_bucket, jetstream=False) as bus:
         publisher = await bus.publisher()
-        await publisher.publish([message("z")])  # nobody is there
+        await publisher.publish([message("z")])  # no subscriber yet
         await bus.subscribe(alone)
         await bus.subscribe(one, group="g", concurrency=4)
         await bus.subscribe(other, group="g")
@@ -38,8 +40,9 @@ async def test_everybody_who_is_there_gets_everything(nats_url: str, nats_bucket
     assert sorted(alone.ids) == sorted(one.ids + other.ids)
 
 
-async def test_a_refused_message_comes_again(nats_url: str, nats_bucket: str) -> None:
-    """In this process, and holds back its stream."""
+async def test_a_failed_message_is_retried_and_holds_back_its_stream(
+    nats_url: str, nats_bucket: str
+) -> None:
     moody = Moody({"a-1": 2})
     async with NatsBus.open(nats_url, nats_bucket, jetstream=False) as bus:
         await bus.subscribe(moody, concurrency=2)
@@ -48,8 +51,9 @@ async def test_a_refused_message_comes_again(nats_url: str, nats_bucket: str) ->
     assert ["b-1", "a-1", "a-2"] == moody.accepted
 
 
-async def test_a_cancellation_of_the_handlers_own(nats_url: str, nats_bucket: str) -> None:
-    """Is a refusal."""
+async def test_a_handler_that_raises_cancelled_error_is_retried(
+    nats_url: str, nats_bucket: str
+) -> None:
     attempts: list[int] = []
 
     async def unlucky(given: Message) -> None:
@@ -64,8 +68,7 @@ async def test_a_cancellation_of_the_handlers_own(nats_url: str, nats_bucket: st
     assert [1, 2] == attempts
 
 
-async def test_leaving_waits_for_handlers(nats_url: str, nats_bucket: str) -> None:
-    """And for nothing that they have not begun."""
+async def test_leaving_waits_for_begun_handlers_only(nats_url: str, nats_bucket: str) -> None:
     gate = Gate()
     bus = await NatsBus.open(nats_url, nats_bucket, jetstream=False).__aenter__()
     await bus.subscribe(gate)
@@ -78,8 +81,7 @@ async def test_leaving_waits_for_handlers(nats_url: str, nats_bucket: str) -> No
     assert ["a-1"] == gate.left
 
 
-async def test_a_handler_that_closes_its_own_subscription(nats_url: str, nats_bucket: str) -> None:
-    """It is the last one."""
+async def test_a_handler_can_close_its_own_subscription(nats_url: str, nats_bucket: str) -> None:
     handled: list[str] = []
 
     async def once(given: Message) -> None:
@@ -94,8 +96,7 @@ async def test_a_handler_that_closes_its_own_subscription(nats_url: str, nats_bu
     assert ["a-1"] == handled
 
 
-async def test_dead_letters_are_published(nats_url: str, nats_bucket: str) -> None:
-    """On their subject, for whoever listens; there are none to read."""
+async def test_dead_letters_are_published_and_not_kept(nats_url: str, nats_bucket: str) -> None:
     async with (
         NatsBus.open(nats_url, nats_bucket, jetstream=False) as bus,
         plain(nats_url) as (client, _),
@@ -111,8 +112,9 @@ async def test_dead_letters_are_published(nats_url: str, nats_bucket: str) -> No
         assert [] == [each async for each in bus.dead_letters("g")]
 
 
-async def test_a_stranger_without_an_id(nats_url: str, nats_bucket: str) -> None:
-    """Is heard, and given one."""
+async def test_a_foreign_message_without_headers_gets_an_id(
+    nats_url: str, nats_bucket: str
+) -> None:
     inbox = Inbox()
     async with (
         NatsBus.open(nats_url, nats_bucket, jetstream=False) as bus,
@@ -126,25 +128,24 @@ async def test_a_stranger_without_an_id(nats_url: str, nats_bucket: str) -> None
     assert given.published_at is not None
 
 
-async def test_a_handler_that_is_too_slow(
+async def test_a_slow_handler_holds_a_bounded_number_and_drops_are_logged(
     nats_url: str,
     nats_bucket: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Has so many in hand and no more; what the driver then drops is told of."""
     monkeypatch.setattr(module, "MAX_IN_HAND", 2)
     gate = Gate()
     async with NatsBus.open(nats_url, nats_bucket, jetstream=False) as bus:
         subscription = await bus.subscribe(gate)
-        assert isinstance(subscription, module.PlainSubscription)
+        assert isinstance(subscription, module.CoreNatsSubscription)
         driver = subscription._subscription
         assert driver is not None
         driver._pending_bytes_limit = 1000
         await publish(bus, messages("a", 100))
         await until(lambda: "a handler is too slow" in caplog.text)
         gate.open.set()
-        await until(lambda: not driver.pending_msgs and subscription._room._value == 2)
+        await until(lambda: not driver.pending_msgs and not subscription._in_hand)
     kept = set(gate.left)
     assert 2 < len(kept) < 100
     assert [each.id for each in messages("a", 100) if each.id in kept] == gate.left

@@ -1,4 +1,4 @@
-"""Dead letters on JetStream: where they are, and that they wait for somebody."""
+"""Dead letters on JetStream: where they are kept, and how they are replayed."""
 
 import asyncio
 from pathlib import Path
@@ -15,8 +15,9 @@ from tests.adapters.nats.support import plain, until, until_so
 from tests.adapters.nats.test_wire import Create, bank
 
 
-async def test_from_failure_to_replay(nats_url: str, nats_bucket: str) -> None:
-    """On the group's subject with the error in its headers; a later process handles it."""
+async def test_a_dead_letter_names_its_failure_and_can_be_replayed(
+    nats_url: str, nats_bucket: str
+) -> None:
     store = MemoryStore()
     handled: list[str] = []
 
@@ -58,8 +59,9 @@ async def test_from_failure_to_replay(nats_url: str, nats_bucket: str) -> None:
     assert ["Bob", "Ada"] == handled
 
 
-async def test_what_was_in_hand_of_a_process_that_was_left(nats_url: str, nats_bucket: str) -> None:
-    """No handler has seen it: that it is delivered again is no attempt."""
+async def test_a_delivery_without_a_call_of_the_handler_is_no_attempt(
+    nats_url: str, nats_bucket: str
+) -> None:
     store = MemoryStore()
     begun, ending = asyncio.Event(), asyncio.Event()
     attempts: list[int] = []
@@ -95,8 +97,10 @@ async def test_what_was_in_hand_of_a_process_that_was_left(nats_url: str, nats_b
     assert 2 in attempts
 
 
-async def test_a_dead_letter_when_its_stream_is_gone(nats_url: str, nats_bucket: str) -> None:
-    """It is made again, and what went wrong is told there; the handler is not asked again."""
+async def test_a_deleted_stream_of_dead_letters_is_created_again(
+    nats_url: str, nats_bucket: str
+) -> None:
+    """The handler is not called again for that."""
     attempts: list[int] = []
 
     async def refuse(delivered: Delivered[Any]) -> None:
@@ -122,8 +126,9 @@ async def test_a_dead_letter_when_its_stream_is_gone(nats_url: str, nats_bucket:
     assert [1, 2] == attempts
 
 
-async def test_many(nats_url: str, nats_bucket: str) -> None:
-    """However many there are, between those of others."""
+async def test_many_letters_of_several_groups_are_read_in_order(
+    nats_url: str, nats_bucket: str
+) -> None:
     async with NatsBus.open(nats_url, nats_bucket) as bus:
         for number, each in enumerate(messages("a", 120)):
             await bus.bury(each, "gh"[number % 2])
@@ -131,7 +136,7 @@ async def test_many(nats_url: str, nats_bucket: str) -> None:
     assert [each.id for each in messages("a", 120)][::2] == found
 
 
-LIMIT = 4096  # what the server takes
+LIMIT = 4096  # the max_payload of the server
 
 STRANGE: dict[str, tuple[bytes, bytes]] = {
     "a name that the driver would not send": (b"a/b(c): x\r\nplain: y\r\n", b"?"),
@@ -143,8 +148,8 @@ STRANGE: dict[str, tuple[bytes, bytes]] = {
 
 
 @pytest.mark.parametrize("name", STRANGE)
-async def test_whatever_a_stranger_sends_is_buried(nats_executable: Path, name: str) -> None:
-    """With what fits of what went wrong; and the group goes on behind it."""
+async def test_every_foreign_message_can_be_buried(nats_executable: Path, name: str) -> None:
+    """With as much of the failure as fits, and the group goes on."""
     given, body = STRANGE[name]
     head = b"NATS/1.0\r\n" + given + b"\r\n" if given else b""
     handled: list[str] = []

@@ -1,4 +1,4 @@
-"""Publishing to JetStream: nothing overtakes, nothing comes late, nothing is stored twice."""
+"""Publishing to JetStream: in order, once, and never by a publisher that was replaced."""
 
 import asyncio
 from datetime import timedelta
@@ -13,19 +13,20 @@ from eventhus_nats import NatsBus
 from eventhus_nats import publisher as module
 from eventhus_testing.conformance.bus.cases import message, messages, publish
 from eventhus_testing.servers import nats_server
-from tests.adapters.nats.support import heard, plain
+from tests.adapters.nats.support import heard, plain, until
 
 
 async def ids(url: str, bucket: str) -> list[str]:
-    """The ids of what the stream holds, in its order."""
+    """Return the ids of the messages in the stream, in order."""
     async with plain(url) as (_, jetstream):
         state = (await jetstream.stream_info(bucket)).state
         found = [await jetstream.get_msg(bucket, n + 1) for n in range(state.messages)]
     return [(each.headers or {}).get("Nats-Msg-Id", "") for each in found]
 
 
-async def test_a_repeat_is_stored_once(nats_url: str, nats_bucket: str) -> None:
-    """And acknowledged: a relay that repeats some goes on behind them."""
+async def test_a_repeated_message_is_acknowledged_and_stored_once(
+    nats_url: str, nats_bucket: str
+) -> None:
     given = messages("a", 600)
     async with NatsBus.open(nats_url, nats_bucket) as bus:
         await publish(bus, given[:400])
@@ -35,8 +36,26 @@ async def test_a_repeat_is_stored_once(nats_url: str, nats_bucket: str) -> None:
     assert [each.id for each in given] == await ids(nats_url, nats_bucket)
 
 
-async def test_an_earlier_publisher_is_refused(nats_url: str, nats_bucket: str) -> None:
-    """Once another has published: what it says would come out of turn."""
+async def test_repeats_that_are_answered_while_sending_are_counted(
+    nats_url: str, nats_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WINDOW", 100)
+    given = messages("a", 100)
+    async with NatsBus.open(nats_url, nats_bucket) as bus:
+        await publish(bus, given)
+        publisher = await bus.publisher()
+        assert isinstance(publisher, module.JetStreamPublisher)
+        for number, each in enumerate(given):
+            await publisher._send(each)
+            await until(lambda number=number: publisher._answers > number)  # type: ignore[misc]
+        async with asyncio.timeout(module.ACK_S / 2):
+            await publisher.publish([])
+        assert 100 == publisher.acknowledged
+
+
+async def test_an_earlier_publisher_is_refused_once_another_has_published(
+    nats_url: str, nats_bucket: str
+) -> None:
     async with (
         NatsBus.open(nats_url, nats_bucket) as one,
         NatsBus.open(nats_url, nats_bucket) as two,
@@ -56,8 +75,10 @@ async def test_an_earlier_publisher_is_refused(nats_url: str, nats_bucket: str) 
     assert ["a-1", "a-2", "b-1"] == await ids(nats_url, nats_bucket)
 
 
-async def test_what_it_repeats_late_is_refused_too(nats_url: str, nats_bucket: str) -> None:
-    """Also what the server does not recognise any more, since it was long ago."""
+async def test_a_late_repeat_of_a_replaced_publisher_is_refused(
+    nats_url: str, nats_bucket: str
+) -> None:
+    """The server does not recognise it any more, as the window has passed."""
     window = timedelta(milliseconds=100)
     async with (
         NatsBus.open(nats_url, nats_bucket, duplicate_window=window) as one,
@@ -72,8 +93,9 @@ async def test_what_it_repeats_late_is_refused_too(nats_url: str, nats_bucket: s
     assert ["a-1", "a-2", "a-3", "a-4", "a-5"] == await ids(nats_url, nats_bucket)
 
 
-async def test_two_publishers_of_one_bus(nats_url: str, nats_bucket: str) -> None:
-    """The later one takes the place of the earlier one, which learns of it when it goes on."""
+async def test_the_later_of_two_publishers_replaces_the_earlier_one(
+    nats_url: str, nats_bucket: str
+) -> None:
     async with NatsBus.open(nats_url, nats_bucket) as bus:
         earlier, later = await bus.publisher(), await bus.publisher()
         await later.publish([message("a", 1)])
@@ -83,8 +105,9 @@ async def test_two_publishers_of_one_bus(nats_url: str, nats_bucket: str) -> Non
         assert (0, 2) == (earlier.acknowledged, later.acknowledged)
 
 
-async def test_a_stranger_in_between(nats_url: str, nats_bucket: str) -> None:
-    """Is noticed once; a new publisher goes on behind what was acknowledged."""
+async def test_a_foreign_message_replaces_the_publisher_once(
+    nats_url: str, nats_bucket: str
+) -> None:
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (client, _):
         publisher = await bus.publisher()
         await publisher.publish(messages("a", 3))
@@ -98,8 +121,9 @@ async def test_a_stranger_in_between(nats_url: str, nats_bucket: str) -> None:
     assert [*expected[:3], "", *expected[3:]] == await ids(nats_url, nats_bucket)
 
 
-async def test_a_full_stream(nats_url: str, nats_bucket: str) -> None:
-    """What the server says is in the error, and what it took is counted."""
+async def test_a_full_stream_is_reported_and_accepted_messages_are_counted(
+    nats_url: str, nats_bucket: str
+) -> None:
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         config = (await jetstream.stream_info(nats_bucket)).config
         await jetstream.update_stream(config.evolve(max_msgs=5, discard="new"))
@@ -109,10 +133,9 @@ async def test_a_full_stream(nats_url: str, nats_bucket: str) -> None:
         assert 5 == publisher.acknowledged
 
 
-async def test_a_server_that_does_not_answer(
+async def test_publishing_does_not_wait_for_ever(
     nats_executable: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Is not waited for for ever."""
     monkeypatch.setattr(module, "ACK_S", 0.3)
     with nats_server() as server:
         async with NatsBus.open(server.url, "bank") as bus:
@@ -125,8 +148,9 @@ async def test_a_server_that_does_not_answer(
         assert ["a-1", "a-2", "a-3"] == await ids(server.url, "bank")
 
 
-async def test_a_server_that_is_killed_again_and_again(nats_executable: Path) -> None:
-    """What was on its way may be lost; nothing behind it is taken in its place."""
+async def test_no_message_overtakes_a_lost_one_when_the_server_is_killed(
+    nats_executable: Path,
+) -> None:
     with nats_server() as server:
         async with NatsBus.open(server.url, "bank") as bus:
             publishing = asyncio.create_task(insist(bus, messages("a", 3000)))
@@ -140,7 +164,7 @@ async def test_a_server_that_is_killed_again_and_again(nats_executable: Path) ->
 
 
 async def insist(bus: EventBus, given: list[Message]) -> None:
-    """Publish a bit at a time, beginning again behind what is acknowledged."""
+    """Publish in small batches, and start again after the last acknowledged message."""
     done = 0
     while done < len(given):
         try:

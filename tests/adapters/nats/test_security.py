@@ -1,4 +1,4 @@
-"""Who may connect, and that what travels is encrypted."""
+"""Authentication and encryption."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ from tests.adapters.nats.tokens import trusted
 
 
 async def works(bus: NatsBus) -> None:
-    """Carry a message."""
+    """Carry a message through the bus."""
     async with bus:
         inbox = Inbox()
         await bus.subscribe(inbox, group="g")
@@ -40,16 +40,14 @@ async def works(bus: NatsBus) -> None:
     ],
     ids=["user and password", "token in the URL", "token"],
 )
-async def test_credentials(
+async def test_credentials_in_the_url_or_an_argument_are_accepted(
     nats_executable: Path, configuration: str, login: str, token: str | None
 ) -> None:
-    """Percent-encoded in the URL, or an argument."""
     with nats_server(configuration=f"authorization: {{ {configuration} }}") as server:
         await works(NatsBus.open(server.url.replace("//", f"//{login}"), "bank", token=token))
 
 
-async def test_rights_that_suffice(nats_executable: Path) -> None:
-    """Those that the adapter's page lists."""
+async def test_the_documented_permissions_suffice(nats_executable: Path) -> None:
     users = """authorization: { users: [ { user: "u", password: "p", permissions: {
         publish: ["bank.>", "$JS.API.>", "$JS.ACK.>", "$KV.bank_groups.>"],
         subscribe: "_INBOX.>" } } ] }"""
@@ -57,10 +55,9 @@ async def test_rights_that_suffice(nats_executable: Path) -> None:
         await works(NatsBus.open(server.url.replace("//", "//u:p@"), "bank"))
 
 
-async def test_a_password_that_is_changed_and_changed_back(
+async def test_a_refused_connection_reconnects_once_it_is_accepted_again(
     nats_executable: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The server hangs up; the bus says so, and asks until it is let in again."""
     caplog.set_level(logging.INFO, logger="eventhus_nats")
     users = 'authorization: { user: "u", password: "p" }'
     inbox = Inbox()
@@ -82,7 +79,7 @@ async def test_a_password_that_is_changed_and_changed_back(
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An authority of our own, and a certificate for 127.0.0.1."""
+    """A self-signed certificate for 127.0.0.1."""
     directory = tmp_path_factory.mktemp("certificates")
     command: list[str | Path] = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes"]
     command += ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
@@ -92,8 +89,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("scheme", ["nats", "tls"])
-async def test_encrypted(nats_executable: Path, certificates: Path, scheme: str) -> None:
-    """Where the server demands it, whatever the scheme; with the authority that it is given."""
+async def test_tls_is_used_where_the_server_demands_it(
+    nats_executable: Path, certificates: Path, scheme: str
+) -> None:
+    """With either scheme; an unknown authority is refused."""
     tls = f'tls: {{ cert_file: "{certificates}/cert.pem", key_file: "{certificates}/key.pem" }}'
     context = ssl.create_default_context(cafile=str(certificates / "cert.pem"))
     with nats_server(configuration=tls) as server:
@@ -104,8 +103,9 @@ async def test_encrypted(nats_executable: Path, certificates: Path, scheme: str)
 
 
 @pytest.mark.parametrize("login", ["", "user:s3cr3t@", "s3cr3t@"])
-async def test_a_server_that_does_not_encrypt(nats_executable: Path, login: str) -> None:
-    """Who asks for encryption does not talk without, and sends no credentials."""
+async def test_no_credentials_are_sent_in_clear_when_tls_was_asked_for(
+    nats_executable: Path, login: str
+) -> None:
     with nats_server(arguments=["-DV"]) as server:
         url = server.url.replace("nats://", f"tls://{login}")
         with pytest.raises(BusUnavailable, match="the server does not encrypt"):
@@ -114,15 +114,15 @@ async def test_a_server_that_does_not_encrypt(nats_executable: Path, login: str)
     assert "s3cr3t" not in log
 
 
-def test_servers_with_different_credentials() -> None:
-    """There is one login for all of them."""
+def test_servers_with_different_credentials_are_refused() -> None:
     with pytest.raises(CompositionError, match="different credentials") as caught:
         NatsBus.open("nats://a:s3cr3t@a,nats://b:s3cr3t@b", "bank")
     assert "s3cr3t" not in str(caught.value)
 
 
-async def test_a_credentials_file(nats_executable: Path, tmp_path: Path) -> None:
-    """Lets its user in; the server turns away those of others, and those without."""
+async def test_a_credentials_file_lets_its_user_in_and_no_other(
+    nats_executable: Path, tmp_path: Path
+) -> None:
     (tmp_path / "other").mkdir()
     configuration, credentials = trusted(tmp_path)
     _, foreign = trusted(tmp_path / "other")
@@ -136,10 +136,10 @@ async def test_a_credentials_file(nats_executable: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "problem"), [(None, "cannot be read: FileNotFoundError"), ("?", "is not one")]
 )
-async def test_no_credentials_file(
+async def test_a_missing_or_malformed_credentials_file_is_refused_at_once(
     nats_url: str, tmp_path: Path, content: str | None, problem: str
 ) -> None:
-    """Said at once; the driver would look for ever for what is not in the file."""
+    """The driver would search for ever for what is not in the file."""
     path = tmp_path / "s3cr3t"
     if content is not None:
         path.write_text(content)
@@ -148,18 +148,17 @@ async def test_no_credentials_file(
     assert "s3cr3t" not in str(caught.value)
 
 
-async def test_a_credentials_file_without_its_library(
+async def test_a_missing_library_for_credentials_files_is_named(
     nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error names what to install."""
     _, credentials = trusted(tmp_path)
     monkeypatch.setitem(sys.modules, "nkeys", None)
     with pytest.raises(CompositionError, match=r"install nats-py\[nkeys\]"):
         await NatsBus.open(nats_url, "bank", credentials=credentials).__aenter__()
 
 
-async def test_several_servers(nats_executable: Path) -> None:
-    """Whichever of them is there: at first, and again when one goes."""
+async def test_any_of_several_servers_is_used(nats_executable: Path) -> None:
+    """At first, and again when one goes away."""
     with nats_server() as one, nats_server() as other:
         url = f"nats://127.0.0.1:1,{one.url},{other.url}"
         inbox = Inbox()

@@ -1,4 +1,4 @@
-"""The streams of a bucket: what is made, and what is said of one that is different."""
+"""The streams of a bucket: how they are created, and which existing ones are refused."""
 
 import asyncio
 from datetime import timedelta
@@ -13,8 +13,7 @@ from eventhus_testing.conformance.bus.cases import Inbox, message, publish
 from tests.adapters.nats.support import plain, until
 
 
-async def test_a_new_stream(nats_url: str, nats_bucket: str) -> None:
-    """Files, a week, ids for two minutes; dead letters are kept for ever."""
+async def test_a_new_stream_has_the_default_settings(nats_url: str, nats_bucket: str) -> None:
     async with NatsBus.open(nats_url, nats_bucket), plain(nats_url) as (_, jetstream):
         events = (await jetstream.stream_info(nats_bucket)).config
         dead = (await jetstream.stream_info(f"{nats_bucket}_dead")).config
@@ -29,8 +28,9 @@ async def test_a_new_stream(nats_url: str, nats_bucket: str) -> None:
     assert ([f"{nats_bucket}.dead.*"], 0) == (dead.subjects, dead.max_age)
 
 
-async def test_a_stream_as_asked_for(nats_url: str, nats_bucket: str) -> None:
-    """Each argument is in it; opening it again in the same way, or without, is fine."""
+async def test_every_setting_reaches_the_stream_and_can_be_left_out_later(
+    nats_url: str, nats_bucket: str
+) -> None:
     options: dict[str, Any] = {
         "subject": "events.{aggregate_type}.{aggregate_id}",
         "retention": "interest",
@@ -53,8 +53,10 @@ async def test_a_stream_as_asked_for(nats_url: str, nats_bucket: str) -> None:
     )
 
 
-async def test_ids_are_not_kept_longer_than_messages(nats_url: str, nats_bucket: str) -> None:
-    """The server would refuse it; the default gives way."""
+async def test_the_default_duplicate_window_is_not_longer_than_max_age(
+    nats_url: str, nats_bucket: str
+) -> None:
+    """The server would refuse it."""
     async with (
         NatsBus.open(nats_url, nats_bucket, max_age=timedelta(seconds=30)),
         plain(nats_url) as (_, jetstream),
@@ -81,14 +83,13 @@ DIFFERENCES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("found", "wanted", "difference"), DIFFERENCES)
-async def test_a_stream_that_is_different(
+async def test_a_stream_with_other_settings_is_refused_and_left_alone(
     nats_url: str,
     nats_bucket: str,
     found: dict[str, Any],
     wanted: dict[str, Any],
     difference: str,
 ) -> None:
-    """The error shows the difference and the way out, and the stream is left as it is."""
     named: dict[str, Any] = {
         key: [each.replace("BUCKET", nats_bucket) for each in value] if key == "subjects" else value
         for key, value in found.items()
@@ -104,10 +105,10 @@ async def test_a_stream_that_is_different(
     assert f"nats stream edit {nats_bucket}" in str(caught.value)
 
 
-async def test_a_stream_that_refuses_what_is_new_when_it_is_full(
+async def test_a_bounded_stream_that_refuses_new_messages_is_accepted(
     nats_url: str, nats_bucket: str
 ) -> None:
-    """It discards nothing: it is taken as it is, and the relay waits for room."""
+    """It discards nothing, so the relay waits for room."""
     config = StreamConfig(
         name=nats_bucket,
         subjects=[f"{nats_bucket}.*"],
@@ -123,8 +124,9 @@ async def test_a_stream_that_refuses_what_is_new_when_it_is_full(
                 await publish(bus, [message("a", 2)])
 
 
-async def test_dead_letters_that_would_not_be_kept(nats_url: str, nats_bucket: str) -> None:
-    """Their stream is looked at in the same way."""
+async def test_a_dead_letter_stream_with_a_limit_is_refused(
+    nats_url: str, nats_bucket: str
+) -> None:
     config = StreamConfig(
         name=f"{nats_bucket}_dead", subjects=[f"{nats_bucket}.dead.*"], max_msgs=10
     )
@@ -134,8 +136,7 @@ async def test_dead_letters_that_would_not_be_kept(nats_url: str, nats_bucket: s
             await NatsBus.open(nats_url, nats_bucket).__aenter__()
 
 
-async def test_every_difference_is_named(nats_url: str, nats_bucket: str) -> None:
-    """In one error, so that one look suffices."""
+async def test_all_differences_are_named_in_one_error(nats_url: str, nats_bucket: str) -> None:
     async with NatsBus.open(nats_url, nats_bucket, max_age=timedelta(minutes=5)):
         pass
     other = NatsBus.open(
@@ -147,14 +148,14 @@ async def test_every_difference_is_named(nats_url: str, nats_bucket: str) -> Non
         assert name in str(caught.value)
 
 
-async def test_what_the_server_refuses(nats_url: str, nats_bucket: str) -> None:
-    """A single server cannot replicate: its reason is in the error."""
+async def test_the_reason_of_a_refused_setting_is_in_the_error(
+    nats_url: str, nats_bucket: str
+) -> None:
     with pytest.raises(CompositionError, match="replicas > 1 not supported"):
         await NatsBus.open(nats_url, nats_bucket, replicas=3).__aenter__()
 
 
-async def test_many_at_once_make_one(nats_url: str, nats_bucket: str) -> None:
-    """Whoever is faster."""
+async def test_buses_that_open_at_once_share_one_stream(nats_url: str, nats_bucket: str) -> None:
     buses = [NatsBus.open(nats_url, nats_bucket) for _ in range(5)]
     await asyncio.gather(*(bus.__aenter__() for bus in buses))
     inboxes = [Inbox() for _ in buses]
@@ -167,8 +168,7 @@ async def test_many_at_once_make_one(nats_url: str, nats_bucket: str) -> None:
         await bus.__aexit__(None, None, None)
 
 
-async def test_a_stream_that_was_deleted(nats_url: str, nats_bucket: str) -> None:
-    """The next publisher makes it again."""
+async def test_a_publisher_creates_a_deleted_stream_again(nats_url: str, nats_bucket: str) -> None:
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         await publish(bus, [message("a", 1)])
         await jetstream.delete_stream(nats_bucket)
@@ -176,10 +176,12 @@ async def test_a_stream_that_was_deleted(nats_url: str, nats_bucket: str) -> Non
         assert 1 == (await jetstream.stream_info(nats_bucket)).state.messages
 
 
-async def test_seats_that_never_run_out(nats_url: str, nats_bucket: str) -> None:
-    """Somebody else's key-value bucket would keep the seat of a member that died."""
+async def test_a_key_value_bucket_with_another_expiry_is_refused(
+    nats_url: str, nats_bucket: str
+) -> None:
+    """A member that crashed would keep its lease for too long."""
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         await jetstream.create_key_value(KeyValueConfig(bucket=f"{nats_bucket}_groups", ttl=60))
-        with pytest.raises(IncompatibleBucket, match="forgets after 60 s, not 6 s"):
+        with pytest.raises(IncompatibleBucket, match="expire after 60 s, not 6 s"):
             await bus.subscribe(Inbox(), group="g")
-        await bus.subscribe(Inbox())  # which needs no seat
+        await bus.subscribe(Inbox())  # needs no lease

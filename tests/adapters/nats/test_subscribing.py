@@ -1,4 +1,4 @@
-"""What groups and handlers can rely on with JetStream, besides what every bus promises."""
+"""Groups and handlers on JetStream, beyond the conformance suite."""
 
 import asyncio
 import logging
@@ -18,8 +18,9 @@ from eventhus_testing.servers import nats_server
 from tests.adapters.nats.support import Tunnel, heard, plain, until, until_so
 
 
-async def test_one_member_has_the_seat(nats_url: str, nats_bucket: str) -> None:
-    """The others stand by; when it leaves, one of them goes on at once."""
+async def test_one_member_holds_the_lease_and_hands_it_over(
+    nats_url: str, nats_bucket: str
+) -> None:
     inboxes = [Inbox(), Inbox(), Inbox()]
     async with NatsBus.open(nats_url, nats_bucket) as bus:
         members = [await bus.subscribe(inbox, group="g") for inbox in inboxes]
@@ -35,10 +36,10 @@ async def test_one_member_has_the_seat(nats_url: str, nats_bucket: str) -> None:
     )
 
 
-async def test_what_was_not_acknowledged_comes_again_first(
+async def test_unacknowledged_messages_of_a_crashed_member_come_first(
     nats_url: str, nats_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a member that vanished: marked as redelivered, before anything newer."""
+    """With a higher attempt."""
     monkeypatch.setattr(consumer_module, "ACK_WAIT_S", 1.0)
     async with NatsBus.open(nats_url, nats_bucket) as bus:
         subscription = await bus.subscribe(Inbox(), group="g")
@@ -55,10 +56,9 @@ async def test_what_was_not_acknowledged_comes_again_first(
     ]
 
 
-async def test_a_slow_handler_is_not_given_its_message_again(
+async def test_a_slow_handler_does_not_get_its_message_again(
     nats_url: str, nats_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server is told that it is being worked on."""
     monkeypatch.setattr(consumer_module, "ACK_WAIT_S", 0.5)
     monkeypatch.setattr(subscription_module, "PROGRESS_S", 0.1)
     monkeypatch.setattr(subscription_module, "TICK_S", 0.05)
@@ -77,8 +77,9 @@ async def test_a_slow_handler_is_not_given_its_message_again(
     assert ["a-1"] == gate.entered
 
 
-async def test_an_event_that_was_published_twice(nats_url: str, nats_bucket: str) -> None:
-    """Beyond the window, the server keeps both: the process that handled it recognises it."""
+async def test_an_event_published_after_the_duplicate_window_is_handled_once(
+    nats_url: str, nats_bucket: str
+) -> None:
     inbox = Inbox()
     window = timedelta(milliseconds=100)
     async with NatsBus.open(nats_url, nats_bucket, duplicate_window=window) as bus:
@@ -93,10 +94,9 @@ async def test_an_event_that_was_published_twice(nats_url: str, nats_bucket: str
     assert ["a-1", "a-2"] == inbox.ids
 
 
-async def test_a_subscription_without_a_group_leaves_nothing(
+async def test_only_the_consumer_of_a_group_outlives_its_subscription(
     nats_url: str, nats_bucket: str
 ) -> None:
-    """Its consumer goes with it; that of a group stays."""
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         alone = await bus.subscribe(Inbox())
         group = await bus.subscribe(Inbox(), group="g")
@@ -107,10 +107,9 @@ async def test_a_subscription_without_a_group_leaves_nothing(
 
 
 @pytest.mark.parametrize("group", [None, "g"])
-async def test_a_consumer_that_was_deleted(
+async def test_a_deleted_consumer_is_created_after_the_last_handled_message(
     nats_url: str, nats_bucket: str, group: str | None
 ) -> None:
-    """It is made again, behind what came last."""
     inbox = Inbox()
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         await bus.subscribe(inbox, group=group)
@@ -123,8 +122,9 @@ async def test_a_consumer_that_was_deleted(
     assert [each.id for each in messages("a", 6)] == inbox.ids
 
 
-async def test_messages_of_interest_to_nobody_any_more(nats_url: str, nats_bucket: str) -> None:
-    """With retention by interest, the stream keeps what some group has not handled."""
+async def test_retention_by_interest_keeps_messages_until_every_group_handled_them(
+    nats_url: str, nats_bucket: str
+) -> None:
     gate, inbox = Gate(), Inbox()
     async with (
         NatsBus.open(nats_url, nats_bucket, retention="interest") as bus,
@@ -144,8 +144,9 @@ async def test_messages_of_interest_to_nobody_any_more(nats_url: str, nats_bucke
         await until_so(is_empty)
 
 
-async def test_a_server_that_is_restarted_under_a_handler(nats_executable: Path) -> None:
-    """What is in hand is finished, and not handled again; what comes goes on in order."""
+async def test_messages_are_handled_once_and_in_order_across_a_restart_of_the_server(
+    nats_executable: Path,
+) -> None:
     handled: list[tuple[str, int]] = []
     going_on = asyncio.Event()
 
@@ -180,8 +181,9 @@ async def test_a_server_that_is_restarted_under_a_handler(nats_executable: Path)
         ("{aggregate_id}.x.{type}", "a%2E%20b.x.Deposited"),
     ],
 )
-async def test_subjects(nats_url: str, nats_bucket: str, template: str, subject: str) -> None:
-    """Each a token of its own, whatever an id holds."""
+async def test_each_template_makes_its_subjects(
+    nats_url: str, nats_bucket: str, template: str, subject: str
+) -> None:
     inbox = Inbox()
     async with (
         NatsBus.open(nats_url, nats_bucket, subject=template) as bus,
@@ -196,10 +198,9 @@ async def test_subjects(nats_url: str, nats_bucket: str, template: str, subject:
     assert ["a. b-1"] == inbox.ids
 
 
-async def test_a_stream_that_was_deleted_under_a_subscription(
+async def test_a_subscription_starts_at_the_first_message_of_a_new_stream(
     nats_url: str, nats_bucket: str
 ) -> None:
-    """Once it is there again, so is the subscription, from its first message on."""
     inbox = Inbox()
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         await bus.subscribe(inbox, group="g")
@@ -214,10 +215,9 @@ async def test_a_stream_that_was_deleted_under_a_subscription(
 
 
 @pytest.mark.parametrize("group", [None, "g"])
-async def test_what_was_in_hand_when_the_consumer_went(
+async def test_messages_in_hand_survive_a_deleted_consumer(
     nats_url: str, nats_bucket: str, group: str | None
 ) -> None:
-    """Is not passed over when it is made again, wherever the handler was."""
     gate = Gate()
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         await bus.subscribe(gate, group=group)
@@ -237,10 +237,9 @@ async def test_what_was_in_hand_when_the_consumer_went(
 
 
 @pytest.mark.parametrize("jetstream", [True, False])
-async def test_who_is_cancelled_while_leaving(
+async def test_leaving_that_is_cancelled_leaves_no_task_behind(
     nats_url: str, nats_bucket: str, jetstream: bool
 ) -> None:
-    """Leaves nothing behind that goes on: neither what it waited for, nor what was to come."""
     before = asyncio.all_tasks()
     gates = [Gate(), Gate()]
     bus = await NatsBus.open(nats_url, nats_bucket, jetstream=jetstream).__aenter__()
@@ -257,10 +256,9 @@ async def test_who_is_cancelled_while_leaving(
 
 
 @pytest.mark.parametrize("jetstream", [True, False])
-async def test_subscriptions_that_come_and_go(
+async def test_closed_subscriptions_are_forgotten(
     nats_url: str, nats_bucket: str, jetstream: bool
 ) -> None:
-    """Are forgotten, as where each visitor of a site has one for a while."""
     async with NatsBus.open(nats_url, nats_bucket, jetstream=jetstream) as bus:
         for _ in range(5):
             await (await bus.subscribe(Inbox())).close()
@@ -269,10 +267,9 @@ async def test_subscriptions_that_come_and_go(
         assert 1 == len(running.subscriptions)
 
 
-async def test_a_backlog_whose_consumer_went(
+async def test_a_backlog_survives_a_deleted_consumer(
     nats_url: str, nats_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the group has never been given is not passed over when its place is made again."""
     monkeypatch.setattr(consumer_module, "MAX_IN_HAND", 8)
     monkeypatch.setattr(consumer_module, "BATCH", 4)
     gate = Gate()
@@ -302,10 +299,10 @@ async def test_a_backlog_whose_consumer_went(
 
 
 @pytest.mark.parametrize("handled", [0, 2])
-async def test_a_group_that_began_in_the_middle(
+async def test_a_group_never_gets_messages_from_before_it_began(
     nats_url: str, nats_bucket: str, handled: int
 ) -> None:
-    """Is not given what was there before, also when its consumer is made again."""
+    """Not even when its consumer is created again."""
     inbox = Inbox()
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         await publish(bus, messages("old", 5))
@@ -321,8 +318,10 @@ async def test_a_group_that_began_in_the_middle(
     assert [each.id for each in messages("a", handled + 2)] == inbox.ids
 
 
-async def test_a_slow_handler_whose_consumer_went(nats_url: str, nats_bucket: str) -> None:
-    """Keeps its message, and holds up nobody else."""
+async def test_a_slow_handler_keeps_its_message_when_the_consumer_is_deleted(
+    nats_url: str, nats_bucket: str
+) -> None:
+    """And the others go on."""
     gate, inbox = Gate(), Inbox()
 
     async def handle(given: Message) -> None:
@@ -345,12 +344,12 @@ async def test_a_slow_handler_whose_consumer_went(nats_url: str, nats_bucket: st
     assert ["b-1", "b-2", "b-3"] == inbox.ids
 
 
-async def test_a_handler_that_outlasts_its_seat(
+async def test_a_handler_that_outlasts_its_lease_is_not_called_again(
     nats_url: str, nats_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody else was there: its message is recognised when it comes again."""
+    """If no other member took the lease."""
     monkeypatch.setattr(consumer_module, "ACK_WAIT_S", 1.0)
-    monkeypatch.setattr(group_leases_module, "SEAT_S", 1.0)
+    monkeypatch.setattr(group_leases_module, "LEASE_S", 1.0)
     monkeypatch.setattr(group_leases_module, "RENEW_S", 0.3)
     monkeypatch.setattr(subscription_module, "RENEW_S", 0.3)
     gate = Gate()
@@ -374,8 +373,9 @@ async def test_a_handler_that_outlasts_its_seat(
     assert ["a-1", "a-2"] == gate.entered
 
 
-async def test_a_handler_that_raises_what_is_no_exception(nats_url: str, nats_bucket: str) -> None:
-    """Is tried again like any other, and its worker stays."""
+async def test_a_handler_that_raises_a_base_exception_is_retried(
+    nats_url: str, nats_bucket: str
+) -> None:
     given: list[str] = []
 
     async def handle(message: Message) -> None:
@@ -391,8 +391,9 @@ async def test_a_handler_that_raises_what_is_no_exception(nats_url: str, nats_bu
 
 
 @pytest.mark.parametrize("is_filtered", [True, False])
-async def test_subjects_that_changed(nats_url: str, nats_bucket: str, is_filtered: bool) -> None:
-    """The group handles what has the old ones and then what has the new, and passes over none."""
+async def test_a_group_handles_messages_with_old_and_new_subjects(
+    nats_url: str, nats_bucket: str, is_filtered: bool
+) -> None:
     inbox = Inbox()
     new = "events.{aggregate_type}.{aggregate_id}"
     async with plain(nats_url) as (_, jetstream):
@@ -414,14 +415,13 @@ async def test_subjects_that_changed(nats_url: str, nats_bucket: str, is_filtere
 
 
 def missed(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was logged of messages that went before they were handled."""
+    """Return the errors that were logged about lost messages."""
     return [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
 
 
-async def test_messages_that_went_before_they_were_handled(
+async def test_messages_that_expired_before_delivery_are_reported_once(
     nats_url: str, nats_bucket: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Said once, with how many and which."""
     inbox = Inbox()
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         await publish(bus, messages("a", 2))
@@ -443,10 +443,9 @@ async def test_messages_that_went_before_they_were_handled(
     assert f"3 events, messages 3 to 5, were gone from the stream {nats_bucket} before" in line
 
 
-async def test_messages_that_went_and_nobody_missed(
+async def test_messages_deleted_when_no_group_needed_them_are_not_reported(
     nats_url: str, nats_bucket: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Before the group was there, in the midst of others, or after it had handled them."""
     inbox = Inbox()
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
 

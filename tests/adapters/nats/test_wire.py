@@ -1,4 +1,4 @@
-"""What is on the wire, byte for byte, and that strangers can read and write it."""
+"""The wire format, byte for byte, which other programs can read and write."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ account = Aggregate(name="Account", initial="", decide=decide, evolve=evolve)
 
 
 def bank(bus: NatsBus, store: MemoryStore | None = None) -> Application:
-    """The bank, on a bus."""
+    """Return the bank on a bus."""
     return Application(
         bucket="bank",
         aggregates=[account],
@@ -57,7 +57,7 @@ def bank(bus: NatsBus, store: MemoryStore | None = None) -> Application:
 
 
 def stored(aggregate_id: str, event: EventData, commit_id: str, **metadata: Any) -> StoredCommit:
-    """A commit of one event."""
+    """Return a stored commit of one event."""
     commit = Commit(
         id=commit_id,
         stream=StreamId("Account", aggregate_id),
@@ -87,8 +87,8 @@ COMMITS = {
 
 
 @pytest.mark.parametrize("name", COMMITS)
-async def test_the_bytes_on_the_wire(nats_url: str, nats_bucket: str, name: str) -> None:
-    """As a server passes them on: subject, headers in order, body. A changed byte is a new form."""
+async def test_the_wire_format_does_not_change(nats_url: str, nats_bucket: str, name: str) -> None:
+    """Subject, headers in order and body, as a server passes them on."""
     host = urlsplit(nats_url)
     reader, writer = await asyncio.open_connection(host.hostname, host.port)
     writer.write(b'CONNECT {"headers":true,"verbose":false}\r\n')
@@ -108,8 +108,9 @@ async def test_the_bytes_on_the_wire(nats_url: str, nats_bucket: str, name: str)
     assert expected.replace(b"BUCKET", nats_bucket.encode()) == text
 
 
-async def test_a_foreign_reader(nats_url: str, nats_bucket: str) -> None:
-    """A plain client, which knows nothing of this library, reads the Go toolkit's JSON."""
+async def test_a_plain_client_reads_the_json_of_the_go_toolkit(
+    nats_url: str, nats_bucket: str
+) -> None:
     client = await nats.connect(nats_url)
     listening = await client.subscribe(f"{nats_bucket}.account")
     await heard(client)
@@ -126,8 +127,9 @@ async def test_a_foreign_reader(nats_url: str, nats_bucket: str) -> None:
     ]
 
 
-async def test_a_foreign_writer(nats_url: str, nats_bucket: str) -> None:
-    """A message written by hand reaches a handler, and the relay goes on behind it."""
+async def test_a_message_of_a_plain_client_is_handled_and_the_relay_goes_on(
+    nats_url: str, nats_bucket: str
+) -> None:
     got: list[Recorded[Any]] = []
 
     async def keep(recorded: Recorded[Any]) -> None:

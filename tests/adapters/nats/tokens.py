@@ -1,4 +1,4 @@
-"""A NATS operator, its accounts and a user: what a server with decentralised users is given."""
+"""A NATS operator, its accounts and a user, for a server with decentralised authentication."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _JETSTREAM = dict.fromkeys(["mem_storage", "disk_storage", "streams", "consumer"
 
 
 class Keys:
-    """A pair of keys, and whom it can vouch for."""
+    """A pair of keys that can sign tokens."""
 
     def __init__(self, prefix: int) -> None:
         self.seed: str = nkeys.encode_seed(os.urandom(32), prefix).decode()
@@ -26,7 +26,7 @@ class Keys:
         self.public: str = self._pair.public_key.decode()
 
     def token(self, subject: str, kind: str, **claims: Any) -> str:
-        """A JWT of ours about somebody."""
+        """Return a signed JWT about a subject."""
         head = {"typ": "JWT", "alg": "ed25519-nkey"}
         body = {
             "jti": os.urandom(8).hex(),
@@ -41,7 +41,7 @@ class Keys:
 
 
 def trusted(directory: Path) -> tuple[str, Path]:
-    """A server's configuration, and the credentials file of the one user that it lets in."""
+    """Return a server's configuration and the credentials file of its only user."""
     operator = Keys(nkeys.PREFIX_BYTE_OPERATOR)
     system, account = Keys(nkeys.PREFIX_BYTE_ACCOUNT), Keys(nkeys.PREFIX_BYTE_ACCOUNT)
     user = Keys(nkeys.PREFIX_BYTE_USER)

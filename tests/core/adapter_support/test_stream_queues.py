@@ -1,4 +1,4 @@
-"""What a bus has in hand: streams take turns, messages of one stream wait for each other."""
+"""One queue per stream: messages of one stream wait for each other, streams take turns."""
 
 import asyncio
 
@@ -16,40 +16,37 @@ def message(aggregate_id: str, number: int) -> Message:
 
 
 async def test_streams_take_turns() -> None:
-    """Who has been ready for longest comes first."""
-    turns = StreamQueues()
-    assert not turns
+    queues = StreamQueues()
+    assert not queues
     for each in ("a-1", "a-2", "b-1", "c-1", "b-2"):
-        turns.add(message(each[0], int(each[2])))
+        queues.add(message(each[0], int(each[2])))
     taken: list[str] = []
-    while turns:
-        given = await turns.take()
+    while queues:
+        given = await queues.take()
         taken.append(given.id)
-        turns.done(given)
+        queues.done(given)
     assert ["a-1", "b-1", "c-1", "a-2", "b-2"] == taken
 
 
-async def test_a_stream_waits_for_the_message_that_was_taken() -> None:
-    """Only once it is done may the next one be taken."""
-    turns = StreamQueues()
-    turns.add(message("a", 1))
-    turns.add(message("a", 2))
-    first = await turns.take()
-    second = asyncio.create_task(turns.take())
+async def test_a_stream_waits_until_its_taken_message_is_done() -> None:
+    queues = StreamQueues()
+    queues.add(message("a", 1))
+    queues.add(message("a", 2))
+    first = await queues.take()
+    second = asyncio.create_task(queues.take())
     await asyncio.sleep(0)
     assert not second.done()
-    turns.done(first)
+    queues.done(first)
     assert "a-2" == (await second).id
 
 
-async def test_a_message_is_given_back() -> None:
-    """It, or another in its place, is taken before those behind it."""
-    turns = StreamQueues()
-    turns.add(message("a", 1))
-    turns.add(message("a", 2))
-    first = await turns.take()
-    turns.give_back(evolve(first, attempt=2))
-    again = await turns.take()
+async def test_a_message_that_was_given_back_comes_before_later_ones() -> None:
+    queues = StreamQueues()
+    queues.add(message("a", 1))
+    queues.add(message("a", 2))
+    first = await queues.take()
+    queues.give_back(evolve(first, attempt=2))
+    again = await queues.take()
     assert ("a-1", 2) == (again.id, again.attempt)
-    turns.done(again)
-    assert "a-2" == (await turns.take()).id
+    queues.done(again)
+    assert "a-2" == (await queues.take()).id

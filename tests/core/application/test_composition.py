@@ -1,4 +1,4 @@
-"""The composition root: what fits together, and when it may be used."""
+"""The composition root: which parts fit together, and when an application can be used."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -88,7 +88,7 @@ def same_name_elsewhere() -> type:
         ),
         pytest.param(
             {"aggregates": [account, other(commands=(Shut, Open))]},
-            "command Open is taken by Account and by Other",
+            "command Open is handled by Account and by Other",
             id="command of two",
         ),
         pytest.param(
@@ -101,13 +101,12 @@ def same_name_elsewhere() -> type:
             "event Opened is declared twice",
             id="an event of two names",
         ),
-        pytest.param({"aggregates": [other(commands=())]}, "takes no commands", id="no command"),
+        pytest.param({"aggregates": [other(commands=())]}, "handles no commands", id="no command"),
     ],
 )
-def test_what_does_not_fit_is_refused_before_anything_is_touched(
+def test_parts_that_do_not_fit_are_refused_before_any_port_is_called(
     options: dict[str, Any], message: str
 ) -> None:
-    """The message tells which part and why; no port has been called."""
     store, bus = Proxy(), RecordingBus()
     with pytest.raises(CompositionError, match=message):
         compose(store, bus=bus, **options)
@@ -115,8 +114,8 @@ def test_what_does_not_fit_is_refused_before_anything_is_touched(
     assert 0 == bus.entered
 
 
-def test_what_the_codec_cannot_handle_is_refused() -> None:
-    """Every event class is asked for when composing, not when the first one is stored."""
+def test_an_event_class_that_the_codec_cannot_handle_is_refused() -> None:
+    """At composition, not when the first event is stored."""
 
     class NoNames(JsonCodec):
         def encoder(self, as_type: Any) -> Callable[[Any], Any]:
@@ -128,21 +127,18 @@ def test_what_the_codec_cannot_handle_is_refused() -> None:
         compose(codec=NoNames())
 
 
-def test_an_error_of_composition_is_a_type_error() -> None:
-    """The nearest of the builtin ones, and one of the library's."""
+def test_a_composition_error_is_a_type_error() -> None:
     with pytest.raises(TypeError) as caught:
         compose(workers=0)
     assert isinstance(caught.value, EventhusError)
 
 
 @pytest.mark.parametrize("bucket", ["a", "Bank_2-eu", "a" * 63])
-def test_a_bucket_is_letters_digits_hyphens_and_underscores(bucket: str) -> None:
-    """And the application knows it."""
+def test_a_valid_bucket_name_is_accepted(bucket: str) -> None:
     assert bucket == compose(bucket=bucket).bucket
 
 
 def test_aggregates_may_come_from_an_iterator() -> None:
-    """Read once, used for all that is needed of them."""
     app = compose(aggregates=iter([account, note]))
     assert isinstance(app, Application)
 
@@ -172,7 +168,7 @@ async def _ignore(_: object) -> None:
 
 
 @pytest.mark.parametrize("use", USES)
-async def test_it_is_used_inside_async_with_alone(
+async def test_an_application_can_only_be_used_inside_async_with(
     use: Callable[[Application], Awaitable[Any]],
 ) -> None:
     """Before it is entered and after it was left, nothing reaches the store."""
@@ -189,19 +185,18 @@ async def test_it_is_used_inside_async_with_alone(
     assert {} == store.calls
 
 
-async def test_it_is_entered_once() -> None:
-    """Entering it again is refused, and does the one that runs no harm."""
+async def test_an_application_cannot_be_entered_twice_at_once() -> None:
+    """The refusal does not disturb the running one."""
     store = Proxy()
     async with compose(store) as app:
-        with pytest.raises(NotRunning, match="running already"):
+        with pytest.raises(NotRunning, match="already running"):
             async with app:
                 pass
         assert 1 == (await app.dispatch(Open(aggregate_id="a"))).version
         assert 1 == store.calls["__aenter__"]
 
 
-async def test_it_may_be_entered_again_after_it_was_left() -> None:
-    """The second run goes on where the first one ended."""
+async def test_an_application_can_be_entered_again_after_it_was_left() -> None:
     store, bus = Proxy(), RecordingBus()
     app = compose(store, bus=bus)
     for version in (1, 2):
@@ -212,14 +207,12 @@ async def test_it_may_be_entered_again_after_it_was_left() -> None:
     assert (2, 2) == (store.calls["__aenter__"], store.calls["__aexit__"])
 
 
-async def test_leaving_it_unentered_is_refused() -> None:
-    """As by hand-written code that lost count."""
+async def test_an_application_that_was_not_entered_cannot_be_left() -> None:
     with pytest.raises(NotRunning):
         await compose().__aexit__(None, None, None)
 
 
-async def test_an_error_inside_gets_out() -> None:
-    """And the application is left properly all the same."""
+async def test_an_error_inside_async_with_propagates_and_leaves_the_application() -> None:
     store, bus = Proxy(), RecordingBus()
     app = compose(store, bus=bus)
 
@@ -235,8 +228,7 @@ async def test_an_error_inside_gets_out() -> None:
     assert 0 == bus.entered
 
 
-async def test_a_store_that_cannot_be_opened_leaves_nothing_behind() -> None:
-    """The application can be entered once the store is there."""
+async def test_an_application_can_be_entered_after_its_store_could_not_be_opened() -> None:
     store, bus = Proxy(), RecordingBus()
     store.before["__aenter__"] = at([1], fail_with(ConnectionError("down")))
     app = compose(store, bus=bus)
@@ -257,8 +249,7 @@ class ClosedBus(RecordingBus):
         raise ConnectionError("down")
 
 
-async def test_a_bus_that_cannot_be_opened_closes_the_store_again() -> None:
-    """What was opened before the failure is closed after it."""
+async def test_the_store_is_closed_if_the_bus_cannot_be_opened() -> None:
     store = Proxy()
     with pytest.raises(ConnectionError):
         async with compose(store, bus=ClosedBus()):
@@ -266,8 +257,8 @@ async def test_a_bus_that_cannot_be_opened_closes_the_store_again() -> None:
     assert (1, 1) == (store.calls["__aenter__"], store.calls["__aexit__"])
 
 
-async def test_middleware_that_cannot_be_wrapped_closes_everything_again() -> None:
-    """Relay, bus and store, in the reverse order of their opening."""
+async def test_everything_is_closed_if_middleware_raises_on_entering() -> None:
+    """Relay, bus and store, in reverse order."""
 
     def broken(_: Any) -> Any:
         raise ZeroDivisionError
@@ -299,7 +290,7 @@ async def test_the_bus_is_closed_before_the_store() -> None:
 
 
 async def test_two_applications_may_share_a_store() -> None:
-    """Leaving one does not close it for the other."""
+    """Leaving one does not close the store for the other."""
     store = MemoryStore()
     async with compose(store) as one:
         async with compose(store) as two:
@@ -308,5 +299,4 @@ async def test_two_applications_may_share_a_store() -> None:
 
 
 def test_the_wire_form_needs_no_running_application() -> None:
-    """It is a pure function of the event."""
     assert b'"data":{"owner":"Ada"}' in compose().wire(recorded(Opened("Ada")))

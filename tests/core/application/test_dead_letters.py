@@ -40,8 +40,8 @@ class Fussy:
         self.got.append(recorded.event.amount)
 
 
-async def test_an_event_that_cannot_be_handled_makes_way_for_the_next() -> None:
-    """It is a dead letter after the last attempt, until it is replayed."""
+async def test_an_event_becomes_a_dead_letter_after_the_last_attempt() -> None:
+    """The next event of its aggregate is handled, and a replay delivers the dead letter."""
     fussy, clock = Fussy(2), FakeClock()
     async with compose(bus=MemoryBus(), clock=clock) as app:
         await app.subscribe(fussy, group="g", attempts=3)
@@ -59,8 +59,7 @@ async def test_an_event_that_cannot_be_handled_makes_way_for_the_next() -> None:
         assert (0, 0) == (outcome.handled, outcome.failed)
 
 
-async def test_dead_letters_without_a_group() -> None:
-    """They are those of all subscriptions that have none."""
+async def test_subscriptions_without_a_group_share_one_dead_letter_queue() -> None:
     fussy = Fussy(1)
     async with compose(bus=MemoryBus(), clock=FakeClock()) as app:
         await app.subscribe(fussy, attempts=1)
@@ -71,8 +70,8 @@ async def test_dead_letters_without_a_group() -> None:
         assert 0 == (await app.replay(fussy, group="anonymous")).handled
 
 
-async def test_attempts_are_counted_for_the_handler() -> None:
-    """It can tell a first attempt from one that may repeat an effect."""
+async def test_a_handler_sees_the_number_of_the_attempt() -> None:
+    """It can tell a first attempt from one that may repeat a side effect."""
     seen: list[int] = []
 
     async def handle(delivered: Delivered[Any]) -> None:
@@ -87,8 +86,8 @@ async def test_attempts_are_counted_for_the_handler() -> None:
     assert [1, 2, 3] == seen
 
 
-async def test_only_some_types() -> None:
-    """Of all that the bus carries, also by the names that a class once had."""
+async def test_a_subscription_receives_only_its_types() -> None:
+    """Former names of a class count, too."""
     renamed: list[Any] = []
     opened: list[Any] = []
 
@@ -137,8 +136,7 @@ async def test_only_some_types() -> None:
     assert [Written("x")] == renamed
 
 
-async def test_aggregates_are_handled_side_by_side() -> None:
-    """As many at once as asked for."""
+async def test_events_of_different_aggregates_are_handled_concurrently() -> None:
     gate = Gate()
     async with compose(bus=MemoryBus()) as app:
         await app.subscribe(gate, concurrency=3)
@@ -160,16 +158,16 @@ async def test_aggregates_are_handled_side_by_side() -> None:
         ({"types": [Deposited, int, str]}, "int, str is not an event of this application"),
     ],
 )
-async def test_what_cannot_be_subscribed_to(options: dict[str, Any], problem: str) -> None:
-    """It is refused, with what is wrong."""
+async def test_invalid_arguments_of_subscribe_are_refused(
+    options: dict[str, Any], problem: str
+) -> None:
     async with compose(bus=MemoryBus()) as app:
         with pytest.raises(InvalidArgument, match=problem):
             await app.subscribe(Fussy(), **options)
         await add(app, 1)
 
 
-async def test_what_cannot_be_replayed() -> None:
-    """Without a bus, under no group's name, or while the application is not running."""
+async def test_replay_is_refused_without_a_bus_a_valid_group_or_a_running_application() -> None:
     async with compose() as app:
         with pytest.raises(CompositionError, match="no bus"):
             await app.replay(Fussy())
@@ -181,8 +179,7 @@ async def test_what_cannot_be_replayed() -> None:
 
 
 @pytest.mark.parametrize("way", ["closing", "leaving"])
-async def test_nobody_waits_for_a_pause(way: str) -> None:
-    """Who stops while a handler waits for its next attempt is not kept for half a minute."""
+async def test_leaving_does_not_wait_for_the_back_off_of_a_handler(way: str) -> None:
     pausing = asyncio.Event()
 
     class Slow(FakeClock):
@@ -205,8 +202,8 @@ async def test_nobody_waits_for_a_pause(way: str) -> None:
     assert tried[:2] == [1, 2]
 
 
-async def test_subscriptions_that_come_and_go() -> None:
-    """Are forgotten, as where each visitor of a site has one for a while."""
+async def test_closed_subscriptions_are_forgotten() -> None:
+    """A website may open one for each visitor."""
     async with compose(bus=MemoryBus()) as app:
 
         async def come_and_go() -> weakref.ref[Fussy]:

@@ -14,7 +14,7 @@ import pytest
 from eventhus import Application, Loaded, Recorded, StreamId
 from eventhus.errors import CodecError, InvalidArgument, NotRunning
 from eventhus.ports import Commit, EventData
-from eventhus.runtime.commands.executor import PAGE
+from eventhus.runtime.commands.repository import PAGE
 from eventhus_memory import MemoryStore
 from tests.core.support import (
     Account,
@@ -35,16 +35,14 @@ from tests.core.support import (
 # State.
 
 
-async def test_the_state_of_an_unknown_id_is_the_initial_one() -> None:
-    """There is nothing to be found, and that is no error."""
+async def test_the_state_of_an_unknown_id_is_initial() -> None:
     async with compose() as app:
         assert Account() == await app.state(account, "nobody")
         assert Loaded(state=Account(), version=0, position=0) == await app.load(account, "nobody")
         assert "" == await app.state(note, "nobody")
 
 
-async def test_the_state_comes_with_the_version_to_expect() -> None:
-    """And with the position of its last event in the log of all aggregates."""
+async def test_load_returns_the_version_and_position_of_the_state() -> None:
     async with compose() as app:
         await app.dispatch(Scribble(aggregate_id="n"))
         await add(app, 1, 2)
@@ -54,8 +52,8 @@ async def test_the_state_comes_with_the_version_to_expect() -> None:
         await app.dispatch(Open(aggregate_id="a"), expected_version=loaded.version)
 
 
-async def test_a_state_that_was_folded_from_the_log_knows_its_position_too() -> None:
-    """Wherever it came from: nothing of it was decided by this application."""
+async def test_load_returns_the_position_of_a_state_folded_from_the_log() -> None:
+    """No command of this application was decided on it."""
     store = MemoryStore()
     async with compose(store) as app:
         await app.dispatch(Scribble(aggregate_id="n"))
@@ -66,8 +64,8 @@ async def test_a_state_that_was_folded_from_the_log_knows_its_position_too() -> 
         assert expected == await app.load(account, "a")
 
 
-async def test_the_state_is_what_is_stored_now() -> None:
-    """Whatever the cache says: another application's events count."""
+async def test_the_state_includes_events_of_other_applications() -> None:
+    """A cached state is brought up to date first."""
     store = MemoryStore()
     async with compose(store) as here, compose(store) as there:
         await add(here, 1)
@@ -75,8 +73,7 @@ async def test_the_state_is_what_is_stored_now() -> None:
         assert Account(balance=3) == await here.state(account, "a")
 
 
-async def test_reading_a_cached_state_reads_what_is_new_alone() -> None:
-    """One load of no event, where nothing has happened."""
+async def test_reading_a_cached_state_loads_only_new_events() -> None:
     store = Proxy()
     async with compose(store) as app:
         await add(app, 1, 2, 3)
@@ -86,7 +83,7 @@ async def test_reading_a_cached_state_reads_what_is_new_alone() -> None:
 
 
 async def test_a_state_that_was_read_is_cached_for_the_next_command() -> None:
-    """Look first, then act: the usual way of a web page."""
+    """Web pages usually read first and then send a command."""
     store = Proxy()
     async with compose(store.inner) as app:
         await add(app, 1)
@@ -97,8 +94,8 @@ async def test_a_state_that_was_read_is_cached_for_the_next_command() -> None:
         assert {"append": 1} == store.calls
 
 
-async def test_reading_does_not_wait_for_a_command() -> None:
-    """Queries are not in line with commands, nor do they take a worker."""
+async def test_reading_does_not_wait_for_commands() -> None:
+    """Reads need neither the turn of the aggregate nor a worker."""
     store, gate = Proxy(), Gate()
     store.before["append"] = gate
     async with compose(store, workers=1) as app:
@@ -112,7 +109,7 @@ async def test_reading_does_not_wait_for_a_command() -> None:
 
 @pytest.mark.parametrize("read", ["state", "load", "history"])
 async def test_an_aggregate_of_another_application_cannot_be_read(read: str) -> None:
-    """Neither one that is not there nor one that only has a name that is."""
+    """Not even one with the name of an aggregate of this application."""
     async with compose(aggregates=[account]) as app:
         for stranger in (note, attrs.evolve(account, revision=2)):
             with pytest.raises(InvalidArgument, match="not an aggregate of this application"):
@@ -121,8 +118,7 @@ async def test_an_aggregate_of_another_application_cannot_be_read(read: str) -> 
 
 @pytest.mark.parametrize("read", ["state", "load", "history"])
 @pytest.mark.parametrize("aggregate_id", ["", None, 7])
-async def test_an_id_that_is_no_text_cannot_be_read(read: str, aggregate_id: Any) -> None:
-    """And is not looked for."""
+async def test_an_id_that_is_not_text_is_refused(read: str, aggregate_id: Any) -> None:
     store = Proxy()
     async with compose(store) as app:
         store.calls.clear()
@@ -134,8 +130,7 @@ async def test_an_id_that_is_no_text_cannot_be_read(read: str, aggregate_id: Any
 # History.
 
 
-async def test_the_history_is_every_event_in_its_envelope() -> None:
-    """Of one aggregate, oldest first."""
+async def test_the_history_holds_every_event_of_one_aggregate_oldest_first() -> None:
     async with compose() as app:
         first = await app.dispatch(Open(aggregate_id="a"))
         await app.dispatch(Open(aggregate_id="b"))
@@ -144,14 +139,12 @@ async def test_the_history_is_every_event_in_its_envelope() -> None:
 
 
 async def test_the_history_of_an_unknown_id_is_empty() -> None:
-    """There is nothing to be found, and that is no error."""
     async with compose() as app:
         assert [] == await app.history(account, "nobody")
 
 
 @pytest.mark.parametrize("length", [PAGE - 1, PAGE, PAGE + 1, 2 * PAGE + 1])
-async def test_a_history_of_several_pages_is_whole(length: int) -> None:
-    """No event is left out or told twice at the seam of two pages."""
+async def test_a_history_of_several_pages_has_no_gap_and_no_repeat(length: int) -> None:
     store = MemoryStore()
     await store.append(
         Commit(
@@ -191,8 +184,7 @@ class Follower:
         return [each.position for each in self.seen]
 
 
-async def test_a_follower_sees_what_is_there_and_then_what_comes() -> None:
-    """The events of all aggregates, in the order of the log, once each."""
+async def test_a_follower_sees_stored_events_then_new_ones() -> None:
     async with compose() as app:
         await add(app, 1, 2)
         follower = Follower(app)
@@ -207,8 +199,7 @@ async def test_a_follower_sees_what_is_there_and_then_what_comes() -> None:
         )
 
 
-async def test_a_follower_starts_behind_the_position_it_names() -> None:
-    """To go on where another one ended."""
+async def test_a_follower_starts_after_the_given_position() -> None:
     async with compose() as app:
         await add(app, 1, 2, 3)
         follower = Follower(app, after=2)
@@ -217,8 +208,7 @@ async def test_a_follower_starts_behind_the_position_it_names() -> None:
         assert [3, 4] == follower.positions
 
 
-async def test_a_follower_ahead_of_the_log_waits() -> None:
-    """It sees nothing until the log has come so far."""
+async def test_a_follower_that_starts_beyond_the_head_waits() -> None:
     async with compose() as app:
         follower = Follower(app, after=2)
         await add(app, 1, 2)
@@ -229,8 +219,7 @@ async def test_a_follower_ahead_of_the_log_waits() -> None:
         assert [3] == follower.positions
 
 
-async def test_a_follower_catches_up_over_many_pages() -> None:
-    """More than one batch, while more is being written."""
+async def test_a_follower_catches_up_over_many_pages_while_events_are_appended() -> None:
     store = MemoryStore()
     await store.append(
         Commit(
@@ -249,7 +238,6 @@ async def test_a_follower_catches_up_over_many_pages() -> None:
 
 
 async def test_a_waiting_follower_ends_when_the_application_is_left() -> None:
-    """Its loop is over, without an error."""
     async with compose() as app:
         await add(app, 1)
         followers = [Follower(app) for _ in range(3)]
@@ -262,8 +250,7 @@ async def test_a_waiting_follower_ends_when_the_application_is_left() -> None:
         assert [1] == follower.positions
 
 
-async def test_a_follower_that_was_busy_when_the_application_was_left_ends_too() -> None:
-    """It comes back for the next event and finds that there will be none."""
+async def test_a_busy_follower_ends_after_the_application_was_left() -> None:
     gate = Gate()
     async with compose() as app:
         await add(app, 1)
@@ -278,8 +265,8 @@ async def test_a_follower_that_was_busy_when_the_application_was_left_ends_too()
         follower.task.cancel()
 
 
-async def test_a_follower_that_was_busy_reads_no_closed_store() -> None:
-    """What it has not seen by then it sees next time, behind its last position."""
+async def test_a_busy_follower_does_not_read_a_closed_store() -> None:
+    """It continues next time after its last position."""
     store, gate = Proxy(), Gate()
     async with compose(store) as app:
         await add(app, 1, 2)
@@ -295,8 +282,7 @@ async def test_a_follower_that_was_busy_reads_no_closed_store() -> None:
         follower.task.cancel()
 
 
-async def test_a_follower_ends_also_when_the_application_is_entered_again_at_once() -> None:
-    """It belongs to the run in which it began, and was not cancelled by anybody."""
+async def test_a_follower_ends_with_its_run_even_if_another_run_starts_at_once() -> None:
     app = compose()
     async with app:
         await add(app, 1)
@@ -309,8 +295,8 @@ async def test_a_follower_ends_also_when_the_application_is_entered_again_at_onc
         assert None is follower.task.exception()
 
 
-async def test_a_consumer_may_break_off() -> None:
-    """The application and other followers go on, and it can be left."""
+async def test_a_consumer_can_stop_and_close_the_follower() -> None:
+    """The application and other followers go on."""
     store = MemoryStore()
     async with compose(store) as app:
         await add(app, 1, 2, 3)
@@ -324,8 +310,8 @@ async def test_a_consumer_may_break_off() -> None:
         await eventually(lambda: len(other.seen) == 4)
 
 
-async def test_a_consumer_may_break_off_without_closing() -> None:
-    """As most will; the event loop cleans up behind it."""
+async def test_a_consumer_can_stop_without_closing_the_follower() -> None:
+    """The event loop cleans up."""
     async with compose() as app:
         await add(app, 1, 2, 3)
         async for each in app.follow():
@@ -334,8 +320,8 @@ async def test_a_consumer_may_break_off_without_closing() -> None:
         await settle()
 
 
-async def test_a_cancelled_consumer_is_cancelled() -> None:
-    """Also where it waits for what comes; it does not look like the end of the log."""
+async def test_cancelling_a_waiting_consumer_raises_cancelled_error() -> None:
+    """It does not look like the end of the log."""
     async with compose() as app:
         await add(app, 1)
         follower = Follower(app)
@@ -347,8 +333,7 @@ async def test_a_cancelled_consumer_is_cancelled() -> None:
     assert [1] == follower.positions
 
 
-async def test_a_consumer_cancelled_while_the_application_is_left_is_cancelled() -> None:
-    """Both at once: whoever cancelled it waits for a cancellation."""
+async def test_cancelling_a_consumer_while_the_application_is_left_raises_cancelled_error() -> None:
     async with compose() as app:
         follower = Follower(app)
         await settle()
@@ -357,8 +342,7 @@ async def test_a_consumer_cancelled_while_the_application_is_left_is_cancelled()
     assert follower.task.cancelled()
 
 
-async def test_a_consumer_that_ran_out_of_time_can_follow_again() -> None:
-    """A timeout is a cancellation, and ends with the timeout's error."""
+async def test_a_consumer_can_follow_again_after_a_timeout() -> None:
     async with compose() as app:
         await add(app, 1)
 
@@ -373,16 +357,15 @@ async def test_a_consumer_that_ran_out_of_time_can_follow_again() -> None:
         await eventually(lambda: follower.seen)
 
 
-async def test_a_follower_that_began_too_late_is_told() -> None:
-    """The generator looks when it is first asked, not when it is made."""
+async def test_following_after_the_application_was_left_is_refused() -> None:
+    """The check happens at the first iteration."""
     async with compose() as app:
         events = app.follow()
     with pytest.raises(NotRunning):
         await anext(events)
 
 
-async def test_a_follower_meets_an_event_that_cannot_be_read() -> None:
-    """The error names it; what came before was seen."""
+async def test_a_follower_gets_a_codec_error_for_an_event_that_does_not_decode() -> None:
     store = MemoryStore()
     async with compose(store, aggregates=[account, note]) as app:
         await add(app, 1)
@@ -396,9 +379,7 @@ async def test_a_follower_meets_an_event_that_cannot_be_read() -> None:
         assert [1] == follower.positions
 
 
-async def test_a_store_that_fails_while_following_tells_the_follower() -> None:
-    """The error travels; the application is left as ever."""
-
+async def test_an_error_of_the_store_reaches_the_follower() -> None:
     async def fail(*_: object) -> None:
         raise ConnectionError("down")
 
@@ -410,7 +391,7 @@ async def test_a_store_that_fails_while_following_tells_the_follower() -> None:
             await anext(app.follow())
 
 
-async def test_a_follower_keeps_nothing_of_what_it_has_handed_out() -> None:
+async def test_a_follower_keeps_no_reference_to_past_events() -> None:
     """It may run for months."""
     store = Proxy()
     stored: list[weakref.ref[Any]] = []
@@ -429,8 +410,7 @@ async def test_a_follower_keeps_nothing_of_what_it_has_handed_out() -> None:
         assert [None, None] == [each() for each in stored[:2]]
 
 
-async def test_what_a_follower_sees_is_what_happened() -> None:
-    """The domain's own classes."""
+async def test_a_follower_yields_instances_of_the_domain_classes() -> None:
     async with compose() as app:
         await app.dispatch(Open(aggregate_id="a", owner="Zoë"))
         events = app.follow()

@@ -1,4 +1,4 @@
-"""An application as a worker process, and how far behind its relay is."""
+"""An application as a worker process, and the lag of its relay."""
 
 import asyncio
 import signal
@@ -49,8 +49,7 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("inside", [False, True], ids=["alone", "inside async with"])
-def test_a_worker_ends_in_good_order(sent: signal.Signals, inside: bool) -> None:
-    """Told to end, it leaves the application, and its process ends well."""
+def test_a_worker_leaves_the_application_on_a_signal(sent: signal.Signals, inside: bool) -> None:
     command = [sys.executable, "-W", "error", "-c", WORKER.replace("{inside}", str(inside))]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
@@ -88,8 +87,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
-def test_several_workers_in_one_loop(sent: signal.Signals) -> None:
-    """One signal ends all of them, also when the first has ended before."""
+def test_one_signal_ends_all_workers_of_an_event_loop(sent: signal.Signals) -> None:
     command = [sys.executable, "-W", "error", "-c", WORKERS]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as worker:
         try:
@@ -105,8 +103,7 @@ def test_several_workers_in_one_loop(sent: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["first first", "last first"])
-async def test_what_signals_did_before(order: tuple[int, int]) -> None:
-    """They do again once the last worker has ended, whichever that is, and not before."""
+async def test_signal_handlers_are_restored_after_the_last_worker(order: tuple[int, int]) -> None:
     signals = (signal.SIGTERM, signal.SIGINT)
     before = [signal.getsignal(each) for each in signals]
     workers = [asyncio.create_task(compose().run()) for _ in order]
@@ -119,8 +116,7 @@ async def test_what_signals_did_before(order: tuple[int, int]) -> None:
         assert expected == [signal.getsignal(each) for each in signals]
 
 
-async def test_a_signal_that_another_thread_gets() -> None:
-    """Wherever the process was at work, all of its workers are told."""
+async def test_a_signal_received_by_another_thread_ends_all_workers() -> None:
     workers = [asyncio.create_task(compose().run()) for _ in range(2)]
     await settle()
     assert callable(signal.getsignal(signal.SIGTERM))  # or it would end the tests
@@ -128,8 +124,7 @@ async def test_a_signal_that_another_thread_gets() -> None:
     assert [None, None] == await asyncio.wait_for(asyncio.gather(*workers), 30)
 
 
-async def test_a_worker_publishes_what_others_commit() -> None:
-    """It needs no command of its own; cancelling it is one more way to end it."""
+async def test_a_worker_publishes_commits_of_other_applications() -> None:
     store, bus = MemoryStore(), RecordingBus()
     working = asyncio.create_task(compose(store, bus=bus).run())
     async with compose(store) as other:
@@ -141,8 +136,7 @@ async def test_a_worker_publishes_what_others_commit() -> None:
     assert 0 == bus.entered
 
 
-async def test_running_inside_async_with() -> None:
-    """The application was open before, and stays open behind it."""
+async def test_run_inside_async_with_leaves_the_application_open() -> None:
     async with compose(bus=MemoryBus()) as app:
         working = asyncio.create_task(app.run())
         await asyncio.sleep(0)
@@ -152,8 +146,8 @@ async def test_running_inside_async_with() -> None:
         await add(app, 1)
 
 
-def test_a_worker_in_a_thread() -> None:
-    """Signals reach the main thread only; elsewhere it is ended by cancelling it."""
+def test_a_worker_in_another_thread_ends_by_cancellation() -> None:
+    """Signals reach the main thread only."""
     ended: list[str] = []
 
     async def main() -> None:
@@ -172,8 +166,7 @@ def test_a_worker_in_a_thread() -> None:
     assert ["cancelled"] == ended
 
 
-async def test_how_far_behind_the_relay_is() -> None:
-    """Whoever publishes: it is what the log holds behind the checkpoint."""
+async def test_relay_lag_counts_events_after_the_checkpoint() -> None:
     store, bus = Proxy(), RecordingBus()
     bus.before = fail_with(ConnectionError("down"))
     async with compose(store, bus=bus) as app, compose(store) as other:
@@ -188,8 +181,8 @@ async def test_how_far_behind_the_relay_is() -> None:
         await app.relay_lag()
 
 
-async def test_a_lag_is_never_negative() -> None:
-    """The checkpoint may have moved since the log was looked at."""
+async def test_relay_lag_is_never_negative() -> None:
+    """The checkpoint may move after the head was read."""
     store = MemoryStore()
     await store.save_checkpoint("relay", 9)
     async with compose(store, bus=MemoryBus()) as app:

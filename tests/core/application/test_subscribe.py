@@ -43,8 +43,7 @@ class Listener:
         self.got.append(recorded)
 
 
-async def test_a_subscriber_gets_every_event_as_it_was_recorded() -> None:
-    """Over the wire and back: the same value that the caller was answered with."""
+async def test_a_subscriber_receives_events_equal_to_the_committed_ones() -> None:
     listener = Listener()
     async with compose(bus=MemoryBus()) as app:
         await app.subscribe(listener)
@@ -58,8 +57,7 @@ async def test_a_subscriber_gets_every_event_as_it_was_recorded() -> None:
     assert expected == sorted(listener.got, key=lambda each: each.position)
 
 
-async def test_the_events_of_one_aggregate_come_in_order() -> None:
-    """Of many at once, with a handler that lets others run in between."""
+async def test_events_of_one_aggregate_are_handled_in_order() -> None:
     got: dict[str, list[int]] = {}
 
     async def handle(recorded: Recorded[Any]) -> None:
@@ -72,8 +70,7 @@ async def test_the_events_of_one_aggregate_come_in_order() -> None:
     assert {f"a{n}": list(range(1, 21)) for n in range(5)} == got
 
 
-async def test_every_subscriber_gets_every_event() -> None:
-    """Without a group, each is on its own."""
+async def test_every_subscriber_without_a_group_receives_every_event() -> None:
     listeners = [Listener(), Listener()]
     async with compose(bus=MemoryBus()) as app:
         for each in listeners:
@@ -82,8 +79,8 @@ async def test_every_subscriber_gets_every_event() -> None:
     assert [[1, 2, 3]] * 2 == [[got.version for got in each.got] for each in listeners]
 
 
-async def test_a_group_shares_the_events() -> None:
-    """Each goes to one of its members; another group gets them all again."""
+async def test_members_of_a_group_share_the_events() -> None:
+    """Another group receives all of them again."""
     members, other = [Listener(), Listener(), Listener()], Listener()
     async with compose(bus=MemoryBus()) as app:
         for each in members:
@@ -97,8 +94,8 @@ async def test_a_group_shares_the_events() -> None:
     assert shared == Counter(got.id for got in other.got)
 
 
-async def test_a_handler_that_failed_gets_the_event_again() -> None:
-    """And those of its aggregate behind it wait; those of others do not."""
+async def test_an_event_is_delivered_again_after_its_handler_raised() -> None:
+    """Later events of its aggregate wait; those of other aggregates do not."""
     seen: list[tuple[str, int]] = []
     tried: Counter[str] = Counter()
     done = asyncio.Event()
@@ -122,8 +119,7 @@ async def test_a_handler_that_failed_gets_the_event_again() -> None:
     assert 3 == max(tried.values())
 
 
-async def test_a_subscriber_begins_with_what_comes_next() -> None:
-    """What was published before is for ``follow``."""
+async def test_a_subscriber_receives_only_events_published_after_it_subscribed() -> None:
     early, late = Listener(), Listener()
     async with compose(bus=MemoryBus()) as app:
         await app.subscribe(early)
@@ -135,7 +131,7 @@ async def test_a_subscriber_begins_with_what_comes_next() -> None:
     assert [2] == [each.version for each in late.got]
 
 
-async def test_a_closed_subscription_gets_no_more() -> None:
+async def test_a_closed_subscription_receives_nothing() -> None:
     """Closing waits for the event that is being handled."""
     gate, finished = Gate(), []
 
@@ -158,8 +154,7 @@ async def test_a_closed_subscription_gets_no_more() -> None:
     assert [1] == finished
 
 
-async def test_leaving_lets_subscribers_finish() -> None:
-    """Everything that was committed reaches them, and is handled to the end."""
+async def test_leaving_waits_until_subscribers_have_handled_every_commit() -> None:
     handled: list[int] = []
 
     async def handle(recorded: Recorded[Any]) -> None:
@@ -173,7 +168,6 @@ async def test_leaving_lets_subscribers_finish() -> None:
 
 
 async def test_subscribers_may_read_the_store_while_the_application_is_left() -> None:
-    """The store is closed last."""
     store = Proxy()
     closed: list[int] = []
 
@@ -186,8 +180,8 @@ async def test_subscribers_may_read_the_store_while_the_application_is_left() ->
     assert [0, 0, 0] == closed
 
 
-async def test_a_subscriber_may_send_commands() -> None:
-    """What one aggregate's event makes another one do, in one conversation."""
+async def test_a_subscriber_can_dispatch_commands() -> None:
+    """They belong to the conversation of the event."""
     done = asyncio.Event()
 
     async with compose(bus=MemoryBus()) as app:
@@ -209,18 +203,17 @@ async def test_a_subscriber_may_send_commands() -> None:
     )
 
 
-async def test_without_a_bus_there_is_nothing_to_subscribe_to() -> None:
-    """The message tells how to get one, and the application goes on."""
+async def test_subscribing_without_a_bus_is_refused() -> None:
+    """The application goes on."""
     async with compose() as app:
         with pytest.raises(CompositionError, match="no bus"):
             await app.subscribe(Listener())
         await app.dispatch(Open(aggregate_id="a"))
 
 
-async def test_a_message_of_a_stranger_does_not_hold_up_the_others(
+async def test_a_foreign_message_is_logged_and_does_not_block_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Something on the bus that is not an event: reported, and the events of others come."""
     bus = MemoryBus()
     typed: EventBus = bus
     listener = Listener()
@@ -235,8 +228,7 @@ async def test_a_message_of_a_stranger_does_not_hold_up_the_others(
     assert all(each.levelno >= logging.WARNING for each in caplog.records)
 
 
-async def test_a_lone_subscriber_sees_what_the_history_says() -> None:
-    """The same events, ids, places, times and metadata."""
+async def test_a_subscriber_and_the_history_return_the_same_envelopes() -> None:
     listener = Listener()
     async with compose(bus=MemoryBus()) as app:
         await app.subscribe(listener)
@@ -245,8 +237,7 @@ async def test_a_lone_subscriber_sees_what_the_history_says() -> None:
     assert history == listener.got
 
 
-async def test_a_handler_may_read_while_the_application_is_left() -> None:
-    """The last events reach it then, and it may need the state that they led to."""
+async def test_a_handler_can_read_state_while_the_application_is_left() -> None:
     balances: list[int] = []
     async with compose(bus=MemoryBus()) as app:
 
@@ -260,10 +251,9 @@ async def test_a_handler_may_read_while_the_application_is_left() -> None:
     assert [6, 6, 6] == balances
 
 
-async def test_a_handler_may_not_dispatch_while_the_application_is_left(
+async def test_a_handler_cannot_dispatch_while_the_application_is_left(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Its commands would come after those that were waited for."""
     async with compose(bus=MemoryBus()) as app:
 
         async def go_on(recorded: Recorded[Any]) -> None:
@@ -276,8 +266,7 @@ async def test_a_handler_may_not_dispatch_while_the_application_is_left(
         await app.state(account, "a")
 
 
-def test_what_is_no_event_of_the_application_has_no_wire_form() -> None:
-    """The message names the class."""
+def test_wire_refuses_events_that_no_aggregate_declares() -> None:
     app = compose()
     with pytest.raises(InvalidArgument, match="Account is not an event of this application"):
         app.wire(
@@ -293,8 +282,7 @@ def test_what_is_no_event_of_the_application_has_no_wire_form() -> None:
         )
 
 
-async def test_a_handler_that_follows_while_the_application_is_left_gets_nothing() -> None:
-    """What follows the log has ended by then, and nothing new begins."""
+async def test_a_handler_cannot_start_following_while_the_application_is_left() -> None:
     followed: list[Any] = []
     async with compose(bus=MemoryBus()) as app:
 

@@ -64,32 +64,31 @@ def process(**changes: Any) -> Process[Any, Any]:
 UNFIT: dict[str, tuple[dict[str, Any], str]] = {
     "two views of one name": (
         {"views": [view(), view(initial=None)]},
-        "view 'balances' is there twice; rename one",
+        "two views are named 'balances'; rename one",
     ),
     "two processes of one name": (
         {"processes": [process(), process()]},
-        "process 'welcome' is there twice; rename one",
+        "two processes are named 'welcome'; rename one",
     ),
     "a view of an event of nobody": (
         {"views": [view(events=[Deposited, Undeclared])]},
         (
-            "view balances is made of Undeclared, which is no event of this application; compose "
-            "it with the aggregate that declares it"
+            "view balances uses Undeclared, which is not an event of this application; "
+            "add the aggregate that declares it"
         ),
     ),
     "a process of an event of another application": (
         {"processes": [process(events=[Scribbled])], "aggregates": [account]},
         (
-            "process welcome is made of Scribbled, which is no event of this application; compose "
-            "it with the aggregate that declares it"
+            "process welcome uses Scribbled, which is not an event of this application; "
+            "add the aggregate that declares it"
         ),
     ),
 }
 
 
 @pytest.mark.parametrize("unfit", UNFIT)
-def test_what_does_not_fit_is_refused(unfit: str) -> None:
-    """Before anything is touched."""
+def test_views_and_processes_that_do_not_fit_are_refused(unfit: str) -> None:
     options, message = UNFIT[unfit]
     store = Proxy()
     with pytest.raises(CompositionError) as caught:
@@ -103,14 +102,14 @@ def test_what_does_not_fit_is_refused(unfit: str) -> None:
     [{"views": [view(view_type=object)]}, {"processes": [process(state_type=object)]}],
     ids=["view", "process"],
 )
-def test_a_type_that_the_codec_cannot_handle(options: dict[str, Any]) -> None:
-    """It is noticed when the application is composed, not at the first event."""
+def test_a_view_type_that_the_codec_cannot_handle_is_refused_at_composition(
+    options: dict[str, Any],
+) -> None:
     with pytest.raises(CompositionError, match="object"):
         bank(**options)
 
 
-async def test_a_view_and_a_process_of_one_name() -> None:
-    """They have nothing to do with each other."""
+async def test_a_view_and_a_process_can_share_a_name() -> None:
     one, other = view(name="same"), process(name="same", initial=welcome.initial)
     async with bank(views=[one], processes=[other]) as app:
         await app.dispatch(Open(aggregate_id="a"))
@@ -121,8 +120,7 @@ async def test_a_view_and_a_process_of_one_name() -> None:
         assert "Ada" == value.owner
 
 
-async def test_views_and_processes_may_come_from_iterators() -> None:
-    """They are gone through once, and shown by several applications."""
+async def test_views_and_processes_can_come_from_iterators_and_be_shared() -> None:
     store = MemoryStore()
     async with (
         bank(store, views=iter([balances]), processes=iter([welcome])) as app,
@@ -135,8 +133,7 @@ async def test_views_and_processes_may_come_from_iterators() -> None:
             assert Balance("Ada", 10, 2) == await each.view(balances, "a")
 
 
-async def test_by_url() -> None:
-    """``open`` takes them too."""
+async def test_open_accepts_views_and_processes() -> None:
     app = Application.open(
         bucket="bank", aggregates=[account, note], views=[balances], processes=[welcome]
     )
@@ -149,8 +146,7 @@ async def test_by_url() -> None:
 # Waiting.
 
 
-async def test_what_can_be_waited_for() -> None:
-    """An answer, a position, or all that there is; nothing, where nothing has changed."""
+async def test_caught_up_accepts_an_answer_a_position_or_nothing() -> None:
     store, gate = Proxy(), Gate()
     store.before["save_documents"] = gate
     async with bank(store, views=[balances]) as app:
@@ -173,8 +169,7 @@ async def test_what_can_be_waited_for() -> None:
         await waiting[3]
 
 
-async def test_who_waits_may_give_up() -> None:
-    """It disturbs neither the view nor others that wait."""
+async def test_cancelling_caught_up_disturbs_nobody_else() -> None:
     async with bank(views=[balances]) as app:
         one, other = (asyncio.ensure_future(app.caught_up(balances, 1)) for _ in range(2))
         await settle()
@@ -185,8 +180,7 @@ async def test_who_waits_may_give_up() -> None:
         assert one.cancelled()
 
 
-async def test_leaving_while_somebody_waits() -> None:
-    """What has not been seen by then is not seen by this application."""
+async def test_caught_up_raises_not_running_when_the_application_is_left() -> None:
     app = bank(views=[balances], processes=[welcome])
     async with app:
         waiting = [asyncio.ensure_future(app.caught_up(each, 7)) for each in (balances, welcome)]
@@ -194,13 +188,10 @@ async def test_leaving_while_somebody_waits() -> None:
     for task, label in zip(waiting, ["view balances", "process welcome"], strict=True):
         with pytest.raises(NotRunning) as caught:
             await task
-        assert f"the application was left before {label} had come to position 7" == str(
-            caught.value
-        )
+        assert f"the application was left before {label} reached position 7" == str(caught.value)
 
 
-async def test_leaving_while_somebody_waits_for_another_application() -> None:
-    """The same, where another one does the work."""
+async def test_caught_up_on_a_standby_raises_not_running_when_it_is_left() -> None:
     store = MemoryStore()
     async with bank(store, views=[balances]) as other:
         await other.caught_up(balances)
@@ -211,8 +202,8 @@ async def test_leaving_while_somebody_waits_for_another_application() -> None:
             await waiting
 
 
-async def test_while_the_application_is_being_left() -> None:
-    """Views can be read still, but do not move any more."""
+async def test_views_can_be_read_while_the_application_is_left() -> None:
+    """They no longer advance."""
     gate, bus = Gate(), RecordingBus()
     bus.before = gate
     app = bank(views=[balances], bus=bus)
@@ -231,8 +222,7 @@ async def test_while_the_application_is_being_left() -> None:
         await app.__aenter__()
 
 
-async def test_another_run() -> None:
-    """The views and processes go on where they were."""
+async def test_views_and_processes_continue_in_the_next_run() -> None:
     store = Proxy()
     app = bank(store, views=[balances], processes=[welcome])
     for run in range(1, 4):
@@ -244,8 +234,7 @@ async def test_another_run() -> None:
     assert 6 == await store.inner.head()
 
 
-async def test_a_worker_keeps_views_and_processes_going() -> None:
-    """It needs no bus for that."""
+async def test_a_worker_runs_views_and_processes_without_a_bus() -> None:
     store = MemoryStore()
     working = asyncio.create_task(bank(store, views=[balances], processes=[odd]).run())
     async with bank(store, views=[balances]) as app:
@@ -269,8 +258,7 @@ asked = pytest.mark.parametrize("way", ASKED)
 
 
 @asked
-async def test_outside_of_async_with(way: str) -> None:
-    """Before and after."""
+async def test_views_cannot_be_read_outside_async_with(way: str) -> None:
     app = bank(views=[balances])
     with pytest.raises(NotRunning):
         await ASKED[way](app, balances)
@@ -281,33 +269,31 @@ async def test_outside_of_async_with(way: str) -> None:
 
 
 @asked
-async def test_a_view_of_another_application(way: str) -> None:
-    """Its name alone does not make it one of this."""
+async def test_a_view_of_another_application_is_refused(way: str) -> None:
+    """Even if it has the name of a view of this one."""
     async with bank(views=[balances]) as app:
         with pytest.raises(InvalidArgument) as caught:
             await ASKED[way](app, view())
-    assert "balances is not a view or a process of this application; compose it with it" == str(
-        caught.value
+    assert (
+        "balances is not a view or process of this application; add it to the application"
+        == str(caught.value)
     )
 
 
-async def test_a_process_is_no_view() -> None:
-    """Its state is nobody's business."""
+async def test_a_process_cannot_be_read_as_a_view() -> None:
     async with bank(processes=[welcome]) as app:
         with pytest.raises(InvalidArgument):
             await app.view(welcome, "a")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("key", ["\ud800", 7, None])
-async def test_a_key_that_is_none(key: Any) -> None:
-    """It is refused, as it would be if the view gave it."""
+async def test_a_key_that_is_not_text_is_refused(key: Any) -> None:
     async with bank(views=[balances]) as app:
         with pytest.raises(InvalidArgument):
             await app.view(balances, key)
 
 
-async def test_what_type_checkers_see() -> None:
-    """The type of a value follows from the view, wherever it is put."""
+async def test_the_value_of_a_view_has_its_type() -> None:
     async with bank(views=[balances]) as app:
         await app.caught_up(balances, await app.dispatch(Open(aggregate_id="a")))
         by_key: dict[str, Balance | None] = {"a": await app.view(balances, "a")}

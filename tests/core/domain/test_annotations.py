@@ -1,4 +1,4 @@
-"""Which classes are read from the annotation of a parameter, and what is said where none can be.
+"""Classes read from annotations, and the messages where none can be read.
 
 Annotations are objects here; tests/core/domain/test_annotations_as_strings.py has the other kind.
 """
@@ -157,20 +157,18 @@ class Decision:
         pytest.param(partial(traced(at_a_rate), 3), (Open, Close), id="partial of a decorated"),
     ],
 )
-def test_the_classes_of_a_parameter(
+def test_every_way_to_write_an_annotation_is_read(
     function: Callable[..., object], expected: tuple[type, ...]
 ) -> None:
-    """Every usual way to write the annotation and the function gives its classes, in order."""
     assert expected == parameter_classes(function, 0, "commands")
 
 
-def test_each_class_is_named_once() -> None:
-    """A class that two parts of a union name counts once, where it was first."""
+def test_a_class_in_two_parts_of_a_union_counts_once() -> None:
     assert (Open, Close, Rename) == parameter_classes(aliases, 0, "commands")
 
 
-def test_any_parameter_can_be_read() -> None:
-    """The index counts what a caller passes: not self, and not what a partial has bound."""
+def test_the_index_counts_what_a_caller_passes() -> None:
+    """Neither self nor the arguments that a partial has bound."""
     assert (int,) == parameter_classes(Rules.of_class, 1, "events")
     assert (int,) == parameter_classes(partial(at_a_rate, 3), 1, "events")
 
@@ -194,8 +192,8 @@ def taking(annotation: Any) -> Callable[..., Iterable[str]]:
 
 
 @pytest.mark.parametrize("type_alias", ALIAS_TYPES)
-def test_the_type_statement(type_alias: Any) -> None:
-    """Aliases of ``type X = …`` are read through, also within each other and in unions."""
+def test_type_aliases_are_resolved(type_alias: Any) -> None:
+    """Also inside each other and in unions."""
     inner = type_alias("inner", Open | Close)
     outer = type_alias("outer", inner | Rename)
     assert (Open, Close) == parameter_classes(taking(inner), 0, "commands")
@@ -211,8 +209,7 @@ class Unresolved:
         raise NameError("name 'Opne' is not defined")
 
 
-def test_a_type_statement_that_names_the_unknown() -> None:
-    """The message names the function, the name and the argument to pass instead."""
+def test_a_type_alias_with_an_unknown_name_is_refused() -> None:
     with pytest.raises(CompositionError) as caught:
         parameter_classes(taking(Unresolved()), 0, "commands")
     assert (
@@ -223,8 +220,7 @@ def test_a_type_statement_that_names_the_unknown() -> None:
 
 if sys.version_info >= (3, 12):
 
-    def test_the_type_statement_as_it_is_written() -> None:
-        """The real thing: lazy, nested, and with names that are defined later or never."""
+    def test_the_type_statement_is_resolved_lazily() -> None:
         written: dict[str, Any] = {"Open": Open, "Rename": Rename}
         exec("type Inner = Open | Close\ntype Outer = Inner | Rename\ntype Lost = Opne", written)
         with pytest.raises(CompositionError, match="name 'Close' is not defined"):
@@ -237,9 +233,7 @@ if sys.version_info >= (3, 12):
             parameter_classes(taking(written["Lost"] | Open), 0, "commands")
 
 
-def test_classes_local_to_a_function() -> None:
-    """Annotations that are objects need no name to be visible."""
-
+def test_classes_local_to_a_function_are_read() -> None:
     @frozen(kw_only=True)
     class Local(Command):
         pass
@@ -250,9 +244,7 @@ def test_classes_local_to_a_function() -> None:
     assert (Local, Open) == parameter_classes(decide, 0, "commands")
 
 
-def test_a_closure_that_is_not_complete_yet() -> None:
-    """What a function will call need not exist when its annotations are read."""
-
+def test_a_closure_with_unassigned_variables_is_read() -> None:
     def decide(command: Open, state: int) -> Iterable[str]:
         return later()
 
@@ -300,7 +292,7 @@ HERE = __name__
 UNANNOTATED = (
     "parameter 1 has no annotation to read commands from; annotate it, or pass commands=..."
 )
-NO_CLASS = "which is no class; annotate it with classes, or pass commands=..."
+NO_CLASS = "which is not a class; annotate it with classes, or pass commands=..."
 WAY_OUT = "make its names visible where the function is defined, or pass commands=..."
 
 
@@ -312,20 +304,25 @@ WAY_OUT = "make its names visible where the function is defined, or pass command
         pytest.param(lambda: (), f"{HERE}.<lambda>: {UNANNOTATED}", id="no parameter"),
         pytest.param(partial(bare, 1, 2), f"{HERE}.bare: {UNANNOTATED}", id="nothing left"),
         pytest.param(
-            listed, f"{HERE}.listed: parameter 1 admits list[int], {NO_CLASS}", id="list[int]"
+            listed,
+            f"{HERE}.listed: parameter 1 is annotated with list[int], {NO_CLASS}",
+            id="list[int]",
         ),
         pytest.param(
             literal,
-            f"{HERE}.literal: parameter 1 admits typing.Literal['open'], {NO_CLASS}",
+            f"{HERE}.literal: parameter 1 is annotated with typing.Literal['open'], {NO_CLASS}",
             id="Literal",
         ),
         pytest.param(
-            variable, f"{HERE}.variable: parameter 1 admits ~T, {NO_CLASS}", id="type variable"
+            variable,
+            f"{HERE}.variable: parameter 1 is annotated with ~T, {NO_CLASS}",
+            id="type variable",
         ),
     ],
 )
-def test_what_is_no_class(function: Callable[..., object], expected: str) -> None:
-    """The message names the function, what was found, and the argument to pass instead."""
+def test_annotations_other_than_classes_are_refused(
+    function: Callable[..., object], expected: str
+) -> None:
     with pytest.raises(CompositionError) as caught:
         parameter_classes(function, 0, "commands")
     assert expected == str(caught.value)
@@ -341,8 +338,9 @@ def test_what_is_no_class(function: Callable[..., object], expected: str) -> Non
         pytest.param(5, "?.5", id="not callable"),
     ],
 )
-def test_what_cannot_be_read(function: Callable[..., object], name: str) -> None:
-    """Whatever goes wrong while reading, the message names the function and the way out."""
+def test_annotations_that_cannot_be_resolved_are_refused(
+    function: Callable[..., object], name: str
+) -> None:
     with pytest.raises(CompositionError) as caught:
         parameter_classes(function, 0, "commands")
     message = str(caught.value)
@@ -351,18 +349,15 @@ def test_what_cannot_be_read(function: Callable[..., object], name: str) -> None
     assert caught.value.__cause__ is not None
 
 
-def test_the_message_says_what_could_not_be_found() -> None:
-    """A misspelt name is quoted, so that it can be searched for."""
+def test_the_message_quotes_the_unknown_name() -> None:
     with pytest.raises(CompositionError, match="name 'Opne' is not defined"):
         parameter_classes(misspelt, 0, "commands")
 
 
-def test_none_is_a_class_like_any_other() -> None:
-    """An Optional is a union with NoneType, which whoever asked can then refuse."""
+def test_none_is_read_as_its_class() -> None:
     assert (Open, type(None)) == parameter_classes(optional, 0, "commands")
 
 
-def test_an_annotation_need_not_be_a_class() -> None:
-    """Read as it is, an annotation may be any type; a parameter without one has None."""
+def test_parameter_annotation_returns_any_type() -> None:
     assert Open | list[int] == parameter_annotation(listed, 0, "state_type")
     assert parameter_annotation(bare, 0, "state_type") is None

@@ -103,16 +103,13 @@ class Rules(Generic[T]):
         pytest.param(partial(cache(at_a_rate), 3), (Open, Close), id="partial of a decorated"),
     ],
 )
-def test_the_classes_of_a_parameter(
+def test_every_way_to_write_an_annotation_is_read(
     function: Callable[..., object], expected: tuple[type, ...]
 ) -> None:
-    """Strings are resolved where the function was written, however it has been wrapped since."""
     assert expected == parameter_classes(function, 0, "commands")
 
 
-def test_local_classes_that_the_function_uses() -> None:
-    """A class of the enclosing function is found if the body mentions it, as a match does."""
-
+def test_local_classes_that_the_body_mentions_are_read() -> None:
     @frozen(kw_only=True)
     class Local(Command):
         pass
@@ -126,8 +123,8 @@ def test_local_classes_that_the_function_uses() -> None:
     assert (Local, Open) == parameter_classes(traced(decide), 0, "commands")
 
 
-def test_local_classes_that_only_the_annotation_names() -> None:
-    """Python keeps no trace of those, so the message says what to do."""
+def test_local_classes_that_only_the_annotation_mentions_are_refused() -> None:
+    """Python keeps no reference to them."""
 
     @frozen(kw_only=True)
     class Local(Command):
@@ -140,8 +137,7 @@ def test_local_classes_that_only_the_annotation_names() -> None:
         parameter_classes(decide, 0, "commands")
 
 
-def test_names_that_only_type_checkers_see() -> None:
-    """The message names the function, the name and the argument to pass instead."""
+def test_names_under_type_checking_are_refused() -> None:
     with pytest.raises(CompositionError) as caught:
         parameter_classes(unseen, 0, "commands")
     assert (
@@ -151,9 +147,7 @@ def test_names_that_only_type_checkers_see() -> None:
     ) == str(caught.value)
 
 
-def test_passing_the_classes_instead() -> None:
-    """What cannot be read can be said: nothing of the annotations is looked at then."""
-
+def test_passed_classes_replace_unreadable_annotations() -> None:
     def evolve(state: Unseen, event: Unseen) -> Unseen:
         return state
 
@@ -169,9 +163,7 @@ def test_passing_the_classes_instead() -> None:
     assert ((Open,), (Opened,), int) == (aggregate.commands, aggregate.events, aggregate.state_type)
 
 
-def test_a_state_that_cannot_be_seen() -> None:
-    """With commands and events passed, the message asks for the one thing that is still missing."""
-
+def test_an_unreadable_state_annotation_asks_for_state_type() -> None:
     def evolve(state: Unseen, event: Opened) -> Unseen:
         return state
 

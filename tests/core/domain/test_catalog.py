@@ -1,4 +1,4 @@
-"""Which class a stored name stands for, how old data becomes today's, and what does not fit."""
+"""The catalog: stored names, upcasters, and ambiguous declarations."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -61,21 +61,18 @@ def named(name: str) -> type:
     return frozen(type(name, (), {"__module__": "elsewhere"}))
 
 
-def test_each_command_has_one_route() -> None:
-    """A command's class leads to the aggregate that takes it."""
+def test_each_command_class_leads_to_its_aggregate() -> None:
     car = aggregate("Car")
     bike = another("Bike", events=())
     assert {Rent: car, Return: car, bike.commands[0]: bike} == Catalog([car, bike]).routes
 
 
-def test_a_command_given_twice_has_one_route() -> None:
-    """Naming a class twice in one aggregate changes nothing."""
+def test_a_command_class_may_be_listed_twice() -> None:
     car = aggregate("Car", commands=(Rent, Rent))
     assert {Rent: car} == Catalog([car]).routes
 
 
-def test_every_event_is_found_by_class_and_by_name() -> None:
-    """A class is stored under its own name, with schema 1, unless the aggregate says otherwise."""
+def test_event_types_are_found_by_class_and_by_name() -> None:
     catalog = Catalog([aggregate("Car")])
     rented = EventType(name="Rented", cls=Rented, schema=1, upcasters=())
     returned = EventType(name="Returned", cls=Returned, schema=1, upcasters=())
@@ -84,14 +81,12 @@ def test_every_event_is_found_by_class_and_by_name() -> None:
     assert returned == catalog.of_name("Returned")
 
 
-def test_an_event_given_twice_is_one_type() -> None:
-    """Naming an event class twice in one aggregate changes nothing."""
+def test_an_event_class_may_be_listed_twice() -> None:
     catalog = Catalog([aggregate("Car", events=(Rented, Rented))])
     assert [Rented] == [event_type.cls for event_type in catalog.types()]
 
 
-def test_a_class_can_have_another_stored_name() -> None:
-    """With names, the class's own name is free for others."""
+def test_names_replace_the_stored_name_of_a_class() -> None:
     catalog = Catalog([aggregate("Car", names={Rented: "CarRented"})])
     assert "CarRented" == catalog.of_class(Rented).name
     assert Rented is catalog.of_name("CarRented").cls
@@ -99,22 +94,19 @@ def test_a_class_can_have_another_stored_name() -> None:
         catalog.of_name("Rented")
 
 
-def test_names_of_the_past_lead_to_the_class_of_today() -> None:
-    """An alias is read, never written."""
+def test_an_alias_is_read_and_never_written() -> None:
     catalog = Catalog([aggregate("Car", aliases={"Hired": Rented, "Lent": Rented})])
     assert catalog.of_class(Rented) == catalog.of_name("Hired") == catalog.of_name("Lent")
     assert "Rented" == catalog.of_class(Rented).name
     assert [Rented, Returned] == [event_type.cls for event_type in catalog.types()]
 
 
-def test_an_alias_may_say_what_is_true_anyway() -> None:
-    """A class's own name as its alias changes nothing."""
+def test_an_alias_may_equal_the_current_name() -> None:
     catalog = Catalog([aggregate("Car", aliases={"Rented": Rented})])
     assert Rented is catalog.of_name("Rented").cls
 
 
-def test_a_name_and_a_class_can_change_places() -> None:
-    """A new class may take the name that an old one was stored under, if the old one is renamed."""
+def test_a_new_class_can_take_the_former_name_of_a_renamed_one() -> None:
     new = named("Rented")
     events = (Rented, new)
     catalog = Catalog([aggregate("Car", events=events, names={Rented: "Rented1", new: "Rented"})])
@@ -122,27 +114,24 @@ def test_a_name_and_a_class_can_change_places() -> None:
     assert new is catalog.of_name("Rented").cls
 
 
-def test_two_aggregates_may_share_a_class() -> None:
-    """Declared alike in both, it is one type."""
+def test_two_aggregates_can_share_an_event_class() -> None:
     upcasters = {Rented: (dict[str, Any],)}
     catalog = Catalog([aggregate("Car", upcasters=upcasters), another("Bike", upcasters=upcasters)])
     assert [Rented, Returned] == [event_type.cls for event_type in catalog.types()]
 
 
-def test_an_unknown_name() -> None:
-    """The message says which name, and the two ways to make it known."""
+def test_an_unknown_stored_name_raises_codec_error() -> None:
     with pytest.raises(CodecError) as caught:
         Catalog([aggregate("Car")]).of_name("Hired")
     assert (
         "Hired: no aggregate of this application declares an event of this name; "
-        "declare it, or give its new class in aliases={...}"
+        "declare it, or map the name to its new class in aliases={...}"
     ) == str(caught.value)
     assert "Hired" == caught.value.type
     assert caught.value.__suppress_context__
 
 
-def test_an_unknown_class() -> None:
-    """Only what an aggregate declares has a type."""
+def test_an_undeclared_class_has_no_event_type() -> None:
     with pytest.raises(LookupError):
         Catalog([aggregate("Car")]).of_class(int)
 
@@ -157,12 +146,12 @@ def test_an_unknown_class() -> None:
         ),
         pytest.param(
             lambda: [aggregate("Car"), aggregate("Bike")],
-            "command Rent is taken by Car and by Bike; give each aggregate commands of its own",
+            "command Rent is handled by Car and by Bike; give each aggregate commands of its own",
             id="two routes",
         ),
         pytest.param(
             lambda: [aggregate("Car", commands=())],
-            "Car takes no commands; pass commands=(...)",
+            "Car handles no commands; pass commands=(...)",
             id="no route",
         ),
         pytest.param(
@@ -210,21 +199,20 @@ def test_an_unknown_class() -> None:
         pytest.param(
             lambda: [aggregate("Car"), another("Bike", names={Rented: "BikeRented"})],
             "event Rented is declared twice with different names or upcasters; "
-            "declare it alike in both aggregates",
+            "declare it the same way in both aggregates",
             id="one class under two names",
         ),
         pytest.param(
             lambda: [aggregate("Car"), another("Bike", upcasters={Rented: (dict,)})],
             "event Rented is declared twice with different names or upcasters; "
-            "declare it alike in both aggregates",
+            "declare it the same way in both aggregates",
             id="one class with two histories",
         ),
     ],
 )
-def test_what_does_not_fit_together(
+def test_ambiguous_catalogs_are_refused(
     aggregates: Callable[[], Iterable[Aggregate[Any, Any, Any]]], expected: str
 ) -> None:
-    """Whatever would be ambiguous later is refused now, with the two that clash."""
     with pytest.raises(CompositionError) as caught:
         Catalog(aggregates())
     assert expected == str(caught.value)
@@ -253,49 +241,45 @@ UPCAST = EventType(name="Rented", cls=Rented, schema=3, upcasters=(in_hours, in_
         (EventData("Rented", {"days": 2, "steps": []}, 3), {"days": 2, "steps": []}),
     ],
 )
-def test_old_data_becomes_todays(stored: EventData, expected: dict[str, Any]) -> None:
-    """From whichever schema it was stored with, the data goes through every later step."""
+def test_data_of_every_schema_passes_all_later_upcasters(
+    stored: EventData, expected: dict[str, Any]
+) -> None:
     assert expected == UPCAST.upcast(stored)
 
 
 def test_the_schema_is_one_more_than_the_upcasters() -> None:
-    """Appending an upcaster is all that a change of shape takes."""
     catalog = Catalog([aggregate("Car", upcasters={Rented: [in_hours, in_days]})])
     assert UPCAST == catalog.of_class(Rented)
     assert 1 == catalog.of_class(Returned).schema
 
 
-def test_upcasting_leaves_what_is_stored_alone() -> None:
-    """An upcaster that changes its argument changes a copy, all the way down."""
+def test_upcasting_does_not_change_the_stored_data() -> None:
     data = {"hours": 48, "steps": [0]}
     assert {"days": 2, "steps": [0, 2]} == UPCAST.upcast(EventData("Rented", data, 2))
     assert {"hours": 48, "steps": [0]} == data
 
 
 @pytest.mark.parametrize("schema", [0, -1, 4])
-def test_a_schema_that_is_not_known(schema: int) -> None:
-    """Data of the future, or of no schema at all, is never guessed at."""
+def test_an_unknown_schema_raises_codec_error(schema: int) -> None:
     with pytest.raises(CodecError) as caught:
         UPCAST.upcast(EventData("Rented", {"owner": "secret"}, schema))
     assert (
-        f"Rented: stored with schema {schema}, known are 1 to 3; "
+        f"Rented: stored with schema {schema}, but only 1 to 3 are known; "
         f"deploy the version that wrote it, or a later one"
     ) == str(caught.value)
 
 
-def test_an_upcaster_that_fails() -> None:
-    """The message names the step and the error's class; the error itself is the cause."""
+def test_an_error_of_an_upcaster_becomes_a_codec_error() -> None:
     with pytest.raises(CodecError) as caught:
         UPCAST.upcast(EventData("Rented", {"hours": "secret", "steps": []}, 2))
     assert (
         "Rented: the upcaster from schema 2 to 3 raised TypeError; "
-        "make it total over what was stored"
+        "make it accept everything that was stored"
     ) == str(caught.value)
     assert isinstance(caught.value.__cause__, TypeError)
 
 
-def test_an_error_names_the_event_as_it_was_stored() -> None:
-    """The name of the past is what can be searched for in the store."""
+def test_a_codec_error_has_the_stored_name_of_the_event() -> None:
     with pytest.raises(CodecError) as caught:
         UPCAST.upcast(EventData("Hired", {}, 1))
     assert "Hired" == caught.value.type

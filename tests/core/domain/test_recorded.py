@@ -1,4 +1,4 @@
-"""The values around an event: the stream's name, its metadata, and its place in the log."""
+"""Stream ids, metadata and envelopes."""
 
 import copy
 import pickle
@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from attrs import asdict, evolve
 from attrs.exceptions import FrozenInstanceError
 
-from eventhus import Metadata, Recorded, StreamId
+from eventhus import Delivered, Metadata, Recorded, StreamId
 from eventhus.errors import InvalidArgument
 from eventhus.ports import EventData
 
@@ -32,8 +33,7 @@ class Person:
         return "Person(name='secret')"
 
 
-def test_a_stream_is_named_by_type_and_id() -> None:
-    """The same id under another type is another stream."""
+def test_streams_differ_by_type_and_id() -> None:
     assert "Account/a1" == str(STREAM)
     assert StreamId("Account", "a1") == STREAM
     assert {STREAM} == {STREAM, StreamId("Account", "a1")}
@@ -44,8 +44,7 @@ def test_a_stream_is_named_by_type_and_id() -> None:
 @pytest.mark.parametrize(
     "part", ["a", " ", "0", "$", "a/b", "..", "a\0b", "a\nb", "ü", "🏦", "x" * 10_000]
 )
-def test_any_text_names_a_stream(part: str) -> None:
-    """Nothing but emptiness is wrong with a text."""
+def test_any_non_empty_text_can_be_part_of_a_stream_id(part: str) -> None:
     assert (part, part) == (
         StreamId(part, "a1").aggregate_type,
         StreamId("Account", part).aggregate_id,
@@ -63,27 +62,23 @@ NO_TEXT = [
 
 
 @pytest.mark.parametrize("part", ["", None, *NO_TEXT])
-def test_what_is_no_text_names_no_stream(part: Any) -> None:
-    """Either part is refused, and not quoted: it may be a whole value, passed for its id.
-
-    A lone surrogate is no text either: no database, file or message could hold the name.
-    """
+def test_stream_ids_refuse_other_values_without_quoting_them(part: Any) -> None:
+    """The value may be a whole object passed for its id. No database can store a lone surrogate."""
     found = "an empty one" if part == "" else type(part).__name__
     for name, parts in (("type", (part, "a1")), ("id", ("Account", part))):
         with pytest.raises(InvalidArgument) as caught:
             StreamId(*parts)
         assert (
-            f"an aggregate's {name} is a non-empty str of whole Unicode characters, found {found}"
+            f"an aggregate's {name} must be a non-empty str of whole Unicode characters, "
+            f"found {found}"
         ) == str(caught.value)
 
 
-def test_metadata_starts_empty() -> None:
-    """Nothing is made up."""
+def test_metadata_is_empty_by_default() -> None:
     assert Metadata(correlation_id=None, causation_id=None, values={}) == Metadata()
 
 
-def test_metadata_compares_and_hashes_as_a_value() -> None:
-    """Equal metadata is equal, its pairs included, and can be put in a set."""
+def test_metadata_compares_and_hashes_by_value() -> None:
     metadata = Metadata("talk", "cause", {"user": "u1"})
     assert Metadata("talk", "cause", {"user": "u1"}) == metadata
     assert Metadata("talk", "cause", {"user": "u2"}) != metadata
@@ -91,38 +86,35 @@ def test_metadata_compares_and_hashes_as_a_value() -> None:
 
 
 @pytest.mark.parametrize("message_id", ["", *NO_TEXT])
-def test_metadata_names_messages_by_text(message_id: Any) -> None:
-    """None says that there is none; everything else is a name, or refused without being quoted."""
+def test_message_ids_must_be_text(message_id: Any) -> None:
     for ids in ({"correlation_id": message_id}, {"causation_id": message_id}):
-        with pytest.raises(InvalidArgument, match="id is a non-empty str") as caught:
+        with pytest.raises(InvalidArgument, match="must be a non-empty str") as caught:
             Metadata(**ids)
         assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [None, *NO_TEXT])
-def test_metadata_is_made_of_text(value: Any) -> None:
-    """The message names the key and the class of its value, never the value."""
+def test_metadata_values_must_be_text(value: Any) -> None:
+    """The message names the key and the class of the value, never the value."""
     with pytest.raises(InvalidArgument) as caught:
         Metadata(values={"ok": "ok", "user": value})
-    assert str(caught.value).startswith("metadata is made of pairs of str")
+    assert str(caught.value).startswith("metadata values must be pairs of str")
     assert str(caught.value).endswith(f"found 'user': {type(value).__name__}")
 
 
 @pytest.mark.parametrize("key", [None, 5, b"user", "\ud800"])
-def test_metadata_has_keys_of_text(key: Any) -> None:
-    """A key is refused like a value."""
-    with pytest.raises(InvalidArgument, match="metadata is made of pairs of str"):
+def test_metadata_keys_must_be_text(key: Any) -> None:
+    with pytest.raises(InvalidArgument, match="metadata values must be pairs of str"):
         Metadata(values={key: "u1"})
 
 
 @pytest.mark.parametrize("values", [{"": ""}, {"a\0": "$\n"}, {"ü": "🏦" * 1000}])
-def test_metadata_may_say_anything(values: dict[str, str]) -> None:
-    """Nothing but text is asked for, not even that there is some."""
+def test_metadata_accepts_any_text(values: dict[str, str]) -> None:
     assert values == Metadata(values=values).values
 
 
-def test_metadata_cannot_be_changed() -> None:
-    """Neither through itself nor through the dict that it was made from."""
+def test_metadata_is_immutable() -> None:
+    """Also through the dict that it was made from."""
     values = {"user": "u1"}
     metadata = Metadata(values=values)
     values["user"] = "u2"
@@ -134,14 +126,12 @@ def test_metadata_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     "copied", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))]
 )
-def test_an_envelope_can_be_copied(copied: Callable[[object], object]) -> None:
-    """Events travel to worker processes, and tests take copies."""
+def test_an_envelope_can_be_copied_and_pickled(copied: Callable[[object], object]) -> None:
     assert RECORDED == copied(RECORDED)
     assert RECORDED.metadata == copied(RECORDED.metadata)
 
 
-def test_plain_data_has_schema_one_unless_said() -> None:
-    """Data compares by value, hashes by its name and schema, and cannot be set anew."""
+def test_event_data_has_schema_one_by_default() -> None:
     data = EventData("Opened", {"owner": "x"})
     assert EventData("Opened", {"owner": "x"}, schema=1) == data
     assert EventData("Opened", {"owner": "y"}) != data
@@ -151,17 +141,26 @@ def test_plain_data_has_schema_one_unless_said() -> None:
         data.type = "Closed"  # type: ignore[misc]
 
 
-def test_what_an_event_causes() -> None:
-    """A command sent because of an event joins its conversation and names it as the cause."""
+def test_caused_metadata_has_the_conversation_and_the_event_as_cause() -> None:
     assert Metadata(correlation_id="talk", causation_id="commit-1") == RECORDED.caused()
     assert Metadata("talk", "commit-1", {"user": "u2"}) == RECORDED.caused({"user": "u2"})
 
 
-def test_an_envelope_is_a_value() -> None:
-    """It compares and hashes by value and cannot be changed."""
+def test_an_envelope_compares_by_value_and_is_immutable() -> None:
     assert {RECORDED} == {RECORDED, Recorded(**{name: getattr(RECORDED, name) for name in FIELDS})}
     with pytest.raises(FrozenInstanceError):
         RECORDED.version = 4  # type: ignore[misc]
 
 
 FIELDS = ("stream", "version", "position", "id", "event", "recorded_at", "metadata")
+
+
+def test_with_event_changes_only_the_event() -> None:
+    assert RECORDED == RECORDED.with_event("opened")
+    assert evolve(RECORDED, event="closed") == RECORDED.with_event("closed")
+
+
+def test_with_event_of_a_delivery_forgets_the_delivery() -> None:
+    """Attempts belong to the delivery of an event, so the result is a plain Recorded."""
+    delivered = Delivered(**asdict(RECORDED, recurse=False), attempt=2)
+    assert Recorded is type(delivered.with_event(1))

@@ -1,4 +1,4 @@
-"""Views and processes: what they are made of, and how they are misdeclared."""
+"""Views and processes: classes read from functions, and refused arguments."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -69,8 +69,7 @@ def test_a_view_reads_its_types_from_evolve() -> None:
     assert int is view.view_type
 
 
-def test_a_view_begins_with_its_initial_value_and_again_after_a_deletion() -> None:
-    """A key without a value is folded from the initial one."""
+def test_a_view_starts_from_initial_also_after_a_deletion() -> None:
     view = View(name="totals", initial=5, key=by_order, evolve=total)
     assert view.next(None, recorded(Paid(2))) == 7
     assert view.next(7, recorded(Refunded(2))) is None
@@ -83,8 +82,6 @@ def test_a_process_reads_its_types_from_evolve() -> None:
 
 
 def test_types_that_are_not_annotated_are_taken_from_the_arguments() -> None:
-    """And the types of values and states from the initial one."""
-
     def evolve(value, recorded):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         return value
 
@@ -96,8 +93,7 @@ def test_types_that_are_not_annotated_are_taken_from_the_arguments() -> None:
     assert ((Paid,), int) == (bare.events, bare.state_type)
 
 
-def test_reactions_are_commands() -> None:
-    """Whatever collection they come in."""
+def test_react_may_return_any_collection_of_commands() -> None:
     ship = Ship(aggregate_id="o1")
     assert (ship,) == process(lambda state, recorded: [ship]).reacted(1, recorded(Paid(1)))
 
@@ -107,21 +103,19 @@ def test_reactions_are_commands() -> None:
     [
         (
             lambda state, recorded: None,
-            "react of p returned NoneType, and must return its commands",
+            "react of p returned NoneType instead of commands",
         ),
-        (lambda state, recorded: [Paid(1)], "react of p gave Paid, which is no command"),
+        (lambda state, recorded: [Paid(1)], "react of p returned Paid, which is not a command"),
     ],
 )
-def test_other_reactions_are_refused(react: Callable[[int, Any], Any], message: str) -> None:
-    """The message names the process and what it gave."""
+def test_react_must_return_commands(react: Callable[[int, Any], Any], message: str) -> None:
     with pytest.raises(TypeError, match=message):
         process(react).reacted(1, recorded(Paid(1)))
 
 
 @pytest.mark.parametrize("name", ["", "a b", "ä", "x" * 64, 7])
 @pytest.mark.parametrize("kind", ["view", "process"])
-def test_names_that_no_store_takes(kind: str, name: Any) -> None:
-    """A name is refused where it is given."""
+def test_names_that_stores_cannot_use_are_refused(kind: str, name: Any) -> None:
     make: dict[str, Callable[[], object]] = {
         "view": lambda: View(name=name, initial=0, key=by_order, evolve=count),
         "process": lambda: Process(name=name, initial=0, key=by_order, evolve=count, react=nothing),
@@ -130,15 +124,13 @@ def test_names_that_no_store_takes(kind: str, name: Any) -> None:
         make[kind]()
 
 
-def test_an_evolve_without_envelopes() -> None:
-    """The message names the function, what it takes, and both ways out."""
-
+def test_evolve_of_a_view_must_take_recorded_events() -> None:
     def evolve(value: int, event: Paid) -> int:
         return value
 
     message = (
-        r"evolve: parameter 2 admits <class .*Paid'>, which is no envelope of events; annotate it "
-        r"with Recorded\[X \| Y\], or pass events=\.\.\."
+        r"evolve: parameter 2 is annotated with <class .*Paid'>, which is not Recorded; "
+        r"annotate it with Recorded\[X \| Y\], or pass events=\.\.\."
     )
     with pytest.raises(CompositionError, match=message):
         View(name="v", initial=0, key=by_order, evolve=evolve)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A commit, and the envelopes that its events get once it has a place."""
+"""Commits, and the envelopes of their events."""
 
 from datetime import UTC, datetime
 
@@ -35,8 +35,7 @@ def envelope(version: int, position: int, number: int, event: object) -> Recorde
     )
 
 
-def test_a_commit_says_no_more_than_it_must() -> None:
-    """Metadata is empty and there is no command id unless they are given."""
+def test_metadata_and_command_id_of_a_commit_are_optional() -> None:
     commit = Commit(
         id="c",
         stream=COMMIT.stream,
@@ -47,8 +46,7 @@ def test_a_commit_says_no_more_than_it_must() -> None:
     assert (Metadata(), None) == (commit.metadata, commit.command_id)
 
 
-def test_a_commit_does_not_change_with_the_list_that_it_was_given() -> None:
-    """Its events are its own, in any kind of sequence."""
+def test_a_commit_copies_its_events() -> None:
     events = [OPENED]
     commit = evolve(COMMIT, events=events)
     events.append(CLOSED)
@@ -56,8 +54,7 @@ def test_a_commit_does_not_change_with_the_list_that_it_was_given() -> None:
     assert evolve(COMMIT, events=(OPENED,)) == commit
 
 
-def test_a_commit_is_a_value() -> None:
-    """It compares and hashes by value and cannot be changed."""
+def test_a_commit_compares_by_value_and_is_immutable() -> None:
     assert {COMMIT} == {COMMIT, evolve(COMMIT)}
     with pytest.raises(FrozenInstanceError):
         COMMIT.id = "other"  # type: ignore[misc]
@@ -67,26 +64,24 @@ def test_a_commit_is_a_value() -> None:
     ("events", "last"),
     [((OPENED,), (5, 9)), ((OPENED, CLOSED), (6, 10)), ((OPENED,) * 10, (14, 18))],
 )
-def test_where_a_commit_ends(events: tuple[EventData, ...], last: tuple[int, int]) -> None:
-    """A commit takes as many versions and positions as it has events."""
+def test_a_stored_commit_knows_its_last_version_and_position(
+    events: tuple[EventData, ...], last: tuple[int, int]
+) -> None:
     stored = StoredCommit(commit=evolve(COMMIT, events=events), version=5, position=9)
     assert last == (stored.last_version, stored.last_position)
     assert stored.last_event_id == stored.recorded()[-1].id
 
 
-def test_each_event_gets_its_envelope() -> None:
-    """Versions and positions count up from the commit's own; ids count from 1."""
+def test_recorded_numbers_the_events_of_a_commit() -> None:
     assert [envelope(5, 9, 1, OPENED), envelope(6, 10, 2, CLOSED)] == STORED.recorded()
     assert ["commit-1", "commit-2"] == [STORED.event_id(index) for index in range(2)]
 
 
-def test_any_form_of_an_event_fits_its_envelope() -> None:
-    """The envelope is the same around the decoded event as around its data."""
+def test_wrap_puts_any_form_of_an_event_into_its_envelope() -> None:
     assert envelope(6, 10, 2, "decoded") == STORED.wrap(1, "decoded")
 
 
-def test_a_snapshot_hashes_whatever_its_data_is() -> None:
-    """A snapshot is a value, though its data may be a dict."""
+def test_a_snapshot_with_a_dict_can_be_hashed() -> None:
     snapshot = Snapshot(
         stream=COMMIT.stream,
         version=6,

@@ -174,7 +174,7 @@ async def test_an_application_that_is_running() -> None:
             async with scenario(app) as bank:
                 await bank.when(CreateAccount(aggregate_id=aggregate_id, owner="ann"))
                 await bank.then_published(AccountCreated("ann"))
-        assert [True, True] == [all(task.done() for task in each.tasks) for each in bus.made]
+        assert [True, True] == [all(task.done() for task in each.workers) for each in bus.made]
         await app.dispatch(deposit)
         assert Account("ann", 10) == await app.state(account, "a1")
 

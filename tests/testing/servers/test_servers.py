@@ -337,9 +337,10 @@ def hide_mongod(
 
 
 def outcome_of(pytester: pytest.Pytester, test: str) -> pytest.RunResult:
-    """Run a test elsewhere, with the plugin and no other."""
+    """Run a test elsewhere, with the fixtures of servers and no other plugin."""
+    pytester.makeconftest('pytest_plugins = ["eventhus_testing.servers.fixtures"]')
     pytester.makepyfile(test)
-    return pytester.runpytest_inprocess("-rs", "-p", "eventhus_testing.pytest_plugin")
+    return pytester.runpytest_inprocess("-rs")
 
 
 @pytest.fixture
@@ -361,7 +362,7 @@ def test_without_a_server_tests_are_skipped(
     hide_mongod(monkeypatch)
     result = outcome_of(elsewhere, f"def test_it({fixture}): pass")
     result.assert_outcomes(skipped=1)
-    assert f"{NO_MONGOD} (tests that need no more than a URL" in result.stdout.str()
+    assert f"{NO_MONGOD} (tests that need only a URL" in result.stdout.str()
 
 
 def test_a_server_can_be_required(
@@ -395,11 +396,11 @@ def test_a_server_of_the_users_is_taken(
 
 
 def test_nothing_is_imported_before_it_is_used() -> None:
-    """Every test run imports the plugin, of users without MongoDB too."""
+    """Every test run with the kit installed imports the plugin, without MongoDB and NATS too."""
     script = (
         "import eventhus_testing.pytest_plugin, sys; "
-        "print([m for m in sys.modules if 'mongo' in m])"
+        "print([m for m in sys.modules if 'servers' in m])"
     )
     command = [sys.executable, "-c", script]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert "['eventhus_testing.servers.mongo']" == loaded.strip()
+    assert "[]" == loaded.strip()

@@ -58,7 +58,7 @@ def test_what_holds_passes_and_goes_on() -> None:
 @pytest.mark.parametrize("aggregate_id", ["", 7, UUID(int=1)])
 def test_a_command_that_names_no_aggregate(aggregate_id: Any) -> None:
     """An application would not carry it out either."""
-    with pytest.raises(InvalidArgument, match=r"^an aggregate's id is a non-empty str"):
+    with pytest.raises(InvalidArgument, match=r"^an aggregate's id must be a non-empty str"):
         spec(cart).when(Empty(aggregate_id=aggregate_id))
 
 

@@ -1,4 +1,4 @@
-"""Routes commands and decides which of them run at the same time."""
+"""Routes commands, and bounds how many run at once."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from eventhus.runtime.commands.executor import Executor
 
 
 class CommandBus:
-    """Carries out at most ``workers`` commands at once, those of one aggregate in order.
+    """Runs at most ``workers`` commands at once, and those of one aggregate in order.
 
-    A command is carried out in its caller's own task: there is no queue in between that could
-    overflow, lose a command or answer the wrong caller. A caller that has to wait is the
-    back-pressure, and cancelling it takes its command out of the line.
+    A command runs in its caller's task. There is no queue that could overflow, lose a command or
+    answer the wrong caller. A waiting caller is the back-pressure, and cancelling it withdraws its
+    command.
     """
 
     def __init__(self, routes: Mapping[type, Executor[Any, Any, Any]], *, workers: int) -> None:
@@ -27,7 +27,7 @@ class CommandBus:
         self._idle = asyncio.Event()
 
     async def handle(self, envelope: Envelope) -> Committed:
-        """Carry out a command when its turn comes. Raises what ``Application.dispatch`` says."""
+        """Carry out a command when its turn comes. Raises what ``Application.dispatch`` does."""
         command = envelope.command
         executor = self._routes.get(type(command))
         if executor is None:
@@ -37,21 +37,21 @@ class CommandBus:
         stream = executor.stream(command)
         self._accepted += 1
         try:
-            # The aggregate's turn comes before a worker, so that a queue for one aggregate never
-            # keeps the others from working.
-            await executor.turns.acquire(stream.aggregate_id)
+            # The aggregate's lock comes before a worker, so that callers who wait for one
+            # aggregate never occupy the workers of others.
+            await executor.lock.acquire(stream.aggregate_id)
             try:
                 async with self._workers:
                     return await executor.execute(stream, envelope)
             finally:
-                executor.turns.release(stream.aggregate_id)
+                executor.lock.release(stream.aggregate_id)
         finally:
             self._accepted -= 1
             if not self._accepted:
                 self._idle.set()
 
     async def close(self) -> None:
-        """Take no more commands, and return once those accepted are done."""
+        """Refuse new commands, and wait until the accepted ones are done."""
         self._closing = True
         while self._accepted:
             self._idle.clear()

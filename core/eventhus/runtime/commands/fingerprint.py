@@ -1,4 +1,4 @@
-"""Names the shape of a state, so that a snapshot of another shape is never trusted."""
+"""Fingerprints of state types, so that a snapshot of another shape is never used."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import attrs
 
 
 def fingerprint(state_type: Any, revision: int) -> str:
-    """Name the shape of a state and the revision of the rules that make it.
+    """Return a fingerprint of a state's shape and the revision of the rules that make it.
 
-    16 hexadecimal digits: a truncated SHA-256 over the names and types of all fields, of nested
-    classes too, and the members of enums. It may differ between Python versions.
+    It has 16 hexadecimal digits: a truncated SHA-256 over the names and types of all fields, nested
+    classes included, and over the members of enums. It may differ between Python versions.
     """
     text = "\n".join([str(revision), *_shape(state_type, [])])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _shape(as_type: Any, seen: list[Any]) -> Iterator[str]:
-    # An alias ("type X = …", Python 3.12) is what it stands for. Applied to types it has parts.
+    # An alias ("type X = …", Python 3.12) stands for its value. A parametrised one has parts.
     while not get_args(as_type) and hasattr(as_type, "__value__") and as_type not in seen:
         seen.append(as_type)
         as_type = as_type.__value__

@@ -1,4 +1,4 @@
-"""Turns by key: one holder at a time for each key, in order of arrival."""
+"""A fair lock for each key."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ K = TypeVar("K", bound=Hashable)
 
 
 class KeyedLock(Generic[K]):
-    """A fair lock per key. A key that nobody holds or waits for takes no memory."""
+    """Locks by key, granted in order of arrival. An unused key takes no memory."""
 
     def __init__(self) -> None:
         self._waiting: dict[K, deque[asyncio.Future[None]]] = {}
 
     async def acquire(self, key: K) -> None:
-        """Return once it is the caller's turn. The caller must ``release`` the key."""
+        """Wait for the key. The caller must ``release`` it."""
         waiting = self._waiting.get(key)
         if waiting is None:
             self._waiting[key] = deque()
@@ -27,17 +27,17 @@ class KeyedLock(Generic[K]):
         try:
             await turn
         except asyncio.CancelledError:
-            # Cancelled after being given the turn and before taking it: pass it on.
+            # Cancelled between being given the lock and taking it: pass it on.
             if turn.done() and not turn.cancelled():
                 self.release(key)
             raise
 
     def release(self, key: K) -> None:
-        """Give the turn to whoever has waited for it longest."""
+        """Pass the key to the caller that has waited longest."""
         waiting = self._waiting[key]
         while waiting:
             turn = waiting.popleft()
-            if not turn.done():  # else its caller was cancelled while waiting
+            if not turn.done():  # otherwise its caller was cancelled while waiting
                 turn.set_result(None)
                 return
         del self._waiting[key]

@@ -1,4 +1,4 @@
-"""Snapshots: written off the command's path, trusted only when their fingerprint fits."""
+"""Snapshots: written in the background, and used only if their fingerprint matches."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Snapshots(Generic[S]):
     """Takes and restores the snapshots of one aggregate type.
 
     Args:
-        aggregate: Whose states.
-        store: Where the snapshots are kept, and the events that they are made of.
-        codec: StreamQueues states into plain data.
-        every: How many events may lie behind the newest snapshot before one is taken.
+        aggregate: The aggregate type.
+        store: Holds the snapshots and the events.
+        codec: Turns states into plain data.
+        every: Take a snapshot once so many events follow the newest one.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Snapshots(Generic[S]):
         self._saving: set[asyncio.Task[None]] = set()
 
     async def load(self, stream: StreamId) -> CachedState[S] | None:
-        """The state in the stream's snapshot, unless other rules or another log made it."""
+        """Return the state in the stream's snapshot, unless other rules or another log made it."""
         snapshot = await self._store.load_snapshot(stream)
         if snapshot is None or snapshot.fingerprint != self._fingerprint:
             return None
@@ -55,7 +55,9 @@ class Snapshots(Generic[S]):
         # A log that was restored to an earlier point may have gone on differently since.
         last = await self._events.history(stream, after_version=snapshot.version - 1, limit=1)
         if not last or last[0].id != snapshot.event_id:
-            _logger.warning("snapshot of %s ignored: it was made of another log", stream)
+            _logger.warning(
+                "snapshot of %s ignored: the log has another event at its version", stream
+            )
             return None
         return CachedState(
             state=state,
@@ -65,32 +67,34 @@ class Snapshots(Generic[S]):
             snapshot_version=snapshot.version,
         )
 
-    def offer(self, stream: StreamId, held: CachedState[S]) -> CachedState[S]:
-        """Start to save ``held`` if a snapshot is due; returns it with what is now known."""
-        if held.version - held.snapshot_version < self._every:
-            return held
-        task = asyncio.create_task(self._save(stream, held))
+    def offer(self, stream: StreamId, state: CachedState[S]) -> CachedState[S]:
+        """Start to save ``state`` if a snapshot is due; return it with its new snapshot version."""
+        if state.version - state.snapshot_version < self._every:
+            return state
+        task = asyncio.create_task(self._save(stream, state))
         self._saving.add(task)
         task.add_done_callback(self._saving.discard)
-        return attrs.evolve(held, snapshot_version=held.version)
+        return attrs.evolve(state, snapshot_version=state.version)
 
     async def drain(self) -> None:
-        """Return once nothing is being saved."""
+        """Wait until nothing is being saved."""
         while self._saving:
             await asyncio.wait(self._saving)
 
-    async def _save(self, stream: StreamId, held: CachedState[S]) -> None:
+    async def _save(self, stream: StreamId, state: CachedState[S]) -> None:
         try:
             await self._store.save_snapshot(
                 Snapshot(
                     stream=stream,
-                    version=held.version,
-                    position=held.position,
-                    event_id=held.event_id,
+                    version=state.version,
+                    position=state.position,
+                    event_id=state.event_id,
                     fingerprint=self._fingerprint,
-                    data=self._encode(held.state),
+                    data=self._encode(state.state),
                 )
             )
         except Exception:
-            # The command has long been answered, and the next snapshot will do as well.
-            _logger.exception("snapshot of %s at version %d not saved", stream, held.version)
+            # The command was answered long ago, and the next snapshot will do.
+            _logger.exception(
+                "snapshot of %s at version %d could not be saved", stream, state.version
+            )

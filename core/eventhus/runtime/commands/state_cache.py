@@ -1,4 +1,4 @@
-"""The states of recently used aggregates."""
+"""A cache of the states of recently used aggregates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ S = TypeVar("S")
 
 @frozen(kw_only=True)
 class CachedState(Generic[S]):
-    """A state, and where in the log it was true.
+    """A state, and the place in the log that it is of.
 
     Attributes:
         state: The state.
@@ -29,28 +29,27 @@ class CachedState(Generic[S]):
 
 
 class StateCache(Generic[S]):
-    """The last used states, at most ``size`` of them. A hint: any of them may be out of date."""
+    """A least-recently-used cache of at most ``size`` states. Any of them may be out of date."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._held: dict[
-            str, CachedState[S]
-        ] = {}  # oldest use first, as dicts keep insertion order
+        self._states: dict[str, CachedState[S]] = {}  # least recently used first
 
     def get(self, aggregate_id: str) -> CachedState[S] | None:
-        """The state that was put last, if it is still here."""
-        held = self._held.pop(aggregate_id, None)
-        if held is not None:
-            self._held[aggregate_id] = held
-        return held
+        """Return the cached state, or ``None``."""
+        state = self._states.pop(aggregate_id, None)
+        if state is not None:
+            self._states[aggregate_id] = state
+        return state
 
-    def put(self, aggregate_id: str, held: CachedState[S]) -> None:
-        """Remember a state unless a newer one is here; forget the one unused for longest."""
-        known = self._held.pop(aggregate_id, None)
-        self._held[aggregate_id] = held if known is None or known.version <= held.version else known
-        if len(self._held) > self._size:
-            del self._held[next(iter(self._held))]
+    def put(self, aggregate_id: str, state: CachedState[S]) -> None:
+        """Cache a state unless a newer one is cached; drop the least recently used one."""
+        known = self._states.pop(aggregate_id, None)
+        newer = known if known is not None and known.version > state.version else state
+        self._states[aggregate_id] = newer
+        if len(self._states) > self._size:
+            del self._states[next(iter(self._states))]
 
     def drop(self, aggregate_id: str) -> None:
-        """Forget a state."""
-        self._held.pop(aggregate_id, None)
+        """Drop a state."""
+        self._states.pop(aggregate_id, None)

@@ -1,4 +1,4 @@
-"""Between the bus and a handler: decoding, trying again, and dead letters."""
+"""Connects the bus to an event handler: decoding, retries and dead letters."""
 
 from __future__ import annotations
 
@@ -10,38 +10,36 @@ from typing import Any, TypeAlias
 
 from attrs import evolve, frozen
 
-from eventhus.adapter_support.tasks import being_cancelled
+from eventhus.adapter_support.backoff import Backoff
+from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.domain.recorded import E_co, Recorded, StreamId
-from eventhus.errors import CodecError
 from eventhus.ports.bus import EventBus, Message, Subscription
 from eventhus.ports.clock import Clock
 from eventhus.runtime.messaging.wire import from_message
 from eventhus.runtime.serializer import EventSerializer
 
-RETRY_S = 0.1  # before the second attempt; doubles with every further one, up to the cap
-RETRY_CAP_S = 30.0
-DOUBLINGS = 9  # enough to reach the cap
+RETRY = Backoff(first_s=0.1, cap_s=30.0)
 
 ERROR_TYPE = "Eventhus-Error-Type"
-ERROR = "Eventhus-Error"  # as JSON, since it may hold what no header may
+ERROR = "Eventhus-Error"  # as JSON, which escapes what a header may not hold
 ERROR_ATTEMPTS = "Eventhus-Error-Attempts"
 FAILED_AT = "Eventhus-Failed-At"
 ERROR_HEADERS = (ERROR_TYPE, ERROR, ERROR_ATTEMPTS, FAILED_AT)
-_ERROR_LIMIT = 1000  # characters of an error's text
+_ERROR_LIMIT = 1000  # characters of an error message
 
 UNGROUPED = "anonymous"
-"""The group whose dead letters are those of subscriptions without a group."""
+"""The group of the dead letters of subscriptions without a group."""
 
 _logger = logging.getLogger(__name__)
 
 
 @frozen(kw_only=True, eq=False)
 class Delivered(Recorded[E_co]):
-    """An event that a bus has delivered. Equal to the ``Recorded`` that it is.
+    """An event that a bus has delivered. It equals the same event as a ``Recorded``.
 
     Attributes:
-        attempt: 1 at the first delivery, one more each time that it is delivered or tried again.
-            Above 1, an earlier attempt may have had its effect, in this process or in another.
+        attempt: 1 at the first delivery, one more for each redelivery and retry. Above 1, an
+            earlier attempt may have had its effect, in this process or another.
     """
 
     attempt: int = 1
@@ -55,28 +53,20 @@ class Delivered(Recorded[E_co]):
         return hash(self._recorded())
 
     def _recorded(self) -> Recorded[Any]:
-        return Recorded(
-            stream=self.stream,
-            version=self.version,
-            position=self.position,
-            id=self.id,
-            event=self.event,
-            recorded_at=self.recorded_at,
-            metadata=self.metadata,
-        )
+        return self.with_event(self.event)
 
 
 EventHandler: TypeAlias = Callable[[Delivered[Any]], Awaitable[None]]
-"""Takes one event. Returning accepts it; raising asks for it to be tried again."""
+"""Handles one event. Returning accepts it; raising asks for a retry."""
 
 
 @frozen(kw_only=True)
 class Replayed:
-    """What came of giving a group's dead letters to a handler again.
+    """The result of a replay of dead letters.
 
     Attributes:
-        handled: How many were handled, and are dead letters no more.
-        failed: How many failed again, or wait behind one of their aggregate that did.
+        handled: The number of events that were handled and are no longer dead letters.
+        failed: The number that failed again, or that wait for an earlier one of their aggregate.
     """
 
     handled: int
@@ -84,7 +74,7 @@ class Replayed:
 
 
 class Subscriber:
-    """Handles the messages of one subscription; what it raises, the bus is to deliver again."""
+    """Handles the messages of one subscription. The bus redelivers those on which it raises."""
 
     def __init__(
         self,
@@ -107,38 +97,38 @@ class Subscriber:
         self._stop_retrying = asyncio.Event()
 
     def stop_retrying(self) -> None:
-        """Wait no longer between two attempts: the application is being left."""
+        """End the pauses between attempts, because the application is being left."""
         self._stop_retrying.set()
 
     async def __call__(self, message: Message) -> None:
-        """Handle one message, or bury it."""
+        """Handle one message, or make it a dead letter."""
         try:
             delivered = self._delivered(message)
-        except Exception as error:  # noqa: BLE001 - somebody's codec may fail as it likes
+        except Exception as error:  # noqa: BLE001 - codecs may raise anything
             await self._bury(message, error, message.attempt)
             return
         if delivered is None:
             return
         if message.attempt > self._attempts:
-            # Whoever had it may have died of it, or of another that they had in hand, or only have
-            # been left. Not to try it would be to lose it; so this names who is to be looked at.
+            # An earlier process may have crashed while handling it or another event, or was only
+            # left. Skipping the event would lose it, so a warning names it before the handler runs.
             _logger.warning(
-                "event %s was delivered %d times, and group %s has not answered for it: if this "
-                "process ends now, look at it",
+                "event %s was delivered %d times and group %s has not acknowledged it; "
+                "if this process crashes now, this event may be the cause",
                 message.id,
                 message.attempt,
                 self._group,
             )
         tried = 1
-        while failure := await self._failure(delivered):
+        while failure := await handler_failure(self._handler, delivered):
             if tried >= self._attempts:
                 await self._bury(message, failure, tried)
                 return
             if self._stop_retrying.is_set():
                 raise failure
-            delay = _backoff(tried)
+            delay = RETRY.delay_s(tried)
             _logger.warning(
-                "attempt %d of group %s failed on event %s; again in %.2f s",
+                "attempt %d of group %s failed on event %s; retrying in %.2f s",
                 tried,
                 self._group,
                 message.id,
@@ -150,7 +140,7 @@ class Subscriber:
             tried += 1
 
     async def replay(self) -> Replayed:
-        """Give every dead letter of the group to the handler once, in order."""
+        """Pass every dead letter of the group to the handler once, in order."""
         handled = failed = 0
         stuck: set[StreamId] = set()
         async for letter in self._bus.dead_letters(self._group):
@@ -173,38 +163,24 @@ class Subscriber:
             delivered = self._delivered(message)
         except Exception as error:  # noqa: BLE001 - as above
             return error
-        return None if delivered is None else await self._failure(delivered)
+        return None if delivered is None else await handler_failure(self._handler, delivered)
 
     def _delivered(self, message: Message) -> Delivered[Any] | None:
-        """The event, unless it is of a type that nobody asked for."""
+        """Return the event, or ``None`` if its type was not asked for."""
         stored = from_message(message)
         if self._types is not None and stored.event.type not in self._types:
             return None
-        try:
-            event = self._serializer.decode(stored.event)
-        except CodecError as error:
-            raise error.at(stored.stream, stored.version) from error.__cause__
+        recorded = self._serializer.recorded(stored)
         return Delivered(
-            stream=stored.stream,
-            version=stored.version,
-            position=stored.position,
-            id=stored.id,
-            event=event,
-            recorded_at=stored.recorded_at,
-            metadata=stored.metadata,
+            stream=recorded.stream,
+            version=recorded.version,
+            position=recorded.position,
+            id=recorded.id,
+            event=recorded.event,
+            recorded_at=recorded.recorded_at,
+            metadata=recorded.metadata,
             attempt=message.attempt,
         )
-
-    async def _failure(self, delivered: Delivered[Any]) -> BaseException | None:
-        try:
-            await self._handler(delivered)
-        except (GeneratorExit, KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:
-            if isinstance(error, asyncio.CancelledError) and being_cancelled():
-                raise
-            return error  # handlers fail as they like
-        return None
 
     async def _bury(self, message: Message, error: BaseException, attempts: int) -> None:
         _logger.error(
@@ -224,16 +200,16 @@ class Subscriber:
         }
         letter = evolve(message, headers=headers)
         failures = 0
-        while True:  # the handler has had its attempts: given back, the message would get new ones
+        while True:  # given back to the bus, the message would get new attempts
             try:
                 await self._bus.bury(letter, self._group)
             except Exception:
                 if self._stop_retrying.is_set():
                     raise
                 failures += 1
-                delay = _backoff(failures)
+                delay = RETRY.delay_s(failures)
                 _logger.exception(
-                    "event %s cannot be made a dead letter of group %s; again in %.2f s",
+                    "event %s could not be made a dead letter of group %s; retrying in %.2f s",
                     message.id,
                     self._group,
                     delay,
@@ -244,27 +220,22 @@ class Subscriber:
 
     async def _sleep(self, delay: float) -> None:
         sleeping = asyncio.ensure_future(self._clock.sleep(delay))
-        hurrying = asyncio.ensure_future(self._stop_retrying.wait())
+        stopping = asyncio.ensure_future(self._stop_retrying.wait())
         try:
-            await asyncio.wait({sleeping, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             sleeping.cancel()
-            hurrying.cancel()
-
-
-def _backoff(failures: int) -> float:
-    """Seconds to wait after so many failures in a row."""
-    return float(min(RETRY_CAP_S, RETRY_S * 2 ** min(failures - 1, DOUBLINGS)))
+            stopping.cancel()
 
 
 class AppSubscription:
-    """A subscription of an application: closing it first lets its subscriber stop_retrying."""
+    """A subscription of an application. Closing it first ends the pauses of its subscriber."""
 
     def __init__(self, subscription: Subscription, subscriber: Subscriber) -> None:
         self._subscription = subscription
         self._subscriber = subscriber
 
     async def close(self) -> None:
-        """See ``Subscription.close``."""
+        """Close the subscription, as ``Subscription.close`` does."""
         self._subscriber.stop_retrying()
         await self._subscription.close()

@@ -1,4 +1,4 @@
-"""The form of an event on the bus, the same as in the Go toolkit of the same name.
+"""The wire format of events, the same as that of the Go toolkit of the same name.
 
 The body is compact UTF-8 JSON with five keys in this order: ``aggregate_id``, ``aggregate_type``,
 ``version``, ``type``, ``data``. Everything else travels in headers.
@@ -24,13 +24,13 @@ RECORDED_AT = "Eventhus-Recorded-At"
 SCHEMA = "Eventhus-Schema"
 CORRELATION_ID = "Eventhus-Correlation-Id"
 CAUSATION_ID = "Eventhus-Causation-Id"
-METADATA = "Eventhus-Metadata"  # the caller's pairs, as one JSON object
-TRACE = ("traceparent", "tracestate")  # of those pairs also by themselves, as tracers look for them
+METADATA = "Eventhus-Metadata"  # the caller's values, as one JSON object
+TRACE = ("traceparent", "tracestate")  # also as headers of their own, where tracers look
 
-_TRACE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")  # what a header may hold as it is
+_TRACE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")  # what a header may hold unescaped
 
 
-# Made once: json.dumps would make one for each event, and json.loads would look for encodings.
+# Made once: json.dumps would make an encoder per event, and json.loads would detect encodings.
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _decode = json.JSONDecoder().decode
 
@@ -38,7 +38,7 @@ _NO_METADATA = Metadata()
 
 
 def to_body(stored: StoredEvent) -> bytes:
-    """The event as JSON."""
+    """Return an event as JSON."""
     return _encode(
         {
             "aggregate_id": stored.stream.aggregate_id,
@@ -51,14 +51,14 @@ def to_body(stored: StoredEvent) -> bytes:
 
 
 def to_message(stored: StoredEvent) -> Message:
-    """The event as a message."""
+    """Return an event as a message."""
     metadata = stored.metadata
     headers = {
         POSITION: str(stored.position),
         RECORDED_AT: stored.recorded_at.isoformat(),
         SCHEMA: str(stored.event.schema),
     }
-    # Ids and pairs are the caller's, and may hold what no header may: JSON escapes it.
+    # Ids and values come from callers and may hold any character: JSON escapes them.
     if metadata.correlation_id is not None:
         headers[CORRELATION_ID] = json.dumps(metadata.correlation_id)
     if metadata.causation_id is not None:
@@ -78,10 +78,10 @@ def to_message(stored: StoredEvent) -> Message:
 
 
 def from_message(message: Message) -> StoredEvent:
-    """The event in a message.
+    """Return the event in a message.
 
-    The body is all that it takes. Where headers are missing, since something else than this
-    library published it, the position is 0, the schema 1, and the time that of publishing.
+    The body is enough. Without headers, as when another program has published it, the position is
+    0, the schema is 1, and the time is that of publishing.
 
     Raises:
         CodecError: The body or a header is not of the form that ``to_message`` gives.

@@ -1,4 +1,4 @@
-"""Puts the codec between the values of a view or a process and the documents that keep them."""
+"""Converts between the values of a view or a process and the documents that store them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class FoldedValue(Generic[V]):
 
     Attributes:
         key: The key.
-        value: The value; ``None`` where there is none.
-        exists: Whether there is one: it may be ``None`` itself.
-        stored: The position of the document in the store; 0 where there is none.
-        last: The last event that was folded in and is not in the store.
+        value: The value; ``None`` if there is none.
+        exists: Whether there is a value, which may itself be ``None``.
+        stored: The position of the stored document; 0 if there is none.
+        last: The last event that was folded in and is not stored yet.
     """
 
     key: str
@@ -35,18 +35,18 @@ class FoldedValue(Generic[V]):
 
     @property
     def position(self) -> int:
-        """The position of the last event that is in the value."""
+        """The position of the last event in the value."""
         return self.stored if self.last is None else self.last.position
 
 
 class Documents(Generic[V]):
-    """The values that one view or process keeps by key.
+    """The values of one view or process, by key.
 
     Args:
-        collection: Where they are kept.
-        store: The store that keeps them.
-        codec: StreamQueues values into plain data. The type is compiled once, here.
-        as_type: The type of the values.
+        collection: The collection of documents.
+        store: Holds the documents.
+        codec: Turns values into plain data.
+        as_type: The type of the values, which is compiled here.
     """
 
     def __init__(self, collection: str, store: ViewStore, codec: Codec, as_type: Any) -> None:
@@ -56,16 +56,16 @@ class Documents(Generic[V]):
         self._decode = codec.decoder(as_type)
 
     async def get(self, key: str) -> V | None:
-        """The value of a key; ``None`` where it has none. Raises what ``kept`` does."""
+        """Return the value of a key, or ``None``. Raises what ``folded`` does."""
         found = await self.find([key])
-        return self.kept(key, found.get(key)).value
+        return self.folded(key, found.get(key)).value
 
     async def find(self, keys: Collection[str]) -> Mapping[str, ViewDocument]:
-        """What the store has of these keys."""
+        """Return the stored documents of some keys."""
         return await self._store.load_documents(self.collection, keys) if keys else {}
 
-    def kept(self, key: str, document: ViewDocument | None) -> FoldedValue[V]:
-        """The value in a document of the store.
+    def folded(self, key: str, document: ViewDocument | None) -> FoldedValue[V]:
+        """Return the value in a document.
 
         Raises:
             CodecError: The document does not fit the type of the values.
@@ -80,25 +80,25 @@ class Documents(Generic[V]):
             raise CodecError(
                 error.type,
                 error.field,
-                f"{error.problem}, in what {self.collection} keeps; give a view or a process whose "
-                f"values have another shape a new name",
+                f"{error.problem}, in the collection {self.collection}; give a view or process "
+                f"whose values have changed a new name",
             ) from error
         return FoldedValue(key=key, value=value, exists=True, stored=document.position)
 
-    def write(self, kept: FoldedValue[V]) -> ViewWrite:
-        """What puts a value in the store.
+    def write(self, folded: FoldedValue[V]) -> ViewWrite:
+        """Return the write that stores a value.
 
         Raises:
             CodecError: The value does not fit its type.
         """
         document = ViewDocument(
-            key=kept.key,
-            position=kept.position,
-            data=self.encode(kept.value) if kept.exists else None,
-            deleted=not kept.exists,
+            key=folded.key,
+            position=folded.position,
+            data=self.encode(folded.value) if folded.exists else None,
+            deleted=not folded.exists,
         )
-        return ViewWrite(document=document, replaces=kept.stored)
+        return ViewWrite(document=document, replaces=folded.stored)
 
     async def save(self, writes: Sequence[ViewWrite]) -> frozenset[str]:
-        """See ``ViewStore.save_documents``."""
+        """Save documents, as ``ViewStore.save_documents`` does."""
         return await self._store.save_documents(self.collection, writes) if writes else frozenset()

@@ -1,4 +1,4 @@
-"""Follows the log for whatever keeps a value per key: what views and processes have in common."""
+"""Folds the log into one value per key: the common part of views and processes."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ V = TypeVar("V")
 
 @frozen(kw_only=True)
 class FoldContext(Generic[V]):
-    """What a folder works with.
+    """The surroundings of a fold.
 
     Attributes:
-        documents: Where its values are kept.
-        names: The stored names of the events that it is shown; all others are passed over.
+        documents: Holds the values.
+        names: The stored names of the events to fold. All others are skipped.
         serializer: Decodes events.
         store: As for ``LeasedReader``.
         clock: As for ``LeasedReader``.
@@ -45,50 +45,49 @@ class FoldContext(Generic[V]):
     owner: str
 
 
-class _NotKept(Exception):
-    """A value is none that can be kept, and nothing tells at which event it became so."""
+class _Unstorable(Exception):
+    """A value cannot be stored, and which of the batch's events made it so is not known."""
 
-    def __init__(self, why: Exception) -> None:
-        self.why = why
+    def __init__(self, cause: Exception) -> None:
+        self.cause = cause
 
 
 class KeyedFold(LeasedReader, ABC, Generic[V]):
-    """Folds a batch of events in memory, saves the values, and then moves the checkpoint.
+    """Folds a batch of events in memory, saves the values, then moves the checkpoint.
 
-    Every value is saved with the position that it has seen, in the place of the one that it was
-    made of. So what a crash repeats, because the checkpoint was not reached, is in the values
-    already and is passed over; and a reader whose lease ran out while it was paused finds that its
-    values' places are taken.
+    Every value is saved with the position that it has seen, in place of the one that it was made
+    from. Events that a crash repeats, because the checkpoint did not move, are therefore recognised
+    and skipped. A reader that was paused beyond its lease finds the places of its values taken.
 
-    An event that it cannot take stops it there, with everything before it saved.
+    At an event that cannot be handled, the fold saves everything before it and stops.
 
     Args:
-        of: What the events are folded for.
-        label: What that is, in words.
-        setting: What it works with.
+        reader: The view or process.
+        label: What it is, for messages.
+        context: Its surroundings.
     """
 
     def __init__(
-        self, of: View[Any, V] | Process[Any, V], label: str, setting: FoldContext[V]
+        self, reader: View[Any, V] | Process[Any, V], label: str, context: FoldContext[V]
     ) -> None:
-        documents = setting.documents
+        documents = context.documents
         super().__init__(
-            documents.collection, label, setting.store, setting.clock, owner=setting.owner
+            documents.collection, label, context.store, context.clock, owner=context.owner
         )
-        self._key = of.key
+        self._key = reader.key
         self._documents = documents
-        self._names = setting.names
-        self._serializer = setting.serializer
+        self._names = context.names
+        self._serializer = context.serializer
 
     @abstractmethod
-    async def _fold(self, kept: FoldedValue[V], recorded: Recorded[Any]) -> bool:
-        """Bring a value past one more event.
+    async def _fold(self, folded: FoldedValue[V], recorded: Recorded[Any]) -> bool:
+        """Fold one event into a value.
 
         Returns:
-            Whether it must be saved before the next event.
+            Whether the value must be saved before the next event.
 
         Raises:
-            ReaderStopped: It cannot; ``kept`` is as it was.
+            ReaderStopped: The event cannot be folded; ``folded`` has not changed.
         """
 
     async def _read(self, lease: Lease) -> None:
@@ -97,20 +96,20 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         async with aclosing(self._store.follow(after=after)) as batches:
             async for batch in batches:
                 await self._take(batch, lease)
-                # A store that never waits would keep everybody else waiting.
+                # A store that never waits would starve every other task.
                 await asyncio.sleep(0)
 
     async def _take(self, batch: Sequence[StoredEvent], lease: Lease) -> None:
         try:
             await self._take_at_once(batch, lease)
-        except _NotKept as refused:
-            why = refused.why
+        except _Unstorable as unstorable:
+            cause = unstorable.cause
         else:
             return
         if len(batch) == 1:
-            with self._at(batch[0]):
-                raise why
-        # Any of the events may have made the value what it is: one by one they tell which.
+            with self._naming(batch[0]):
+                raise cause
+        # Any of the events may have made the value unstorable. One by one, they tell which.
         for stored in batch:
             await self._take([stored], lease)
 
@@ -121,10 +120,10 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         try:
             for key, recorded in events:
                 if key not in values:
-                    with self._at(recorded):
-                        values[key] = self._documents.kept(key, found.get(key))
-                kept = values[key]
-                if kept.position < recorded.position and await self._fold(kept, recorded):
+                    with self._naming(recorded):
+                        values[key] = self._documents.folded(key, found.get(key))
+                folded = values[key]
+                if folded.position < recorded.position and await self._fold(folded, recorded):
                     await self._save(values, lease)
         except ReaderStopped as error:
             stopped = error
@@ -139,12 +138,12 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
     def _decoded(
         self, batch: Sequence[StoredEvent]
     ) -> tuple[list[tuple[str, Recorded[Any]]], ReaderStopped | None]:
-        """The events that count, each with its key, up to one that cannot be taken, if any."""
+        """Return the events to fold, with their keys, up to one that cannot be handled."""
         events: list[tuple[str, Recorded[Any]]] = []
         try:
             for stored in batch:
                 if stored.event.type in self._names:
-                    with self._at(stored):
+                    with self._naming(stored):
                         recorded = self._serializer.recorded(stored)
                         key = self._key(recorded)
                         if key is None:
@@ -159,21 +158,21 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
     async def _save(self, values: Mapping[str, FoldedValue[V]], lease: Lease) -> None:
         changed = [(each, each.last) for each in values.values() if each.last is not None]
         try:
-            writes = [self._documents.write(kept) for kept, _ in changed]
-        except Exception as error:  # a codec fails as it likes
-            raise _NotKept(error) from error
+            writes = [self._documents.write(folded) for folded, _ in changed]
+        except Exception as error:  # codecs may raise anything
+            raise _Unstorable(error) from error
         try:
             taken = await self._documents.save(writes)
         except InvalidArgument as error:
-            raise _NotKept(error) from error
+            raise _Unstorable(error) from error
         if taken:
-            raise LeaseLost(self._name, lease.token)  # nobody else writes these
-        for kept, last in changed:
-            kept.stored, kept.last = last.position, None
+            raise LeaseLost(self._name, lease.token)  # only another leader writes these documents
+        for folded, last in changed:
+            folded.stored, folded.last = last.position, None
 
     @contextmanager
-    def _at(self, recorded: Recorded[Any]) -> Iterator[None]:
-        """Name the event that is being worked on where something raises on it."""
+    def _naming(self, recorded: Recorded[Any]) -> Iterator[None]:
+        """Turn whatever is raised into a ``ReaderStopped`` that names the event."""
         try:
             yield
         except CodecError as error:

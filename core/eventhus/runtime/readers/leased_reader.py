@@ -1,4 +1,4 @@
-"""Goes along the log in the background: one process of many at a time, whatever fails."""
+"""Follows the log under a lease, and restarts from its checkpoint after a failure."""
 
 from __future__ import annotations
 
@@ -6,35 +6,34 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 
+from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.tasks import being_cancelled, stop
 from eventhus.errors import LeaseLost, NotRunning, PublisherReplaced, ReaderStopped
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage
 
-LEASE_S = 10.0  # how long a reader that says nothing keeps the others from taking its place
-STANDBY_S = 1.0  # between two looks at whether the lease is free
-POLL_S = 0.05  # between two looks at how far another process has come
-BACKOFF_S = 0.05  # doubles with every failure in a row, up to the cap
-BACKOFF_CAP_S = 5.0
-DOUBLINGS = 10  # enough to reach the cap
-HANDOVERS = 3  # in a row that another may cause by taking over; more is trouble
-RELEASE_S = 5.0  # for giving the lease back at the end; it runs out by itself
+LEASE_S = 10.0  # the term of a lease; a leader that hangs is replaced after it
+STANDBY_S = 1.0  # between two attempts of a stand-by to get the lease
+POLL_S = 0.05  # between two looks at the checkpoint of another process
+RETRY = Backoff(first_s=0.05, cap_s=5.0)
+HANDOVERS = 3  # in a row that another process may cause by taking over; more of them are errors
+RELEASE_S = 5.0  # for releasing the lease at the end; it also expires by itself
 
 
 class LeasedReader(ABC):
-    """Something that follows the log and remembers in a checkpoint how far it has come.
+    """The base of everything that follows the log and remembers its place in a checkpoint.
 
-    Of all processes that share a store one does it: the one that holds the lease. What goes
-    wrong is logged under the name of the module that says what it reads for: the relay's, the
-    projector's or the process runner's.
+    Among the processes that share a store, the lease holder is the leader and reads; the others
+    stand by. Failures are logged under the module of the subclass: relay, projector or process
+    runner.
 
     Args:
-        name: Names its lease and its checkpoint, in the bucket.
-        label: What it is, in words.
-        store: Where the log, the lease and the checkpoint are.
-        clock: Pauses.
-        owner: Who asks for the lease: unique for ever.
+        name: The name of the lease and of the checkpoint, unique in the bucket.
+        label: What the reader is, for messages.
+        store: Holds the log, the lease and the checkpoint.
+        clock: Times the pauses.
+        owner: The owner of the lease, unique for ever.
     """
 
     def __init__(self, name: str, label: str, store: Storage, clock: Clock, *, owner: str) -> None:
@@ -45,66 +44,68 @@ class LeasedReader(ABC):
         self._owner = owner
         self._logger = logging.getLogger(type(self).__module__)
         self._position = 0  # everything up to here is done
-        self._failures = 0  # since something was done
-        self._ours = True  # as far as we know
-        self._trouble: BaseException | None = None  # since the last attempt
-        self._ended = False
+        self._failures = 0  # since the last progress
+        self._is_leader = True  # as far as this process knows
+        self._failure: BaseException | None = None  # of the last attempt
+        self._has_ended = False
         self._changed = asyncio.Event()
 
     @abstractmethod
     async def _read(self, lease: Lease) -> None:
-        """Go along the log behind the checkpoint, until cancelled; ``_report`` how far."""
+        """Follow the log from the checkpoint until cancelled, and ``_report`` the position."""
 
     async def run(self) -> None:
-        """Read for ever. Where something fails, try again from the checkpoint."""
+        """Read until cancelled. After a failure, restart from the checkpoint with back-off."""
         lease: Lease | None = None
         try:
             while True:
-                delay = STANDBY_S
+                delay_s = STANDBY_S
                 try:
                     lease = await self._store.acquire(self._name, self._owner, ttl_s=LEASE_S)
                     if lease is None:
                         self._failures = 0
-                        self._report(self._position, ours=False)
+                        self._report(self._position, is_leader=False)
                     else:
-                        await self._read_while_held(lease)
+                        await self._read_while_leading(lease)
                 except asyncio.CancelledError as error:
                     if being_cancelled():
                         raise
-                    delay = self._failed(error)  # an adapter's own: it must not end the reader
-                except Exception as error:  # noqa: BLE001 - adapters fail as they like
-                    delay = self._failed(error)
-                await self._clock.sleep(delay)
+                    delay_s = self._failed(
+                        error
+                    )  # an adapter raised it; it must not end the reader
+                except Exception as error:  # noqa: BLE001 - adapters may raise anything
+                    delay_s = self._failed(error)
+                await self._clock.sleep(delay_s)
         finally:
-            self._ended = True
+            self._has_ended = True
             self._changed.set()
             if lease is not None:
                 await self._release(lease)
 
     async def drain(self) -> None:
-        """Return once all that the log holds now is done, or cannot be.
+        """Wait until everything that the log holds now is done, or cannot be done here.
 
-        What is left behind by a reader that is in trouble or not in charge, another does.
+        What a failing reader or a stand-by leaves behind is done by another process, or later.
         """
         head = await self._store.head()
-        while self._position < head and self._ours and self._trouble is None:
+        while self._position < head and self._is_leader and self._failure is None:
             await self._change()
 
     async def caught_up(self, position: int) -> None:
-        """Return once everything up to a position is done, in whichever process.
+        """Wait until everything up to ``position`` is done, in whichever process.
 
         Raises:
-            ReaderStopped: An event is in the way, in this process.
-            NotRunning: The reader has come to its end before that.
+            ReaderStopped: This process cannot handle an event.
+            NotRunning: The reader ended first.
         """
         while self._position < position:
-            if self._ended:
+            if self._has_ended:
                 raise NotRunning(
-                    f"the application was left before {self.label} had come to position {position}"
+                    f"the application was left before {self.label} reached position {position}"
                 )
-            if isinstance(self._trouble, ReaderStopped):
-                raise ReaderStopped(*self._trouble.args) from self._trouble.__cause__
-            if self._ours:
+            if isinstance(self._failure, ReaderStopped):
+                raise ReaderStopped(*self._failure.args) from self._failure.__cause__
+            if self._is_leader:
                 await self._change()
             elif await self._store.load_checkpoint(self._name) >= position:
                 return
@@ -115,11 +116,11 @@ class LeasedReader(ABC):
         self._changed.clear()
         await self._changed.wait()
 
-    async def _read_while_held(self, lease: Lease) -> None:
+    async def _read_while_leading(self, lease: Lease) -> None:
         reading = asyncio.create_task(self._read(lease))
         try:
             while not (await asyncio.wait([reading], timeout=LEASE_S / 3))[0]:
-                # A store that does not answer in time leaves it open whose turn it is.
+                # If the store does not answer in time, another process may be the leader by now.
                 async with asyncio.timeout(LEASE_S / 3):
                     renewed = await self._store.acquire(self._name, self._owner, ttl_s=LEASE_S)
                 if renewed != lease:
@@ -133,40 +134,41 @@ class LeasedReader(ABC):
         self._report(position)
 
     def _failed(self, error: BaseException) -> float:
-        """Tell of it; returns how long to wait before the next attempt."""
-        delay: float = min(BACKOFF_CAP_S, BACKOFF_S * 2 ** min(self._failures, DOUBLINGS))
+        """Log a failure; return the seconds to wait before the next attempt."""
         self._failures += 1
-        self._report(self._position, trouble=error)
-        handover = isinstance(error, LeaseLost | PublisherReplaced)
-        if handover and self._failures <= HANDOVERS:
-            self._logger.info(
-                "%s stopped behind position %d: %s", self.label, self._position, error
-            )
+        delay_s = RETRY.delay_s(self._failures)
+        self._report(self._position, failure=error)
+        is_handover = isinstance(error, LeaseLost | PublisherReplaced)
+        if is_handover and self._failures <= HANDOVERS:
+            self._logger.info("%s stopped at position %d: %s", self.label, self._position, error)
         elif isinstance(error, ReaderStopped):
-            self._logger.error("%s; trying again in %.2f s", error, delay, exc_info=error)
+            self._logger.error("%s; retrying in %.2f s", error, delay_s, exc_info=error)
         else:
             self._logger.error(
-                "%s stopped behind position %d; trying again in %.2f s",
+                "%s stopped at position %d; retrying in %.2f s",
                 self.label,
                 self._position,
-                delay,
+                delay_s,
                 exc_info=error,
             )
-        return delay
+        return delay_s
 
     def _report(
-        self, position: int, *, ours: bool = True, trouble: BaseException | None = None
+        self, position: int, *, is_leader: bool = True, failure: BaseException | None = None
     ) -> None:
         self._position = position
-        self._ours = ours
-        self._trouble = trouble
+        self._is_leader = is_leader
+        self._failure = failure
         self._changed.set()
 
     async def _release(self, lease: Lease) -> None:
         try:
             async with asyncio.timeout(RELEASE_S):
                 await self._store.release(lease)
-        except Exception as error:  # it runs out by itself
+        except Exception as error:  # it expires by itself
             self._logger.warning(
-                "the lease of the %s is free in %g s only", self.label, LEASE_S, exc_info=error
+                "the lease of the %s was not released and expires in %g s",
+                self.label,
+                LEASE_S,
+                exc_info=error,
             )

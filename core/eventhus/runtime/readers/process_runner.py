@@ -1,4 +1,4 @@
-"""Runs a process: follows the log and sends the commands that come next."""
+"""Runs a process: follows the log and sends the commands that the process returns."""
 
 from __future__ import annotations
 
@@ -22,36 +22,38 @@ from eventhus.runtime.readers.keyed_fold import FoldContext, KeyedFold
 S = TypeVar("S")
 
 _PASSING = (NotRunning, OutcomeUnknown, StoreUnavailable, TooManyConflicts)
-"""What says nothing about the command: the same one may be carried out a moment later."""
+"""Errors that say nothing about the command: it may succeed a moment later."""
 
 _logger = logging.getLogger(__name__)
 
 
 class ProcessRunner(KeyedFold[S]):
-    """Runs the instances of a process: each event's commands are sent, and then its state saved.
+    """Sends each event's commands, and then saves the state of the process.
 
-    A crash in between sends them again, under the same ids, and the log holds each id once.
+    A crash in between sends the commands again, under the same ids, and the log holds each id once.
 
-    A lease, and not the ids alone, keeps it to one process at a time. A command that is refused or
-    changes nothing leaves no trace in the log: another process that came to it later would carry
-    it out on what has become of its aggregate since. With the lease, this is left to the one event
-    that a crash repeats.
+    The ids alone are not enough; the lease is needed, too. A command that is refused or changes
+    nothing leaves no trace in the log, so a second runner that came to it later would carry it out
+    on an aggregate that has changed since. With the lease, this is limited to the one event that a
+    crash repeats.
     """
 
-    def __init__(self, process: Process[Any, S], setting: FoldContext[S], handle: Handler) -> None:
-        super().__init__(process, f"process {process.name}", setting)
+    def __init__(self, process: Process[Any, S], context: FoldContext[S], handle: Handler) -> None:
+        super().__init__(process, f"process {process.name}", context)
         self._process = process
         self._handle = handle
 
-    async def _fold(self, kept: FoldedValue[S], recorded: Recorded[Any]) -> bool:
-        before: Any = kept.value if kept.exists else self._process.initial  # None may be a state
-        with self._at(recorded):
+    async def _fold(self, folded: FoldedValue[S], recorded: Recorded[Any]) -> bool:
+        before: Any = (
+            folded.value if folded.exists else self._process.initial
+        )  # None may be a state
+        with self._naming(recorded):
             state = self._process.evolve(before, recorded)
             commands = self._process.reacted(state, recorded)
-            self._documents.encode(state)  # what cannot be saved must not have sent anything
+            self._documents.encode(state)  # a state that cannot be stored must not send anything
         for index, command in enumerate(commands):
             await self._dispatch(command, index, recorded)
-        kept.value, kept.exists, kept.last = state, True, recorded
+        folded.value, folded.exists, folded.last = state, True, recorded
         return bool(commands)
 
     async def _dispatch(self, command: Command, index: int, recorded: Recorded[Any]) -> None:
@@ -65,7 +67,7 @@ class ProcessRunner(KeyedFold[S]):
             await self._handle(envelope)
         except Rejected as refusal:
             _logger.warning(
-                "%s sent %s because of %s, version %d, and %s refused it",
+                "%s sent %s because of %s, version %d; it was refused with %s",
                 self.label,
                 name,
                 recorded.stream,

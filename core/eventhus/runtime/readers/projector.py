@@ -1,4 +1,4 @@
-"""Keeps a view up to date with the log."""
+"""Projects the log into a view."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ V = TypeVar("V")
 
 
 class Projector(KeyedFold[V]):
-    """Shows a view every event that it is made of, with the effect of once each."""
+    """Folds every event of a view into it, each with the effect of exactly once."""
 
-    def __init__(self, view: View[Any, V], setting: FoldContext[V]) -> None:
-        super().__init__(view, f"view {view.name}", setting)
+    def __init__(self, view: View[Any, V], context: FoldContext[V]) -> None:
+        super().__init__(view, f"view {view.name}", context)
         self._view = view
 
-    async def _fold(self, kept: FoldedValue[V], recorded: Recorded[Any]) -> bool:
-        with self._at(recorded):
-            kept.value = self._view.next(kept.value, recorded)
-        kept.exists = kept.value is not None
-        kept.last = recorded
+    async def _fold(self, folded: FoldedValue[V], recorded: Recorded[Any]) -> bool:
+        with self._naming(recorded):
+            folded.value = self._view.next(folded.value, recorded)
+        folded.exists = folded.value is not None
+        folded.last = recorded
         return False

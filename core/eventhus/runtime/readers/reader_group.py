@@ -1,4 +1,4 @@
-"""The views and processes of one application, and what keeps them going while it runs."""
+"""Starts, stops and looks up the views and processes of one application."""
 
 from __future__ import annotations
 
@@ -28,11 +28,14 @@ Followed: TypeAlias = View[Any, Any] | Process[Any, Any]
 F = TypeVar("F", View[Any, Any], Process[Any, Any])
 
 
+_PLURAL = {"view": "views", "process": "processes"}
+
+
 class ReaderGroup:
-    """What an application asks of its views and processes.
+    """The views and processes of one application.
 
     Raises:
-        CompositionError: Two views or two processes have one name, one is made of an event that no
+        CompositionError: Two views or two processes share a name, one uses an event that no
             aggregate declares, or the codec cannot handle its type.
     """
 
@@ -61,29 +64,29 @@ class ReaderGroup:
             each: Documents[Any](f"process_{each.name}", store, codec, each.state_type)
             for each in self._checked("process", processes)
         }
-        self._folders: dict[Followed, KeyedFold[Any]] = {}  # of this run
+        self._folds: dict[Followed, KeyedFold[Any]] = {}  # of this run
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, handle: Handler) -> None:
-        """Begin to follow the log. ``handle`` carries out the commands of processes."""
-        self._folders = {
-            **{view: Projector(view, self._setting(view, of)) for view, of in self._views.items()},
+        """Start to follow the log. ``handle`` carries out the commands of processes."""
+        self._folds = {
+            **{view: Projector(view, self._context(view, of)) for view, of in self._views.items()},
             **{
-                process: ProcessRunner(process, self._setting(process, of), handle)
+                process: ProcessRunner(process, self._context(process, of), handle)
                 for process, of in self._processes.items()
             },
         }
         self._tasks = [
-            asyncio.create_task(folder.run(), name=f"eventhus {folder.label}")
-            for folder in self._folders.values()
+            asyncio.create_task(fold.run(), name=f"eventhus {fold.label}")
+            for fold in self._folds.values()
         ]
 
     async def stop(self) -> None:
-        """Return once nothing follows any more. What was not done is done next time."""
+        """Stop following the log, and wait until that is done."""
         await asyncio.gather(*map(stop, self._tasks))
 
     async def view(self, view: View[Any, V], key: str) -> V | None:
-        """See ``Application.view``."""
+        """Return a view's value, as ``Application.view`` does."""
         documents: Documents[V] | None = self._views.get(view)
         if documents is None:
             raise _foreign(view)
@@ -92,27 +95,27 @@ class ReaderGroup:
         return await documents.get(key)
 
     async def caught_up(self, reader: Followed, position: int) -> None:
-        """See ``Application.caught_up``."""
-        folder = self._folders.get(reader)
-        if folder is None:
+        """Wait for a position, as ``Application.caught_up`` does."""
+        fold = self._folds.get(reader)
+        if fold is None:
             raise _foreign(reader)
-        await folder.caught_up(position)
+        await fold.caught_up(position)
 
     def _checked(self, kind: str, given: Iterable[F]) -> Iterator[F]:
         names: set[str] = set()
         known = {event.cls for event in self._catalog.types()}
         for each in given:
             if each.name in names:
-                raise CompositionError(f"{kind} {each.name!r} is there twice; rename one")
+                raise CompositionError(f"two {_PLURAL[kind]} are named {each.name!r}; rename one")
             names.add(each.name)
             if unknown := [cls.__qualname__ for cls in each.events if cls not in known]:
                 raise CompositionError(
-                    f"{kind} {each.name} is made of {', '.join(unknown)}, which is no event of "
-                    f"this application; compose it with the aggregate that declares it"
+                    f"{kind} {each.name} uses {', '.join(unknown)}, which is not an event of this "
+                    f"application; add the aggregate that declares it"
                 )
             yield each
 
-    def _setting(self, reader: Followed, documents: Documents[Any]) -> FoldContext[Any]:
+    def _context(self, reader: Followed, documents: Documents[Any]) -> FoldContext[Any]:
         return FoldContext(
             documents=documents,
             names=self._catalog.names_of(reader.events),
@@ -125,5 +128,5 @@ class ReaderGroup:
 
 def _foreign(reader: Followed) -> InvalidArgument:
     return InvalidArgument(
-        f"{reader.name} is not a view or a process of this application; compose it with it"
+        f"{reader.name} is not a view or process of this application; add it to the application"
     )

@@ -1,4 +1,4 @@
-"""Carries the log to the bus: the log is the outbox."""
+"""Publishes the log on the bus: the log is the outbox."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ LEASE = "relay"
 class Relay(LeasedReader):
     """Publishes every event of the log, in order, at least once.
 
-    It remembers in a checkpoint how far it has come, and moves the checkpoint only over events
-    that the bus has taken. After a crash it therefore repeats some, and leaves none out.
+    The checkpoint moves only over events that the bus has acknowledged. After a crash, some are
+    therefore repeated and none is skipped.
 
-    Of all relays of a bucket one publishes: the one that holds the lease. Another that was paused
-    and does not know that its lease ran out finds its publisher replaced and its checkpoint taken.
+    Only the lease holder publishes. A relay that was paused, and does not know that its lease has
+    expired, finds its publisher replaced and its checkpoint refused.
     """
 
     def __init__(self, store: Storage, bus: EventBus, clock: Clock, *, owner: str) -> None:
@@ -33,8 +33,8 @@ class Relay(LeasedReader):
         self._bus = bus
 
     async def _read(self, lease: Lease) -> None:
-        # In this order: whoever published last before this publisher began, or after the
-        # checkpoint was read, is then noticed by the bus or has left its mark in the checkpoint.
+        # In this order: whatever another relay publishes is then either in the checkpoint that is
+        # read here, or refused by the bus to one of the two.
         publisher = await self._bus.publisher()
         after = await self._store.load_checkpoint(CHECKPOINT)
         self._report(after)
@@ -60,7 +60,7 @@ class Relay(LeasedReader):
 
 
 class _Checkpoint:
-    """Saves positions one after the other, while the next events are being published."""
+    """Saves positions one after another, while the next events are being published."""
 
     def __init__(
         self,
@@ -76,12 +76,12 @@ class _Checkpoint:
         self._saving: asyncio.Task[None] | None = None
 
     async def save(self, position: int) -> None:
-        """Begin to save a position, once the one before is saved."""
+        """Start to save a position, once the previous one is saved."""
         await self.saved()
         self._saving = self._tasks.create_task(self._save(position))
 
     async def saved(self) -> None:
-        """Return once what was begun is done."""
+        """Wait until the save under way is done."""
         if self._saving is not None:
             await self._saving
 
@@ -91,8 +91,8 @@ class _Checkpoint:
         except asyncio.CancelledError as error:
             if being_cancelled():
                 raise
-            # An adapter's own. A group of tasks would take no notice of it.
-            raise RuntimeError("the store cancelled the saving of a checkpoint") from error
+            # An adapter raised it, and a task group would ignore it.
+            raise RuntimeError("the store cancelled the save of a checkpoint") from error
         self._on_saved(position)
 
 
@@ -100,7 +100,7 @@ class _Checkpoint:
 async def _one_ahead(
     batches: AsyncGenerator[Sequence[StoredEvent], None],
 ) -> AsyncIterator[AsyncIterator[Sequence[StoredEvent]]]:
-    """The same batches, each read while the one before is being published."""
+    """Yield the same batches, each read while the previous one is being published."""
     reading = asyncio.ensure_future(anext(batches))
 
     async def ahead() -> AsyncGenerator[Sequence[StoredEvent], None]:
@@ -114,4 +114,4 @@ async def _one_ahead(
         async with aclosing(ahead()) as given:
             yield given
     finally:
-        await stop(reading)  # what it ended with is told by whoever reads next; nobody does
+        await stop(reading)  # nobody reads its result any more

@@ -127,7 +127,8 @@ class Writer:
                 self._journal.add(answer)
                 self._ends[answer.stream] = answer.version + answer.size - 1
                 if random.random() > 0.05:
-                    return  # else send it once more, for the same answer
+                    return
+                was_sent = True  # send it once more, for the same answer
 
     async def _send(self, write: Sent) -> Acknowledged:
         if write.how == "dispatch":

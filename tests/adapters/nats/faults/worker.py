@@ -1,4 +1,4 @@
-"""A worker process, to be killed: relays the bank's log, or handles its events."""
+"""A worker process for tests to kill: it relays the bank's log, or handles its events."""
 
 import asyncio
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eventhus import Application, Delivered
+from eventhus.runtime.readers import leased_reader
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore
 from eventhus_nats import NatsBus
@@ -44,8 +45,9 @@ async def handle(app: Application, effects: Path, hang_at: int) -> None:
 
 
 def main() -> None:
-    """What to do, and where."""
+    """Work as the command line says."""
     role, mongo, nats, bucket, window_ms, *rest = sys.argv[1:]
+    leased_reader.LEASE_S = 2.0  # a killed relay is replaced sooner
     app = bank(mongo, nats, bucket, int(window_ms))
     if role == "relay":
         asyncio.run(app.run())

@@ -7,7 +7,7 @@ import pytest
 
 from eventhus import Application, ConcurrencyError, StreamId
 from eventhus.errors import InvalidArgument, TooManyConflicts
-from eventhus.runtime.commands.executor import ATTEMPTS, BACKOFF_CAP_S, BACKOFF_S
+from eventhus.runtime.commands.executor import ATTEMPTS, CONFLICT_BACKOFF
 from eventhus_memory import MemoryStore
 from tests.core.support import (
     Account,
@@ -138,10 +138,10 @@ async def test_the_pauses_between_attempts_grow_and_are_spread_over_their_range(
         store.before["append"] = deposit_through(other)
         with pytest.raises(TooManyConflicts):
             await app.dispatch(Deposit(aggregate_id="a"))
-    caps = [min(BACKOFF_CAP_S, BACKOFF_S * 2**n) for n in range(1, 10)]
+    caps = [CONFLICT_BACKOFF.delay_s(n) for n in range(1, 10)]
     chance = Random(7)
     assert [chance.uniform(0, cap) for cap in caps] == clock.sleeps_s
-    assert max(caps) == BACKOFF_CAP_S
+    assert max(caps) == CONFLICT_BACKOFF.cap_s
 
 
 async def test_the_commit_of_every_attempt_has_an_id_of_its_own() -> None:

@@ -12,7 +12,7 @@ from attrs import evolve
 from eventhus import Committed, Metadata, Recorded, StreamId
 from eventhus.errors import LogCorrupted
 from eventhus.ports import Commit, EventData, Slice
-from eventhus.runtime.commands.executor import PAGE
+from eventhus.runtime.commands.repository import PAGE
 from eventhus_memory import MemoryStore
 from tests.core.support import (
     Account,

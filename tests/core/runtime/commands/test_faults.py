@@ -241,7 +241,7 @@ async def test_a_decision_that_is_no_collection_of_events(decided: Any, found: s
     """The message names the aggregate, what came and what to do."""
     careless: Any = attrs.evolve(account, decide=lambda *_: decided)
     async with compose(aggregates=[careless]) as app:
-        with pytest.raises(TypeError, match=f"decide of Account returned {found}, and must return"):
+        with pytest.raises(TypeError, match=f"decide of Account returned {found} instead of"):
             await app.dispatch(Open(aggregate_id="a"))
         assert [] == await app.history(careless, "a")
 

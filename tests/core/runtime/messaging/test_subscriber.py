@@ -12,7 +12,7 @@ import pytest
 from eventhus import Aggregate, Delivered, Recorded, StreamId
 from eventhus.domain.catalog import Catalog
 from eventhus.ports import Codec, DeadLetter, EventData, Message
-from eventhus.runtime.messaging.subscriber import RETRY_CAP_S, Subscriber
+from eventhus.runtime.messaging.subscriber import RETRY, Subscriber
 from eventhus.runtime.messaging.wire import to_message
 from eventhus.runtime.serializer import EventSerializer
 from eventhus_memory import MemoryBus
@@ -101,7 +101,7 @@ async def test_a_handler_that_fails_is_tried_again() -> None:
     handler, clock, bus = Handler(failures=11), FakeClock(), MemoryBus()
     await subscriber(handler, bus, clock, attempts=12)(message())
     assert [*range(1, 13)] == handler.attempts
-    pauses = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, RETRY_CAP_S]
+    pauses = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, RETRY.cap_s]
     assert pytest.approx(pauses) == clock.sleeps_s
     assert [] == await letters(bus)
 

@@ -120,8 +120,8 @@ async def test_a_command_that_is_refused(caplog: pytest.LogCaptureFixture) -> No
         await app.caught_up(process)
     assert 4 == await store.head()
     assert [
-        f"process sends sent Withdraw because of Account/a, version {version}, and "
-        f"InsufficientFunds refused it"
+        f"process sends sent Withdraw because of Account/a, version {version}; "
+        f"it was refused with InsufficientFunds"
         for version in (1, 2)
     ] == [record.getMessage() for record in caplog.records]
     assert {logging.WARNING} == {record.levelno for record in caplog.records}

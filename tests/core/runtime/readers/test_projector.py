@@ -12,7 +12,7 @@ from attrs import evolve
 from eventhus import Recorded, StreamId, View
 from eventhus.errors import CodecError, InvalidArgument, ReaderStopped
 from eventhus.ports import EventData, ViewDocument, ViewWrite
-from eventhus.runtime.readers.leased_reader import BACKOFF_S
+from eventhus.runtime.readers.leased_reader import RETRY
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.store.samples import commit
 from tests.core.readers import (
@@ -178,7 +178,7 @@ async def test_a_deletion_before_the_checkpoint(caplog: pytest.LogCaptureFixture
         await app.caught_up(balances)
         assert Balance(amount=1, events=1) == await app.view(balances, "c")
     (record,) = caplog.records
-    assert "view balances stopped behind position 0; trying again in 0.05 s" == record.getMessage()
+    assert "view balances stopped at position 0; retrying in 0.05 s" == record.getMessage()
 
 
 # Of many projectors one works.
@@ -343,9 +343,9 @@ async def test_an_event_that_a_view_cannot_take(
         assert Balance(amount=3) == await app.view(view, "a")
         await eventually(lambda: len(clock.sleeps_s) >= 4)
     assert 2 == await store.load_checkpoint("view_stuck")
-    assert [BACKOFF_S * 2**n for n in range(4)] == clock.sleeps_s[:4]
+    assert [RETRY.delay_s(n) for n in range(1, 5)] == clock.sleeps_s[:4]
     record = caplog.records[0]
-    assert f"{stuck(problem)}; trying again in 0.05 s" == record.getMessage()
+    assert f"{stuck(problem)}; retrying in 0.05 s" == record.getMessage()
     assert (logging.ERROR, "eventhus.runtime.readers.projector") == (record.levelno, record.name)
 
     mended = View(name="stuck", initial=Balance(), key=key, evolve=_fine)
@@ -444,11 +444,15 @@ async def test_values_of_another_shape() -> None:
         ],
     )
     async with bank(store, views=[balances]) as app:
-        with pytest.raises(CodecError, match="in what view_balances keeps; give a view") as caught:
+        with pytest.raises(
+            CodecError, match="in the collection view_balances; give a view"
+        ) as caught:
             await app.view(balances, "a")
         assert "secret" not in str(caught.value)
         await add(app, 1)
-        with pytest.raises(ReaderStopped, match=r"version 1: Balance.*in what view_balances keeps"):
+        with pytest.raises(
+            ReaderStopped, match=r"version 1: Balance.*in the collection view_balances"
+        ):
             await app.caught_up(balances)
 
 

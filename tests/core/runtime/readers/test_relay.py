@@ -10,7 +10,7 @@ import pytest
 
 from eventhus import Metadata, StreamId, new_id
 from eventhus.ports import Commit, EventData, Message, Storage
-from eventhus.runtime.readers.leased_reader import BACKOFF_CAP_S, BACKOFF_S
+from eventhus.runtime.readers.leased_reader import RETRY
 from eventhus.runtime.readers.relay import CHECKPOINT, Relay
 from eventhus_memory import MemoryBus, MemoryStore
 from tests.core.support import (
@@ -169,7 +169,7 @@ async def test_failures_are_logged_with_the_place_and_without_the_data(
         await eventually(lambda: bus.taken)
     (record,) = caplog.records
     assert logging.ERROR == record.levelno
-    assert "relay stopped behind position 0; trying again in 0.05 s" == record.getMessage()
+    assert "relay stopped at position 0; retrying in 0.05 s" == record.getMessage()
     assert record.exc_info is not None
 
 
@@ -182,9 +182,9 @@ async def test_the_pauses_double_up_to_the_cap_and_start_again_after_a_success()
         await eventually(lambda: 1 in bus.positions)
         await append(store, 1)
         await eventually(lambda: 2 in bus.positions)
-    expected = [min(BACKOFF_CAP_S, BACKOFF_S * 2**n) for n in range(10)]
-    assert [*expected, BACKOFF_S, 2 * BACKOFF_S] == clock.sleeps_s
-    assert BACKOFF_CAP_S == max(clock.sleeps_s)
+    expected = [RETRY.delay_s(n) for n in range(1, 11)]
+    assert [*expected, RETRY.delay_s(1), RETRY.delay_s(2)] == clock.sleeps_s
+    assert RETRY.cap_s == max(clock.sleeps_s)
 
 
 async def test_a_bus_that_was_down_for_hours_is_published_to_again(

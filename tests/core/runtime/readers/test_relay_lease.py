@@ -308,7 +308,7 @@ async def test_a_lease_that_cannot_be_released(
     async with running(relay_of(store, bus)):
         await append(store, 1)
         await eventually(lambda: len(bus.taken) == 1)
-    assert ["the lease of the relay is free in 0.15 s only"] == [
+    assert ["the lease of the relay was not released and expires in 0.15 s"] == [
         each.getMessage() for each in caplog.records
     ]
 

@@ -1,0 +1,83 @@
+"""The transport on JetStream: streams keep the messages, consumers keep the place of each group."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from nats.js.api import StreamInfo
+
+from eventhus.errors import BusUnavailable
+from eventhus.ports import DeadLetter, Message, MessageHandler
+from eventhus_nats.connection import Connection
+from eventhus_nats.consumer import Consumer
+from eventhus_nats.dead_letters import DeadLetters
+from eventhus_nats.group_leases import GroupLeases
+from eventhus_nats.publisher import Acknowledgements, JetStreamPublisher
+from eventhus_nats.streams import StreamSettings, ensure_streams
+from eventhus_nats.subjects import Subjects
+from eventhus_nats.subscription import JetStreamSubscription
+
+
+class JetStream:
+    """Publishes to a stream and subscribes with durable pull consumers."""
+
+    def __init__(
+        self, connection: Connection, subjects: Subjects, settings: StreamSettings
+    ) -> None:
+        self._connection = connection
+        self._subjects = subjects
+        self._settings = settings
+        self._acknowledgements = Acknowledgements(connection)
+        self._dead_letters = DeadLetters(connection, subjects)
+        self._leases: GroupLeases | None = None
+
+    async def open(self) -> None:
+        """Create or check the streams.
+
+        Raises:
+            BusUnavailable: JetStream did not answer.
+            IncompatibleBucket: A stream exists with other settings.
+            CompositionError: The server refuses the settings.
+        """
+        found = await self._ensure_streams()
+        self._leases = GroupLeases(self._connection, found.config.num_replicas or 1)
+
+    async def publisher(self) -> JetStreamPublisher:
+        """See ``EventBus.publisher``."""
+        found = await self._ensure_streams()
+        publisher = JetStreamPublisher(self._connection, self._subjects, found.state.last_seq)
+        await publisher.begin(self._acknowledgements)
+        return publisher
+
+    async def subscribe(
+        self, handler: MessageHandler, group: str | None, concurrency: int
+    ) -> JetStreamSubscription:
+        """See ``EventBus.subscribe``."""
+        assert self._leases is not None, "open comes first"
+        found = await self._ensure_streams()
+        lease = None if group is None else await self._leases.lease(group)
+        consumer = Consumer(self._connection, group, found)
+        await consumer.ensure()
+        return JetStreamSubscription(self._connection, consumer, lease, handler, concurrency)
+
+    async def bury(self, message: Message, group: str) -> None:
+        """See ``EventBus.bury``."""
+        try:
+            await self._dead_letters.bury(message, group)
+        except BusUnavailable:  # the stream may have been deleted
+            await self._ensure_streams()
+            await self._dead_letters.bury(message, group)
+
+    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+        """See ``EventBus.dead_letters``."""
+        async for letter in self._dead_letters.read(group):
+            yield letter
+
+    async def discard(self, letter: DeadLetter) -> None:
+        """See ``EventBus.discard``."""
+        await self._dead_letters.discard(letter)
+
+    async def _ensure_streams(self) -> StreamInfo:
+        return await ensure_streams(
+            self._connection, self._subjects.all, self._subjects.dead("*"), self._settings
+        )

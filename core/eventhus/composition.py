@@ -1,0 +1,123 @@
+"""The checks of what a caller hands to an application, each with one error and the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from eventhus.domain.aggregate import Aggregate
+from eventhus.domain.callables import is_async
+from eventhus.domain.catalog import Catalog
+from eventhus.domain.immutability import check_immutable
+from eventhus.domain.process import Process
+from eventhus.domain.view import View
+from eventhus.errors import CompositionError, InvalidArgument
+
+T = TypeVar("T", Aggregate[Any, Any, Any], View[Any, Any], Process[Any, Any])
+
+_ARGUMENTS: dict[type, str] = {Aggregate: "aggregates", View: "views", Process: "processes"}
+
+
+def check_parts(cls: type[T], given: Iterable[T]) -> Sequence[T]:
+    """Return the aggregates, views or processes of an application after checking them.
+
+    Args:
+        cls: ``Aggregate``, ``View`` or ``Process``.
+        given: The value of ``aggregates``, ``views`` or ``processes``.
+
+    Raises:
+        CompositionError: It is not iterable, one of its items is not a ``cls``, or the initial
+            value of one can be changed.
+    """
+    argument = _ARGUMENTS[cls]
+    if not isinstance(given, Iterable):
+        raise CompositionError(
+            f"{argument} must be a list, found {_described(given)}; put it in brackets"
+        )
+    parts = tuple(given)
+    for part in parts:
+        if not isinstance(part, cls):
+            right = _ARGUMENTS.get(type(part))
+            raise CompositionError(
+                f"{argument} must hold instances of {cls.__name__}, found {_described(part)}; "
+                f"{f'move it to {right}=[...]' if right else 'remove it'}"
+            )
+        check_immutable(_described(part), part.initial)
+    return parts
+
+
+def check_settings(workers: int, cache_size: int, snapshot_every: int | None) -> None:
+    """Refuse settings below their minimum.
+
+    Raises:
+        CompositionError: A setting is too low.
+    """
+    for name, value, least in (
+        ("workers", workers, 1),
+        ("cache_size", cache_size, 0),
+        ("snapshot_every", snapshot_every, 1),
+    ):
+        if value is not None and value < least:
+            raise CompositionError(f"{name} must be at least {least}, found {value}")
+
+
+def check_is(value: object, *classes: type) -> None:
+    """Refuse anything but an instance of one of ``classes``, such as a name instead of a view.
+
+    Raises:
+        InvalidArgument: ``value`` is an instance of none of them.
+    """
+    if not isinstance(value, classes):
+        wanted = " or ".join(cls.__name__ for cls in classes)
+        raise InvalidArgument(
+            f"expected a {wanted}, found {_described(value)}; pass the object that the application "
+            f"is composed of"
+        )
+
+
+def check_handler(handler: object) -> None:
+    """Refuse a handler of events that cannot be awaited.
+
+    Raises:
+        InvalidArgument: ``handler`` is neither an ``async def`` function nor an object with an
+            ``async def __call__``. A ``functools.partial`` of either passes.
+    """
+    if not is_async(handler):
+        name = getattr(handler, "__qualname__", type(handler).__qualname__)
+        raise InvalidArgument(
+            f"the handler {name} is not a coroutine function; define it with async def"
+        )
+
+
+def stored_names(catalog: Catalog, types: Iterable[type]) -> frozenset[str]:
+    """Return every name that events of these classes are or were stored under.
+
+    Raises:
+        InvalidArgument: An item is not a class, or not an event of the catalog.
+    """
+    if not isinstance(types, Iterable):
+        raise InvalidArgument(
+            f"types must be a list of event classes, found {_described(types)}; put it in brackets"
+        )
+    wanted = tuple(types)
+    known = {event.cls for event in catalog.types()}
+    for cls in wanted:
+        if not isinstance(cls, type):
+            raise InvalidArgument(
+                f"types must hold event classes, found {_described(cls)}; pass the class itself"
+            )
+    if unknown := [cls.__qualname__ for cls in wanted if cls not in known]:
+        raise InvalidArgument(
+            f"{', '.join(unknown)} is not an event of this application; "
+            f"compose it with the aggregate that declares it"
+        )
+    return catalog.names_of(wanted)
+
+
+def _described(value: object) -> str:
+    """Return how a message refers to a value."""
+    if isinstance(value, Aggregate | View | Process):
+        return f"{type(value).__name__.lower()} {value.name}"
+    if isinstance(value, type):
+        return f"class {value.__qualname__}"
+    return f"{value!r}" if isinstance(value, str) else f"a {type(value).__qualname__}"

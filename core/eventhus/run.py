@@ -1,0 +1,60 @@
+"""One run of an application, from entering to leaving it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, aclosing
+from types import TracebackType
+
+from eventhus.adapter_support.tasks import being_cancelled
+from eventhus.ports.store import StoredEvent
+from eventhus.runtime.commands.envelope import Handler
+
+
+class Run:
+    """The command handler, the open resources and the followers of a running application."""
+
+    def __init__(self, handle: Handler, resources: AsyncExitStack) -> None:
+        self.handle = handle
+        self._resources = resources
+        self._leaving = asyncio.Event()
+        self._pending: set[asyncio.Future[Sequence[StoredEvent] | None]] = set()
+
+    async def leave(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End all followers, then close the resources in reverse order."""
+        self._leaving.set()
+        for pending in self._pending:
+            pending.cancel()
+        await self._resources.__aexit__(exc_type, exc, traceback)
+
+    async def follow(
+        self, batches: AsyncGenerator[Sequence[StoredEvent], None]
+    ) -> AsyncGenerator[StoredEvent, None]:
+        """Yield the events of ``batches`` until the application is being left."""
+        async with aclosing(batches):
+            while not self._leaving.is_set() and (batch := await self._next(batches)):
+                for stored in batch:
+                    yield stored
+                    if self._leaving.is_set():
+                        return
+
+    async def _next(
+        self, batches: AsyncGenerator[Sequence[StoredEvent], None]
+    ) -> Sequence[StoredEvent] | None:
+        """Await the next batch; return ``None`` if there is none before the application is left."""
+        pending = asyncio.ensure_future(anext(batches, None))
+        self._pending.add(pending)
+        try:
+            return await pending
+        except asyncio.CancelledError:
+            if self._leaving.is_set() and pending.cancelled() and not being_cancelled():
+                return None
+            raise
+        finally:
+            self._pending.discard(pending)

@@ -1,0 +1,130 @@
+"""Loads the states of one aggregate type: from the cache, a snapshot, and the events after it."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from eventhus.domain.aggregate import Aggregate
+from eventhus.domain.recorded import StreamId
+from eventhus.errors import CodecError, LogCorrupted
+from eventhus.ports.store import EventStore, Slice, StoredCommit
+from eventhus.runtime.commands.snapshots import Snapshots
+from eventhus.runtime.commands.state_cache import CachedState, StateCache
+from eventhus.runtime.serializer import EventSerializer
+
+S = TypeVar("S")
+
+PAGE = 1000  # events loaded at once, so that folding a long stream takes little memory
+
+
+class Repository(Generic[S]):
+    """The states of one aggregate type.
+
+    Args:
+        aggregate: The aggregate type.
+        store: Holds the events.
+        serializer: Decodes them.
+        snapshots: Takes and restores snapshots, if the aggregate has any.
+        cache_size: The most states to cache.
+    """
+
+    def __init__(
+        self,
+        aggregate: Aggregate[Any, Any, S],
+        *,
+        store: EventStore,
+        serializer: EventSerializer,
+        snapshots: Snapshots[S] | None,
+        cache_size: int,
+    ) -> None:
+        self._aggregate = aggregate
+        self._store = store
+        self._serializer = serializer
+        self._snapshots = snapshots
+        self._cache: StateCache[S] = StateCache(cache_size)
+
+    def cached(self, stream: StreamId) -> CachedState[S] | None:
+        """Return the cached state, which may be out of date, or ``None``."""
+        return self._cache.get(stream.aggregate_id)
+
+    async def current(self, stream: StreamId) -> CachedState[S]:
+        """Return the state as the log has it now.
+
+        Raises:
+            CodecError: A stored event does not fit its class.
+            LogCorrupted: The stream has a gap.
+        """
+        cached = self._cache.get(stream.aggregate_id)
+        if cached is None and self._snapshots is not None:
+            cached = await self._snapshots.load(stream)
+        cached = await self._catch_up(stream, cached or self._initial())
+        self._cache.put(stream.aggregate_id, cached)
+        return cached
+
+    async def after_conflict(
+        self, stream: StreamId, lost: CachedState[S], actual: int
+    ) -> CachedState[S]:
+        """Return the current state after a commit on top of ``lost`` met version ``actual``.
+
+        Raises what ``current`` does.
+        """
+        if actual < lost.version:
+            # The log is shorter than what was read of it, so it was restored to an earlier point.
+            # Neither the cache nor a snapshot says anything about it any more.
+            lost = self._initial()
+        return await self._catch_up(stream, lost)
+
+    def remember(self, stored: StoredCommit, state: S, snapshot_version: int) -> None:
+        """Cache the state that a commit led to, and start a snapshot if one is due."""
+        stream = stored.commit.stream
+        current = CachedState(
+            state=state,
+            version=stored.last_version,
+            position=stored.last_position,
+            event_id=stored.last_event_id,
+            snapshot_version=snapshot_version,
+        )
+        if self._snapshots is not None:
+            current = self._snapshots.offer(stream, current)
+        self._cache.put(stream.aggregate_id, current)
+
+    def forget(self, stream: StreamId) -> None:
+        """Drop the cached state."""
+        self._cache.drop(stream.aggregate_id)
+
+    async def close(self) -> None:
+        """Wait until no snapshot is being written."""
+        if self._snapshots is not None:
+            await self._snapshots.drain()
+
+    def _initial(self) -> CachedState[S]:
+        return CachedState(state=self._aggregate.initial, version=0, position=0, event_id="")
+
+    async def _catch_up(self, stream: StreamId, known: CachedState[S]) -> CachedState[S]:
+        """Fold the events after ``known``."""
+        while True:
+            page = await self._store.load(stream, after_version=known.version, limit=PAGE)
+            if page.events:
+                known = self._fold(stream, known, page)
+            if len(page.events) < PAGE:
+                return known
+
+    def _fold(self, stream: StreamId, known: CachedState[S], page: Slice) -> CachedState[S]:
+        if page.version != known.version + len(page.events):
+            raise LogCorrupted(stream, known.version + len(page.events), page.version)
+        state = known.state
+        evolve, decode = self._aggregate.evolve, self._serializer.decode
+        done = 0
+        try:
+            for data in page.events:
+                state = evolve(state, decode(data))
+                done += 1
+        except CodecError as error:
+            raise error.at(stream, known.version + done + 1) from error.__cause__
+        return CachedState(
+            state=state,
+            version=page.version,
+            position=page.position,
+            event_id=page.event_id,
+            snapshot_version=known.snapshot_version,
+        )

@@ -1,0 +1,90 @@
+"""Initial values that several aggregates share."""
+
+import dataclasses
+from collections import deque
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from attrs import Factory, define, frozen
+
+from eventhus.domain.immutability import check_immutable
+from eventhus.errors import CompositionError
+
+
+@define
+class Open:
+    number: int = 0
+
+
+@frozen
+class Frozen:
+    value: Any = None
+
+
+@frozen
+class Declared:
+    pairs: Mapping[str, Any] = Factory(dict[str, Any])
+    items: Sequence[Any] | None = Factory(list[Any])
+
+
+@dataclasses.dataclass
+class OpenData:
+    number: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenData:
+    value: Any = None
+
+
+@pytest.mark.parametrize(
+    "initial",
+    [
+        None,
+        0,
+        "text",
+        b"bytes",
+        Decimal(1),
+        (1, ("a",)),
+        frozenset({1}),
+        MappingProxyType({"a": (1,)}),
+        Frozen((Frozen(),)),
+        FrozenData(Frozen()),
+        Declared(),
+        Frozen,
+    ],
+    ids=repr,
+)
+def test_immutable_initial_values_are_accepted(initial: object) -> None:
+    check_immutable("aggregate Lamp", initial)
+
+
+@pytest.mark.parametrize(
+    ("initial", "part"),
+    [
+        ([], "initial is a mutable list"),
+        ({}, "initial is a mutable dict"),
+        (set(), "initial is a mutable set"),
+        (bytearray(), "initial is a mutable bytearray"),
+        (deque(), "initial is a mutable deque"),
+        (Open(), "initial is a mutable Open"),
+        (OpenData(), "initial is a mutable OpenData"),
+        (((), []), "initial[1] is a mutable list"),
+        (MappingProxyType({"a": []}), "initial['a'] is a mutable list"),
+        (Frozen(Frozen([])), "initial.value.value is a mutable list"),
+        (FrozenData((Open(),)), "initial.value[0] is a mutable Open"),
+        (Declared({"a": []}), "initial.pairs['a'] is a mutable list"),
+        (Declared(items=[{}]), "initial.items[0] is a mutable dict"),
+    ],
+    ids=str,
+)
+def test_an_initial_value_with_a_mutable_part_is_refused(initial: object, part: str) -> None:
+    with pytest.raises(CompositionError) as caught:
+        check_immutable("aggregate Lamp", initial)
+    assert (
+        f"aggregate Lamp: {part}, and all states start from it; use "
+        f"@attrs.frozen, tuple, frozenset or types.MappingProxyType"
+    ) == str(caught.value)

@@ -1,0 +1,142 @@
+"""Type inference of the kernel. Nothing here runs: ``make check`` has mypy and pyright read it.
+
+A mark for a mistake that is not there is an error, too.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, assert_type
+
+from attrs import frozen
+
+from eventhus import Aggregate, Application, Command, Process, Recorded, Upcaster, View
+
+
+@frozen(kw_only=True)
+class Enrol(Command):
+    name: str
+
+
+@frozen(kw_only=True)
+class Leave(Command):
+    pass
+
+
+@frozen
+class Enrolled:
+    name: str
+
+
+@frozen
+class Left:
+    pass
+
+
+def decide(command: Enrol | Leave, count: int) -> Iterator[Enrolled | Left]:
+    yield Left()
+
+
+def evolve(count: int, event: Enrolled | Left) -> int:
+    return count + 1
+
+
+def add_name(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "name": "?"}
+
+
+plain = Aggregate(name="Course", initial=0, decide=decide, evolve=evolve)
+assert_type(plain, Aggregate[Enrol | Leave, Enrolled | Left, int])
+
+
+# Configuration arguments never steer what is inferred from decide and evolve, whether they mention
+# one event class or several, inline or in a variable.
+
+UPCASTERS_OF_ONE = {Enrolled: [add_name]}
+UPCASTERS_OF_TWO = {Enrolled: [add_name], Left: [add_name]}
+DECLARED_UPCASTERS: dict[type, list[Upcaster]] = {Enrolled: [add_name]}
+NAMES_OF_ONE = {Enrolled: "enrolled"}
+NAMES_OF_TWO = {Enrolled: "enrolled", Left: "left"}
+ALIASES_OF_ONE = {"Joined": Enrolled}
+ALIASES_OF_TWO = {"Joined": Enrolled, "Gone": Left}
+
+by_arguments = [
+    Aggregate(
+        name="Course", initial=0, decide=decide, evolve=evolve, upcasters={Enrolled: [add_name]}
+    ),
+    Aggregate(
+        name="Course",
+        initial=0,
+        decide=decide,
+        evolve=evolve,
+        upcasters={Enrolled: [add_name], Left: (add_name, add_name)},
+    ),
+    Aggregate(name="Course", initial=0, decide=decide, evolve=evolve, upcasters=UPCASTERS_OF_ONE),
+    Aggregate(name="Course", initial=0, decide=decide, evolve=evolve, upcasters=UPCASTERS_OF_TWO),
+    Aggregate(name="Course", initial=0, decide=decide, evolve=evolve, upcasters=DECLARED_UPCASTERS),
+    Aggregate(name="Course", initial=0, decide=decide, evolve=evolve, names={Enrolled: "e"}),
+    Aggregate(
+        name="Course", initial=0, decide=decide, evolve=evolve, names={Enrolled: "e", Left: "l"}
+    ),
+    Aggregate(name="Course", initial=0, decide=decide, evolve=evolve, names=NAMES_OF_ONE),
+    Aggregate(name="Course", initial=0, decide=decide, evolve=evolve, names=NAMES_OF_TWO),
+    Aggregate(name="Course", initial=0, decide=decide, evolve=evolve, aliases={"J": Enrolled}),
+    Aggregate(
+        name="Course", initial=0, decide=decide, evolve=evolve, aliases={"J": Enrolled, "G": Left}
+    ),
+    Aggregate(name="Course", initial=0, decide=decide, evolve=evolve, aliases=ALIASES_OF_ONE),
+    Aggregate(name="Course", initial=0, decide=decide, evolve=evolve, aliases=ALIASES_OF_TWO),
+    Aggregate(name="Course", initial=0, decide=decide, evolve=evolve, events=[Enrolled, Left]),
+    Aggregate(name="Course", initial=0, decide=decide, evolve=evolve, commands=[Enrol, Leave]),
+]
+assert_type(by_arguments, list[Aggregate[Enrol | Leave, Enrolled | Left, int]])
+
+
+# A state that is a union of classes: the first one needs the type of the union.
+
+
+@frozen
+class Nothing:
+    pass
+
+
+@frozen
+class Requested:
+    by: str
+
+
+Seat = Nothing | Requested
+NOTHING: Seat = Nothing()
+
+
+def decide_seat(command: Enrol, seat: Seat) -> Iterator[Enrolled]:
+    yield Enrolled(command.name)
+
+
+def evolve_seat(seat: Seat, event: Enrolled) -> Seat:
+    return Requested(event.name)
+
+
+def by_id(recorded: Recorded[object]) -> str:
+    return recorded.stream.aggregate_id
+
+
+def fold_seat(seat: Seat, recorded: Recorded[Enrolled]) -> Seat:
+    return Requested(recorded.event.name)
+
+
+def react(seat: Seat, recorded: Recorded[Enrolled]) -> Iterable[Command]:
+    yield Leave(aggregate_id="c1")
+
+
+seat = Aggregate(name="Seat", initial=NOTHING, decide=decide_seat, evolve=evolve_seat)
+seats = View(name="seats", initial=NOTHING, key=by_id, evolve=fold_seat)
+leaving = Process(name="leaving", initial=NOTHING, key=by_id, evolve=fold_seat, react=react)
+assert_type(seat, Aggregate[Enrol, Enrolled, Seat])
+assert_type(seats, View[Enrolled, Seat])
+assert_type(leaving, Process[Enrolled, Seat])
+
+
+async def what_an_application_returns(app: Application) -> None:
+    assert_type(await app.state(seat, "s1"), Seat)
+    assert_type((await app.load(seat, "s1")).state, Seat)
+    assert_type(await app.history(seat, "s1"), list[Recorded[Enrolled]])
+    assert_type(await app.view(seats, "s1"), Seat | None)
