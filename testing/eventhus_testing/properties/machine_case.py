@@ -1,4 +1,4 @@
-"""The test case of a state machine, which tells its failure in the machine's own words."""
+"""The test case of a state machine, which shows a failure as the steps of the machine."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _SUPPRESSED = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 
 class Disagreement(AssertionError):
-    """An application does not do what its aggregate says. Has the whole story."""
+    """An application disagrees with its aggregate. The message has the whole story."""
 
 
 class MachineTestCase(TestCase):
     """The test of a machine.
 
     Attributes:
-        settings: Hypothesis's; its current profile if ``None``.
+        settings: Settings of Hypothesis; ``None`` takes its current profile.
     """
 
     machine: ClassVar[type[RuleBasedStateMachine]]
@@ -33,7 +33,7 @@ class MachineTestCase(TestCase):
         """Run the machine.
 
         Raises:
-            Counterexample: An application does not do what its aggregate says.
+            Counterexample: An application disagrees with its aggregate.
         """
         chosen = self.settings or hypothesis.settings()
         quiet = hypothesis.settings(
@@ -58,7 +58,7 @@ def _case_of(machine: type[RuleBasedStateMachine]) -> type[MachineTestCase]:
 
 
 class TestCaseOf:
-    """The test case of whichever machine it is asked of."""
+    """A descriptor that returns the test case of each machine class."""
 
     def __get__(
         self, machine: RuleBasedStateMachine | None, cls: type[RuleBasedStateMachine]

@@ -1,4 +1,4 @@
-"""From a type to a strategy for its values."""
+"""Makes strategies for the values of types."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from eventhus_testing.properties.validators import NONE, Limits, limits_of
 Refinements: TypeAlias = Mapping[
     Any, "st.SearchStrategy[Any] | Mapping[str, st.SearchStrategy[Any]]"
 ]
-"""By class, or any other type: a strategy for its values; or for some of its fields, by name."""
+"""By type: a strategy for its values, or strategies for some of its fields by name."""
 
 MOST_ITEMS = 3
 TRIES = 10  # to make an instance of a class that refuses some values
@@ -36,14 +36,14 @@ PATIENCE = 100  # values refused, none accepted, before that is an error
 
 
 class NoStrategy(TypeError):
-    """It is not known how to make values of a type. Names the class and field, and the way out."""
+    """No strategy for a type is known. The message names the class, the field and the fix."""
 
 
 class TypedValues:
-    """Makes strategies, one for each type.
+    """A factory of strategies, one for each type.
 
     Args:
-        refine: What the user knows better.
+        refine: Strategies that take precedence.
 
     Raises:
         NoStrategy: A class in ``refine`` has no such field.
@@ -59,15 +59,15 @@ class TypedValues:
                 _check_fields(as_type, refinement)
 
     def of(self, as_type: Any, where: str, limits: Limits = NONE) -> st.SearchStrategy[Any]:
-        """A strategy for the values of a type.
+        """Return a strategy for the values of a type.
 
         Args:
             as_type: A type that ``CattrsCodec`` handles, or one with a refinement.
             where: The class, or the class and field, that has it; for messages.
-            limits: What validators admit.
+            limits: The bounds set by validators.
 
         Raises:
-            NoStrategy: None is known.
+            NoStrategy: The type is unknown.
         """
         refinement = self._refine.get(as_type) if isinstance(as_type, Hashable) else None
         if isinstance(refinement, st.SearchStrategy):
@@ -174,7 +174,7 @@ class TypedValues:
         return _made(_Maker(cls), arguments)
 
     def _refined_fields(self, cls: type) -> dict[str, st.SearchStrategy[Any]]:
-        """What is said of the fields of a class, or of a base of it."""
+        """Return the refinements of a class and its bases."""
         refined: dict[str, st.SearchStrategy[Any]] = {}
         for base in reversed(cls.__mro__):
             of_base = self._refine.get(base)
@@ -185,7 +185,7 @@ class TypedValues:
 
 @define
 class _Hints:
-    """The annotations of a class, or why there are none."""
+    """The annotations of a class, or the reason why they are unknown."""
 
     hints: Mapping[str, Any]
     problem: str = "it has no type"
@@ -205,16 +205,16 @@ class _Hints:
 
 @define
 class _Maker:
-    """Makes instances of a class that may refuse some values."""
+    """A factory of instances of a class that may refuse some values."""
 
     cls: type[Any]
     refused: int = 0  # since the last that was accepted
 
     def make(self, draw: st.DrawFn, arguments: st.SearchStrategy[dict[str, Any]]) -> Any:
-        """An instance.
+        """Return an instance.
 
         Raises:
-            NoStrategy: The class refuses whatever it is given.
+            NoStrategy: The class refused too many values in a row.
         """
         refusal: Exception | None = None
         for _ in range(TRIES):
@@ -251,7 +251,7 @@ def _made(draw: st.DrawFn, maker: _Maker, arguments: st.SearchStrategy[dict[str,
 
 
 def _may_refuse(cls: type[Any]) -> bool:
-    """Whether there are values of the right types that a class does not take."""
+    """Return whether a class may refuse values of the right types."""
     # attrs calls its __init__ by another name where the class has its own.
     hooks = ("__attrs_init__", "__attrs_pre_init__", "__attrs_post_init__")
     return any(hasattr(cls, hook) for hook in hooks) or any(
@@ -261,7 +261,7 @@ def _may_refuse(cls: type[Any]) -> bool:
 
 def _check_fields(as_type: Any, refinement: Mapping[str, Any]) -> None:
     if not attrs.has(as_type):
-        raise NoStrategy(f"refine: {as_type!r} is no attrs class; give it a strategy, not a dict")
+        raise NoStrategy(f"refine: {as_type!r} is not an attrs class; pass a strategy, not a dict")
     names = [attribute.name for attribute in attrs.fields(as_type)]
     for name in refinement:
         if name not in names:
@@ -271,7 +271,7 @@ def _check_fields(as_type: Any, refinement: Mapping[str, Any]) -> None:
 
 
 def _example(where: str) -> str:
-    """How to pass a strategy for a class, or for a field of it."""
+    """Return an example of how to pass a strategy for a class or a field."""
     owner, _, field = where.rpartition(".")
     owner = owner.rpartition(".")[2]
     if not owner:

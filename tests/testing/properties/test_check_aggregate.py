@@ -248,7 +248,7 @@ then     Spent(amount=1, reason='')
 state  + Purse(balance=-1)
        ? 1 missing
 
-This test shows it: the smallest case that was found. Paste it; it fails until that is mended.
+This test shows the smallest case found. Paste it: it fails until the bug is fixed.
 
 from eventhus_testing import spec
 {gap}from tests.testing.rules.flawed import Spend, asserts_never_negative, overdrawn
@@ -416,10 +416,9 @@ def test_what_is_stored_is_checked(case: str) -> None:
     assert expected == body(counterexample.spec)
 
 
-def test_what_is_not_found_every_time_is_told_all_the_same() -> None:
-    """With the smallest case that there was, and a remark."""
+def test_a_flaky_breach_is_reported_with_a_remark() -> None:
     counterexample = found(flawed.moody)
-    assert "It is not found every time" in str(counterexample)
+    assert "It is flaky" in str(counterexample)
     assert "raises LookupError" in str(counterexample)
     assert "LookupError: not today (in _is_moody, " in str(counterexample)
 

@@ -296,7 +296,7 @@ def test_refinements() -> None:
             {PerformDeposit: {"amuont": st.just(7)}},
             "refine: PerformDeposit has no field 'amuont'; it has aggregate_id, amount",
         ),
-        ({int: {"real": st.just(7)}}, "refine: <class 'int'> is no attrs class"),
+        ({int: {"real": st.just(7)}}, "refine: <class 'int'> is not an attrs class"),
     ],
 )
 def test_a_mistaken_refinement(refine: Any, text: str) -> None:
