@@ -17,6 +17,7 @@ from eventhus.adapter_support import (
     check_plain_data,
     check_ttl,
     check_writes,
+    checked_commit,
 )
 from eventhus.domain.recorded import EventData, StreamId
 from eventhus.errors import (
@@ -104,6 +105,7 @@ class MemoryStore:
         if self._appends % _BREATHE_EVERY == 0:
             # Nothing here ever has to wait, so a caller in a loop would keep all others waiting.
             await asyncio.sleep(0)
+        commit = checked_commit(commit)
         texts = _texts(commit)
         first = self._commits.get(commit.id)
         if first is None and commit.command_id is not None:
@@ -281,8 +283,6 @@ def _dumps(data: Any) -> str:
 
 
 def _texts(commit: Commit) -> list[str]:
-    if not commit.events:
-        raise InvalidCommit(f"the commit for {commit.stream} has no events; append at least one")
     texts: list[str] = []
     for event in commit.events:
         try:
