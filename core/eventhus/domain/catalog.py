@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from typing import Any
+from inspect import iscoroutine
+from typing import Any, cast
 
 from attrs import frozen
 
@@ -33,7 +34,7 @@ class EventType:
         """Return the data of ``stored``, which stays unchanged, in today's schema.
 
         Raises:
-            CodecError: The schema is unknown, or an upcaster fails on the data.
+            CodecError: The schema is unknown, or an upcaster raises or does not return a dict.
         """
         if stored.schema == self.schema:
             return stored.data
@@ -47,7 +48,7 @@ class EventType:
         data: dict[str, Any] = deepcopy(dict(stored.data))
         for schema, upcaster in enumerate(self.upcasters[stored.schema - 1 :], stored.schema):
             try:
-                data = upcaster(data)
+                upcasted: object = upcaster(data)
             except Exception as error:
                 raise CodecError(
                     stored.type,
@@ -55,6 +56,14 @@ class EventType:
                     f"the upcaster from schema {schema} to {schema + 1} raised "
                     f"{type(error).__name__}; make it accept everything that was stored",
                 ) from error
+            if not isinstance(upcasted, Mapping):
+                raise CodecError(
+                    stored.type,
+                    "",
+                    f"the upcaster from schema {schema} to {schema + 1} returned "
+                    f"{_kind_of(upcasted)}; return the data as a dict: one event in, one event out",
+                )
+            data = cast("dict[str, Any]", upcasted)
         return data
 
 
@@ -174,3 +183,12 @@ def _event_types(aggregate: Aggregate[Any, Any, Any]) -> Iterator[EventType]:
             schema=len(upcasters) + 1,
             upcasters=upcasters,
         )
+
+
+def _kind_of(answer: object) -> str:
+    """Name the type of an upcaster's answer, never its value, which may hold secrets."""
+    if answer is None:
+        return "None"
+    if iscoroutine(answer):
+        answer.close()  # otherwise Python warns, too, that it was never awaited
+    return f"a {type(answer).__name__}"
