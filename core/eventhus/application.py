@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
@@ -11,8 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
-from eventhus.adapter_support.arguments import check_group
-from eventhus.adapter_support.tasks import stop
+from eventhus.adapter_support.arguments import check_group, check_page
 from eventhus.composition import (
     check_handler,
     check_is,

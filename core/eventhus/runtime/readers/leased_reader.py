@@ -108,6 +108,7 @@ class LeasedReader(ABC):
             self._position, self._failure = position, None
             self.start()
 
+    @abstractmethod
     async def _forget(self) -> None:
         """Delete what was made of the events after the position to rewind to."""
 

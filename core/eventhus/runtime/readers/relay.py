@@ -32,6 +32,9 @@ class Relay(LeasedReader):
         super().__init__(LEASE, "relay", store, clock, owner=owner)
         self._bus = bus
 
+    async def _forget(self) -> None:
+        """Do nothing: the bus recognises repeats, or delivers them again."""
+
     async def _read(self, lease: Lease) -> None:
         # In this order: whatever another relay publishes is then either in the checkpoint that is
         # read here, or refused by the bus to one of the two.

@@ -188,3 +188,20 @@ class IsNeverLeft(MemoryStore):
         traceback: TracebackType | None,
     ) -> None:
         await asyncio.get_running_loop().create_future()
+
+
+@caught_by("test_a_checkpoint_names_its_event")
+class ForgetsTheEventOfACheckpoint(MemoryStore):
+    async def save_checkpoint(
+        self, name: str, position: int, *, event_id: str = "", token: int = 0
+    ) -> None:
+        await super().save_checkpoint(name, position, token=token)
+
+
+@caught_by("test_a_checkpoint_names_its_event")
+class KeepsTheEventOfAnEarlierCheckpoint(MemoryStore):
+    async def save_checkpoint(
+        self, name: str, position: int, *, event_id: str = "", token: int = 0
+    ) -> None:
+        earlier = (await self.load_checkpoint(name)).event_id
+        await super().save_checkpoint(name, position, event_id=event_id or earlier, token=token)
