@@ -11,7 +11,8 @@ import attrs
 from attrs import frozen
 
 from eventhus_testing.python_source.functions import readable
-from eventhus_testing.values.comparing import ATOMS, parts
+from eventhus_testing.values.comparing import ATOMS, equal, parts
+from eventhus_testing.values.truth import is_true
 
 T = TypeVar("T")
 
@@ -91,11 +92,12 @@ def agrees(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
         ignoring: The names of fields that do not count, wherever they stand.
 
     Raises:
-        TypeError: ``ignoring`` is one text, whose letters are no names.
+        TypeError: ``ignoring`` is one text, whose letters are no names. Or a predicate or a matcher
+            returned something other than a truth value (see ``is_true``).
     """
     if isinstance(ignoring, str):
         raise TypeError(f"ignoring takes a collection of names: ignoring={{{ignoring!r}}}")
-    if type(expected) is type(actual) and expected == actual and not _slips(expected, actual):
+    if type(expected) is type(actual) and not _slips(expected, actual) and equal(expected, actual):
         return True
     if is_open(expected):
         if isinstance(expected, Like):
@@ -104,12 +106,12 @@ def agrees(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
                 for name, wanted in expected.fields.items()
             )
         if _is_predicate(expected):
-            return bool(expected(actual))
-        return bool(expected.matches(actual))
+            return is_true(expected(actual), readable(expected))
+        return is_true(expected.matches(actual), f"{type(expected).__qualname__}.matches")
     if type(expected) is not type(actual):
         # A matcher of dirty-equals has no class in common with what it is equal to.
         is_slip = type(expected) in ATOMS and type(actual) in ATOMS
-        return parts(expected) is None and not is_slip and bool(expected == actual)
+        return parts(expected) is None and not is_slip and equal(expected, actual)
     wanted, found = parts(expected), parts(actual)
     return (
         wanted is not None
@@ -123,12 +125,18 @@ def agrees(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
 
 
 def _slips(expected: Any, actual: Any) -> bool:
-    """Whether equal values differ in the class of a part: ``1`` equals ``1.0`` and ``True``."""
-    if type(expected) is not type(actual):
-        return type(expected) in ATOMS and type(actual) in ATOMS
+    """Return whether ``==`` of two values says too little, so that their parts must be compared.
+
+    A part may be of another class, as ``1`` equals ``1.0`` and ``True``; or it may be a matcher
+    whose ``==`` answers with a coroutine, which counts as true.
+    """
     wanted = parts(expected)
-    if not wanted:
+    if type(expected) is not type(actual):
+        return wanted is None
+    if expected is actual or type(expected) in ATOMS:
         return False
+    if wanted is None:
+        return not equal(expected, actual)
     found = parts(actual) or {}
     return any(name in found and _slips(part, found[name]) for name, part in wanted.items())
 

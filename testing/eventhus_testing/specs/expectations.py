@@ -14,6 +14,7 @@ from eventhus_testing.matching.difference import differences, full_name
 from eventhus_testing.matching.matchers import agrees, class_of, left_open, text_of, unpaired
 from eventhus_testing.python_source.functions import readable
 from eventhus_testing.texts.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark
+from eventhus_testing.values.truth import is_true
 
 R = TypeVar("R", bound=Rejected)
 
@@ -136,7 +137,7 @@ def refused(
         where: A predicate on it.
 
     Raises:
-        TypeError: The reason is no class.
+        TypeError: The reason is no class, or the predicate returned no truth value.
     """
     __tracebackhide__ = True
     given: object = reason
@@ -147,7 +148,7 @@ def refused(
     happened, notes, being = "was accepted instead of refused", [], ""
     if isinstance(refusal, reason):
         if re.search(match or "", str(refusal)):
-            if where is None or where(refusal):
+            if where is None or is_true(where(refusal), readable(where)):
                 return None
             happened, being = "was refused otherwise than expected", f", where {readable(where)}"
         else:

@@ -125,6 +125,7 @@ class Outcome(Generic[C, E, S]):
             AssertionError: It was refused, or produced something else.
         """
         __tracebackhide__ = True
+        self._entry.looked_at = True
         miss = expectations.in_order(self._story, expected)
         return self._checked("then_matching", expected, miss)
 
@@ -163,6 +164,7 @@ class Outcome(Generic[C, E, S]):
             AssertionError: It does not.
         """
         __tracebackhide__ = True
+        self._entry.looked_at = True
         state = left_open(state, ignoring)
         miss = expectations.as_state(self._story, state, self._story.state, ignoring)
         return self._checked("then_state", (state,), miss)
@@ -177,6 +179,7 @@ class Outcome(Generic[C, E, S]):
             AssertionError: It is not.
         """
         __tracebackhide__ = True
+        self._entry.looked_at = True
         miss = expectations.as_state(self._story, expected, self._story.state)
         return self._checked("then_state_matching", (expected,), miss)
 

@@ -104,6 +104,7 @@ class ProcessOutcome(Checked[ProcessStory[E, S]]):
             AssertionError: Others were.
         """
         __tracebackhide__ = True
+        self._entry.looked_at = True
         commands = left_open(commands, ignoring)
         text = None
         if not agrees(commands, self._story.sent, ignoring):
@@ -132,6 +133,7 @@ class ProcessOutcome(Checked[ProcessStory[E, S]]):
             AssertionError: It does not, or no event has concerned the key.
         """
         __tracebackhide__ = True
+        self._entry.looked_at = True
         state = left_open(state, ignoring)
         states = self._story.values
         text = None

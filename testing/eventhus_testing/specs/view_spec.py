@@ -64,6 +64,7 @@ class _ViewChecks(Checked[ViewStory[E, V]]):
         __tracebackhide__ = True
         if value is None:  # a view can begin with it, and deletes with it: it is no value
             return self.then_no_view(key)
+        self._entry.looked_at = True
         value = left_open(value, ignoring)
         values = self._story.values
         text = None

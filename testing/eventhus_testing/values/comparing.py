@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 import attrs
 
+from eventhus_testing.values.truth import is_true
+
 T = TypeVar("T")
 
 ATOMS: frozenset[type] = frozenset(
@@ -134,7 +136,16 @@ def same(one: Any, other: Any) -> bool:
         )
     if compares_by_identity(one):
         return hasattr(one, "__dict__") and same(vars(one), vars(other))
-    return bool(one == other)
+    return equal(one, other)
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Return what ``==`` says of two values.
+
+    Raises:
+        TypeError: It answers with something other than a truth value, as NumPy's arrays do.
+    """
+    return is_true(one == other, f"{type(one).__qualname__}.__eq__")
 
 
 def compares_by_identity(value: Any) -> bool:
