@@ -8,10 +8,10 @@ from typing import Any, TypeVar, cast
 
 from eventhus import Aggregate, Application, Command, Metadata, Process, Rejected, StreamId, View
 from eventhus.errors import CompositionError
-from eventhus_testing.app_internals import Inside
-from eventhus_testing.matching.matchers import agrees, class_of, left_open
+from eventhus_testing.app_internals import AppInternals
+from eventhus_testing.matching.matchers import class_of, mask_fields, matches
 from eventhus_testing.scenarios import failure_texts as texts
-from eventhus_testing.scenarios.background_work import Behind
+from eventhus_testing.scenarios.background_work import BackgroundWork
 from eventhus_testing.specs import expectations
 from eventhus_testing.specs.exact_types import StateOf, ValuesOf
 from eventhus_testing.specs.expectations import Miss, compare
@@ -31,9 +31,9 @@ class AppChecks:
 
     def __init__(self, app: Application, patience_s: float) -> None:
         self._app = app
-        self._inside = Inside(app)
-        self._behind = Behind(app, self._inside, patience_s)
-        self._story = texts.Story(app.bucket)
+        self._internals = AppInternals(app)
+        self._background = BackgroundWork(app, self._internals, patience_s)
+        self._story = texts.ScenarioLog(app.bucket)
         self._checked = True
 
     @property
@@ -256,14 +256,14 @@ class AppChecks:
         """
         __tracebackhide__ = True
         done = self._expects("then_published", events)
-        if self._inside.bus is None:
+        if self._internals.bus is None:
             raise CompositionError("the application has no bus, so nothing is published")
         await self._settled()
-        positions = range(done.after + 1, await self._inside.store.head() + 1)
-        carried = await self._behind.carried(positions)
+        positions = range(done.after + 1, await self._internals.store.head() + 1)
+        carried = await self._background.carried(positions)
         if missing := len(positions) - len(carried):
-            self._must_hold(texts.not_published(missing, self._behind.patience_s))
-        if not agrees(events, carried, ignoring):
+            self._must_hold(texts.not_published(missing, self._background.patience_s))
+        if not matches(events, carried, ignoring):
             lines = compare(events, carried, ignoring)
             self._must_hold(Miss("published other events than expected", [("bus", lines)]))
 
@@ -291,9 +291,9 @@ class AppChecks:
             return
         done = self._looks("then_view")
         actual = await self._value(of, key)
-        if actual is None or not agrees(value, actual, ignoring):
+        if actual is None or not matches(value, actual, ignoring):
             what = f"{of.name} of {key}"
-            expected = left_open(value, ignoring)
+            expected = mask_fields(value, ignoring)
             self._must_hold(texts.elsewhere(done, what, expected, actual, ignoring))
 
     async def then_no_view(self, view: View[Any, Any], key: str) -> None:
@@ -336,8 +336,8 @@ class AppChecks:
         __tracebackhide__ = True
         done = self._looks("then_commands")
         await self._settled(process)
-        sent = await self._behind.sent(process, done.after)
-        if not agrees(commands, sent, ignoring):
+        sent = await self._background.sent(process, done.after)
+        if not matches(commands, sent, ignoring):
             happened = f"made {process.name} send other commands than expected"
             self._must_hold(Miss(happened, [("sent", compare(commands, sent, ignoring))]))
 
@@ -355,9 +355,9 @@ class AppChecks:
     async def _settled(self, *readers: View[Any, Any] | Process[Any, Any]) -> None:
         __tracebackhide__ = True
         try:
-            await self._behind.settled(*readers)
+            await self._background.settled(*readers)
         except TimeoutError:
-            text = self._story.not_caught_up(self._behind.patience_s)
+            text = self._story.not_caught_up(self._background.patience_s)
             raise AssertionError(text) from None
 
     def _looks(self, method: str) -> texts.Dispatched:
@@ -371,7 +371,7 @@ class AppChecks:
         __tracebackhide__ = True
         done = self._looks(method)
         owner = f"application {self._app.bucket}"
-        check_classes(method, "an event", owner, events, self._inside.events, class_of)
+        check_classes(method, "an event", owner, events, self._internals.events, class_of)
         return done
 
     def _must_hold(self, miss: Miss | None) -> None:
