@@ -11,6 +11,7 @@ from attrs import frozen
 
 from eventhus import Rejected, StreamId
 from eventhus_testing.matching.difference import differences, full_name
+from eventhus_testing.matching.ignoring import check_ignoring
 from eventhus_testing.matching.matchers import class_of, mask_fields, matches, text_of, unpaired
 from eventhus_testing.python_source.functions import readable
 from eventhus_testing.texts.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark
@@ -62,7 +63,12 @@ def in_order(
         result: The outcome to check.
         expected: Events, or what stands for them.
         ignoring: The names of fields that do not count, wherever they stand.
+
+    Raises:
+        TypeError: A name in ``ignoring`` is not a field of anything here.
     """
+    __tracebackhide__ = True
+    _check_ignoring(result, expected, ignoring)
     expected = mask_fields(expected, ignoring)
     if result.refusal is not None:
         shared = _shared(expected, result.events, ignoring)
@@ -73,6 +79,14 @@ def in_order(
     if matches(tuple(expected), tuple(result.events), ignoring):
         return None
     return _other_events(compare(expected, result.events, ignoring))
+
+
+def _check_ignoring(
+    result: CommandResult, expected: Sequence[object], ignoring: Collection[str]
+) -> None:
+    __tracebackhide__ = True
+    if expected:  # a list of expected events that is empty in one case of a test has no fields
+        check_ignoring(ignoring, *expected, *result.events)
 
 
 def of_types(result: CommandResult, types: Sequence[type]) -> Miss | None:
@@ -103,6 +117,8 @@ def in_any_order(
     result: CommandResult, expected: Sequence[object], ignoring: Collection[str] = ()
 ) -> Miss | None:
     """Exactly these events, in whatever order. Takes what ``in_order`` does."""
+    __tracebackhide__ = True
+    _check_ignoring(result, expected, ignoring)
     expected = mask_fields(expected, ignoring)
     missing, others = unpaired(expected, result.events, ignoring)
     return _unpaired(result, missing, others)
@@ -119,6 +135,7 @@ def among_others(
     __tracebackhide__ = True
     if not expected:
         raise TypeError("then_containing takes at least one event: anything contains nothing")
+    _check_ignoring(result, expected, ignoring)
     expected = mask_fields(expected, ignoring)
     missing, _ = unpaired(expected, result.events, ignoring)
     return _unpaired(result, missing, ())
@@ -194,6 +211,8 @@ def as_state(
         ignoring: As for ``in_order``.
         whose: Said where the commands may be those of several aggregates.
     """
+    __tracebackhide__ = True
+    check_ignoring(ignoring, expected, actual)
     if matches(expected, actual, ignoring):
         return None
     expected = mask_fields(expected, ignoring)

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from eventhus import Command, Process, Recorded, StreamId
 from eventhus.ports import Codec
+from eventhus_testing.matching.ignoring import check_ignoring
 from eventhus_testing.matching.matchers import mask_fields, matches
 from eventhus_testing.rules.fold_checker import fold_checker
 from eventhus_testing.rules.rules import Rules, call_checked
@@ -105,6 +106,8 @@ class ProcessOutcome(Checked[ProcessStory[E, S]]):
         """
         __tracebackhide__ = True
         self._entry.looked_at = True
+        if commands:
+            check_ignoring(ignoring, *commands, *self._story.sent)
         commands = mask_fields(commands, ignoring)
         text = None
         if not matches(commands, self._story.sent, ignoring):
@@ -134,6 +137,7 @@ class ProcessOutcome(Checked[ProcessStory[E, S]]):
         """
         __tracebackhide__ = True
         self._entry.looked_at = True
+        check_ignoring(ignoring, state, self._story.values.get(key))
         state = mask_fields(state, ignoring)
         states = self._story.values
         text = None

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from eventhus import StreamId, View
 from eventhus.ports import Codec
+from eventhus_testing.matching.ignoring import check_ignoring
 from eventhus_testing.matching.matchers import mask_fields, matches
 from eventhus_testing.rules.fold_checker import fold_checker
 from eventhus_testing.rules.rules import Rules
@@ -65,6 +66,7 @@ class _ViewChecks(Checked[ViewStory[E, V]]):
         if value is None:  # a view can begin with it, and deletes with it: it is no value
             return self.then_no_view(key)
         self._entry.looked_at = True
+        check_ignoring(ignoring, value, self._story.values.get(key))
         value = mask_fields(value, ignoring)
         values = self._story.values
         text = None
