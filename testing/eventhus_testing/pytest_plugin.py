@@ -75,7 +75,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Begin anew: the test may have run before, and be repeated because it failed."""
     if NOTEBOOK in item.stash:
-        item.stash[NOTEBOOK].entries.clear()
+        item.stash[NOTEBOOK].clear()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -144,13 +144,8 @@ def _without_given_up_examples(item: pytest.Item, notebook: Recording | None) ->
 
     @wraps(inner)
     def example(*args: Any, **kwargs: Any) -> Any:
-        before = len(notebook.entries)
-        try:
+        with notebook.forgetting(lambda error: type(error).__module__ == "hypothesis.errors"):
             return inner(*args, **kwargs)
-        except BaseException as error:
-            if type(error).__module__ == "hypothesis.errors":
-                del notebook.entries[before:]
-            raise
 
     handle.inner_test = example
     try:

@@ -55,7 +55,8 @@ def _classes(values: Iterable[Any]) -> Iterator[type]:
 def _field_values(value: Any) -> list[Any]:
     if isinstance(value, Like):
         return [*value.fields.values()]
-    return [getattr(value, name) for name in _own_names(type(value)) if hasattr(value, name)]
+    cls: Any = type(value)
+    return [getattr(value, name) for name in _own_names(cls) if hasattr(value, name)]
 
 
 @lru_cache(maxsize=1024)

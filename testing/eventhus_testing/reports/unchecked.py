@@ -23,10 +23,28 @@ def text(entries: Sequence[Entry]) -> str:
     Args:
         entries: Of one test; at least one.
     """
-    texts = [_text(entry.story) for entry in entries[:MOST]]
+    texts = [_given(entry.story) or _text(entry.story) for entry in entries[:MOST]]
     if len(entries) > MOST:
         texts.append(f"and {len(entries) - MOST} more")
     return "\n\n".join(texts)
+
+
+def _given(story: Any) -> str | None:
+    """Return the text for a spec in which nothing was done; ``None`` if something was."""
+    match story:
+        case ViewStory(seen=()):
+            name, events = story.view.name, map(history.text, story.history.events)
+            add = "what it should show: .then_view(...), or .when(...) and then that"
+        case ProcessStory(seen=()):
+            name, events = story.process.name, map(history.text, story.history.events)
+            add = ".when(...) and what should come of it: .then_commands(...)"
+        case Story(steps=()):
+            name, events = story.aggregate.name, map(repr, story.given)
+            add = ".when(...) and what should come of it: .then(...)"
+        case _:
+            return None
+    lines = [*mark(SAME, [*events] or ["nothing"]), (NOTE, f"add {add}")]
+    return page(f"{name}: nothing was done: a given needs a when", [("given", lines)])
 
 
 def _text(story: Any) -> str:

@@ -15,7 +15,7 @@ from eventhus_testing.rules.fold_checker import FoldChecker
 from eventhus_testing.specs import history
 from eventhus_testing.specs.failure_texts import missing_when
 from eventhus_testing.specs.history import History
-from eventhus_testing.specs.recording import Check, Entry
+from eventhus_testing.specs.recording import Check, Entry, begin, go_on
 from eventhus_testing.texts.page import ACTUAL, EXPECTED, NOTE, Line, mark, page
 
 E = TypeVar("E")
@@ -79,9 +79,10 @@ StoryT = TypeVar("StoryT", bound=FoldStory[Any, Any])
 
 @frozen
 class WithStory(Generic[StoryT]):
-    """What has a story behind it."""
+    """What has a story behind it, and an entry in the recording of its test."""
 
     _story: StoryT
+    _entry: Entry
 
 
 @frozen
@@ -97,6 +98,7 @@ class FoldSpec(WithStory[StoryT], Generic[E, StoryT]):
         Raises:
             TypeError: It is naive.
         """
+        go_on(self._entry)
         return self._with_history(evolve(self._story.history, at=history.aware(moment)))
 
     def caused_by(self, metadata: Metadata) -> Self:
@@ -115,25 +117,26 @@ class FoldSpec(WithStory[StoryT], Generic[E, StoryT]):
             RuleBroken: It does not keep its rules.
         """
         __tracebackhide__ = True
+        go_on(self._entry)
         return self._with(self._story.with_events(stream, events).going_on())
 
     def _with_history(self, log: History[Any]) -> Self:
         return self._with(evolve(self._story, history=log))
 
     def _with(self, story: StoryT) -> Self:
-        return evolve(self, story=story)
+        return evolve(self, story=story, entry=begin(story, self._entry))
 
     if not TYPE_CHECKING:  # as for Spec
 
         def __getattr__(self, name: str) -> NoReturn:
+            if not name.startswith("_"):
+                go_on(self._entry)
             raise AttributeError(missing_when(name))
 
 
 @frozen
 class Checked(WithStory[StoryT]):
     """What can be checked, each time in an entry of the notebook."""
-
-    _entry: Entry
 
     def _checked(self, method: str, arguments: tuple[object, ...], failure: str | None) -> Self:
         __tracebackhide__ = True

@@ -23,7 +23,7 @@ from eventhus_testing.specs.folds import (
     story_page,
     value_there,
 )
-from eventhus_testing.specs.recording import note
+from eventhus_testing.specs.recording import begin, go_on, note
 
 E = TypeVar("E")
 S = TypeVar("S")
@@ -67,7 +67,8 @@ class ProcessSpec(FoldSpec[E, ProcessStory[E, S]]):
     @classmethod
     def of(cls, process: Process[E, S], rules: Rules, codec: Codec | None) -> ProcessSpec[E, S]:
         """Start to specify a process."""
-        return cls(ProcessStory(process=process, checker=fold_checker(process, rules, codec)))
+        story = ProcessStory(process=process, checker=fold_checker(process, rules, codec))
+        return cls(story, begin(story))
 
     def when(self, stream: StreamId | str, *events: E) -> ProcessOutcome[E, S]:
         """Let these events happen now.
@@ -79,6 +80,7 @@ class ProcessSpec(FoldSpec[E, ProcessStory[E, S]]):
         Raises what ``given`` does.
         """
         __tracebackhide__ = True
+        go_on(self._entry)
         history.check_any(stream, events)
         story = self._story.with_events(stream, events)
         return ProcessOutcome(story, note(story))

@@ -5,7 +5,7 @@ The kit's pytest plugin opens a notebook around each test. Without one, nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,11 +57,30 @@ class Recording:
     """The outcomes of one test, in order."""
 
     entries: list[Entry] = field(factory=list)
+    given: dict[Entry, None] = field(factory=dict)
+    """Specs without a ``when`` and without a check so far, in order."""
 
     @property
     def unchecked(self) -> list[Entry]:
-        """Those that nobody looked at."""
-        return [entry for entry in self.entries if entry.is_unchecked]
+        """The outcomes that nobody looked at, then the specs in which nothing was done."""
+        return [*(entry for entry in self.entries if entry.is_unchecked), *self.given]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.entries.clear()
+        self.given.clear()
+
+    @contextmanager
+    def forgetting(self, is_forgotten: Callable[[BaseException], bool]) -> Iterator[None]:
+        """Forget what is written down inside if it raises one of these exceptions."""
+        entries, given = len(self.entries), set(self.given)
+        try:
+            yield
+        except BaseException as error:
+            if is_forgotten(error):
+                del self.entries[entries:]
+                self.given = {entry: None for entry in self.given if entry in given}
+            raise
 
 
 # The innermost is last. No context variable: an event loop that tests share keeps the context of
@@ -93,3 +112,24 @@ def note(story: Any, before: Entry | None = None) -> Entry:
     if _open:
         _open[-1].entries.append(entry)
     return entry
+
+
+def begin(story: Any, before: Entry | None = None) -> Entry:
+    """Write down, if a recording is open, that a spec has begun in which nothing is done yet.
+
+    Args:
+        story: See ``Entry``.
+        before: The entry of the spec that it goes on from.
+    """
+    if before is not None:
+        go_on(before)
+    entry = Entry(story)
+    if _open:
+        _open[-1].given[entry] = None
+    return entry
+
+
+def go_on(begun: Entry) -> None:
+    """Write down that something is done or checked after what was given."""
+    for recording in _open:
+        recording.given.pop(begun, None)

@@ -23,7 +23,7 @@ from eventhus_testing.specs.folds import (
     story_page,
     value_there,
 )
-from eventhus_testing.specs.recording import Entry, note
+from eventhus_testing.specs.recording import begin, go_on, note
 from eventhus_testing.texts.page import ACTUAL, EXPECTED, Line
 from eventhus_testing.values.comparing import same
 
@@ -66,6 +66,7 @@ class _ViewChecks(Checked[ViewStory[E, V]]):
         if value is None:  # a view can begin with it, and deletes with it: it is no value
             return self.then_no_view(key)
         self._entry.looked_at = True
+        go_on(self._entry)
         check_ignoring(ignoring, value, self._story.values.get(key))
         value = mask_fields(value, ignoring)
         values = self._story.values
@@ -96,7 +97,7 @@ class ViewSpec(FoldSpec[E, ViewStory[E, V]], _ViewChecks[E, V]):
     def of(cls, view: View[E, V], rules: Rules, codec: Codec | None) -> ViewSpec[E, V]:
         """Start to specify a view."""
         story = ViewStory(view=view, checker=fold_checker(view, rules, codec))
-        return cls(story, Entry(story))
+        return cls(story, begin(story))
 
     def when(self, stream: StreamId | str, *events: E) -> ViewOutcome[E, V]:
         """Let these events happen now.
@@ -108,16 +109,14 @@ class ViewSpec(FoldSpec[E, ViewStory[E, V]], _ViewChecks[E, V]):
         Raises what ``given`` does.
         """
         __tracebackhide__ = True
+        go_on(self._entry)
         history.check_any(stream, events)
         story = self._story.with_events(stream, events)
         return ViewOutcome(story, note(story))
 
-    def _with(self, story: ViewStory[E, V]) -> Self:
-        # Nothing was done yet: that nobody looks at it is no mistake.
-        return evolve(self, story=story, entry=Entry(story))
-
     def _checked(self, method: str, arguments: tuple[object, ...], failure: str | None) -> Self:
         __tracebackhide__ = True
+        go_on(self._entry)
         # What is given may be shared, and each test that checks it writes that down for itself.
         noted = self if self._entry.checks else evolve(self, entry=note(self._story))
         return super(ViewSpec, noted)._checked(method, arguments, failure)
