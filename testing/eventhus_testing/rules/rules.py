@@ -29,7 +29,9 @@ class Rules:
         repeatable: Asked again, they give the same answer; ``evolve`` of an aggregate is asked
             again about each event that ``decide`` produces, not about what is given.
         declared: Each event that ``decide`` produces is of a class that the aggregate declares.
-        evolvable: ``evolve`` accepts each event that ``decide`` produces, and returns a state.
+        evolvable: ``evolve`` accepts each event that ``decide`` produces, and returns a state. That
+            of a process returns a state too, and that of a view a value: ``None`` is one only where
+            the state's type admits it, or the annotation of what the view's ``evolve`` returns.
         stored: Each event, given or produced, comes back from the codec as it was; so does each
             value of a view, and each state of a process.
         snapshot: So does each state of an aggregate, and goes on as it would have. Applications
