@@ -11,7 +11,7 @@ import attrs
 from attrs import frozen
 
 from eventhus_testing.python_source.functions import readable
-from eventhus_testing.values.comparing import ATOMS, equal, parts
+from eventhus_testing.values.comparing import ATOMS, CLOCKS, equal, parts, same_clock, type_of
 from eventhus_testing.values.truth import is_true
 
 T = TypeVar("T")
@@ -97,7 +97,10 @@ def matches(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
     """
     if isinstance(ignoring, str):
         raise TypeError(f"ignoring takes a collection of names: ignoring={{{ignoring!r}}}")
-    if type(expected) is type(actual) and not _slips(expected, actual) and equal(expected, actual):
+    cls, actual_cls = type_of(expected), type_of(actual)
+    if cls is actual_cls and cls in CLOCKS:
+        return same_clock(expected, actual)
+    if cls is actual_cls and not _slips(expected, actual) and equal(expected, actual):
         return True
     if is_open(expected):
         if isinstance(expected, Like):
@@ -108,9 +111,9 @@ def matches(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
         if _is_predicate(expected):
             return is_true(expected(actual), readable(expected))
         return is_true(expected.matches(actual), f"{type(expected).__qualname__}.matches")
-    if type(expected) is not type(actual):
+    if cls is not actual_cls:
         # A matcher of dirty-equals has no class in common with what it is equal to.
-        is_slip = type(expected) in ATOMS and type(actual) in ATOMS
+        is_slip = cls in CLOCKS or (cls in ATOMS and actual_cls in ATOMS)
         return parts(expected) is None and not is_slip and equal(expected, actual)
     wanted, found = parts(expected), parts(actual)
     return (
@@ -131,9 +134,12 @@ def _slips(expected: Any, actual: Any) -> bool:
     whose ``==`` answers with a coroutine, which counts as true.
     """
     wanted = parts(expected)
-    if type(expected) is not type(actual):
+    cls = type_of(expected)
+    if cls is not type_of(actual):
         return wanted is None
-    if expected is actual or type(expected) in ATOMS:
+    if cls in CLOCKS:
+        return not same_clock(expected, actual)
+    if expected is actual or cls in ATOMS:
         return False
     if wanted is None:
         return not equal(expected, actual)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, Any, Optional, TypeVar
+from typing import Annotated, Any, Optional, TypeVar, cast
 
 import pytest
 from attrs import frozen
@@ -16,7 +16,7 @@ from eventhus_testing.rules.missing_cases import admits_none, return_annotation
 
 T = TypeVar("T")
 
-NOTHING: Any = None  # what a match returns that has no case for an event
+NOTHING = cast("int", None)  # what a match returns that has no case for an event
 
 Maybe = TypeAliasType("Maybe", int | None)
 
