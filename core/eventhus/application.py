@@ -419,6 +419,7 @@ class Application:
             async with self:
                 await wait_for_shutdown()
         else:
+            self._running()
             await wait_for_shutdown()
 
     async def relay_lag(self) -> int:
@@ -552,9 +553,16 @@ class Application:
             subscriber.stop_retrying()
 
     def _running(self) -> Run:
-        if self._run is None:
+        run = self._run
+        if run is None:
             raise NotRunning("the application is not running; use it inside 'async with'")
-        return self._run
+        if run.loop is not asyncio.get_running_loop():
+            raise NotRunning(
+                "the application was entered in another event loop; use it there, for instance "
+                "with asyncio.run_coroutine_threadsafe, or enter an application of its own in this "
+                "one"
+            )
+        return run
 
     def _executor(self, aggregate: Aggregate[Any, Any, S]) -> Executor[Any, Any, S]:
         check_is(aggregate, Aggregate)

@@ -5,7 +5,7 @@ EventhusError
 ├── UsageError                the calling program is wrong, and trying again does not help
 │   ├── CompositionError      the parts of an application do not fit together (also TypeError)
 │   ├── InvalidArgument       an argument does not have the form it must have (also ValueError)
-│   ├── NotRunning            used outside ``async with application``         (also RuntimeError)
+│   ├── NotRunning            used outside ``async with``, or its event loop  (also RuntimeError)
 │   ├── UnknownCommand        no aggregate handles this class of command      (also LookupError)
 │   ├── UndeclaredEvent       ``decide`` produced an event it never declared  (also TypeError)
 │   └── CommandIdReused       one command id was sent to two aggregates       (also ValueError)
@@ -105,7 +105,10 @@ class InvalidArgument(UsageError, ValueError):
 
 
 class NotRunning(UsageError, RuntimeError):
-    """An application or a store was used before ``async with`` entered it or after it was left."""
+    """An application, a store or a bus was used before it was entered or after it was left.
+
+    An application also raises it when another event loop than the one that entered it uses it.
+    """
 
 
 def _tuple(classes: Iterable[type]) -> tuple[type, ...]:
