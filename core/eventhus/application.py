@@ -36,7 +36,14 @@ from eventhus.run import Run
 from eventhus.runtime.adapter_lookup import BUSES, CODECS, STORES, adapter_for, load_adapter
 from eventhus.runtime.clock import SystemClock
 from eventhus.runtime.commands.bus import CommandBus
-from eventhus.runtime.commands.envelope import Committed, Envelope, Handler, Loaded, Middleware
+from eventhus.runtime.commands.envelope import (
+    RESERVED,
+    Committed,
+    Envelope,
+    Handler,
+    Loaded,
+    Middleware,
+)
 from eventhus.runtime.commands.executor import Executor
 from eventhus.runtime.commands.repository import PAGE, Repository
 from eventhus.runtime.commands.snapshots import Snapshots
@@ -273,7 +280,7 @@ class Application:
             command_id: An idempotency key, unique in the bucket. Another command with the same
                 key, from any process and at any time, changes nothing and gets the first answer,
                 whatever it says. A command that changed nothing or was refused is not remembered
-                and runs again.
+                and runs again. Ids that start with ``eventhus:`` are reserved for processes.
             metadata: The metadata of the events.
 
         Returns:
@@ -285,7 +292,8 @@ class Application:
             TooManyConflicts: Other processes appended during ten attempts in a row.
             CommandIdReused: The ``command_id`` belongs to a command of another aggregate.
             UnknownCommand: No aggregate handles this class of command.
-            InvalidArgument: The ``aggregate_id`` or ``command_id`` is empty or not text.
+            InvalidArgument: The ``aggregate_id`` or ``command_id`` is empty or not text, or the
+                ``command_id`` is reserved.
             UndeclaredEvent: ``decide`` produced a value that is not an event of its aggregate.
             CodecError: A new or stored event, or a stored state, does not fit its class.
             InvalidCommit: The store cannot store the events.
@@ -295,7 +303,13 @@ class Application:
                 command again with the same ``command_id``.
             NotRunning: The application has not been entered, or is being left.
         """
-        return await self._running().handle(
+        run = self._running()
+        if isinstance(command_id, str) and command_id.startswith(RESERVED):
+            raise InvalidArgument(
+                f"command ids that start with {RESERVED!r} are reserved for processes; "
+                f"put a prefix of your own before the id"
+            )
+        return await run.handle(
             Envelope(
                 command=command,
                 expected_version=expected_version,
