@@ -28,7 +28,9 @@ EventhusError
 │   └── IncompatibleBucket    this version of eventhus cannot work with the bucket
 └── ReaderStopped             a view or a process cannot handle an event
 
-Messages never quote the data of events, commands or states, because it may be personal.
+Messages never quote the data of events, commands or states, because it may be personal. The same
+holds for errors that are raised while data is encoded or decoded: a ``CodecError`` names the class
+of such an error and is not chained to it.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import define, field
+
+from eventhus.printable import printable
 
 if TYPE_CHECKING:
     from eventhus.domain.recorded import StreamId
@@ -79,7 +83,9 @@ class EventhusError(Exception):
     _message: ClassVar[str] = ""
 
     def __str__(self) -> str:
-        return self._message.format_map(vars(self)) if self._message else super().__str__()
+        if not self._message:
+            return super().__str__()
+        return printable(self._message.format_map(vars(self)))
 
 
 class Rejected(EventhusError):
@@ -233,7 +239,7 @@ class CodecError(EventhusError, ValueError):
     def __str__(self) -> str:
         where = f" (in {self.stream}, version {self.version})" if self.stream else ""
         name = f"{self.type}.{self.field}" if self.field else self.type
-        return f"{name}: {self.problem}{where}"
+        return printable(f"{name}: {self.problem}{where}")
 
     def at(self, stream: StreamId, version: int) -> CodecError:
         """Return the same error, located at a stored event."""

@@ -13,6 +13,7 @@ from attrs import evolve
 from eventhus.adapter_support import Backoff, StreamQueues, WorkerPool, check_group
 from eventhus.domain.recorded import StreamId
 from eventhus.ports import DeadLetter, Message, MessageHandler
+from eventhus.printable import printable
 from eventhus_memory.store import check_url
 
 _RETRY = Backoff(first_s=0.01, cap_s=1.0)  # before a failed message is handled again
@@ -162,7 +163,9 @@ class _Group:
             self._remove(message)
         elif self._draining or not self._members:
             _logger.error(
-                "the handler failed on %s while the bus was closing", message.id, exc_info=failure
+                "the handler failed on %s while the bus was closing",
+                printable(message.id),
+                exc_info=failure,
             )
             self._remove(message)
         else:
@@ -187,7 +190,10 @@ class _Group:
     def _retry_later(self, message: Message, failure: BaseException) -> None:
         delay_s = _RETRY.delay_s(message.attempt)
         _logger.warning(
-            "the handler failed on %s; again in %.2f s", message.id, delay_s, exc_info=failure
+            "the handler failed on %s; again in %.2f s",
+            printable(message.id),
+            delay_s,
+            exc_info=failure,
         )
         again = evolve(message, attempt=message.attempt + 1)
         timer = asyncio.get_running_loop().call_later(delay_s, self._retry, message.stream)

@@ -13,6 +13,7 @@ from nats.aio.subscription import Subscription
 
 from eventhus.adapter_support import StreamQueues, WorkerPool
 from eventhus.ports import DeadLetter, Message, MessageHandler
+from eventhus.printable import printable
 from eventhus_nats.connection import Connection
 from eventhus_nats.dead_letters import letter_headers
 from eventhus_nats.driver_errors import to_eventhus_error, translating_errors
@@ -149,7 +150,10 @@ class CoreNatsSubscription:
             return
         delay_s = RETRY.delay_s(message.attempt)
         _logger.warning(
-            "the handler failed on %s; again in %.2f s", message.id, delay_s, exc_info=failure
+            "the handler failed on %s; again in %.2f s",
+            printable(message.id),
+            delay_s,
+            exc_info=failure,
         )
         again = evolve(message, attempt=message.attempt + 1)
         asyncio.get_running_loop().call_later(delay_s, self._queues.give_back, again)

@@ -13,6 +13,7 @@ from nats.aio.msg import Msg
 from eventhus.adapter_support import Backoff, StreamQueues, WorkerPool
 from eventhus.errors import EventhusError
 from eventhus.ports import Message, MessageHandler
+from eventhus.printable import printable
 from eventhus_nats.connection import Connection
 from eventhus_nats.consumer import ACK_WAIT_S, MAX_BYTES_IN_HAND, Consumer, State
 from eventhus_nats.driver_errors import describe
@@ -271,14 +272,17 @@ class JetStreamSubscription:
         if self._closing:
             _logger.warning(
                 "the handler failed on %s while the subscription was closing",
-                message.id,
+                printable(message.id),
                 exc_info=error,
             )
             await self._say(self._in_hand.pop(message).reply, b"-NAK")
             return
         delay_s = RETRY.delay_s(message.attempt)
         _logger.warning(
-            "the handler failed on %s; again in %.2f s", message.id, delay_s, exc_info=error
+            "the handler failed on %s; again in %.2f s",
+            printable(message.id),
+            delay_s,
+            exc_info=error,
         )
         again = evolve(message, attempt=message.attempt + 1)
         asyncio.get_running_loop().call_later(delay_s, self._resequencer.queues.give_back, again)

@@ -120,7 +120,7 @@ class Repository(Generic[S]):
                 state = evolve(state, decode(data))
                 done += 1
         except CodecError as error:
-            raise error.at(stream, known.version + done + 1) from error.__cause__
+            raise error.at(stream, known.version + done + 1) from None
         return CachedState(
             state=state,
             version=page.version,

@@ -52,6 +52,11 @@ class Snapshots(Generic[S]):
         except CodecError as error:
             _logger.warning("snapshot of %s ignored: %s", stream, error)
             return None
+        except Exception as error:  # noqa: BLE001 - codecs may raise anything, and it may quote data
+            _logger.warning(
+                "snapshot of %s ignored: the codec raised %s", stream, type(error).__name__
+            )
+            return None
         # A log that was restored to an earlier point may have gone on differently since.
         last = await self._events.history(stream, after_version=snapshot.version - 1, limit=1)
         if not last or last[0].id != snapshot.event_id:

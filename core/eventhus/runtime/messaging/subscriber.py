@@ -15,6 +15,7 @@ from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.domain.recorded import E_co, Recorded, StreamId
 from eventhus.ports.bus import EventBus, Message, Subscription
 from eventhus.ports.clock import Clock
+from eventhus.printable import printable
 from eventhus.runtime.messaging.wire import from_message
 from eventhus.runtime.serializer import EventSerializer
 
@@ -115,7 +116,7 @@ class Subscriber:
             _logger.warning(
                 "event %s was delivered %d times and group %s has not acknowledged it; "
                 "if this process crashes now, this event may be the cause",
-                message.id,
+                printable(message.id),
                 message.attempt,
                 self._group,
             )
@@ -131,7 +132,7 @@ class Subscriber:
                 "attempt %d of group %s failed on event %s; retrying in %.2f s",
                 tried,
                 self._group,
-                message.id,
+                printable(message.id),
                 delay,
                 exc_info=failure,
             )
@@ -152,7 +153,10 @@ class Subscriber:
                     handled += 1
                     continue
                 _logger.warning(
-                    "group %s failed again on event %s", self._group, message.id, exc_info=failure
+                    "group %s failed again on event %s",
+                    self._group,
+                    printable(message.id),
+                    exc_info=failure,
                 )
                 stuck.add(message.stream)
             failed += 1
@@ -185,7 +189,7 @@ class Subscriber:
     async def _bury(self, message: Message, error: BaseException, attempts: int) -> None:
         _logger.error(
             "event %s is a dead letter of group %s after %d attempts",
-            message.id,
+            printable(message.id),
             self._group,
             attempts,
             exc_info=error,
@@ -210,7 +214,7 @@ class Subscriber:
                 delay = RETRY.delay_s(failures)
                 _logger.exception(
                     "event %s could not be made a dead letter of group %s; retrying in %.2f s",
-                    message.id,
+                    printable(message.id),
                     self._group,
                     delay,
                 )
