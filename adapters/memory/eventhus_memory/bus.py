@@ -53,10 +53,18 @@ class MemoryBus:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        while self._groups:  # a handler that is finishing may have subscribed another one
-            await next(iter(self._groups.values())).drain()
-        if workers := self._workers - {asyncio.current_task()}:
-            await asyncio.wait(workers)
+        """Deliver every message and let handlers finish. If cancelled, cancel the handlers."""
+        try:
+            while self._groups:  # a handler that is finishing may have subscribed another one
+                await next(iter(self._groups.values())).drain()
+            if workers := self._workers - {asyncio.current_task()}:
+                await asyncio.wait(workers)
+        except asyncio.CancelledError:  # the caller does not wait for handlers any more
+            for group in [*self._groups.values()]:
+                group.abandon()
+            for worker in self._workers:
+                worker.cancel()
+            raise
 
     async def publisher(self) -> MemoryPublisher:
         """See ``EventBus.publisher``."""
@@ -180,6 +188,12 @@ class _Group:
         while self.queues and self._members:
             self._changed.clear()
             await self._changed.wait()
+        for member in list(self._members):
+            member.stop()
+
+    def abandon(self) -> None:
+        """Stop the members and begin no more messages."""
+        self._draining = True
         for member in list(self._members):
             member.stop()
 

@@ -81,6 +81,11 @@ class Snapshots(Generic[S]):
         task.add_done_callback(self._saving.discard)
         return attrs.evolve(state, snapshot_version=state.version)
 
+    @property
+    def saving(self) -> int:
+        """The number of snapshots that are being saved."""
+        return len(self._saving)
+
     async def drain(self) -> None:
         """Wait until nothing is being saved."""
         while self._saving:

@@ -75,7 +75,12 @@ class Replayed:
 
 
 class Subscriber:
-    """Handles the messages of one subscription. The bus redelivers those on which it raises."""
+    """Handles the messages of one subscription. The bus redelivers those on which it raises.
+
+    Attributes:
+        group: The consumer group; ``UNGROUPED`` for a subscription without one.
+        in_progress: The number of messages that are being handled.
+    """
 
     def __init__(
         self,
@@ -89,7 +94,8 @@ class Subscriber:
         clock: Clock,
     ) -> None:
         self._handler = handler
-        self._group = UNGROUPED if group is None else group
+        self.group = UNGROUPED if group is None else group
+        self.in_progress = 0
         self._types = types
         self._attempts = attempts
         self._serializer = serializer
@@ -103,6 +109,13 @@ class Subscriber:
 
     async def __call__(self, message: Message) -> None:
         """Handle one message, or make it a dead letter."""
+        self.in_progress += 1
+        try:
+            await self._handle(message)
+        finally:
+            self.in_progress -= 1
+
+    async def _handle(self, message: Message) -> None:
         try:
             delivered = self._delivered(message)
         except Exception as error:  # noqa: BLE001 - codecs may raise anything
@@ -118,7 +131,7 @@ class Subscriber:
                 "if this process crashes now, this event may be the cause",
                 printable(message.id),
                 message.attempt,
-                self._group,
+                self.group,
             )
         tried = 1
         while failure := await handler_failure(self._handler, delivered):
@@ -131,7 +144,7 @@ class Subscriber:
             _logger.warning(
                 "attempt %d of group %s failed on event %s; retrying in %.2f s",
                 tried,
-                self._group,
+                self.group,
                 printable(message.id),
                 delay,
                 exc_info=failure,
@@ -144,17 +157,17 @@ class Subscriber:
         """Pass every dead letter of the group to the handler once, in order."""
         handled = failed = 0
         stuck: set[StreamId] = set()
-        async for letter in self._bus.dead_letters(self._group):
+        async for letter in self._bus.dead_letters(self.group):
             message = letter.message
             if message.stream not in stuck:
                 failure = await self._handled(message)
                 if failure is None:
-                    await self._bus.discard(letter, self._group)
+                    await self._bus.discard(letter, self.group)
                     handled += 1
                     continue
                 _logger.warning(
                     "group %s failed again on event %s",
-                    self._group,
+                    self.group,
                     printable(message.id),
                     exc_info=failure,
                 )
@@ -190,7 +203,7 @@ class Subscriber:
         _logger.error(
             "event %s is a dead letter of group %s after %d attempts",
             printable(message.id),
-            self._group,
+            self.group,
             attempts,
             exc_info=error,
         )
@@ -206,7 +219,7 @@ class Subscriber:
         failures = 0
         while True:  # given back to the bus, the message would get new attempts
             try:
-                await self._bus.bury(letter, self._group)
+                await self._bus.bury(letter, self.group)
             except Exception:
                 if self._stop_retrying.is_set():
                     raise
@@ -215,7 +228,7 @@ class Subscriber:
                 _logger.exception(
                     "event %s could not be made a dead letter of group %s; retrying in %.2f s",
                     printable(message.id),
-                    self._group,
+                    self.group,
                     delay,
                 )
                 await self._sleep(delay)

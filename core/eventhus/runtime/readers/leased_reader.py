@@ -44,6 +44,7 @@ class LeasedReader(ABC):
         self._owner = owner
         self._logger = logging.getLogger(type(self).__module__)
         self._position = 0  # everything up to here is done
+        self._goal: int | None = None  # of drain
         self._failures = 0  # since the last progress
         self._is_leader = True  # as far as this process knows
         self._failure: BaseException | None = None  # of the last attempt
@@ -87,8 +88,8 @@ class LeasedReader(ABC):
 
         What a failing reader or a stand-by leaves behind is done by another process, or later.
         """
-        head = await self._store.head()
-        while self._position < head and self._is_leader and self._failure is None:
+        self._goal = await self._store.head()
+        while self._position < self._goal and self._is_leader and self._failure is None:
             await self._change()
 
     async def caught_up(self, position: int) -> None:

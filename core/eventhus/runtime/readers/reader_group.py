@@ -81,6 +81,12 @@ class ReaderGroup:
             for fold in self._folds.values()
         ]
 
+    @property
+    def unfinished(self) -> list[str]:
+        """The labels of the views and processes that have not stopped."""
+        folds = zip(self._folds.values(), self._tasks, strict=True)
+        return [fold.label for fold, task in folds if not task.done()]
+
     async def stop(self) -> None:
         """Stop following the log, and wait until that is done."""
         await asyncio.gather(*map(stop, self._tasks))
