@@ -110,6 +110,11 @@ class Appender:
         while self._sending is not None:
             await asyncio.wait([self._sending])
 
+    def cut_off(self) -> None:
+        """Send no more."""
+        if self._sending is not None:
+            self._sending.cancel()
+
     async def tail(self, timeout_s: float | None = None) -> int:
         """The position of the last event in the log. Raises the driver's errors."""
         last = await self._connection.last(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from eventhus.errors import NotRunning
+from eventhus.errors import NotRunning, StoreUnavailable
 
 
 class Calls:
@@ -12,27 +12,53 @@ class Calls:
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
-        self._under_way = 0
+        self._under_way: dict[asyncio.Task[object], int] = {}  # and how often each was cancelled
+        self._is_cut_off = False
         self._idle = asyncio.Event()
         self._closed = False
 
     def __enter__(self) -> None:
-        """A call begins.
+        """Begin a call.
 
         Raises:
             NotRunning: The store has been left.
         """
         if self._closed:
             raise NotRunning(f"the store of bucket {self._bucket!r} has been left")
-        self._under_way += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._under_way[task] = task.cancelling()
 
-    def __exit__(self, *_: object) -> None:
-        self._under_way -= 1
-        if self._under_way == 0:
+    def __exit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
+        """End a call.
+
+        Raises:
+            StoreUnavailable: ``cut_off`` ended the call.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        cancels = self._under_way.pop(task)
+        if not self._under_way:
             self._idle.set()
+        # As asyncio.timeout does: a cancellation by the caller still arrives as one.
+        if self._is_cut_off and task.uncancel() <= cancels and exc_type is asyncio.CancelledError:
+            raise StoreUnavailable(
+                self._bucket, "the store was left before its server answered"
+            ) from None
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether ``cut_off`` was called."""
+        return self._is_cut_off
+
+    def cut_off(self) -> None:
+        """End the calls under way at once; each raises ``StoreUnavailable``."""
+        self._closed = self._is_cut_off = True
+        for task in self._under_way:
+            task.cancel()
 
     async def close(self) -> None:
-        """Refuse new calls, and return once those under way have come to their end."""
+        """Refuse new calls, and return once those under way are done."""
         self._closed = True
         while self._under_way:
             self._idle.clear()

@@ -69,6 +69,11 @@ class Loader:
                 self._ends.learn(stream, last_version(documents[-1]))
         return documents
 
+    def cut_off(self) -> None:
+        """End the queries under way."""
+        for task in self._querying:
+            task.cancel()
+
     def _begins_behind(self, after: int, stream: StreamId, documents: Sequence[Document]) -> bool:
         if documents:
             return bool(documents[0].get("version") == after + 1)
