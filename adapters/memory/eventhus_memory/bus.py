@@ -10,7 +10,14 @@ from typing import Self
 
 from attrs import evolve
 
-from eventhus.adapter_support import Backoff, StreamQueues, WorkerPool, check_group
+from eventhus.adapter_support import (
+    Backoff,
+    StreamQueues,
+    WorkerPool,
+    check_group,
+    summary,
+    unexpected,
+)
 from eventhus.domain.recorded import StreamId
 from eventhus.ports import DeadLetter, Message, MessageHandler
 from eventhus.printable import printable
@@ -171,9 +178,10 @@ class _Group:
             self._remove(message)
         elif self._draining or not self._members:
             _logger.error(
-                "the handler failed on %s while the bus was closing",
+                "the handler failed on %s while the bus was closing: %s",
                 printable(message.id),
-                exc_info=failure,
+                summary(failure),
+                exc_info=unexpected(failure),
             )
             self._remove(message)
         else:
@@ -204,10 +212,11 @@ class _Group:
     def _retry_later(self, message: Message, failure: BaseException) -> None:
         delay_s = _RETRY.delay_s(message.attempt)
         _logger.warning(
-            "the handler failed on %s; again in %.2f s",
+            "the handler failed on %s: %s; again in %.2f s",
             printable(message.id),
+            summary(failure),
             delay_s,
-            exc_info=failure,
+            exc_info=unexpected(failure),
         )
         again = evolve(message, attempt=message.attempt + 1)
         timer = asyncio.get_running_loop().call_later(delay_s, self._retry, message.stream)

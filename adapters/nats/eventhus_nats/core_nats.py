@@ -11,7 +11,7 @@ from attrs import evolve
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from eventhus.adapter_support import StreamQueues, WorkerPool
+from eventhus.adapter_support import StreamQueues, WorkerPool, summary, unexpected
 from eventhus.ports import DeadLetter, Message, MessageHandler
 from eventhus.printable import printable
 from eventhus_nats.connection import Connection
@@ -150,10 +150,11 @@ class CoreNatsSubscription:
             return
         delay_s = RETRY.delay_s(message.attempt)
         _logger.warning(
-            "the handler failed on %s; again in %.2f s",
+            "the handler failed on %s: %s; again in %.2f s",
             printable(message.id),
+            summary(failure),
             delay_s,
-            exc_info=failure,
+            exc_info=unexpected(failure),
         )
         again = evolve(message, attempt=message.attempt + 1)
         asyncio.get_running_loop().call_later(delay_s, self._queues.give_back, again)

@@ -10,7 +10,7 @@ import nats.errors
 from attrs import evolve
 from nats.aio.msg import Msg
 
-from eventhus.adapter_support import Backoff, StreamQueues, WorkerPool
+from eventhus.adapter_support import Backoff, StreamQueues, WorkerPool, summary, unexpected
 from eventhus.errors import EventhusError
 from eventhus.ports import Message, MessageHandler
 from eventhus.printable import printable
@@ -271,18 +271,20 @@ class JetStreamSubscription:
     async def _failed(self, message: Message, error: BaseException) -> None:
         if self._closing:
             _logger.warning(
-                "the handler failed on %s while the subscription was closing",
+                "the handler failed on %s while the subscription was closing: %s",
                 printable(message.id),
-                exc_info=error,
+                summary(error),
+                exc_info=unexpected(error),
             )
             await self._say(self._in_hand.pop(message).reply, b"-NAK")
             return
         delay_s = RETRY.delay_s(message.attempt)
         _logger.warning(
-            "the handler failed on %s; again in %.2f s",
+            "the handler failed on %s: %s; again in %.2f s",
             printable(message.id),
+            summary(error),
             delay_s,
-            exc_info=error,
+            exc_info=unexpected(error),
         )
         again = evolve(message, attempt=message.attempt + 1)
         asyncio.get_running_loop().call_later(delay_s, self._resequencer.queues.give_back, again)

@@ -8,6 +8,7 @@ from eventhus.adapter_support.arguments import (
     check_writes,
 )
 from eventhus.adapter_support.backoff import Backoff
+from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.adapter_support.stream_queues import StreamQueues
@@ -24,4 +25,6 @@ __all__ = [
     "check_ttl",
     "check_writes",
     "handler_failure",
+    "summary",
+    "unexpected",
 ]

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.domain.aggregate import Aggregate
 from eventhus.domain.recorded import StreamId
 from eventhus.errors import CodecError
@@ -103,8 +104,12 @@ class Snapshots(Generic[S]):
                     data=self._encode(state.state),
                 )
             )
-        except Exception:
+        except Exception as error:
             # The command was answered long ago, and the next snapshot will do.
-            _logger.exception(
-                "snapshot of %s at version %d could not be saved", stream, state.version
+            _logger.error(  # noqa: TRY400 - an outage has no traceback
+                "snapshot of %s at version %d could not be saved: %s",
+                stream,
+                state.version,
+                summary(error),
+                exc_info=unexpected(error),
             )

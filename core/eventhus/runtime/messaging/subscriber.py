@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from attrs import evolve, frozen
 
 from eventhus.adapter_support.backoff import Backoff
+from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.domain.recorded import E_co, Recorded, StreamId
 from eventhus.ports.bus import EventBus, Message, Subscription
@@ -142,12 +143,13 @@ class Subscriber:
                 raise failure
             delay = RETRY.delay_s(tried)
             _logger.warning(
-                "attempt %d of group %s failed on event %s; retrying in %.2f s",
+                "attempt %d of group %s failed on event %s: %s; retrying in %.2f s",
                 tried,
                 self.group,
                 printable(message.id),
+                summary(failure),
                 delay,
-                exc_info=failure,
+                exc_info=unexpected(failure),
             )
             await self._sleep(delay)
             delivered = evolve(delivered, attempt=delivered.attempt + 1)
@@ -166,10 +168,11 @@ class Subscriber:
                     handled += 1
                     continue
                 _logger.warning(
-                    "group %s failed again on event %s",
+                    "group %s failed again on event %s: %s",
                     self.group,
                     printable(message.id),
-                    exc_info=failure,
+                    summary(failure),
+                    exc_info=unexpected(failure),
                 )
                 stuck.add(message.stream)
             failed += 1
@@ -201,11 +204,12 @@ class Subscriber:
 
     async def _bury(self, message: Message, error: BaseException, attempts: int) -> None:
         _logger.error(
-            "event %s is a dead letter of group %s after %d attempts",
+            "event %s is a dead letter of group %s after %d attempts: %s",
             printable(message.id),
             self.group,
             attempts,
-            exc_info=error,
+            summary(error),
+            exc_info=unexpected(error),
         )
         cls = type(error)
         headers = {
@@ -220,16 +224,18 @@ class Subscriber:
         while True:  # given back to the bus, the message would get new attempts
             try:
                 await self._bus.bury(letter, self.group)
-            except Exception:
+            except Exception as problem:
                 if self._stop_retrying.is_set():
                     raise
                 failures += 1
                 delay = RETRY.delay_s(failures)
-                _logger.exception(
-                    "event %s could not be made a dead letter of group %s; retrying in %.2f s",
+                _logger.error(  # noqa: TRY400 - an outage has no traceback
+                    "event %s could not be made a dead letter of group %s: %s; retrying in %.2f s",
                     printable(message.id),
                     self.group,
+                    summary(problem),
                     delay,
+                    exc_info=unexpected(problem),
                 )
                 await self._sleep(delay)
             else:

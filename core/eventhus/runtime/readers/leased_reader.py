@@ -7,6 +7,7 @@ import logging
 from abc import ABC, abstractmethod
 
 from eventhus.adapter_support.backoff import Backoff
+from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.tasks import being_cancelled, stop
 from eventhus.errors import LeaseLost, NotRunning, PublisherReplaced, ReaderStopped
 from eventhus.ports.clock import Clock
@@ -146,11 +147,12 @@ class LeasedReader(ABC):
             self._logger.error("%s; retrying in %.2f s", error, delay_s, exc_info=error)
         else:
             self._logger.error(
-                "%s stopped at position %d; retrying in %.2f s",
+                "%s stopped at position %d: %s; retrying in %.2f s",
                 self.label,
                 self._position,
+                summary(error),
                 delay_s,
-                exc_info=error,
+                exc_info=unexpected(error, TimeoutError),
             )
         return delay_s
 
@@ -168,8 +170,9 @@ class LeasedReader(ABC):
                 await self._store.release(lease)
         except Exception as error:  # it expires by itself
             self._logger.warning(
-                "the lease of the %s was not released and expires in %g s",
+                "the lease of the %s was not released and expires in %g s: %s",
                 self.label,
                 LEASE_S,
-                exc_info=error,
+                summary(error),
+                exc_info=unexpected(error, TimeoutError),
             )
