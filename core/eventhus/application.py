@@ -301,7 +301,7 @@ class Application:
         Raises:
             Rejected: The domain refused; the error is the subclass that ``decide`` raised.
             ConcurrencyError: The aggregate is not at ``expected_version``.
-            TooManyConflicts: Other processes appended during 30 attempts in a row.
+            TooManyConflicts: Other processes appended during 50 attempts in a row.
             CommandIdReused: The ``command_id`` belongs to a command of another aggregate.
             UnknownCommand: No aggregate handles this class of command.
             InvalidArgument: The ``aggregate_id`` or ``command_id`` is empty or not text, or the
