@@ -29,9 +29,9 @@ router = APIRouter()
 
 
 class Owner(BaseModel):
-    """Whose an account is to be."""
+    """The owner of an account."""
 
-    owner: str
+    owner: Annotated[str, Field(max_length=200)]
 
 
 class Amount(BaseModel):
@@ -48,7 +48,7 @@ class AccountView(BaseModel):
     balance: int
 
 
-IdempotencyKey: TypeAlias = Annotated[str | None, Header()]
+IdempotencyKey: TypeAlias = Annotated[str | None, Header(max_length=255)]
 
 
 def running(request: Request) -> Application:

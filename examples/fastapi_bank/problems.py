@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
@@ -62,6 +63,12 @@ async def on_invalid_argument(_: Request, error: InvalidArgument) -> Response:
     return problem(HTTPStatus.BAD_REQUEST, str(error))
 
 
+async def on_bad_request(_: Request, error: RequestValidationError) -> Response:
+    """Answer a request that does not fit, without a copy of it: text may not be valid Unicode."""
+    places = (".".join(map(str, each["loc"])) + ": " + each["msg"] for each in error.errors())
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(places))
+
+
 async def on_http_exception(_: Request, error: HTTPException) -> Response:
     """The framework said no."""
     response = problem(error.status_code, error.detail)
@@ -77,6 +84,7 @@ PROBLEMS: Final[
     TooManyConflicts: on_too_many_conflicts,
     CommandIdReused: on_command_id_reused,
     InvalidArgument: on_invalid_argument,
+    RequestValidationError: on_bad_request,
     HTTPException: on_http_exception,
 }
 """Handles every error that is an answer; all others are bugs."""

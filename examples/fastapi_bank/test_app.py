@@ -203,3 +203,17 @@ def test_the_server_takes_its_urls_from_the_environment(monkeypatch: pytest.Monk
             environment.setenv(name, "abacus://")
             with pytest.raises(CompositionError, match="abacus"):
                 create()
+
+
+@pytest.mark.parametrize("body", [r'{"owner": "\ud800"}', '{"owner": "' + "x" * 201 + '"}'])
+def test_an_owner_that_cannot_be_stored_is_unprocessable(client: TestClient, body: str) -> None:
+    """The answer must not repeat the text, since half a surrogate pair is not valid UTF-8."""
+    answer = client.post("/accounts", content=body, headers={"Content-Type": "application/json"})
+    assert 422 == answer.status_code
+
+
+def test_a_key_that_is_too_long_is_unprocessable(client: TestClient) -> None:
+    """Without a limit a client decides how large the store's index grows."""
+    headers = {"Idempotency-Key": "k" * 256}
+    answer = client.post("/accounts", json={"owner": "ada"}, headers=headers)
+    assert 422 == answer.status_code

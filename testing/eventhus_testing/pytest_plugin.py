@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from eventhus_testing.specs.recording import Recording, opened
+from eventhus_testing.texts.printable import encodable
 
 NOTEBOOK = pytest.StashKey[Recording]()
 
@@ -99,6 +100,24 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
         pytest.fail(text(notebook.unchecked), pytrace=False)
     return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, Any]:
+    """Escape lone surrogates, which would end the worker of pytest-xdist that sends them."""
+    return _encodable((yield))
+
+
+def _encodable(data: Any) -> Any:
+    match data:
+        case str():
+            return encodable(data)
+        case dict():
+            return {_encodable(key): _encodable(value) for key, value in data.items()}
+        case list() | tuple():
+            return type(data)(map(_encodable, data))
+        case _:
+            return data
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, Flag
 from types import NoneType
 from typing import Any
 
 from eventhus_cattrs.coder import Coder
 from eventhus_cattrs.problems import Mismatch, Unsupported, expected, type_text
-from eventhus_cattrs.scalars import SCALARS, store_int
+from eventhus_cattrs.scalars import SCALARS, fits_64_bits, store_int
 
 
 def enum_coder(cls: type[Enum]) -> Coder:
     """A coder for an enum, by the values of its members."""
     members = {member.value: member for member in cls.__members__.values()}
     classes = frozenset(map(type, members))
+    flags = issubclass(cls, Flag)
     if not members:
         raise Unsupported(f"{cls.__qualname__} has no members")
     if not classes <= {str, int}:
@@ -25,7 +26,10 @@ def enum_coder(cls: type[Enum]) -> Coder:
     def encode(value: Any) -> Any:
         if type(value) is not cls:
             raise expected(cls.__name__, value)
-        return value._value_  # ``value`` is a property and costs four times as much
+        stored = value._value_  # ``value`` is a property and costs four times as much
+        if flags and not fits_64_bits(stored):
+            raise Mismatch("does not fit 64 bits")
+        return stored
 
     def decode(data: Any, _: Any = None) -> Enum:
         if type(data) not in classes:
@@ -35,6 +39,8 @@ def enum_coder(cls: type[Enum]) -> Coder:
         member = members.get(data)
         if member is not None:
             return member
+        if flags and not fits_64_bits(data):  # the class would keep a member for it for ever
+            raise Mismatch("does not fit 64 bits")
         try:
             return cls(data)  # several flags in one, or what the class's own _missing_ knows
         except ValueError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, get_origin, get_type_hints
+from typing import Any, get_origin
 
 import attrs
 from attrs import Attribute, frozen
@@ -12,7 +12,7 @@ from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_
 
 from eventhus.errors import CompositionError
 from eventhus_cattrs.coder import Coder
-from eventhus_cattrs.generics import Bindings
+from eventhus_cattrs.generics import Bindings, field_types
 from eventhus_cattrs.problems import Mismatch, Unsupported, expect_mapping, expected
 
 
@@ -84,7 +84,7 @@ def _check_storable(attribute: Attribute[Any], hints: Mapping[str, Any]) -> None
 
 def _hints(cls: type) -> dict[str, Any]:
     try:
-        return get_type_hints(cls)
+        return field_types(cls)
     except (NameError, AttributeError, SyntaxError, TypeError) as error:
         name = getattr(error, "name", None)
         found = [f.name for f in attrs.fields(cls) if name is not None and name in str(f.type)]

@@ -3,9 +3,33 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    MutableSequence,
+    MutableSet,
+    Sequence,
+)
+from collections.abc import Set as AbstractSet
 from enum import Enum
-from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    NewType,
+    Self,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    is_typeddict,
+)
 
 import attrs
 
@@ -151,12 +175,39 @@ def _aliased(as_type: Any) -> Any:
         raise Unsupported(f"{alias.__name__} cannot be resolved ({error})") from None
 
 
+# No Hook can be made for these: each is an annotation, or a class with many kinds of values.
+_INSTEAD: Mapping[Any, str] = {
+    Self: "Self is not supported; write the name of the class in quotes",
+    Final: "Final is not supported; remove it, a frozen class needs none",
+    OrderedDict: "OrderedDict is not supported; write dict[K, V], which keeps its order",
+    **{
+        cls: f"{cls.__name__} is not supported; write list[T] or tuple[T, ...]"
+        for cls in (Sequence, MutableSequence, Collection, Iterable, deque)
+    },
+    **{
+        cls: f"{cls.__name__} is not supported; write frozenset[T] or set[T]"
+        for cls in (AbstractSet, MutableSet)
+    },
+    **{
+        cls: f"{cls.__name__} is not supported; write dict[K, V]"
+        for cls in (MutableMapping, defaultdict)
+    },
+}
+
+
 def _why_not(as_type: Any) -> str:
     name = type_text(as_type)
+    origin = get_origin(as_type)
     if as_type in (Any, object):
         return f"{name} does not say what to decode; name a type"
     if isinstance(as_type, TypeVar):
         return f"nothing says what {name} stands for; name a type, as in Box[int]"
-    if as_type in (list, tuple, set, frozenset, dict, Mapping):
+    if (origin or as_type) in (list, tuple, set, frozenset, dict, Mapping):
         return f"{name} does not say what it holds; name a type, as in list[int]"
+    if (origin or as_type) in _INSTEAD:
+        return _INSTEAD[origin or as_type]
+    if is_typeddict(as_type):
+        return "a TypedDict is not supported; use an attrs class, or dict[str, T]"
+    if not isinstance(as_type, type) or origin is not None:
+        return f"{name} is not supported; use an attrs class or another type that the codec stores"
     return f"{name} is not supported; use an attrs class, or give CattrsCodec a Hook for it"

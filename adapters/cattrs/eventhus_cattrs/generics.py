@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
-from typing import Any, Generic, TypeVar, get_args, get_origin
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 
 class Bindings:
@@ -47,14 +49,50 @@ def is_alias(as_type: Any) -> bool:
 
 
 def aliased(as_type: Any) -> Any:
-    """What an alias stands for.
+    """Return the type that an alias stands for, with names given as strings resolved.
 
     Raises:
-        NameError: What it stands for is not there.
+        NameError: A name in it is not defined in the module of the alias.
     """
     alias = get_origin(as_type) or as_type
-    arguments = dict(zip(alias.__type_params__, get_args(as_type), strict=False))
-    return substitute(alias.__value__, arguments)
+    variables = {variable.__name__: variable for variable in alias.__type_params__}
+    # Before Python 3.12, an alias that contains itself must quote its own name.
+    value = get_type_hints(
+        SimpleNamespace(__annotations__={"value": alias.__value__}),
+        globalns=vars(sys.modules[alias.__module__]),
+        localns=variables,
+        include_extras=True,
+    )["value"]
+    return substitute(value, dict(zip(alias.__type_params__, get_args(as_type), strict=False)))
+
+
+def field_types(cls: type) -> dict[str, Any]:
+    """Return the resolved annotations of a class and its bases.
+
+    ``get_type_hints`` of Python before 3.12.4 does not find the type variables of
+    ``class Box[T]`` in annotations that are strings. Bases may use one name for two variables.
+
+    Raises:
+        NameError: A name in an annotation is not defined.
+        TypeError: An annotation is not a type.
+        AttributeError: A module in an annotation lacks the name.
+        SyntaxError: An annotation is not an expression.
+    """
+    variables = _variables(cls.__mro__)
+    if not variables:
+        return get_type_hints(cls)
+    types: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        names = {**vars(base), **variables, **_variables([base])}
+        resolved = get_type_hints(base, localns=names)
+        types.update((name, resolved[name]) for name in inspect.get_annotations(base))
+    return types
+
+
+def _variables(classes: Iterable[type]) -> dict[str, Any]:
+    """Return the variables of classes written as ``class Box[T]``, by name."""
+    found = [getattr(cls, "__type_params__", ()) for cls in classes]
+    return {variable.__name__: variable for variables in found for variable in variables}
 
 
 def _by_class(as_type: Any) -> Iterator[tuple[type, Mapping[Any, Any]]]:

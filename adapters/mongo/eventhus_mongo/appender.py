@@ -18,6 +18,7 @@ from attrs import define
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from eventhus import ConcurrencyError, StreamId
+from eventhus.adapter_support import checked_commit
 from eventhus.errors import (
     AccessDenied,
     CommandIdReused,
@@ -76,6 +77,7 @@ class Appender:
 
     async def append(self, commit: Commit) -> StoredCommit:
         """See ``EventStore.append``."""
+        commit = checked_commit(commit)
         encoded = encode_commit(commit)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._connection.timeout_s

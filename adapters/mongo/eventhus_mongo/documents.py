@@ -78,11 +78,9 @@ def encode_commit(commit: Commit) -> Encoded:
     """Turn a commit into its document.
 
     Raises:
-        InvalidCommit: There are no events, or the data of one is not plain, or an id is no text.
+        InvalidCommit: The data of an event is not plain, or an id is not text.
         CommitTooLarge: It would not fit into one document.
     """
-    if not commit.events:
-        raise InvalidCommit(f"the commit for {commit.stream} has no events; append at least one")
     document: Document = {
         "aggregate_type": commit.stream.aggregate_type,
         "aggregate_id": commit.stream.aggregate_id,

@@ -6,6 +6,7 @@ from eventhus.adapter_support.arguments import (
     check_page,
     check_ttl,
     check_writes,
+    checked_commit,
 )
 from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.failure_log import summary, unexpected
@@ -24,6 +25,7 @@ __all__ = [
     "check_plain_data",
     "check_ttl",
     "check_writes",
+    "checked_commit",
     "handler_failure",
     "summary",
     "unexpected",

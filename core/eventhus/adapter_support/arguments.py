@@ -1,12 +1,16 @@
 """Checks of the arguments of stores and buses, shared by all of them."""
 
 from collections.abc import Sequence
+from datetime import UTC, timedelta
 from math import inf
+
+from attrs import evolve
 
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.domain.names import is_name
 from eventhus.domain.recorded import is_text
-from eventhus.errors import InvalidArgument
+from eventhus.errors import InvalidArgument, InvalidCommit
+from eventhus.ports.store import Commit
 from eventhus.ports.views import ViewWrite
 
 
@@ -62,6 +66,25 @@ def check_collection(collection: str) -> None:
             f"collection {collection!r} is not view_ or process_ and 1 to 63 letters, digits, "
             f"hyphens and underscores"
         )
+
+
+def checked_commit(commit: Commit) -> Commit:
+    """Return the commit with its time in UTC. ``append`` of every store calls this first.
+
+    Raises:
+        InvalidCommit: The commit has no events, or its ``recorded_at`` has no UTC offset.
+    """
+    if not commit.events:
+        raise InvalidCommit(f"the commit for {commit.stream} has no events; append at least one")
+    offset = commit.recorded_at.utcoffset()
+    if offset is None:
+        raise InvalidCommit(
+            f"recorded_at of the commit for {commit.stream} has no UTC offset; "
+            f"use a timezone-aware time such as datetime.now(UTC)"
+        )
+    if offset == timedelta(0) and commit.recorded_at.tzinfo is UTC:
+        return commit
+    return evolve(commit, recorded_at=commit.recorded_at.astimezone(UTC))
 
 
 def check_writes(collection: str, writes: Sequence[ViewWrite]) -> None:

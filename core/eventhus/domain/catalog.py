@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from typing import Any
+from inspect import iscoroutine
+from typing import Any, cast
 
 from attrs import frozen
 
 from eventhus.domain.aggregate import Aggregate, Upcaster
-from eventhus.domain.recorded import EventData
+from eventhus.domain.recorded import EventData, StreamId
 from eventhus.errors import CodecError, CompositionError
 
 
@@ -33,7 +34,7 @@ class EventType:
         """Return the data of ``stored``, which stays unchanged, in today's schema.
 
         Raises:
-            CodecError: The schema is unknown, or an upcaster fails on the data.
+            CodecError: The schema is unknown, or an upcaster raises or does not return a dict.
         """
         if stored.schema == self.schema:
             return stored.data
@@ -47,7 +48,7 @@ class EventType:
         data: dict[str, Any] = deepcopy(dict(stored.data))
         for schema, upcaster in enumerate(self.upcasters[stored.schema - 1 :], stored.schema):
             try:
-                data = upcaster(data)
+                upcasted: object = upcaster(data)
             except Exception as error:  # noqa: BLE001 - upcasters may raise anything
                 raise CodecError(
                     stored.type,
@@ -55,6 +56,14 @@ class EventType:
                     f"the upcaster from schema {schema} to {schema + 1} raised "
                     f"{type(error).__name__}; make it accept everything that was stored",
                 ) from None  # the error may quote the data
+            if not isinstance(upcasted, Mapping):
+                raise CodecError(
+                    stored.type,
+                    "",
+                    f"the upcaster from schema {schema} to {schema + 1} returned "
+                    f"{_kind_of(upcasted)}; return the data as a dict: one event in, one event out",
+                )
+            data = cast("dict[str, Any]", upcasted)
         return data
 
 
@@ -74,11 +83,11 @@ class Catalog:
         self._by_name: dict[str, EventType] = {}
         self._by_class: dict[type, EventType] = {}
         self._routes: dict[type, Aggregate[Any, Any, Any]] = {}
-        seen: set[str] = set()
+        self._aggregates: set[str] = set()
         for aggregate in aggregates:
-            if aggregate.name in seen:
+            if aggregate.name in self._aggregates:
                 raise CompositionError(f"two aggregates are named {aggregate.name!r}; rename one")
-            seen.add(aggregate.name)
+            self._aggregates.add(aggregate.name)
             self._add_routes(aggregate)
             for event_type in _event_types(aggregate):
                 self._add_type(event_type)
@@ -93,6 +102,18 @@ class Catalog:
     def types(self) -> list[EventType]:
         """Return every event type once."""
         return list(self._by_class.values())
+
+    def knows(self, name: str) -> bool:
+        """Return whether an event type has or had this stored name."""
+        return name in self._by_name
+
+    def has_aggregate(self, stream: StreamId) -> bool:
+        """Return whether an aggregate of the catalog has the stream.
+
+        An event of such a stream whose name is not known was written by a newer version of the
+        code. An unknown event of another stream belongs to somebody else.
+        """
+        return stream.aggregate_type in self._aggregates
 
     def of_class(self, cls: type) -> EventType:
         """Return the event type of a class.
@@ -162,3 +183,12 @@ def _event_types(aggregate: Aggregate[Any, Any, Any]) -> Iterator[EventType]:
             schema=len(upcasters) + 1,
             upcasters=upcasters,
         )
+
+
+def _kind_of(answer: object) -> str:
+    """Name the type of an upcaster's answer, never its value, which may hold secrets."""
+    if answer is None:
+        return "None"
+    if iscoroutine(answer):
+        answer.close()  # otherwise Python warns, too, that it was never awaited
+    return f"a {type(answer).__name__}"

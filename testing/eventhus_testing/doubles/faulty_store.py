@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 else:
     _EveryMethod = object
 
-Step: TypeAlias = Callable[..., Awaitable[None]]
+Intervention: TypeAlias = Callable[..., Awaitable[None]]
 """Is given the arguments of a call that it comes before or after."""
 
 _WHY = "the test asked for this fault"
@@ -216,8 +216,8 @@ class FaultyStore(InFront[Storage], _EveryMethod):
         at: int,
         times: int,
         *,
-        before: Step | None = None,
-        after: Step | None = None,
+        before: Intervention | None = None,
+        after: Intervention | None = None,
     ) -> None:
         if method not in _METHODS:
             raise ValueError(f"{method!r} is no method of a store; it has {sorted(_METHODS)}")
@@ -262,8 +262,8 @@ class _Fault:
     method: str
     first: int  # the number of the call
     last: int
-    before: Step | None = field(default=None, repr=False)
-    after: Step | None = field(default=None, repr=False)
+    before: Intervention | None = field(default=None, repr=False)
+    after: Intervention | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         calls = f"call {self.first}"

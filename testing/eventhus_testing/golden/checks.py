@@ -34,7 +34,7 @@ from eventhus_testing.app_internals import EventSerializer
 from eventhus_testing.golden import file as golden_file
 from eventhus_testing.golden import texts
 from eventhus_testing.golden.file import MalformedSamples
-from eventhus_testing.golden.sample_values import NothingSimple, simplest
+from eventhus_testing.golden.sample_values import NoSampleValue, sample_value
 from eventhus_testing.golden.schema_diff import as_text, change_of
 
 __all__ = ["MalformedSamples", "check", "update"]
@@ -91,7 +91,7 @@ def update(
         aggregates: As for ``check``.
         path: As for ``check``.
         samples: Events to add, where they are not in the file. One of an earlier schema is given
-            as it was stored: an ``EventData``. A type for which there is none gets the simplest
+            as it was stored: an ``EventData``. A type without one gets a small
             value of each field.
         codec: As for ``check``.
 
@@ -113,8 +113,8 @@ def update(
             unmade[name, schema] = "nobody knows any more what its class was like"
             continue
         try:
-            added.append(checked.stored(simplest(event_type.cls)))
-        except (NothingSimple, CodecError) as reason:
+            added.append(checked.stored(sample_value(event_type.cls)))
+        except (NoSampleValue, CodecError) as reason:
             unmade[name, schema] = str(reason)
     if unmade:
         raise AssertionError(texts.unmade(path.name, unmade))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from eventhus.ports import EventData
+from eventhus_testing.texts.printable import encodable
 
 
 class MalformedSamples(ValueError):
@@ -56,7 +57,8 @@ def write(path: Path, events: Iterable[EventData]) -> None:
             dict(sorted(event.data.items()))
         )
     text = json.dumps(types, ensure_ascii=False, indent=2)
-    path.write_text(text + "\n", encoding="utf-8")
+    # Inside JSON strings, the escapes mean the lone surrogates that UTF-8 cannot encode.
+    path.write_text(encodable(text) + "\n", encoding="utf-8")
 
 
 def _parsed(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""Makes the simplest value of a type, always the same one."""
+"""Makes a sample value of a type, the same one each time."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
 import attrs
 
 from eventhus_cattrs.generics import Bindings, aliased, is_alias
+from eventhus_cattrs.generics import field_types as annotations_of
 
-_MADE: Mapping[Any, Any] = {
+_SCALARS: Mapping[Any, Any] = {
     bool: True,
     int: 1,
     float: 1.5,
@@ -36,20 +37,20 @@ _CONTAINERS: Mapping[Any, Callable[[list[Any]], Any]] = {
 }
 
 
-class NothingSimple(Exception):
-    """There is no simple value of a type. The message names the type."""
+class NoSampleValue(Exception):
+    """No sample value of a type can be made. The message names the type."""
 
 
-def simplest(as_type: Any, name: str = "text") -> Any:
-    """The simplest value of a type that shows all of its parts.
+def sample_value(as_type: Any, name: str = "text") -> Any:
+    """Return a small value of a type that has a value for each of its parts.
 
     Args:
         as_type: A class, or a type such as ``list[X]`` or ``X | None``.
-        name: What the value is called, which is also what a ``str`` says.
+        name: The name of the field. It is also the value of a ``str``.
 
     Raises:
-        NothingSimple: It is of no kind that is known here, refuses what it was given, or contains
-            itself without end.
+        NoSampleValue: The type is unknown, its class refuses the sample values of its fields, or
+            it contains itself without end.
     """
     return _make(as_type, name, ())
 
@@ -57,10 +58,10 @@ def simplest(as_type: Any, name: str = "text") -> Any:
 def _make(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
     if as_type is str:
         return name
-    if as_type in _MADE:
-        return _MADE[as_type]
+    if as_type in _SCALARS:
+        return _SCALARS[as_type]
     if as_type in within:
-        raise NothingSimple(f"{text_of(as_type)} contains itself")
+        raise NoSampleValue(f"{text_of(as_type)} contains itself")
     if isinstance(as_type, type) and issubclass(as_type, Enum):
         return next(iter(as_type))
     if attrs.has(get_origin(as_type) or as_type):
@@ -68,9 +69,9 @@ def _make(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
     if isinstance(as_type, NewType):
         return _make(as_type.__supertype__, name, within)
     if is_alias(as_type):
-        return _make(_aliased(as_type), name, within)
+        return _make(_aliased(as_type), name, (*within, as_type))
     if isinstance(as_type, TypeVar):
-        raise NothingSimple(f"nothing says what {as_type.__name__} stands for")
+        raise NoSampleValue(f"nothing says what {as_type.__name__} stands for")
     return _generic(as_type, name, within)
 
 
@@ -78,7 +79,7 @@ def _aliased(as_type: Any) -> Any:
     try:
         return aliased(as_type)
     except NameError as error:
-        raise NothingSimple(f"{text_of(as_type)} cannot be resolved ({error})") from error
+        raise NoSampleValue(f"{text_of(as_type)} cannot be resolved ({error})") from error
 
 
 def _generic(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
@@ -94,26 +95,26 @@ def _generic(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
     if origin in (dict, Mapping):
         values = _items(arguments[1], name, within)
         return {_make(arguments[0], "key", within): value for value in values}
-    raise NothingSimple(text_of(as_type))
+    raise NoSampleValue(text_of(as_type))
 
 
 def _items(item: Any, name: str, within: tuple[Any, ...]) -> list[Any]:
     try:
         return [_make(item, name, within)]
-    except NothingSimple:
+    except NoSampleValue:
         if item in within:
-            return []  # a tree ends somewhere
+            return []  # a tree ends here
         raise
 
 
 def _member(as_type: Any, members: Sequence[Any], name: str, within: tuple[Any, ...]) -> Any:
-    """A value of the first member that has one, and ``None`` only where nothing else has."""
+    """Return a value of the first member that has one; ``None`` comes last."""
     for member in sorted(members, key=lambda each: each is type(None)):
         try:
             return _make(member, name, within)
-        except NothingSimple:
+        except NoSampleValue:
             continue
-    raise NothingSimple(text_of(as_type))
+    raise NoSampleValue(text_of(as_type))
 
 
 def _instance(as_type: Any, within: tuple[Any, ...]) -> Any:
@@ -121,7 +122,7 @@ def _instance(as_type: Any, within: tuple[Any, ...]) -> Any:
     try:
         types = field_types(as_type)
     except (NameError, AttributeError, SyntaxError, TypeError) as error:
-        raise NothingSimple(f"a type in {text_of(as_type)} cannot be resolved ({error})") from error
+        raise NoSampleValue(f"a type in {text_of(as_type)} cannot be resolved ({error})") from error
     given = {
         field.alias: _make(types.get(field.name, Any), field.name, within)
         for field in attrs.fields(cls)
@@ -130,22 +131,22 @@ def _instance(as_type: Any, within: tuple[Any, ...]) -> Any:
     try:
         return cls(**given)
     except Exception as error:
-        raise NothingSimple(
+        raise NoSampleValue(
             f"{text_of(as_type)} refuses {given!r}: {type(error).__name__}"
         ) from error
 
 
 def field_types(as_type: Any) -> dict[str, Any]:
-    """The types of the fields of an attrs class, type variables replaced by what they stand for.
+    """Return the types of the fields of an attrs class, with type variables replaced.
 
     Args:
         as_type: The class, or a generic one with its arguments.
     """
     bindings = Bindings(as_type)
-    hints = get_type_hints(get_origin(as_type) or as_type)
+    hints = annotations_of(get_origin(as_type) or as_type)
     return {name: bindings.resolve(name, hint) for name, hint in hints.items()}
 
 
 def text_of(as_type: Any) -> str:
-    """A type as one writes it in an annotation."""
+    """Return a type as written in an annotation."""
     return inspect.formatannotation(as_type, getattr(as_type, "__module__", None))

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from eventhus.errors import CodecError
 from eventhus.ports import Codec
-from eventhus_testing.golden.sample_values import NothingSimple, field_types, simplest, text_of
+from eventhus_testing.golden.sample_values import NoSampleValue, field_types, sample_value, text_of
 
 
 @frozen(kw_only=True)
@@ -135,8 +135,8 @@ def _field_types(cls: Any) -> dict[str, Any]:
 
 def _example(cls: type, codec: Codec) -> Mapping[str, Any] | None:
     try:
-        encoded: Mapping[str, Any] = codec.encoder(cls)(simplest(cls))
-    except (NothingSimple, CodecError):
+        encoded: Mapping[str, Any] = codec.encoder(cls)(sample_value(cls))
+    except (NoSampleValue, CodecError):
         return None
     return encoded
 

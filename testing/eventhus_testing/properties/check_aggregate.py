@@ -1,4 +1,4 @@
-"""Properties that every aggregate has, held against random commands."""
+"""Checks an aggregate against random commands."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from eventhus.errors import CodecError
 from eventhus.ports import Codec, EventData
 from eventhus_testing.properties.counterexample import (
     Breach,
+    CommandStep,
     Ending,
-    Step,
     Subject,
     expecting,
     snake,
     stored_body,
 )
-from eventhus_testing.properties.invariant import Invariant, Verdict, verdict_on
+from eventhus_testing.properties.invariant import Invariant, Violation, violation_of
 from eventhus_testing.properties.strategies import MAX_COMMANDS, commands, sequences
 from eventhus_testing.properties.typed_values import Refinements
 from eventhus_testing.rules.aggregate_checker import Referee, referee
@@ -35,8 +35,8 @@ from eventhus_testing.values.comparing import before_it_changes
 
 T = TypeVar("T")
 
-# A run is as long as its commands are many, and their classes say how large they are.
-_NOT_OURS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+# The user's command classes decide how long a run takes and how much data it draws.
+_SUPPRESSED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
 
 def check_aggregate(
@@ -50,34 +50,32 @@ def check_aggregate(
     max_commands: int = MAX_COMMANDS,
     settings: hypothesis.settings | None = None,
 ) -> None:
-    """Carry out random commands, and see that nothing breaks, whatever they are.
+    """Check the rules and an invariant of an aggregate against random commands.
 
-    At every step, the rules hold that ``spec`` checks too: nothing is changed in place, ``decide``
-    repeats itself, events and states survive the codec. The invariant holds after every event. A
-    state that comes out of a snapshot, taken at any step, goes on as the one that went in.
+    Each step must keep the rules that ``spec`` checks: nothing is changed in place, ``decide`` is
+    repeatable, and events and states survive the codec. The invariant must hold after every
+    event. A state restored from a snapshot must behave as the original.
 
     >>> from examples.bank.account import account
     >>> check_aggregate(account, invariant=lambda state: state.balance >= 0)
 
-    What is found is made as small as possible, and printed as a spec to paste.
+    A failure is shrunk to the smallest case and printed as a spec to paste.
 
     Args:
-        aggregate: What is checked.
-        invariant: Whether a state may be: returns whether it holds, or asserts it and returns
-            nothing.
-        refine: Which values commands are made of, as for ``commands``.
-        stored: A history as a store holds it, with events of every schema of the past. It is read
-            through the upcasters, and random commands follow it or begin anew. Without one, only
-            data of today's schemas is written and read again.
+        aggregate: The aggregate to check.
+        invariant: A predicate on states. It returns a bool, or asserts and returns ``None``.
+        refine: Strategies for values in commands, as for ``commands``.
+        stored: A stored history with events of past schemas. It is read through the upcasters.
+            Random commands follow it or start from the initial state.
         rules: The rules, as for ``spec``.
         codec: Encodes events and states, as for ``spec``.
-        max_commands: The most commands in one run.
-        settings: Those of hypothesis, such as the number of runs; ``None`` takes those of its
-            current profile, which are the same runs every time where ``CI`` is set. No run has
-            a deadline.
+        max_commands: The largest number of commands in one run.
+        settings: Settings of Hypothesis; ``None`` takes its current profile. Suppressed health
+            checks are kept. Runs have no deadline and no example database.
 
     Raises:
-        Counterexample: Something does not hold: an ``AssertionError`` that ends with a spec.
+        Counterexample: A rule or the invariant is broken. The text ends with a spec.
+        TypeError: The invariant returns anything but a bool or ``None``.
         NoStrategy: As for ``commands``.
     """
     __tracebackhide__ = True
@@ -96,7 +94,7 @@ def check_aggregate(
         found = check.fewest(breach.breach)
     except Flaky:
         found = check.smallest
-        remark = "It is not found every time: the same commands lead to different outcomes."
+        remark = "It is flaky: the same commands lead to different outcomes."
         if found is None:
             raise
     if found is not None:
@@ -104,7 +102,7 @@ def check_aggregate(
 
 
 class _Found(Exception):
-    """Something does not hold. Hypothesis looks at what it was caused by, and keeps to that."""
+    """A breach. Hypothesis tells breaches apart by the cause of the exception."""
 
     def __init__(self, breach: Breach) -> None:
         self.breach = breach
@@ -112,7 +110,7 @@ class _Found(Exception):
 
 @define
 class _Check(Generic[C, E, S]):
-    """What is checked, in every run."""
+    """The state of one check, across its runs."""
 
     subject: Subject
     judge: Referee[C, E, S]
@@ -122,17 +120,17 @@ class _Check(Generic[C, E, S]):
     _last: tuple[tuple[E, ...], list[C]] = ((), [])  # what was carried out: behind what, and what
 
     def initial(self) -> S:
-        """The initial state, of which a run may break nothing but its own copy."""
+        """Return a copy of the initial state, so that no run can change that of another."""
         try:
             return copy.deepcopy(self.judge.aggregate.initial)
         except Exception:  # noqa: BLE001 - a lock, say
             return self.judge.aggregate.initial
 
     def read(self, stored: Sequence[EventData]) -> tuple[E, ...]:
-        """A history, out of what is stored.
+        """Read a stored history.
 
         Raises:
-            _Found: It cannot be read, or evolve does not take it.
+            _Found: An event cannot be decoded or folded.
         """
         run = _Run(self, self.initial())
         for number, data in enumerate(stored, 1):
@@ -143,17 +141,17 @@ class _Check(Generic[C, E, S]):
                 self.judge.check_snapshot(state)
             except Exception as error:
                 raise _Found(self._unreadable(stored[:number], error)) from error
-            verdict = self.verdict(state)
-            if verdict is not None:
-                raise _Found(self._broken_by_history(stored[:number], state, verdict))
+            violation = self.violation(state)
+            if violation is not None:
+                raise _Found(self._broken_by_history(stored[:number], state, violation))
             run.add(event, state)
         return tuple(run.happened)
 
     def carry_out(self, history: tuple[E, ...], tried: list[C]) -> None:
-        """Carry out commands behind a history.
+        """Carry out commands after a history.
 
         Raises:
-            _Found: Something does not hold.
+            _Found: A rule or the invariant is broken.
         """
         self._last = history, tried
         run = _Run(self, self.initial())
@@ -163,7 +161,7 @@ class _Check(Generic[C, E, S]):
             run.carry_out(command)
 
     def fewest(self, found: Breach) -> Breach:
-        """What was found last, without what it does not need: hypothesis stops before that."""
+        """Remove each command that a breach does not need; Hypothesis may stop before that."""
         history, tried = self._last
         without = self._again((), tried, found) if history else None
         if without is not None:
@@ -185,12 +183,12 @@ class _Check(Generic[C, E, S]):
             return again.breach if again.breach.problem == found.problem else None
         return None
 
-    def verdict(self, state: S) -> Verdict | None:
-        """Why the invariant does not hold, if it does not."""
-        return None if self.invariant is None else verdict_on(self.invariant, state)
+    def violation(self, state: S) -> Violation | None:
+        """Return how a state violates the invariant, or ``None``."""
+        return None if self.invariant is None else violation_of(self.invariant, state)
 
     def keep(self, breach: Breach, size: int) -> Breach:
-        """Remember the smallest, for where hypothesis cannot find it again."""
+        """Remember the smallest breach, in case Hypothesis cannot reproduce it."""
         if self.smallest is None or size <= self._size:
             self.smallest, self._size = breach, size
         return breach
@@ -212,22 +210,24 @@ class _Check(Generic[C, E, S]):
             body=stored_body(self.subject, stored, None),
         )
 
-    def _broken_by_history(self, stored: Sequence[EventData], state: S, verdict: Verdict) -> Breach:
+    def _broken_by_history(
+        self, stored: Sequence[EventData], state: S, violation: Violation
+    ) -> Breach:
         return Breach(
             subject=self.subject,
-            problem=f"{verdict.name} does not hold after what is stored",
-            name=f"what_is_stored_keeps_{snake(verdict.name)}",
-            meaning=f"After what was stored in the past, {verdict.name} holds",
-            story=[("stored", mark(SAME, map(repr, stored))), *verdict.story(state)],
-            body=verdict.body(lambda ending: stored_body(self.subject, stored, ending)),
+            problem=f"{violation.name} does not hold after what is stored",
+            name=f"what_is_stored_keeps_{snake(violation.name)}",
+            meaning=f"After what was stored in the past, {violation.name} holds",
+            story=[("stored", mark(SAME, map(repr, stored))), *violation.story(state)],
+            body=violation.body(lambda ending: stored_body(self.subject, stored, ending)),
         )
 
 
 @define
 class _Run(Generic[C, E, S]):
-    """One sequence of commands, and what has come of it so far.
+    """One sequence of commands and its events so far.
 
-    What has happened is kept as it was: an aggregate that changes it in place is shown what it had.
+    Events are copied, so that a failure shows them before an aggregate changed them in place.
     """
 
     check: _Check[C, E, S]
@@ -238,10 +238,10 @@ class _Run(Generic[C, E, S]):
         """Carry out a command.
 
         Raises:
-            _Found: Something does not hold.
+            _Found: A rule or the invariant is broken.
         """
         judge = self.check.judge
-        step = Step(
+        step = CommandStep(
             subject=self.check.subject,
             given=tuple(self.happened),
             state=_as_it_is(self.state),
@@ -267,21 +267,21 @@ class _Run(Generic[C, E, S]):
                 judge.check_snapshot(after)
             except RuleBroken as broken:
                 raise self._found(self._rule(step.up_to(number), broken)) from broken
-            verdict = self.check.verdict(after)
-            if verdict is not None:
-                breach = self._invariant(step.up_to(number), after, verdict)
+            violation = self.check.violation(after)
+            if violation is not None:
+                breach = self._invariant(step.up_to(number), after, violation)
                 raise self._found(breach)
             self.add(event, after)
 
     def add(self, event: E, after: S) -> None:
-        """Let an event have happened."""
+        """Add an event and the state after it."""
         self.happened.append(_as_it_is(event))
         self.state = after
 
     def _found(self, breach: Breach) -> _Found:
         return _Found(self.check.keep(breach, len(self.happened)))
 
-    def _rule(self, step: Step, broken: RuleBroken) -> Breach:
+    def _rule(self, step: CommandStep, broken: RuleBroken) -> Breach:
         command = type(step.command).__qualname__
         but = [*mark(ACTUAL, [broken.problem]), *mark(NOTE, broken.notes)]
         return Breach(
@@ -293,7 +293,7 @@ class _Run(Generic[C, E, S]):
             body=step.body(_ending(step, broken)),
         )
 
-    def _bug(self, step: Step, error: Exception) -> Breach:
+    def _bug(self, step: CommandStep, error: Exception) -> Breach:
         command = type(step.command).__qualname__
         name = type(error).__name__
         return Breach(
@@ -305,16 +305,16 @@ class _Run(Generic[C, E, S]):
             body=step.body(None),
         )
 
-    def _invariant(self, step: Step, after: S, verdict: Verdict) -> Breach:
+    def _invariant(self, step: CommandStep, after: S, violation: Violation) -> Breach:
         command = type(step.command).__qualname__
         then = ("then", mark(SAME, map(repr, step.decided[: step.number])))
         return Breach(
             subject=step.subject,
-            problem=f"{verdict.name} does not hold after {command}",
-            name=f"{snake(command)}_keeps_{snake(verdict.name)}",
-            meaning=f"After {command}, {verdict.name} holds",
-            story=[*_story(step), then, *verdict.story(after)],
-            body=verdict.body(step.body),
+            problem=f"{violation.name} does not hold after {command}",
+            name=f"{snake(command)}_keeps_{snake(violation.name)}",
+            meaning=f"After {command}, {violation.name} holds",
+            story=[*_story(step), then, *violation.story(after)],
+            body=violation.body(step.body),
         )
 
 
@@ -324,7 +324,7 @@ def _search(
     tried: st.SearchStrategy[list[C]],
     settings: hypothesis.settings | None,
 ) -> None:
-    """Let hypothesis look for commands that break something. Raises _Found for the fewest."""
+    """Search for commands that break something. Raise _Found for the fewest."""
 
     def run(history: tuple[E, ...], tried: list[C]) -> None:
         check.carry_out(history, tried)
@@ -332,14 +332,13 @@ def _search(
     chosen = settings or hypothesis.settings()
     hypothesis.settings(
         chosen,
-        # What it remembers it takes for small, though another bug may have made it so. The spec
-        # that is printed is the better memory.
+        # An example stored for another bug may be larger than the smallest for this one.
         database=None,
         deadline=None,  # a run is as long as its commands are many
         report_multiple_bugs=False,
-        # It says which values do not matter, in words that are not ours, and takes its time.
+        # The explain phase is slow, and the counterexample is minimal without it.
         phases=[phase for phase in chosen.phases if phase is not Phase.explain],
-        suppress_health_check=_NOT_OURS,
+        suppress_health_check=[*{*chosen.suppress_health_check, *_SUPPRESSED}],
     )(hypothesis.given(history=histories, tried=tried)(run))()
 
 
@@ -348,7 +347,7 @@ def _as_it_is(value: T) -> T:
     return value if kept is None else kept
 
 
-def _story(step: Step) -> list[Passage]:
+def _story(step: CommandStep) -> list[Passage]:
     given = [*map(repr, step.given)] or ["nothing"]
     return [
         ("given", mark(SAME, given)),
@@ -357,8 +356,8 @@ def _story(step: Step) -> list[Passage]:
     ]
 
 
-def _ending(step: Step, broken: RuleBroken) -> Ending | None:
-    """What comes of a command: what it must come to, too, once a rule is kept."""
+def _ending(step: CommandStep, broken: RuleBroken) -> Ending | None:
+    """Return the expected outcome of a command once the rule is kept."""
     decided = step.decided
     if not decided:
         try:

@@ -1,4 +1,4 @@
-"""What breaks an aggregate, as a test to paste."""
+"""Shows how an aggregate breaks, as a test to paste."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from eventhus_testing.texts.page import Passage, page
 KIT = "eventhus_testing"
 
 _INVITATION = """\
-This test shows it: the smallest case that was found. Paste it; it fails until that is mended."""
+This test shows the smallest case found. Paste it: it fails until the bug is fixed."""
 
 
 class Counterexample(AssertionError, pytest.fail.Exception):  # type: ignore[name-defined,misc]
-    """A property does not hold. Of an aggregate, the text ends with a test that shows it.
+    """A broken property. For an aggregate, the text ends with a test that shows it.
 
-    pytest prints the text as it is, without a mark in front of each line, ready to be copied: it
-    does so for its own failures only, which is why this is one.
+    It derives from a failure of pytest, because pytest prints only those without a mark in front
+    of each line, ready to be copied.
 
     Attributes:
         spec: The test: import lines and a function. Empty where whole applications disagree with
@@ -59,7 +59,7 @@ Ending: TypeAlias = Callable[[Imports], Brackets]
 
 @frozen(kw_only=True)
 class Subject:
-    """What is checked, and how: the arguments of ``spec``."""
+    """The aggregate under test and the other arguments of ``spec``."""
 
     aggregate: Aggregate[Any, Any, Any]
     rules: Rules = ALL
@@ -97,7 +97,7 @@ class Subject:
 
 @frozen(kw_only=True)
 class Breach:
-    """What does not hold, and how to show it.
+    """A broken property, and a way to show it.
 
     Attributes:
         subject: Whose property it is.
@@ -136,7 +136,7 @@ class Breach:
 
 
 @frozen(kw_only=True)
-class Step:
+class CommandStep:
     """A command at work, up to one of its events: what a test has to do again.
 
     Attributes:
@@ -175,7 +175,7 @@ class Step:
         """A test that consists of the spec."""
         return lambda imports: [("", self.chain(imports, ending))]
 
-    def up_to(self, number: int) -> Step:
+    def up_to(self, number: int) -> CommandStep:
         """The same, when only the first events count."""
         return evolve(self, number=number)
 

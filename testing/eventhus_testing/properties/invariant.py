@@ -1,7 +1,9 @@
-"""Whether an invariant holds, and a test that asks it again."""
+"""Evaluates an invariant, and shows a violation as a test."""
 
 from __future__ import annotations
 
+import inspect
+import reprlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
@@ -16,18 +18,18 @@ from eventhus_testing.texts.page import ACTUAL, NOTE, Passage, mark
 S = TypeVar("S")
 
 Invariant: TypeAlias = Callable[[S], "bool | None"]
-"""Returns whether it holds; or asserts it, and returns nothing."""
+"""A predicate that returns a bool, or asserts and returns ``None``."""
 
 
 @frozen(kw_only=True)
-class Verdict:
-    """That an invariant does not hold.
+class Violation:
+    """A state that an invariant does not hold of.
 
     Attributes:
         invariant: The invariant.
         name: What it is called.
-        raised: Whether it raised, rather than return that it does not hold.
-        notes: What it raised.
+        raised: Whether it raised, rather than returned false.
+        notes: The first line of the message.
     """
 
     invariant: Invariant[Any]
@@ -36,7 +38,7 @@ class Verdict:
     notes: Sequence[str] = ()
 
     def story(self, state: object) -> list[Passage]:
-        """The state, for a reader."""
+        """Return the state as part of a failure text."""
         return [("state", [*mark(ACTUAL, [repr(state)]), *mark(NOTE, self.notes)])]
 
     def body(self, spec: Callable[[Ending | None], Body]) -> Body:
@@ -63,14 +65,38 @@ class Verdict:
         return function_source(self.invariant, imports, "invariant")
 
 
-def verdict_on(invariant: Invariant[S], state: S) -> Verdict | None:
-    """Why an invariant does not hold of a state, if it does not."""
+def violation_of(invariant: Invariant[S], state: S) -> Violation | None:
+    """Return why an invariant does not hold of a state, or ``None`` if it does.
+
+    Raises:
+        TypeError: The invariant returns anything but a bool or ``None``. A coroutine, for one,
+            counts as true, so that the invariant would hold of every state.
+    """
     name = getattr(invariant, "__name__", "<lambda>")
     name = "the invariant" if name == "<lambda>" else name
     try:
-        holds = invariant(state)
+        holds: object = invariant(state)
     except Exception as error:  # noqa: BLE001 - an assertion, or a state it cannot look at
         kind = "" if type(error) is AssertionError else f"{type(error).__name__}: "
         notes = f"{kind}{error}".strip().splitlines()[:1]
-        return Verdict(invariant=invariant, name=name, raised=True, notes=notes)
-    return None if holds is None or holds else Verdict(invariant=invariant, name=name)
+        return Violation(invariant=invariant, name=name, raised=True, notes=notes)
+    if holds is None or _is_bool(holds):
+        return None if holds is None or holds else Violation(invariant=invariant, name=name)
+    raise TypeError(
+        f"{name} returned {_found(holds)}; an invariant is a plain function that returns a bool, "
+        f"or asserts and returns None"
+    )
+
+
+def _is_bool(answer: object) -> bool:
+    # NumPy's bools are no subclass of bool. They are called bool_ before NumPy 2.
+    return type(answer).__name__ in ("bool", "bool_")
+
+
+def _found(answer: object) -> str:
+    if inspect.iscoroutine(answer):
+        answer.close()  # otherwise Python warns, too, that it was never awaited
+        return "a coroutine"
+    if inspect.isasyncgen(answer):
+        return "an async generator"
+    return "a generator" if inspect.isgenerator(answer) else reprlib.repr(answer)

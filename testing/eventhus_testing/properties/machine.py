@@ -1,4 +1,4 @@
-"""Stateful tests of whole applications, with the pure aggregate as their model."""
+"""Stateful tests of applications, with the pure aggregate as their model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from eventhus_testing.texts.page import ACTUAL, EXPECTED, SAME, Passage, mark, p
 T = TypeVar("T")
 
 Answer: TypeAlias = "tuple[Any, ...] | Rejected"
-"""What came of a command: events, or why it was refused."""
+"""The outcome of a command: events or a refusal."""
 
 FIRST, SECOND = 0, 1
 _NAMES = ("one", "other")
@@ -42,7 +42,7 @@ _NAMES = ("one", "other")
 
 @frozen
 class _Model:
-    """What the pure aggregate knows of one id."""
+    """The expected state and events of one aggregate id."""
 
     aggregate: Aggregate[Any, Any, Any]
     state: Any
@@ -61,14 +61,14 @@ class _Model:
 
 @frozen
 class _Sent:
-    """A command that changed something, and what it was answered."""
+    """A command that produced events, and its answer."""
 
     command: Command
     command_id: str
     committed: Committed
 
 
-@lru_cache(maxsize=64)  # to make a strategy takes longer than to draw from it
+@lru_cache(maxsize=64)  # making a strategy takes longer than drawing from it
 def _commands(machine: type[AggregateMachine]) -> st.SearchStrategy[Command]:
     ids: Refinements = {Command: {"aggregate_id": st.sampled_from(["a1", "a2"])}}
     return commands(machine.aggregate, refine={**ids, **machine.refine})
@@ -84,26 +84,26 @@ APPLICATIONS = st.sampled_from([FIRST, SECOND])
 
 
 class AggregateMachine(RuleBasedStateMachine):
-    """Two applications on one log, random commands to either, and the aggregate that knows better.
+    """A state machine that sends random commands to two applications on one log.
 
-    Subclass it, and let pytest find its ``TestCase``, whose ``settings`` are Hypothesis's::
+    Subclass it and give its ``TestCase``, with Hypothesis ``settings``, to pytest::
 
         class AccountMachine(AggregateMachine):
             aggregate = account
 
         TestAccount = AccountMachine.TestCase
 
-    It runs in memory. ``stores`` makes it run on something else. Answers, refusals, versions,
-    states and histories are compared with what ``decide`` and ``evolve`` say; a command that is
-    sent again under its id must get its first answer, an outdated expectation must be refused, and
-    two commands at once must end as if one had come after the other.
+    It runs in memory; override ``stores`` to run it on another store. Answers, refusals, versions,
+    states and histories must be those of ``decide`` and ``evolve``. A command repeated under its
+    id must get its first answer, an outdated expected version must be refused, and concurrent
+    commands must be serializable.
 
-    A failure is told as the steps that lead to it, as few as were found, and what came of each.
+    A failure shows the smallest sequence of steps found, with the outcome of each.
 
     Attributes:
-        aggregate: The model, and what the applications are made of.
-        refine: Which values commands are made of; as for ``commands``. They go to ``"a1"`` and
-            ``"a2"`` unless it says otherwise.
+        aggregate: The model, and the aggregate of both applications.
+        refine: Strategies for values in commands, as for ``commands``. Their ids are ``"a1"`` and
+            ``"a2"`` by default.
     """
 
     aggregate: ClassVar[Aggregate[Any, Any, Any]]
@@ -111,24 +111,26 @@ class AggregateMachine(RuleBasedStateMachine):
     TestCase: Any = TestCaseOf()  # with what Hypothesis has there, too
 
     def stores(self) -> tuple[Storage, Storage]:
-        """Two stores on one new log, or twice the same: called once for each run."""
+        """Return two stores on one new log, or one store twice. Called once for each run."""
         store = MemoryStore()
         return store, store
 
     def application(self, store: Storage) -> Application:
-        """An application on one of the stores."""
+        """Return an application on one of the stores."""
         return Application(
             bucket="machine",
             aggregates=[self.aggregate],
             store=store,
             codec=CattrsCodec(),
-            random=Random(0),  # noqa: S311 - a run is to be the same when it is repeated
+            random=Random(0),  # noqa: S311 - a repeated run must be the same
         )
 
     def __init__(self) -> None:
         if not hasattr(type(self), "aggregate"):
             name = type(self).__qualname__
-            raise TypeError(f"{name} has no aggregate to hold applications against; name one in it")
+            raise TypeError(
+                f"{name} has no aggregate to compare applications with; set the attribute aggregate"
+            )
         super().__init__()
         self._models: dict[str, _Model] = {}
         self._sent: list[_Sent] = []
@@ -141,7 +143,7 @@ class AggregateMachine(RuleBasedStateMachine):
 
     @rule(to=APPLICATIONS, command=COMMANDS)
     def dispatch(self, to: int, command: Command) -> None:
-        """Either application answers as the aggregate does."""
+        """Compare the answer of either application with that of the aggregate."""
         self._tell("when", _call(to, command))
         expected, after = self._model(command).after(command)
         actual = self._run(self._answer(to, command, self._next_id()))
@@ -151,7 +153,7 @@ class AggregateMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._sent)
     @rule(to=APPLICATIONS, which=st.integers(0, 5))
     def dispatch_again(self, to: int, which: int) -> None:
-        """A command that is sent again, to whichever application, gets its first answer."""
+        """Repeat a command under its id and compare the answer with the first."""
         sent = self._sent[which % len(self._sent)]
         self._tell("when", f"{_call(to, sent.command)} again, under the same command_id")
         actual: Sequence[str]
@@ -163,7 +165,7 @@ class AggregateMachine(RuleBasedStateMachine):
 
     @rule(to=APPLICATIONS, command=COMMANDS)
     def dispatch_on_an_outdated_version(self, to: int, command: Command) -> None:
-        """What expects an earlier version than there is changes nothing."""
+        """Dispatch with an outdated expected version, which must change nothing."""
         model = self._model(command)
         expected, _ = model.after(command)
         if not model.events or isinstance(expected, Rejected) or not expected:
@@ -182,7 +184,7 @@ class AggregateMachine(RuleBasedStateMachine):
 
     @rule(one=COMMANDS, other=COMMANDS)
     def dispatch_at_once(self, one: Command, other: Command) -> None:
-        """Two commands at the same time end as if one had come after the other."""
+        """Dispatch two commands concurrently, which must end as one after the other."""
         self._tell("when", _call(FIRST, one), f"{_call(SECOND, other)} at the same time")
         answers = self._run(self._both(one, other))
         orders = (self._in_order(one, other), _swapped(self._in_order(other, one)))
@@ -200,20 +202,20 @@ class AggregateMachine(RuleBasedStateMachine):
                 for (first, second), _ in orders
             ]
             self._compare([" or ".join(dict.fromkeys(in_words))], [" and ".join(actual)])
-        # Where both orders give these answers, the history tells which it was.
+        # Where both orders explain the answers, the history shows which it was.
         happened = self._run(self._history(self._applications[FIRST], one.aggregate_id))
         mine = [models for models in explained if _alike(models[one.aggregate_id].events, happened)]
         self._models = (mine or explained)[0]
 
     @rule(at=APPLICATIONS)
     def look(self, at: int) -> None:
-        """Histories and states are those of the model."""
+        """Compare histories and states with those of the model."""
         self._look(at)
 
     def teardown(self) -> None:
-        """Look once more, and leave both applications. Hypothesis calls it at the end of a run."""
+        """Compare once more and close both applications. Hypothesis calls it after each run."""
         try:
-            if not self._disagreed:  # or it would be told of this instead
+            if not self._disagreed:  # otherwise this would hide the first disagreement
                 for at in (FIRST, SECOND):
                     self._look(at)
             self._runner.run(self._exit.aclose())
@@ -224,10 +226,10 @@ class AggregateMachine(RuleBasedStateMachine):
         self._story.append((word, mark(SAME, lines)))
 
     def _compare(self, expected: Sequence[str], actual: Sequence[str]) -> None:
-        """Tell what came.
+        """Add the outcome to the story.
 
         Raises:
-            Disagreement: It is not what was expected.
+            Disagreement: The outcome is not the expected one.
         """
         if expected == actual:
             self._tell("then", *actual)
@@ -254,7 +256,7 @@ class AggregateMachine(RuleBasedStateMachine):
             state = self._run(application.state(self.aggregate, aggregate_id))
             if state != model.state:
                 self._compare([repr(model.state)], [repr(state)])
-            self._story = before  # what is as it should be makes no story
+            self._story = before  # a comparison that holds is no step of the story
 
     def _run(self, doing: Coroutine[Any, Any, T]) -> T:
         try:
@@ -302,7 +304,7 @@ class AggregateMachine(RuleBasedStateMachine):
     def _in_order(
         self, one: Command, other: Command
     ) -> tuple[tuple[Answer, Answer], dict[str, _Model]]:
-        """What two commands, one after the other, are answered, and what they lead to."""
+        """Return the answers to two commands in sequence, and the models after them."""
         models = dict(self._models)
         answers = []
         for command in (one, other):
@@ -340,7 +342,7 @@ def _lines(answer: Answer) -> list[str]:
 
 
 def _place(committed: Committed) -> list[str]:
-    """What was committed, and where."""
+    """Return committed events with their versions and positions."""
     return [
         f"{recorded.event!r} at version {recorded.version}, position {recorded.position}"
         for recorded in committed.events

@@ -1,4 +1,4 @@
-"""The test case of a state machine, which tells its failure in the machine's own words."""
+"""The test case of a state machine, which shows a failure as the steps of the machine."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from eventhus_testing.properties.counterexample import Counterexample
 
+_SUPPRESSED = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+
 
 class Disagreement(AssertionError):
-    """An application does not do what its aggregate says. Has the whole story."""
+    """An application disagrees with its aggregate. The message has the whole story."""
 
 
 class MachineTestCase(TestCase):
     """The test of a machine.
 
     Attributes:
-        settings: Hypothesis's; its current profile if ``None``.
+        settings: Settings of Hypothesis; ``None`` takes its current profile.
     """
 
     machine: ClassVar[type[RuleBasedStateMachine]]
@@ -31,7 +33,7 @@ class MachineTestCase(TestCase):
         """Run the machine.
 
         Raises:
-            Counterexample: An application does not do what its aggregate says.
+            Counterexample: An application disagrees with its aggregate.
         """
         chosen = self.settings or hypothesis.settings()
         quiet = hypothesis.settings(
@@ -40,7 +42,7 @@ class MachineTestCase(TestCase):
             deadline=None,
             report_multiple_bugs=False,
             phases=[phase for phase in chosen.phases if phase is not Phase.explain],
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+            suppress_health_check=[*{*chosen.suppress_health_check, *_SUPPRESSED}],
         )
         run: Any = run_state_machine_as_test  # not annotated in every version
         try:
@@ -56,7 +58,7 @@ def _case_of(machine: type[RuleBasedStateMachine]) -> type[MachineTestCase]:
 
 
 class TestCaseOf:
-    """The test case of whichever machine it is asked of."""
+    """A descriptor that returns the test case of each machine class."""
 
     def __get__(
         self, machine: RuleBasedStateMachine | None, cls: type[RuleBasedStateMachine]

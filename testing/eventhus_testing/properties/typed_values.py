@@ -1,4 +1,4 @@
-"""From a type to a strategy for its values."""
+"""Makes strategies for the values of types."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import (
     Union,
     get_args,
     get_origin,
-    get_type_hints,
 )
 
 import attrs
@@ -22,14 +21,14 @@ from attrs import Attribute, define
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from eventhus_cattrs.generics import Bindings, substitute
+from eventhus_cattrs.generics import Bindings, aliased, field_types, is_alias
 from eventhus_testing.properties.scalars import SCALARS, sizes_of
 from eventhus_testing.properties.validators import NONE, Limits, limits_of
 
 Refinements: TypeAlias = Mapping[
     Any, "st.SearchStrategy[Any] | Mapping[str, st.SearchStrategy[Any]]"
 ]
-"""By class, or any other type: a strategy for its values; or for some of its fields, by name."""
+"""By type: a strategy for its values, or strategies for some of its fields by name."""
 
 MOST_ITEMS = 3
 TRIES = 10  # to make an instance of a class that refuses some values
@@ -37,14 +36,14 @@ PATIENCE = 100  # values refused, none accepted, before that is an error
 
 
 class NoStrategy(TypeError):
-    """It is not known how to make values of a type. Names the class and field, and the way out."""
+    """No strategy for a type is known. The message names the class, the field and the fix."""
 
 
 class TypedValues:
-    """Makes strategies, one for each type.
+    """A factory of strategies, one for each type.
 
     Args:
-        refine: What the user knows better.
+        refine: Strategies that take precedence.
 
     Raises:
         NoStrategy: A class in ``refine`` has no such field.
@@ -52,7 +51,7 @@ class TypedValues:
 
     def __init__(self, refine: Refinements) -> None:
         self._refine = refine
-        self._classes: dict[Any, st.SearchStrategy[Any]] = {}
+        self._finished: dict[Any, st.SearchStrategy[Any]] = {}
         self._unfinished: set[Any] = set()
         self._recursions = 0
         for as_type, refinement in refine.items():
@@ -60,15 +59,15 @@ class TypedValues:
                 _check_fields(as_type, refinement)
 
     def of(self, as_type: Any, where: str, limits: Limits = NONE) -> st.SearchStrategy[Any]:
-        """A strategy for the values of a type.
+        """Return a strategy for the values of a type.
 
         Args:
             as_type: A type that ``CattrsCodec`` handles, or one with a refinement.
             where: The class, or the class and field, that has it; for messages.
-            limits: What validators admit.
+            limits: The bounds set by validators.
 
         Raises:
-            NoStrategy: None is known.
+            NoStrategy: The type is unknown.
         """
         refinement = self._refine.get(as_type) if isinstance(as_type, Hashable) else None
         if isinstance(refinement, st.SearchStrategy):
@@ -81,17 +80,18 @@ class TypedValues:
             return SCALARS[as_type](limits)
         if isinstance(as_type, NewType):
             return self.of(as_type.__supertype__, where, limits)
-        if type(get_origin(as_type) or as_type).__name__ == "TypeAliasType":
-            return self.of(_aliased(as_type), where, limits)
+        if is_alias(as_type) and limits is not NONE:  # the limits are those of one field
+            return self.of(aliased(as_type), where, limits)
+        if is_alias(as_type):
+            return self._recursive(as_type, lambda: self.of(aliased(as_type), where))
         cls: Any = get_origin(as_type) or as_type
         if attrs.has(cls):
-            return self._class(as_type)
+            return self._recursive(as_type, lambda: self._instances(as_type))
         if isinstance(as_type, type) and issubclass(as_type, Enum) and len(as_type):
             return st.sampled_from(as_type)
         return self._composed(as_type, where, limits)
 
     def _composed(self, as_type: Any, where: str, limits: Limits) -> st.SearchStrategy[Any]:
-        sizes = sizes_of(limits, MOST_ITEMS)
         match get_origin(as_type), get_args(as_type):
             case origin, members if origin in (Union, types.UnionType):
                 # None first: what comes first is the simplest.
@@ -107,10 +107,12 @@ class TypedValues:
                 return self._many(st.frozensets, item, where, limits)
             case origin, (item, last) if origin is tuple and last is ...:
                 return self._many(st.lists, item, where, limits).map(tuple)
-            case origin, items if origin is tuple and items:
-                return st.tuples(*(self.of(item, where) for item in items))
+            case origin, members if origin is tuple and members:
+                return st.tuples(*(self.of(member, where) for member in members))
             case origin, (key, item) if origin in (dict, Mapping):
-                return st.dictionaries(self.of(key, where), self.of(item, where), **sizes)
+                before = self._recursions
+                keys, items = self.of(key, where), self.of(item, where)
+                return st.dictionaries(keys, items, **self._sizes(limits, before))
             case _:
                 name = getattr(as_type, "__name__", None) or repr(as_type)
                 raise NoStrategy(
@@ -123,21 +125,27 @@ class TypedValues:
     ) -> st.SearchStrategy[Any]:
         before = self._recursions
         items = self.of(item, where, limits.each or NONE)
-        # A tree whose nodes had two branches on average would never end.
-        most = MOST_ITEMS if self._recursions == before else 1
-        return of_items(items, **sizes_of(limits, most))  # type: ignore[no-any-return]
+        return of_items(items, **self._sizes(limits, before))  # type: ignore[no-any-return]
 
-    def _class(self, as_type: Any) -> st.SearchStrategy[Any]:
+    def _sizes(self, limits: Limits, recursions_before: int) -> dict[str, Any]:
+        # A tree whose nodes had two branches on average would never end.
+        most = MOST_ITEMS if self._recursions == recursions_before else 1
+        return sizes_of(limits, most)
+
+    def _recursive(
+        self, as_type: Any, make: Callable[[], st.SearchStrategy[Any]]
+    ) -> st.SearchStrategy[Any]:
+        """Return the strategy for a type that may contain itself."""
         if as_type in self._unfinished:
             self._recursions += 1
-            return st.deferred(lambda: self._classes[as_type])
-        if as_type not in self._classes:
+            return st.deferred(lambda: self._finished[as_type])
+        if as_type not in self._finished:
             self._unfinished.add(as_type)
             try:
-                self._classes[as_type] = self._instances(as_type)
+                self._finished[as_type] = make()
             finally:
                 self._unfinished.remove(as_type)
-        return self._classes[as_type]
+        return self._finished[as_type]
 
     def _instances(self, as_type: Any) -> st.SearchStrategy[Any]:
         cls: type[Any] = get_origin(as_type) or as_type
@@ -166,7 +174,7 @@ class TypedValues:
         return _made(_Maker(cls), arguments)
 
     def _refined_fields(self, cls: type) -> dict[str, st.SearchStrategy[Any]]:
-        """What is said of the fields of a class, or of a base of it."""
+        """Return the refinements of a class and its bases."""
         refined: dict[str, st.SearchStrategy[Any]] = {}
         for base in reversed(cls.__mro__):
             of_base = self._refine.get(base)
@@ -177,7 +185,7 @@ class TypedValues:
 
 @define
 class _Hints:
-    """The annotations of a class, or why there are none."""
+    """The annotations of a class, or the reason why they are unknown."""
 
     hints: Mapping[str, Any]
     problem: str = "it has no type"
@@ -185,7 +193,7 @@ class _Hints:
     @classmethod
     def of(cls, owner: type) -> _Hints:
         try:
-            return cls(get_type_hints(owner))
+            return cls(field_types(owner))
         except (NameError, AttributeError, SyntaxError, TypeError) as error:
             return cls({}, f"its type cannot be resolved ({error})")
 
@@ -197,16 +205,16 @@ class _Hints:
 
 @define
 class _Maker:
-    """Makes instances of a class that may refuse some values."""
+    """A factory of instances of a class that may refuse some values."""
 
     cls: type[Any]
     refused: int = 0  # since the last that was accepted
 
     def make(self, draw: st.DrawFn, arguments: st.SearchStrategy[dict[str, Any]]) -> Any:
-        """An instance.
+        """Return an instance.
 
         Raises:
-            NoStrategy: The class refuses whatever it is given.
+            NoStrategy: The class refused too many values in a row.
         """
         refusal: Exception | None = None
         for _ in range(TRIES):
@@ -243,7 +251,7 @@ def _made(draw: st.DrawFn, maker: _Maker, arguments: st.SearchStrategy[dict[str,
 
 
 def _may_refuse(cls: type[Any]) -> bool:
-    """Whether there are values of the right types that a class does not take."""
+    """Return whether a class may refuse values of the right types."""
     # attrs calls its __init__ by another name where the class has its own.
     hooks = ("__attrs_init__", "__attrs_pre_init__", "__attrs_post_init__")
     return any(hasattr(cls, hook) for hook in hooks) or any(
@@ -253,7 +261,7 @@ def _may_refuse(cls: type[Any]) -> bool:
 
 def _check_fields(as_type: Any, refinement: Mapping[str, Any]) -> None:
     if not attrs.has(as_type):
-        raise NoStrategy(f"refine: {as_type!r} is no attrs class; give it a strategy, not a dict")
+        raise NoStrategy(f"refine: {as_type!r} is not an attrs class; pass a strategy, not a dict")
     names = [attribute.name for attribute in attrs.fields(as_type)]
     for name in refinement:
         if name not in names:
@@ -263,16 +271,9 @@ def _check_fields(as_type: Any, refinement: Mapping[str, Any]) -> None:
 
 
 def _example(where: str) -> str:
-    """How to pass a strategy for a class, or for a field of it."""
+    """Return an example of how to pass a strategy for a class or a field."""
     owner, _, field = where.rpartition(".")
     owner = owner.rpartition(".")[2]
     if not owner:
         return f"refine={{{field}: ...}}"
     return f'refine={{{owner}: {{"{field}": ...}}}}'
-
-
-def _aliased(as_type: Any) -> Any:
-    """What an alias stands for: ``type X = …`` of Python 3.12, or that of typing_extensions."""
-    alias = get_origin(as_type) or as_type
-    arguments = dict(zip(alias.__type_params__, get_args(as_type), strict=False))
-    return substitute(alias.__value__, arguments)

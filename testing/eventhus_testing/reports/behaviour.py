@@ -8,7 +8,7 @@ from math import floor
 import attrs
 from attrs import frozen
 
-from eventhus_testing.reports.model import AGGREGATE, Kind, Seen, Subject, Told
+from eventhus_testing.reports.model import AGGREGATE, Kind, Seen, Subject, TestRecord
 
 
 @frozen
@@ -77,12 +77,12 @@ class Total:
         return f"{self.exercised} of {self.kinds} types exercised, {percent:g} %"
 
 
-def behaviours(tales: Iterable[Told]) -> list[Behaviour]:
+def behaviours(records: Iterable[TestRecord]) -> list[Behaviour]:
     """What the specs exercise of each aggregate that some are about, by name."""
     found: dict[Subject, dict[Seen, None]] = {}
-    for told in tales:
-        if told.subject.nature == AGGREGATE:
-            found.setdefault(told.subject, {}).update(dict.fromkeys(told.seen))
+    for record in records:
+        if record.subject.nature == AGGREGATE:
+            found.setdefault(record.subject, {}).update(dict.fromkeys(record.seen))
     refused = {kind for seen in found.values() for kind in (each.refusal for each in seen) if kind}
     return [
         _behaviour(subject, found[subject], refused)

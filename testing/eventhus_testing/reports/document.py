@@ -17,7 +17,7 @@ from eventhus_testing.reports.model import (
     VIEW,
     Spec,
     Subject,
-    Told,
+    TestRecord,
 )
 from eventhus_testing.reports.test_record import shortened
 from eventhus_testing.reports.words import natural
@@ -82,7 +82,7 @@ class Document:
         return Total.of(self.behaviours)
 
     @property
-    def verdict(self) -> str:
+    def summary(self) -> str:
         """How many tests show what they should."""
         statuses = Counter(chapter.status for part in self.parts for chapter in part.chapters)
         counts = [f"{statuses[HOLDS]} of {statuses.total()} specs hold"]
@@ -93,12 +93,12 @@ class Document:
         return ", ".join(counts)
 
 
-def document(tales: Sequence[Told]) -> Document:
+def document(records: Sequence[TestRecord]) -> Document:
     """Put what tests tell in order."""
-    by_key: dict[tuple[str, str, str], list[Told]] = {}
-    for told in tales:
-        by_key.setdefault(told.subject.key, []).append(told)
-    exercised = {each.subject.key: each for each in behaviours(tales)}
+    by_key: dict[tuple[str, str, str], list[TestRecord]] = {}
+    for record in records:
+        by_key.setdefault(record.subject.key, []).append(record)
+    exercised = {each.subject.key: each for each in behaviours(records)}
     natures = [AGGREGATE, VIEW, PROCESS]
     parts = []
     for key in sorted(by_key, key=lambda key: (natures.index(key[0]), key)):
@@ -108,18 +108,18 @@ def document(tales: Sequence[Told]) -> Document:
     return Document(tuple(parts))
 
 
-def _chapters(tales: Iterable[Told]) -> list[Chapter]:
-    by_test: dict[tuple[str, int, str], list[Told]] = {}
-    for told in tales:
-        by_test.setdefault((told.path, told.line, told.id), []).append(told)
+def _chapters(records: Iterable[TestRecord]) -> list[Chapter]:
+    by_test: dict[tuple[str, int, str], list[TestRecord]] = {}
+    for record in records:
+        by_test.setdefault((record.path, record.line, record.id), []).append(record)
     return [_chapter(by_test[place]) for place in sorted(by_test)]
 
 
-def _chapter(cases: Iterable[Told]) -> Chapter:
-    cases = sorted(cases, key=lambda told: natural(told.case))
-    specs = list(dict.fromkeys(spec for told in cases for spec in told.specs))
+def _chapter(cases: Iterable[TestRecord]) -> Chapter:
+    cases = sorted(cases, key=lambda record: natural(record.case))
+    specs = list(dict.fromkeys(spec for record in cases for spec in record.specs))
     shown = shortened(specs, MOST)
-    more = len(specs) - len(shown) + sum(told.more for told in cases)
+    more = len(specs) - len(shown) + sum(record.more for record in cases)
     first = cases[0]
     if first.generated:
         # Without a number, since it changes from run to run.

@@ -36,7 +36,7 @@ def _page(report: Document) -> Iterator[str]:
     yield "<body>"
     yield "<header>"
     yield "<h1>Specifications</h1>"
-    yield f'<p class="verdict">{_text(report.verdict)}</p>'
+    yield f'<p class="verdict">{_text(report.summary)}</p>'
     if report.behaviours:
         yield _meter(report.total.percent, str(report.total))
     yield from _contents(report)

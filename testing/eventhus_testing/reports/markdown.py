@@ -23,7 +23,7 @@ def markdown(report: Document) -> str:
 def _lines(report: Document) -> Iterator[str]:
     yield "# Specifications"
     yield ""
-    yield f"{report.verdict}."
+    yield f"{report.summary}."
     if report.behaviours:
         yield f"{report.total}."
     yield ""

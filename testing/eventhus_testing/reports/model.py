@@ -1,4 +1,4 @@
-"""What a report is made of: plain values, which can travel from one process to another."""
+"""The data of a report: plain values that can be sent from one process to another."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import cattrs
 from attrs import frozen
 
 from eventhus_testing.reports.words import Phrase
+from eventhus_testing.texts.printable import printable_lines
 
 HOLDS, FAILS, PENDING = "holds", "fails", "pending"
 
@@ -32,16 +33,16 @@ class Kind:
 
 @frozen
 class Subject:
-    """What specs are about.
+    """The aggregate, view or process that specs are about.
 
     Attributes:
         nature: An aggregate, a view or a process.
         name: Its name.
         module: Where its functions are defined.
         meaning: What the module says of itself.
-        commands: What it takes; of a view or a process, nothing.
-        events: What happens to it, or what it is shown.
-        refusals: What ``decide`` may refuse with.
+        commands: The commands of an aggregate.
+        events: The events of an aggregate, or those that a view or process handles.
+        refusals: The classes of ``Rejected`` that ``decide`` may raise.
     """
 
     nature: str
@@ -54,18 +55,18 @@ class Subject:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Tells it from others."""
+        """The identity of the subject."""
         return self.nature, self.name, self.module
 
 
 @frozen
 class Seen:
-    """A command that was carried out, and one thing that came of it.
+    """A command and one outcome of it.
 
     Attributes:
         command: The command; ``None`` where something else was the cause.
-        event: An event that it made happen.
-        refusal: What it was refused with. Where there is neither, nothing happened.
+        event: An event that it produced.
+        refusal: The refusal that it met. With neither, the command changed nothing.
     """
 
     command: Kind | None
@@ -75,7 +76,7 @@ class Seen:
 
 @frozen
 class Passage:
-    """A word, such as "given", and what stands behind it."""
+    """A word, such as "given", and the phrases after it."""
 
     word: str
     phrases: tuple[Phrase, ...]
@@ -83,10 +84,10 @@ class Passage:
 
 @frozen
 class Spec:
-    """A story and what was checked of it, in words.
+    """A spec in words.
 
     Attributes:
-        passages: The story.
+        passages: Its steps and checks.
         status: Whether it holds, fails, or is expected to fail.
         failure: The text of the failure.
     """
@@ -97,8 +98,8 @@ class Spec:
 
 
 @frozen(kw_only=True)
-class Told:
-    """What one test tells about one subject.
+class TestRecord:
+    """The specs of one test about one subject.
 
     Attributes:
         subject: What it is about.
@@ -108,10 +109,10 @@ class Told:
         path: The file.
         line: Where the test starts there, from 0.
         case: The parameters, as pytest writes them.
-        generated: Whether the values were made up by hypothesis.
-        specs: Some of its specs, and never two that read the same.
-        more: How many others there are.
-        seen: What came of the commands of specs that hold.
+        generated: Whether Hypothesis generated the values.
+        specs: Some of its specs, without duplicates.
+        more: The number of specs left out.
+        seen: The outcomes of commands in specs that hold.
     """
 
     subject: Subject
@@ -127,15 +128,19 @@ class Told:
     seen: tuple[Seen, ...] = ()
 
 
-def to_plain(told: Told) -> dict[str, Any]:
-    """What a test tells, as dicts, lists and strings, which pytest-xdist can send."""
-    plain: dict[str, Any] = _converter.unstructure(told)
+def to_plain(record: TestRecord) -> dict[str, Any]:
+    """Return a test's record as dicts, lists and strings, which pytest-xdist can send.
+
+    The strings are printable and encodable, whatever the values in them.
+    """
+    plain: dict[str, Any] = _converter.unstructure(record)
     return plain
 
 
-def from_plain(plain: Mapping[str, Any]) -> Told:
-    """The same again."""
-    return _converter.structure(plain, Told)
+def from_plain(plain: Mapping[str, Any]) -> TestRecord:
+    """Return the record that ``to_plain`` made plain."""
+    return _converter.structure(plain, TestRecord)
 
 
 _converter = cattrs.Converter()
+_converter.register_unstructure_hook(str, printable_lines)

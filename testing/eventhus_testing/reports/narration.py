@@ -26,7 +26,7 @@ from eventhus_testing.reports.model import (
     Spec,
     Subject,
 )
-from eventhus_testing.reports.words import Phrase, phrase, text, words
+from eventhus_testing.reports.words import Phrase, one_line, phrase, text, words
 from eventhus_testing.specs.history import ANY_TYPE
 from eventhus_testing.specs.process_spec import ProcessStory
 from eventhus_testing.specs.recording import Check, Entry
@@ -171,7 +171,7 @@ def _cause(cause: Any) -> Phrase:
 def _recorded(recorded: Recorded[Any]) -> Phrase:
     stream = recorded.stream
     kind = "" if stream.aggregate_type == ANY_TYPE else f"{words(stream.aggregate_type)} "
-    return phrase(recorded.event, "event", kind + stream.aggregate_id)
+    return phrase(recorded.event, "event", one_line(kind + stream.aggregate_id))
 
 
 def _told(phrases: Iterable[Phrase]) -> tuple[Phrase, ...]:
@@ -195,7 +195,9 @@ def _then(outcome: Entry) -> Iterator[Passage]:
 def _came(story: Any) -> tuple[Phrase, ...]:
     match story:
         case ViewStory():
-            return _told(phrase(value, "state", key) for key, value in story.values.items())
+            return _told(
+                phrase(value, "state", one_line(key)) for key, value in story.values.items()
+            )
         case ProcessStory():
             return _told(map(_sent, story.sent))
         case _:
@@ -207,7 +209,7 @@ def _sent(command: Any) -> Phrase:
     if isinstance(command, Like):
         whose = text(command.fields["aggregate_id"]) if "aggregate_id" in command.fields else ""
         return phrase(command, "command", whose)
-    return phrase(command, "command", getattr(command, "aggregate_id", ""))
+    return phrase(command, "command", one_line(getattr(command, "aggregate_id", "")))
 
 
 def _refusal(story: Story[Any, Any, Any]) -> Phrase:
@@ -219,7 +221,7 @@ def _refusal(story: Story[Any, Any, Any]) -> Phrase:
 
 def text_of_refusal(refusal: Rejected | None) -> str:
     """What a refusal says."""
-    return " ".join(str(refusal).split())
+    return one_line(str(refusal))
 
 
 def _events(_: Any, check: Check) -> Iterator[Passage]:
@@ -248,7 +250,7 @@ def _rejected(story: Any, check: Check) -> Iterator[Passage]:
 
 def _state(_: Any, check: Check) -> Iterator[Passage]:
     (*key, state) = check.arguments
-    yield Passage("state", (phrase(state, "state", "".join(map(str, key))),))
+    yield Passage("state", (phrase(state, "state", one_line("".join(map(str, key)))),))
 
 
 def _matching(story: Any, check: Check) -> Iterator[Passage]:
@@ -264,21 +266,21 @@ def _state_matching(story: Any, check: Check) -> Iterator[Passage]:
 
 def _view(_: Any, check: Check) -> Iterator[Passage]:
     key, value = check.arguments
-    yield Passage("then", (phrase(value, "state", str(key)),))
+    yield Passage("then", (phrase(value, "state", one_line(str(key))),))
 
 
 def _no_view(_: Any, check: Check) -> Iterator[Passage]:
     (key,) = check.arguments
-    yield Passage("then", (Phrase("no value", (), str(key), "state"),))
+    yield Passage("then", (Phrase("no value", (), one_line(str(key)), "state"),))
 
 
 def _no_state(_: Any, check: Check) -> Iterator[Passage]:
     (key,) = check.arguments
-    yield Passage("state", (Phrase("no state", (), str(key), "state"),))
+    yield Passage("state", (Phrase("no state", (), one_line(str(key)), "state"),))
 
 
 def _untouched(_: Any, check: Check) -> Iterator[Passage]:
-    keys = ", ".join(map(str, check.arguments)) or "everything"
+    keys = one_line(", ".join(map(str, check.arguments))) or "everything"
     yield Passage("untouched", (Phrase(keys, (), "", "state"),))
 
 

@@ -1,9 +1,10 @@
-"""Collects what the tests of a run tell, writes it down and says what is missing."""
+"""Collects the records of a test run and writes the reports."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Generator
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -13,8 +14,8 @@ import pytest
 from eventhus_testing.reports.document import Document, document
 from eventhus_testing.reports.html import html
 from eventhus_testing.reports.markdown import markdown
-from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, Told, from_plain, to_plain
-from eventhus_testing.reports.test_record import told
+from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, TestRecord, from_plain, to_plain
+from eventhus_testing.reports.test_record import records_of
 from eventhus_testing.specs.recording import Recording
 
 PAGE, TEXT = "index.html", "specs.md"
@@ -23,8 +24,8 @@ PAGE, TEXT = "index.html", "specs.md"
 class Reporting:
     """A pytest plugin that makes the reports.
 
-    What a test tells travels as a plain attribute of its report, so that the workers of
-    pytest-xdist hand it over too.
+    The record of a test is a plain attribute of its pytest report, so that the workers of
+    pytest-xdist send it too.
     """
 
     def __init__(self, config: pytest.Config, notebook: pytest.StashKey[Recording]) -> None:
@@ -39,31 +40,33 @@ class Reporting:
                 _open_for_writing(self._option, directory)
             self._directory = directory
         self._not_written = ""
-        self._tales: dict[str, list[Told]] = {}
+        self._records: dict[str, list[TestRecord]] = {}
         self._document: Document | None = None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Attach what a test tells."""
+        """Attach the records of a test."""
         report = yield
         if isinstance(item, pytest.Function) and self._notebook in item.stash:
             status = _status(report)
             if status is not None:
-                tales = told(item, item.stash[self._notebook], status, _failure(call.excinfo))
-                report.eventhus = [*map(to_plain, tales)]  # type: ignore[attr-defined]
+                records = records_of(
+                    item, item.stash[self._notebook], status, _failure(call.excinfo)
+                )
+                report.eventhus = [*map(to_plain, records)]  # type: ignore[attr-defined]
         return report
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Take what a test tells; what it told when it ran before is no longer true."""
-        tales: list[dict[str, Any]] | None = getattr(report, "eventhus", None)
-        if tales is not None and not self._is_worker:
-            self._tales[report.nodeid] = [*map(from_plain, tales)]
+        """Take the records of a test, in place of those of an earlier run of it."""
+        records: list[dict[str, Any]] | None = getattr(report, "eventhus", None)
+        if records is not None and not self._is_worker:
+            self._records[report.nodeid] = [*map(from_plain, records)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the reports, and fail the run where too much is missing."""
+        """Write the reports. Fail the run if they cannot be written or too little is exercised."""
         finished = (
             pytest.ExitCode.OK,
             pytest.ExitCode.TESTS_FAILED,
@@ -72,8 +75,8 @@ class Reporting:
         is_to_run = not (self._is_worker or session.config.option.collectonly)
         if not is_to_run or session.exitstatus not in finished:
             return
-        tales = [tale for tales in self._tales.values() for tale in tales]
-        self._document = document(tales)
+        records = [*chain.from_iterable(self._records.values())]
+        self._document = document(records)
         if self._directory:
             try:
                 _write(self._directory, self._document)
@@ -91,7 +94,7 @@ class Reporting:
         )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say what is exercised, what is not, and where the reports are."""
+        """Print what is exercised, what is not, and where the reports are."""
         if self._document is None:
             return
         say = terminalreporter.write_line
@@ -124,7 +127,7 @@ class Reporting:
 
 
 def _status(report: pytest.TestReport) -> str | None:
-    """How a test ended; nothing where it has not ended, or did not run."""
+    """Return how a test ended; ``None`` if it has not ended or did not run."""
     if report.when == "setup":
         return FAILS if report.failed else None
     if report.when != "call":
@@ -143,10 +146,10 @@ def _failure(excinfo: pytest.ExceptionInfo[BaseException] | None) -> str:
 
 
 def _open_for_writing(option: str, directory: Path) -> None:
-    """Make the folder, and write to it: to learn after an hour of tests that one cannot is late.
+    """Make the directory and write to it, so that a long test run does not fail at its end.
 
     Raises:
-        pytest.UsageError: It cannot be made, or not be written to.
+        pytest.UsageError: The directory cannot be made or written to.
     """
     if directory.exists() and not directory.is_dir():
         raise pytest.UsageError(f"{option} is a file; name a directory")

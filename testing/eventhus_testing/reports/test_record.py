@@ -1,4 +1,4 @@
-"""What a test tells, by what its notebook says and how it ended."""
+"""Makes the record of a test from its recorded specs and its outcome."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import chain
 import attrs
 import pytest
 
-from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, Spec, Subject, Told
+from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, Spec, Subject, TestRecord
 from eventhus_testing.reports.narration import (
     failure_of,
     first_paragraph,
@@ -21,18 +21,18 @@ from eventhus_testing.reports.words import words
 from eventhus_testing.specs.recording import Entry, Recording
 
 MOST = 5  # specs of one test that are shown
-MOST_READ = 200  # of which it is found out whether they are the same
+MOST_READ = 200  # specs of one test that are compared for duplicates
 
 
-def told(
+def records_of(
     item: pytest.Function, notebook: Recording, status: str, failure: str = ""
-) -> Iterator[Told]:
-    """What a test tells about each of its subjects.
+) -> Iterator[TestRecord]:
+    """Return the records of a test, one for each subject.
 
     Args:
         item: The test.
-        notebook: What its specs did.
-        status: How it ended: whether it holds, fails, or was expected to fail.
+        notebook: Its recorded specs.
+        status: Whether the test holds, fails, or was expected to fail.
         failure: The text of its failure.
     """
     by_subject: dict[Subject, list[Entry]] = {}
@@ -49,7 +49,7 @@ def told(
         specs, more = _specs(entries, status, failure, generated=generated)
         if specs:
             seen = chain.from_iterable(map(seen_of, entries)) if status == HOLDS else ()
-            yield Told(
+            yield TestRecord(
                 subject=subject,
                 id=item.nodeid.removesuffix(f"[{case}]"),
                 title=_title(item),
@@ -67,7 +67,7 @@ def told(
 def _specs(
     entries: Sequence[Entry], status: str, failure: str, *, generated: bool
 ) -> tuple[tuple[Spec, ...], int]:
-    """The specs to show, and how many others there are."""
+    """Return the specs to show and the number of others."""
     ends = [entry for entry in entries if not entry.goes_on]
     failed = [entry for entry in ends if failure_of(entry)]
     if generated:
@@ -85,7 +85,7 @@ def _specs(
 
 
 def shortened(specs: Sequence[Spec], most: int) -> list[Spec]:
-    """The first specs, and those further behind that do not hold."""
+    """Return the first specs, and later ones that do not hold."""
     return [spec for index, spec in enumerate(specs) if index < most or spec.status != HOLDS]
 
 

@@ -7,19 +7,25 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 from attrs import frozen
 
 from eventhus import Command
 from eventhus_testing.matching.matchers import Like, class_of, is_open, text_of
+from eventhus_testing.texts.printable import printable
 
 MOST_ITEMS = 5  # of a collection; the others are counted
 MOST_CHARACTERS = 120  # of one value
+DEEPEST = 50  # parts within parts
 OPEN = "…"  # stands for the fields that may be anything
 
 _PLAIN_TEXT = re.compile(r"(?!\d+$)[\w.@/:+#-]+")
+
+
+Within: TypeAlias = tuple[int, ...]
+"""The identities of the values that a part is in, outermost first."""
 
 
 @frozen
@@ -76,21 +82,28 @@ def phrase(value: object, kind: str = "", where: str = "") -> Phrase:
 
 
 def text(value: object) -> str:
-    """What a part of something says, in one line that is not too long."""
-    said = " ".join(_said(value, 0).split())
+    """Return a value as one printable line, cut where it is too long."""
+    return one_line(_said(value, ()))
+
+
+def one_line(said: str) -> str:
+    """Return a text as one printable line, cut where it is too long."""
+    said = printable(" ".join(said.split()))
     if len(said) <= MOST_CHARACTERS:
         return said
-    return said[:MOST_CHARACTERS].rpartition(" ")[0].rstrip(" ,(") + " …"
+    shown = said[:MOST_CHARACTERS]
+    whole_words = shown.rpartition(" ")[0].rstrip(" ,(")
+    return f"{whole_words if len(whole_words) > MOST_CHARACTERS // 2 else shown} …"
 
 
-def _said(value: object, depth: int) -> str:
+def _said(value: object, within: Within) -> str:
     match value:
         case None:
             return "none"
         case bool():
             return "yes" if value else "no"
         case Enum():
-            return value.name.replace("_", " ").lower()
+            return value.name or str(value)
         case str():
             return value if _PLAIN_TEXT.fullmatch(value) else f"“{value}”"
         case bytes() | bytearray():
@@ -105,16 +118,20 @@ def _said(value: object, depth: int) -> str:
             return words(value.__qualname__)
         case Mapping():
             mapping: Mapping[Any, Any] = value
-            items = [f"{_said(k, depth + 1)} {_part(v, depth)}" for k, v in mapping.items()]
+            items = [
+                f"{_part(k, value, within)} {_part(v, value, within)}" for k, v in mapping.items()
+            ]
             return ", ".join(item for item, _ in _most([(item, "") for item in items])) or "none"
         case set() | frozenset():
             members: Collection[Any] = value
-            return _listed(sorted((_part(member, depth) for member in members), key=natural))
+            return _listed(
+                sorted((_part(member, value, within) for member in members), key=natural)
+            )
         case list() | tuple():
             sequence: Sequence[Any] = value
-            return _listed([_part(item, depth) for item in sequence])
+            return _listed([_part(item, value, within) for item in sequence])
         case _:
-            return _other(value, depth)
+            return _other(value, within)
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -124,22 +141,23 @@ def natural(name: str) -> list[tuple[int, str]]:
     ]
 
 
-def _other(value: object, depth: int) -> str:
+def _other(value: object, within: Within) -> str:
     fields = _fields(value)
     if fields is None or _says_it_itself(value):
         return text_of(value) if is_open(value) or not _says_it_itself(value) else str(value)
     name = class_of(value).__qualname__
-    name = words(name) if depth == 0 else _lower(name)
-    if depth > 1:
-        return name
-    said = [f"{_lower(name)} {_part(part, depth)}" for name, part in fields.items()]
+    name = _lower(name) if within else words(name)
+    said = [f"{_lower(name)} {_part(part, value, within)}" for name, part in fields.items()]
     if _leaves_open(value):
         said.append(OPEN)
     return f"{name} ({', '.join(said)})" if said else name
 
 
-def _part(value: object, depth: int) -> str:
-    said = _said(value, depth + 1)
+def _part(value: object, whole: object, within: Within) -> str:
+    within = (*within, id(whole))
+    if id(value) in within or len(within) > DEEPEST:
+        return OPEN
+    said = _said(value, within)
     is_list = isinstance(value, list | tuple | set | frozenset | Mapping)
     return f"({said})" if is_list and said else said
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
+from eventhus_testing.texts.printable import printable_lines
+
 Line: TypeAlias = tuple[str, str]
 """A mark and a text. The marks are those of difflib: expected, actual, and what to note."""
 SAME, EXPECTED, ACTUAL, NOTE = " ", "-", "+", "?"
@@ -19,10 +21,13 @@ def mark(sign: str, texts: Iterable[str]) -> list[Line]:
 
 
 def page(headline: str, passages: Iterable[Passage]) -> str:
-    """A headline, and below it the passages, each word standing before its first line."""
+    """Return a headline and passages, each word before its first line.
+
+    Unprintable characters are escaped and overlong lines are cut: refusals may quote any input.
+    """
     lines = [headline, ""]
     for word, marked in passages:
         for index, (sign, text) in enumerate(marked):
             margin = f"{'' if index else word:<6} {sign} "
             lines.append(margin + text.replace("\n", "\n" + " " * len(margin)))
-    return "\n".join(lines)
+    return printable_lines("\n".join(lines))

@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
-from enum import Enum, IntEnum, StrEnum
+from enum import Enum, IntEnum, IntFlag, StrEnum
 from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
@@ -303,3 +303,17 @@ def test_nothing_is_quoted(data: object) -> None:
     shown = "".join(traceback.format_exception(caught.value))
     assert SECRET not in shown
     assert "12345" not in shown
+
+
+class Access(IntFlag):
+    READ = 1
+    WRITE = 2
+
+
+def test_flags_beyond_64_bits_are_refused_and_not_cached() -> None:
+    huge = Access(2**64)
+    cached = len(Access._value2member_map_)
+    assert encode_error(Access, huge) == "does not fit 64 bits"
+    assert decode_error(Access, 2**70) == "does not fit 64 bits"
+    assert cached == len(Access._value2member_map_)
+    assert Access.READ | Access.WRITE == CODEC.decoder(Access)(3)

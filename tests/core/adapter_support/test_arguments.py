@@ -1,18 +1,21 @@
 """What a reader may ask a store for."""
 
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
+from eventhus import StreamId
 from eventhus.adapter_support import (
     check_collection,
     check_group,
     check_page,
     check_ttl,
     check_writes,
+    checked_commit,
 )
-from eventhus.errors import InvalidArgument
-from eventhus.ports import ViewDocument, ViewWrite
+from eventhus.errors import InvalidArgument, InvalidCommit
+from eventhus.ports import Commit, EventData, ViewDocument, ViewWrite
 
 
 @pytest.mark.parametrize("start", ["after", "after_version"])
@@ -104,3 +107,36 @@ def test_no_documents(collection: str, write: ViewWrite, message: str) -> None:
     """The message says what is wrong, and where."""
     with pytest.raises(InvalidArgument, match=message):
         check_writes(collection, [written("a", 1), write])
+
+
+def commit_at(recorded_at: datetime, *events: EventData) -> Commit:
+    return Commit(
+        id="c1",
+        stream=StreamId("Account", "a1"),
+        events=events,
+        expected_version=None,
+        recorded_at=recorded_at,
+    )
+
+
+def test_the_time_of_a_commit_is_converted_to_utc() -> None:
+    event = EventData("Deposited", {})
+    noon = datetime(2024, 1, 1, 12, tzinfo=UTC)
+    for given in (noon, noon.astimezone(timezone(timedelta(hours=5)))):
+        checked = checked_commit(commit_at(given, event))
+        assert noon == checked.recorded_at
+        assert UTC is checked.recorded_at.tzinfo
+
+
+def test_a_commit_with_a_naive_time_is_refused() -> None:
+    with pytest.raises(InvalidCommit) as caught:
+        checked_commit(commit_at(datetime(2024, 1, 1), EventData("Deposited", {})))  # noqa: DTZ001
+    assert str(caught.value) == (
+        "recorded_at of the commit for Account/a1 has no UTC offset; "
+        "use a timezone-aware time such as datetime.now(UTC)"
+    )
+
+
+def test_a_commit_without_events_is_refused() -> None:
+    with pytest.raises(InvalidCommit, match="has no events; append at least one"):
+        checked_commit(commit_at(datetime.now(UTC)))

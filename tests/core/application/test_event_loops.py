@@ -23,6 +23,8 @@ USES: dict[str, Callable[[Application], Awaitable[Any]]] = {
     "relay_lag": lambda app: app.relay_lag(),
     "subscribe": lambda app: app.subscribe(Gate()),
     "replay": lambda app: app.replay(Gate()),
+    "reset": lambda app: app.reset(balances),
+    "republish": lambda app: app.republish(),
     "run": lambda app: app.run(),
     "leaving": lambda app: app.__aexit__(None, None, None),
 }

@@ -283,3 +283,27 @@ def test_a_codec_error_has_the_stored_name_of_the_event() -> None:
     with pytest.raises(CodecError) as caught:
         UPCAST.upcast(EventData("Hired", {}, 1))
     assert "Hired" == caught.value.type
+
+
+async def in_hours_async(data: dict[str, Any]) -> dict[str, Any]:
+    return data
+
+
+ANSWERS: dict[str, tuple[Any, str]] = {
+    "nothing": (lambda _: None, "returned None"),
+    "a list": (lambda data: [data, data], "returned a list"),
+    "a coroutine": (in_hours_async, "returned a coroutine"),
+}
+
+
+@pytest.mark.parametrize(("upcaster", "answer"), ANSWERS.values(), ids=ANSWERS.keys())
+def test_an_upcaster_that_returns_no_dict_is_named(upcaster: Any, answer: str) -> None:
+    event_type = EventType(
+        name="Rented", cls=Rented, schema=4, upcasters=(in_hours, upcaster, in_days)
+    )
+    with pytest.raises(CodecError) as caught:
+        event_type.upcast(EventData("Rented", {"hours": 48}, 1))
+    assert (
+        f"Rented: the upcaster from schema 2 to 3 {answer}; "
+        f"return the data as a dict: one event in, one event out"
+    ) == str(caught.value)

@@ -14,6 +14,7 @@ from attrs import frozen
 from eventhus import Aggregate, Command
 from eventhus.ports import EventData
 from eventhus_testing import golden
+from eventhus_testing.golden import file as golden_file
 
 TEXTS = Path(__file__).parent
 
@@ -438,3 +439,11 @@ def test_the_code_that_is_shown_works(path: Path) -> None:
     exec(f"def {code}", names)
     upcasted = names["deposited_from_1_to_2"]({"amount": 100})
     assert {"amount": 100, "currency": "EUR"} == upcasted
+
+
+def test_a_sample_with_a_lone_surrogate_can_be_written_and_read(path: Path) -> None:
+    sample = EventData("Opened", {"owner": "\ud800"}, 1)
+    with pytest.raises(AssertionError, match="new samples"):
+        update(path, account(Opened, Deposited), samples=[sample])
+    assert '"\\ud800"' in path.read_text(encoding="utf-8")
+    assert sample in golden_file.read(path)

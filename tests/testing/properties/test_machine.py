@@ -18,6 +18,7 @@ from eventhus.ports import Commit, Storage, StoredCommit
 from eventhus_memory import MemoryStore
 from eventhus_mongo import MongoStore
 from eventhus_testing import AggregateMachine, Counterexample
+from eventhus_testing.properties import machine_case
 from eventhus_testing.properties.typed_values import Refinements
 from eventhus_testing.servers.mongo import connect
 from examples.bank.account import CreateAccount, PerformDeposit, account
@@ -202,3 +203,27 @@ def test_a_machine_without_an_aggregate() -> None:
 
     with pytest.raises(TypeError, match="Nameless has no aggregate"):
         Nameless()
+
+
+def test_suppressed_health_checks_stay_suppressed_for_a_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    used: list[settings] = []
+
+    def run(_: object, settings: settings) -> None:
+        used.append(settings)
+
+    monkeypatch.setattr(machine_case, "run_state_machine_as_test", run)
+
+    class Lenient(AggregateMachine):
+        aggregate: ClassVar[Aggregate[Any, Any, Any]] = account
+
+    case: Any = Lenient.TestCase
+    case.settings = settings(FEW, suppress_health_check=[HealthCheck.data_too_large])
+    case().runTest()
+    (one,) = used
+    assert {
+        HealthCheck.data_too_large,
+        HealthCheck.too_slow,
+        HealthCheck.filter_too_much,
+    } == {*one.suppress_health_check}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
-from typing import Any, Generic, NewType, TypeVar, assert_type
+from typing import Any, Generic, NewType, TypeVar, Union, assert_type
 
 import pytest
 from attrs import Attribute, field, frozen, validators
@@ -194,6 +194,38 @@ class Pair(Generic[T]):
 Numbers = TypeAliasType("Numbers", list[int])
 Listed = TypeAliasType("Listed", list[T], type_params=(T,))
 Age = NewType("Age", int)
+Rule = TypeAliasType("Rule", Union[str, list["Rule"]])  # type: ignore[misc]  # noqa: UP007
+Nested = TypeAliasType("Nested", Union[T, dict[str, "Nested[T]"]], type_params=(T,))  # type: ignore[misc]  # noqa: UP007
+
+
+@frozen
+class Guard:
+    rule: Rule
+    limits: Nested[int]
+
+
+@frozen
+class Limited:
+    few: Numbers = field(validator=validators.max_len(1))
+    many: Numbers
+
+
+def test_limits_of_one_field_do_not_reach_another_of_the_same_alias() -> None:
+    assert find(of(Limited), lambda limited: len(limited.many) > 1)
+
+
+def test_aliases_that_contain_themselves_can_be_made_and_stored() -> None:
+    codec = CattrsCodec()
+    guards = of(Guard)
+    found = find(
+        guards,
+        lambda guard: (
+            isinstance(guard.rule, list)
+            and any(isinstance(rule, list) for rule in guard.rule)
+            and isinstance(guard.limits, dict)
+        ),
+    )
+    assert found == codec.decoder(Guard)(codec.encoder(Guard)(found))
 
 
 @pytest.mark.parametrize(
@@ -264,7 +296,7 @@ def test_refinements() -> None:
             {PerformDeposit: {"amuont": st.just(7)}},
             "refine: PerformDeposit has no field 'amuont'; it has aggregate_id, amount",
         ),
-        ({int: {"real": st.just(7)}}, "refine: <class 'int'> is no attrs class"),
+        ({int: {"real": st.just(7)}}, "refine: <class 'int'> is not an attrs class"),
     ],
 )
 def test_a_mistaken_refinement(refine: Any, text: str) -> None:

@@ -316,3 +316,34 @@ IGNORED = [
     "- *When* b2 · **Book returned**: late yes",
     "- *Then* **Remind reader**: book b2, …",
 ]
+
+
+UNPRINTABLE = r"""
+    from eventhus_testing import spec
+    from tests.testing.reports.library import *
+
+    ACQUIRED = BookAcquired("1984", Shelf.CLOSED_STACKS, Decimal(1))
+
+    def test_refused():
+        lend = LendBook(aggregate_id="a", reader="\x1b[2J\ud800", until=date(2031, 3, 4))
+        spec(book).given(ACQUIRED).when(lend).then_nothing()
+
+    def test_raised():
+        spec(book).given(ACQUIRED).then_state(Book(shelf=Shelf.CLOSED_STACKS))
+        print("captured \udfff")
+        raise ValueError("raised \udfff")
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "1")])
+def test_unprintable_values_break_neither_reports_nor_xdist(
+    run: Run, options: tuple[str, ...], pytester: pytest.Pytester
+) -> None:
+    result = run(UNPRINTABLE, "--eventhus-report=out", *options, in_process=False)
+    result.assert_outcomes(failed=2)
+    assert pytest.ExitCode.TESTS_FAILED == result.ret
+    for name in ("specs.md", "index.html"):
+        text = (pytester.path / "out" / name).read_text(encoding="utf-8")
+        assert "\x1b" not in text
+        assert "\\x1b" in text
+        assert "\\ud800" in text.replace("\\\\", "\\")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from eventhus import Command
 from eventhus_testing import like
@@ -63,6 +63,17 @@ def is_large(number: int) -> bool:
     return number > 1
 
 
+@define
+class Endless:
+    inside: object = None
+
+
+def _endless() -> Endless:
+    endless = Endless()
+    endless.inside = endless
+    return endless
+
+
 NAMES = {
     "PerformDeposit": "Perform deposit",
     "SendHTTPRequest": "Send HTTP request",
@@ -88,7 +99,7 @@ VALUES: Mapping[str, tuple[Any, str]] = {
     "no": (False, "no"),
     "nothing": (None, "none"),
     "bytes": (b"\x00\x01", "2 bytes"),
-    "an enum": (Colour.DARK_RED, "dark red"),
+    "an enum": (Colour.DARK_RED, "DARK_RED"),
     "a class": (SendHTTPRequest, "Send HTTP request"),
     "an id": (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
     "a date": (date(2031, 3, 4), "2031-03-04"),
@@ -111,7 +122,7 @@ VALUES: Mapping[str, tuple[Any, str]] = {
     "a list of none": ([], "none"),
     "a long list": ([*range(8)], "0, 1, 2, 3, 4 and 3 more"),
     "a set": (frozenset({"b10", "b9", "a"}), "a, b9 and b10"),
-    "a mapping": ({Colour.DARK_RED: [1, 2], "b": 3}, "dark red (1 and 2), b 3"),
+    "a mapping": ({Colour.DARK_RED: [1, 2], "b": 3}, "DARK_RED (1 and 2), b 3"),
     "a long mapping": (
         dict.fromkeys("abcdefg", 1),
         "a 1, b 1, c 1, d 1, e 1, and 2 more",
@@ -120,7 +131,13 @@ VALUES: Mapping[str, tuple[Any, str]] = {
     "parts": (Line("tea", 2), "Line (sku tea, count 2)"),
     "a dataclass": (Point(1), "Point (x 1)"),
     "no parts": (SendHTTPRequest(aggregate_id="a", to_URL="b"), "Send HTTP request (to URL b)"),
-    "parts in parts": (Box(Box(Box(1))), "Box (inside box (inside box))"),
+    "parts in parts": (
+        Box(Box(Box(Box(1)))),
+        "Box (inside box (inside box (inside box (inside 1))))",
+    ),
+    "what contains itself": (_endless(), "Endless (inside …)"),
+    "control characters": ("\x1b[2J\ud800", "“\\x1b[2J\\ud800”"),
+    "a long word": ("x" * 200, f"{'x' * 120} …"),
     "a list of parts": ([Line("tea", 2)], "line (sku tea, count 2)"),
     "a predicate": (is_large, "what is_large takes"),
     "a plain object": (SimpleNamespace(a=1), "namespace(a=1)"),
@@ -147,7 +164,7 @@ PHRASES = {
     ),
     "what nobody checks in a container of another class": (
         phrase(left_open(Box(Pair(Line("tea", 2), OrderedDict(a=Line("tea", 3)))), ["count"])),
-        "Box: inside line (sku tea, …) and (a line)",
+        "Box: inside line (sku tea, …) and (a line (sku tea, …))",
     ),
     "what nobody checks of the whole": (
         phrase(left_open(Point(1), ["x"]), "event"),

@@ -13,8 +13,9 @@ from attrs import evolve, frozen
 from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
+from eventhus.domain.catalog import Catalog
 from eventhus.domain.recorded import E_co, Recorded, StreamId
-from eventhus.ports.bus import EventBus, Message, Subscription
+from eventhus.ports.bus import EventBus, Message, NotHandledHere, Subscription
 from eventhus.ports.clock import Clock
 from eventhus.printable import printable
 from eventhus.runtime.messaging.wire import from_message
@@ -90,6 +91,7 @@ class Subscriber:
         group: str | None,
         types: Collection[str] | None,
         attempts: int,
+        catalog: Catalog,
         serializer: EventSerializer,
         bus: EventBus,
         clock: Clock,
@@ -99,6 +101,7 @@ class Subscriber:
         self.in_progress = 0
         self._types = types
         self._attempts = attempts
+        self._catalog = catalog
         self._serializer = serializer
         self._bus = bus
         self._clock = clock
@@ -109,7 +112,11 @@ class Subscriber:
         self._stop_retrying.set()
 
     async def __call__(self, message: Message) -> None:
-        """Handle one message, or make it a dead letter."""
+        """Handle one message, or make it a dead letter.
+
+        Raises:
+            NotHandledHere: A newer version of this application wrote the event.
+        """
         self.in_progress += 1
         try:
             await self._handle(message)
@@ -119,6 +126,11 @@ class Subscriber:
     async def _handle(self, message: Message) -> None:
         try:
             delivered = self._delivered(message)
+        except NotHandledHere as newer:
+            _logger.error(  # noqa: TRY400 - the message says it all
+                "group %s cannot handle event %s: %s", self.group, printable(message.id), newer
+            )
+            raise
         except Exception as error:  # noqa: BLE001 - codecs may raise anything
             await self._bury(message, error, message.attempt)
             return
@@ -186,8 +198,19 @@ class Subscriber:
         return None if delivered is None else await handler_failure(self._handler, delivered)
 
     def _delivered(self, message: Message) -> Delivered[Any] | None:
-        """Return the event, or ``None`` if its type was not asked for."""
+        """Return the event, or ``None`` if this group does not want it.
+
+        Raises:
+            NotHandledHere: A newer version of this application wrote the event.
+        """
         stored = from_message(message)
+        if not self._catalog.knows(stored.event.type):
+            if self._catalog.has_aggregate(stored.stream):
+                raise NotHandledHere(
+                    f"{stored.stream}, version {stored.version}, was written by a newer version of "
+                    f"this application; it waits for a process that runs that version"
+                )
+            return None
         if self._types is not None and stored.event.type not in self._types:
             return None
         recorded = self._serializer.recorded(stored)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import chain
 
 import attrs
 import pytest
 
 from eventhus import Metadata
+from eventhus.errors import InvalidCommit
 from eventhus.ports import EventData, Storage, StoredEvent
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.samples import (
@@ -107,6 +108,27 @@ class Envelopes(Cases):
         for way, back in times.items():
             assert (way, [given.recorded_at]) == (way, back)
             assert (way, [timedelta(0)]) == (way, [time.utcoffset() for time in back])
+
+    @case
+    async def test_times_are_stored_in_utc(self, store: Storage) -> None:
+        """The store's answer and every reading give the same instant with offset zero."""
+        local = datetime(2024, 2, 29, 23, 30, tzinfo=timezone(timedelta(hours=-5)))
+        stored = await store.append(commit(recorded_at=local, command_id="k"))
+        found = await store.find("k")
+        assert found is not None
+        times = [stored.commit.recorded_at, found.commit.recorded_at]
+        for back in (await envelopes(store, 1)).values():
+            times += [recorded.recorded_at for recorded in back]
+        for time in times:
+            assert local == time
+            assert timedelta(0) == time.utcoffset()
+
+    @case
+    async def test_times_without_an_offset_are_refused(self, store: Storage) -> None:
+        """A naive time means another instant on every machine. Nothing of the commit is stored."""
+        with pytest.raises(InvalidCommit, match="recorded_at"):
+            await store.append(commit(recorded_at=datetime(2024, 2, 29)))  # noqa: DTZ001
+        assert 0 == await store.head()
 
     @case
     async def test_times_do_not_order_the_log(self, store: Storage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta, timezone
+from datetime import UTC, timedelta, timezone
 from typing import Any
 
 from attrs import evolve
@@ -120,6 +120,19 @@ class KeepsMilliseconds(Distorting):
         return evolve(
             recorded, recorded_at=time.replace(microsecond=time.microsecond // 1000 * 1000)
         )
+
+
+@caught_by("test_times_are_stored_in_utc")
+class GivesTheOffsetOfTheWriter(MemoryStore):
+    async def append(self, commit: Commit) -> StoredCommit:
+        stored = await super().append(commit)
+        return evolve(stored, commit=evolve(stored.commit, recorded_at=commit.recorded_at))
+
+
+@caught_by("test_times_without_an_offset_are_refused")
+class TakesNaiveTimesForUtc(Rewriting):
+    def rewritten(self, commit: Commit) -> Commit:
+        return evolve(commit, recorded_at=commit.recorded_at.replace(tzinfo=UTC))
 
 
 @caught_by("test_times_do_not_order_the_log")
