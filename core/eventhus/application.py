@@ -567,13 +567,19 @@ class Application:
         Raises:
             CompositionError: The application has no bus.
             InvalidArgument: The handler or ``group`` does not have the form that ``subscribe``
-                takes.
+                takes, or the group does not exist. Core NATS does not know its groups, and has no
+                dead letters to replay.
             BusUnavailable: The bus could not be reached, or did not answer in time.
             NotRunning: The application has not been entered, or has been left.
         """
         bus = self._entered_bus()
         check_handler(handler)
         check_group(group)
+        if group != UNGROUPED and not await bus.has_group(group):
+            raise InvalidArgument(
+                f"group {group!r} does not exist in bucket {self.bucket!r}: nobody has subscribed "
+                f"with it, and it has no dead letters; check its name"
+            )
         return await Subscriber(
             handler,
             group=group,

@@ -40,6 +40,7 @@ class MemoryBus:
         self._workers: set[asyncio.Task[None]] = set()
         self._dead_letters: dict[str, dict[int, Message]] = {}  # by group and number
         self._buried = 0
+        self._subscribed: set[str] = set()  # the names of all groups that there were
 
     @classmethod
     def open(cls, url: str, bucket: str) -> Self:  # noqa: ARG003 - the object is the bucket
@@ -83,6 +84,8 @@ class MemoryBus:
         """See ``EventBus.subscribe``."""
         check_group(group, concurrency)
         key: object = object() if group is None else group
+        if group is not None:
+            self._subscribed.add(group)
         joined = self._groups.get(key)
         if joined is None:
             joined = self._groups[key] = _Group(on_empty=lambda: self._groups.pop(key))
@@ -98,6 +101,11 @@ class MemoryBus:
         check_group(group)
         self._buried += 1
         self._dead_letters.setdefault(group, {})[self._buried] = message
+
+    async def has_group(self, group: str) -> bool:
+        """See ``EventBus.has_group``."""
+        check_group(group)
+        return group in self._subscribed or bool(self._dead_letters.get(group))
 
     async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""

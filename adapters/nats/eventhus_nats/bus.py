@@ -37,6 +37,7 @@ class _Transport(Protocol):
         self, handler: MessageHandler, group: str | None, concurrency: int
     ) -> _Subscription: ...
     async def bury(self, message: Message, group: str) -> None: ...
+    async def has_group(self, group: str) -> bool: ...
     def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]: ...
     async def discard(self, letter: DeadLetter) -> None: ...
 
@@ -210,6 +211,11 @@ class NatsBus:
         """See ``EventBus.bury``."""
         check_group(group)
         await self._entered().transport.bury(message, group)
+
+    async def has_group(self, group: str) -> bool:
+        """See ``EventBus.has_group``. Without JetStream, return ``True``."""
+        check_group(group)
+        return await self._entered().transport.has_group(group)
 
     async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``. Without JetStream there are none to read."""

@@ -61,6 +61,10 @@ class CoreNats:
             await client.publish(self._subjects.dead(group), message.body, headers=headers or None)
         await self._connection.flush()
 
+    async def has_group(self, group: str) -> bool:  # noqa: ARG002
+        """Return ``True``: core NATS keeps no groups, so nobody knows."""
+        return True
+
     async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:  # noqa: ARG002
         """Yield nothing: core NATS keeps no dead letters."""
         letters: list[DeadLetter] = []
