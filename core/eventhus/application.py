@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
@@ -66,6 +67,8 @@ S = TypeVar("S")
 V = TypeVar("V")
 
 _NO_METADATA = Metadata()
+
+_logger = logging.getLogger("eventhus")
 
 
 class Application:
@@ -257,6 +260,12 @@ class Application:
             leaving.add(stack, lambda: ", ".join(self._readers.unfinished), self._readers.stop)
             self._readers.start(handle)
             self._run = Run(handle, stack.pop_all())
+        runs = [*self._readers.labels]
+        if self._bus is not None:
+            runs.append(f"relay to {type(self._bus).__name__}")
+        _logger.info(
+            "bucket %s started: %s", self.bucket, ", ".join(runs) or "no views, processes or relay"
+        )
         return self
 
     async def __aexit__(
@@ -540,10 +549,11 @@ class Application:
         check_group(group, concurrency)
         if attempts < 1:
             raise InvalidArgument(f"attempts must be at least 1, found {attempts}")
+        names = None if types is None else stored_names(self._catalog, types)
         subscriber = Subscriber(
             handler,
             group=group,
-            types=None if types is None else stored_names(self._catalog, types),
+            types=names,
             attempts=attempts,
             catalog=self._catalog,
             serializer=self._serializer,
@@ -551,6 +561,14 @@ class Application:
             clock=self._clock,
         )
         subscription = await bus.subscribe(subscriber, group=group, concurrency=concurrency)
+        if group is not None:  # the others come and go, one for each visitor of a website
+            _logger.info(
+                "bucket %s: group %s handles %s, %d at once",
+                self.bucket,
+                group,
+                "all events" if names is None else ", ".join(sorted(names)),
+                concurrency,
+            )
         self._subscribers.add(subscriber)
         return AppSubscription(subscription, subscriber)
 

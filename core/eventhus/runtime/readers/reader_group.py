@@ -78,6 +78,11 @@ class ReaderGroup:
             fold.start()
 
     @property
+    def labels(self) -> list[str]:
+        """The labels of the views and processes, such as ``view orders``."""
+        return [fold.label for fold in self._folds.values()]
+
+    @property
     def unfinished(self) -> list[str]:
         """The labels of the views and processes that have not stopped."""
         return [fold.label for fold in self._folds.values() if not fold.is_stopped]
