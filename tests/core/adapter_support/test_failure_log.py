@@ -17,6 +17,7 @@ from eventhus.errors import (
     Rejected,
     StoreUnavailable,
 )
+from eventhus.ports import Message
 from eventhus_memory import MemoryBus
 from tests.core.readers import balances
 from tests.core.support import (
@@ -144,7 +145,7 @@ async def test_handlers_that_fail_for_an_outage_are_logged_in_one_line(
 
 async def test_a_bus_that_cannot_bury_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     class Bus(MemoryBus):
-        async def bury(self, *args: Any) -> None:
+        async def bury(self, message: Message, group: str) -> None:
             raise OUTAGES[2]
 
     async def fail(_: Any) -> None:
