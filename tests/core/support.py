@@ -394,6 +394,10 @@ class RecordingBus:
         """See ``EventBus.bury``."""
         raise NotImplementedError
 
+    async def has_group(self, group: str) -> bool:
+        """See ``EventBus.has_group``."""
+        raise NotImplementedError
+
     def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""
         raise NotImplementedError

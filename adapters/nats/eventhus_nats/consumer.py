@@ -56,6 +56,21 @@ class State:
     is_new_stream: bool = False
 
 
+async def has_consumer(connection: Connection, group: str) -> bool:
+    """Return whether the server has the consumer of a group.
+
+    Raises:
+        BusUnavailable: The server did not answer.
+    """
+    try:
+        await connection.ask(connection.jetstream.consumer_info(connection.bucket, group))
+    except nats.js.errors.NotFoundError:
+        return False
+    except nats.js.errors.APIError as error:
+        raise to_eventhus_error(connection.bucket, error) from error
+    return True
+
+
 class Consumer:
     """A pull consumer of the bucket's stream, created again if the server lost it.
 

@@ -101,6 +101,10 @@ class FaultyBus(InFront[EventBus]):
         """See ``EventBus.bury``."""
         await self._behind.bury(message, group)
 
+    async def has_group(self, group: str) -> bool:
+        """See ``EventBus.has_group``."""
+        return await self._behind.has_group(group)
+
     def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""
         return self._behind.dead_letters(group)

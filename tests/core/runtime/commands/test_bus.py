@@ -227,6 +227,7 @@ async def test_leaving_answers_what_was_accepted_and_takes_no_more() -> None:
     running = asyncio.create_task(run())
     await gate.arrived.wait()
     await settle()
+    await settle()  # the application is being left by now
     assert not running.done()
     assert not any(each.done() for each in tasks)
     with pytest.raises(NotRunning):

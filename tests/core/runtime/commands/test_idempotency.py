@@ -251,3 +251,16 @@ async def test_an_id_that_is_not_text_is_refused(command_id: Any) -> None:
         with pytest.raises(InvalidArgument):
             await app.dispatch(Open(aggregate_id="a"), command_id=command_id)
         assert {} == store.calls
+
+
+async def test_a_caller_cannot_use_the_command_ids_of_processes() -> None:
+    store = Proxy()
+    async with compose(store) as app:
+        with pytest.raises(InvalidArgument) as caught:
+            await app.dispatch(Open(aggregate_id="a"), command_id="eventhus:thanks/c-1/0")
+        assert 0 == store.calls["append"] == store.calls["find"]
+        await app.dispatch(Open(aggregate_id="a"), command_id="thanks/c-1/0")
+    assert str(caught.value) == (
+        "command ids that start with 'eventhus:' are reserved for processes; "
+        "put a prefix of your own before the id"
+    )

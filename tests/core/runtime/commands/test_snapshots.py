@@ -163,7 +163,10 @@ async def test_a_snapshot_that_could_not_be_saved_is_logged_and_does_no_harm(
     async with compose(store, snapshot_every=2) as app:
         await fill(app, 4)
     (record,) = caplog.records
-    assert "snapshot of Account/a at version 2 could not be saved" == record.getMessage()
+    assert (
+        "snapshot of Account/a at version 2 could not be saved: ConnectionError"
+        == record.getMessage()
+    )
     assert record.exc_info is not None
     snapshot = await store.inner.load_snapshot(A)
     assert snapshot is not None

@@ -171,7 +171,7 @@ async def test_an_upcaster_that_raises() -> None:
 
 
 async def test_a_codec_that_raises_something_else() -> None:
-    """Does not make a message that comes for ever either."""
+    """The message becomes a dead letter, so the bus does not deliver it for ever."""
 
     class Fussy(JsonCodec):
         def decoder(self, as_type: Any) -> Callable[[Any], Any]:
@@ -184,7 +184,8 @@ async def test_a_codec_that_raises_something_else() -> None:
     handle = subscriber(handler, bus, codec=Fussy())
     await handle(message())
     [letter] = await letters(bus)
-    assert "builtins.ZeroDivisionError" == letter.message.headers["Eventhus-Error-Type"]
+    assert "eventhus.errors.CodecError" == letter.message.headers["Eventhus-Error-Type"]
+    assert "the codec raised ZeroDivisionError" in letter.message.headers["Eventhus-Error"]
     outcome = await handle.replay()
     assert (0, 1, []) == (outcome.handled, outcome.failed, handler.got)
 

@@ -104,7 +104,7 @@ async def test_what_a_command_of_a_process_carries() -> None:
     assert [
         Envelope(
             command=Scribble(aggregate_id=each),
-            command_id=f"sends/{cause}/{index}",
+            command_id=f"eventhus:sends/{cause}/{index}",
             metadata=Metadata("talk", cause),
         )
         for index, each in enumerate("xy")

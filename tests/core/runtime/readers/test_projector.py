@@ -179,7 +179,10 @@ async def test_a_deletion_before_the_checkpoint(caplog: pytest.LogCaptureFixture
         await app.caught_up(balances)
         assert Balance(amount=1, events=1) == await app.view(balances, "c")
     (record,) = caplog.records
-    assert "view balances stopped at position 0; retrying in 0.05 s" == record.getMessage()
+    assert (
+        "view balances stopped at position 0: ConnectionError; retrying in 0.05 s"
+        == record.getMessage()
+    )
 
 
 # Of many projectors one works.

@@ -171,7 +171,7 @@ async def test_failures_are_logged_with_the_place_and_without_the_data(
         await eventually(lambda: bus.taken)
     (record,) = caplog.records
     assert logging.ERROR == record.levelno
-    assert "relay stopped at position 0; retrying in 0.05 s" == record.getMessage()
+    assert "relay stopped at position 0: ConnectionError; retrying in 0.05 s" == record.getMessage()
     assert record.exc_info is not None
 
 
