@@ -19,7 +19,7 @@ from eventhus_testing.reports.model import (
     Subject,
     TestRecord,
 )
-from eventhus_testing.reports.test_record import shortened
+from eventhus_testing.reports.records import shortened
 from eventhus_testing.reports.words import natural
 
 MOST = 20  # specs in one chapter

@@ -15,7 +15,7 @@ from eventhus_testing.reports.document import Document, document
 from eventhus_testing.reports.html import html
 from eventhus_testing.reports.markdown import markdown
 from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, TestRecord, from_plain, to_plain
-from eventhus_testing.reports.test_record import records_of
+from eventhus_testing.reports.records import records_of
 from eventhus_testing.specs.recording import Recording
 
 PAGE, TEXT = "index.html", "specs.md"

@@ -98,7 +98,7 @@ VALUES: list[tuple[object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "source"), VALUES, ids=lambda each: str(each)[:20])
+@pytest.mark.parametrize(("value", "source"), VALUES, ids=[source[:20] for _, source in VALUES])
 def test_source_is_as_somebody_would_write_it(value: object, source: str) -> None:
     """Defaults are left out, arguments are named as ``__init__`` names them, sets are sorted."""
     assert source == flat(source_of(value, Imports()))

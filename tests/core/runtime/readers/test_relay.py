@@ -341,6 +341,29 @@ async def test_who_leaves_can_be_cancelled_while_the_relay_stops() -> None:
     assert task.cancelled()
 
 
+def tasks_of(relay: Relay) -> int:
+    return sum(task.get_name() == f"eventhus {relay.label}" for task in asyncio.all_tasks())
+
+
+async def test_simultaneous_rewinds_leave_one_task() -> None:
+    relay = Relay(MemoryStore(), RecordingBus(), FakeClock(), owner=new_id())
+    relay.start()
+    await asyncio.gather(relay.rewind(), relay.rewind())
+    assert 1 == tasks_of(relay)
+    await relay.stop()
+    assert 0 == tasks_of(relay)
+
+
+async def test_stopping_during_a_rewind_leaves_no_task() -> None:
+    relay = Relay(MemoryStore(), RecordingBus(), FakeClock(), owner=new_id())
+    relay.start()
+    rewinding = asyncio.create_task(relay.rewind())
+    await asyncio.sleep(0)
+    await relay.stop()
+    await rewinding
+    assert 0 == tasks_of(relay)
+
+
 class NotPlain:
     """What only another program can have put into a store."""
 
