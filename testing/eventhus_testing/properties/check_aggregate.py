@@ -18,8 +18,8 @@ from eventhus.ports import Codec, EventData
 from eventhus_testing.properties.counterexample import (
     Breach,
     CommandStep,
-    Ending,
-    Subject,
+    SpecArguments,
+    Then,
     expecting,
     snake,
     stored_body,
@@ -80,7 +80,7 @@ def check_aggregate(
     """
     __tracebackhide__ = True
     check = _Check(
-        Subject(aggregate=aggregate, rules=rules, codec=codec),
+        SpecArguments(aggregate=aggregate, rules=rules, codec=codec),
         referee(aggregate, rules, codec),
         invariant,
     )
@@ -112,7 +112,7 @@ class _Found(Exception):
 class _Check(Generic[C, E, S]):
     """The state of one check, across its runs."""
 
-    subject: Subject
+    arguments: SpecArguments
     judge: Referee[C, E, S]
     invariant: Invariant[S] | None
     smallest: Breach | None = None
@@ -202,24 +202,24 @@ class _Check(Generic[C, E, S]):
             reader = "be read" if isinstance(error, CodecError) else "be folded"
             problem = f"what is stored cannot {reader}"
         return Breach(
-            subject=self.subject,
+            arguments=self.arguments,
             problem=problem,
-            name=f"{snake(self.subject.aggregate.name)}_reads_what_is_stored",
+            name=f"{snake(self.arguments.aggregate.name)}_reads_what_is_stored",
             meaning="What was stored in the past can still be read, and folded",
-            story=[("stored", mark(SAME, map(repr, stored))), ("but", what)],
-            body=stored_body(self.subject, stored, None),
+            passages=[("stored", mark(SAME, map(repr, stored))), ("but", what)],
+            body=stored_body(self.arguments, stored, None),
         )
 
     def _broken_by_history(
         self, stored: Sequence[EventData], state: S, violation: Violation
     ) -> Breach:
         return Breach(
-            subject=self.subject,
+            arguments=self.arguments,
             problem=f"{violation.name} does not hold after what is stored",
             name=f"what_is_stored_keeps_{snake(violation.name)}",
             meaning=f"After what was stored in the past, {violation.name} holds",
-            story=[("stored", mark(SAME, map(repr, stored))), *violation.story(state)],
-            body=violation.body(lambda ending: stored_body(self.subject, stored, ending)),
+            passages=[("stored", mark(SAME, map(repr, stored))), *violation.passages(state)],
+            body=violation.body(lambda then: stored_body(self.arguments, stored, then)),
         )
 
 
@@ -242,7 +242,7 @@ class _Run(Generic[C, E, S]):
         """
         judge = self.check.judge
         step = CommandStep(
-            subject=self.check.subject,
+            arguments=self.check.arguments,
             given=tuple(self.happened),
             state=_as_it_is(self.state),
             command=_as_it_is(command),
@@ -285,23 +285,23 @@ class _Run(Generic[C, E, S]):
         command = type(step.command).__qualname__
         but = [*mark(ACTUAL, [broken.problem]), *mark(NOTE, broken.notes)]
         return Breach(
-            subject=step.subject,
+            arguments=step.arguments,
             problem=f"rule {broken.rule!r} is broken",
             name=f"{snake(command)}_keeps_the_rule_{broken.rule}",
             meaning=f"{command} keeps the rule {broken.rule!r}",
-            story=[*_story(step), ("but", but)],
-            body=step.body(_ending(step, broken)),
+            passages=[*_passages(step), ("but", but)],
+            body=step.body(_then(step, broken)),
         )
 
     def _bug(self, step: CommandStep, error: Exception) -> Breach:
         command = type(step.command).__qualname__
         name = type(error).__name__
         return Breach(
-            subject=step.subject,
+            arguments=step.arguments,
             problem=f"{command} raises {name}",
             name=f"{snake(command)}_does_not_raise_{snake(name)}",
             meaning=f"{command} is carried out or refused, and does not raise {name}",
-            story=[*_story(step), ("but", mark(ACTUAL, [_raised(error)]))],
+            passages=[*_passages(step), ("but", mark(ACTUAL, [_raised(error)]))],
             body=step.body(None),
         )
 
@@ -309,11 +309,11 @@ class _Run(Generic[C, E, S]):
         command = type(step.command).__qualname__
         then = ("then", mark(SAME, map(repr, step.decided[: step.number])))
         return Breach(
-            subject=step.subject,
+            arguments=step.arguments,
             problem=f"{violation.name} does not hold after {command}",
             name=f"{snake(command)}_keeps_{snake(violation.name)}",
             meaning=f"After {command}, {violation.name} holds",
-            story=[*_story(step), then, *violation.story(after)],
+            passages=[*_passages(step), then, *violation.passages(after)],
             body=violation.body(step.body),
         )
 
@@ -347,7 +347,7 @@ def _as_it_is(value: T) -> T:
     return value if kept is None else kept
 
 
-def _story(step: CommandStep) -> list[Passage]:
+def _passages(step: CommandStep) -> list[Passage]:
     given = [*map(repr, step.given)] or ["nothing"]
     return [
         ("given", mark(SAME, given)),
@@ -356,12 +356,12 @@ def _story(step: CommandStep) -> list[Passage]:
     ]
 
 
-def _ending(step: CommandStep, broken: RuleBroken) -> Ending | None:
+def _then(step: CommandStep, broken: RuleBroken) -> Then | None:
     """Return the expected outcome of a command once the rule is kept."""
     decided = step.decided
     if not decided:
         try:
-            decided = tuple(step.subject.aggregate.decide(step.command, _as_it_is(step.state)))
+            decided = tuple(step.arguments.aggregate.decide(step.command, _as_it_is(step.state)))
         except Rejected as refusal:
             return expecting("then_rejected", type(refusal))
         except Exception:  # noqa: BLE001 - the test shows it
@@ -374,7 +374,7 @@ def _ending(step: CommandStep, broken: RuleBroken) -> Ending | None:
 
 
 def _raised(error: BaseException) -> str:
-    """An exception, and where it was raised."""
+    """Return the text of an exception, with the place where it was raised."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next

@@ -306,7 +306,7 @@ def test_a_codec_of_ones_own_is_found_by_its_name() -> None:
     with pytest.raises(AssertionError):
         pasted(shown.spec)()
     hidden = found(flawed.overdrawn, invariant=flawed.never_negative, codec=CattrsCodec())
-    assert hidden.spec.startswith("# codec is the one that you gave to check_aggregate\n")
+    assert hidden.spec.startswith("# codec is the one that was passed to check_aggregate\n")
     assert "spec(overdrawn, codec=codec)" in hidden.spec
 
 
@@ -318,8 +318,8 @@ def test_what_cannot_be_imported_is_said() -> None:
         return state.balance >= 0
 
     assert found(local, invariant=is_fine).spec.startswith(
-        "# local_purse is the aggregate that you gave to check_aggregate\n"
-        "# is_fine is the one that you gave to check_aggregate; make it visible here\n"
+        "# local_purse is the aggregate that was passed to check_aggregate\n"
+        "# is_fine is the one that was passed to check_aggregate; make it visible here\n"
     )
 
 

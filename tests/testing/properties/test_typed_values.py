@@ -168,13 +168,13 @@ class Unresolved:
         (
             Odd,
             (
-                r"Odd\.what: there is no strategy for Opaque; pass one, for the type or for the "
+                r"Odd\.what: no strategy for Opaque is known; pass one for the type or for the "
                 r'field: refine=\{Opaque: \.\.\.\} or refine=\{Odd: \{"what": \.\.\.\}\}'
             ),
         ),
-        (Callable[[int], int], "there is no strategy for Callable"),
-        (list, "there is no strategy for list"),
-        (Any, "there is no strategy for Any"),
+        (Callable[[int], int], "no strategy for Callable is known"),
+        (list, "no strategy for list is known"),
+        (Any, "no strategy for Any is known"),
         (Untyped, r'Untyped\.what: it has no type; .* refine=\{Untyped: \{"what": \.\.\.\}\}'),
         (Unresolved, r"Unresolved\.what: its type cannot be resolved \(.*Missing"),
     ],
