@@ -117,13 +117,13 @@ class _Check(Generic[C, E, S]):
     invariant: Invariant[S] | None
     smallest: Breach | None = None
     _size: int = 0
-    _last: tuple[tuple[E, ...], list[C]] = ((), [])  # what was carried out: behind what, and what
+    _last: tuple[tuple[E, ...], list[C]] = ((), [])  # the history and the commands of the last run
 
     def initial(self) -> S:
         """Return a copy of the initial state, so that no run can change that of another."""
         try:
             return copy.deepcopy(self.judge.aggregate.initial)
-        except Exception:  # noqa: BLE001 - a lock, say
+        except Exception:  # noqa: BLE001 - values such as locks cannot be copied
             return self.judge.aggregate.initial
 
     def read(self, stored: Sequence[EventData]) -> tuple[E, ...]:
@@ -195,17 +195,17 @@ class _Check(Generic[C, E, S]):
 
     def _unreadable(self, stored: Sequence[EventData], error: Exception) -> Breach:
         if isinstance(error, RuleBroken):
-            problem = f"rule {error.rule!r} is broken by what is stored"
+            problem = f"rule {error.rule!r} is broken by stored events"
             what = [*mark(ACTUAL, [error.problem]), *mark(NOTE, error.notes)]
         else:
             what = mark(ACTUAL, [_raised(error)])
             reader = "be read" if isinstance(error, CodecError) else "be folded"
-            problem = f"what is stored cannot {reader}"
+            problem = f"stored events cannot {reader}"
         return Breach(
             arguments=self.arguments,
             problem=problem,
-            name=f"{snake(self.arguments.aggregate.name)}_reads_what_is_stored",
-            meaning="What was stored in the past can still be read, and folded",
+            name=f"{snake(self.arguments.aggregate.name)}_reads_stored_events",
+            meaning="Stored events can be read and folded",
             passages=[("stored", mark(SAME, map(repr, stored))), ("but", what)],
             body=stored_body(self.arguments, stored, None),
         )
@@ -215,9 +215,9 @@ class _Check(Generic[C, E, S]):
     ) -> Breach:
         return Breach(
             arguments=self.arguments,
-            problem=f"{violation.name} does not hold after what is stored",
-            name=f"what_is_stored_keeps_{snake(violation.name)}",
-            meaning=f"After what was stored in the past, {violation.name} holds",
+            problem=f"{violation.name} does not hold after the stored events",
+            name=f"stored_events_keep_{snake(violation.name)}",
+            meaning=f"After the stored events, {violation.name} holds",
             passages=[("stored", mark(SAME, map(repr, stored))), *violation.passages(state)],
             body=violation.body(lambda then: stored_body(self.arguments, stored, then)),
         )
@@ -334,7 +334,7 @@ def _search(
         chosen,
         # An example stored for another bug may be larger than the smallest for this one.
         database=None,
-        deadline=None,  # a run is as long as its commands are many
+        deadline=None,  # a run may take long if there are many commands
         report_multiple_bugs=False,
         # The explain phase is slow, and the counterexample is minimal without it.
         phases=[phase for phase in chosen.phases if phase is not Phase.explain],

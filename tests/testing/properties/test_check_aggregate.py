@@ -1,4 +1,4 @@
-"""``check_aggregate`` finds what is wrong, makes it small, and prints a test that shows it."""
+"""Tests of ``check_aggregate`` and of the counterexamples that it prints."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ RUFF = Path(sys.executable).with_name("ruff")
 
 
 def found(aggregate: Aggregate[Any, Any, Any], **arguments: Any) -> Counterexample:
-    """What ``check_aggregate`` finds."""
+    """Return the counterexample that ``check_aggregate`` raises."""
     with pytest.raises(Counterexample) as caught:
         check_aggregate(aggregate, **arguments)
     return caught.value
 
 
 def pasted(spec: str) -> Callable[[], None]:
-    """The test in a source, as a module that it is pasted into would have it."""
+    """Execute source, and return the test function that it defines."""
     names: dict[str, Any] = {}
     exec(compile(spec, "pasted.py", "exec"), names)
     (test,) = (value for name, value in names.items() if name.startswith("test_"))
@@ -45,7 +45,7 @@ def pasted(spec: str) -> Callable[[], None]:
 
 
 def body(spec: str) -> str:
-    """A spec without its import lines."""
+    """Return a spec without its imports."""
     return spec.partition("\n\n\n")[2]
 
 
@@ -209,8 +209,7 @@ def test_pay_keeps_the_rule_snapshot() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_smallest_case_is_printed_as_a_test_that_fails(case: str, tmp_path: Path) -> None:
-    """Whatever is wrong, few commands with small values show it, in source that can be pasted."""
+def test_a_bug_is_printed_as_a_minimal_failing_test(case: str, tmp_path: Path) -> None:
     aggregate, arguments, error, expected = CASES[case]
     counterexample = found(aggregate, **arguments)
     assert expected == body(counterexample.spec)[: len(expected)]
@@ -231,11 +230,10 @@ def test_the_smallest_case_is_printed_as_a_test_that_fails(case: str, tmp_path: 
         assert (0, "") == (ran.returncode, ran.stdout)
 
 
-def test_the_whole_text() -> None:
-    """A headline, how it came about, and the test."""
+def test_a_counterexample_shows_headline_steps_and_test() -> None:
     counterexample = found(flawed.overdrawn, invariant=flawed.asserts_never_negative)
     is_installed = "site-packages" in (eventhus_testing.__file__ or "")
-    gap = "\n" if is_installed else ""  # between what is installed and what is one's own
+    gap = "\n" if is_installed else ""  # a group of imports for installed packages
     assert (
         str(counterexample)
         == f"""\
@@ -265,20 +263,17 @@ def test_spend_keeps_asserts_never_negative() -> None:
 @pytest.mark.parametrize(
     "aggregate", [flawed.purse, cart, account, screening], ids=lambda each: each.name
 )
-def test_nothing_is_found_where_nothing_is_wrong(aggregate: Aggregate[Any, Any, Any]) -> None:
-    """An aggregate that keeps the rules passes."""
+def test_a_correct_aggregate_passes(aggregate: Aggregate[Any, Any, Any]) -> None:
     check_aggregate(aggregate, settings=hypothesis.settings(max_examples=30))
 
 
-def test_the_aggregate_stays_as_it_was() -> None:
-    """What changes its initial state in place changes a copy."""
+def test_an_aggregate_that_mutates_its_state_changes_only_a_copy() -> None:
     appending = attrs.evolve(flawed.appending, initial=flawed.Notes())
     found(appending)
     assert flawed.Notes() == appending.initial
 
 
-def test_rules_that_are_switched_off_are_not_checked() -> None:
-    """Nor does the printed spec check them."""
+def test_disabled_rules_are_checked_neither_here_nor_in_the_printed_test() -> None:
     off = Rules(stored=False, snapshot=False)
     check_aggregate(flawed.weighing, rules=off)
     counterexample = found(flawed.weighing, rules=off, invariant=lambda scale: scale.total < 5)
@@ -287,8 +282,7 @@ def test_rules_that_are_switched_off_are_not_checked() -> None:
         pasted(counterexample.spec)()
 
 
-def test_commands_can_be_refined() -> None:
-    """What is not among them is not found."""
+def test_only_refined_commands_are_tried() -> None:
     check_aggregate(
         flawed.overdrawn,
         refine={flawed.Spend: {"amount": st.just(0)}},
@@ -299,8 +293,7 @@ def test_commands_can_be_refined() -> None:
 CODEC = CattrsCodec()
 
 
-def test_a_codec_of_ones_own_is_found_by_its_name() -> None:
-    """Where a module shows it; else the reader is told."""
+def test_a_given_codec_is_imported_or_noted() -> None:
     shown = found(flawed.overdrawn, invariant=flawed.never_negative, codec=CODEC)
     assert "spec(overdrawn, codec=CODEC)" in shown.spec
     with pytest.raises(AssertionError):
@@ -310,8 +303,7 @@ def test_a_codec_of_ones_own_is_found_by_its_name() -> None:
     assert "spec(overdrawn, codec=codec)" in hidden.spec
 
 
-def test_what_cannot_be_imported_is_said() -> None:
-    """An aggregate, and an invariant, inside a function."""
+def test_a_local_aggregate_and_invariant_are_noted() -> None:
     local = attrs.evolve(flawed.overdrawn, name="LocalPurse")
 
     def is_fine(state: flawed.Purse) -> bool:
@@ -326,8 +318,7 @@ def test_what_cannot_be_imported_is_said() -> None:
 LEAST = 0
 
 
-def test_a_lambda_is_printed_with_what_it_uses() -> None:
-    """The names of its module are imported, those around it are noted."""
+def test_a_printed_lambda_imports_its_globals_and_notes_its_locals() -> None:
     least = 0
     shown = found(flawed.overdrawn, invariant=lambda state: state.balance >= LEAST)
     assert ".then_state_matching(lambda state: state.balance >= LEAST)" in shown.spec
@@ -340,8 +331,7 @@ def test_a_lambda_is_printed_with_what_it_uses() -> None:
     )
 
 
-def test_nothing_is_given_that_is_not_needed() -> None:
-    """Hypothesis may stop before that, or be told not to look for less at all."""
+def test_needless_commands_are_removed_even_without_shrinking() -> None:
     counterexample = found(
         flawed.purse,
         refine={int: st.just(1)},
@@ -351,8 +341,8 @@ def test_nothing_is_given_that_is_not_needed() -> None:
     assert "\n        .given(Paid(amount=1), Paid(amount=1))\n" in counterexample.spec
 
 
-def test_what_is_stored_comes_first() -> None:
-    """The commands follow it. No short history without it reaches this balance."""
+def test_commands_follow_the_stored_events() -> None:
+    """Without the stored events, no short history reaches this balance."""
     stored = [EventData("Paid", {"amount": 1002}), EventData("Spent", {"amount": 2, "reason": ""})]
     check_aggregate(flawed.purse, stored=stored, settings=hypothesis.settings(max_examples=5))
     counterexample = found(
@@ -382,8 +372,8 @@ STORED: dict[str, tuple[Sequence[EventData], Any, type[Exception], str]] = {
         None,
         CodecError,
         '''\
-def test_purse_reads_what_is_stored() -> None:
-    """What was stored in the past can still be read, and folded."""
+def test_purse_reads_stored_events() -> None:
+    """Stored events can be read and folded."""
     spec(purse).when_stored(
         EventData(type="Paid", data={"amount": 1}), EventData(type="Paid", data={"money": 1})
     )
@@ -394,8 +384,8 @@ def test_purse_reads_what_is_stored() -> None:
         lambda state: state.balance < 1,
         AssertionError,
         '''\
-def test_what_is_stored_keeps_the_invariant() -> None:
-    """After what was stored in the past, the invariant holds."""
+def test_stored_events_keep_the_invariant() -> None:
+    """After the stored events, the invariant holds."""
     (
         spec(purse)
         .when_stored(EventData(type="Paid", data={"amount": 1}))
@@ -407,8 +397,7 @@ def test_what_is_stored_keeps_the_invariant() -> None:
 
 
 @pytest.mark.parametrize("case", STORED)
-def test_what_is_stored_is_checked(case: str) -> None:
-    """What cannot be read, or should never have been, is told as a test too."""
+def test_unreadable_or_invalid_stored_events_are_printed_as_a_test(case: str) -> None:
     stored, invariant, error, expected = STORED[case]
     counterexample = found(flawed.purse, stored=stored, invariant=invariant)
     with pytest.raises(error):
@@ -423,14 +412,12 @@ def test_a_flaky_breach_is_reported_with_a_remark() -> None:
     assert "LookupError: not today (in _is_moody, " in str(counterexample)
 
 
-def test_values_that_cannot_be_made_are_no_counterexample() -> None:
-    """The error names the field, and comes before any command is carried out."""
+def test_a_class_that_refuses_all_values_is_not_a_counterexample() -> None:
     with pytest.raises(NoStrategy, match=r"^Spoil\.amount: 100 random values in a row"):
         check_aggregate(flawed.spoiling)
 
 
-def test_the_number_of_runs_is_the_users() -> None:
-    """By an argument, or by a profile of hypothesis."""
+def test_the_number_of_runs_follows_the_settings() -> None:
     ids: list[int] = []
 
     def seen(state: flawed.Purse) -> bool:
@@ -457,8 +444,8 @@ if __name__ == "__main__":
 """
 
 
-def test_pytest_and_python_print_it_ready_to_be_copied(tmp_path: Path) -> None:
-    """Without a mark in front of the lines, which pytest puts before other errors."""
+def test_pytest_and_python_print_the_test_unindented(tmp_path: Path) -> None:
+    """Pytest puts an ``E`` before the lines of other errors."""
     module = tmp_path / "test_user.py"
     module.write_text(USER, encoding="utf-8")
     spec = found(flawed.overdrawn, invariant=flawed.never_negative).spec
