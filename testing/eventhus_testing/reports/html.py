@@ -1,4 +1,4 @@
-"""A report as one page that needs nothing but itself: no network, no script."""
+"""Renders a report as one HTML page without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from importlib.resources import files
 
 from eventhus_testing.reports.behaviour import Behaviour
 from eventhus_testing.reports.document import Chapter, Document, Part
-from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, Kind, Seen, Spec
+from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, CommandOutcome, Spec, Term
 from eventhus_testing.reports.words import Phrase
 
-_SHORT = 20  # characters of a field that stay on one line, also on the smallest phone
+_SHORT = 20  # characters of a field that fit on one line of the smallest phone
 
 _STATUS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails"), PENDING: ("○", "pending")}
 
 
 def html(report: Document) -> str:
-    """The whole page."""
+    """Return the page."""
     return "\n".join(_page(report)) + "\n"
 
 
@@ -38,7 +38,7 @@ def _page(report: Document) -> Iterator[str]:
     yield "<h1>Specifications</h1>"
     yield f'<p class="verdict">{_text(report.summary)}</p>'
     if report.behaviours:
-        yield _meter(report.total.percent, str(report.total))
+        yield _meter(report.coverage.percent, str(report.coverage))
     yield from _contents(report)
     yield "</header>"
     yield "<main>"
@@ -57,7 +57,7 @@ def _meter(percent: float, text: str) -> str:
 
 
 def _contents(report: Document) -> Iterator[str]:
-    if len(report.parts) < 2:  # noqa: PLR2004 - one part needs no list of parts
+    if len(report.parts) < 2:  # noqa: PLR2004 - a single part needs no contents
         return
     yield '<nav aria-label="Contents"><ul>'
     for part in report.parts:
@@ -89,49 +89,49 @@ def _part(part: Part) -> Iterator[str]:
 
 def _behaviour(behaviour: Behaviour) -> Iterator[str]:
     yield '<div class="behaviour">'
-    yield "<h3>What comes of each command</h3>"
+    yield "<h3>Outcomes of each command</h3>"
     yield "<dl>"
     for command in behaviour.subject.commands:
         yield f"<dt>{_mark('command')}{_text(command.name)}</dt>"
-        outcomes = behaviour.outcomes(command)
+        outcomes = behaviour.outcomes_of(command)
         yield f"<dd>{_chips(outcomes)}</dd>"
     yield "</dl>"
     if behaviour.missing:
-        names = "".join(f"<li>{_text(kind.name)}</li>" for kind in behaviour.missing)
-        yield f'<div class="missing"><h4>No spec shows</h4><ul>{names}</ul></div>'
+        names = "".join(f"<li>{_text(term.name)}</li>" for term in behaviour.missing)
+        yield f'<div class="missing"><h4>Not exercised</h4><ul>{names}</ul></div>'
     yield "</div>"
 
 
-def _chips(outcomes: Iterable[Seen]) -> str:
+def _chips(outcomes: Iterable[CommandOutcome]) -> str:
     chips = []
-    for seen in outcomes:
-        if seen.refusal is not None:
-            refused = f'<span class="unseen">refused: </span>{_text(seen.refusal.name)}'
+    for outcome in outcomes:
+        if outcome.refusal is not None:
+            refused = f'<span class="unseen">refused: </span>{_text(outcome.refusal.name)}'
             chips.append(f"<li>{_mark('refusal')}{refused}</li>")
-        elif seen.event is not None:
-            chips.append(f"<li>{_mark('event')}{_text(seen.event.name)}</li>")
+        elif outcome.event is not None:
+            chips.append(f"<li>{_mark('event')}{_text(outcome.event.name)}</li>")
         else:
             chips.append('<li class="quiet">nothing</li>')
-    return f'<ul class="chips">{"".join(chips)}</ul>' if chips else '<em class="quiet">untold</em>'
+    return f'<ul class="chips">{"".join(chips)}</ul>' if chips else '<em class="quiet">no spec</em>'
 
 
 def _vocabulary(part: Part) -> Iterator[str]:
     subject = part.subject
     yield '<details class="words"><summary>Vocabulary</summary>'
-    for title, kind, kinds in (
+    for title, kind, terms in (
         ("Commands", "command", subject.commands),
         ("Events", "event", subject.events),
         ("Refusals", "refusal", subject.refusals),
     ):
-        yield from _kinds(title, kind, kinds)
+        yield from _terms(title, kind, terms)
     yield "</details>"
 
 
-def _kinds(title: str, kind: str, kinds: Sequence[Kind]) -> Iterator[str]:
-    if not kinds:
+def _terms(title: str, kind: str, terms: Sequence[Term]) -> Iterator[str]:
+    if not terms:
         return
     yield f"<h4>{title}</h4><dl>"
-    for each in kinds:
+    for each in terms:
         yield f"<dt>{_mark(kind)}{_text(each.name)}</dt><dd>{_text(each.meaning)}</dd>"
     yield "</dl>"
 
@@ -156,9 +156,9 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
 
 def _spec(spec: Spec) -> Iterator[str]:
     yield f'<dl class="story {_STATUS[spec.status][1]}">'
-    for passage in spec.passages:
-        yield f"<dt>{_text(passage.word)}</dt>"
-        for phrase in passage.phrases:
+    for clause in spec.clauses:
+        yield f"<dt>{_text(clause.word)}</dt>"
+        for phrase in clause.phrases:
             yield f"<dd>{_phrase(phrase)}</dd>"
     yield "</dl>"
     if spec.failure:

@@ -1,4 +1,4 @@
-"""Names and values in the words of reports."""
+"""Tests of names and values in words."""
 
 import dataclasses
 from collections import OrderedDict
@@ -16,7 +16,7 @@ from attrs import define, field, frozen
 from eventhus import Command
 from eventhus_testing import like
 from eventhus_testing.matching.matchers import left_open
-from eventhus_testing.reports.words import Phrase, phrase, text, words
+from eventhus_testing.reports.words import Phrase, in_words, phrase, words
 
 
 class Colour(Enum):
@@ -55,7 +55,7 @@ class Box:
 
 @frozen(kw_only=True)
 class SendHTTPRequest(Command):
-    to_URL: str  # noqa: N815 - an acronym is the point
+    to_URL: str  # noqa: N815 - to test an acronym
     secret: str = field(default="x", repr=False)
 
 
@@ -186,18 +186,15 @@ PHRASES = {
 
 
 @pytest.mark.parametrize(("name", "said"), NAMES.items())
-def test_names(name: str, said: str) -> None:
-    """Humps and underscores are where words begin; acronyms stay as they are."""
+def test_names_are_split_at_capitals_and_underscores(name: str, said: str) -> None:
     assert said == words(name)
 
 
 @pytest.mark.parametrize(("value", "said"), VALUES.values(), ids=VALUES.keys())
-def test_values(value: object, said: str) -> None:
-    """Each reads as a person would write it, on one line of bearable length."""
-    assert said == text(value)
+def test_values_are_described_in_one_short_line(value: object, said: str) -> None:
+    assert said == in_words(value)
 
 
 @pytest.mark.parametrize(("said", "expected"), PHRASES.values(), ids=PHRASES.keys())
-def test_phrases(said: Phrase, expected: str) -> None:
-    """What it is, and then its parts."""
+def test_phrases_name_the_class_and_list_the_fields(said: Phrase, expected: str) -> None:
     assert expected == str(said)
