@@ -1,1 +1,1 @@
-"""What a command and a replay cost, side by side with the ``eventsourcing`` package."""
+"""Benchmarks against peers and floors, measured in the same run."""

@@ -46,7 +46,7 @@ class Deposited:
 
 @frozen
 class Account:
-    """What an account has come to."""
+    """The state of an account."""
 
     owner: str = ""
     balance: int = 0

@@ -12,7 +12,7 @@ from benchmarks.harness import Sample, Stopwatch
 
 
 class Account(Aggregate):
-    """What an account has come to."""
+    """The account."""
 
     @event("Opened")
     def __init__(self, owner: str) -> None:
@@ -49,7 +49,7 @@ class Bank(Application[UUID]):
         self.save(account)
 
 
-# Named, since what the shell's environment says would apply otherwise.
+# Named here, or the shell's environment would decide.
 IN_MEMORY = {"PERSISTENCE_MODULE": "eventsourcing.popo"}
 CACHED = IN_MEMORY | {"AGGREGATE_CACHE_MAXSIZE": "10000"}
 CACHED_BLINDLY = CACHED | {"AGGREGATE_CACHE_FASTFORWARD": "n"}

@@ -1,4 +1,4 @@
-"""The cases of the test kit: what a spec costs, next to the same checks written by hand."""
+"""The cost of a spec, next to the same checks written by hand."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def lines(random: Random) -> Iterator[str]:
 
 
 def by_hand() -> None:
-    """What a spec says, and nothing else."""
+    """Check by hand what the spec checks."""
     events = tuple(account.decide(COMMAND, account.fold(HISTORY)))
     assert events == (EXPECTED,)
 
 
 def one_spec(rules: Rules) -> None:
-    """The same as a spec."""
+    """Check the same with a spec."""
     spec(account, rules=rules).given(*HISTORY).when(COMMAND).then(EXPECTED)
 
 

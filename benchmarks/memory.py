@@ -1,4 +1,4 @@
-"""The cases in memory: what a command and a replay cost, next to the eventsourcing package."""
+"""The cost of a command and of a replay in memory, next to the eventsourcing package."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def lines(random: Random) -> Iterator[str]:
 
 
 def cases() -> list[Case]:
-    """Everything that is measured, in the order of the table."""
+    """Return all cases, in the order of the table."""
     warm = eventhus_bank.dispatch(events=EVENTS, accounts=ACCOUNTS)
     cold = eventhus_bank.dispatch(events=EVENTS, accounts=ACCOUNTS, cache_size=0)
     peer = eventsourcing_bank.dispatch(events=EVENTS, accounts=ACCOUNTS)
@@ -87,8 +87,8 @@ def cases() -> list[Case]:
 
 
 def nth(number: int) -> Sample:
-    """Measure the command that an account gets as its ``number``-th."""
-    # Logs of one length, or the cost of a larger heap would pass for that of a longer stream.
+    """Measure the ``number``-th command of an account."""
+    # All logs have the same length. A larger heap would otherwise look like a longer stream.
     return eventhus_bank.dispatch(
         events=number - 1, accounts=FEWER_ACCOUNTS, log=FEWER_ACCOUNTS * 1000
     )

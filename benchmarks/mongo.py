@@ -44,7 +44,7 @@ def lines(random: Random) -> Iterator[str]:
 
 
 def cases(site: Site, random: Random) -> Iterator[Case]:
-    """Everything that is measured in time, each prepared when it is asked for."""
+    """Yield all timed cases; each is prepared when it is asked for."""
     yield from _dispatching(site, random)
     yield from _appending(site)
     yield from _reading(site)
@@ -171,7 +171,7 @@ def _memory(site: Site) -> Iterator[str]:
 
 
 def _fill(site: Site, bucket: str, *, events: int, size: int = 1) -> str:
-    """A new bucket with one account, which has so many events; returns the id of the account."""
+    """Make a bucket with one account of so many events, and return the account's id."""
     aggregate_id = new_id()
 
     async def filled() -> None:

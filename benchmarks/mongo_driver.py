@@ -1,4 +1,4 @@
-"""What the driver alone takes: one document for each event, without any order between streams."""
+"""The floor: the bare driver, one document per event, no order between streams."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def read(site: Site, bucket: str, *, events: int) -> Sample:
 
 
 async def prepared(client: AsyncMongoClient[Document]) -> AsyncCollection[Document]:
-    """A collection in which a stream cannot have two events of one version."""
+    """Make a collection that admits one event per version of a stream."""
     collection = events_of(client, "driver")
     await collection.create_index(
         [("aggregate_id", ASCENDING), ("aggregate_type", ASCENDING), ("version", ASCENDING)],

@@ -1,4 +1,4 @@
-"""What is measured in processes of their own: appending in several at once, and memory."""
+"""Measurements in separate processes: concurrent appends, and memory."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def append_by_driver(url: str, callers: int, events: int) -> tuple[float, float]
 
 
 def growth_mb(url: str, bucket: str, events: int) -> float | None:
-    """By how much the memory of a process grows, at most, that follows a log from its start.
+    """Return by how much the memory of a process grows while it follows a log from its start.
 
     ``None`` where the system does not tell.
     """
@@ -105,7 +105,7 @@ def _growth_mb(url: str, bucket: str, events: int) -> float | None:
 
 
 def _resident_mb(field: str) -> float | None:
-    """What Linux says of this process: VmRSS is its resident memory, VmHWM the most it ever was."""
+    """Read this process's memory from Linux: VmRSS is resident now, VmHWM is the peak."""
     status = Path("/proc/self/status")
     if not status.exists():
         return None

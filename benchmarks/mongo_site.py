@@ -1,4 +1,4 @@
-"""Where the cases on MongoDB run, and the logs that they start from."""
+"""The server of the MongoDB cases, and the logs that they start from."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Site:
     runner: asyncio.Runner
 
     def sample(self, measure: Callable[[], Coroutine[Any, Any, float]]) -> Sample:
-        """What the harness calls, from a coroutine function."""
+        """Turn a coroutine function into what the harness calls."""
         return lambda: self.runner.run(measure())
 
 
 def events_of(client: AsyncMongoClient[Document], database: str) -> AsyncCollection[Document]:
-    """A collection that is read and written as safely as the store does it."""
+    """Return a collection with the store's read and write concerns."""
     return client[database].get_collection(
         "events",
         read_concern=ReadConcern("majority"),
@@ -46,7 +46,7 @@ def events_of(client: AsyncMongoClient[Document], database: str) -> AsyncCollect
 
 
 async def at_once(callers: int, jobs: Iterable[T], do: Callable[[T], Awaitable[object]]) -> None:
-    """Do all jobs; each caller takes the next one when it is done with its last."""
+    """Do all jobs with so many callers, each of which takes the next job when it is free."""
     remaining = iter(jobs)
 
     async def caller() -> None:
@@ -83,7 +83,7 @@ async def fill(
 
 
 def commit(aggregate_id: str, version: int, size: int = 1) -> Commit:
-    """The commit of an account that comes behind ``version``."""
+    """Make the commit of an account that follows ``version``."""
     commit_id = new_id()
     return Commit(
         id=commit_id,

@@ -1,4 +1,4 @@
-"""What eventhus on MongoDB takes."""
+"""The cost of eventhus on MongoDB."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def deposit_on(
     cache_size: int = 10_000,
     snapshot_every: int | None = None,
 ) -> Sample:
-    """Measure one dispatch after another on an account that has been there for long."""
+    """Measure one dispatch after another on an account with a long stream."""
     one = Deposit(aggregate_id=aggregate_id, amount=3)
 
     async def sample() -> float:

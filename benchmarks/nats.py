@@ -273,7 +273,7 @@ def _app_subscriber(site: Site) -> Sample:
 
 
 async def _group(site: Site) -> str:
-    """A group whose place is at the start of the stream."""
+    """Make a group whose place is the start of the stream."""
     client = await driver.connect(site.nats)
     name = new_id()
     await client.jetstream().add_consumer(

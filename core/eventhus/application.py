@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
@@ -11,8 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
-from eventhus.adapter_support.arguments import check_group
-from eventhus.adapter_support.tasks import stop
+from eventhus.adapter_support.arguments import check_group, check_page
 from eventhus.composition import (
     check_handler,
     check_is,
@@ -123,6 +121,7 @@ class Application:
         self._catalog = catalog = Catalog(aggregates)
         self._serializer = EventSerializer(catalog, codec)
         self._new_id = new_id
+        self._relay: Relay | None = None
         repository = partial(
             Repository[Any], store=store, serializer=self._serializer, cache_size=cache_size
         )
@@ -224,9 +223,10 @@ class Application:
                 await stack.enter_async_context(self._bus)
                 stack.callback(self._stop_retrying)
                 relay = Relay(self._store, self._bus, self._clock, owner=self._new_id())
-                task = asyncio.create_task(relay.run(), name=f"eventhus relay of {self.bucket}")
-                stack.push_async_callback(stop, task)
+                relay.start()
+                stack.push_async_callback(relay.stop)
                 stack.push_async_callback(relay.drain)
+                self._relay = relay
             for executor in self._executors.values():
                 stack.push_async_callback(executor.repository.close)
             commands = CommandBus(self._routes, workers=self._workers)
@@ -421,6 +421,41 @@ class Application:
         else:
             await wait_for_shutdown()
 
+    async def reset(self, view: View[Any, Any]) -> None:
+        """Delete what a view has projected, and rebuild it from the first event.
+
+        Readers of the view find it incomplete until ``caught_up`` returns. Do this after the log
+        was restored to an earlier point (``LogChanged``).
+
+        Raises:
+            InvalidArgument: The view is not part of this application.
+            ReaderBusy: Another process works on the view; nothing was deleted.
+            NotRunning: The application has not been entered, or has been left.
+        """
+        self._running()
+        await self._readers.reset(view)
+
+    async def republish(self, *, after: int = 0) -> None:
+        """Publish the log again, from a position on.
+
+        Every event after it reaches the subscribers once more, except those that the bus still
+        recognises as repeats. Do this after the log was restored to an earlier point
+        (``LogChanged``).
+
+        Args:
+            after: Start after this position; 0 starts at the first event.
+
+        Raises:
+            CompositionError: The application has no bus.
+            InvalidArgument: ``after`` is negative.
+            ReaderBusy: Another process is publishing; nothing was changed.
+            NotRunning: The application has not been entered, or has been left.
+        """
+        self._entered_bus()
+        check_page(1, after=after)
+        assert self._relay is not None, "it is there while there is a bus"
+        await self._relay.rewind(after)
+
     async def relay_lag(self) -> int:
         """Return the number of events in the log that no relay has published yet.
 
@@ -428,7 +463,7 @@ class Application:
             NotRunning: The application has not been entered, or has been left.
         """
         self._running()
-        published = await self._store.load_checkpoint(CHECKPOINT)
+        published = (await self._store.load_checkpoint(CHECKPOINT)).position
         return max(0, await self._store.head() - published)
 
     async def subscribe(
@@ -482,6 +517,7 @@ class Application:
             group=group,
             types=None if types is None else stored_names(self._catalog, types),
             attempts=attempts,
+            catalog=self._catalog,
             serializer=self._serializer,
             bus=bus,
             clock=self._clock,
@@ -515,6 +551,7 @@ class Application:
             group=group,
             types=None,
             attempts=1,
+            catalog=self._catalog,
             serializer=self._serializer,
             bus=bus,
             clock=self._clock,

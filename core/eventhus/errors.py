@@ -19,6 +19,7 @@ EventhusError
 │   ├── InvalidCommit         it cannot store this commit                     (also ValueError)
 │   ├── CommitTooLarge        the commit exceeds its largest document         (also ValueError)
 │   ├── LeaseLost             another process holds the lease by now
+│   ├── LogChanged            the log has another history than a reader has read
 │   └── LogCorrupted          stored versions or positions have a gap
 ├── BusError                  the event bus cannot do what it was asked for
 │   ├── BusUnavailable        it did not answer in time
@@ -26,7 +27,8 @@ EventhusError
 ├── BucketError               a server's administrator must act
 │   ├── AccessDenied          the server refused the credentials, or they lack a right
 │   └── IncompatibleBucket    this version of eventhus cannot work with the bucket
-└── ReaderStopped             a view or a process cannot handle an event
+├── ReaderStopped             a view or a process cannot handle an event
+└── ReaderBusy                another process is working on a view or as the relay
 
 Messages never quote the data of events, commands or states, because it may be personal.
 """
@@ -57,10 +59,12 @@ __all__ = [
     "InvalidArgument",
     "InvalidCommit",
     "LeaseLost",
+    "LogChanged",
     "LogCorrupted",
     "NotRunning",
     "OutcomeUnknown",
     "PublisherReplaced",
+    "ReaderBusy",
     "ReaderStopped",
     "Rejected",
     "StoreError",
@@ -347,6 +351,34 @@ class LogCorrupted(StoreError):
         )
 
 
+@define(eq=False, slots=False)
+class LogChanged(StoreError):
+    """The log has another history than a reader has read, as after the restore of a backup.
+
+    The reader stands still: what it has made of the lost events would be mixed with the new ones.
+
+    Attributes:
+        reader: The view, the process or the relay.
+        position: The position of the reader's checkpoint.
+        expected: The id of the event that the reader has read there.
+        actual: The id of the event that the log has there now; empty if the log ends before it.
+    """
+
+    reader: str
+    position: int
+    expected: str
+    actual: str
+
+    def __str__(self) -> str:
+        there = f"event {self.actual}" if self.actual else "no event"
+        return (
+            f"{self.reader} has read event {self.expected} at position {self.position}, and the "
+            f"log has {there} there: it is not the same log. Restore both to the same point, or "
+            f"start again: app.reset(view) rebuilds a view, app.republish() sends the log again, "
+            f"and a process starts again under a new name"
+        )
+
+
 class BusError(EventhusError):
     """The event bus cannot do what it was asked for."""
 
@@ -432,4 +464,19 @@ class ReaderStopped(EventhusError):
     _message = (
         "{reader} stopped at {stream}, version {version}: {problem}; "
         "it continues once the running code can handle that event"
+    )
+
+
+@define(eq=False, slots=False)
+class ReaderBusy(EventhusError):
+    """Another process is working on a view or as the relay, so it was not set back.
+
+    Attributes:
+        reader: The view or the relay.
+    """
+
+    reader: str
+    _message = (
+        "another process is working on {reader}; stop the workers of the other version or of the "
+        "restored log, and try again"
     )

@@ -24,6 +24,7 @@ from attrs import frozen
 from eventhus import Aggregate, Application, Command, Metadata, Recorded, Rejected, StreamId
 from eventhus.errors import CodecError
 from eventhus.ports import (
+    Checkpoint,
     Commit,
     DeadLetter,
     EventBus,
@@ -318,14 +319,16 @@ class Proxy:
         """See ``SnapshotStore.save_snapshot``."""
         await self._through("save_snapshot", snapshot)
 
-    async def load_checkpoint(self, name: str) -> int:
+    async def load_checkpoint(self, name: str) -> Checkpoint:
         """See ``CheckpointStore.load_checkpoint``."""
-        position: int = await self._through("load_checkpoint", name)
-        return position
+        checkpoint: Checkpoint = await self._through("load_checkpoint", name)
+        return checkpoint
 
-    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
+    async def save_checkpoint(
+        self, name: str, position: int, *, event_id: str = "", token: int = 0
+    ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        await self._through("save_checkpoint", name, position, token=token)
+        await self._through("save_checkpoint", name, position, event_id=event_id, token=token)
 
     async def load_documents(
         self, collection: str, keys: Collection[str]
@@ -338,6 +341,10 @@ class Proxy:
         """See ``ViewStore.save_documents``."""
         refused: frozenset[str] = await self._through("save_documents", collection, writes)
         return refused
+
+    async def delete_documents(self, collection: str) -> None:
+        """See ``ViewStore.delete_documents``."""
+        await self._through("delete_documents", collection)
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``."""
@@ -366,6 +373,7 @@ class RecordingBus:
 
     def __init__(self) -> None:
         self.taken: list[Message] = []
+        self.last_position: int | None = None
         self.before: Hook | None = None
         self.before_publisher: Hook | None = None
         self.entered = 0
@@ -418,6 +426,7 @@ class RecordingPublisher:
     def __init__(self, bus: RecordingBus) -> None:
         self._bus = bus
         self.acknowledged = 0
+        self.last_position = bus.last_position
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """See ``Publisher.publish``. Calls ``before`` of the bus before every message."""

@@ -21,10 +21,12 @@ from eventhus.errors import (
     InvalidArgument,
     InvalidCommit,
     LeaseLost,
+    LogChanged,
     LogCorrupted,
     NotRunning,
     OutcomeUnknown,
     PublisherReplaced,
+    ReaderBusy,
     ReaderStopped,
     StoreError,
     StoreUnavailable,
@@ -96,6 +98,31 @@ MESSAGES: list[tuple[EventhusError, str]] = [
     ),
     (InvalidArgument("not an id"), "not an id"),
     (InvalidCommit("no events"), "no events"),
+    (
+        LogChanged("view balances", 3, "c1-3", "c2-1"),
+        (
+            "view balances has read event c1-3 at position 3, and the log has event c2-1 there: it "
+            "is not the same log. Restore both to the same point, or start again: app.reset(view) "
+            "rebuilds a view, app.republish() sends the log again, and a process starts again "
+            "under a new name"
+        ),
+    ),
+    (
+        LogChanged("relay", 3, "c1-3", ""),
+        (
+            "relay has read event c1-3 at position 3, and the log has no event there: it is not "
+            "the same log. Restore both to the same point, or start again: app.reset(view) "
+            "rebuilds a view, app.republish() sends the log again, and a process starts again "
+            "under a new name"
+        ),
+    ),
+    (
+        ReaderBusy("view balances"),
+        (
+            "another process is working on view balances; stop the workers of the other version "
+            "or of the restored log, and try again"
+        ),
+    ),
     (
         LogCorrupted(STREAM, 3, 5),
         (

@@ -100,6 +100,7 @@ class MemoryPublisher:
     def __init__(self, groups: dict[object, _Group]) -> None:
         self._groups = groups
         self.acknowledged = 0
+        self.last_position: int | None = None  # messages are not kept
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """See ``Publisher.publish``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -29,6 +30,7 @@ from eventhus.errors import (
     LeaseLost,
 )
 from eventhus.ports import (
+    Checkpoint,
     Commit,
     Lease,
     Slice,
@@ -72,7 +74,10 @@ class MemoryStore:
         self._commits: dict[str, StoredCommit] = {}  # by commit id
         self._commands: dict[str, StoredCommit] = {}  # by command id
         self._snapshots: dict[StreamId, Snapshot] = {}
-        self._checkpoints: dict[str, tuple[int, int]] = {}  # position and token, by name
+        # By name, each with the token that it was saved with.
+        self._checkpoints: defaultdict[str, tuple[Checkpoint, int]] = defaultdict(
+            lambda: (Checkpoint(), 0)
+        )
         self._leases: dict[str, _Held] = {}
         self._documents: dict[str, dict[str, ViewDocument]] = {}  # by collection and key
         self._appends = 0
@@ -197,15 +202,17 @@ class MemoryStore:
             ) from error
         self._snapshots[snapshot.stream] = evolve(snapshot, data=text)
 
-    async def load_checkpoint(self, name: str) -> int:
+    async def load_checkpoint(self, name: str) -> Checkpoint:
         """See ``CheckpointStore.load_checkpoint``."""
-        return self._checkpoints.get(name, (0, 0))[0]
+        return self._checkpoints[name][0]
 
-    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
+    async def save_checkpoint(
+        self, name: str, position: int, *, event_id: str = "", token: int = 0
+    ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        if token < self._checkpoints.get(name, (0, 0))[1]:
+        if token < self._checkpoints[name][1]:
             raise LeaseLost(name, token)
-        self._checkpoints[name] = (position, token)
+        self._checkpoints[name] = (Checkpoint(position, event_id), token)
 
     async def load_documents(
         self, collection: str, keys: Collection[str]
@@ -231,6 +238,11 @@ class MemoryStore:
                 refused.add(document.key)
         return frozenset(refused)
 
+    async def delete_documents(self, collection: str) -> None:
+        """See ``ViewStore.delete_documents``."""
+        check_collection(collection)
+        self._documents.pop(collection, None)
+
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``."""
         check_ttl(ttl_s)
@@ -240,7 +252,7 @@ class MemoryStore:
         over = until_s <= now
         if not over and lease.owner != owner:
             return None
-        _, saved = self._checkpoints.get(name, (0, 0))
+        _, saved = self._checkpoints[name]
         if over or lease.token < saved:
             lease = Lease(name=name, owner=owner, token=max(lease.token, saved) + 1)
         self._leases[name] = _Held(lease, now + ttl_s)

@@ -9,7 +9,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from eventhus.errors import LeaseLost
-from eventhus.ports import Lease
+from eventhus.ports import Checkpoint, Lease
 from eventhus_mongo.connection import Connection
 
 _MS = 1000
@@ -64,13 +64,29 @@ async def _saved_token(connection: Connection, name: str) -> Int64:
     return Int64((found or {}).get("token") or 0)
 
 
-async def save_checkpoint(connection: Connection, name: str, position: int, token: int) -> None:
+async def load_checkpoint(connection: Connection, name: str) -> Checkpoint:
+    """See ``CheckpointStore.load_checkpoint``."""
+    async with connection.operation() as session:
+        document = await connection.checkpoints.find_one({"_id": name}, session=session)
+    if document is None:
+        return Checkpoint()
+    return Checkpoint(int(document["position"]), document.get("event_id", ""))
+
+
+async def save_checkpoint(
+    connection: Connection, name: str, checkpoint: Checkpoint, token: int
+) -> None:
     """See ``CheckpointStore.save_checkpoint``."""
+    saved: dict[str, Any] = {
+        "position": Int64(checkpoint.position),
+        "event_id": checkpoint.event_id,
+        "token": Int64(token),
+    }
     async with connection.operation() as session:
         try:
             await connection.checkpoints.update_one(
                 {"_id": name, "$or": [{"token": {"$lte": token}}, {"token": None}]},
-                {"$set": {"position": Int64(position), "token": Int64(token)}},
+                {"$set": saved},
                 upsert=True,
                 session=session,
             )

@@ -16,6 +16,7 @@ from eventhus import StreamId
 from eventhus.adapter_support import check_collection, check_page, check_ttl, check_writes
 from eventhus.errors import CompositionError, NotRunning
 from eventhus.ports import (
+    Checkpoint,
     Commit,
     Lease,
     Slice,
@@ -215,21 +216,20 @@ class MongoStore:
                     {"_id": document["_id"]}, document, upsert=True, session=session
                 )
 
-    async def load_checkpoint(self, name: str) -> int:
+    async def load_checkpoint(self, name: str) -> Checkpoint:
         """See ``CheckpointStore.load_checkpoint``."""
         running = self._here()
         with running.connection.calls, translated(self._bucket):
-            async with running.connection.operation() as session:
-                document = await running.connection.checkpoints.find_one(
-                    {"_id": name}, session=session
-                )
-            return 0 if document is None else int(document["position"])
+            return await leases.load_checkpoint(running.connection, name)
 
-    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
+    async def save_checkpoint(
+        self, name: str, position: int, *, event_id: str = "", token: int = 0
+    ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
         running = self._here()
         with running.connection.calls, translated(self._bucket):
-            await leases.save_checkpoint(running.connection, name, position, token)
+            checkpoint = Checkpoint(position, event_id)
+            await leases.save_checkpoint(running.connection, name, checkpoint, token)
 
     async def load_documents(
         self, collection: str, keys: Collection[str]
@@ -247,6 +247,13 @@ class MongoStore:
         running = self._here()
         with running.connection.calls, translated(self._bucket):
             return await views.save(running.connection, collection, encoded)
+
+    async def delete_documents(self, collection: str) -> None:
+        """See ``ViewStore.delete_documents``."""
+        check_collection(collection)
+        running = self._here()
+        with running.connection.calls, translated(self._bucket):
+            await views.delete(running.connection, collection)
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``. Times are counted in milliseconds."""

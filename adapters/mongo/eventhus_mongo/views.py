@@ -133,3 +133,9 @@ async def save(
         )
         there = {document["_id"]: document["_position"] async for document in found}
     return frozenset(key for key, position in wanted.items() if there.get(key) != position)
+
+
+async def delete(connection: Connection, collection: str) -> None:
+    """See ``ViewStore.delete_documents``. Indexes that users made stay."""
+    async with connection.operation() as session:
+        await connection.collection(collection).delete_many({}, session=session)

@@ -75,6 +75,7 @@ class CoreNatsPublisher:
 
     def __init__(self, connection: Connection, subjects: Subjects) -> None:
         self.acknowledged = 0
+        self.last_position: int | None = None  # nothing keeps messages
         self._connection = connection
         self._subjects = subjects
 

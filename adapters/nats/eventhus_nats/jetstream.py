@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from nats.js.api import StreamInfo
+from nats.js.errors import NotFoundError
 
 from eventhus.errors import BusUnavailable
 from eventhus.ports import DeadLetter, Message, MessageHandler
@@ -12,6 +13,7 @@ from eventhus_nats.connection import Connection
 from eventhus_nats.consumer import Consumer
 from eventhus_nats.dead_letters import DeadLetters
 from eventhus_nats.group_leases import GroupLeases
+from eventhus_nats.messages import position_of
 from eventhus_nats.publisher import Acknowledgements, JetStreamPublisher
 from eventhus_nats.streams import StreamSettings, ensure_streams
 from eventhus_nats.subjects import Subjects
@@ -45,7 +47,12 @@ class JetStream:
     async def publisher(self) -> JetStreamPublisher:
         """See ``EventBus.publisher``."""
         found = await self._ensure_streams()
-        publisher = JetStreamPublisher(self._connection, self._subjects, found.state.last_seq)
+        publisher = JetStreamPublisher(
+            self._connection,
+            self._subjects,
+            last_sequence=found.state.last_seq,
+            last_position=await self._last_position(found),
+        )
         await publisher.begin(self._acknowledgements)
         return publisher
 
@@ -76,6 +83,19 @@ class JetStream:
     async def discard(self, letter: DeadLetter) -> None:
         """See ``EventBus.discard``."""
         await self._dead_letters.discard(letter)
+
+    async def _last_position(self, found: StreamInfo) -> int | None:
+        """Return the log position of the last message, as ``Publisher.last_position`` says."""
+        if found.state.last_seq == 0:
+            return 0
+        jetstream = self._connection.jetstream
+        try:
+            last = await self._connection.ask(
+                jetstream.get_msg(found.config.name or "", found.state.last_seq)
+            )
+        except NotFoundError:  # it has expired
+            return None
+        return position_of(last.headers)
 
     async def _ensure_streams(self) -> StreamInfo:
         return await ensure_streams(

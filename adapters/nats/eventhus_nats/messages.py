@@ -22,6 +22,8 @@ _SERVERS = "Nats-"  # the prefix of headers that are instructions to the server
 UNREADABLE = "unreadable"
 """The aggregate type of messages that are not events. Each of them is a stream of its own."""
 
+POSITION = "Eventhus-Position"
+_POSITION = re.compile(r"[0-9]{1,19}")
 _PLAIN_ID = re.compile(r"[\x21-\x24\x26-\x7e]+")  # visible ASCII without %
 
 _NS = 1_000_000_000
@@ -53,6 +55,12 @@ class Place:
     delivery: int
     attempt: int
     at_ns: int
+
+
+def position_of(headers: Mapping[str, str] | None) -> int | None:
+    """Return the log position that a message's headers name, or ``None``."""
+    position = (headers or {}).get(POSITION, "")
+    return int(position) if _POSITION.fullmatch(position) else None
 
 
 def place_of(msg: Msg) -> Place:

@@ -72,8 +72,16 @@ class JetStreamPublisher:
     therefore compares the bodies, and fails until the duplicate window of a foreign one is over.
     """
 
-    def __init__(self, connection: Connection, subjects: Subjects, last_sequence: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        subjects: Subjects,
+        *,
+        last_sequence: int,
+        last_position: int | None,
+    ) -> None:
         self.acknowledged = 0
+        self.last_position = last_position
         self._connection = connection
         self._bucket = connection.bucket
         self._client = connection.client

@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 
 from eventhus.adapter_support import Backoff, StreamQueues, WorkerPool
 from eventhus.errors import EventhusError
-from eventhus.ports import Message, MessageHandler
+from eventhus.ports import Message, MessageHandler, NotHandledHere
 from eventhus_nats.connection import Connection
 from eventhus_nats.consumer import ACK_WAIT_S, MAX_BYTES_IN_HAND, Consumer, State
 from eventhus_nats.driver_errors import describe
@@ -22,6 +22,7 @@ from eventhus_nats.messages import message_of, place_of
 from eventhus_nats.resequencer import Resequencer
 
 STANDBY_S = 0.5  # between two attempts to acquire the group's lease
+STEP_DOWN_S = 1.5 * STANDBY_S  # a member that steps down stays away until every other has tried
 TICK_S = 1.0  # between two rounds of the maintenance loop
 GATHER_S = 0.1  # between two rounds while messages are missing
 PROGRESS_S = 2.5  # between two reports to the server that a message is still being worked on
@@ -58,6 +59,8 @@ class JetStreamSubscription:
         self._handled = HandledMessages()
         self._failures = 0  # in a row, of the consumer; handled messages reset it
         self._draining = False
+        self._refusals = 0  # in a row, of messages that this process must not handle
+        self._steps_down = False
         self._is_lost = False  # the connection broke or the consumer failed
         self._redelivery_s = 0.0  # when missing messages are due, by the event loop's clock
         self._last = 0  # the highest sequence that was received
@@ -86,6 +89,8 @@ class JetStreamSubscription:
             try:
                 if self._lease is None or await self._lease.acquire():
                     await self._serve()
+                    if self._steps_down:
+                        await self._pause(STEP_DOWN_S + RETRY.delay_s(self._refusals))
                 else:
                     await self._pause(STANDBY_S)
             except Exception as error:  # noqa: BLE001 - no error may end a member of a group
@@ -97,7 +102,7 @@ class JetStreamSubscription:
         """Handle messages until the subscription is closed or the lease is lost."""
         queues = StreamQueues()
         self._resequencer, self._in_hand = Resequencer(queues), MessagesInHand()
-        self._draining = False
+        self._draining = self._steps_down = False
         self._is_lost = False
         state = await self._consumer.ensure()
         self._last = max(self._consumer.after, state.delivered)
@@ -122,7 +127,7 @@ class JetStreamSubscription:
         loop = asyncio.get_running_loop()
         renew_s = progress_s = again_s = loop.time()
         while not (self._draining and not self._pool.in_progress) and self._has_lease():
-            if self._closing and not self._draining:
+            if (self._closing or self._steps_down) and not self._draining:
                 await self._drain()
                 continue
             now = loop.time()
@@ -243,7 +248,8 @@ class JetStreamSubscription:
             await self._consumer.pull(0, 0)
 
     def _may_begin(self) -> bool:
-        return not (self._closing or self._draining) and self._has_lease()
+        is_ending = self._closing or self._steps_down or self._draining
+        return not is_ending and self._has_lease()
 
     def _has_lease(self) -> bool:
         return self._lease is None or self._lease.is_held
@@ -257,7 +263,7 @@ class JetStreamSubscription:
             self._nudge.set()  # the maintenance loop waits for the last handlers
 
     async def _accepted(self, message: Message) -> None:
-        self._failures = 0
+        self._failures = self._refusals = 0
         self._resequencer.queues.done(message)
         reply = self._in_hand.pop(message).reply
         self._handled.put(message, reply)
@@ -274,6 +280,12 @@ class JetStreamSubscription:
                 message.id,
                 exc_info=error,
             )
+            await self._say(self._in_hand.pop(message).reply, b"-NAK")
+            return
+        if isinstance(error, NotHandledHere) and self._lease is not None:
+            self._refusals += 1
+            self._steps_down = True
+            self._nudge.set()
             await self._say(self._in_hand.pop(message).reply, b"-NAK")
             return
         delay_s = RETRY.delay_s(message.attempt)

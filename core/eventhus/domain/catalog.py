@@ -10,7 +10,7 @@ from typing import Any, cast
 from attrs import frozen
 
 from eventhus.domain.aggregate import Aggregate, Upcaster
-from eventhus.domain.recorded import EventData
+from eventhus.domain.recorded import EventData, StreamId
 from eventhus.errors import CodecError, CompositionError
 
 
@@ -83,11 +83,11 @@ class Catalog:
         self._by_name: dict[str, EventType] = {}
         self._by_class: dict[type, EventType] = {}
         self._routes: dict[type, Aggregate[Any, Any, Any]] = {}
-        seen: set[str] = set()
+        self._aggregates: set[str] = set()
         for aggregate in aggregates:
-            if aggregate.name in seen:
+            if aggregate.name in self._aggregates:
                 raise CompositionError(f"two aggregates are named {aggregate.name!r}; rename one")
-            seen.add(aggregate.name)
+            self._aggregates.add(aggregate.name)
             self._add_routes(aggregate)
             for event_type in _event_types(aggregate):
                 self._add_type(event_type)
@@ -102,6 +102,18 @@ class Catalog:
     def types(self) -> list[EventType]:
         """Return every event type once."""
         return list(self._by_class.values())
+
+    def knows(self, name: str) -> bool:
+        """Return whether an event type has or had this stored name."""
+        return name in self._by_name
+
+    def has_aggregate(self, stream: StreamId) -> bool:
+        """Return whether an aggregate of the catalog has the stream.
+
+        An event of such a stream whose name is not known was written by a newer version of the
+        code. An unknown event of another stream belongs to somebody else.
+        """
+        return stream.aggregate_type in self._aggregates
 
     def of_class(self, cls: type) -> EventType:
         """Return the event type of a class.

@@ -6,6 +6,7 @@ from eventhus.ports.bus import (
     EventBus,
     Message,
     MessageHandler,
+    NotHandledHere,
     Publisher,
     Subscription,
 )
@@ -13,6 +14,7 @@ from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.leases import Lease, Leases
 from eventhus.ports.store import (
+    Checkpoint,
     CheckpointStore,
     Commit,
     EventStore,
@@ -27,6 +29,7 @@ from eventhus.ports.store import (
 from eventhus.ports.views import ViewDocument, ViewStore, ViewWrite
 
 __all__ = [
+    "Checkpoint",
     "CheckpointStore",
     "Clock",
     "Codec",
@@ -39,6 +42,7 @@ __all__ = [
     "Leases",
     "Message",
     "MessageHandler",
+    "NotHandledHere",
     "Publisher",
     "Slice",
     "Snapshot",

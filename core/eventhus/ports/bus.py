@@ -49,7 +49,19 @@ class DeadLetter:
 
 
 MessageHandler: TypeAlias = Callable[[Message], Awaitable[None]]
-"""Handles one message. Returning accepts it; raising asks the bus to deliver it again."""
+"""Handles one message.
+
+Returning accepts it, and raising asks the bus to deliver it again. ``NotHandledHere`` asks the bus
+to deliver it to another process.
+"""
+
+
+class NotHandledHere(Exception):
+    """Raised by a handler whose process must not handle a message, but another one can.
+
+    The bus keeps the message, and a process that leads a consumer group steps down, so that a
+    newer version of the program can take over.
+    """
 
 
 class Publisher(Protocol):
@@ -58,6 +70,15 @@ class Publisher(Protocol):
     @property
     def acknowledged(self) -> int:
         """The number of published messages, counted from the first, that the bus has confirmed."""
+        ...
+
+    @property
+    def last_position(self) -> int | None:
+        """The log position of the last message on the bus when this publisher began.
+
+        0 if nothing was ever published. ``None`` if the bus cannot know, because it does not keep
+        messages or because the last one does not say.
+        """
         ...
 
     async def publish(self, messages: Sequence[Message]) -> None:

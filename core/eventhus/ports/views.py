@@ -81,3 +81,11 @@ class ViewStore(Protocol):
                 too large. Nothing was written.
         """
         ...
+
+    async def delete_documents(self, collection: str) -> None:
+        """Delete every document of a collection. Does nothing if there is none.
+
+        Raises:
+            InvalidArgument: The name of the collection does not have the form above.
+        """
+        ...

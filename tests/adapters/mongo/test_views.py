@@ -214,4 +214,12 @@ async def test_a_lease_that_was_deleted(store: MongoStore, plain: Plain) -> None
     async with asyncio.timeout(20), counter(store) as app:
         await app.caught_up(balances, await app.dispatch(Deposit(aggregate_id="a", amount=1)))
     checkpoint = plain.checkpoints.find_one({"_id": "view_balances"})
-    assert {"_id": "view_balances", "position": FILLED + 4, "token": 4} == checkpoint
+    assert checkpoint is not None
+    last = plain.events.find_one(sort=[("_id", -1)])
+    assert last is not None
+    assert {
+        "_id": "view_balances",
+        "position": FILLED + 4,
+        "event_id": f"{last['commit_id']}-1",
+        "token": 4,
+    } == checkpoint

@@ -14,6 +14,7 @@ import pytest
 
 from eventhus import StreamId
 from eventhus.ports import (
+    Checkpoint,
     Commit,
     Lease,
     Slice,
@@ -100,10 +101,12 @@ class Nothing:
 
     async def save_snapshot(self, snapshot: Snapshot) -> None: ...
 
-    async def load_checkpoint(self, name: str) -> int:
-        return 0
+    async def load_checkpoint(self, name: str) -> Checkpoint:
+        return Checkpoint()
 
-    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None: ...
+    async def save_checkpoint(
+        self, name: str, position: int, *, event_id: str = "", token: int = 0
+    ) -> None: ...
 
     async def load_documents(
         self, collection: str, keys: Collection[str]
@@ -112,6 +115,8 @@ class Nothing:
 
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         return frozenset()
+
+    async def delete_documents(self, collection: str) -> None: ...
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         return None

@@ -12,8 +12,9 @@ from attrs import evolve, frozen
 
 from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.handler_failure import handler_failure
+from eventhus.domain.catalog import Catalog
 from eventhus.domain.recorded import E_co, Recorded, StreamId
-from eventhus.ports.bus import EventBus, Message, Subscription
+from eventhus.ports.bus import EventBus, Message, NotHandledHere, Subscription
 from eventhus.ports.clock import Clock
 from eventhus.runtime.messaging.wire import from_message
 from eventhus.runtime.serializer import EventSerializer
@@ -83,6 +84,7 @@ class Subscriber:
         group: str | None,
         types: Collection[str] | None,
         attempts: int,
+        catalog: Catalog,
         serializer: EventSerializer,
         bus: EventBus,
         clock: Clock,
@@ -91,6 +93,7 @@ class Subscriber:
         self._group = UNGROUPED if group is None else group
         self._types = types
         self._attempts = attempts
+        self._catalog = catalog
         self._serializer = serializer
         self._bus = bus
         self._clock = clock
@@ -101,9 +104,16 @@ class Subscriber:
         self._stop_retrying.set()
 
     async def __call__(self, message: Message) -> None:
-        """Handle one message, or make it a dead letter."""
+        """Handle one message, or make it a dead letter.
+
+        Raises:
+            NotHandledHere: A newer version of this application wrote the event.
+        """
         try:
             delivered = self._delivered(message)
+        except NotHandledHere as newer:
+            _logger.error("group %s cannot handle event %s: %s", self._group, message.id, newer)  # noqa: TRY400
+            raise
         except Exception as error:  # noqa: BLE001 - codecs may raise anything
             await self._bury(message, error, message.attempt)
             return
@@ -166,8 +176,19 @@ class Subscriber:
         return None if delivered is None else await handler_failure(self._handler, delivered)
 
     def _delivered(self, message: Message) -> Delivered[Any] | None:
-        """Return the event, or ``None`` if its type was not asked for."""
+        """Return the event, or ``None`` if this group does not want it.
+
+        Raises:
+            NotHandledHere: A newer version of this application wrote the event.
+        """
         stored = from_message(message)
+        if not self._catalog.knows(stored.event.type):
+            if self._catalog.has_aggregate(stored.stream):
+                raise NotHandledHere(
+                    f"{stored.stream}, version {stored.version}, was written by a newer version of "
+                    f"this application; it waits for a process that runs that version"
+                )
+            return None
         if self._types is not None and stored.event.type not in self._types:
             return None
         recorded = self._serializer.recorded(stored)

@@ -99,6 +99,10 @@ class Documents(Generic[V]):
         )
         return ViewWrite(document=document, replaces=folded.stored)
 
+    async def delete(self) -> None:
+        """Delete every document."""
+        await self._store.delete_documents(self.collection)
+
     async def save(self, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """Save documents, as ``ViewStore.save_documents`` does."""
         return await self._store.save_documents(self.collection, writes) if writes else frozenset()

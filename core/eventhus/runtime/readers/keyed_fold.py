@@ -10,18 +10,21 @@ from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
+from eventhus.domain.catalog import Catalog
 from eventhus.domain.process import Process
 from eventhus.domain.recorded import Recorded, is_text
 from eventhus.domain.view import View
 from eventhus.errors import CodecError, InvalidArgument, LeaseLost, ReaderStopped
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
-from eventhus.ports.store import Storage, StoredEvent
+from eventhus.ports.store import Checkpoint, Storage, StoredEvent
 from eventhus.runtime.readers.documents import Documents, FoldedValue
 from eventhus.runtime.readers.leased_reader import LeasedReader
 from eventhus.runtime.serializer import EventSerializer
 
 V = TypeVar("V")
+
+NEWER = "it was written by a newer version of this application, which declares this event"
 
 
 @frozen(kw_only=True)
@@ -30,7 +33,9 @@ class FoldContext(Generic[V]):
 
     Attributes:
         documents: Holds the values.
-        names: The stored names of the events to fold. All others are skipped.
+        names: The stored names of the events to fold. Other events are skipped.
+        catalog: Knows the events of the application. One that it should know, since it declares
+            the aggregate, and does not, was written by a newer version and stops the fold.
         serializer: Decodes events.
         store: As for ``LeasedReader``.
         clock: As for ``LeasedReader``.
@@ -39,6 +44,7 @@ class FoldContext(Generic[V]):
 
     documents: Documents[V]
     names: Collection[str]
+    catalog: Catalog
     serializer: EventSerializer
     store: Storage
     clock: Clock
@@ -77,7 +83,11 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         self._key = reader.key
         self._documents = documents
         self._names = context.names
+        self._catalog = context.catalog
         self._serializer = context.serializer
+
+    async def _forget(self) -> None:
+        await self._documents.delete()
 
     @abstractmethod
     async def _fold(self, folded: FoldedValue[V], recorded: Recorded[Any]) -> bool:
@@ -91,8 +101,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         """
 
     async def _read(self, lease: Lease) -> None:
-        after = await self._store.load_checkpoint(self._name)
-        self._report(after)
+        after = await self._resume()
         async with aclosing(self._store.follow(after=after)) as batches:
             async for batch in batches:
                 await self._take(batch, lease)
@@ -128,10 +137,9 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         except ReaderStopped as error:
             stopped = error
         await self._save(values, lease)
-        end = batch[-1].position if stopped is None else stopped.position - 1
-        if end >= batch[0].position:
-            await self._store.save_checkpoint(self._name, end, token=lease.token)
-            self._moved(end)
+        done = len(batch) if stopped is None else stopped.position - batch[0].position
+        if done:
+            await self._save_checkpoint(batch[done - 1], lease)
         if stopped is not None:
             raise stopped
 
@@ -142,7 +150,12 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         events: list[tuple[str, Recorded[Any]]] = []
         try:
             for stored in batch:
-                if stored.event.type in self._names:
+                if stored.event.type not in self._names:
+                    if not self._catalog.knows(stored.event.type) and (
+                        self._catalog.has_aggregate(stored.stream)
+                    ):
+                        raise self._stopped(stored, NEWER)
+                else:
                     with self._naming(stored):
                         recorded = self._serializer.recorded(stored)
                         key = self._key(recorded)
@@ -169,6 +182,13 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             raise LeaseLost(self._name, lease.token)  # only another leader writes these documents
         for folded, last in changed:
             folded.stored, folded.last = last.position, None
+
+    async def _save_checkpoint(self, last: StoredEvent, lease: Lease) -> None:
+        checkpoint = Checkpoint(last.position, last.id)
+        await self._store.save_checkpoint(
+            self._name, checkpoint.position, event_id=checkpoint.event_id, token=lease.token
+        )
+        self._moved(checkpoint)
 
     @contextmanager
     def _naming(self, recorded: Recorded[Any]) -> Iterator[None]:

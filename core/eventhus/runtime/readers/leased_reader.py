@@ -5,28 +5,50 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from copy import copy
 
 from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.tasks import being_cancelled, stop
-from eventhus.errors import LeaseLost, NotRunning, PublisherReplaced, ReaderStopped
+from eventhus.errors import (
+    LeaseLost,
+    LogChanged,
+    NotRunning,
+    PublisherReplaced,
+    ReaderBusy,
+    ReaderStopped,
+    StoreUnavailable,
+)
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
-from eventhus.ports.store import Storage
+from eventhus.ports.store import Checkpoint, Storage
 
 LEASE_S = 10.0  # the term of a lease; a leader that hangs is replaced after it
 STANDBY_S = 1.0  # between two attempts of a stand-by to get the lease
+STEP_DOWN_S = 1.5 * STANDBY_S  # a failing leader stays away until every stand-by has tried
 POLL_S = 0.05  # between two looks at the checkpoint of another process
 RETRY = Backoff(first_s=0.05, cap_s=5.0)
 HANDOVERS = 3  # in a row that another process may cause by taking over; more of them are errors
 RELEASE_S = 5.0  # for releasing the lease at the end; it also expires by itself
 
 
+def retry_s(failures: int) -> float:
+    """Return the delay in seconds after so many failures in a row.
+
+    The first retry comes soon, in case it was a passing one. After more, the leader steps down.
+    """
+    delay_s = RETRY.delay_s(failures)
+    return delay_s if failures == 1 else STEP_DOWN_S + delay_s
+
+
 class LeasedReader(ABC):
     """The base of everything that follows the log and remembers its place in a checkpoint.
 
     Among the processes that share a store, the lease holder is the leader and reads; the others
-    stand by. Failures are logged under the module of the subclass: relay, projector or process
-    runner.
+    stand by. A leader that fails twice in a row steps down, so that a healthy stand-by can take
+    over. Failures are logged under the module of the subclass: relay, projector or process runner.
+
+    The checkpoint names an event. The reader stops with ``LogChanged`` when the log has another
+    event at that position; it looks when it starts to read, and whenever it renews its lease.
 
     Args:
         name: The name of the lease and of the checkpoint, unique in the bucket.
@@ -44,15 +66,61 @@ class LeasedReader(ABC):
         self._owner = owner
         self._logger = logging.getLogger(type(self).__module__)
         self._position = 0  # everything up to here is done
+        self._checkpoint = Checkpoint()  # as it was last loaded or saved
         self._failures = 0  # since the last progress
         self._is_leader = True  # as far as this process knows
         self._failure: BaseException | None = None  # of the last attempt
+        self._standstill = _Standstill()
         self._has_ended = False
         self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
 
     @abstractmethod
     async def _read(self, lease: Lease) -> None:
         """Follow the log from the checkpoint until cancelled, and ``_report`` the position."""
+
+    def start(self) -> None:
+        """Start to read in a task of its own."""
+        self._has_ended = False
+        self._task = asyncio.create_task(self.run(), name=f"eventhus {self.label}")
+
+    async def stop(self) -> None:
+        """Stop reading, and wait until that is done."""
+        if self._task is not None:
+            await stop(self._task)
+            self._task = None
+
+    async def rewind(self, position: int = 0) -> None:
+        """Set the checkpoint back, while nobody reads, and start again from there.
+
+        Raises:
+            ReaderBusy: Another process holds the lease for longer than a term.
+        """
+        await self.stop()
+        try:
+            lease = await self._acquire_alone()
+            try:
+                await self._forget()
+                await self._store.save_checkpoint(self._name, position, token=lease.token)
+            finally:
+                await self._release(lease)
+        finally:
+            self._position, self._failure = position, None
+            self.start()
+
+    @abstractmethod
+    async def _forget(self) -> None:
+        """Delete what was made of the events after the position to rewind to."""
+
+    async def _acquire_alone(self) -> Lease:
+        """Acquire the lease as a new owner, whose token shuts out every earlier one."""
+        owner = f"{self._owner} rewinds"
+        for _ in range(round(1.5 * LEASE_S / STANDBY_S)):
+            lease = await self._store.acquire(self._name, owner, ttl_s=LEASE_S)
+            if lease is not None:
+                return lease
+            await self._clock.sleep(STANDBY_S)
+        raise ReaderBusy(self.label)
 
     async def run(self) -> None:
         """Read until cancelled. After a failure, restart from the checkpoint with back-off."""
@@ -65,6 +133,7 @@ class LeasedReader(ABC):
                     if lease is None:
                         self._failures = 0
                         self._report(self._position, is_leader=False)
+                        await self._watch_leader()
                     else:
                         await self._read_while_leading(lease)
                 except asyncio.CancelledError as error:
@@ -75,6 +144,9 @@ class LeasedReader(ABC):
                     )  # an adapter raised it; it must not end the reader
                 except Exception as error:  # noqa: BLE001 - adapters may raise anything
                     delay_s = self._failed(error)
+                if lease is not None and self._failures > 1:
+                    await self._step_down(lease)
+                    lease = None
                 await self._clock.sleep(delay_s)
         finally:
             self._has_ended = True
@@ -95,7 +167,8 @@ class LeasedReader(ABC):
         """Wait until everything up to ``position`` is done, in whichever process.
 
         Raises:
-            ReaderStopped: This process cannot handle an event.
+            ReaderStopped: This process cannot handle an event, and no other has handled it.
+            LogChanged: The log has another history than the reader has read.
             NotRunning: The reader ended first.
         """
         while self._position < position:
@@ -103,12 +176,15 @@ class LeasedReader(ABC):
                 raise NotRunning(
                     f"the application was left before {self.label} reached position {position}"
                 )
-            if isinstance(self._failure, ReaderStopped):
-                raise ReaderStopped(*self._failure.args) from self._failure.__cause__
-            if self._is_leader:
+            failure = self._failure
+            if self._is_leader and not isinstance(failure, ReaderStopped | LogChanged):
                 await self._change()
-            elif await self._store.load_checkpoint(self._name) >= position:
+            elif (await self._store.load_checkpoint(self._name)).position >= position and (
+                not isinstance(failure, LogChanged)
+            ):
                 return
+            elif isinstance(failure, ReaderStopped | LogChanged):
+                raise copy(failure) from failure.__cause__
             else:
                 await self._clock.sleep(POLL_S)
 
@@ -125,18 +201,57 @@ class LeasedReader(ABC):
                     renewed = await self._store.acquire(self._name, self._owner, ttl_s=LEASE_S)
                 if renewed != lease:
                     raise LeaseLost(self._name, lease.token)
+                await self._check_history(self._checkpoint)
         finally:
             await stop(reading)
         await reading
 
-    def _moved(self, position: int) -> None:
+    async def _resume(self) -> int:
+        """Load the checkpoint and return its position, to read on from there.
+
+        Raises:
+            LogChanged: The log has another history than the reader has read.
+        """
+        self._checkpoint = await self._store.load_checkpoint(self._name)
+        await self._check_history(self._checkpoint)
+        self._report(self._checkpoint.position)
+        return self._checkpoint.position
+
+    async def _check_history(self, checkpoint: Checkpoint) -> None:
+        if not checkpoint.event_id:
+            return
+        found = await self._store.read(after=checkpoint.position - 1, limit=1)
+        actual = found[0].id if found else ""
+        if actual != checkpoint.event_id:
+            raise LogChanged(self.label, checkpoint.position, checkpoint.event_id, actual)
+
+    def _moved(self, checkpoint: Checkpoint) -> None:
         self._failures = 0
-        self._report(position)
+        self._checkpoint = checkpoint
+        self._report(checkpoint.position)
+
+    async def _step_down(self, lease: Lease) -> None:
+        if not isinstance(self._failure, StoreUnavailable):  # else it expires by itself
+            await self._release(lease)
+
+    async def _watch_leader(self) -> None:
+        """Warn once for each standstill of the leader that lasts longer than a term."""
+        if not self._standstill.is_due():
+            return
+        checkpoint = await self._store.load_checkpoint(self._name)
+        if self._standstill.has_lasted(checkpoint.position, await self._store.head()):
+            self._logger.warning(
+                "%s: the leader has stood at position %d for more than %g s, and the log has gone "
+                "on; look at the process that holds the lease",
+                self.label,
+                checkpoint.position,
+                LEASE_S,
+            )
 
     def _failed(self, error: BaseException) -> float:
         """Log a failure; return the seconds to wait before the next attempt."""
         self._failures += 1
-        delay_s = RETRY.delay_s(self._failures)
+        delay_s = retry_s(self._failures)
         self._report(self._position, failure=error)
         is_handover = isinstance(error, LeaseLost | PublisherReplaced)
         if is_handover and self._failures <= HANDOVERS:
@@ -172,3 +287,27 @@ class LeasedReader(ABC):
                 LEASE_S,
                 exc_info=error,
             )
+
+
+class _Standstill:
+    """Whether the leader has moved, as a stand-by sees it."""
+
+    def __init__(self) -> None:
+        self._polls = 0
+        self._position = -1  # a term ago
+        self._is_known = False  # it was warned of
+
+    def is_due(self) -> bool:
+        """Count a poll of the stand-by, and return whether a term has passed."""
+        self._polls += 1
+        return self._polls % round(LEASE_S / STANDBY_S) == 0
+
+    def has_lasted(self, position: int, head: int) -> bool:
+        """Return whether the leader has not moved for a term although the log has gone on.
+
+        Each standstill counts once.
+        """
+        stands = position == self._position and position < head
+        is_new = stands and not self._is_known
+        self._position, self._is_known = position, stands
+        return is_new

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
-from eventhus.adapter_support.tasks import stop
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.process import Process
 from eventhus.domain.recorded import is_text
@@ -65,7 +64,6 @@ class ReaderGroup:
             for each in self._checked("process", processes)
         }
         self._folds: dict[Followed, KeyedFold[Any]] = {}  # of this run
-        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, handle: Handler) -> None:
         """Start to follow the log. ``handle`` carries out the commands of processes."""
@@ -76,14 +74,12 @@ class ReaderGroup:
                 for process, of in self._processes.items()
             },
         }
-        self._tasks = [
-            asyncio.create_task(fold.run(), name=f"eventhus {fold.label}")
-            for fold in self._folds.values()
-        ]
+        for fold in self._folds.values():
+            fold.start()
 
     async def stop(self) -> None:
         """Stop following the log, and wait until that is done."""
-        await asyncio.gather(*map(stop, self._tasks))
+        await asyncio.gather(*(fold.stop() for fold in self._folds.values()))
 
     async def view(self, view: View[Any, V], key: str) -> V | None:
         """Return a view's value, as ``Application.view`` does."""
@@ -93,6 +89,13 @@ class ReaderGroup:
         if not is_text(key):
             raise InvalidArgument("a key must be a str of whole Unicode characters")
         return await documents.get(key)
+
+    async def reset(self, view: View[Any, Any]) -> None:
+        """Rebuild a view, as ``Application.reset`` does."""
+        fold = self._folds.get(view)
+        if not isinstance(fold, Projector):
+            raise _foreign(view)
+        await fold.rewind()
 
     async def caught_up(self, reader: Followed, position: int) -> None:
         """Wait for a position, as ``Application.caught_up`` does."""
@@ -119,6 +122,7 @@ class ReaderGroup:
         return FoldContext(
             documents=documents,
             names=self._catalog.names_of(reader.events),
+            catalog=self._catalog,
             serializer=self._serializer,
             store=self._store,
             clock=self._clock,

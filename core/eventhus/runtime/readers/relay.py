@@ -10,7 +10,7 @@ from eventhus.adapter_support.tasks import being_cancelled, stop
 from eventhus.ports.bus import EventBus
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
-from eventhus.ports.store import Storage, StoredEvent
+from eventhus.ports.store import Checkpoint, Storage, StoredEvent
 from eventhus.runtime.messaging.wire import to_message
 from eventhus.runtime.readers.leased_reader import LeasedReader
 
@@ -32,12 +32,14 @@ class Relay(LeasedReader):
         super().__init__(LEASE, "relay", store, clock, owner=owner)
         self._bus = bus
 
+    async def _forget(self) -> None:
+        """Do nothing: the bus recognises repeats, or delivers them again."""
+
     async def _read(self, lease: Lease) -> None:
         # In this order: whatever another relay publishes is then either in the checkpoint that is
         # read here, or refused by the bus to one of the two.
         publisher = await self._bus.publisher()
-        after = await self._store.load_checkpoint(CHECKPOINT)
-        self._report(after)
+        after = self._behind(publisher.last_position, await self._resume())
         try:
             async with (
                 asyncio.TaskGroup() as saving,
@@ -51,12 +53,25 @@ class Relay(LeasedReader):
                         await publisher.publish([to_message(stored) for stored in batch])
                     except Exception:
                         if taken := publisher.acknowledged - before:
-                            await checkpoint.save(batch[taken - 1].position)
+                            await checkpoint.save(batch[taken - 1])
                             await checkpoint.saved()
                         raise
-                    await checkpoint.save(batch[-1].position)
+                    await checkpoint.save(batch[-1])
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
+
+    def _behind(self, published: int | None, checkpoint: int) -> int:
+        """Return the position to publish from: the checkpoint, unless the bus has lost its tail."""
+        if published is None or published >= checkpoint:
+            return checkpoint
+        self._logger.warning(
+            "the bus ends at position %d and the checkpoint of the relay is at %d: the bus has "
+            "lost its last messages; publishing again from position %d",
+            published,
+            checkpoint,
+            published,
+        )
+        return published
 
 
 class _Checkpoint:
@@ -67,7 +82,7 @@ class _Checkpoint:
         store: Storage,
         lease: Lease,
         tasks: asyncio.TaskGroup,
-        on_saved: Callable[[int], None],
+        on_saved: Callable[[Checkpoint], None],
     ) -> None:
         self._store = store
         self._token = lease.token
@@ -75,25 +90,27 @@ class _Checkpoint:
         self._on_saved = on_saved
         self._saving: asyncio.Task[None] | None = None
 
-    async def save(self, position: int) -> None:
-        """Start to save a position, once the previous one is saved."""
+    async def save(self, last: StoredEvent) -> None:
+        """Start to save the position of an event, once the previous one is saved."""
         await self.saved()
-        self._saving = self._tasks.create_task(self._save(position))
+        self._saving = self._tasks.create_task(self._save(Checkpoint(last.position, last.id)))
 
     async def saved(self) -> None:
         """Wait until the save under way is done."""
         if self._saving is not None:
             await self._saving
 
-    async def _save(self, position: int) -> None:
+    async def _save(self, checkpoint: Checkpoint) -> None:
         try:
-            await self._store.save_checkpoint(CHECKPOINT, position, token=self._token)
+            await self._store.save_checkpoint(
+                CHECKPOINT, checkpoint.position, event_id=checkpoint.event_id, token=self._token
+            )
         except asyncio.CancelledError as error:
             if being_cancelled():
                 raise
             # An adapter raised it, and a task group would ignore it.
             raise RuntimeError("the store cancelled the save of a checkpoint") from error
-        self._on_saved(position)
+        self._on_saved(checkpoint)
 
 
 @asynccontextmanager

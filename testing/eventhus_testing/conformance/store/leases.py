@@ -110,7 +110,7 @@ class Leasing(Cases):
         assert again.token > lease.token + 7
         await store.save_checkpoint("relay", 7, token=again.token)
         assert again == await store.acquire("relay", "a", ttl_s=LONG_S)
-        assert 7 == await store.load_checkpoint("relay")
+        assert 7 == (await store.load_checkpoint("relay")).position
 
     @case
     async def test_releasing_what_is_lost(self, store: Storage) -> None:
@@ -176,7 +176,7 @@ class Leasing(Cases):
             with pytest.raises(LeaseLost) as caught:
                 await store.save_checkpoint("relay", 9, token=token)
             assert ("relay", token) == (caught.value.name, caught.value.token)
-            assert 7 == await store.load_checkpoint("relay")
+            assert 7 == (await store.load_checkpoint("relay")).position
         for position, token in ((6, 2), (8, 3), (1, 3)):
             await store.save_checkpoint("relay", position, token=token)
-            assert position == await store.load_checkpoint("relay")
+            assert position == (await store.load_checkpoint("relay")).position

@@ -10,7 +10,7 @@ from attrs import evolve
 
 from eventhus import StreamId
 from eventhus.errors import InvalidArgument
-from eventhus.ports import Snapshot, Storage
+from eventhus.ports import Checkpoint, Snapshot, Storage
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.names import ALIKE, HOSTILE
 from eventhus_testing.conformance.store.plain_data import ACCEPTED, REFUSED
@@ -143,20 +143,28 @@ class Checkpoints(Cases):
     @case
     async def test_a_checkpoint_is_what_was_saved_last(self, store: Storage) -> None:
         """It starts before the first event, and a reader may also go back."""
-        assert 0 == await store.load_checkpoint("relay")
+        assert 0 == (await store.load_checkpoint("relay")).position
         for position in (3, 7, 7, 2**62, 2, 0):
             await store.save_checkpoint("relay", position)
-            assert exact(position) == exact(await store.load_checkpoint("relay"))
+            checkpoint = await store.load_checkpoint("relay")
+            assert (exact(position), "") == (exact(checkpoint.position), checkpoint.event_id)
+
+    @case
+    async def test_a_checkpoint_names_its_event(self, store: Storage) -> None:
+        """The id is that of the last save: a restored log may have another event there."""
+        for position, event_id in ((3, "c1-3"), (3, "c2-1"), (4, ""), (5, "c3-1")):
+            await store.save_checkpoint("relay", position, event_id=event_id)
+            assert Checkpoint(position, event_id) == await store.load_checkpoint("relay")
 
     @case
     async def test_every_reader_has_its_own_checkpoint(self, store: Storage) -> None:
         """Any text names a reader, and names differ when their text does."""
         names = ["", "relay", " relay", "Relay", "relay/1", "relay\0", "rel", *HOSTILE.values()]
         for position, name in enumerate(names, start=1):
-            assert 0 == await store.load_checkpoint(name)
+            assert 0 == (await store.load_checkpoint(name)).position
             await store.save_checkpoint(name, position)
         for position, name in enumerate(names, start=1):
-            assert position == await store.load_checkpoint(name)
+            assert position == (await store.load_checkpoint(name)).position
 
     @case
     async def test_a_checkpoint_is_not_part_of_the_log(self, store: Storage) -> None:
@@ -166,4 +174,4 @@ class Checkpoints(Cases):
         first = await store.append(commit(expected_version=0))
         assert first.recorded() == await whole_log(store)
         assert SNAPSHOT == await store.load_snapshot(ACCOUNT)
-        assert 5 == await store.load_checkpoint(ACCOUNT.aggregate_id)
+        assert 5 == (await store.load_checkpoint(ACCOUNT.aggregate_id)).position

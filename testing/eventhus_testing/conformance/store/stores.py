@@ -51,7 +51,7 @@ class Stores(Cases):
             for each in (store, next_):
                 assert log == await whole_log(each)
                 assert SNAPSHOT == await each.load_snapshot(ACCOUNT)
-                assert 5 == await each.load_checkpoint("relay")
+                assert 5 == (await each.load_checkpoint("relay")).position
             assert 13 == (await next_.append(commit())).position
 
     @case
@@ -122,7 +122,7 @@ class Stores(Cases):
                 await one.save_snapshot(snapshot)
                 assert snapshot == await another.load_snapshot(ACCOUNT)
                 await one.save_checkpoint("relay", version)
-                assert version == await another.load_checkpoint("relay")
+                assert version == (await another.load_checkpoint("relay")).position
 
     @case
     async def test_two_buckets_share_nothing(self, store: Storage) -> None:
@@ -139,4 +139,4 @@ class Stores(Cases):
             assert stored.recorded() == await whole_log(elsewhere)
             assert await elsewhere.find("k2") is None
             assert await elsewhere.load_snapshot(ACCOUNT) is None
-            assert 0 == await elsewhere.load_checkpoint("relay")
+            assert 0 == (await elsewhere.load_checkpoint("relay")).position

@@ -244,7 +244,7 @@ class Views(Cases):
     async def test_documents_are_not_part_of_the_log(self, store: Storage) -> None:
         """Saving one writes no event, and moves no checkpoint."""
         await put(store, document(position=7))
-        assert 0 == await store.load_checkpoint(BALANCES)
+        assert 0 == (await store.load_checkpoint(BALANCES)).position
         first = await store.append(commit(expected_version=0))
         assert first.recorded() == await whole_log(store)
         assert {"a": document(position=7)} == await kept(store, "a")
@@ -278,3 +278,19 @@ class Views(Cases):
         async with self.store(self.bucket) as next_:
             for each in (store, next_):
                 assert {"a": document("a"), "b": deleted("b")} == await kept(each, "a", "b")
+
+    @case
+    async def test_deleting_a_collection_deletes_all_of_it_and_nothing_else(
+        self, store: Storage
+    ) -> None:
+        """Deleted documents go, too, and the checkpoint of the same name stays."""
+        await put(store, document("a"), deleted("b"))
+        other = ViewWrite(document=document("a"), replaces=0)
+        await store.save_documents("view_others", [other])
+        await store.save_checkpoint(BALANCES, 5)
+        await store.delete_documents(BALANCES)
+        await store.delete_documents("view_never_written")
+        assert {} == await kept(store, "a", "b")
+        assert {"a": document("a")} == await store.load_documents("view_others", ["a"])
+        assert 5 == (await store.load_checkpoint(BALANCES)).position
+        assert set() == await put(store, document("a"))

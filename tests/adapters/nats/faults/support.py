@@ -76,7 +76,7 @@ async def all_published(store: MongoStore, patience_s: float = 60) -> int:
     """Wait until the relay's checkpoint is at the end of the log, which is returned."""
     head = await store.head()
     async with asyncio.timeout(patience_s):
-        while await store.load_checkpoint("relay") < head:
+        while (await store.load_checkpoint("relay")).position < head:
             await asyncio.sleep(0.05)
     return head
 

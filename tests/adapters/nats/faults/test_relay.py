@@ -16,9 +16,9 @@ from tests.adapters.nats.faults.support import WINDOW_MS, all_published, verdict
 
 async def progress(store: MongoStore, by: int) -> None:
     """Wait until the relay has come so much further."""
-    goal = await store.load_checkpoint("relay") + by
+    goal = (await store.load_checkpoint("relay")).position + by
     async with asyncio.timeout(60):
-        while await store.load_checkpoint("relay") < goal:
+        while (await store.load_checkpoint("relay")).position < goal:
             await asyncio.sleep(0.02)
 
 

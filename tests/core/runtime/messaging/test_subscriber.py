@@ -11,7 +11,7 @@ import pytest
 
 from eventhus import Aggregate, Delivered, Recorded, StreamId
 from eventhus.domain.catalog import Catalog
-from eventhus.ports import Codec, DeadLetter, EventData, Message
+from eventhus.ports import Codec, DeadLetter, EventData, Message, NotHandledHere
 from eventhus.runtime.messaging.subscriber import RETRY, Subscriber
 from eventhus.runtime.messaging.wire import to_message
 from eventhus.runtime.serializer import EventSerializer
@@ -71,7 +71,8 @@ def subscriber(
         group="g",
         types=None if types is None else frozenset(types),
         attempts=attempts,
-        serializer=EventSerializer(Catalog([aggregate]), codec or JsonCodec()),
+        catalog=(catalog := Catalog([aggregate])),
+        serializer=EventSerializer(catalog, codec or JsonCodec()),
         bus=bus or MemoryBus(),
         clock=clock or FakeClock(),
     )
@@ -135,7 +136,6 @@ async def test_the_error_in_a_header_is_short() -> None:
     "bad",
     [
         pytest.param(message(body=b"hello"), id="no JSON"),
-        pytest.param(message(EventData("Unknown", {})), id="unknown type"),
         pytest.param(message(EventData("Deposited", {"amount": 3}, 7)), id="future schema"),
         pytest.param(message(EventData("Deposited", {"other": 3})), id="other fields"),
     ],
@@ -190,18 +190,32 @@ async def test_a_codec_that_raises_something_else() -> None:
 
 
 async def test_other_types_are_passed_over() -> None:
-    """Before they are decoded, so that nobody needs to know them."""
+    """They need not be readable, and other aggregates need not be known."""
     handler, bus = Handler(), MemoryBus()
     handle = subscriber(handler, bus, types=["Opened"])
+    foreign = to_message(recorded(EventData("Unknown", {}), stream=StreamId("Elsewhere", "x")))
     for given in (
         message(),
-        message(EventData("Unknown", {})),
         message(EventData("Deposited", {})),
+        foreign,
     ):
         await handle(given)
     await handle(message(EventData("Opened", {"owner": "Ada"})))
     assert [Opened("Ada")] == [each.event for each in handler.got]
     assert [] == await letters(bus)
+
+
+@pytest.mark.parametrize("types", [None, ["Opened"]], ids=["all types", "some types"])
+async def test_an_event_of_a_newer_version_goes_back_to_the_bus(
+    types: list[str] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its aggregate is known and its name is not, as while a deployment rolls out."""
+    handler, bus = Handler(), MemoryBus()
+    with pytest.raises(NotHandledHere, match=r"a-1, version 2, was written by a newer version"):
+        await subscriber(handler, bus, types=types)(message(EventData("Unknown", {"card": "4711"})))
+    assert ([], []) == (handler.got, await letters(bus))
+    assert "group g cannot handle event c-1" in caplog.text
+    assert "4711" not in caplog.text
 
 
 async def test_a_message_that_was_delivered_often(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,7 @@ from attrs import evolve
 from eventhus import Recorded, StreamId, View
 from eventhus.errors import CodecError, InvalidArgument, ReaderStopped
 from eventhus.ports import EventData, ViewDocument, ViewWrite
-from eventhus.runtime.readers.leased_reader import RETRY
+from eventhus.runtime.readers.leased_reader import retry_s
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.store.samples import commit
 from tests.core.readers import (
@@ -71,11 +71,11 @@ async def test_a_view_shows_what_was_there_and_what_comes() -> None:
         committed = await app.dispatch(Deposit(aggregate_id="a", amount=100))
         await app.caught_up(balances, committed)
         assert Balance("owner of a", 106, 5) == await app.view(balances, "a")
-    assert FILLED + 1 == await store.load_checkpoint(NAME)
+    assert FILLED + 1 == (await store.load_checkpoint(NAME)).position
 
 
 async def test_a_view_is_shown_the_events_that_it_is_made_of() -> None:
-    """Not others, though they were no events that anybody here could read."""
+    """Other events need not be readable, and other aggregates need not be known."""
     store, seen = MemoryStore(), list[Recorded[Any]]()
 
     def look(value: int, recorded: Recorded[Deposited]) -> int:
@@ -83,7 +83,8 @@ async def test_a_view_is_shown_the_events_that_it_is_made_of() -> None:
         return value
 
     view = View(name="looks", initial=0, key=key, evolve=look)
-    await store.append(commit(events=[EventData("Unheard", {})]))
+    elsewhere = StreamId("Elsewhere", "x")
+    await store.append(commit(stream=elsewhere, events=[EventData("Unheard", {})]))
     await store.append(commit(events=[EventData("Renamed", {"of": "another shape"})]))
     async with bank(store, views=[view]) as app:
         await app.dispatch(
@@ -91,7 +92,7 @@ async def test_a_view_is_shown_the_events_that_it_is_made_of() -> None:
         )
         await app.caught_up(view)
     assert [(4, Deposited(2))] == [(each.position, each.event) for each in seen]
-    assert 5 == await store.load_checkpoint("view_looks")
+    assert 5 == (await store.load_checkpoint("view_looks")).position
 
 
 async def test_a_batch_is_read_and_written_once() -> None:
@@ -114,7 +115,7 @@ async def test_a_long_log_lets_others_have_their_turn() -> None:
         catching_up = asyncio.create_task(app.caught_up(totals))
         positions = set[int]()
         while not catching_up.done():
-            positions.add(await store.inner.load_checkpoint("view_totals"))
+            positions.add((await store.inner.load_checkpoint("view_totals")).position)
             await asyncio.sleep(0)
         assert 100 == await app.view(totals, "a")
     assert len(positions) > 40
@@ -250,7 +251,7 @@ async def test_a_projector_that_was_paused_comes_between_values_and_checkpoint(
             await crashing.arrived.wait()
             pause.opened.set()
             await eventually(lambda: caplog.records)
-            assert 0 == await inner.load_checkpoint(NAME)
+            assert 0 == (await inner.load_checkpoint(NAME)).position
             crash(other)
     async with bank(inner, views=[balances]) as app:
         await app.caught_up(balances)
@@ -342,8 +343,8 @@ async def test_an_event_that_a_view_cannot_take(
             assert caught.value.__cause__ is not None
         assert Balance(amount=3) == await app.view(view, "a")
         await eventually(lambda: len(clock.sleeps_s) >= 4)
-    assert 2 == await store.load_checkpoint("view_stuck")
-    assert [RETRY.delay_s(n) for n in range(1, 5)] == clock.sleeps_s[:4]
+    assert 2 == (await store.load_checkpoint("view_stuck")).position
+    assert [retry_s(n) for n in range(1, 5)] == clock.sleeps_s[:4]
     record = caplog.records[0]
     assert f"{stuck(problem)}; retrying in 0.05 s" == record.getMessage()
     assert (logging.ERROR, "eventhus.runtime.readers.projector") == (record.levelno, record.name)
@@ -385,7 +386,7 @@ async def test_a_value_that_does_not_fit_its_type() -> None:
         with pytest.raises(ReaderStopped, match=r"Account/a, version 3: Balance\.amount: "):
             await app.caught_up(view)
         assert Balance(amount=1) == await app.view(view, "a")
-    assert 2 == await store.load_checkpoint("view_stuck")
+    assert 2 == (await store.load_checkpoint("view_stuck")).position
 
 
 class Narrow(Proxy):
@@ -416,7 +417,7 @@ async def test_a_value_that_the_store_does_not_keep() -> None:
         assert Balance(amount=3) == await app.view(view, "a")
         assert Balance(amount=4) == await app.view(view, "b")
         assert await app.view(view, "c") is None
-    assert 3 == await store.load_checkpoint("view_stuck")
+    assert 3 == (await store.load_checkpoint("view_stuck")).position
     async with bank(store.inner, views=[view]) as app:
         await app.caught_up(view)
         assert Balance(amount=15) == await app.view(view, "a")

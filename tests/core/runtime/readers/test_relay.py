@@ -10,7 +10,7 @@ import pytest
 
 from eventhus import Metadata, StreamId, new_id
 from eventhus.ports import Commit, EventData, Message, Storage
-from eventhus.runtime.readers.leased_reader import RETRY
+from eventhus.runtime.readers.leased_reader import RETRY, STEP_DOWN_S, retry_s
 from eventhus.runtime.readers.relay import CHECKPOINT, Relay
 from eventhus_memory import MemoryBus, MemoryStore
 from tests.core.support import (
@@ -80,7 +80,7 @@ async def test_a_log_of_many_pages_is_published_whole() -> None:
     async with running(relay):
         await relay.drain()
     assert list(range(1, 2701)) == bus.positions
-    assert 2700 == await store.load_checkpoint(CHECKPOINT)
+    assert 2700 == (await store.load_checkpoint(CHECKPOINT)).position
 
 
 async def test_the_next_relay_goes_on_behind_the_checkpoint() -> None:
@@ -101,7 +101,7 @@ async def test_a_crash_between_publishing_and_the_checkpoint_repeats_and_loses_n
     store.before["save_checkpoint"] = gate
     async with running(Relay(store, bus, FakeClock(), owner=new_id())):
         await gate.arrived.wait()
-    assert 0 == await store.load_checkpoint(CHECKPOINT)
+    assert 0 == (await store.load_checkpoint(CHECKPOINT)).position
     store.before.clear()
     relay = Relay(store, bus, FakeClock(), owner=new_id())
     async with running(relay):
@@ -115,7 +115,8 @@ async def test_the_checkpoint_moves_over_events_only_that_the_bus_has_taken() ->
     seen: list[tuple[int, int]] = []
 
     async def look(_: Message) -> None:
-        seen.append((await store.load_checkpoint(CHECKPOINT), len(bus.taken)))
+        checkpoint = await store.load_checkpoint(CHECKPOINT)
+        seen.append((checkpoint.position, len(bus.taken)))
 
     bus.before = look
     relay = Relay(store, bus, FakeClock(), owner=new_id())
@@ -154,7 +155,7 @@ async def test_a_store_that_fails_for_a_while_loses_nothing() -> None:
             await settle()
         await eventually(lambda: bus.positions[-1:] == [30])
     assert list(range(1, 31)) == list(dict.fromkeys(bus.positions))
-    assert 30 == await store.inner.load_checkpoint(CHECKPOINT)
+    assert 30 == (await store.inner.load_checkpoint(CHECKPOINT)).position
 
 
 async def test_failures_are_logged_with_the_place_and_without_the_data(
@@ -182,9 +183,9 @@ async def test_the_pauses_double_up_to_the_cap_and_start_again_after_a_success()
         await eventually(lambda: 1 in bus.positions)
         await append(store, 1)
         await eventually(lambda: 2 in bus.positions)
-    expected = [RETRY.delay_s(n) for n in range(1, 11)]
-    assert [*expected, RETRY.delay_s(1), RETRY.delay_s(2)] == clock.sleeps_s
-    assert RETRY.cap_s == max(clock.sleeps_s)
+    expected = [retry_s(n) for n in range(1, 11)]
+    assert [*expected, retry_s(1), retry_s(2)] == clock.sleeps_s
+    assert STEP_DOWN_S + RETRY.cap_s == max(clock.sleeps_s)
 
 
 async def test_a_bus_that_was_down_for_hours_is_published_to_again(

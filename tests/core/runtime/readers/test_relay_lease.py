@@ -150,7 +150,7 @@ async def test_a_lease_that_was_deleted() -> None:
     store._leases.clear()
     await append(store, 1)
     async with running(relay_of(store, RecordingBus())):
-        await eventually(lambda: store._checkpoints[CHECKPOINT][0] == 4)
+        await eventually(lambda: store._checkpoints[CHECKPOINT][0].position == 4)
 
 
 async def test_a_lease_that_never_holds(caplog: pytest.LogCaptureFixture) -> None:
@@ -221,7 +221,7 @@ async def test_a_checkpoint_of_a_later_relay_stays() -> None:
         await store.inner.save_checkpoint(CHECKPOINT, 9, token=later.token + 1)
         gate.opened.set()
         await eventually(lambda: store.calls["acquire"] > 1)
-    assert 9 == await store.load_checkpoint(CHECKPOINT)
+    assert 9 == (await store.load_checkpoint(CHECKPOINT)).position
 
 
 async def test_a_publisher_that_was_replaced_begins_anew(
@@ -235,7 +235,7 @@ async def test_a_publisher_that_was_replaced_begins_anew(
     relay = relay_of(store, bus)
     async with running(relay):
         await eventually(lambda: len(bus.taken) == 5)
-        await eventually(lambda: store._checkpoints.get(CHECKPOINT, (0, 0))[0] == 5)
+        await eventually(lambda: store._checkpoints[CHECKPOINT][0].position == 5)
     assert [1, 2, 3, 4, 5] == bus.positions
     assert [logging.INFO] == [each.levelno for each in caplog.records]
 
@@ -246,7 +246,7 @@ async def test_the_checkpoint_moves_over_the_prefix_that_was_acknowledged() -> N
     seen: list[int] = []
 
     async def look() -> None:
-        seen.append(await store.load_checkpoint(CHECKPOINT))
+        seen.append((await store.load_checkpoint(CHECKPOINT)).position)
 
     bus.before_publisher = look
     bus.before = at([4, 5, 8], fail_with(ConnectionError("down")))
@@ -352,4 +352,4 @@ async def test_a_store_that_cancels_the_saving() -> None:
         await eventually(lambda: store.calls["save_checkpoint"] == 2)
         await relay.drain()
     assert [1, 2, 1, 2] == bus.positions
-    assert 2 == await store.load_checkpoint(CHECKPOINT)
+    assert 2 == (await store.load_checkpoint(CHECKPOINT)).position

@@ -10,7 +10,7 @@ from attrs import evolve
 
 from eventhus import StreamId, new_id
 from eventhus.errors import NotRunning
-from eventhus.ports import Commit, EventData, Snapshot, StoredCommit
+from eventhus.ports import Checkpoint, Commit, EventData, Snapshot, StoredCommit
 from eventhus_memory import MemoryStore
 from tests.testing.conformance.defects import caught_by
 
@@ -89,18 +89,22 @@ class KeepsSnapshotsAsTheyAre(MemoryStore):
 
 @caught_by("test_every_reader_has_its_own_checkpoint")
 class KeepsOneCheckpoint(MemoryStore):
-    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
-        await super().save_checkpoint("relay", position, token=token)
+    async def save_checkpoint(
+        self, name: str, position: int, *, event_id: str = "", token: int = 0
+    ) -> None:
+        await super().save_checkpoint("relay", position, event_id=event_id, token=token)
 
-    async def load_checkpoint(self, name: str) -> int:
+    async def load_checkpoint(self, name: str) -> Checkpoint:
         return await super().load_checkpoint("relay")
 
 
 @caught_by("test_a_checkpoint_is_what_was_saved_last")
 class NeverGoesBack(MemoryStore):
-    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
-        if position > await self.load_checkpoint(name):
-            await super().save_checkpoint(name, position, token=token)
+    async def save_checkpoint(
+        self, name: str, position: int, *, event_id: str = "", token: int = 0
+    ) -> None:
+        if position > (await self.load_checkpoint(name)).position:
+            await super().save_checkpoint(name, position, event_id=event_id, token=token)
 
 
 @caught_by("test_two_stores_see_one_log")
@@ -184,3 +188,20 @@ class IsNeverLeft(MemoryStore):
         traceback: TracebackType | None,
     ) -> None:
         await asyncio.get_running_loop().create_future()
+
+
+@caught_by("test_a_checkpoint_names_its_event")
+class ForgetsTheEventOfACheckpoint(MemoryStore):
+    async def save_checkpoint(
+        self, name: str, position: int, *, event_id: str = "", token: int = 0
+    ) -> None:
+        await super().save_checkpoint(name, position, token=token)
+
+
+@caught_by("test_a_checkpoint_names_its_event")
+class KeepsTheEventOfAnEarlierCheckpoint(MemoryStore):
+    async def save_checkpoint(
+        self, name: str, position: int, *, event_id: str = "", token: int = 0
+    ) -> None:
+        earlier = (await self.load_checkpoint(name)).event_id
+        await super().save_checkpoint(name, position, event_id=event_id or earlier, token=token)

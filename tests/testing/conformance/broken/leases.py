@@ -61,11 +61,12 @@ class ForgetsTokens(MemoryStore):
 @caught_by("test_a_checkpoint_that_is_ahead_of_its_lease")
 class CountsFromOneAgain(MemoryStore):
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
-        saved, self._checkpoints = self._checkpoints, {}
+        saved = self._checkpoints.copy()
+        self._checkpoints.clear()
         try:
             return await super().acquire(name, owner, ttl_s=ttl_s)
         finally:
-            self._checkpoints = saved
+            self._checkpoints.update(saved)
 
 
 @caught_by("test_releasing_what_is_lost")
@@ -99,8 +100,10 @@ class CutsOwners(MemoryStore):
 
 @caught_by("test_a_checkpoint_under_an_old_lease")
 class SavesUnderAnyLease(MemoryStore):
-    async def save_checkpoint(self, name: str, position: int, *, token: int = 0) -> None:
-        await super().save_checkpoint(name, position)
+    async def save_checkpoint(
+        self, name: str, position: int, *, event_id: str = "", token: int = 0
+    ) -> None:
+        await super().save_checkpoint(name, position, event_id=event_id)
 
 
 @caught_by("test_two_stores_know_one_holder")

@@ -169,3 +169,16 @@ class WritesDocumentsToTheLog(MemoryStore):
             commit(StreamId("View", collection), events=[EventData("DocumentSaved", {})])
         )
         return await super().save_documents(collection, writes)
+
+
+@caught_by("test_deleting_a_collection_deletes_all_of_it_and_nothing_else")
+class DeletesEveryCollection(MemoryStore):
+    async def delete_documents(self, collection: str) -> None:
+        self._documents.clear()
+
+
+@caught_by("test_deleting_a_collection_deletes_all_of_it_and_nothing_else")
+class DeletesOnlyLiveDocuments(MemoryStore):
+    async def delete_documents(self, collection: str) -> None:
+        documents = self._documents.get(collection, {})
+        self._documents[collection] = {key: each for key, each in documents.items() if each.deleted}
