@@ -71,7 +71,7 @@ def _make(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
     if is_alias(as_type):
         return _make(_aliased(as_type), name, (*within, as_type))
     if isinstance(as_type, TypeVar):
-        raise NoSampleValue(f"nothing says what {as_type.__name__} stands for")
+        raise NoSampleValue(f"the type variable {as_type.__name__} has no argument")
     return _generic(as_type, name, within)
 
 

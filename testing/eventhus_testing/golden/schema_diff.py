@@ -77,6 +77,27 @@ def change_of(
     types = _field_types(cls)
     known = now if now is not None else _example(cls, codec)
     example: Mapping[str, Any] = known or {}
+    changes = _field_changes(types, stored, codec, example, now)
+    renamed = _renamed(changes, types, codec)
+    close = {**{name: example.get(name) for name in types}, **_kept(stored, types, changes)}
+    if renamed is not None:
+        close[renamed[1]] = stored[renamed[0]]
+    return Change(
+        stored=stored,
+        now=stored if known is None else close,
+        fields=changes,
+        renamed=renamed,
+        problem="" if changes or problem is None else problem.problem,
+    )
+
+
+def _field_changes(
+    types: Mapping[str, Any],
+    stored: Mapping[str, Any],
+    codec: Codec,
+    example: Mapping[str, Any],
+    now: Mapping[str, Any] | None,
+) -> list[FieldChange]:
     changes: list[FieldChange] = []
     for name, as_type in types.items():
         shown = example.get(name)
@@ -106,17 +127,7 @@ def change_of(
         for name in stored
         if name not in types
     ]
-    renamed = _renamed(changes, types, codec)
-    close = {**{name: example.get(name) for name in types}, **_kept(stored, types, changes)}
-    if renamed is not None:
-        close[renamed[1]] = stored[renamed[0]]
-    return Change(
-        stored=stored,
-        now=stored if known is None else close,
-        fields=changes,
-        renamed=renamed,
-        problem="" if changes or problem is None else problem.problem,
-    )
+    return changes
 
 
 def _kept(

@@ -23,7 +23,7 @@ Invariant: TypeAlias = Callable[[S], "bool | None"]
 
 @frozen(kw_only=True)
 class Violation:
-    """A state that an invariant does not hold of.
+    """A violation of an invariant by a state.
 
     Attributes:
         invariant: The invariant.
@@ -95,7 +95,7 @@ def _is_bool(answer: object) -> bool:
 
 def _found(answer: object) -> str:
     if inspect.iscoroutine(answer):
-        answer.close()  # otherwise Python warns, too, that it was never awaited
+        answer.close()  # otherwise Python warns that it was never awaited
         return "a coroutine"
     if inspect.isasyncgen(answer):
         return "an async generator"

@@ -104,7 +104,7 @@ def _import_names(function: Any, tree: ast.Lambda, imports: Imports) -> None:
     closure = inspect.getclosurevars(function)
     for name in dict.fromkeys(_names(tree)):
         if name in closure.nonlocals:
-            imports.note(f"{name} is local to where the lambda stands; define it here")
+            imports.note(f"{name} is local to the function around the lambda; define it here")
         elif name in closure.globals and not hasattr(builtins, name):
             value = closure.globals[name]
             if isinstance(value, ModuleType):

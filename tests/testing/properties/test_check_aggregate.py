@@ -327,7 +327,7 @@ def test_a_printed_lambda_imports_its_globals_and_notes_its_locals() -> None:
         pasted(shown.spec)()
     several = [lambda state: True, lambda state: state.balance >= least]
     assert found(flawed.overdrawn, invariant=several[1]).spec.startswith(
-        "# least is local to where the lambda stands; define it here\n"
+        "# least is local to the function around the lambda; define it here\n"
     )
 
 

@@ -131,9 +131,7 @@ def test_a_broken_store_is_shown_in_few_steps_without_a_traceback(
     with pytest.raises(Counterexample) as caught:
         case().runTest()
     headline, _, *steps = str(caught.value).splitlines()
-    assert headline == (
-        "Account: an application does not do what its aggregate says (- expected, + actual)"
-    )
+    assert headline == ("Account: an application differs from its aggregate (- expected, + actual)")
     assert re.search(then, str(caught.value))
     assert 1 <= len([step for step in steps if step.startswith("when ")]) <= 4
     assert not caught.value.pytrace

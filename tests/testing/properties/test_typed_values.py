@@ -115,11 +115,11 @@ class Never:
 
 
 @frozen
-class Nobody:
+class Refusing:
     what: int
 
     def __attrs_post_init__(self) -> None:
-        raise TypeError("nobody")
+        raise TypeError("refused")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ class Nobody:
                 r'.* will not do; pass a strategy: refine=\{Never: \{"what": \.\.\.\}\}'
             ),
         ),
-        (Nobody, r"Nobody: 100 random .* TypeError: nobody; .* refine=\{Nobody: \.\.\.\}"),
+        (Refusing, r"Refusing: 100 random .* TypeError: refused; .* refine=\{Refusing: \.\.\.\}"),
     ],
 )
 def test_a_class_that_refuses_all_values_is_named(as_type: Any, text: str) -> None:

@@ -127,7 +127,7 @@ VALUES: Mapping[str, tuple[Any, str]] = {
         dict.fromkeys("abcdefg", 1),
         "a 1, b 1, c 1, d 1, e 1, and 2 more",
     ),
-    "what says it itself": (Money(950), "€9.50"),
+    "a class with a text of its own": (Money(950), "€9.50"),
     "parts": (Line("tea", 2), "Line (sku tea, count 2)"),
     "a dataclass": (Point(1), "Point (x 1)"),
     "no parts": (SendHTTPRequest(aggregate_id="a", to_URL="b"), "Send HTTP request (to URL b)"),
@@ -135,7 +135,7 @@ VALUES: Mapping[str, tuple[Any, str]] = {
         Box(Box(Box(Box(1)))),
         "Box (inside box (inside box (inside box (inside 1))))",
     ),
-    "what contains itself": (_endless(), "Endless (inside …)"),
+    "a value that contains itself": (_endless(), "Endless (inside …)"),
     "control characters": ("\x1b[2J\ud800", "“\\x1b[2J\\ud800”"),
     "a long word": ("x" * 200, f"{'x' * 120} …"),
     "a list of parts": ([Line("tea", 2)], "line (sku tea, count 2)"),
@@ -158,23 +158,23 @@ PHRASES = {
         phrase(Box([like(Line, sku="tea")])),
         "Box: inside line (sku tea, …)",
     ),
-    "what nobody checks": (
+    "unchecked fields": (
         phrase(left_open(Box({"a": Line("tea", 2)}), ["sku"])),
         "Box: inside a line (count 2, …)",
     ),
-    "what nobody checks in a container of another class": (
+    "unchecked fields in containers": (
         phrase(left_open(Box(Pair(Line("tea", 2), OrderedDict(a=Line("tea", 3)))), ["count"])),
         "Box: inside line (sku tea, …) and (a line (sku tea, …))",
     ),
-    "what nobody checks of the whole": (
+    "unchecked fields of the whole": (
         phrase(left_open(Point(1), ["x"]), "event"),
         "Point: …",
     ),
-    "what nobody checks of a part": (
+    "unchecked fields of a part": (
         phrase(left_open(like(Box, inside=Line("tea", 2)), ["count"])),
         "Box: inside Line (sku tea, …), …",
     ),
-    "what everybody checks": (
+    "no unchecked fields": (
         phrase(left_open(Line("tea", 2), ["price"])),
         "Line: sku tea, count 2",
     ),
