@@ -34,8 +34,8 @@ class FaultyBus(Wrapper[EventBus]):
 
     def __init__(self, bus: EventBus) -> None:
         super().__init__(bus)
-        self._given = 0
-        self._faults: list[_Again] = []
+        self._delivered = 0
+        self._faults: list[_Redelivery] = []
         self._reorders = False
 
     def repeats(self, *, at: int | None = None) -> None:
@@ -83,7 +83,7 @@ class FaultyBus(Wrapper[EventBus]):
         """See ``EventBus.subscribe``."""
 
         async def with_faults(message: Message) -> None:
-            await self._give(handler, message)
+            await self._deliver(handler, message)
 
         if not self._reorders or concurrency < 1:
             return await self._wrapped.subscribe(with_faults, group=group, concurrency=concurrency)
@@ -109,9 +109,9 @@ class FaultyBus(Wrapper[EventBus]):
         """See ``EventBus.discard``."""
         await self._wrapped.discard(letter, group)
 
-    async def _give(self, handler: MessageHandler, message: Message) -> None:
-        self._given += 1
-        number = self._given
+    async def _deliver(self, handler: MessageHandler, message: Message) -> None:
+        self._delivered += 1
+        number = self._delivered
         again = [fault for fault in self._faults if fault.at in (None, number)]
         await handler(message)
         attempt = message.attempt
@@ -122,11 +122,13 @@ class FaultyBus(Wrapper[EventBus]):
     def _add(self, at: int | None, *, further_attempt: bool) -> None:
         if at is not None and at < 1:
             raise ValueError(f"messages are counted from 1, found at={at}")
-        self._faults.append(_Again(None if at is None else self._given + at, further_attempt))
+        self._faults.append(
+            _Redelivery(None if at is None else self._delivered + at, further_attempt)
+        )
 
 
 @define
-class _Again:
+class _Redelivery:
     at: int | None
     further_attempt: bool
 

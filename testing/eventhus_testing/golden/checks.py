@@ -35,7 +35,7 @@ from eventhus_testing.golden import file as golden_file
 from eventhus_testing.golden import texts
 from eventhus_testing.golden.file import MalformedSamples
 from eventhus_testing.golden.sample_values import NoSampleValue, sample_value
-from eventhus_testing.golden.schema_diff import as_text, change_of
+from eventhus_testing.golden.schema_diff import change_of, json_text
 
 __all__ = ["MalformedSamples", "check", "update"]
 
@@ -197,7 +197,7 @@ class _Checked:
             return texts.changed(self.file, stored, event_type, aggregate, change)
         if stored.schema == event_type.schema:
             now = self.serializer.encode(event).data
-            if as_text(now) != as_text(stored.data):
+            if json_text(now) != json_text(stored.data):
                 change = change_of(event_type.cls, stored.data, self.codec, now=now)
                 return texts.changed(self.file, stored, event_type, aggregate, change)
         return None

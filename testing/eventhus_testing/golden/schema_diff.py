@@ -11,7 +11,12 @@ from attrs import frozen
 
 from eventhus.errors import CodecError
 from eventhus.ports import Codec
-from eventhus_testing.golden.sample_values import NoSampleValue, field_types, sample_value, text_of
+from eventhus_testing.golden.sample_values import (
+    NoSampleValue,
+    field_types,
+    sample_value,
+    type_text,
+)
 
 
 @frozen(kw_only=True)
@@ -108,7 +113,7 @@ def _field_changes(
                     kind="added",
                     now=shown,
                     is_default=now is not None,
-                    type_text=text_of(as_type),
+                    type_text=type_text(as_type),
                 )
             )
         elif (why := _unfit(as_type, stored[name], codec)) or _differs(now, stored, name):
@@ -118,7 +123,7 @@ def _field_changes(
                     kind="changed",
                     stored=stored[name],
                     now=shown,
-                    type_text=text_of(as_type),
+                    type_text=type_text(as_type),
                     problem=why or "",
                 )
             )
@@ -164,10 +169,10 @@ def _unfit(as_type: Any, data: Any, codec: Codec) -> str | None:
 def _differs(now: Mapping[str, Any] | None, stored: Mapping[str, Any], name: str) -> bool:
     if now is None:
         return False
-    return as_text(now[name]) != as_text(stored[name])
+    return json_text(now[name]) != json_text(stored[name])
 
 
-def as_text(data: Any) -> str:
+def json_text(data: Any) -> str:
     """Return data as JSON, in which ``1`` and ``1.0`` differ."""
     return json.dumps(data, sort_keys=True)
 

@@ -11,7 +11,7 @@ from eventhus import Aggregate
 from eventhus.domain.catalog import EventType
 from eventhus.errors import CodecError
 from eventhus.ports import EventData
-from eventhus_testing.golden.schema_diff import Change, FieldChange, as_text
+from eventhus_testing.golden.schema_diff import Change, FieldChange, json_text
 
 AnyAggregate = Aggregate[Any, Any, Any]
 
@@ -64,7 +64,7 @@ def changed(
     cls = event_type.cls.__qualname__
     lines = [f"{file}: {cls} does not match its stored data (- stored, + now)", ""]
     lines.append(f"- {_json(stored.data)}")
-    if as_text(change.now) != as_text(stored.data):
+    if json_text(change.now) != json_text(stored.data):
         lines.append(f"+ {_json(change.now)}")
     lines += [f"? {_note(field)}" for field in change.fields]
     if change.problem:

@@ -102,7 +102,7 @@ def check_aggregate(
 
 
 class _Found(Exception):
-    """A breach. Hypothesis tells breaches apart by the cause of the exception."""
+    """A breach. Hypothesis distinguishes breaches by the cause of the exception."""
 
     def __init__(self, breach: Breach) -> None:
         self.breach = breach
@@ -324,7 +324,11 @@ def _search(
     tried: st.SearchStrategy[list[C]],
     settings: hypothesis.settings | None,
 ) -> None:
-    """Search for commands that break something. Raise _Found for the fewest."""
+    """Search for commands that break something.
+
+    Raises:
+        _Found: The search found a breach; the commands are shrunk.
+    """
 
     def run(history: tuple[E, ...], tried: list[C]) -> None:
         check.carry_out(history, tried)
@@ -368,7 +372,7 @@ def _then(step: CommandStep, broken: RuleBroken) -> Then | None:
             return None
     if not decided:
         return expecting("then_nothing")
-    if broken.rule == "repeatable":  # and each time something else comes
+    if broken.rule == "repeatable":  # the events differ each time
         return expecting("then_only", *dict.fromkeys(map(type, decided)))
     return expecting("then", *decided[: step.number])
 

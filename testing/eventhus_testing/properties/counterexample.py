@@ -35,7 +35,7 @@ class Counterexample(AssertionError, pytest.fail.Exception):  # type: ignore[nam
             lists the steps instead.
     """
 
-    __module__ = "builtins"  # pytest's summary has little room, and omits this name
+    __module__ = "builtins"  # pytest's short summary omits the name of this module
 
     def __init__(self, text: str, spec: str) -> None:
         self.spec = spec

@@ -76,7 +76,7 @@ def violation_of(invariant: Invariant[S], state: S) -> Violation | None:
     name = "the invariant" if name == "<lambda>" else name
     try:
         holds: object = invariant(state)
-    except Exception as error:  # noqa: BLE001 - an assertion, or a state it cannot look at
+    except Exception as error:  # noqa: BLE001 - an assertion, or any other failure
         kind = "" if type(error) is AssertionError else f"{type(error).__name__}: "
         notes = f"{kind}{error}".strip().splitlines()[:1]
         return Violation(invariant=invariant, name=name, raised=True, notes=notes)
@@ -89,7 +89,7 @@ def violation_of(invariant: Invariant[S], state: S) -> Violation | None:
 
 
 def _is_bool(answer: object) -> bool:
-    # NumPy's bools are no subclass of bool. They are called bool_ before NumPy 2.
+    # NumPy's bools do not derive from bool. They are called bool_ before NumPy 2.
     return type(answer).__name__ in ("bool", "bool_")
 
 

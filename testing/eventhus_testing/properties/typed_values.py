@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from eventhus_cattrs.generics import Bindings, aliased, field_types, is_alias
 from eventhus_testing.properties.scalars import SCALARS, sizes_of
-from eventhus_testing.properties.validators import NONE, Limits, limits_of
+from eventhus_testing.properties.validators import NO_LIMITS, Limits, limits_of
 
 Refinements: TypeAlias = Mapping[
     Any, "st.SearchStrategy[Any] | Mapping[str, st.SearchStrategy[Any]]"
@@ -58,7 +58,7 @@ class TypedValues:
             if isinstance(refinement, Mapping):
                 _check_fields(as_type, refinement)
 
-    def of(self, as_type: Any, where: str, limits: Limits = NONE) -> st.SearchStrategy[Any]:
+    def of(self, as_type: Any, where: str, limits: Limits = NO_LIMITS) -> st.SearchStrategy[Any]:
         """Return a strategy for the values of a type.
 
         Args:
@@ -80,7 +80,9 @@ class TypedValues:
             return SCALARS[as_type](limits)
         if isinstance(as_type, NewType):
             return self.of(as_type.__supertype__, where, limits)
-        if is_alias(as_type) and limits is not NONE:  # the limits are those of one field
+        if (
+            is_alias(as_type) and limits is not NO_LIMITS
+        ):  # limits apply to one field only, so the strategy is not shared
             return self.of(aliased(as_type), where, limits)
         if is_alias(as_type):
             return self._recursive(as_type, lambda: self.of(aliased(as_type), where))
@@ -124,7 +126,7 @@ class TypedValues:
         self, of_items: Callable[..., Any], item: Any, where: str, limits: Limits
     ) -> st.SearchStrategy[Any]:
         before = self._recursions
-        items = self.of(item, where, limits.each or NONE)
+        items = self.of(item, where, limits.each or NO_LIMITS)
         return of_items(items, **self._sizes(limits, before))  # type: ignore[no-any-return]
 
     def _sizes(self, limits: Limits, recursions_before: int) -> dict[str, Any]:
@@ -253,7 +255,7 @@ def _made(draw: st.DrawFn, maker: _Maker, arguments: st.SearchStrategy[dict[str,
 
 def _may_refuse(cls: type[Any]) -> bool:
     """Return whether a class may refuse values of the right types."""
-    # attrs names its own __init__ __attrs_init__ if the class defines one.
+    # If a class defines __init__, attrs calls its own one __attrs_init__.
     hooks = ("__attrs_init__", "__attrs_pre_init__", "__attrs_post_init__")
     return any(hasattr(cls, hook) for hook in hooks) or any(
         each.validator or each.converter for each in attrs.fields(cls)

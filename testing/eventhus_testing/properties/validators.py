@@ -25,7 +25,7 @@ _EACH = type(_make.deep_iterable(_make.gt(0)))
 
 
 def anything(_: Any) -> bool:
-    """Return ``True``."""
+    """Accept any value."""
     return True
 
 
@@ -58,14 +58,14 @@ class Limits:
         return values if self.fits is anything else values.filter(self.fits)
 
 
-NONE = Limits()
+NO_LIMITS = Limits()
 
 
 def limits_of(attribute: Attribute[Any]) -> Limits:
     """Return the limits of a field. Only attrs' own validators are taken into account."""
     validator: Any = attribute.validator
     if validator is None:
-        return NONE
+        return NO_LIMITS
     each = [*getattr(validator, "_validators", [validator])]
     ours = [one for one in each if type(one).__module__ == "attr.validators"]
 
@@ -77,7 +77,7 @@ def limits_of(attribute: Attribute[Any]) -> Limits:
                 return False
         return True
 
-    limits = NONE
+    limits = NO_LIMITS
     for one in ours:
         limits = _narrowed(limits, one)
     return evolve(limits, fits=fits)
@@ -106,7 +106,7 @@ def _narrowed(limits: Limits, validator: Any) -> Limits:
     elif kind is _EACH:
         if validator.iterable_validator is not None:
             limits = _narrowed(limits, validator.iterable_validator)
-        limits = evolve(limits, each=_narrowed(NONE, validator.member_validator))
+        limits = evolve(limits, each=_narrowed(NO_LIMITS, validator.member_validator))
     return limits
 
 

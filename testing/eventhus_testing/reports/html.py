@@ -36,7 +36,7 @@ def _page(report: Document) -> Iterator[str]:
     yield "<body>"
     yield "<header>"
     yield "<h1>Specifications</h1>"
-    yield f'<p class="verdict">{_text(report.summary)}</p>'
+    yield f'<p class="verdict">{_escaped(report.summary)}</p>'
     if report.behaviours:
         yield _meter(report.coverage.percent, str(report.coverage))
     yield from _contents(report)
@@ -52,7 +52,7 @@ def _page(report: Document) -> Iterator[str]:
 def _meter(percent: float, text: str) -> str:
     return (
         f'<div class="meter" aria-hidden="true"><span style="width:{percent:.1f}%"></span></div>'
-        f'<p class="measure">{_text(text)}</p>'
+        f'<p class="measure">{_escaped(text)}</p>'
     )
 
 
@@ -66,7 +66,7 @@ def _contents(report: Document) -> Iterator[str]:
         note = f"{count} spec{'' if count == 1 else 's'}"
         note += f", {failing} failing" if failing else ""
         yield (
-            f'<li><a href="#{_anchor(part)}">{_text(part.subject.name)}</a> '
+            f'<li><a href="#{_anchor(part)}">{_escaped(part.subject.name)}</a> '
             f'<span class="quiet">{part.subject.nature}, {note}</span></li>'
         )
     yield "</ul></nav>"
@@ -76,9 +76,9 @@ def _part(part: Part) -> Iterator[str]:
     subject = part.subject
     yield f'<section class="part" id="{_anchor(part)}">'
     yield f'<p class="nature">{subject.nature}</p>'
-    yield f"<h2>{_text(subject.name)}</h2>"
+    yield f"<h2>{_escaped(subject.name)}</h2>"
     if subject.meaning:
-        yield f'<p class="lead">{_text(subject.meaning)}</p>'
+        yield f'<p class="lead">{_escaped(subject.meaning)}</p>'
     if part.behaviour is not None:
         yield from _behaviour(part.behaviour)
     for chapter in part.chapters:
@@ -92,12 +92,12 @@ def _behaviour(behaviour: Behaviour) -> Iterator[str]:
     yield "<h3>Outcomes of each command</h3>"
     yield "<dl>"
     for command in behaviour.subject.commands:
-        yield f"<dt>{_mark('command')}{_text(command.name)}</dt>"
+        yield f"<dt>{_mark('command')}{_escaped(command.name)}</dt>"
         outcomes = behaviour.outcomes_of(command)
         yield f"<dd>{_chips(outcomes)}</dd>"
     yield "</dl>"
     if behaviour.missing:
-        names = "".join(f"<li>{_text(term.name)}</li>" for term in behaviour.missing)
+        names = "".join(f"<li>{_escaped(term.name)}</li>" for term in behaviour.missing)
         yield f'<div class="missing"><h4>Not exercised</h4><ul>{names}</ul></div>'
     yield "</div>"
 
@@ -106,10 +106,10 @@ def _chips(outcomes: Iterable[CommandOutcome]) -> str:
     chips = []
     for outcome in outcomes:
         if outcome.refusal is not None:
-            refused = f'<span class="unseen">refused: </span>{_text(outcome.refusal.name)}'
+            refused = f'<span class="unseen">refused: </span>{_escaped(outcome.refusal.name)}'
             chips.append(f"<li>{_mark('refusal')}{refused}</li>")
         elif outcome.event is not None:
-            chips.append(f"<li>{_mark('event')}{_text(outcome.event.name)}</li>")
+            chips.append(f"<li>{_mark('event')}{_escaped(outcome.event.name)}</li>")
         else:
             chips.append('<li class="quiet">nothing</li>')
     return f'<ul class="chips">{"".join(chips)}</ul>' if chips else '<em class="quiet">no spec</em>'
@@ -132,7 +132,7 @@ def _terms(title: str, kind: str, terms: Sequence[Term]) -> Iterator[str]:
         return
     yield f"<h4>{title}</h4><dl>"
     for each in terms:
-        yield f"<dt>{_mark(kind)}{_text(each.name)}</dt><dd>{_text(each.meaning)}</dd>"
+        yield f"<dt>{_mark(kind)}{_escaped(each.name)}</dt><dd>{_escaped(each.meaning)}</dd>"
     yield "</dl>"
 
 
@@ -141,23 +141,23 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
     yield f'<article class="{status}">'
     yield (
         f'<h3><span class="status" role="img" aria-label="{status}">{sign}</span>'
-        f"{_text(chapter.title)}</h3>"
+        f"{_escaped(chapter.title)}</h3>"
     )
     if chapter.meaning:
-        yield f'<p class="meaning">{_text(chapter.meaning)}</p>'
+        yield f'<p class="meaning">{_escaped(chapter.meaning)}</p>'
     for spec in chapter.specs:
         yield from _spec(spec)
     if chapter.more:
-        yield f'<p class="more">… {_text(chapter.more)}</p>'
+        yield f'<p class="more">… {_escaped(chapter.more)}</p>'
     if chapter.status == FAILS:
-        yield f'<p class="where">{_text(chapter.id)}</p>'
+        yield f'<p class="where">{_escaped(chapter.id)}</p>'
     yield "</article>"
 
 
 def _spec(spec: Spec) -> Iterator[str]:
     yield f'<dl class="story {_STATUS[spec.status][1]}">'
     for clause in spec.clauses:
-        yield f"<dt>{_text(clause.word)}</dt>"
+        yield f"<dt>{_escaped(clause.word)}</dt>"
         for phrase in clause.phrases:
             yield f"<dd>{_phrase(phrase)}</dd>"
     yield "</dl>"
@@ -168,14 +168,14 @@ def _spec(spec: Spec) -> Iterator[str]:
 def _phrase(phrase: Phrase) -> str:
     parts = [_mark(phrase.kind)]
     if phrase.where:
-        parts.append(f'<span class="of">{_text(phrase.where)}</span> ')
+        parts.append(f'<span class="of">{_escaped(phrase.where)}</span> ')
     if phrase.head:
-        parts.append(f"<b>{_text(phrase.head)}</b> " if phrase.kind else _text(phrase.head))
+        parts.append(f"<b>{_escaped(phrase.head)}</b> " if phrase.kind else _escaped(phrase.head))
     return "".join(parts) + " ".join(_field(name, value) for name, value in phrase.fields)
 
 
 def _field(name: str, value: str) -> str:
-    text = f"<i>{_text(name)}</i>&nbsp;{_text(value)}" if value else _text(name)
+    text = f"<i>{_escaped(name)}</i>&nbsp;{_escaped(value)}" if value else _escaped(name)
     is_short = value and len(name) + len(value) <= _SHORT
     return f'<span class="field{" short" if is_short else ""}">{text}</span>'
 
@@ -185,7 +185,7 @@ def _failure(text: str) -> str:
     for line in text.splitlines():
         found = re.match(r"[a-z ]{6} ([-+?]) ", line)
         kind = {"-": "expected", "+": "actual", "?": "note"}[found[1]] if found else ""
-        lines.append(f'<span class="{kind}">{_text(line)}</span>' if kind else _text(line))
+        lines.append(f'<span class="{kind}">{_escaped(line)}</span>' if kind else _escaped(line))
     return "\n".join(lines)
 
 
@@ -197,5 +197,5 @@ def _anchor(part: Part) -> str:
     return re.sub(r"[^\w.-]+", "-", "-".join(part.subject.key))
 
 
-def _text(text: str) -> str:
+def _escaped(text: str) -> str:
     return escape(text)

@@ -1,4 +1,4 @@
-"""The data of a report: plain values that can be sent from one process to another."""
+"""The data of reports, which workers of pytest-xdist can send."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def to_plain(record: TestRecord) -> dict[str, Any]:
 
 
 def from_plain(plain: Mapping[str, Any]) -> TestRecord:
-    """Return the record that ``to_plain`` made plain."""
+    """Restore a record from the result of ``to_plain``."""
     return _converter.structure(plain, TestRecord)
 
 

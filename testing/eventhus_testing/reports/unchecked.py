@@ -23,26 +23,26 @@ def unchecked_text(entries: Sequence[Entry]) -> str:
     Args:
         entries: The unchecked entries of one test; at least one.
     """
-    texts = [_text(entry.story) for entry in entries[:MAX_SHOWN]]
+    texts = [_story_text(entry.story) for entry in entries[:MAX_SHOWN]]
     if len(entries) > MAX_SHOWN:
         texts.append(f"and {len(entries) - MAX_SHOWN} more")
     return "\n\n".join(texts)
 
 
-def _text(story: Any) -> str:
+def _story_text(story: Any) -> str:
     match story:
         case ViewStory():
             subject, name = "the view", story.view.name
-            passages = _of_events(story)
+            passages = _event_passages(story)
             outcome, check = _changed_values(story)
         case ProcessStory():
             subject, name = "the process", story.process.name
-            passages = _of_events(story)
+            passages = _event_passages(story)
             outcome = [*map(repr, story.sent)]
             check = f".then_commands({', '.join(outcome)})" if outcome else ".then_nothing()"
         case Story():
             subject, name = _cause(story), story.aggregate.name
-            passages = _of_commands(story)
+            passages = _command_passages(story)
             outcome = _outcome_lines(story.events, story.refusal)
             check = _suggested_check(story)
         case _:
@@ -58,7 +58,7 @@ def _cause(story: Story[Any, Any, Any]) -> str:
     return "stored events" if isinstance(cause, EventData) else type(cause).__qualname__
 
 
-def _of_commands(story: Story[Any, Any, Any]) -> list[Passage]:
+def _command_passages(story: Story[Any, Any, Any]) -> list[Passage]:
     given = [repr(each) for each in story.given]
     passages: list[Passage] = [("given", mark(SAME, given or ["nothing"]))]
     for step in story.earlier:
@@ -84,7 +84,7 @@ def _suggested_check(story: Story[Any, Any, Any]) -> str:
     return f".then({events})" if events else ".then_nothing()"
 
 
-def _of_events(story: ViewStory[Any, Any] | ProcessStory[Any, Any]) -> list[Passage]:
+def _event_passages(story: ViewStory[Any, Any] | ProcessStory[Any, Any]) -> list[Passage]:
     before = [history.text(recorded) for recorded in story.history.events[: story.given]]
     return [
         ("given", mark(SAME, before or ["nothing"])),

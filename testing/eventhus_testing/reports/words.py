@@ -19,7 +19,7 @@ from eventhus_testing.texts.printable import printable
 MAX_ITEMS = 5  # of a collection; the others are counted
 MAX_CHARACTERS = 120  # of one value
 MAX_DEPTH = 50  # of nested values
-OPEN = "…"  # for fields that no check expects anything of
+OPEN = "…"  # stands for fields that are not checked
 
 _PLAIN_TEXT = re.compile(r"(?!\d+$)[\w.@/:+#-]+")
 

@@ -152,25 +152,22 @@ def test_the_number_of_runs_follows_the_settings() -> None:
     assert len(ids) > 10
 
 
+RARE: Any = {flawed.Pay: {"amount": st.integers(1, 2**31).filter(lambda n: n % 97 == 0)}}
+LENIENT = hypothesis.settings(
+    max_examples=10, suppress_health_check=[hypothesis.HealthCheck.filter_too_much]
+)
+
+
 def test_suppressed_health_checks_stay_suppressed() -> None:
-    refine: Any = {flawed.Pay: {"amount": st.integers(1, 2**31).filter(lambda n: n % 97 == 0)}}
-    lenient = hypothesis.settings(
-        max_examples=10, suppress_health_check=list(hypothesis.HealthCheck)
-    )
-    check_aggregate(flawed.purse, refine=refine, settings=lenient)
+    check_aggregate(flawed.purse, refine=RARE, settings=LENIENT)
 
 
 def test_health_checks_that_a_profile_suppresses_stay_suppressed() -> None:
-    refine: Any = {flawed.Pay: {"amount": st.integers(1, 2**31).filter(lambda n: n % 97 == 0)}}
-    before = hypothesis.settings()
-    lenient = hypothesis.settings(
-        max_examples=10, suppress_health_check=list(hypothesis.HealthCheck)
-    )
-    hypothesis.settings.register_profile("lenient", lenient)
-    hypothesis.settings.register_profile("before", before)
+    hypothesis.settings.register_profile("lenient", LENIENT)
+    hypothesis.settings.register_profile("before", hypothesis.settings())
     try:
         hypothesis.settings.load_profile("lenient")
-        check_aggregate(flawed.purse, refine=refine)
+        check_aggregate(flawed.purse, refine=RARE)
     finally:
         hypothesis.settings.load_profile("before")
 
