@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -84,7 +85,7 @@ def laid_out(node: Node, *, indent: int = 0, prefix: str = "", suffix: str = "")
     """
     margin = " " * indent
     line = f"{margin}{prefix}{flat(node)}{suffix}"
-    if len(line) <= WIDTH or isinstance(node, str):
+    if _fits(line) or isinstance(node, str):
         return line
     if isinstance(node, Chain):
         return _chained(node, indent, prefix, suffix)
@@ -92,7 +93,7 @@ def laid_out(node: Node, *, indent: int = 0, prefix: str = "", suffix: str = "")
         return line
     inner = indent + _STEP
     inside = " " * inner + ", ".join(item.flat for item in node.items)
-    if node.is_call and (len(node.items) == 1 or len(inside) <= WIDTH):
+    if node.is_call and (len(node.items) == 1 or _fits(inside)):
         (first, *others) = node.items
         body = inside if others else laid_out(first.node, indent=inner, prefix=first.prefix)
     else:
@@ -109,5 +110,15 @@ def _chained(chain: Chain, indent: int, prefix: str, suffix: str) -> str:
         joined = Brackets(first.flat + last.opening, last.items, last.closing)
         return laid_out(joined, indent=indent, prefix=prefix, suffix=suffix)
     margin = " " * indent
-    lines = [laid_out(link, indent=indent + _STEP) for link in chain.links]
+    line = f"{margin}{' ' * _STEP}{chain.flat}"
+    lines = (
+        [line] if _fits(line) else [laid_out(each, indent=indent + _STEP) for each in chain.links]
+    )
     return "\n".join([f"{margin}{prefix}(", *lines, f"{margin}){suffix}"])
+
+
+def _fits(line: str) -> bool:
+    # Ruff counts columns: wide characters take two, and combining ones none.
+    wide = sum(unicodedata.east_asian_width(each) in "WF" for each in line)
+    combining = sum(unicodedata.combining(each) > 0 for each in line)
+    return len(line) + wide - combining <= WIDTH

@@ -36,7 +36,7 @@ def module_of(value: object) -> str:
     """Return the source of a module that assigns a value."""
     imports = Imports()
     source = laid_out(source_of(value, imports), prefix="value = ")
-    return "\n".join([*imports.lines(), "", source, ""])
+    return "\n".join([*imports.lines(), "", source, ""]).lstrip("\n")
 
 
 def made_by(module: str) -> Any:
@@ -179,6 +179,20 @@ def long_values() -> st.SearchStrategy[Any]:
 
 
 _CATEGORY = st.sampled_from(Category)
+
+
+def test_a_chain_that_fits_in_parentheses_takes_one_line() -> None:
+    chain = Chain([call("spec", "account"), call(".given", "x" * 60), call(".when", "command")])
+    assert f"outcome = (\n    {flat(chain)}\n)" == laid_out(chain, prefix="outcome = ")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_broken"),
+    [("x" * 97, False), ("x" * 98, True), ("唤" * 49, True), ("e\u0301" * 60, False)],
+    ids=["narrow", "too long", "wide", "combining"],
+)
+def test_lines_are_measured_in_columns(text: str, *, is_broken: bool) -> None:
+    assert is_broken == ("\n" in laid_out(call("f", text)))
 
 
 def test_ruff_leaves_the_layout_of_source_unchanged(tmp_path: Path) -> None:
