@@ -10,8 +10,8 @@ from attrs import evolve
 
 from eventhus import Aggregate, Application, Command, Committed, Metadata, Rejected, StreamId
 from eventhus.errors import InvalidArgument
+from eventhus_testing.scenarios.effects import AppChecks
 from eventhus_testing.scenarios.failure_texts import Dispatched
-from eventhus_testing.scenarios.outcome import AppChecks
 from eventhus_testing.specs.story import check_classes
 
 E = TypeVar("E")
