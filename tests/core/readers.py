@@ -13,23 +13,9 @@ from eventhus import Application, Command, Process, Recorded, View
 from eventhus.ports import Storage, StoredEvent
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
-from tests.core.support import (
-    Deposit,
-    Deposited,
-    FakeClock,
-    Hook,
-    Open,
-    Opened,
-    Proxy,
-    Renamed,
-    Scribble,
-    Withdraw,
-    Withdrawn,
-    add,
-    at,
-    compose,
-    fail_with,
-)
+from tests.bank import Deposit, Deposited, Open, Opened, Renamed, Scribble, Withdraw, Withdrawn
+from tests.core.hooks import Hook, at, fail_with
+from tests.core.support import FakeClock, Proxy, add, compose
 
 
 @frozen

@@ -11,7 +11,9 @@ import pytest
 
 from eventhus.errors import NotRunning
 from eventhus_memory import MemoryBus, MemoryStore
-from tests.core.support import Proxy, RecordingBus, add, compose, eventually, fail_with, settle
+from tests.core.hooks import fail_with
+from tests.core.support import Proxy, RecordingBus, add, compose
+from tests.core.waiting import eventually, settle
 
 ROOT = Path(__file__).parents[3]
 WORKER = """
@@ -65,7 +67,8 @@ def test_a_worker_leaves_the_application_on_a_signal(sent: signal.Signals, insid
 WORKERS = """
 import asyncio, signal
 from eventhus_memory import MemoryBus
-from tests.core.support import compose, settle
+from tests.core.support import compose
+from tests.core.waiting import settle
 
 async def run(name):
     try:

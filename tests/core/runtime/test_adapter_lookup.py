@@ -8,7 +8,7 @@ import pytest
 from eventhus import Application
 from eventhus.errors import CompositionError
 from eventhus_memory import MemoryBus, MemoryStore
-from tests.core.support import Open, account, note
+from tests.bank import Open, account, note
 
 SECRET = "T0pS3cr3t"
 MODULE = """

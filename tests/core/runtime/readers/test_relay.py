@@ -13,20 +13,10 @@ from eventhus.ports import Commit, EventData, Message, Storage
 from eventhus.runtime.readers.leased_reader import RETRY, STEP_DOWN_S, retry_s
 from eventhus.runtime.readers.relay import CHECKPOINT, Relay
 from eventhus_memory import MemoryBus, MemoryStore
-from tests.core.support import (
-    Deposited,
-    FakeClock,
-    Gate,
-    Open,
-    Proxy,
-    RecordingBus,
-    Script,
-    at,
-    compose,
-    eventually,
-    fail_with,
-    settle,
-)
+from tests.bank import Deposited, Open, Script
+from tests.core.hooks import Gate, at, fail_with
+from tests.core.support import FakeClock, Proxy, RecordingBus, compose
+from tests.core.waiting import eventually, settle
 
 DOWN = ConnectionError("down")
 
