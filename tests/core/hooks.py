@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeAlias
 
 Hook: TypeAlias = Callable[..., Awaitable[None]]
-"""Is given the arguments of the call that it comes before or after."""
+"""A callback that gets the arguments of the call that it runs before or after."""
 
 
 class Gate:

@@ -16,4 +16,4 @@ async def eventually(condition: Callable[[], object]) -> None:
         if condition():
             return
         await asyncio.sleep(0)
-    raise AssertionError("it never came true")
+    raise AssertionError("every task waits, and the condition does not hold")
