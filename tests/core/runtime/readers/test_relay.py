@@ -119,6 +119,15 @@ async def test_the_checkpoint_moves_over_events_only_that_the_bus_has_taken() ->
     assert (27, 29) == seen[-1]  # and it moves with every batch
 
 
+async def test_what_a_failing_bus_acknowledged_of_a_batch_is_not_published_again() -> None:
+    store, bus = MemoryStore(), RecordingBus()
+    bus.before = at([3], fail_with(DOWN))
+    await append(store, 4)
+    async with running(Relay(store, bus, FakeClock(), owner=new_id())):
+        await eventually(lambda: 4 in bus.positions)
+        assert [1, 2, 3, 4] == bus.positions
+
+
 async def test_a_bus_that_fails_for_a_while_loses_nothing_and_keeps_the_order() -> None:
     """Every failure leads back to the checkpoint; repeats come in order too."""
     store, bus, clock = MemoryStore(), RecordingBus(), FakeClock()
