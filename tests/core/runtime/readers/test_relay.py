@@ -120,7 +120,12 @@ async def test_the_checkpoint_moves_over_events_only_that_the_bus_has_taken() ->
 
 
 async def test_what_a_failing_bus_acknowledged_of_a_batch_is_not_published_again() -> None:
-    store, bus = MemoryStore(), RecordingBus()
+    store, bus = Proxy(), RecordingBus()
+
+    async def slowly(*_: object) -> None:
+        await settle()
+
+    store.before["save_checkpoint"] = slowly
     bus.before = at([3], fail_with(DOWN))
     await append(store, 4)
     async with running(Relay(store, bus, FakeClock(), owner=new_id())):
