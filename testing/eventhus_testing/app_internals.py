@@ -10,10 +10,10 @@ from eventhus import Aggregate, Application, Metadata, Process, Recorded, Stream
 from eventhus.ports import Commit, EventBus, Storage
 from eventhus.runtime.serializer import EventSerializer
 
-__all__ = ["EventSerializer", "Inside"]
+__all__ = ["AppInternals", "EventSerializer"]
 
 
-class Inside:
+class AppInternals:
     """The inside of one application."""
 
     def __init__(self, app: Application) -> None:

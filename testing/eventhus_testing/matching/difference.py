@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from enum import Enum
 from typing import Any
 
-from eventhus_testing.matching.matchers import Like, agrees, text_of
+from eventhus_testing.matching.matchers import Like, matches, text_of
 from eventhus_testing.values.comparing import compares_by_identity, ordered, parts
 
 
@@ -25,7 +25,7 @@ def differences(
     as a whole, which has a line only where there is a remark on it.
 
     Args:
-        expected: A value, or what ``agrees`` takes instead.
+        expected: A value, or what ``matches`` takes instead.
         actual: The other.
         path: Where the two stand in what is compared; empty for the whole.
         ignoring: The names of fields that do not count.
@@ -34,7 +34,7 @@ def differences(
     if path.rpartition(".")[2] in ignoring:
         return []
     # No predicate is asked about what is not there.
-    if actual is not _NOTHING and agrees(expected, actual, ignoring):
+    if actual is not _NOTHING and matches(expected, actual, ignoring):
         return []
     below: list[str] = []
     wanted, found = _parts_in_common(expected, actual)

@@ -82,7 +82,7 @@ def _is_predicate(expected: Any) -> bool:
     return callable(expected) and not isinstance(expected, type) and parts(expected) is None
 
 
-def agrees(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
+def matches(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
     """Whether a value is what was expected.
 
     Args:
@@ -100,7 +100,7 @@ def agrees(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
     if is_open(expected):
         if isinstance(expected, Like):
             return type(actual) is expected.cls and all(
-                name in ignoring or agrees(wanted, getattr(actual, name), ignoring)
+                name in ignoring or matches(wanted, getattr(actual, name), ignoring)
                 for name, wanted in expected.fields.items()
             )
         if _is_predicate(expected):
@@ -116,7 +116,7 @@ def agrees(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
         and found is not None
         and wanted.keys() == found.keys()
         and all(
-            name.removeprefix(".") in ignoring or agrees(part, found[name], ignoring)
+            name.removeprefix(".") in ignoring or matches(part, found[name], ignoring)
             for name, part in wanted.items()
         )
     )
@@ -145,7 +145,7 @@ def unpaired(
         The expectations that no value is left for, and the values that nobody expected.
     """
     fitting = [
-        [index for index, value in enumerate(actual) if agrees(wanted, value, ignoring)]
+        [index for index, value in enumerate(actual) if matches(wanted, value, ignoring)]
         for wanted in expected
     ]
     taken: dict[int, int] = {}  # by which expectation each value is taken
@@ -163,17 +163,17 @@ def unpaired(
     return missing, [value for index, value in enumerate(actual) if index not in taken]
 
 
-def left_open(expected: T, ignoring: Collection[str]) -> T:
+def mask_fields(expected: T, ignoring: Collection[str]) -> T:
     """An expectation without the fields that do not count: no text may state what nobody checks.
 
     Args:
-        expected: As for ``agrees``.
-        ignoring: As for ``agrees``.
+        expected: As for ``matches``.
+        ignoring: As for ``matches``.
     """
-    return cast("T", _left_open(expected, ignoring)) if ignoring else expected
+    return cast("T", _mask_fields(expected, ignoring)) if ignoring else expected
 
 
-def _left_open(expected: Any, ignoring: Collection[str]) -> Any:
+def _mask_fields(expected: Any, ignoring: Collection[str]) -> Any:
     if isinstance(expected, Like):
         cls, is_whole = expected.cls, expected.is_whole
         inside = {f".{name}": part for name, part in expected.fields.items()}
@@ -181,7 +181,7 @@ def _left_open(expected: Any, ignoring: Collection[str]) -> Any:
         cls, is_whole = type(expected), True
         inside = {} if is_open(expected) else parts(expected) or {}
     kept = {
-        name: _left_open(part, ignoring)
+        name: _mask_fields(part, ignoring)
         for name, part in inside.items()
         if not (name.startswith(".") and name[1:] in ignoring)
     }

@@ -27,11 +27,11 @@ from eventhus_testing.properties.counterexample import (
 from eventhus_testing.properties.invariant import Invariant, Violation, violation_of
 from eventhus_testing.properties.strategies import MAX_COMMANDS, commands, sequences
 from eventhus_testing.properties.typed_values import Refinements
-from eventhus_testing.rules.aggregate_checker import Referee, referee
+from eventhus_testing.rules.aggregate_checker import AggregateChecker, aggregate_checker
 from eventhus_testing.rules.rules import ALL, RuleBroken, Rules
 from eventhus_testing.specs.story import C, E, S
 from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Passage, mark
-from eventhus_testing.values.comparing import before_it_changes
+from eventhus_testing.values.defensive_copies import copy_if_mutable
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ def check_aggregate(
     __tracebackhide__ = True
     check = _Check(
         SpecArguments(aggregate=aggregate, rules=rules, codec=codec),
-        referee(aggregate, rules, codec),
+        aggregate_checker(aggregate, rules, codec),
         invariant,
     )
     found: Breach | None = None
@@ -113,7 +113,7 @@ class _Check(Generic[C, E, S]):
     """The state of one check, across its runs."""
 
     arguments: SpecArguments
-    judge: Referee[C, E, S]
+    judge: AggregateChecker[C, E, S]
     invariant: Invariant[S] | None
     smallest: Breach | None = None
     _size: int = 0
@@ -347,7 +347,7 @@ def _search(
 
 
 def _as_it_is(value: T) -> T:
-    kept = before_it_changes(value)
+    kept = copy_if_mutable(value)
     return value if kept is None else kept
 
 

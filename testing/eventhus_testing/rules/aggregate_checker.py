@@ -18,7 +18,7 @@ from eventhus_testing.rules.rules import (
     Coders,
     RuleBroken,
     Rules,
-    asked,
+    call_checked,
     check_round_trip,
     coders,
     compiled,
@@ -32,8 +32,10 @@ S = TypeVar("S")
 
 
 @made_once
-def referee(aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec | None) -> Referee[C, E, S]:
-    """The referee of an aggregate, made once for each choice of rules.
+def aggregate_checker(
+    aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec | None
+) -> AggregateChecker[C, E, S]:
+    """The checker of an aggregate, made once for each choice of rules.
 
     Args:
         aggregate: Whose rules are to be checked.
@@ -43,10 +45,10 @@ def referee(aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec | None) ->
     Raises:
         RuleBroken: The codec cannot handle the events or the state at all.
     """
-    return Referee(aggregate, rules, codec or CattrsCodec())
+    return AggregateChecker(aggregate, rules, codec or CattrsCodec())
 
 
-class Referee(Generic[C, E, S]):
+class AggregateChecker(Generic[C, E, S]):
     """Calls the functions of an aggregate and sees to it that they keep the rules."""
 
     def __init__(self, aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec) -> None:
@@ -70,7 +72,7 @@ class Referee(Generic[C, E, S]):
             RuleBroken: It did not keep a rule.
         """
         __tracebackhide__ = True
-        answer = asked(self.rules, "decide", self._answer, command=command, state=state)
+        answer = call_checked(self.rules, "decide", self._answer, command=command, state=state)
         if isinstance(answer, Rejected):
             raise answer
         for event in answer:
@@ -88,7 +90,7 @@ class Referee(Generic[C, E, S]):
 
     def _evolve(self, rules: Rules, state: S, event: E) -> S:
         __tracebackhide__ = True
-        after = asked(rules, "evolve", self.aggregate.evolve, state=state, event=event)
+        after = call_checked(rules, "evolve", self.aggregate.evolve, state=state, event=event)
         if after is None and self.rules.evolvable and not self._none_is_a_state:
             raise RuleBroken("evolvable", "evolve returned None; return the state from every case")
         return after

@@ -10,18 +10,18 @@ from attrs import evolve
 from eventhus import Process, Recorded, View
 from eventhus.ports import Codec
 from eventhus_cattrs import CattrsCodec
-from eventhus_testing.rules.rules import Rules, asked, check_round_trip, coders, made_once
-from eventhus_testing.values.comparing import own
+from eventhus_testing.rules.rules import Rules, call_checked, check_round_trip, coders, made_once
+from eventhus_testing.values.defensive_copies import defensive_copy
 
 E = TypeVar("E")
 V = TypeVar("V")
 
 
 @made_once
-def fold_referee(
+def fold_checker(
     subject: View[E, V] | Process[E, V], rules: Rules, codec: Codec | None
-) -> FoldReferee[E, V]:
-    """The referee of a view or a process, made once for each choice of rules.
+) -> FoldChecker[E, V]:
+    """The checker of a view or a process, made once for each choice of rules.
 
     Args:
         subject: Whose rules are to be checked.
@@ -31,10 +31,10 @@ def fold_referee(
     Raises:
         RuleBroken: The codec cannot handle the events or the values at all.
     """
-    return FoldReferee(subject, rules, codec or CattrsCodec())
+    return FoldChecker(subject, rules, codec or CattrsCodec())
 
 
-class FoldReferee(Generic[E, V]):
+class FoldChecker(Generic[E, V]):
     """Calls ``key`` and ``evolve``, which views and processes both have.
 
     Attributes:
@@ -77,7 +77,7 @@ class FoldReferee(Generic[E, V]):
             RuleBroken: ``key`` did not keep a rule.
         """
         __tracebackhide__ = True
-        return asked(
+        return call_checked(
             self.rules,
             "key",
             lambda event: self.subject.key(evolve(recorded, event=event)),
@@ -91,8 +91,8 @@ class FoldReferee(Generic[E, V]):
             RuleBroken: ``evolve`` did not keep a rule, or the value does not survive the codec.
         """
         __tracebackhide__ = True
-        value = values[key] if key in values else own(self.subject.initial)
-        after = asked(
+        value = values[key] if key in values else defensive_copy(self.subject.initial)
+        after = call_checked(
             self.rules,
             "evolve",
             lambda value, event: self.subject.evolve(value, evolve(recorded, event=event)),

@@ -12,7 +12,8 @@ from eventhus import Rejected
 from eventhus.errors import CodecError, CompositionError
 from eventhus.ports import Codec
 from eventhus_testing.matching.difference import differences
-from eventhus_testing.values.comparing import before_it_changes, same
+from eventhus_testing.values.comparing import same
+from eventhus_testing.values.defensive_copies import copy_if_mutable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,12 +64,12 @@ class RuleBroken(AssertionError):
         self.notes = tuple(notes)
         super().__init__(text or "\n".join([f"{problem} (rule: {rule})", *self.notes]))
 
-    def told(self, text: str) -> RuleBroken:
+    def with_text(self, text: str) -> RuleBroken:
         """The same, with another text, which tells the story around it."""
         return RuleBroken(self.rule, self.problem, self.notes, text=text)
 
 
-def asked(rules: Rules, function: str, ask: Callable[..., T], **given: Any) -> T:
+def call_checked(rules: Rules, function: str, ask: Callable[..., T], **given: Any) -> T:
     """What a function of the domain answers, which is to change nothing and to repeat itself.
 
     Args:
@@ -85,7 +86,7 @@ def asked(rules: Rules, function: str, ask: Callable[..., T], **given: Any) -> T
         return ask(*given.values())
     kept: dict[str, Any] = {}  # of what can change; most values cannot
     for what, value in given.items():
-        before = before_it_changes(value)
+        before = copy_if_mutable(value)
         if before is not None:
             kept[what] = before
     answer = ask(*given.values())

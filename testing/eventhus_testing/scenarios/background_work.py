@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from eventhus import Application, Command, Delivered, Process, View
-from eventhus_testing.app_internals import Inside
+from eventhus_testing.app_internals import AppInternals
 
 
-class Behind:
+class BackgroundWork:
     """The processes, views and messages of one application that runs.
 
     Args:
@@ -19,16 +19,16 @@ class Behind:
         patience_s: How long to wait at most for any of it.
     """
 
-    def __init__(self, app: Application, inside: Inside, patience_s: float) -> None:
+    def __init__(self, app: Application, internals: AppInternals, patience_s: float) -> None:
         self.patience_s = patience_s
         self._app = app
-        self._inside = inside
+        self._internals = internals
         self._carried: dict[int, object] = {}  # the events that the bus delivered, by position
         self._delivery = asyncio.Event()
 
     async def listen(self, stack: AsyncExitStack) -> None:
         """Note what the bus delivers, if there is one, until a stack is left."""
-        if self._inside.bus is not None:
+        if self._internals.bus is not None:
             subscription = await self._app.subscribe(self._note)
             stack.push_async_callback(subscription.close)
 
@@ -55,12 +55,12 @@ class Behind:
             ReaderStopped: One of them cannot take an event.
             TimeoutError: They did not in time.
         """
-        waited_for = dict.fromkeys([*self._inside.processes, *readers])
+        waited_for = dict.fromkeys([*self._internals.processes, *readers])
         if not waited_for:
             return
         seen = -1
         async with asyncio.timeout(self.patience_s):
-            while seen != (head := await self._inside.store.head()):
+            while seen != (head := await self._internals.store.head()):
                 for reader in waited_for:
                     await self._app.caught_up(reader, head)
                 seen = head
@@ -72,7 +72,7 @@ class Behind:
         """
         states: dict[str, Any] = {}
         sent: list[Command] = []
-        async for recorded in self._inside.log():
+        async for recorded in self._internals.log():
             if type(recorded.event) not in process.events:
                 continue
             key = process.key(recorded)

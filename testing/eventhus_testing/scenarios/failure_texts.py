@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 from eventhus import Command, Committed, Rejected, StreamId
 from eventhus_testing.matching.difference import differences
 from eventhus_testing.matching.matchers import text_of
-from eventhus_testing.specs.expectations import Miss, came_of
+from eventhus_testing.specs.expectations import Miss, outcome_texts
 from eventhus_testing.texts.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark, page
 
 
@@ -42,7 +42,7 @@ class Dispatched:
 
 
 @define
-class Story:
+class ScenarioLog:
     """What a scenario did so far.
 
     Attributes:
@@ -52,11 +52,11 @@ class Story:
 
     application: str
     last: Dispatched | None = None
-    _told: list[Passage] = field(factory=list)
+    _passages: list[Passage] = field(factory=list)
 
     def given(self, stream: StreamId, events: Sequence[object]) -> None:
         """These events have happened."""
-        self._told.append(("given", mark(SAME, (f"{stream}: {event!r}" for event in events))))
+        self._passages.append(("given", mark(SAME, (f"{stream}: {event!r}" for event in events))))
 
     def when(self, dispatched: Dispatched, error: Exception | None = None) -> None:
         """Commands were dispatched.
@@ -66,34 +66,36 @@ class Story:
             error: What one of them raised, where it is no outcome.
         """
         if self.last is not None:
-            self._told.append(("then", mark(SAME, came_of(self.last.events, self.last.refusal))))
-        self._told.append(("when", mark(SAME, map(repr, dispatched.commands))))
+            self._passages.append(
+                ("then", mark(SAME, outcome_texts(self.last.events, self.last.refusal)))
+            )
+        self._passages.append(("when", mark(SAME, map(repr, dispatched.commands))))
         self.last = dispatched
         if error is not None:
-            came = [*map(repr, dispatched.events), f"raised {type(error).__qualname__}: {error}"]
-            self._told.append(("then", mark(SAME, came)))
+            result = [*map(repr, dispatched.events), f"raised {type(error).__qualname__}: {error}"]
+            self._passages.append(("then", mark(SAME, result)))
             self.last = None
 
     def otherwise(self, miss: Miss) -> str:
         """Something was expected of the last ``when``, and did not come."""
         if self.last is None:
-            return page(f"{self.application}: {miss.happened}", self._told)
+            return page(f"{self.application}: {miss.happened}", self._passages)
         command = type(self.last.commands[-1]).__qualname__
         headline = f"{self.application}: {command} {miss.happened} (- expected, + actual)"
-        return page(headline, [*self._told, *miss.passages])
+        return page(headline, [*self._passages, *miss.passages])
 
     def not_caught_up(self, patience_s: float) -> str:
         """Views or processes have not seen the whole log."""
         text = f"the views and processes did not see the whole log within {patience_s:g} s"
         if self.last is None:
             return self.otherwise(Miss(text, ()))
-        came: list[Line] = mark(SAME, came_of(self.last.events, self.last.refusal))
-        return self.otherwise(Miss("is not seen by all", [("then", [*came, (NOTE, text)])]))
+        result: list[Line] = mark(SAME, outcome_texts(self.last.events, self.last.refusal))
+        return self.otherwise(Miss("is not seen by all", [("then", [*result, (NOTE, text)])]))
 
 
 def not_committed(done: Dispatched) -> Miss:
     """A commit was expected, and a refusal came."""
-    lines = [(EXPECTED, "committed"), *mark(ACTUAL, came_of(done.events, done.refusal))]
+    lines = [(EXPECTED, "committed"), *mark(ACTUAL, outcome_texts(done.events, done.refusal))]
     return Miss("was refused instead of accepted", [("then", lines)])
 
 
@@ -107,8 +109,8 @@ def elsewhere(
     """Something else than the events, or a state, is not as expected."""
     lines = [(EXPECTED, f"{what}: {text_of(expected)}"), (ACTUAL, f"{what}: {actual!r}")]
     notes = mark(NOTE, differences(expected, actual, ignoring=ignoring))
-    came = mark(SAME, came_of(done.events, done.refusal))
-    return Miss("led elsewhere than expected", [("then", [*came, *lines, *notes])])
+    result = mark(SAME, outcome_texts(done.events, done.refusal))
+    return Miss("led elsewhere than expected", [("then", [*result, *lines, *notes])])
 
 
 def not_published(events: int, patience_s: float) -> Miss:
@@ -122,5 +124,5 @@ def unchecked(done: Dispatched) -> Miss:
     note = "nothing was said of what came of it; put a then behind each when"
     return Miss(
         "was not looked at",
-        [("then", [*mark(SAME, came_of(done.events, done.refusal)), (NOTE, note)])],
+        [("then", [*mark(SAME, outcome_texts(done.events, done.refusal)), (NOTE, note)])],
     )

@@ -10,8 +10,8 @@ from attrs import evolve
 
 from eventhus import Aggregate, Application, Command, Committed, Metadata, Rejected, StreamId
 from eventhus.errors import InvalidArgument
+from eventhus_testing.scenarios.effects import AppChecks
 from eventhus_testing.scenarios.failure_texts import Dispatched
-from eventhus_testing.scenarios.outcome import AppChecks
 from eventhus_testing.specs.story import check_classes
 
 E = TypeVar("E")
@@ -52,9 +52,9 @@ class AppScenario(AppChecks):
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            if not self._inside.running:
+            if not self._internals.running:
                 await stack.enter_async_context(self._app)
-            await self._behind.listen(stack)
+            await self._background.listen(stack)
             self._exit = stack.pop_all()
         return self
 
@@ -89,13 +89,13 @@ class AppScenario(AppChecks):
         __tracebackhide__ = True
         if not events:
             raise TypeError("given takes what has happened: at least one event")
-        if aggregate not in self._inside.aggregates:
+        if aggregate not in self._internals.aggregates:
             raise InvalidArgument(
                 f"{aggregate.name} is not an aggregate of application {self._app.bucket}"
             )
         check_classes("given", "an event", aggregate.name, events, aggregate.events)
         stream = StreamId(aggregate.name, aggregate_id)
-        await self._inside.append(stream, events)
+        await self._internals.append(stream, events)
         self._story.given(stream, events)
         await self._settled()
 
@@ -127,7 +127,7 @@ class AppScenario(AppChecks):
             raise TypeError("a command_id or an expected_version is that of a single command")
         self._must_be_checked()
         commits: list[Committed] = []
-        after = await self._inside.store.head()
+        after = await self._internals.store.head()
         done = Dispatched(commands=commands, commits=commits, refusal=None, after=after)
         for command in commands:
             try:

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from eventhus import Rejected, StreamId
 from eventhus_testing.matching.difference import differences, full_name
-from eventhus_testing.matching.matchers import agrees, class_of, left_open, text_of, unpaired
+from eventhus_testing.matching.matchers import class_of, mask_fields, matches, text_of, unpaired
 from eventhus_testing.python_source.functions import readable
 from eventhus_testing.texts.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark
 
@@ -20,7 +20,7 @@ R = TypeVar("R", bound=Rejected)
 NOTHING = "nothing"
 
 
-class Came(Protocol):
+class CommandResult(Protocol):
     """What came of one command, or of several in a row."""
 
     @property
@@ -52,27 +52,29 @@ class Miss:
     passages: Sequence[Passage]
 
 
-def in_order(came: Came, expected: Sequence[object], ignoring: Collection[str] = ()) -> Miss | None:
+def in_order(
+    result: CommandResult, expected: Sequence[object], ignoring: Collection[str] = ()
+) -> Miss | None:
     """Exactly these events, in this order.
 
     Args:
-        came: What came.
+        result: The outcome to check.
         expected: Events, or what stands for them.
         ignoring: The names of fields that do not count, wherever they stand.
     """
-    expected = left_open(expected, ignoring)
-    if came.refusal is not None:
-        shared = _shared(expected, came.events, ignoring)
-        lines = mark(SAME, map(repr, came.events[:shared]))
+    expected = mask_fields(expected, ignoring)
+    if result.refusal is not None:
+        shared = _shared(expected, result.events, ignoring)
+        lines = mark(SAME, map(repr, result.events[:shared]))
         if not shared or expected[shared:]:
-            lines += mark(EXPECTED, texts(expected[shared:]))
-        return _refused(came, lines, shared)
-    if agrees(tuple(expected), tuple(came.events), ignoring):
+            lines += mark(EXPECTED, event_texts(expected[shared:]))
+        return _refused(result, lines, shared)
+    if matches(tuple(expected), tuple(result.events), ignoring):
         return None
-    return _other_events(compare(expected, came.events, ignoring))
+    return _other_events(compare(expected, result.events, ignoring))
 
 
-def of_types(came: Came, types: Sequence[type]) -> Miss | None:
+def of_types(result: CommandResult, types: Sequence[type]) -> Miss | None:
     """Events, all of them of these types.
 
     Raises:
@@ -86,27 +88,27 @@ def of_types(came: Came, types: Sequence[type]) -> Miss | None:
             raise TypeError(f"then_only takes types of events, and {each!r} is none")
     wanted = " or ".join(each.__qualname__ for each in types)
     lines: list[Line] = [(EXPECTED, f"only {wanted}")]
-    lines += [(SAME if type(event) in types else ACTUAL, repr(event)) for event in came.events]
-    if came.refusal is not None:
-        return _refused(came, lines, len(came.events))
-    if came.events and all(type(event) in types for event in came.events):
+    lines += [(SAME if type(event) in types else ACTUAL, repr(event)) for event in result.events]
+    if result.refusal is not None:
+        return _refused(result, lines, len(result.events))
+    if result.events and all(type(event) in types for event in result.events):
         return None
-    if not came.events:
+    if not result.events:
         lines.append((ACTUAL, NOTHING))
     return Miss("produced other types of events than expected", [("then", lines)])
 
 
 def in_any_order(
-    came: Came, expected: Sequence[object], ignoring: Collection[str] = ()
+    result: CommandResult, expected: Sequence[object], ignoring: Collection[str] = ()
 ) -> Miss | None:
     """Exactly these events, in whatever order. Takes what ``in_order`` does."""
-    expected = left_open(expected, ignoring)
-    missing, others = unpaired(expected, came.events, ignoring)
-    return _unpaired(came, missing, others)
+    expected = mask_fields(expected, ignoring)
+    missing, others = unpaired(expected, result.events, ignoring)
+    return _unpaired(result, missing, others)
 
 
 def among_others(
-    came: Came, expected: Sequence[object], ignoring: Collection[str] = ()
+    result: CommandResult, expected: Sequence[object], ignoring: Collection[str] = ()
 ) -> Miss | None:
     """These events, among others and in whatever order. Takes what ``in_order`` does.
 
@@ -116,13 +118,13 @@ def among_others(
     __tracebackhide__ = True
     if not expected:
         raise TypeError("then_containing takes at least one event: anything contains nothing")
-    expected = left_open(expected, ignoring)
-    missing, _ = unpaired(expected, came.events, ignoring)
-    return _unpaired(came, missing, ())
+    expected = mask_fields(expected, ignoring)
+    missing, _ = unpaired(expected, result.events, ignoring)
+    return _unpaired(result, missing, ())
 
 
 def refused(
-    came: Came,
+    result: CommandResult,
     reason: type[R],
     match: str | re.Pattern[str] | None,
     where: Callable[[R], bool] | None,
@@ -130,7 +132,7 @@ def refused(
     """A refusal.
 
     Args:
-        came: What came.
+        result: The outcome to check.
         reason: Its class, or a base of it.
         match: A regular expression to be found anywhere in its message.
         where: A predicate on it.
@@ -142,7 +144,7 @@ def refused(
     given: object = reason
     if not isinstance(given, type):
         raise TypeError(f"then_rejected takes the class of a refusal, and {reason!r} is none")
-    refusal = came.refusal
+    refusal = result.refusal
     pattern = match.pattern if isinstance(match, re.Pattern) else match
     happened, notes, being = "was accepted instead of refused", [], ""
     if isinstance(refusal, reason):
@@ -164,14 +166,18 @@ def refused(
         [
             (
                 "then",
-                [expected, *mark(ACTUAL, came_of(came.events, came.refusal)), *mark(NOTE, notes)],
+                [
+                    expected,
+                    *mark(ACTUAL, outcome_texts(result.events, result.refusal)),
+                    *mark(NOTE, notes),
+                ],
             )
         ],
     )
 
 
 def as_state(
-    came: Came,
+    result: CommandResult,
     expected: object,
     actual: object,
     ignoring: Collection[str] = (),
@@ -181,22 +187,25 @@ def as_state(
     """A state, once that came.
 
     Args:
-        came: What came.
+        result: The outcome to check.
         expected: The state, or what stands for it.
         actual: The state that it led to.
         ignoring: As for ``in_order``.
         whose: Said where the commands may be those of several aggregates.
     """
-    if agrees(expected, actual, ignoring):
+    if matches(expected, actual, ignoring):
         return None
-    expected = left_open(expected, ignoring)
+    expected = mask_fields(expected, ignoring)
     label = "" if whose is None else f"{whose}: "
     state = [
         (EXPECTED, f"{label}{text_of(expected)}"),
         (ACTUAL, f"{label}{actual!r}"),
         *mark(NOTE, differences(expected, actual, ignoring=ignoring)),
     ]
-    passages = [("then", mark(SAME, came_of(came.events, came.refusal))), ("state", state)]
+    passages = [
+        ("then", mark(SAME, outcome_texts(result.events, result.refusal))),
+        ("state", state),
+    ]
     return Miss("led to another state than expected", passages)
 
 
@@ -208,32 +217,34 @@ def _of_message(pattern: str, message: str) -> list[str]:
     return []
 
 
-def _unpaired(came: Came, missing: Sequence[object], others: Sequence[object]) -> Miss | None:
-    if came.refusal is not None:
-        return _refused(came, mark(EXPECTED, map(text_of, missing)))
+def _unpaired(
+    result: CommandResult, missing: Sequence[object], others: Sequence[object]
+) -> Miss | None:
+    if result.refusal is not None:
+        return _refused(result, mark(EXPECTED, map(text_of, missing)))
     if not missing and not others:
         return None
     lines: list[Line] = []
-    for event in came.events:
+    for event in result.events:
         is_other = any(event is each for each in others)
         lines.append((ACTUAL if is_other else SAME, repr(event)))
     for wanted in missing:
         lines.append((EXPECTED, text_of(wanted)))
-        near = [event for event in came.events if type(event) is class_of(wanted)]
+        near = [event for event in result.events if type(event) is class_of(wanted)]
         if len(near) == 1:
             lines += mark(NOTE, differences(wanted, near[0]))
-    if not came.events:
+    if not result.events:
         lines.append((ACTUAL, NOTHING))
     if not others:
         return Miss("did not produce every event that was expected", [("then", lines)])
     return _other_events(lines)
 
 
-def _refused(came: Came, lines: Sequence[Line], begin: int = 0) -> Miss:
+def _refused(result: CommandResult, lines: Sequence[Line], begin: int = 0) -> Miss:
     """A refusal came behind these lines, which have the first events already."""
-    then = [*lines, *mark(ACTUAL, came_of(came.events, came.refusal)[begin:])]
-    if len(came.causes) > 1:
-        then.append((NOTE, f"command {len(came.causes)} was refused: {came.causes[-1]!r}"))
+    then = [*lines, *mark(ACTUAL, outcome_texts(result.events, result.refusal)[begin:])]
+    if len(result.causes) > 1:
+        then.append((NOTE, f"command {len(result.causes)} was refused: {result.causes[-1]!r}"))
     return Miss("was refused instead of accepted", [("then", then)])
 
 
@@ -255,7 +266,7 @@ def compare(
     if not expected:
         lines.append((EXPECTED, NOTHING))
     for index in range(max(len(wanted), len(found))):
-        lines += mark(EXPECTED, map(text_of, left_open(wanted[index : index + 1], ignoring)))
+        lines += mark(EXPECTED, map(text_of, mask_fields(wanted[index : index + 1], ignoring)))
         lines += mark(ACTUAL, map(repr, found[index : index + 1]))
         if index < min(len(wanted), len(found)) and not moved:
             notes = differences(wanted[index], found[index], ignoring=ignoring)
@@ -270,18 +281,18 @@ def compare(
 def _shared(expected: Sequence[object], actual: Sequence[object], ignoring: Collection[str]) -> int:
     """How many values two sequences begin with alike."""
     pairs = zip(expected, actual, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: agrees(*pair, ignoring), pairs))
+    return sum(1 for _ in takewhile(lambda pair: matches(*pair, ignoring), pairs))
 
 
-def came_of(events: Sequence[object], refusal: Rejected | None) -> list[str]:
+def outcome_texts(events: Sequence[object], refusal: Rejected | None) -> list[str]:
     """What came, for people: events, nothing, or a refusal behind what happened before it."""
     if refusal is None:
-        return texts(events)
+        return event_texts(events)
     name, message = type(refusal).__qualname__, str(refusal)
     reason = f"refused with {name}: {message}" if message else f"refused with {name}"
     return [*map(repr, events), reason]
 
 
-def texts(events: Iterable[object]) -> list[str]:
+def event_texts(events: Iterable[object]) -> list[str]:
     """Events, or what stands for them, for people: nothing is a thing, too."""
     return [text_of(event) for event in events] or [NOTHING]

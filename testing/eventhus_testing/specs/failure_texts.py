@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from eventhus.ports import EventData
 from eventhus_testing.rules.rules import RuleBroken
-from eventhus_testing.specs.expectations import Miss, came_of, texts
+from eventhus_testing.specs.expectations import Miss, event_texts, outcome_texts
 from eventhus_testing.specs.recording import Check, note
 from eventhus_testing.specs.story import Call, Story
 from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Passage, mark, page
@@ -17,7 +17,7 @@ AnyStory: TypeAlias = Story[Any, Any, Any]
 
 
 @contextmanager
-def told(story: AnyStory, word: str, causes: Iterable[object]) -> Iterator[None]:
+def adding_story(story: AnyStory, word: str, causes: Iterable[object]) -> Iterator[None]:
     """Tell the story around a broken rule.
 
     Args:
@@ -42,7 +42,7 @@ def told(story: AnyStory, word: str, causes: Iterable[object]) -> Iterator[None]
         switch = f"rules=Rules({broken.rule}=False) switches it off"
         text = page(f"{headline} ({switch})", passages)
         note(story).checks.append(Check(word, tuple(causes), text))
-        raise broken.told(text) from broken.__cause__
+        raise broken.with_text(text) from broken.__cause__
 
 
 def missing_when(name: str) -> str:
@@ -54,7 +54,7 @@ def missing_when(name: str) -> str:
 def refused_history(story: AnyStory) -> str:
     """A command was given as history, and is none."""
     hint = (NOTE, "a command that is to be refused goes into when")
-    then = ("then", [*mark(ACTUAL, came_of(story.events, story.refusal)), hint])
+    then = ("then", [*mark(ACTUAL, outcome_texts(story.events, story.refusal)), hint])
     return _page(story, "was given, and is refused: what is given has happened", [then])
 
 
@@ -83,10 +83,10 @@ def _subject(cause: object) -> str:
 
 
 def _before(story: AnyStory) -> list[Passage]:
-    passages: list[Passage] = [("given", mark(SAME, texts(story.given)))]
+    passages: list[Passage] = [("given", mark(SAME, event_texts(story.given)))]
     for step in story.earlier:
         passages.append(("when", [(SAME, repr(step.cause))]))
-        passages.append(("then", mark(SAME, came_of(step.events, step.refusal))))
+        passages.append(("then", mark(SAME, outcome_texts(step.events, step.refusal))))
     state = story.steps[0].before if story.steps else story.state
     passages.append(("state", [(SAME, repr(state))]))
     return passages

@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 from eventhus import Metadata, Recorded, StreamId
 from eventhus_testing.matching.difference import differences
 from eventhus_testing.matching.matchers import text_of
-from eventhus_testing.rules.fold_checker import FoldReferee
+from eventhus_testing.rules.fold_checker import FoldChecker
 from eventhus_testing.specs import history
 from eventhus_testing.specs.failure_texts import missing_when
 from eventhus_testing.specs.history import History
@@ -27,14 +27,14 @@ class FoldStory(Generic[E, V]):
     """What happened, and what a view or a process made of it.
 
     Attributes:
-        referee: Shows it the events.
+        checker: Shows it the events.
         history: All events so far.
         given: How many of them had happened before.
         values: The value of each key that has one.
         before: The same, as it was before the last ``when``.
     """
 
-    referee: FoldReferee[E, V] = field(repr=False)
+    checker: FoldChecker[E, V] = field(repr=False)
     history: History[E] = field(factory=History)
     given: int = 0
     values: Mapping[str, V] = field(factory=dict[str, V])
@@ -53,14 +53,14 @@ class FoldStory(Generic[E, V]):
             RuleBroken: It does not keep its rules.
         """
         __tracebackhide__ = True
-        subject = self.referee.subject
-        history.check_shown(f"{self.referee.kind} {subject.name}", subject.events, events)
+        subject = self.checker.subject
+        history.check_shown(f"{self.checker.kind} {subject.name}", subject.events, events)
         longer = self.history.with_events(stream, events)
         story = self
-        with history.told(subject.name, self, self.history, stream, events):
+        with history.adding_story(subject.name, self, self.history, stream, events):
             for recorded in longer.events[len(self.history.events) :]:
-                self.referee.check_stored(recorded.event)
-                key = self.referee.key(recorded)
+                self.checker.check_stored(recorded.event)
+                key = self.checker.key(recorded)
                 if key is not None:
                     story = story._with(key, recorded)
         return evolve(story, history=longer)
@@ -71,21 +71,21 @@ class FoldStory(Generic[E, V]):
 
     def _with(self, key: str, recorded: Recorded[E]) -> Self:
         __tracebackhide__ = True
-        return evolve(self, values=self.referee.folded(self.values, key, recorded))
+        return evolve(self, values=self.checker.folded(self.values, key, recorded))
 
 
 StoryT = TypeVar("StoryT", bound=FoldStory[Any, Any])
 
 
 @frozen
-class Told(Generic[StoryT]):
+class WithStory(Generic[StoryT]):
     """What has a story behind it."""
 
     _story: StoryT
 
 
 @frozen
-class FoldSpec(Told[StoryT], Generic[E, StoryT]):
+class FoldSpec(WithStory[StoryT], Generic[E, StoryT]):
     """What has happened before, to a view or a process."""
 
     def at(self, moment: datetime) -> Self:
@@ -97,11 +97,11 @@ class FoldSpec(Told[StoryT], Generic[E, StoryT]):
         Raises:
             TypeError: It is naive.
         """
-        return self._recording(evolve(self._story.history, at=history.aware(moment)))
+        return self._with_history(evolve(self._story.history, at=history.aware(moment)))
 
     def caused_by(self, metadata: Metadata) -> Self:
         """Let what follows carry this metadata."""
-        return self._recording(evolve(self._story.history, metadata=metadata))
+        return self._with_history(evolve(self._story.history, metadata=metadata))
 
     def given(self, stream: StreamId | str, *events: E) -> Self:
         """Let these events have happened to one aggregate, oldest first, after those before.
@@ -117,7 +117,7 @@ class FoldSpec(Told[StoryT], Generic[E, StoryT]):
         __tracebackhide__ = True
         return self._with(self._story.with_events(stream, events).going_on())
 
-    def _recording(self, log: History[Any]) -> Self:
+    def _with_history(self, log: History[Any]) -> Self:
         return self._with(evolve(self._story, history=log))
 
     def _with(self, story: StoryT) -> Self:
@@ -130,7 +130,7 @@ class FoldSpec(Told[StoryT], Generic[E, StoryT]):
 
 
 @frozen
-class Checked(Told[StoryT]):
+class Checked(WithStory[StoryT]):
     """What can be checked, each time in an entry of the notebook."""
 
     _entry: Entry
@@ -143,11 +143,11 @@ class Checked(Told[StoryT]):
         return self
 
 
-AnyStory = FoldStory[Any, Any]
+AnyFoldStory = FoldStory[Any, Any]
 
 
 def other_value(
-    story: AnyStory, happened: str, key: str, expected: object, ignoring: Collection[str] = ()
+    story: AnyFoldStory, happened: str, key: str, expected: object, ignoring: Collection[str] = ()
 ) -> str:
     """A value was expected, and another or none is there.
 
@@ -155,8 +155,8 @@ def other_value(
         story: The story.
         happened: What is wrong, in the headline.
         key: The key.
-        expected: As for ``agrees``.
-        ignoring: As for ``agrees``.
+        expected: As for ``matches``.
+        ignoring: As for ``matches``.
     """
     lines: list[Line] = [(EXPECTED, f"{key}: {text_of(expected)}"), (ACTUAL, found(story, key))]
     if key in story.values:
@@ -167,7 +167,7 @@ def other_value(
     return story_page(story, happened, lines)
 
 
-def value_there(story: AnyStory, happened: str, key: str) -> str:
+def value_there(story: AnyFoldStory, happened: str, key: str) -> str:
     """No value was expected, and one is there.
 
     Args:
@@ -175,31 +175,31 @@ def value_there(story: AnyStory, happened: str, key: str) -> str:
         happened: As for ``other_value``.
         key: The key.
     """
-    none = (EXPECTED, f"{key}: no {story.referee.word}")
+    none = (EXPECTED, f"{key}: no {story.checker.word}")
     return story_page(story, happened, [none, (ACTUAL, found(story, key))])
 
 
-def found(story: AnyStory, key: str) -> str:
+def found(story: AnyFoldStory, key: str) -> str:
     """What a key has now, for people."""
-    has = repr(story.values[key]) if key in story.values else f"no {story.referee.word}"
+    has = repr(story.values[key]) if key in story.values else f"no {story.checker.word}"
     return f"{key}: {has}"
 
 
-def no_value_of(story: AnyStory, key: str, others: Iterable[str]) -> Line:
+def no_value_of(story: AnyFoldStory, key: str, others: Iterable[str]) -> Line:
     """That a key has no value, and which have one: it may be misspelt, or be meant to have none."""
-    word = story.referee.word
+    word = story.checker.word
     keys = ", ".join(map(repr, others))
     there_are = f"there are {word}s of {keys}" if keys else f"there is no {word} at all"
     then = {"value": "then_no_view", "state": "then_no_state"}[word]
     return (NOTE, f"{there_are}; where none is meant, write .{then}({key!r})")
 
 
-def story_page(story: AnyStory, happened: str, then: Collection[Line]) -> str:
+def story_page(story: AnyFoldStory, happened: str, then: Collection[Line]) -> str:
     """The whole text of a failure: a headline, the story, and what came of it."""
     passages = [history.passage("given", story.history.events[: story.given])]
     if story.seen:
         passages.append(history.passage("when", story.seen))
     passages.append(("then", [*then]))
-    subject = story.referee.subject
-    headline = f"{subject.name}: the {story.referee.kind} {happened}"
+    subject = story.checker.subject
+    headline = f"{subject.name}: the {story.checker.kind} {happened}"
     return page(f"{headline} (- expected, + actual)", passages)

@@ -139,7 +139,7 @@ def passage(word: str, events: Iterable[Recorded[object]]) -> Passage:
 
 
 @contextmanager
-def told(
+def adding_story(
     name: str, story: Any, log: History[E], stream: StreamId | str, events: Collection[E]
 ) -> Iterator[None]:
     """Tell the story around a broken rule.
@@ -166,4 +166,4 @@ def told(
             ],
         )
         note(story).checks.append(Check("when", tuple(events), text))
-        raise broken.told(text) from broken.__cause__
+        raise broken.with_text(text) from broken.__cause__

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from attrs import field, frozen
 
 from eventhus import Rejected
-from eventhus_testing.matching.matchers import left_open
+from eventhus_testing.matching.matchers import mask_fields
 from eventhus_testing.specs import expectations, failure_texts
 from eventhus_testing.specs.expectations import Miss
 from eventhus_testing.specs.recording import Check, Entry, note
@@ -56,7 +56,7 @@ class Outcome(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         self._expects("then", events)
-        events = left_open(events, ignoring)
+        events = mask_fields(events, ignoring)
         miss = expectations.in_order(self._story, events, ignoring)
         return self._checked("then" if events else "then_nothing", events, miss)
 
@@ -93,7 +93,7 @@ class Outcome(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         self._expects("then_in_any_order", events)
-        events = left_open(events, ignoring)
+        events = mask_fields(events, ignoring)
         miss = expectations.in_any_order(self._story, events, ignoring)
         return self._checked("then_in_any_order", events, miss)
 
@@ -110,7 +110,7 @@ class Outcome(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         self._expects("then_containing", events)
-        events = left_open(events, ignoring)
+        events = mask_fields(events, ignoring)
         miss = expectations.among_others(self._story, events, ignoring)
         return self._checked("then_containing", events, miss)
 
@@ -163,7 +163,7 @@ class Outcome(Generic[C, E, S]):
             AssertionError: It does not.
         """
         __tracebackhide__ = True
-        state = left_open(state, ignoring)
+        state = mask_fields(state, ignoring)
         miss = expectations.as_state(self._story, state, self._story.state, ignoring)
         return self._checked("then_state", (state,), miss)
 
@@ -224,7 +224,7 @@ def carried_out(
     if not commands:
         raise TypeError("when takes at least one command")
     for command in commands:
-        with failure_texts.told(story, "when", [command]):
+        with failure_texts.adding_story(story, "when", [command]):
             story = story.with_command(command)
         if story.refusal is not None:
             break

@@ -9,9 +9,9 @@ from attrs import evolve, frozen
 
 from eventhus import Command, Process, Recorded, StreamId
 from eventhus.ports import Codec
-from eventhus_testing.matching.matchers import agrees, left_open
-from eventhus_testing.rules.fold_checker import fold_referee
-from eventhus_testing.rules.rules import Rules, asked
+from eventhus_testing.matching.matchers import mask_fields, matches
+from eventhus_testing.rules.fold_checker import fold_checker
+from eventhus_testing.rules.rules import Rules, call_checked
 from eventhus_testing.specs import history
 from eventhus_testing.specs.expectations import compare
 from eventhus_testing.specs.folds import (
@@ -49,8 +49,8 @@ class ProcessStory(FoldStory[E, S]):
     def _with(self, key: str, recorded: Recorded[E]) -> Self:
         __tracebackhide__ = True
         story = super()._with(key, recorded)
-        commands = asked(
-            self.referee.rules,
+        commands = call_checked(
+            self.checker.rules,
             "react",
             lambda state, event: self.process.reacted(state, evolve(recorded, event=event)),
             state=story.values[key],
@@ -66,7 +66,7 @@ class ProcessSpec(FoldSpec[E, ProcessStory[E, S]]):
     @classmethod
     def of(cls, process: Process[E, S], rules: Rules, codec: Codec | None) -> ProcessSpec[E, S]:
         """Start to specify a process."""
-        return cls(ProcessStory(process=process, referee=fold_referee(process, rules, codec)))
+        return cls(ProcessStory(process=process, checker=fold_checker(process, rules, codec)))
 
     def when(self, stream: StreamId | str, *events: E) -> ProcessOutcome[E, S]:
         """Let these events happen now.
@@ -104,9 +104,9 @@ class ProcessOutcome(Checked[ProcessStory[E, S]]):
             AssertionError: Others were.
         """
         __tracebackhide__ = True
-        commands = left_open(commands, ignoring)
+        commands = mask_fields(commands, ignoring)
         text = None
-        if not agrees(commands, self._story.sent, ignoring):
+        if not matches(commands, self._story.sent, ignoring):
             lines = compare(commands, self._story.sent, ignoring)
             text = story_page(self._story, "sent other commands than expected", lines)
         return self._checked("then_commands" if commands else "then_nothing", commands, text)
@@ -132,10 +132,10 @@ class ProcessOutcome(Checked[ProcessStory[E, S]]):
             AssertionError: It does not, or no event has concerned the key.
         """
         __tracebackhide__ = True
-        state = left_open(state, ignoring)
+        state = mask_fields(state, ignoring)
         states = self._story.values
         text = None
-        if key not in states or not agrees(state, states[key], ignoring):
+        if key not in states or not matches(state, states[key], ignoring):
             text = other_value(self._story, OTHER_STATE, key, state, ignoring)
         return self._checked("then_state", (key, state), text)
 

@@ -19,7 +19,7 @@ class Check:
     Attributes:
         method: The method's name: ``then_rejected``.
         arguments: What it was given, as it should be read: values without the fields that do not
-            count (see ``left_open``), classes, texts.
+            count (see ``mask_fields``), classes, texts.
         failure: The text of its failure; ``None`` where it held.
     """
 
@@ -72,10 +72,10 @@ _open: list[Recording] = []
 @contextmanager
 def opened() -> Iterator[Recording]:
     """Write down, inside, what specs do."""
-    notebook = Recording()
-    _open.append(notebook)
+    recording = Recording()
+    _open.append(recording)
     try:
-        yield notebook
+        yield recording
     finally:
         _open.pop()
 

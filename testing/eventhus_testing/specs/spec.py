@@ -9,14 +9,14 @@ from attrs import evolve, frozen
 
 from eventhus import Aggregate, Process, View
 from eventhus.ports import Codec, EventData
-from eventhus_testing.rules.aggregate_checker import referee
+from eventhus_testing.rules.aggregate_checker import aggregate_checker
 from eventhus_testing.rules.rules import ALL, Rules
 from eventhus_testing.specs import failure_texts
 from eventhus_testing.specs.outcome import Outcome, carried_out, outcome_of
 from eventhus_testing.specs.process_spec import ProcessSpec
 from eventhus_testing.specs.story import C, Call, E, Given, S, Story
 from eventhus_testing.specs.view_spec import ViewSpec
-from eventhus_testing.values.comparing import own
+from eventhus_testing.values.defensive_copies import defensive_copy
 
 V = TypeVar("V")
 
@@ -108,7 +108,12 @@ def spec(subject: Any, *, rules: Rules = ALL, codec: Codec | None = None) -> Any
         case Process():
             return ProcessSpec.of(subject, rules, codec)
         case Aggregate():
-            return Spec(Story(referee=referee(subject, rules, codec), state=own(subject.initial)))
+            return Spec(
+                Story(
+                    checker=aggregate_checker(subject, rules, codec),
+                    state=defensive_copy(subject.initial),
+                )
+            )
         case _:
             raise TypeError(
                 f"spec takes an Aggregate, a View or a Process, and {subject!r} is none"
@@ -129,7 +134,7 @@ class Spec(Generic[C, E, S]):
             RuleBroken: The aggregate does not keep its rules.
         """
         __tracebackhide__ = True
-        with failure_texts.told(self._story, "given", events):
+        with failure_texts.adding_story(self._story, "given", events):
             return Spec(self._story.with_given(events))
 
     def given_state(self, state: S) -> Spec[C, E, S]:
@@ -141,7 +146,7 @@ class Spec(Generic[C, E, S]):
             RuleBroken: The state does not survive the codec.
         """
         __tracebackhide__ = True
-        with failure_texts.told(self._story, "given", [Given(state)]):
+        with failure_texts.adding_story(self._story, "given", [Given(state)]):
             return Spec(self._story.with_state(state))
 
     def given_commands(self, *commands: C) -> Spec[C, E, S]:
@@ -155,7 +160,7 @@ class Spec(Generic[C, E, S]):
         __tracebackhide__ = True
         given = self
         for command in commands:
-            with failure_texts.told(given._story, "when", [command]):
+            with failure_texts.adding_story(given._story, "when", [command]):
                 done = given._story.with_command(command)
             if done.refusal is not None:
                 raise AssertionError(failure_texts.refused_history(done)) from done.refusal
@@ -170,8 +175,8 @@ class Spec(Generic[C, E, S]):
             RuleBroken: The aggregate does not keep its rules.
         """
         __tracebackhide__ = True
-        with failure_texts.told(self._story, "given", stored):
-            return self.given(*map(self._story.referee.read, stored))
+        with failure_texts.adding_story(self._story, "given", stored):
+            return self.given(*map(self._story.checker.read, stored))
 
     def when(self, *commands: C) -> Outcome[C, E, S]:
         """Carry out a command, or several in a row: decide, and apply the events that follow.
@@ -212,7 +217,7 @@ class Spec(Generic[C, E, S]):
         """
         __tracebackhide__ = True
         call = Call[S, E](function)
-        with failure_texts.told(self._story, "when", [call]):
+        with failure_texts.adding_story(self._story, "when", [call]):
             return outcome_of(self._story.with_call(call))
 
     def when_stored(self, *stored: EventData) -> Outcome[C, E, S]:
@@ -226,7 +231,7 @@ class Spec(Generic[C, E, S]):
         if not stored:
             raise TypeError("when_stored takes at least one stored event")
         story = self._story
-        with failure_texts.told(story, "when", stored):
+        with failure_texts.adding_story(story, "when", stored):
             for each in stored:
                 story = story.with_stored(each)
         return outcome_of(story)

@@ -12,8 +12,8 @@ from eventhus.ports import EventData
 from eventhus_testing.matching.difference import full_name
 from eventhus_testing.matching.matchers import class_of
 from eventhus_testing.python_source.functions import readable
-from eventhus_testing.rules.aggregate_checker import Referee
-from eventhus_testing.rules.rules import asked
+from eventhus_testing.rules.aggregate_checker import AggregateChecker
+from eventhus_testing.rules.rules import call_checked
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E")
@@ -90,7 +90,7 @@ class Given(Generic[S]):
 
 
 @frozen(kw_only=True)
-class Step(Generic[C, E, S]):
+class StoryStep(Generic[C, E, S]):
     """One command, or what stands for one, carried out.
 
     Attributes:
@@ -113,23 +113,23 @@ class Story(Generic[C, E, S]):
     """A history that was given, and what was done to it.
 
     Attributes:
-        referee: Carries out commands by the rules of the aggregate.
+        checker: Carries out commands by the rules of the aggregate.
         given: What had happened before, oldest first.
         earlier: The steps of the outcomes that this one goes on from, in order.
         steps: The steps of this outcome, in order.
         state: The state after all of that.
     """
 
-    referee: Referee[C, E, S] = field(repr=False)
+    checker: AggregateChecker[C, E, S] = field(repr=False)
     given: tuple[E | Given[S], ...] = ()
-    earlier: tuple[Step[C, E, S], ...] = ()
-    steps: tuple[Step[C, E, S], ...] = ()
+    earlier: tuple[StoryStep[C, E, S], ...] = ()
+    steps: tuple[StoryStep[C, E, S], ...] = ()
     state: S
 
     @property
     def aggregate(self) -> Aggregate[C, E, S]:
         """Whose story it is."""
-        return self.referee.aggregate
+        return self.checker.aggregate
 
     @property
     def causes(self) -> tuple[object, ...]:
@@ -157,9 +157,9 @@ class Story(Generic[C, E, S]):
         self.check_events("given", events)
         state = self.state
         for event in events:
-            self.referee.check_stored(event)
-            state = self.referee.evolve(state, event)
-        self.referee.check_snapshot(state)
+            self.checker.check_stored(event)
+            state = self.checker.evolve(state, event)
+        self.checker.check_snapshot(state)
         return evolve(self, given=(*self.given, *events), state=state)
 
     def with_state(self, state: S) -> Story[C, E, S]:
@@ -169,7 +169,7 @@ class Story(Generic[C, E, S]):
             RuleBroken: The state does not survive the codec.
         """
         __tracebackhide__ = True
-        self.referee.check_snapshot(state)
+        self.checker.check_snapshot(state)
         return evolve(self, given=(*self.given, Given(state)), state=state)
 
     def going_on(self) -> Story[C, E, S]:
@@ -188,7 +188,7 @@ class Story(Generic[C, E, S]):
         check_classes("when", "a command", self.aggregate.name, [command], self.aggregate.commands)
         StreamId(self.aggregate.name, command.aggregate_id)
         try:
-            events = self.referee.decide(command, self.state)
+            events = self.checker.decide(command, self.state)
         except Rejected as refusal:
             return self._with_step(command, refusal=refusal)
         return self._with_step(command, events)
@@ -201,12 +201,12 @@ class Story(Generic[C, E, S]):
             RuleBroken: The aggregate does not keep its rules.
         """
         __tracebackhide__ = True
-        answer = asked(self.referee.rules, "the function", call.answer, state=self.state)
+        answer = call_checked(self.checker.rules, "the function", call.answer, state=self.state)
         if isinstance(answer, Rejected):
             return self._with_step(call, refusal=answer)
         self.check_events("when_called", answer)
         for event in answer:
-            self.referee.check_stored(event)
+            self.checker.check_stored(event)
         return self._with_step(call, answer)
 
     def with_stored(self, stored: EventData) -> Story[C, E, S]:
@@ -217,8 +217,8 @@ class Story(Generic[C, E, S]):
             RuleBroken: The aggregate does not keep its rules.
         """
         __tracebackhide__ = True
-        event = self.referee.read(stored)
-        self.referee.check_stored(event)
+        event = self.checker.read(stored)
+        self.checker.check_stored(event)
         return self._with_step(stored, (event,))
 
     def check_events(self, method: str, values: Iterable[object]) -> None:
@@ -250,8 +250,10 @@ class Story(Generic[C, E, S]):
         __tracebackhide__ = True
         after = self.state
         for event in events:
-            after = self.referee.evolve_decided(after, event)
+            after = self.checker.evolve_decided(after, event)
         if events:
-            self.referee.check_snapshot(after)
-        step = Step(before=self.state, cause=cause, events=events, refusal=refusal, after=after)
+            self.checker.check_snapshot(after)
+        step = StoryStep(
+            before=self.state, cause=cause, events=events, refusal=refusal, after=after
+        )
         return evolve(self, steps=(*self.steps, step), state=after)

@@ -9,8 +9,8 @@ from attrs import evolve, frozen
 
 from eventhus import StreamId, View
 from eventhus.ports import Codec
-from eventhus_testing.matching.matchers import agrees, left_open
-from eventhus_testing.rules.fold_checker import fold_referee
+from eventhus_testing.matching.matchers import mask_fields, matches
+from eventhus_testing.rules.fold_checker import fold_checker
 from eventhus_testing.rules.rules import Rules
 from eventhus_testing.specs import history
 from eventhus_testing.specs.folds import (
@@ -64,10 +64,10 @@ class _ViewChecks(Checked[ViewStory[E, V]]):
         __tracebackhide__ = True
         if value is None:  # a view can begin with it, and deletes with it: it is no value
             return self.then_no_view(key)
-        value = left_open(value, ignoring)
+        value = mask_fields(value, ignoring)
         values = self._story.values
         text = None
-        if key not in values or not agrees(value, values[key], ignoring):
+        if key not in values or not matches(value, values[key], ignoring):
             happened = (OTHER_VALUE if key in values else MISSING_VALUE).format(key)
             text = other_value(self._story, happened, key, value, ignoring)
         return self._checked("then_view", (key, value), text)
@@ -92,7 +92,7 @@ class ViewSpec(FoldSpec[E, ViewStory[E, V]], _ViewChecks[E, V]):
     @classmethod
     def of(cls, view: View[E, V], rules: Rules, codec: Codec | None) -> ViewSpec[E, V]:
         """Start to specify a view."""
-        story = ViewStory(view=view, referee=fold_referee(view, rules, codec))
+        story = ViewStory(view=view, checker=fold_checker(view, rules, codec))
         return cls(story, Entry(story))
 
     def when(self, stream: StreamId | str, *events: E) -> ViewOutcome[E, V]:

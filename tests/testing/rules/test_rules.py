@@ -14,7 +14,8 @@ from attrs import define, frozen
 from eventhus import Aggregate, Command, Process, Recorded, Rejected, View
 from eventhus_cattrs import CattrsCodec
 from eventhus_testing import RuleBroken, Rules, spec
-from eventhus_testing.values.comparing import before_it_changes, same
+from eventhus_testing.values.comparing import same
+from eventhus_testing.values.defensive_copies import copy_if_mutable
 from tests.testing.cart import TEA, ItemAdded, add, cart
 from tests.testing.specs import test_failure_texts as broken
 
@@ -136,7 +137,7 @@ class Plain:
 )
 def test_what_cannot_change_is_not_copied(value: object) -> None:
     """Copies are slow, and most values are frozen."""
-    assert before_it_changes(value) is None
+    assert copy_if_mutable(value) is None
 
 
 @pytest.mark.parametrize(
@@ -145,14 +146,14 @@ def test_what_cannot_change_is_not_copied(value: object) -> None:
 )
 def test_what_can_change_is_copied(value: Any) -> None:
     """All the way down."""
-    copied = before_it_changes(value)
+    copied = copy_if_mutable(value)
     assert copied is not value
     assert same(copied, value)
 
 
 def test_what_cannot_be_copied_is_left_alone() -> None:
     """A lock says nothing about the domain."""
-    assert before_it_changes([threading.Lock()]) is None
+    assert copy_if_mutable([threading.Lock()]) is None
 
 
 @pytest.mark.parametrize(

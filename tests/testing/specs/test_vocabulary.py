@@ -15,7 +15,7 @@ from hamcrest import has_property
 from eventhus.errors import CodecError
 from eventhus.ports import EventData
 from eventhus_testing import Outcome, like, spec
-from eventhus_testing.matching.matchers import agrees
+from eventhus_testing.matching.matchers import matches
 from tests.testing.cart import (
     MUG,
     TEA,
@@ -326,6 +326,6 @@ def test_what_cannot_be_done() -> None:
 
 def test_a_part_by_the_name_of_the_argument() -> None:
     """As it is written where the value is made."""
-    assert agrees(like(Hidden, secret=1), Hidden(secret=1))
-    assert not agrees(like(Hidden, _secret=2), Hidden(secret=1))
-    assert agrees(like(Box[int], value=1), Box(1))
+    assert matches(like(Hidden, secret=1), Hidden(secret=1))
+    assert not matches(like(Hidden, _secret=2), Hidden(secret=1))
+    assert matches(like(Box[int], value=1), Box(1))
