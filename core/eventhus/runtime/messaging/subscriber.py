@@ -204,12 +204,12 @@ class Subscriber:
             NotHandledHere: A newer version of this application wrote the event.
         """
         stored = from_message(message)
+        if self._catalog.is_of_newer_code(stored.stream, stored.event):
+            raise NotHandledHere(
+                f"{stored.stream}, version {stored.version}, was written by a newer version of "
+                f"this application; it waits for a process that runs that version"
+            )
         if not self._catalog.knows(stored.event.type):
-            if self._catalog.has_aggregate(stored.stream):
-                raise NotHandledHere(
-                    f"{stored.stream}, version {stored.version}, was written by a newer version of "
-                    f"this application; it waits for a process that runs that version"
-                )
             return None
         if self._types is not None and stored.event.type not in self._types:
             return None
