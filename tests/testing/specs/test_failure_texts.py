@@ -612,13 +612,11 @@ def golden(name: str) -> Path:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_failure_reads_as_before(name: str) -> None:
-    """Each text is a part of the product; none changes unseen."""
+def test_failure_texts_match_their_golden_files(name: str) -> None:
     assert golden(name).read_text(encoding="utf-8") == text_of(CASES[name])
 
 
-def test_no_text_is_left_over() -> None:
-    """Each golden file has its case."""
+def test_every_golden_file_has_a_case() -> None:
     assert sorted(golden(name) for name in CASES) == sorted(GOLDEN.iterdir())
 
 
