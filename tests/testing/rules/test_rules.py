@@ -17,7 +17,7 @@ from eventhus_testing import RuleBroken, Rules, spec
 from eventhus_testing.values.comparing import same
 from eventhus_testing.values.defensive_copies import copy_if_mutable
 from tests.testing.cart import TEA, ItemAdded, add, cart
-from tests.testing.specs import test_failure_texts as broken
+from tests.testing.specs import flawed_domains as broken
 
 RULES = [field.name for field in attrs.fields(Rules)]
 
