@@ -1,4 +1,4 @@
-"""Where two values differ, and what of that is easily overlooked."""
+"""Differences between two values, with remarks on those that are easy to overlook."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -43,7 +43,7 @@ class Sign(Enum):
 
 
 class Opaque:
-    """Compares by identity."""
+    """A class without ``__eq__``."""
 
     def __repr__(self) -> str:
         return "Opaque()"

@@ -1,4 +1,4 @@
-"""The rules that always hold: each is noticed when broken, and can be switched off."""
+"""The rules of every spec: each is reported when broken and can be switched off."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ def test_rules_are_checked_for_given_events_and_later_commands() -> None:
 
 @frozen(kw_only=True)
 class Go(Command):
-    """Goes."""
+    """The command."""
 
 
 @frozen
 class Gone:
-    """It went."""
+    """The event."""
 
 
 def test_a_none_state_is_accepted_if_its_type_admits_none() -> None:

@@ -314,10 +314,10 @@ async def test_wrong_published_events_are_shown(app: Application) -> None:
 
 
 class DeafBus(MemoryBus):
-    """A bus that takes messages and gives nothing."""
+    """A bus that accepts messages and delivers none."""
 
     async def publisher(self) -> MemoryPublisher:
-        """One that reaches nobody."""
+        """Return a publisher without subscribers."""
         return MemoryPublisher({})
 
 

@@ -1,4 +1,4 @@
-"""Views and processes over what a whole application has in its log."""
+"""Checks of the views and processes of a whole application."""
 
 from __future__ import annotations
 

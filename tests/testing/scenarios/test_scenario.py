@@ -151,7 +151,7 @@ class WatchedBus(MemoryBus):
     async def subscribe(
         self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
     ) -> MemorySubscription:
-        """As any."""
+        """Subscribe and keep the subscription."""
         self.made.append(await super().subscribe(handler, group=group, concurrency=concurrency))
         return self.made[-1]
 

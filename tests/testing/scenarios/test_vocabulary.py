@@ -1,4 +1,4 @@
-"""What each word of a scenario accepts, and what it does not: as in specs."""
+"""Every check of a scenario that a spec also has, passed and failed."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ FAILS: dict[str, Then] = {
 
 @pytest.fixture
 async def shop() -> AsyncIterator[AppScenario]:
-    """Tea and mug are in one cart, a pot in another."""
+    """Yield a scenario with tea and a mug in one cart and a pot in another."""
     async with scenario(memory_application(cart, bucket="shop")) as shop:
         await shop.given(cart, "c1", ItemAdded(TEA), ItemAdded(MUG))
         await shop.given(cart, "c2", ItemAdded(Item("pot", 1)))

@@ -15,7 +15,7 @@ from tests.testing.cart import (
     ItemRemoved,
 )
 
-# A domain that breaks every rule.
+# Parts of a domain, each of which breaks a rule.
 
 
 @frozen(kw_only=True)
@@ -40,7 +40,7 @@ class Notes:
 
 
 class Untidy(Rejected):
-    """Never mind."""
+    """The pad is full."""
 
 
 def noting(command: Note, notes: Notes) -> Iterator[Noted]:
@@ -82,7 +82,7 @@ def in_place(notes: Notes, event: Noted) -> Notes:
 
 
 class Moody:
-    """Answers differently each time."""
+    """A ``decide`` that returns another answer at each call."""
 
     def __init__(self, *answers: list[Noted] | Rejected) -> None:
         self.answers = iter(answers)
@@ -103,7 +103,7 @@ def forgetful(notes: Notes, event: Noted) -> None:
 
 
 class Weight:
-    """Stored in whole kilograms, though it has grams."""
+    """A weight in grams that the codec rounds to whole kilograms."""
 
     def __init__(self, grams: int) -> None:
         self.grams = grams
@@ -198,11 +198,11 @@ restocking = Process(
 )
 
 
-# And some that break the rules.
+# Views and processes that break the rules.
 
 
 class Counting:
-    """Counts how often it was asked."""
+    """An ``evolve`` that returns the number of its calls."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -213,7 +213,7 @@ class Counting:
 
 
 class Reacting(Counting):
-    """So does this."""
+    """A ``react`` that sends the number of its calls."""
 
     def __call__(self, size: int, recorded: Recorded[Any]) -> Any:
         return [Restock(aggregate_id="x", quantity=super().__call__(size, recorded))]

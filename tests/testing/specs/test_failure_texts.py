@@ -1,7 +1,7 @@
-"""The texts of failures that are too long to stand among the tests, each in a golden file.
+"""Failure texts of specs and scenarios, compared with golden files.
 
-After an intended change, run ``python -m tests.testing.specs.test_failure_texts``, which rewrites
-them, and read the diff.
+After an intended change, rewrite the files with
+``python -m tests.testing.specs.test_failure_texts``, and read the diff.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ Then = Callable[[AppScenario], Coroutine[Any, Any, None]]
 
 
 def shop(then: Then, *commands: Command) -> None:
-    """Tea and mug are in the cart, commands are dispatched, and this must come of it."""
+    """Run a scenario with tea and a mug in the cart."""
 
     async def work() -> None:
         async with scenario(memory_application(cart, bucket="shop")) as shop:
@@ -85,7 +85,7 @@ def shop(then: Then, *commands: Command) -> None:
 
 
 class Shop:
-    """Has a function to call."""
+    """A class with a function to call."""
 
     @staticmethod
     def close(_: Cart) -> list[ItemRemoved]:
@@ -108,11 +108,11 @@ def holds(sku: str, event: ItemAdded) -> bool:
 
 
 def field_of(expectation: object) -> Any:
-    """For type checkers, the value of any field."""
+    """Return an expectation typed as the value of any field."""
     return expectation
 
 
-# Sets, whose members have no order.
+# A domain with sets, whose members have no order.
 
 
 @frozen(kw_only=True)
@@ -138,7 +138,7 @@ fragile = Label(aggregate_id="p1", labels=frozenset({"fragile"}))
 
 
 CASES: dict[str, Callable[[], object]] = {
-    # What the vocabulary says.
+    # Checks of aggregates.
     "only these types": lambda: TEA_AND_MUG.when(empty()).then_only(ItemAdded),
     "only these types, but refused": lambda: TEA_AND_MUG.when(remove("pot")).then_only(ItemRemoved),
     "only these types, but nothing": lambda: spec(cart).when(empty()).then_only(ItemRemoved),

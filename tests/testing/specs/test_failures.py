@@ -1,4 +1,4 @@
-"""The texts of failures, each in full."""
+"""Failure texts of specs, each in full."""
 
 from collections.abc import Callable
 from textwrap import dedent

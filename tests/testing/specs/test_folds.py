@@ -1,4 +1,4 @@
-"""Specs of views and processes: what they accept and what they refuse."""
+"""Specs of views and processes: passed, failed and invalid checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a specification accepts, what it refuses, and what it leaves alone."""
+"""Specs of aggregates: accepted and refused input, propagated errors and tracebacks."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -168,7 +168,7 @@ class WentOff(Went):
 def walk(
     events: Callable[[], Iterator[Went]], evolve: Callable[[int, Went], int]
 ) -> Aggregate[Go, Went, int]:
-    """An aggregate that does as it is told."""
+    """Return an aggregate with this behaviour."""
     return Aggregate(
         name="Walk",
         initial=0,
@@ -181,7 +181,7 @@ def walk(
 
 
 def fail() -> Any:
-    """Do what a bug does."""
+    """Raise an exception other than a refusal."""
     raise ZeroDivisionError("a bug")
 
 

@@ -1,4 +1,4 @@
-"""What each word of a spec accepts, and what it does not."""
+"""Every step and check of an aggregate spec, passed and failed."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ FAILS: dict[str, Callable[[CartOutcome], object]] = {
 
 @pytest.fixture
 def emptied() -> CartOutcome:
-    """Tea and mug, in this order, are taken out."""
+    """Return the outcome of a command that removes tea, then a mug."""
     return spec(cart).given(ItemAdded(TEA), ItemAdded(MUG)).when(empty())
 
 
