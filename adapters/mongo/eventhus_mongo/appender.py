@@ -122,6 +122,10 @@ class Appender:
         """Wait until no commit is in flight."""
         await self._batcher.drain()
 
+    def cut_off(self) -> None:
+        """Send no more."""
+        self._batcher.cut_off()
+
     async def tail(self, timeout_s: float | None = None) -> int:
         """Return the position of the last event in the log. Raises the driver's errors."""
         last = await self._connection.last(

@@ -79,6 +79,11 @@ class Batcher(Generic[W]):
         while self._tasks:
             await asyncio.wait(self._tasks)
 
+    def cut_off(self) -> None:
+        """End the batches in flight, and give up every call."""
+        for task in self._tasks:
+            task.cancel()
+
     async def _run(self) -> None:
         """Process batches until nothing waits."""
         batch: list[W] = []

@@ -89,6 +89,10 @@ class Loader:
                 self._unfinished.keep(stream, documents[-1], is_unfinished=last > after + limit)
         return evolve(found, documents=documents)
 
+    def cut_off(self) -> None:
+        """End the queries in flight."""
+        self._batcher.cut_off()
+
     def _begins_after(self, after: int, stream: StreamId, documents: Sequence[Document]) -> bool:
         if documents:
             return bool(documents[0].get("version") == after + 1)

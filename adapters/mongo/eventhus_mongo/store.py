@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 
 from eventhus import StreamId
 from eventhus.adapter_support import check_collection, check_page, check_ttl, check_writes
-from eventhus.errors import CompositionError, NotRunning
+from eventhus.errors import CompositionError, NotRunning, OutcomeUnknown, StoreUnavailable
 from eventhus.ports import (
     Checkpoint,
     Commit,
@@ -38,6 +38,8 @@ from eventhus_mongo.pages import recorded, slice_of
 from eventhus_mongo.reader import LogReader
 from eventhus_mongo.wakeups import Wakeups
 
+CUT_OFF_S = 0.1  # for disconnecting once nobody waits for it any more
+
 
 class _Running:
     """The parts of a store that has been entered."""
@@ -50,6 +52,13 @@ class _Running:
         self.loader = Loader(self.connection, known, without=ENVELOPE)
         self.histories = Loader(self.connection, known)
         self.reader = LogReader(self.connection, self.wakeups)
+
+    def cut_off(self) -> None:
+        """End all calls in flight at once."""
+        self.connection.calls.cut_off()
+        self.appender.cut_off()
+        self.loader.cut_off()
+        self.histories.cut_off()
 
 
 class MongoStore:
@@ -141,7 +150,11 @@ class MongoStore:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Wait for the calls in flight and disconnect, once left as often as entered."""
+        """Wait for the calls in flight and disconnect, once left as often as entered.
+
+        If cancelled, end the calls in flight and disconnect at once. An ``append`` then raises
+        ``OutcomeUnknown``, any other call ``StoreUnavailable``.
+        """
         async with self._entering:
             self._entered -= 1
             if self._entered == 0 and self._running is not None:
@@ -151,10 +164,16 @@ class MongoStore:
     async def append(self, commit: Commit) -> StoredCommit:
         """See ``EventStore.append``."""
         running = self._here()
-        with running.connection.calls:
-            stored = await running.appender.append(commit)
-            running.wakeups.grown(stored.last_position)
-            return stored
+        try:
+            with running.connection.calls:
+                stored = await running.appender.append(commit)
+                running.wakeups.grown(stored.last_position)
+                return stored
+        except StoreUnavailable as error:
+            if not running.connection.calls.is_cut_off:
+                raise
+            # It may have been sent by then.
+            raise OutcomeUnknown(self._bucket, error.problem, commit.stream, commit.id) from None
 
     async def find(self, command_id: str) -> StoredCommit | None:
         """See ``EventStore.find``."""
@@ -288,12 +307,20 @@ class MongoStore:
         return self._running
 
     async def _close(self, running: _Running) -> None:
-        await running.wakeups.close()
-        await running.connection.calls.close()
-        await running.appender.drain()
+        try:
+            await running.wakeups.close()
+            await running.connection.calls.close()
+            await running.appender.drain()
+            await self._disconnect(running, running.connection.timeout_s)
+        except asyncio.CancelledError:  # the caller does not wait any more
+            running.cut_off()
+            await self._disconnect(running, CUT_OFF_S)
+            raise
+
+    async def _disconnect(self, running: _Running, within_s: float) -> None:
         if self._owns_client:
             # Closing contacts the servers, which may be gone.
-            with pymongo.timeout(running.connection.timeout_s):
+            with pymongo.timeout(within_s):
                 await running.connection.client.close()
 
 

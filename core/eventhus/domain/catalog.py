@@ -49,13 +49,13 @@ class EventType:
         for schema, upcaster in enumerate(self.upcasters[stored.schema - 1 :], stored.schema):
             try:
                 upcasted: object = upcaster(data)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - upcasters may raise anything
                 raise CodecError(
                     stored.type,
                     "",
                     f"the upcaster from schema {schema} to {schema + 1} raised "
                     f"{type(error).__name__}; make it accept everything that was stored",
-                ) from error
+                ) from None  # the error may quote the data
             if not isinstance(upcasted, Mapping):
                 raise CodecError(
                     stored.type,

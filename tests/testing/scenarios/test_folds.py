@@ -136,4 +136,4 @@ async def test_slow_readers_fail_the_check_after_the_patience() -> None:
             await bank.then_commands(welcome)
         assert "test: ChangeOwner was not processed in time (- exp" in str(when.value)
         assert f"? {late}" in str(when.value)
-        hold.let_go()
+        hold.release()

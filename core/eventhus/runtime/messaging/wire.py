@@ -120,7 +120,7 @@ def from_message(message: Message) -> StoredEvent:
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise CodecError(
             "message", "", f"{message.id} is not an event on the wire: {type(error).__name__}"
-        ) from error
+        ) from None  # the error may quote the data
 
 
 def _recorded_at(message: Message) -> datetime:

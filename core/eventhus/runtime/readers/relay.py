@@ -34,6 +34,13 @@ class Relay(LeasedReader):
         super().__init__(LEASE, "relay", store, clock, owner=owner)
         self._bus = bus
 
+    @property
+    def progress(self) -> str:
+        """How far it has come, as a predicate for messages."""
+        if self._goal is None:
+            return "asks the store for the head of the log"
+        return f"has published {self._position} of {self._goal} events"
+
     async def _forget(self) -> None:
         """Do nothing: the bus recognises repeats, or delivers them again."""
 

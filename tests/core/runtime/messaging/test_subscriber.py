@@ -16,18 +16,9 @@ from eventhus.runtime.messaging.subscriber import RETRY, Subscriber
 from eventhus.runtime.messaging.wire import to_message
 from eventhus.runtime.serializer import EventSerializer
 from eventhus_memory import MemoryBus
-from tests.core.support import (
-    Account,
-    Deposited,
-    FakeClock,
-    JsonCodec,
-    Opened,
-    account,
-    decide,
-    eventually,
-    evolve,
-    recorded,
-)
+from tests.bank import Account, Deposited, Opened, account, decide, evolve
+from tests.core.support import FakeClock, JsonCodec, recorded
+from tests.core.waiting import eventually
 
 
 class Handler:
@@ -171,7 +162,7 @@ async def test_an_upcaster_that_raises() -> None:
 
 
 async def test_a_codec_that_raises_something_else() -> None:
-    """Does not make a message that comes for ever either."""
+    """The message becomes a dead letter, so the bus does not deliver it for ever."""
 
     class Fussy(JsonCodec):
         def decoder(self, as_type: Any) -> Callable[[Any], Any]:
@@ -184,7 +175,8 @@ async def test_a_codec_that_raises_something_else() -> None:
     handle = subscriber(handler, bus, codec=Fussy())
     await handle(message())
     [letter] = await letters(bus)
-    assert "builtins.ZeroDivisionError" == letter.message.headers["Eventhus-Error-Type"]
+    assert "eventhus.errors.CodecError" == letter.message.headers["Eventhus-Error-Type"]
+    assert "the codec raised ZeroDivisionError" in letter.message.headers["Eventhus-Error"]
     outcome = await handle.replay()
     assert (0, 1, []) == (outcome.handled, outcome.failed, handler.got)
 
