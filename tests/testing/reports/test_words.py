@@ -139,7 +139,7 @@ VALUES: Mapping[str, tuple[Any, str]] = {
     "control characters": ("\x1b[2J\ud800", "“\\x1b[2J\\ud800”"),
     "a long word": ("x" * 200, f"{'x' * 120} …"),
     "a list of parts": ([Line("tea", 2)], "line (sku tea, count 2)"),
-    "a predicate": (is_large, "what is_large takes"),
+    "a predicate": (is_large, "a value that satisfies is_large"),
     "a plain object": (SimpleNamespace(a=1), "namespace(a=1)"),
     "too much": ("x " * 100, f"“{'x ' * 58}x …"),
 }
@@ -152,7 +152,7 @@ PHRASES = {
     "an event elsewhere": (phrase(Line("tea", 2), "event", "o1"), "o1 · Line: sku tea, count 2"),
     "a part of an event": (
         phrase(like(Line, count=is_large)),
-        "Line: count what is_large takes, …",
+        "Line: count a value that satisfies is_large, …",
     ),
     "a part of a part": (
         phrase(Box([like(Line, sku="tea")])),
