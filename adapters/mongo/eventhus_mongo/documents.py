@@ -304,7 +304,7 @@ def readable_snapshot(document: Document) -> Snapshot | None:
     is_known = document.get("format", FORMAT) == FORMAT and _INVALID not in document
     if not (is_known and type(version) is int and type(position) is int):
         return None
-    if version < 1 or position < 1 or not all(isinstance(name, str) for name in names):
+    if version < 0 or position < 0 or not all(isinstance(name, str) for name in names):
         return None
     try:
         data = _get(document, "data")
