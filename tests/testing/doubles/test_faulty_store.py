@@ -9,6 +9,7 @@ import pytest
 from eventhus import Application, ConcurrencyError, StreamId
 from eventhus.errors import OutcomeUnknown, StoreUnavailable, TooManyConflicts
 from eventhus.ports import Commit, EventData, Storage, StoredCommit
+from eventhus.runtime.commands.executor import ATTEMPTS
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance import StoreConformance
@@ -250,10 +251,10 @@ async def test_a_command_is_decided_again_on_what_another_did(store: FaultyStore
 
 
 async def test_a_command_that_loses_every_race(store: FaultyStore) -> None:
-    """It gives up after ten, and waits for no clock in between."""
+    """It gives up in the end, and the settable clock makes the pauses take no time."""
     async with bank(store) as app:
         await app.dispatch(open_account)
-        store.conflicts(DEPOSITED, times=10)
+        store.conflicts(DEPOSITED, times=ATTEMPTS)
         with pytest.raises(TooManyConflicts):
             await app.dispatch(deposit)
         assert Account("ann", 50) == await app.state(account, "a1")
