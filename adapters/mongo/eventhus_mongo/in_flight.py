@@ -1,4 +1,4 @@
-"""Counts the calls under way, so that nothing is closed under their feet."""
+"""Counts the calls in flight, so that the connection is not closed before they end."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import asyncio
 from eventhus.errors import NotRunning, StoreUnavailable
 
 
-class Calls:
-    """A context manager that each call enters."""
+class CallsInFlight:
+    """A context manager that every call enters."""
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
-        self._under_way: dict[asyncio.Task[object], int] = {}  # and how often each was cancelled
+        self._in_flight: dict[asyncio.Task[object], int] = {}  # and how often each was cancelled
         self._is_cut_off = False
         self._idle = asyncio.Event()
         self._closed = False
 
     def __enter__(self) -> None:
-        """Begin a call.
+        """Count a call.
 
         Raises:
             NotRunning: The store has been left.
@@ -27,18 +27,18 @@ class Calls:
             raise NotRunning(f"the store of bucket {self._bucket!r} has been left")
         task = asyncio.current_task()
         assert task is not None
-        self._under_way[task] = task.cancelling()
+        self._in_flight[task] = task.cancelling()
 
     def __exit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
-        """End a call.
+        """Count a call no longer.
 
         Raises:
             StoreUnavailable: ``cut_off`` ended the call.
         """
         task = asyncio.current_task()
         assert task is not None
-        cancels = self._under_way.pop(task)
-        if not self._under_way:
+        cancels = self._in_flight.pop(task)
+        if not self._in_flight:
             self._idle.set()
         # As asyncio.timeout does: a cancellation by the caller still arrives as one.
         if self._is_cut_off and task.uncancel() <= cancels and exc_type is asyncio.CancelledError:
@@ -52,14 +52,14 @@ class Calls:
         return self._is_cut_off
 
     def cut_off(self) -> None:
-        """End the calls under way at once; each raises ``StoreUnavailable``."""
+        """End the calls in flight at once; each raises ``StoreUnavailable``."""
         self._closed = self._is_cut_off = True
-        for task in self._under_way:
+        for task in self._in_flight:
             task.cancel()
 
     async def close(self) -> None:
-        """Refuse new calls, and return once those under way are done."""
+        """Refuse new calls, and wait for those in flight."""
         self._closed = True
-        while self._under_way:
+        while self._in_flight:
             self._idle.clear()
             await self._idle.wait()

@@ -1,4 +1,4 @@
-"""What stands in the way is one typed error that names the bucket, and nothing is written."""
+"""What conflicts with is one typed error that names the bucket, and nothing is written."""
 
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
@@ -34,7 +34,7 @@ Plain = Database[dict[str, Any]]
 async def test_an_unreachable_server() -> None:
     """The configured time is all that it takes to say so."""
     started = monotonic()
-    with pytest.raises(StoreUnavailable, match="'bank' is not available: no server"):
+    with pytest.raises(StoreUnavailable, match="'bank' is not available: no suitable server"):
         await MongoStore.open("mongodb://127.0.0.1:1/?timeoutMS=500", "bank").__aenter__()
     assert monotonic() - started < 15  # half of what it takes without
 
@@ -252,7 +252,7 @@ def _alike(plain: Plain) -> None:
 
 
 HOLDS: dict[Callable[[Plain], None], str] = {
-    _foreign: "is none that eventhus wrote",
+    _foreign: "was not written by eventhus",
     _view: "are a view",
     _capped: "are a capped collection",
     _collation: "are a collection with a collation of its own",
@@ -274,7 +274,7 @@ async def test_a_collection_that_holds_something_else(
     """It is left as it is."""
     arrange(plain)
     before = look(plain)
-    with pytest.raises(IncompatibleBucket, match=HOLDS.get(arrange, "stands in the way")) as caught:
+    with pytest.raises(IncompatibleBucket, match=HOLDS.get(arrange, "conflicts with")) as caught:
         await MongoStore.open(replica_set.url, plain.name).__aenter__()
     assert plain.name == caught.value.bucket
     assert before == look(plain)
@@ -328,7 +328,7 @@ async def test_a_store_is_entered_first(mongo: Client, bucket: str) -> None:
     store = MongoStore(mongo, bucket)
     for _ in range(2):
         for call in operations(store):
-            with pytest.raises(NotRunning, match=f"{bucket}.* async with"):
+            with pytest.raises(NotRunning, match=f"{bucket}.* 'async with'"):
                 await call()
         async with store:
             assert 0 == await store.head()

@@ -111,7 +111,7 @@ class Repository(Generic[S]):
             page = await self._store.load(stream, after_version=known.version, limit=PAGE)
             if page.events:
                 known = self._fold(stream, known, page)
-            if len(page.events) < PAGE:
+            if len(page.events) < PAGE and not page.is_cut:
                 return known
 
     def _fold(self, stream: StreamId, known: CachedState[S], page: Slice) -> CachedState[S]:

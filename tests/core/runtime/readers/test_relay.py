@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from eventhus import Metadata, StreamId, new_id
-from eventhus.ports import Commit, EventData, Message, Storage
+from eventhus.ports import Commit, EventData, Message, Storage, StoredEvent
 from eventhus.runtime.readers.leased_reader import RETRY, STEP_DOWN_S, retry_s
 from eventhus.runtime.readers.relay import CHECKPOINT, Relay
 from eventhus_memory import MemoryBus, MemoryStore
@@ -338,3 +339,34 @@ async def test_who_leaves_can_be_cancelled_while_the_relay_stops() -> None:
     go_on.set()
     await settle()
     assert task.cancelled()
+
+
+class NotPlain:
+    """What only another program can have put into a store."""
+
+
+async def test_an_event_without_a_form_in_json_stops_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is reported with its place, and its data is not."""
+    store, bus = Proxy(), RecordingBus()
+    await append(store, 3)
+    follow = store.inner.follow
+
+    async def damaged(**options: Any) -> AsyncGenerator[Sequence[StoredEvent], None]:
+        async for batch in follow(**options):
+            yield [
+                each.with_event(EventData("Deposited", {"card 4711": NotPlain()}))
+                if each.position == 2
+                else each
+                for each in batch
+            ]
+
+    store.inner.follow = damaged  # type: ignore[method-assign]
+    relay = Relay(store, bus, FakeClock(), owner=new_id())
+    async with running(relay):
+        await relay.caught_up(3)
+    assert [1, 3] == bus.positions
+    [record] = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert "event c0-2 at position 2 is not published" in record.getMessage()
+    assert "4711" not in caplog.text
