@@ -9,21 +9,19 @@ import pytest
 from eventhus import Application, Committed, Metadata
 from eventhus.errors import UnknownCommand
 from eventhus.middleware import Envelope, Handler, Middleware, Timing, log_commands, time_commands
-from tests.core.support import (
+from tests.bank import (
     Account,
     AlreadyOpen,
     Deposit,
-    Gate,
     InsufficientFunds,
     Open,
-    Proxy,
     Rename,
     Script,
     Undeclared,
     Withdraw,
-    compose,
-    stored_events,
 )
+from tests.core.hooks import Gate
+from tests.core.support import Proxy, compose, stored_events
 
 LOGGER = logging.getLogger("bank.commands")
 

@@ -15,17 +15,10 @@ from eventhus.ports import EventData, Message
 from eventhus.printable import printable
 from eventhus.runtime.messaging.wire import from_message
 from eventhus_memory import MemoryBus
+from tests.bank import Deposited, Open, account
 from tests.core.runtime.test_serializer import A, store_of
-from tests.core.support import (
-    Deposited,
-    FakeClock,
-    JsonCodec,
-    Open,
-    account,
-    add,
-    compose,
-    eventually,
-)
+from tests.core.support import FakeClock, JsonCodec, add, compose
+from tests.core.waiting import eventually
 
 CARD = "4111 1111 1111 1111"
 FORGED = "a\r\nERROR root: the vault is open\x1b[2J\u2028"

@@ -13,18 +13,11 @@ from eventhus import shutdown as module
 from eventhus.errors import CompositionError
 from eventhus.shutdown import Shutdown
 from eventhus_memory import MemoryBus
+from tests.bank import Open
+from tests.core.hooks import Gate, Hook
 from tests.core.readers import balances, welcome
-from tests.core.support import (
-    Gate,
-    Hook,
-    Open,
-    Proxy,
-    RecordingBus,
-    add,
-    compose,
-    eventually,
-    settle,
-)
+from tests.core.support import Proxy, RecordingBus, add, compose
+from tests.core.waiting import eventually, settle
 
 LIMIT_S = 0.2
 

@@ -80,7 +80,7 @@ class Batcher(Generic[W]):
             await asyncio.wait(self._tasks)
 
     def cut_off(self) -> None:
-        """Cancel the batches under way, and give up every call."""
+        """End the batches in flight, and give up every call."""
         for task in self._tasks:
             task.cancel()
 

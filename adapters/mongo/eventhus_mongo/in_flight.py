@@ -1,4 +1,4 @@
-"""Counts the calls in flight, so that the connection is not closed before they end."""
+"""Tracks the calls in flight, so that the connection is not closed before they end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class CallsInFlight:
         self._closed = False
 
     def __enter__(self) -> None:
-        """Count a call.
+        """Begin a call.
 
         Raises:
             NotRunning: The store has been left.
@@ -30,7 +30,7 @@ class CallsInFlight:
         self._in_flight[task] = task.cancelling()
 
     def __exit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
-        """Count a call no longer.
+        """End a call.
 
         Raises:
             StoreUnavailable: ``cut_off`` ended the call.

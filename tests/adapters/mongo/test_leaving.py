@@ -14,8 +14,8 @@ from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryBus
 from eventhus_mongo import MongoStore
 from eventhus_testing.servers import MongoServer, standalone_mongo
+from tests.bank import Open, account, note
 from tests.core.readers import balances
-from tests.core.support import Open, account, note
 
 BOUND_S = 3.0  # far below the 30 seconds of the driver
 

@@ -18,6 +18,7 @@ from eventhus_testing.conformance.store.samples import exact
 from eventhus_testing.conformance.store.views import BALANCES, deleted, document, kept, put
 from eventhus_testing.servers import MongoReplicaSet
 from tests.adapters.mongo.support import Client, Commands
+from tests.bank import Deposit, Scribble, Scribbled, account, note
 from tests.core.readers import (
     FILLED,
     SENT,
@@ -32,7 +33,6 @@ from tests.core.readers import (
     shown,
     welcome,
 )
-from tests.core.support import Deposit, Scribble, Scribbled, account, note
 
 Plain = Database[dict[str, Any]]
 

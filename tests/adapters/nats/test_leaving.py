@@ -10,7 +10,9 @@ from eventhus_memory import MemoryStore
 from eventhus_nats import NatsBus
 from eventhus_testing.servers import nats_server
 from tests.adapters.nats.support import until
-from tests.core.support import Deposited, Gate, add, compose
+from tests.bank import Deposited
+from tests.core.hooks import Gate
+from tests.core.support import add, compose
 
 LIMIT_S = 0.5
 BOUND_S = LIMIT_S + 6.0  # 4 for the steps after the limit, the rest for a busy machine

@@ -19,17 +19,11 @@ from eventhus.errors import (
 )
 from eventhus.ports import Message
 from eventhus_memory import MemoryBus
+from tests.bank import Open
+from tests.core.hooks import fail_with
 from tests.core.readers import balances
-from tests.core.support import (
-    FakeClock,
-    Open,
-    Proxy,
-    RecordingBus,
-    add,
-    compose,
-    eventually,
-    fail_with,
-)
+from tests.core.support import FakeClock, Proxy, RecordingBus, add, compose
+from tests.core.waiting import eventually
 
 OUTAGES = [
     StoreUnavailable("bank", "no server"),

@@ -12,18 +12,10 @@ from attrs import astuple, frozen
 from eventhus import Aggregate, Command, Delivered, Recorded
 from eventhus.errors import CompositionError, InvalidArgument, NotRunning
 from eventhus_memory import MemoryBus
-from tests.core.support import (
-    Deposited,
-    FakeClock,
-    Gate,
-    Opened,
-    Scribble,
-    Scribbled,
-    add,
-    compose,
-    eventually,
-    settle,
-)
+from tests.bank import Deposited, Opened, Scribble, Scribbled
+from tests.core.hooks import Gate
+from tests.core.support import FakeClock, add, compose
+from tests.core.waiting import eventually, settle
 
 
 class Fussy:

@@ -9,8 +9,10 @@ import pytest
 from eventhus import Application
 from eventhus.errors import NotRunning
 from eventhus_memory import MemoryBus
+from tests.bank import Open, account
+from tests.core.hooks import Gate
 from tests.core.readers import balances
-from tests.core.support import Gate, Open, account, add, compose
+from tests.core.support import add, compose
 
 USES: dict[str, Callable[[Application], Awaitable[Any]]] = {
     "dispatch": lambda app: app.dispatch(Open(aggregate_id="b")),

@@ -13,19 +13,11 @@ import pytest
 
 from eventhus.errors import NotRunning
 from eventhus_memory import MemoryBus, MemoryStore
+from tests.bank import Deposited, Opened
+from tests.core.hooks import Gate, fail_with
 from tests.core.readers import balances, welcome
-from tests.core.support import (
-    Deposited,
-    Gate,
-    Opened,
-    Proxy,
-    RecordingBus,
-    add,
-    compose,
-    eventually,
-    fail_with,
-    settle,
-)
+from tests.core.support import Proxy, RecordingBus, add, compose
+from tests.core.waiting import eventually, settle
 
 ROOT = Path(__file__).parents[3]
 WORKER = """
@@ -79,7 +71,8 @@ def test_a_worker_leaves_the_application_on_a_signal(sent: signal.Signals, insid
 WORKERS = """
 import asyncio, signal
 from eventhus_memory import MemoryBus
-from tests.core.support import compose, settle
+from tests.core.support import compose
+from tests.core.waiting import settle
 
 async def run(name):
     try:

@@ -14,7 +14,7 @@ from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryBus, MemoryStore
 from eventhus_mongo import MongoStore
 from eventhus_nats import NatsBus
-from tests.core.support import Open, account, note
+from tests.bank import Open, account, note
 
 SECRET = "T0pS3cr3t"
 MODULE = """

@@ -141,4 +141,4 @@ async def test_what_is_not_seen_in_time() -> None:
             await bank.then_commands(welcome)
         assert "test: ChangeOwner is not seen by all (- expected, + actual)" in str(when.value)
         assert f"? {late}" in str(when.value)
-        hold.let_go()
+        hold.release()

@@ -76,6 +76,7 @@ class LeasedReader(ABC):
         self._has_ended = False
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()  # held by a rewind, so that only one task is left by it
 
     @abstractmethod
     async def _read(self, lease: Lease) -> None:
@@ -92,10 +93,13 @@ class LeasedReader(ABC):
         return self._task is None or self._task.done()
 
     async def stop(self) -> None:
-        """Stop reading, and wait until that is done."""
-        if self._task is not None:
-            await stop(self._task)
-            self._task = None
+        """Stop reading, and wait until that is done. A rewind is awaited first."""
+        async with self._starting:
+            await self._stop()
+
+    async def _stop(self) -> None:
+        assert self._task is not None, "it was started"
+        await stop(self._task)
 
     async def rewind(self, position: int = 0) -> None:
         """Set the checkpoint back, while nobody reads, and start again from there.
@@ -103,17 +107,18 @@ class LeasedReader(ABC):
         Raises:
             ReaderBusy: Another process holds the lease for longer than a term.
         """
-        await self.stop()
-        try:
-            lease = await self._acquire_alone()
+        async with self._starting:
+            await self._stop()
             try:
-                await self._forget()
-                await self._store.save_checkpoint(self._name, position, token=lease.token)
+                lease = await self._acquire_alone()
+                try:
+                    await self._forget()
+                    await self._store.save_checkpoint(self._name, position, token=lease.token)
+                finally:
+                    await self._release(lease)
             finally:
-                await self._release(lease)
-        finally:
-            self._position, self._failure = position, None
-            self.start()
+                self._position, self._failure = position, None
+                self.start()
 
     @abstractmethod
     async def _forget(self) -> None:

@@ -9,24 +9,20 @@ from eventhus import Application, ConcurrencyError, StreamId
 from eventhus.errors import InvalidArgument, TooManyConflicts
 from eventhus.runtime.commands.executor import ATTEMPTS, CONFLICT_BACKOFF
 from eventhus_memory import MemoryStore
-from tests.core.support import (
+from tests.bank import (
     Account,
     Deposit,
     Deposited,
-    FakeClock,
-    Hook,
     InsufficientFunds,
     NotOpen,
     Open,
-    Proxy,
     Rename,
     Script,
     Withdraw,
     account,
-    at,
-    compose,
-    stored_events,
 )
+from tests.core.hooks import Hook, at
+from tests.core.support import FakeClock, Proxy, compose, stored_events
 
 A = StreamId("Account", "a")
 

@@ -8,23 +8,20 @@ import pytest
 from eventhus import Command, Committed, StreamId
 from eventhus.errors import CommandIdReused, InvalidArgument
 from eventhus_memory import MemoryStore
-from tests.core.support import (
+from tests.bank import (
     Account,
     Deposit,
     Deposited,
-    FakeClock,
-    Gate,
     InsufficientFunds,
     Open,
-    Proxy,
     Rename,
     Scribble,
     Script,
     Withdraw,
     account,
-    at,
-    compose,
 )
+from tests.core.hooks import Gate, at
+from tests.core.support import FakeClock, Proxy, compose
 
 
 async def test_the_same_id_again_carries_out_nothing_and_gets_the_first_answer() -> None:

@@ -12,25 +12,21 @@ from eventhus import Aggregate, Application, Rejected, StreamId
 from eventhus.errors import CodecError, CompositionError
 from eventhus.ports import Snapshot
 from eventhus_memory import MemoryStore
-from tests.core.support import (
+from tests.bank import (
     Account,
     AccountEvent,
     Deposit,
     Deposited,
-    Gate,
-    JsonCodec,
     Open,
     Opened,
-    Proxy,
     Rename,
     Script,
     account,
-    at,
-    compose,
     evolve,
-    fail_with,
-    settle,
 )
+from tests.core.hooks import Gate, at, fail_with
+from tests.core.support import JsonCodec, Proxy, compose
+from tests.core.waiting import settle
 
 A = StreamId("Account", "a")
 

@@ -16,18 +16,9 @@ from eventhus.runtime.messaging.subscriber import RETRY, Subscriber
 from eventhus.runtime.messaging.wire import to_message
 from eventhus.runtime.serializer import EventSerializer
 from eventhus_memory import MemoryBus
-from tests.core.support import (
-    Account,
-    Deposited,
-    FakeClock,
-    JsonCodec,
-    Opened,
-    account,
-    decide,
-    eventually,
-    evolve,
-    recorded,
-)
+from tests.bank import Account, Deposited, Opened, account, decide, evolve
+from tests.core.support import FakeClock, JsonCodec, recorded
+from tests.core.waiting import eventually
 
 
 class Handler:

@@ -7,8 +7,9 @@ from eventhus.errors import ReaderStopped
 from eventhus.ports import EventData
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.store.samples import commit
+from tests.bank import Deposited
 from tests.core.readers import bank
-from tests.core.support import Deposited, add
+from tests.core.support import add
 
 
 def key(recorded: Recorded[Deposited]) -> str:

@@ -15,6 +15,8 @@ from eventhus.ports import EventData, ViewDocument, ViewWrite
 from eventhus.runtime.readers.leased_reader import retry_s
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.store.samples import commit
+from tests.bank import Deposit, Deposited, Opened, Renamed, Script, always
+from tests.core.hooks import Gate, at, fail_with
 from tests.core.readers import (
     FILLED,
     SHOWN,
@@ -30,21 +32,8 @@ from tests.core.readers import (
     shown,
     without_leases,
 )
-from tests.core.support import (
-    Deposit,
-    Deposited,
-    FakeClock,
-    Gate,
-    Opened,
-    Proxy,
-    Renamed,
-    Script,
-    add,
-    always,
-    at,
-    eventually,
-    fail_with,
-)
+from tests.core.support import FakeClock, Proxy, add
+from tests.core.waiting import eventually
 
 DOWN = ConnectionError("down")
 NAME = "view_balances"

@@ -14,20 +14,10 @@ from eventhus.ports import Commit, EventData, Message, Storage, StoredEvent
 from eventhus.runtime.readers.leased_reader import RETRY, STEP_DOWN_S, retry_s
 from eventhus.runtime.readers.relay import CHECKPOINT, Relay
 from eventhus_memory import MemoryBus, MemoryStore
-from tests.core.support import (
-    Deposited,
-    FakeClock,
-    Gate,
-    Open,
-    Proxy,
-    RecordingBus,
-    Script,
-    at,
-    compose,
-    eventually,
-    fail_with,
-    settle,
-)
+from tests.bank import Deposited, Open, Script
+from tests.core.hooks import Gate, at, fail_with
+from tests.core.support import FakeClock, Proxy, RecordingBus, compose
+from tests.core.waiting import eventually, settle
 
 DOWN = ConnectionError("down")
 
@@ -127,6 +117,20 @@ async def test_the_checkpoint_moves_over_events_only_that_the_bus_has_taken() ->
             await settle()
     assert all(checkpoint <= taken for checkpoint, taken in seen)
     assert (27, 29) == seen[-1]  # and it moves with every batch
+
+
+async def test_what_a_failing_bus_acknowledged_of_a_batch_is_not_published_again() -> None:
+    store, bus = Proxy(), RecordingBus()
+
+    async def slowly(*_: object) -> None:
+        await settle()
+
+    store.before["save_checkpoint"] = slowly
+    bus.before = at([3], fail_with(DOWN))
+    await append(store, 4)
+    async with running(Relay(store, bus, FakeClock(), owner=new_id())):
+        await eventually(lambda: 4 in bus.positions)
+        assert [1, 2, 3, 4] == bus.positions
 
 
 async def test_a_bus_that_fails_for_a_while_loses_nothing_and_keeps_the_order() -> None:
@@ -339,6 +343,29 @@ async def test_who_leaves_can_be_cancelled_while_the_relay_stops() -> None:
     go_on.set()
     await settle()
     assert task.cancelled()
+
+
+def tasks_of(relay: Relay) -> int:
+    return sum(task.get_name() == f"eventhus {relay.label}" for task in asyncio.all_tasks())
+
+
+async def test_simultaneous_rewinds_leave_one_task() -> None:
+    relay = Relay(MemoryStore(), RecordingBus(), FakeClock(), owner=new_id())
+    relay.start()
+    await asyncio.gather(relay.rewind(), relay.rewind())
+    assert 1 == tasks_of(relay)
+    await relay.stop()
+    assert 0 == tasks_of(relay)
+
+
+async def test_stopping_during_a_rewind_leaves_no_task() -> None:
+    relay = Relay(MemoryStore(), RecordingBus(), FakeClock(), owner=new_id())
+    relay.start()
+    rewinding = asyncio.create_task(relay.rewind())
+    await asyncio.sleep(0)
+    await relay.stop()
+    await rewinding
+    assert 0 == tasks_of(relay)
 
 
 class NotPlain:

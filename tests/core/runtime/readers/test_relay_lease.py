@@ -15,17 +15,10 @@ from eventhus.ports import Message
 from eventhus.runtime.readers import leased_reader as module
 from eventhus.runtime.readers.relay import CHECKPOINT, LEASE, Relay
 from eventhus_memory import MemoryStore
+from tests.core.hooks import Gate, at, fail_with
 from tests.core.runtime.readers.test_relay import append, running
-from tests.core.support import (
-    FakeClock,
-    Gate,
-    Proxy,
-    RecordingBus,
-    at,
-    eventually,
-    fail_with,
-    settle,
-)
+from tests.core.support import FakeClock, Proxy, RecordingBus
+from tests.core.waiting import eventually, settle
 
 
 @pytest.fixture
