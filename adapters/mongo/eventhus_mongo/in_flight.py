@@ -12,9 +12,7 @@ class CallsInFlight:
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
-        self._in_flight: dict[
-            asyncio.Task[object], int
-        ] = {}  # and how often each was cancelled before
+        self._in_flight: dict[asyncio.Task[object], int] = {}  # and how often each was cancelled
         self._is_cut_off = False
         self._idle = asyncio.Event()
         self._closed = False

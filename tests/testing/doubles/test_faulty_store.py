@@ -9,6 +9,7 @@ import pytest
 from eventhus import Application, ConcurrencyError, StreamId
 from eventhus.errors import OutcomeUnknown, StoreUnavailable, TooManyConflicts
 from eventhus.ports import Commit, EventData, Storage, StoredCommit
+from eventhus.runtime.commands.executor import ATTEMPTS
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance import StoreConformance
@@ -240,10 +241,10 @@ async def test_a_command_that_meets_a_conflict_is_decided_on_the_new_state(
             await app.dispatch(PerformWithdrawal(aggregate_id="a1", amount=10))
 
 
-async def test_a_command_gives_up_after_ten_conflicts(store: FaultyStore) -> None:
+async def test_a_command_that_loses_every_race_gives_up(store: FaultyStore) -> None:
     async with bank(store) as app:
         await app.dispatch(open_account)
-        store.conflicts(DEPOSITED, times=10)
+        store.conflicts(DEPOSITED, times=ATTEMPTS)
         with pytest.raises(TooManyConflicts):
             await app.dispatch(deposit)
-        assert Account("ann", 50) == await app.state(account, "a1")
+        assert Account("ann", 5 * ATTEMPTS) == await app.state(account, "a1")
