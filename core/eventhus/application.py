@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
@@ -34,7 +37,14 @@ from eventhus.run import Run
 from eventhus.runtime.adapter_lookup import BUSES, CODECS, STORES, adapter_for, load_adapter
 from eventhus.runtime.clock import SystemClock
 from eventhus.runtime.commands.bus import CommandBus
-from eventhus.runtime.commands.envelope import Committed, Envelope, Handler, Loaded, Middleware
+from eventhus.runtime.commands.envelope import (
+    RESERVED,
+    Committed,
+    Envelope,
+    Handler,
+    Loaded,
+    Middleware,
+)
 from eventhus.runtime.commands.executor import Executor
 from eventhus.runtime.commands.repository import PAGE, Repository
 from eventhus.runtime.commands.snapshots import Snapshots
@@ -50,12 +60,15 @@ from eventhus.runtime.readers.reader_group import ReaderGroup
 from eventhus.runtime.readers.relay import CHECKPOINT, Relay
 from eventhus.runtime.serializer import EventSerializer
 from eventhus.runtime.signals import wait_for_shutdown
+from eventhus.shutdown import Shutdown, counted
 
 E = TypeVar("E")
 S = TypeVar("S")
 V = TypeVar("V")
 
 _NO_METADATA = Metadata()
+
+_logger = logging.getLogger("eventhus")
 
 
 class Application:
@@ -64,7 +77,9 @@ class Application:
     The constructor checks that the parts fit together; nothing is written before. ``async with``
     opens the store and the bus, then starts the relay, the views and the processes. Leaving it
     stops the views and processes at their checkpoints, completes the accepted commands, publishes
-    what is committed, waits for event handlers, and closes the bus and the store.
+    what is committed, waits for event handlers, and closes the bus and the store. The log says
+    what it waits for. At ``shutdown_timeout_s`` it cancels what is unfinished: events that were not
+    published or handled are delivered later, and callers of unfinished commands get an error.
 
     Args:
         bucket: The name of the application in the store and on the bus: 1 to 63 letters, digits,
@@ -83,6 +98,9 @@ class Application:
         cache_size: The maximum number of cached states of each aggregate type; 0 loads every time.
         snapshot_every: The number of events after which a stream gets a new snapshot; ``None``
             takes no snapshots. Otherwise the codec must be able to encode the states.
+        shutdown_timeout_s: The maximum time to wait for all of that when the application is left,
+            in seconds. Keep it below the time that your platform grants after SIGTERM, often 30
+            seconds: closing what is left takes up to 4 seconds more.
         clock: The source of time.
         random: The jitter between retries. Pass a seeded one to repeat a run.
         new_id: Makes the ids of commits, which must be unique for ever.
@@ -105,16 +123,18 @@ class Application:
         middleware: Sequence[Middleware] = (),
         cache_size: int = 10_000,
         snapshot_every: int | None = None,
+        shutdown_timeout_s: float = 25.0,
         clock: Clock | None = None,
         random: Random | None = None,
         new_id: Callable[[], str] = ulid,
     ) -> None:
         check_name("bucket", bucket)
-        check_settings(workers, cache_size, snapshot_every)
+        check_settings(workers, cache_size, snapshot_every, shutdown_timeout_s)
         self.bucket = bucket
         self._store = store
         self._bus = bus
         self._workers = workers
+        self._shutdown_timeout_s = shutdown_timeout_s
         self._middleware = tuple(middleware)
         self._clock = clock or SystemClock()
         aggregates = check_parts(Aggregate, aggregates)
@@ -177,6 +197,7 @@ class Application:
         middleware: Sequence[Middleware] = (),
         cache_size: int = 10_000,
         snapshot_every: int | None = None,
+        shutdown_timeout_s: float = 25.0,
     ) -> Self:
         """Compose an application from URLs.
 
@@ -195,6 +216,7 @@ class Application:
             middleware: As for the class.
             cache_size: As for the class.
             snapshot_every: As for the class.
+            shutdown_timeout_s: As for the class.
 
         Raises:
             CompositionError: As for the class, or the scheme of a URL is unknown, or the driver of
@@ -212,31 +234,38 @@ class Application:
             middleware=middleware,
             cache_size=cache_size,
             snapshot_every=snapshot_every,
+            shutdown_timeout_s=shutdown_timeout_s,
         )
 
     async def __aenter__(self) -> Self:
         if self._run is not None:
             raise NotRunning("the application is already running; enter it once")
+        leaving = Shutdown(self.bucket, self._shutdown_timeout_s)
         async with AsyncExitStack() as stack:  # left in reverse order
-            await stack.enter_async_context(self._store)
+            await leaving.enter(stack, lambda: "the store", self._store)
             if self._bus is not None:
-                await stack.enter_async_context(self._bus)
+                await leaving.enter(stack, self._unfinished_handlers, self._bus)
                 stack.callback(self._stop_retrying)
                 relay = Relay(self._store, self._bus, self._clock, owner=self._new_id())
                 relay.start()
-                stack.push_async_callback(relay.stop)
-                stack.push_async_callback(relay.drain)
+                leaving.add(stack, lambda: "the relay to stop", relay.stop)
+                leaving.add(stack, lambda: f"the relay, which {relay.progress}", relay.drain)
                 self._relay = relay
-            for executor in self._executors.values():
-                stack.push_async_callback(executor.repository.close)
+            leaving.add(stack, self._unfinished_snapshots, self._drain_snapshots)
             commands = CommandBus(self._routes, workers=self._workers)
-            stack.push_async_callback(commands.close)
+            leaving.add(stack, lambda: counted(commands.accepted, "command"), commands.close)
             handle: Handler = commands.handle
             for middleware in reversed(self._middleware):
                 handle = middleware(handle)
-            stack.push_async_callback(self._readers.stop)
+            leaving.add(stack, lambda: ", ".join(self._readers.unfinished), self._readers.stop)
             self._readers.start(handle)
             self._run = Run(handle, stack.pop_all())
+        runs = [*self._readers.labels]
+        if self._bus is not None:
+            runs.append(f"relay to {type(self._bus).__name__}")
+        _logger.info(
+            "bucket %s started: %s", self.bucket, ", ".join(runs) or "no views, processes or relay"
+        )
         return self
 
     async def __aexit__(
@@ -273,7 +302,7 @@ class Application:
             command_id: An idempotency key, unique in the bucket. Another command with the same
                 key, from any process and at any time, changes nothing and gets the first answer,
                 whatever it says. A command that changed nothing or was refused is not remembered
-                and runs again.
+                and runs again. Ids that start with ``eventhus:`` are reserved for processes.
             metadata: The metadata of the events.
 
         Returns:
@@ -282,10 +311,11 @@ class Application:
         Raises:
             Rejected: The domain refused; the error is the subclass that ``decide`` raised.
             ConcurrencyError: The aggregate is not at ``expected_version``.
-            TooManyConflicts: Other processes appended during ten attempts in a row.
+            TooManyConflicts: Other processes appended during 50 attempts in a row.
             CommandIdReused: The ``command_id`` belongs to a command of another aggregate.
             UnknownCommand: No aggregate handles this class of command.
-            InvalidArgument: The ``aggregate_id`` or ``command_id`` is empty or not text.
+            InvalidArgument: The ``aggregate_id`` or ``command_id`` is empty or not text, or the
+                ``command_id`` is reserved.
             UndeclaredEvent: ``decide`` produced a value that is not an event of its aggregate.
             CodecError: A new or stored event, or a stored state, does not fit its class.
             InvalidCommit: The store cannot store the events.
@@ -295,7 +325,13 @@ class Application:
                 command again with the same ``command_id``.
             NotRunning: The application has not been entered, or is being left.
         """
-        return await self._running().handle(
+        run = self._running()
+        if isinstance(command_id, str) and command_id.startswith(RESERVED):
+            raise InvalidArgument(
+                f"command ids that start with {RESERVED!r} are reserved for processes; "
+                f"put a prefix of your own before the id"
+            )
+        return await run.handle(
             Envelope(
                 command=command,
                 expected_version=expected_version,
@@ -419,6 +455,7 @@ class Application:
             async with self:
                 await wait_for_shutdown()
         else:
+            self._running()
             await wait_for_shutdown()
 
     async def reset(self, view: View[Any, Any]) -> None:
@@ -512,10 +549,11 @@ class Application:
         check_group(group, concurrency)
         if attempts < 1:
             raise InvalidArgument(f"attempts must be at least 1, found {attempts}")
+        names = None if types is None else stored_names(self._catalog, types)
         subscriber = Subscriber(
             handler,
             group=group,
-            types=None if types is None else stored_names(self._catalog, types),
+            types=names,
             attempts=attempts,
             catalog=self._catalog,
             serializer=self._serializer,
@@ -523,6 +561,14 @@ class Application:
             clock=self._clock,
         )
         subscription = await bus.subscribe(subscriber, group=group, concurrency=concurrency)
+        if group is not None:  # the others come and go, one for each visitor of a website
+            _logger.info(
+                "bucket %s: group %s handles %s, %d at once",
+                self.bucket,
+                group,
+                "all events" if names is None else ", ".join(sorted(names)),
+                concurrency,
+            )
         self._subscribers.add(subscriber)
         return AppSubscription(subscription, subscriber)
 
@@ -539,13 +585,19 @@ class Application:
         Raises:
             CompositionError: The application has no bus.
             InvalidArgument: The handler or ``group`` does not have the form that ``subscribe``
-                takes.
+                takes, or the group does not exist. Core NATS does not know its groups, and has no
+                dead letters to replay.
             BusUnavailable: The bus could not be reached, or did not answer in time.
             NotRunning: The application has not been entered, or has been left.
         """
         bus = self._entered_bus()
         check_handler(handler)
         check_group(group)
+        if group != UNGROUPED and not await bus.has_group(group):
+            raise InvalidArgument(
+                f"group {group!r} does not exist in bucket {self.bucket!r}: nobody has subscribed "
+                f"with it, and it has no dead letters; check its name"
+            )
         return await Subscriber(
             handler,
             group=group,
@@ -584,14 +636,39 @@ class Application:
             )
         return self._bus
 
+    async def _drain_snapshots(self) -> None:
+        for executor in self._executors.values():
+            await executor.repository.close()
+
+    def _unfinished_snapshots(self) -> str:
+        return ", ".join(
+            f"{counted(saving, 'snapshot')} of {name}"
+            for name, executor in self._executors.items()
+            if (saving := executor.repository.saving)
+        )
+
+    def _unfinished_handlers(self) -> str:
+        running: Counter[str] = Counter()
+        for subscriber in self._subscribers:
+            running[subscriber.group] += subscriber.in_progress
+        handlers = [f"{counted(n, 'handler')} of group {group}" for group, n in (+running).items()]
+        return ", ".join(handlers) or "the bus"
+
     def _stop_retrying(self) -> None:
         for subscriber in self._subscribers:
             subscriber.stop_retrying()
 
     def _running(self) -> Run:
-        if self._run is None:
+        run = self._run
+        if run is None:
             raise NotRunning("the application is not running; use it inside 'async with'")
-        return self._run
+        if run.loop is not asyncio.get_running_loop():
+            raise NotRunning(
+                "the application was entered in another event loop; use it there, for instance "
+                "with asyncio.run_coroutine_threadsafe, or enter an application of its own in this "
+                "one"
+            )
+        return run
 
     def _executor(self, aggregate: Aggregate[Any, Any, S]) -> Executor[Any, Any, S]:
         check_is(aggregate, Aggregate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Any, TypeVar
 
 from eventhus.domain.aggregate import Aggregate
@@ -46,11 +47,13 @@ def check_parts(cls: type[T], given: Iterable[T]) -> Sequence[T]:
     return parts
 
 
-def check_settings(workers: int, cache_size: int, snapshot_every: int | None) -> None:
-    """Refuse settings below their minimum.
+def check_settings(
+    workers: int, cache_size: int, snapshot_every: int | None, shutdown_timeout_s: float
+) -> None:
+    """Refuse settings out of their range.
 
     Raises:
-        CompositionError: A setting is too low.
+        CompositionError: A setting is too low, or a time is not finite.
     """
     for name, value, least in (
         ("workers", workers, 1),
@@ -59,6 +62,10 @@ def check_settings(workers: int, cache_size: int, snapshot_every: int | None) ->
     ):
         if value is not None and value < least:
             raise CompositionError(f"{name} must be at least {least}, found {value}")
+    if not 0 < shutdown_timeout_s < inf:
+        raise CompositionError(
+            f"shutdown_timeout_s must be above 0 and finite, found {shutdown_timeout_s}"
+        )
 
 
 def check_is(value: object, *classes: type) -> None:

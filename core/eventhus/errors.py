@@ -5,7 +5,7 @@ EventhusError
 ├── UsageError                the calling program is wrong, and trying again does not help
 │   ├── CompositionError      the parts of an application do not fit together (also TypeError)
 │   ├── InvalidArgument       an argument does not have the form it must have (also ValueError)
-│   ├── NotRunning            used outside ``async with application``         (also RuntimeError)
+│   ├── NotRunning            used outside ``async with``, or its event loop  (also RuntimeError)
 │   ├── UnknownCommand        no aggregate handles this class of command      (also LookupError)
 │   ├── UndeclaredEvent       ``decide`` produced an event it never declared  (also TypeError)
 │   └── CommandIdReused       one command id was sent to two aggregates       (also ValueError)
@@ -30,7 +30,9 @@ EventhusError
 ├── ReaderStopped             a view or a process cannot handle an event
 └── ReaderBusy                another process is working on a view or as the relay
 
-Messages never quote the data of events, commands or states, because it may be personal.
+Messages never quote the data of events, commands or states, because it may be personal. The same
+holds for errors that are raised while data is encoded or decoded: a ``CodecError`` names the class
+of such an error and is not chained to it.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import define, field
+
+from eventhus.printable import printable
 
 if TYPE_CHECKING:
     from eventhus.domain.recorded import StreamId
@@ -83,7 +87,9 @@ class EventhusError(Exception):
     _message: ClassVar[str] = ""
 
     def __str__(self) -> str:
-        return self._message.format_map(vars(self)) if self._message else super().__str__()
+        if not self._message:
+            return super().__str__()
+        return printable(self._message.format_map(vars(self)))
 
 
 class Rejected(EventhusError):
@@ -109,7 +115,10 @@ class InvalidArgument(UsageError, ValueError):
 
 
 class NotRunning(UsageError, RuntimeError):
-    """An application or a store was used before ``async with`` entered it or after it was left."""
+    """An application, a store or a bus was used before it was entered or after it was left.
+
+    An application also raises it when another event loop than the one that entered it uses it.
+    """
 
 
 def _tuple(classes: Iterable[type]) -> tuple[type, ...]:
@@ -234,7 +243,7 @@ class CodecError(EventhusError, ValueError):
     def __str__(self) -> str:
         where = f" (in {self.stream}, version {self.version})" if self.stream else ""
         name = f"{self.type}.{self.field}" if self.field else self.type
-        return f"{name}: {self.problem}{where}"
+        return printable(f"{name}: {self.problem}{where}")
 
     def at(self, stream: StreamId, version: int) -> CodecError:
         """Return the same error, located at a stored event."""

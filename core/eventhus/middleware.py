@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from attrs import frozen
 
 from eventhus.errors import Rejected
+from eventhus.printable import printable
 from eventhus.runtime.commands.envelope import Committed, Envelope, Handler, Middleware
 
 __all__ = [
@@ -92,7 +93,10 @@ def log_commands(logger: logging.Logger) -> Middleware:
     def middleware(handle: Handler) -> Handler:
         async def logged(envelope: Envelope) -> Committed:
             command: object = envelope.command  # untyped callers may pass anything
-            label = (type(command).__name__, getattr(command, "aggregate_id", "-"))
+            label = (
+                type(command).__name__,
+                printable(str(getattr(command, "aggregate_id", "-"))),
+            )
             try:
                 committed = await handle(envelope)
             except Rejected as refusal:

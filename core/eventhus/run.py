@@ -13,10 +13,16 @@ from eventhus.runtime.commands.envelope import Handler
 
 
 class Run:
-    """The command handler, the open resources and the followers of a running application."""
+    """The command handler, the open resources and the followers of a running application.
+
+    Attributes:
+        handle: Carries out a command.
+        loop: The event loop that entered the application.
+    """
 
     def __init__(self, handle: Handler, resources: AsyncExitStack) -> None:
         self.handle = handle
+        self.loop = asyncio.get_running_loop()
         self._resources = resources
         self._leaving = asyncio.Event()
         self._pending: set[asyncio.Future[Sequence[StoredEvent] | None]] = set()

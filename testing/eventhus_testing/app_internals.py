@@ -1,5 +1,5 @@
-"""What an application is made of, for a test kit that comes in the same distribution."""
-# ruff: noqa: SLF001 - there is no public way in, and nobody but a test should want one
+"""Access to the internals of an application, for the test kit only."""
+# ruff: noqa: SLF001 - there is no public access, because only tests need it
 
 from __future__ import annotations
 
@@ -14,48 +14,48 @@ __all__ = ["AppInternals", "EventSerializer"]
 
 
 class AppInternals:
-    """The inside of one application."""
+    """The internals of one application."""
 
     def __init__(self, app: Application) -> None:
         self._app: Any = app
 
     @property
     def running(self) -> bool:
-        """Whether it has been entered."""
+        """Return whether the application has been entered."""
         return self._app._run is not None
 
     @property
     def store(self) -> Storage:
-        """Its store."""
+        """Return the store."""
         store: Storage = self._app._store
         return store
 
     @property
     def bus(self) -> EventBus | None:
-        """Its bus, if it has one."""
+        """Return the bus, or ``None`` if there is none."""
         bus: EventBus | None = self._app._bus
         return bus
 
     @property
     def events(self) -> list[type]:
-        """The classes of events that its aggregates declare."""
+        """Return the event classes that the aggregates declare."""
         return [each.cls for each in self._app._catalog.types()]
 
     @property
     def aggregates(self) -> list[Aggregate[Any, Any, Any]]:
-        """What it is made of."""
+        """Return the aggregates."""
         return list(dict.fromkeys(self._app._catalog.routes.values()))
 
     @property
     def processes(self) -> list[Process[Any, Any]]:
-        """The processes that it runs."""
+        """Return the processes."""
         return list(self._app._readers._processes)
 
     async def log(self) -> AsyncIterator[Recorded[Any]]:
-        """Every event that its log holds now, in order.
+        """Yield every event that the log holds now, in order.
 
         Raises:
-            CodecError: A stored event does not fit its class.
+            CodecError: A stored event cannot be decoded.
         """
         serializer: EventSerializer = self._app._serializer
         after = 0
@@ -65,10 +65,10 @@ class AppInternals:
             after = page[-1].position
 
     async def append(self, stream: StreamId, events: Sequence[object]) -> None:
-        """Commit events as a command would, but for the command.
+        """Append events in one commit, without a command.
 
         Raises:
-            CodecError: One of them holds what its type does not admit.
+            CodecError: An event has a value that its type does not admit.
         """
         serializer: EventSerializer = self._app._serializer
         commit_id = self._app._new_id()

@@ -1,7 +1,7 @@
-"""The pytest plugin: it checks that every spec is complete, and writes reports.
+"""The pytest plugin, which finds unchecked specs and writes reports.
 
-A test fails if a spec of its has an outcome that nobody checked. ``--eventhus-report`` writes the
-specs as documentation, and ``--eventhus-fail-under`` fails a run whose specs exercise too little.
+A test with an unchecked outcome fails. ``--eventhus-report`` writes the specs as documentation, and
+``--eventhus-fail-under`` fails a run whose specs exercise too little of the behaviour.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 from eventhus_testing.specs.recording import Recording, opened
 from eventhus_testing.texts.printable import encodable
 
-NOTEBOOK = pytest.StashKey[Recording]()
+RECORDING = pytest.StashKey[Recording]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--eventhus-report",
         metavar="DIR",
-        help="Write the specs that ran as documentation, with what they leave out, to "
+        help="Write the specs that ran, and the behaviour that none exercises, to "
         "DIR/index.html and DIR/specs.md.",
     )
     group.addoption(
@@ -36,10 +36,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         type=_percent,
         help="Fail a run whose specs exercise less than N percent of the types of commands, "
-        "events and refusals of the aggregates that they are about. A spec that holds exercises "
-        "a command by carrying it out in a when, an event by making it happen there, a refusal "
-        "by being refused with it. Refusals are the subclasses of Rejected in the modules of "
-        "decide, the commands and the events; those that others derive from do not count.",
+        "events and refusals of their aggregates. A spec that holds exercises the commands in "
+        "its when, and the events and refusals that they lead to. Refusals are the subclasses "
+        "of Rejected in the modules of decide, the commands and the events, without those that "
+        "others derive from.",
     )
 
 
@@ -48,41 +48,41 @@ def _percent(text: str) -> float:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not 0 <= number <= 100:  # noqa: PLR2004 - percent; neither for what is no number
-        raise argparse.ArgumentTypeError(f"{text!r} is no share: give percent, from 0 to 100")
+    if not 0 <= number <= 100:  # noqa: PLR2004 - percent; also true for NaN
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage from 0 to 100")
     return number
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have the reports made, if one is asked for."""
+    """Register the reports, if an option asks for them."""
     report, fail_under = config.option.eventhus_report, config.option.eventhus_fail_under
     if report is not None or fail_under is not None:
         from eventhus_testing.reports.session import Reporting  # noqa: PLC0415 - rarely needed
 
-        config.pluginmanager.register(Reporting(config, NOTEBOOK), "eventhus-reports")
+        config.pluginmanager.register(Reporting(config, RECORDING), "eventhus-reports")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Have what the specs of a test do written down, fixtures included."""
+    """Record the specs of a test and its fixtures."""
     if not isinstance(item, pytest.Function):
         return (yield)
-    with opened() as item.stash[NOTEBOOK]:
+    with opened() as item.stash[RECORDING]:
         return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Begin anew: the test may have run before, and be repeated because it failed."""
-    if NOTEBOOK in item.stash:
-        item.stash[NOTEBOOK].clear()
+    """Clear the recording, because plugins may run a failed test again."""
+    if RECORDING in item.stash:
+        item.stash[RECORDING].clear()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any],
 ) -> Generator[None, object, object]:
-    """Leave out what is made for several tests: not every one of them has to look at it."""
+    """Do not record fixtures of wider scopes, whose outcomes not every test has to check."""
     if fixturedef.scope == "function":
         return (yield)
     with opened():
@@ -91,20 +91,20 @@ def pytest_fixture_setup(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that passed and left an outcome unchecked: it says nothing about it."""
-    notebook = item.stash.get(NOTEBOOK, None)
-    with _without_given_up_examples(item, notebook):
+    """Fail a test that passed but left an outcome unchecked."""
+    recording = item.stash.get(RECORDING, None)
+    with _without_rejected_examples(item, recording):
         result = yield
-    if notebook is not None and notebook.unchecked:
-        from eventhus_testing.reports.unchecked import text  # noqa: PLC0415 - rarely needed
+    if recording is not None and recording.unchecked:
+        from eventhus_testing.reports.unchecked import unchecked_text  # noqa: PLC0415 - rarely needed
 
-        pytest.fail(text(notebook.unchecked), pytrace=False)
+        pytest.fail(unchecked_text(recording.unchecked), pytrace=False)
     return result
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, Any]:
-    """Escape lone surrogates, which would end the worker of pytest-xdist that sends them."""
+    """Escape lone surrogates, which a worker of pytest-xdist cannot send."""
     return _encodable((yield))
 
 
@@ -124,7 +124,7 @@ def _encodable(data: Any) -> Any:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter,
 ) -> Generator[None, object, object]:
-    """Show what was expected and what came in colours, where the terminal has any."""
+    """Colour expected and actual lines of failures, if the terminal has colours."""
     if not terminalreporter.hasmarkup or not terminalreporter.stats.get("failed"):
         return (yield)
     from eventhus_testing.texts.colour import coloured  # noqa: PLC0415 - rarely needed
@@ -134,17 +134,17 @@ def pytest_terminal_summary(
 
 
 @contextmanager
-def _without_given_up_examples(item: pytest.Item, notebook: Recording | None) -> Iterator[None]:
-    """Forget what an example of Hypothesis did that was given up in the middle, as by assume."""
+def _without_rejected_examples(item: pytest.Item, recording: Recording | None) -> Iterator[None]:
+    """Discard the entries of Hypothesis examples that were rejected, as by ``assume``."""
     handle = getattr(getattr(item, "obj", None), "hypothesis", None)
     inner = getattr(handle, "inner_test", None)
-    if notebook is None or handle is None or inner is None or iscoroutinefunction(inner):
+    if recording is None or handle is None or inner is None or iscoroutinefunction(inner):
         yield
         return
 
     @wraps(inner)
     def example(*args: Any, **kwargs: Any) -> Any:
-        with notebook.forgetting(lambda error: type(error).__module__ == "hypothesis.errors"):
+        with recording.forgetting(lambda error: type(error).__module__ == "hypothesis.errors"):
             return inner(*args, **kwargs)
 
     handle.inner_test = example
@@ -156,11 +156,11 @@ def _without_given_up_examples(item: pytest.Item, notebook: Recording | None) ->
 
 @pytest.fixture
 def memory_application() -> Any:
-    """Composes applications in memory: ``memory_application(account, snapshot_every=10)``.
+    """Return ``eventhus_testing.memory_application``, which composes applications in memory.
 
-    It is ``eventhus_testing.memory_application``, a ``Callable[..., Application]``.
+    Call it as ``memory_application(account, snapshot_every=10)``.
     """
-    # Not for every test run of whoever has installed eventhus.
+    # Imported only when used, because pytest loads this plugin in every environment with eventhus.
     from eventhus_testing.doubles.in_memory import memory_application  # noqa: PLC0415
 
     return memory_application

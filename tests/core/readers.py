@@ -1,6 +1,6 @@
-"""A view and a process over the bank, and ways to cut short what keeps them going."""
+"""A view and processes over the bank, and ways to interrupt their readers."""
 
-# ruff: noqa: SLF001 - the memory store's leases are ended, as the time does
+# ruff: noqa: SLF001 - the memory store's leases are expired by hand
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
@@ -13,23 +13,9 @@ from eventhus import Application, Command, Process, Recorded, View
 from eventhus.ports import Storage, StoredEvent
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
-from tests.core.support import (
-    Deposit,
-    Deposited,
-    FakeClock,
-    Hook,
-    Open,
-    Opened,
-    Proxy,
-    Renamed,
-    Scribble,
-    Withdraw,
-    Withdrawn,
-    add,
-    at,
-    compose,
-    fail_with,
-)
+from tests.bank import Deposit, Deposited, Open, Opened, Renamed, Scribble, Withdraw, Withdrawn
+from tests.core.hooks import Hook, at, fail_with
+from tests.core.support import FakeClock, Proxy, add, compose
 
 
 @frozen
@@ -40,7 +26,7 @@ class Balance:
 
 
 def show(balance: Balance, recorded: Recorded[Opened | Deposited | Withdrawn]) -> Balance | None:
-    """What somebody at the counter wants to know; nothing once everything was withdrawn."""
+    """Keep owner, balance and number of events; delete an account once it is empty."""
     balance = evolve(balance, events=balance.events + 1)
     match recorded.event:
         case Opened(owner):
@@ -53,7 +39,7 @@ def show(balance: Balance, recorded: Recorded[Opened | Deposited | Withdrawn]) -
 
 
 def account_of(recorded: Recorded[object]) -> str | None:
-    """The account; the one of the bank itself does not count."""
+    """Return the account id, or ``None`` for the bank's own account."""
     aggregate_id = recorded.stream.aggregate_id
     return None if aggregate_id == "bank" else aggregate_id
 
@@ -67,14 +53,14 @@ class Welcome:
 
 
 def count(welcome: Welcome, recorded: Recorded[Opened | Deposited]) -> Welcome:
-    """How often something was deposited."""
+    """Count the deposits."""
     if isinstance(recorded.event, Opened):
         return welcome
     return Welcome(welcome.deposits + 1)
 
 
 def give(welcome: Welcome, recorded: Recorded[Opened | Deposited]) -> Iterator[Command]:
-    """A present for whoever opens an account, who cannot take out more; a note at the third."""
+    """Send a present at the opening, a refused withdrawal, and a note at the third deposit."""
     account = recorded.stream.aggregate_id
     if isinstance(recorded.event, Opened):
         yield Deposit(aggregate_id=account, amount=10)
@@ -87,12 +73,12 @@ welcome = Process(name="welcome", initial=Welcome(), key=account_of, evolve=coun
 
 
 def turn(state: int | None, recorded: Recorded[Deposited]) -> int | None:
-    """A state that is nothing after every other deposit."""
+    """Alternate between 1 and ``None`` with every deposit."""
     return None if state == 1 else 1
 
 
 def say(state: int | None, recorded: Recorded[Deposited]) -> Iterable[Command]:
-    """The first deposit is noted, the third, the fifth."""
+    """Send a note for the first deposit, the third, the fifth and so on."""
     if state is None:
         return [Scribble(aggregate_id="odd", text="odd")]
     return []
@@ -104,7 +90,7 @@ odd: Process[Deposited, int | None] = Process(
 
 
 class Paged(Proxy):
-    """Its log is followed two events at a time."""
+    """A store whose log is followed two events at a time."""
 
     async def follow(
         self, *, after: int = 0, limit: int = 1000
@@ -122,15 +108,15 @@ STEPS = (
 
 
 def interrupt(store: Proxy, step: int, hook: Hook) -> Callable[[], bool]:
-    """Let ``hook`` step in once, before or after one of the calls that readers make.
+    """Call ``hook`` once, before or after one of the calls that readers make.
 
     Args:
-        store: What they call.
-        step: Which time, counted from 1.
-        hook: Is called then.
+        store: The store of the readers.
+        step: The number of the call, counted from 1.
+        hook: Called at that step.
 
     Returns:
-        Tells whether it has come to that.
+        A function that tells whether the step was reached.
     """
     reached: list[int] = []
 
@@ -145,13 +131,13 @@ def interrupt(store: Proxy, step: int, hook: Hook) -> Callable[[], bool]:
 
 
 def expire(store: MemoryStore) -> None:
-    """Let the time of every lease be over."""
+    """Let every lease expire."""
     for name, held in store._leases.items():
         store._leases[name] = held._replace(until_s=0.0)
 
 
 def crash(store: Proxy) -> None:
-    """Let nothing that a process still wants to do reach the store, and its leases run out."""
+    """Fail every further call of a process, and let its leases expire."""
     assert isinstance(store.inner, MemoryStore)
     expire(store.inner)
     for name in (*STEPS, "release"):
@@ -161,12 +147,12 @@ def crash(store: Proxy) -> None:
 def without_leases(
     inner: MemoryStore, *, before: Iterable[str], after: Iterable[str]
 ) -> tuple[Paged, Paged]:
-    """Two ways to one store, on which every lease is over as soon as one of them is called.
+    """Return two proxies of one store; certain calls of theirs let every lease expire.
 
     Args:
         inner: The store.
-        before: The calls before which they are over, others having their turn meanwhile.
-        after: The calls behind which they are.
+        before: The calls before which the leases expire and other tasks run.
+        after: The calls after which they do.
     """
 
     async def forget(*_: object) -> None:
@@ -182,18 +168,18 @@ def without_leases(
 
 
 async def first(*works: Awaitable[object]) -> None:
-    """Return once one of them is done."""
+    """Return once one of the works is done, and cancel the others."""
     tasks = [asyncio.ensure_future(work) for work in works]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()
 
 
-CODEC = CattrsCodec()  # one for all: its work is done once
+CODEC = CattrsCodec()  # shared, because compiling the hooks takes time
 
 
 def bank(store: Storage | None = None, **options: Any) -> Application:
-    """The bank with a codec that knows every type, and sleeps that take no time."""
+    """Return the bank with a codec that knows every type, and sleeps that take no time."""
     return compose(store, **{"codec": CODEC, "clock": FakeClock(), **options})
 
 
@@ -212,7 +198,7 @@ async def open_accounts(store: Storage) -> None:
 
 
 async def shown(app: Application) -> dict[str, Balance | None]:
-    """What ``balances`` shows of the accounts."""
+    """Return the values of ``balances`` for the keys of ``SHOWN``."""
     values: dict[str, Balance | None] = {}
     for key in SHOWN:
         values[key] = await app.view(balances, key)
@@ -220,7 +206,7 @@ async def shown(app: Application) -> dict[str, Balance | None]:
 
 
 async def caught_up(app: Application, *readers: Process[Any, Any]) -> None:
-    """Wait until processes have seen all that there is, and what they have sent meanwhile."""
+    """Wait until processes have handled the whole log, their own commands' events included."""
     seen = -1
     while seen != (head := await app._store.head()):
         for reader in readers:
@@ -229,7 +215,7 @@ async def caught_up(app: Application, *readers: Process[Any, Any]) -> None:
 
 
 async def sent(store: Storage) -> list[tuple[str, str, Any]]:
-    """What came of the commands of processes: because of what, where, and what."""
+    """Return the events of the commands of processes: cause, stream and data, sorted."""
     log = await store.read()
     causes = {each.id: f"{each.stream} {each.version}" for each in log}
     return sorted(
@@ -246,7 +232,7 @@ SHOWN = {
     "bank": None,
     "nobody": None,
 }
-"""What ``balances`` shows of that log."""
+"""The values of ``balances`` after ``open_accounts``."""
 
 SENT = [
     ("Account/a 1", "Account/a", {"amount": 10}),
@@ -259,12 +245,12 @@ SENT = [
     ("Account/b 6", "Note/odd", {"text": "odd"}),
     ("Account/c 1", "Note/odd", {"text": "odd"}),
 ]
-"""What ``welcome`` and ``odd`` send because of it, and of what comes of that."""
+"""The events of the commands that ``welcome`` and ``odd`` send, as ``sent`` returns them."""
 
 FILLED = 12
-"""How many events that log has."""
+"""The number of events that ``open_accounts`` appends."""
 
 
 def renamed(recorded: Recorded[Renamed]) -> str:
-    """Nobody has been renamed yet."""
+    """A key function for an event that the log does not hold."""
     return recorded.event.owner

@@ -1,27 +1,23 @@
-"""A small bank and test doubles of stores, buses and clocks."""
+"""Test doubles of stores, buses, clocks and codecs, and the bank as an application."""
 
 import asyncio
 import json
 from collections import Counter
 from collections.abc import (
     AsyncGenerator,
-    Awaitable,
     Callable,
     Collection,
-    Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any, Self, TypeAlias, assert_never
+from typing import Any, Self
 
 import attrs
-from attrs import frozen
 
-from eventhus import Aggregate, Application, Command, Metadata, Recorded, Rejected, StreamId
+from eventhus import Application, Metadata, Recorded, StreamId
 from eventhus.errors import CodecError
 from eventhus.ports import (
     Checkpoint,
@@ -41,157 +37,8 @@ from eventhus.ports import (
     ViewWrite,
 )
 from eventhus_memory import MemoryStore
-
-# The domain.
-
-
-@frozen(kw_only=True)
-class Open(Command):
-    owner: str = "Ada"
-
-
-@frozen(kw_only=True)
-class Deposit(Command):
-    amount: int = 1
-
-
-@frozen(kw_only=True)
-class Withdraw(Command):
-    amount: int = 1
-
-
-@frozen(kw_only=True)
-class Rename(Command):
-    """Changes nothing if the owner already has the name."""
-
-    owner: str
-
-
-@frozen(kw_only=True)
-class Script(Command):
-    """Returns the events that a test passes in."""
-
-    decide: Callable[["Account"], Iterable[Any]]
-
-
-@frozen
-class Opened:
-    owner: str
-
-
-@frozen
-class Deposited:
-    amount: int
-
-
-@frozen
-class Withdrawn:
-    amount: int
-
-
-@frozen
-class Renamed:
-    owner: str
-
-
-@frozen
-class Indigestible:
-    """``evolve`` raises on this event."""
-
-
-@frozen
-class Undeclared:
-    """No aggregate declares this event."""
-
-
-class AlreadyOpen(Rejected):
-    """The account is open."""
-
-
-class NotOpen(Rejected):
-    """The account is not open yet."""
-
-
-class InsufficientFunds(Rejected):
-    """The account holds less than was asked for."""
-
-
-@frozen
-class Account:
-    owner: str | None = None
-    balance: int = 0
-
-
-AccountCommand: TypeAlias = Open | Deposit | Withdraw | Rename | Script
-AccountEvent: TypeAlias = Opened | Deposited | Withdrawn | Renamed | Indigestible
-
-
-def decide(command: AccountCommand, account: Account) -> Iterator[AccountEvent]:
-    """Apply the rules of the bank."""
-    match command:
-        case Open(owner=owner):
-            if account.owner is not None:
-                raise AlreadyOpen
-            yield Opened(owner)
-        case Deposit(amount=amount):
-            if account.owner is None:
-                raise NotOpen
-            yield Deposited(amount)
-        case Withdraw(amount=amount):
-            if amount > account.balance:
-                raise InsufficientFunds(f"{amount}")
-            yield Withdrawn(amount)
-        case Rename(owner=owner):
-            if account.owner != owner:
-                yield Renamed(owner)
-        case Script():
-            yield from command.decide(account)
-        case _:
-            assert_never(command)
-
-
-def evolve(account: Account, event: AccountEvent) -> Account:
-    """Keep the books of the bank."""
-    match event:
-        case Opened(owner) | Renamed(owner):
-            return attrs.evolve(account, owner=owner)
-        case Deposited(amount):
-            return attrs.evolve(account, balance=account.balance + amount)
-        case Withdrawn(amount):
-            return attrs.evolve(account, balance=account.balance - amount)
-        case Indigestible():
-            raise ZeroDivisionError("a bug in evolve")
-        case _:
-            assert_never(event)
-
-
-account = Aggregate(name="Account", initial=Account(), decide=decide, evolve=evolve)
-
-
-@frozen(kw_only=True)
-class Scribble(Command):
-    text: str = ""
-
-
-@frozen
-class Scribbled:
-    text: str
-
-
-def decide_note(command: Scribble, note: str) -> Iterator[Scribbled]:
-    """Accept any text."""
-    yield Scribbled(command.text)
-
-
-def evolve_note(note: str, event: Scribbled) -> str:
-    """Keep the last text."""
-    return event.text
-
-
-note = Aggregate(name="Note", initial="", decide=decide_note, evolve=evolve_note)
-
-
-# The world.
+from tests.bank import Deposited, Script, account, always, note
+from tests.core.hooks import Hook
 
 
 class JsonCodec:
@@ -231,15 +78,6 @@ async def add(app: Application, *amounts: int, aggregate_id: str = "a") -> None:
     """Append one commit with one event for each amount, whether the account is open or not."""
     for amount in amounts:
         await app.dispatch(Script(aggregate_id=aggregate_id, decide=always(Deposited(amount))))
-
-
-def always(*events: Any) -> Callable[[Account], Iterable[Any]]:
-    """Return a decision for these events in any state."""
-    return lambda _: events
-
-
-Hook: TypeAlias = Callable[..., Awaitable[None]]
-"""Is given the arguments of the call that it comes before or after."""
 
 
 class Proxy:
@@ -394,6 +232,10 @@ class RecordingBus:
         """See ``EventBus.bury``."""
         raise NotImplementedError
 
+    async def has_group(self, group: str) -> bool:
+        """See ``EventBus.has_group``."""
+        raise NotImplementedError
+
     def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""
         raise NotImplementedError
@@ -456,62 +298,6 @@ class FakeClock:
         await asyncio.sleep(0)
         if self.before_waking is not None:
             await self.before_waking(seconds)
-
-
-class Gate:
-    """A hook that blocks every caller until it is opened."""
-
-    def __init__(self) -> None:
-        self.arrived = asyncio.Event()
-        self.opened = asyncio.Event()
-        self.waiting = 0
-
-    async def __call__(self, *_: object) -> None:
-        """Wait at the gate."""
-        self.arrived.set()
-        self.waiting += 1
-        try:
-            await self.opened.wait()
-        finally:
-            self.waiting -= 1
-
-
-def fail_with(error: Exception) -> Hook:
-    """Return a hook that raises a new exception each time, as a driver does."""
-
-    async def hook(*_: object) -> None:
-        raise type(error)(*error.args)
-
-    return hook
-
-
-def at(wanted: Iterable[int], hook: Hook) -> Hook:
-    """Return a hook that acts only at the given calls, counted from 1."""
-    calls = 0
-    wanted = frozenset(wanted)
-
-    async def counted(*args: object) -> None:
-        nonlocal calls
-        calls += 1
-        if calls in wanted:
-            await hook(*args)
-
-    return counted
-
-
-async def settle() -> None:
-    """Let every task run until it waits; nothing in memory needs more turns."""
-    for _ in range(200):
-        await asyncio.sleep(0)
-
-
-async def eventually(condition: Callable[[], object]) -> None:
-    """Return once ``condition`` holds; fail if all tasks wait and it does not."""
-    for _ in range(20_000):
-        if condition():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it never came true")
 
 
 async def stored_events(store: Storage, stream: StreamId | None = None) -> list[StoredEvent]:

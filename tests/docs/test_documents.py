@@ -66,6 +66,46 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
     assert ["gone.md"] == broken_links(document)
 
 
+TREE = re.compile(r"^( *)((?:[\w/]+(?:/|\.py) *)+)", re.MULTILINE)
+ROOTS = (ROOT, ROOT / "core/eventhus", ROOT / "testing")
+
+
+def paths_of_tree(text: str) -> list[str]:
+    """Return the paths that an indented tree of folders names."""
+    paths: list[str] = []
+    folders: list[str] = []  # the folder of each level, down to the current line
+    for match in TREE.finditer(text):
+        del folders[len(match[1]) // 2 :]
+        names = match[2].split()
+        paths += ["".join([*folders, name]) for name in names]
+        folders.append(names[0])
+    return paths
+
+
+def missing_paths(text: str) -> list[str]:
+    """Return the paths in backticks that do not exist. A bare file name may be in any folder."""
+    trees = [block[2] for block in BLOCK.finditer(text) if block[1] == "text"]
+    absent = [path for tree in trees for path in paths_of_tree(tree) if not (ROOT / path).exists()]
+    for path in re.findall(r"`([\w./-]+(?:\.py|/))`", BLOCK.sub("", text)):
+        found = any((root / path).exists() for root in ROOTS)
+        if not found and ("/" in path or not any((ROOT / "core").rglob(path))):
+            absent.append(path)
+    return absent
+
+
+def test_the_architecture_names_existing_paths() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    assert len(paths_of_tree(text)) > 25
+    assert [] == missing_paths(text)
+
+
+def test_a_missing_path_is_found() -> None:
+    text = (
+        "`ports/bus.py` `relay.py` `gone.py` `ports/gone.py`\n```text\ncore/\n  gone/  tests/\n```"
+    )
+    assert ["core/gone/", "core/tests/", "gone.py", "ports/gone.py"] == missing_paths(text)
+
+
 def test_readme_is_quick() -> None:
     """A reader has a passing spec in under 30 lines and a running application in under 60."""
     python = [text for language, text, _ in blocks(ROOT / "README.md") if language == "python"]

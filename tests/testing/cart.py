@@ -40,11 +40,11 @@ class ItemRemoved:
 
 
 class InvalidQuantity(Rejected):
-    """A quantity is above zero."""
+    """The quantity is not positive."""
 
 
 class NotInCart(Rejected):
-    """There is no such item in the cart."""
+    """The cart does not contain the item."""
 
 
 CartCommand: TypeAlias = AddItems | RemoveItem | Empty
@@ -57,7 +57,7 @@ class Cart:
 
 
 def decide(command: CartCommand, cart: Cart) -> Iterator[CartEvent]:
-    """Several events may follow from one command, or none."""
+    """Decide with any number of events per command."""
     match command:
         case AddItems(items=items):
             for item in items:
@@ -97,10 +97,10 @@ def add(*items: Item) -> AddItems:
 
 
 def remove(sku: str) -> RemoveItem:
-    """Take an item out of a cart."""
+    """Remove an item from a cart."""
     return RemoveItem(aggregate_id="c1", sku=sku)
 
 
 def empty() -> Empty:
-    """Take everything out of a cart."""
+    """Remove every item from a cart."""
     return Empty(aggregate_id="c1")

@@ -10,9 +10,17 @@ from typing import Self
 
 from attrs import evolve
 
-from eventhus.adapter_support import Backoff, StreamQueues, WorkerPool, check_group
+from eventhus.adapter_support import (
+    Backoff,
+    StreamQueues,
+    WorkerPool,
+    check_group,
+    summary,
+    unexpected,
+)
 from eventhus.domain.recorded import StreamId
 from eventhus.ports import DeadLetter, Message, MessageHandler
+from eventhus.printable import printable
 from eventhus_memory.store import check_url
 
 _RETRY = Backoff(first_s=0.01, cap_s=1.0)  # before a failed message is handled again
@@ -32,6 +40,7 @@ class MemoryBus:
         self._workers: set[asyncio.Task[None]] = set()
         self._dead_letters: dict[str, dict[int, Message]] = {}  # by group and number
         self._buried = 0
+        self._subscribed: set[str] = set()  # the names of all groups that there were
 
     @classmethod
     def open(cls, url: str, bucket: str) -> Self:  # noqa: ARG003 - the object is the bucket
@@ -52,10 +61,18 @@ class MemoryBus:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        while self._groups:  # a handler that is finishing may have subscribed another one
-            await next(iter(self._groups.values())).drain()
-        if workers := self._workers - {asyncio.current_task()}:
-            await asyncio.wait(workers)
+        """Deliver every message and let handlers finish. If cancelled, cancel the handlers."""
+        try:
+            while self._groups:  # a handler that is finishing may have subscribed another one
+                await next(iter(self._groups.values())).drain()
+            if workers := self._workers - {asyncio.current_task()}:
+                await asyncio.wait(workers)
+        except asyncio.CancelledError:  # the caller does not wait for handlers any more
+            for group in [*self._groups.values()]:
+                group.abandon()
+            for worker in self._workers:
+                worker.cancel()
+            raise
 
     async def publisher(self) -> MemoryPublisher:
         """See ``EventBus.publisher``."""
@@ -67,6 +84,8 @@ class MemoryBus:
         """See ``EventBus.subscribe``."""
         check_group(group, concurrency)
         key: object = object() if group is None else group
+        if group is not None:
+            self._subscribed.add(group)
         joined = self._groups.get(key)
         if joined is None:
             joined = self._groups[key] = _Group(on_empty=lambda: self._groups.pop(key))
@@ -82,6 +101,11 @@ class MemoryBus:
         check_group(group)
         self._buried += 1
         self._dead_letters.setdefault(group, {})[self._buried] = message
+
+    async def has_group(self, group: str) -> bool:
+        """See ``EventBus.has_group``."""
+        check_group(group)
+        return group in self._subscribed or bool(self._dead_letters.get(group))
 
     async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""
@@ -163,7 +187,10 @@ class _Group:
             self._remove(message)
         elif self._draining or not self._members:
             _logger.error(
-                "the handler failed on %s while the bus was closing", message.id, exc_info=failure
+                "the handler failed on %s while the bus was closing: %s",
+                printable(message.id),
+                summary(failure),
+                exc_info=unexpected(failure),
             )
             self._remove(message)
         else:
@@ -181,6 +208,12 @@ class _Group:
         for member in list(self._members):
             member.stop()
 
+    def abandon(self) -> None:
+        """Stop the members and begin no more messages."""
+        self._draining = True
+        for member in list(self._members):
+            member.stop()
+
     def _remove(self, message: Message) -> None:
         self.queues.done(message)
         self._changed.set()
@@ -188,7 +221,11 @@ class _Group:
     def _retry_later(self, message: Message, failure: BaseException) -> None:
         delay_s = _RETRY.delay_s(message.attempt)
         _logger.warning(
-            "the handler failed on %s; again in %.2f s", message.id, delay_s, exc_info=failure
+            "the handler failed on %s: %s; again in %.2f s",
+            printable(message.id),
+            summary(failure),
+            delay_s,
+            exc_info=unexpected(failure),
         )
         again = evolve(message, attempt=message.attempt + 1)
         timer = asyncio.get_running_loop().call_later(delay_s, self._retry, message.stream)

@@ -1,24 +1,23 @@
-"""Group commit: the commits that wait while one insert is under way go out in the next one.
+"""Group commit: the commits that wait while one insert is in flight go out in the next one.
 
-The log is dense because a commit is inserted at the position right behind the last one that its
-writer has seen, as its ``_id``, which MongoDB keeps unique: of two writers that aim at one
-position one wins, and the other reads the tail and tries again. No position can be skipped, since
+The log is dense because a writer inserts a commit at the position after the last one that it has
+seen. The position is the ``_id``, which MongoDB keeps unique: of two writers that aim at the same
+position one wins, and the other reads the tail and tries again. No position is skipped, since
 nobody aims beyond what exists.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections import deque
 from collections.abc import Mapping, Sequence
+from random import Random
 from typing import Any
 
 from attrs import define
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from eventhus import ConcurrencyError, StreamId
-from eventhus.adapter_support import checked_commit
+from eventhus.adapter_support import Backoff, checked_commit
 from eventhus.errors import (
     AccessDenied,
     CommandIdReused,
@@ -28,6 +27,7 @@ from eventhus.errors import (
     StoreUnavailable,
 )
 from eventhus.ports import Commit, StoredCommit
+from eventhus_mongo.batching import Batcher
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     Document,
@@ -39,41 +39,51 @@ from eventhus_mongo.documents import (
     last_version,
     stream_key,
 )
-from eventhus_mongo.driver_errors import DUPLICATE_KEY, describe, is_passing, translated, typed
-from eventhus_mongo.known_versions import StreamEnds
+from eventhus_mongo.driver_errors import (
+    DUPLICATE_KEY,
+    describe,
+    is_passing,
+    to_eventhus_error,
+    translating_errors,
+)
+from eventhus_mongo.known_versions import KnownVersions
 
 BATCH_COMMITS = 200
 BATCH_BYTES = 4_000_000
-BACKOFF_S = 0.002  # doubles with every failure, up to the cap
-BACKOFF_CAP_S = 0.5
-RIVALRY = 4  # doublings of the back-off, at most, after a position that another writer took
+RETRY = Backoff(first_s=0.004, cap_s=0.5)
+RIVALRY = 4  # the most failures that count after a position that another writer took
 MIN_ATTEMPT_S = 0.05
-TURNS = 2  # of the event loop: a caller whose command was waiting for another's is back after two
 
 
 @define(eq=False)
-class _Waiting:
-    """A commit on its way into the log."""
+class _Append:
+    """A call of ``append`` that waits for its place in the log."""
 
     commit: Commit
     encoded: Encoded
-    deadline: float  # of the event loop's clock
+    deadline: float  # by the event loop's clock
     done: asyncio.Future[StoredCommit | None]
-    end: int  # a version of the stream at which a commit is known to end
-    sent: bool = False  # and never heard of since
+    end: int  # the version of the stream to append at, where a commit is known to end
+    sent: bool = False  # it was sent, and its outcome is not known
 
 
 class Appender:
     """Appends commits to the log of one bucket."""
 
-    def __init__(self, connection: Connection, ends: StreamEnds) -> None:
+    def __init__(self, connection: Connection, known: KnownVersions) -> None:
         self._connection = connection
-        self._ends = ends
-        self._queue: deque[_Waiting] = deque()
+        self._known = known
+        self._random = Random()  # noqa: S311 - spreads retries, guards nothing
+        self._batcher: Batcher[_Append] = Batcher(
+            self._insert_batch,
+            self._give_up,
+            most=BATCH_COMMITS,
+            weight=lambda waiting: waiting.encoded.size_bytes,
+            most_weight=BATCH_BYTES,
+        )
         self._next: int | None = None  # the next free position, as far as is known
-        self._sending: asyncio.Task[None] | None = None
         self._failures = 0  # of inserts, in a row
-        self._clashed = False  # whether the last insert was held up by a stream that had gone on
+        self._clashed = False  # whether a stream that had grown stopped the last insert
 
     async def append(self, commit: Commit) -> StoredCommit:
         """See ``EventStore.append``."""
@@ -81,7 +91,7 @@ class Appender:
         encoded = encode_commit(commit)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._connection.timeout_s
-        end = self._proven(commit)
+        end = self._known_end(commit)
         sent = False
         attempt = 0
         while True:
@@ -89,74 +99,78 @@ class Appender:
                 try:
                     examined = await self._examine(commit, clashed=attempt > 0)
                 except StoreUnavailable as error:
-                    if sent:  # and the way to what became of it is barred
+                    if sent:  # and its outcome cannot be looked up
                         raise self._unknown(commit, error.problem) from error
                     raise
                 if isinstance(examined, StoredCommit):
                     return examined
                 end = examined
-            waiting = _Waiting(commit, encoded, deadline, loop.create_future(), end, sent)
-            stored = await self._enqueue(waiting)
+            waiting = _Append(commit, encoded, deadline, loop.create_future(), end, sent)
+            self._batcher.add(waiting)
+            stored = await waiting.done
             if stored is not None:
                 return stored
-            # Its version or one of its ids is taken. It may be this very commit, sent before.
+            # Its version or one of its ids is taken, perhaps by this very commit, sent earlier.
             end, sent = None, waiting.sent
             if loop.time() > deadline:
                 raise self._late(waiting, "other writers kept getting in first")
             if attempt > 0:
-                await _back_off(attempt)
+                await self._back_off(attempt)
             attempt += 1
 
     async def drain(self) -> None:
-        """Return once no commit is on its way any more."""
-        while self._sending is not None:
-            await asyncio.wait([self._sending])
+        """Wait until no commit is in flight."""
+        await self._batcher.drain()
+
+    def cut_off(self) -> None:
+        """Send no more."""
+        self._batcher.cut_off()
 
     async def tail(self, timeout_s: float | None = None) -> int:
-        """The position of the last event in the log. Raises the driver's errors."""
+        """Return the position of the last event in the log. Raises the driver's errors."""
         last = await self._connection.last(
             {}, "_id", projection=["size", "format"], timeout_s=timeout_s
         )
         return 0 if last is None else last_position(last)
 
     async def find(self, key: Mapping[str, Any]) -> StoredCommit | None:
-        """The commit of a commit id or a command id, if it is in the log."""
-        with translated(self._connection.bucket):
+        """Return the commit with a commit id or a command id, or ``None``."""
+        with translating_errors(self._connection.bucket):
             async with self._connection.operation() as session:
                 document = await self._connection.events.find_one(key, session=session)
             return None if document is None else decode_commit(document)
 
-    def _proven(self, commit: Commit) -> int | None:
-        """The version to append behind, if it is known already that a commit ends there."""
+    def _known_end(self, commit: Commit) -> int | None:
+        """Return the version to append at, if it is known that a commit ends there."""
         expected = commit.expected_version
         if expected == 0:
-            return 0  # nothing lies before the first version
-        known = self._ends.get(commit.stream)
+            return 0  # nothing precedes the first version
+        known = self._known.get(commit.stream)
         return known if expected is None or expected == known else None
 
     async def _examine(self, commit: Commit, *, clashed: bool) -> StoredCommit | int:
-        """The version to append behind, from the log; or the commit, if it is in there already."""
-        # The stream first: what it has gained since is found by the id, never the other way round.
+        """Look up the version to append at; return the commit itself if the log holds it."""
+        # The stream first. In the other order, a commit that lands in between would be missed.
         end = await self._end_of(commit.stream)
         fits = commit.expected_version in (None, end)
         if clashed or not fits:
-            first = await self._known(commit)
+            first = await self._stored(commit)
             if first is not None:
                 return first
         if not fits:
             assert commit.expected_version is not None
             raise ConcurrencyError(commit.stream, commit.expected_version, end)
-        self._ends.learn(commit.stream, end)
+        self._known.learn(commit.stream, end)
         return end
 
     async def _end_of(self, stream: StreamId) -> int:
-        with translated(self._connection.bucket):
+        with translating_errors(self._connection.bucket):
             last = await self._connection.last(
                 stream_key(stream), "version", projection=["version", "size", "format"]
             )
             return 0 if last is None else last_version(last)
 
-    async def _known(self, commit: Commit) -> StoredCommit | None:
+    async def _stored(self, commit: Commit) -> StoredCommit | None:
         first = await self.find({"commit_id": commit.id})
         if first is not None:
             if first.commit.stream != commit.stream:
@@ -172,60 +186,24 @@ class Appender:
             raise CommandIdReused(commit.command_id, commit.stream, first.commit.stream)
         return first
 
-    async def _enqueue(self, waiting: _Waiting) -> StoredCommit | None:
-        """The stored commit; ``None`` if its version or one of its ids is taken."""
-        self._queue.append(waiting)
-        if self._sending is None:
-            self._sending = asyncio.create_task(self._send())
-        return await waiting.done
+    async def _insert_batch(self, batch: list[_Append]) -> None:
+        if self._failures:
+            await self._back_off(self._failures)
+        await self._insert(batch)
 
-    async def _send(self) -> None:
-        """Send what waits until nothing does. There is one of these at a time."""
-        batch: list[_Waiting] = []
-        try:
-            while True:
-                # Callers that were just answered go on first: what they append next is then in
-                # this batch, where else each insert would take a part of them only.
-                for _ in range(TURNS):
-                    await asyncio.sleep(0)
-                batch = self._take()
-                if not batch:
-                    return
-                if self._failures:
-                    await _back_off(self._failures)
-                await self._insert(batch)
-        except BaseException as error:
-            # A bug, or the end of the event loop: nobody may wait for ever.
-            for waiting in batch:
-                waiting.sent = True
-            for waiting in (*batch, *self._queue):
-                _fail(waiting, self._late(waiting, f"appending ended with {type(error).__name__}"))
-            self._queue.clear()
-            self._next = None
-            raise
-        finally:
-            self._sending = None
+    def _give_up(self, waiting: _Append, error: BaseException) -> None:
+        waiting.sent = True  # it may have been
+        _fail(waiting, self._late(waiting, f"appending ended with {type(error).__name__}"))
+        self._next = None
 
-    def _take(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
-        size_bytes = 0
-        while self._queue and len(batch) < BATCH_COMMITS:
-            waiting = self._queue[0]
-            size_bytes += waiting.encoded.size_bytes
-            if batch and size_bytes > BATCH_BYTES:
-                break
-            self._queue.popleft()
-            if waiting.done.done():  # its caller was cancelled
-                size_bytes -= waiting.encoded.size_bytes
-            else:
-                batch.append(waiting)
-        return batch
+    async def _back_off(self, failures: int) -> None:
+        await asyncio.sleep(RETRY.jittered_s(failures, self._random))
 
-    async def _insert(self, batch: Sequence[_Waiting]) -> None:
-        """Send a batch. Afterwards each of its commits is settled, or in the queue again."""
+    async def _insert(self, batch: Sequence[_Append]) -> None:
+        """Send a batch. Afterwards each of its commits is settled or back in the queue."""
         now = asyncio.get_running_loop().time()
-        # Half of the time that the most urgent one has: the other half is for finding out what
-        # became of it, and for sending it again.
+        # Half of the time that the most urgent one has. The other half is for looking up its
+        # outcome, and for sending it again.
         remaining = min(waiting.deadline for waiting in batch) - now
         attempt_s = max(remaining / 2, MIN_ATTEMPT_S)
         placed: list[StoredCommit] = []
@@ -249,23 +227,22 @@ class Appender:
             self._failures, self._clashed = 0, False
             self._settle(batch, placed)
 
-    def _drop_stale(self, batch: Sequence[_Waiting]) -> list[_Waiting]:
-        """Those whose stream is not known to have gone on, which would hold up all behind them."""
-        hopeful: list[_Waiting] = []
+    def _drop_stale(self, batch: Sequence[_Append]) -> list[_Append]:
+        """Drop the commits whose stream is known to have grown: they would stop the insert."""
+        fresh: list[_Append] = []
         for waiting in batch:
-            known = self._ends.get(waiting.commit.stream)
+            known = self._known.get(waiting.commit.stream)
             if waiting.commit.expected_version is None or known is None or known <= waiting.end:
-                hopeful.append(waiting)
+                fresh.append(waiting)
             else:
                 _resolve(waiting, None)
-        return hopeful
+        return fresh
 
-    async def _drop_taken(self, batch: Sequence[_Waiting], timeout_s: float) -> list[_Waiting]:
-        """Those whose version is free.
+    async def _drop_taken(self, batch: Sequence[_Append], timeout_s: float) -> list[_Append]:
+        """Drop the commits whose version is taken.
 
-        Where others write to the same streams, many commits of a batch may come too late, and
-        each would hold up those behind it for an insert of its own. So after the first, one query
-        finds the others.
+        If others write to the same streams, many commits of a batch may come too late, and each
+        would cost the later ones another insert. After the first, one query finds the others.
         """
         if not batch:
             return []
@@ -284,8 +261,8 @@ class Appender:
                 session,
                 projection=key,
             )
-        taken = {tuple(document[name] for name in key) for document in found}
-        free: list[_Waiting] = []
+        taken = [tuple(document[name] for name in key) for document in found]
+        free: list[_Append] = []
         for waiting, place in zip(batch, places, strict=True):
             if place in taken:
                 _resolve(waiting, None)
@@ -294,15 +271,15 @@ class Appender:
         return free
 
     def _place(
-        self, batch: Sequence[_Waiting], position: int, placed: list[StoredCommit]
+        self, batch: Sequence[_Append], position: int, placed: list[StoredCommit]
     ) -> list[Document]:
         documents: list[Document] = []
-        ends: dict[StreamId, int] = {}  # as they will be behind the commits placed so far
+        ends: dict[StreamId, int] = {}  # after the commits placed so far
         for waiting in batch:
             commit = waiting.commit
             end = waiting.end
             if commit.expected_version is None:
-                known = self._ends.get(commit.stream) or 0
+                known = self._known.get(commit.stream) or 0
                 end = max(end, known, ends.get(commit.stream, 0))
             stored = StoredCommit(commit=commit, version=end + 1, position=position)
             ends[commit.stream] = stored.last_version
@@ -311,47 +288,49 @@ class Appender:
             position += len(commit.events)
         return documents
 
-    def _settle(self, batch: Sequence[_Waiting], placed: Sequence[StoredCommit]) -> None:
-        """These are in the log, acknowledged by a majority."""
+    def _settle(self, batch: Sequence[_Append], placed: Sequence[StoredCommit]) -> None:
+        """Answer commits that are in the log, acknowledged by a majority."""
         for waiting, stored in zip(batch, placed, strict=True):
-            self._ends.learn(stored.commit.stream, stored.last_version)
+            self._known.learn(stored.commit.stream, stored.last_version)
             self._next = stored.last_position + 1
             _resolve(waiting, stored)
 
     def _failed(
-        self, batch: Sequence[_Waiting], placed: Sequence[StoredCommit], error: PyMongoError
+        self, batch: Sequence[_Append], placed: Sequence[StoredCommit], error: PyMongoError
     ) -> None:
         if isinstance(error, BulkWriteError) and not error.details.get("writeConcernErrors"):
             self._stopped(batch, placed, error.details["writeErrors"][0])
             return
-        # Whether anything was stored is not known. To send the same again, behind the tail as it
+        # It is not known whether anything was stored. Sending the same again, at the tail as it
         # is then, is safe: MongoDB refuses a commit id that it has.
         self._next = None
         self._failures += 1
-        told = typed(self._connection.bucket, error)
-        if placed and not isinstance(told, AccessDenied):  # which comes before anything is done
+        problem = to_eventhus_error(self._connection.bucket, error)
+        if placed and not isinstance(problem, AccessDenied):  # access is checked first
             for waiting in batch:
                 waiting.sent = True
         if is_passing(error):
             self._put_back(batch, describe(error))
             return
         for waiting in batch:
-            _fail(waiting, self._unknown(waiting.commit, describe(error)) if waiting.sent else told)
+            _fail(
+                waiting, self._unknown(waiting.commit, describe(error)) if waiting.sent else problem
+            )
 
     def _stopped(
-        self, batch: Sequence[_Waiting], placed: Sequence[StoredCommit], problem: Mapping[str, Any]
+        self, batch: Sequence[_Append], placed: Sequence[StoredCommit], problem: Mapping[str, Any]
     ) -> None:
-        """The insert went as far as one document that was refused."""
+        """Handle an insert that stopped at a document that the server refused."""
         stop: int = problem["index"]
         self._settle(batch[:stop], placed[:stop])
         refused = batch[stop]
         if problem["code"] != DUPLICATE_KEY:
-            told = f"MongoDB refused a document with error {problem['code']}"
-            _fail(refused, self._late(refused, told))
+            refusal = f"MongoDB refused a document with error {problem['code']}"
+            _fail(refused, self._late(refused, refusal))
             self._put_back(batch[stop + 1 :])
         elif "_id" in problem["keyPattern"]:
-            # Another writer has the position. What is behind it, the tail tells. To wait for
-            # longer than an insert takes would leave the log to whoever loses least.
+            # Another writer has the position, so the tail must be read again. Waiting for longer
+            # than an insert takes would leave the log to the writer that loses least.
             self._next = None
             self._failures = min(self._failures + 1, RIVALRY)
             self._put_back(batch[stop:], "other writers kept getting in first")
@@ -361,15 +340,15 @@ class Appender:
             _resolve(refused, None)
             self._put_back(batch[stop + 1 :])
 
-    def _put_back(self, batch: Sequence[_Waiting], problem: str | None = None) -> None:
+    def _put_back(self, batch: Sequence[_Append], problem: str | None = None) -> None:
         now = asyncio.get_running_loop().time()
         for waiting in reversed(batch):
             if problem is not None and now >= waiting.deadline - MIN_ATTEMPT_S:
                 _fail(waiting, self._late(waiting, problem))
             else:
-                self._queue.appendleft(waiting)
+                self._batcher.put_back(waiting)
 
-    def _late(self, waiting: _Waiting, problem: str) -> StoreUnavailable | OutcomeUnknown:
+    def _late(self, waiting: _Append, problem: str) -> StoreUnavailable | OutcomeUnknown:
         if waiting.sent:
             return self._unknown(waiting.commit, problem)
         return StoreUnavailable(self._connection.bucket, problem)
@@ -378,17 +357,11 @@ class Appender:
         return OutcomeUnknown(self._connection.bucket, problem, commit.stream, commit.id)
 
 
-def _resolve(waiting: _Waiting, stored: StoredCommit | None) -> None:
-    if not waiting.done.done():  # else its caller was cancelled
+def _resolve(waiting: _Append, stored: StoredCommit | None) -> None:
+    if not waiting.done.done():  # otherwise its caller was cancelled
         waiting.done.set_result(stored)
 
 
-def _fail(waiting: _Waiting, error: Exception) -> None:
+def _fail(waiting: _Append, error: Exception) -> None:
     if not waiting.done.done():
         waiting.done.set_exception(error)
-
-
-async def _back_off(failures: int) -> None:
-    # Full jitter, from "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
-    cap = min(BACKOFF_CAP_S, BACKOFF_S * 2 ** min(failures, 10))
-    await asyncio.sleep(random.uniform(0, cap))  # noqa: S311 - no secret

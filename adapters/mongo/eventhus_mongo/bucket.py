@@ -1,4 +1,4 @@
-"""Looks at a bucket before it is used, and makes the indexes that it lacks."""
+"""Checks a bucket before use, and creates missing indexes."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from eventhus.errors import IncompatibleBucket, InvalidArgument
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import Document, decode_commit
-from eventhus_mongo.driver_errors import translated
+from eventhus_mongo.driver_errors import translating_errors
 
 _RESERVED = {"admin", "config", "local"}
-_FORBIDDEN = '/\\. "$*<>:|?\0'  # on Windows; on other systems fewer, but a dump may move there
+_FORBIDDEN = '/\\. "$*<>:|?\0'  # the superset, of Windows: a dump may move there
 _MAX_BYTES = 63
 _INDEX_CONFLICTS = {85, 86}  # IndexOptionsConflict, IndexKeySpecsConflict
 
 
 def check_name(bucket: str) -> None:
-    """Refuse a bucket that cannot be the name of a database.
+    """Check that a bucket can be the name of a database.
 
     Raises:
-        InvalidArgument: MongoDB, on one system or another, does not take the name.
+        InvalidArgument: MongoDB does not accept the name on every system.
     """
     problem = ""
     if not bucket:
         problem = "is empty"
     elif bucket in _RESERVED:
-        problem = "is MongoDB's own"
+        problem = "belongs to MongoDB"
     elif found := sorted({char for char in bucket if char in _FORBIDDEN}):
-        problem = f"holds {', '.join(map(repr, found))}"
+        problem = f"contains {', '.join(map(repr, found))}"
     elif len(bucket.encode(errors="replace")) > _MAX_BYTES:
         problem = f"is longer than {_MAX_BYTES} bytes"
     if problem:
         raise InvalidArgument(
-            f"bucket {bucket!r} cannot be the name of a MongoDB database, as it {problem}; "
-            f"take letters, digits, - and _"
+            f"bucket {bucket!r} cannot be the name of a MongoDB database, because it {problem}; "
+            f"use letters, digits, - and _"
         )
 
 
 @frozen
 class _Index:
-    """An index that the log relies on. All of them are unique."""
+    """A unique index that the log relies on."""
 
     name: str
     keys: tuple[str, ...]
-    only_where: str | None = None  # a field that a document must have to be in it
+    only_where: str | None = None  # only documents with this field are indexed
 
     def model(self) -> IndexModel:
         options: dict[str, Any] = {"name": self.name, "unique": True}
@@ -72,7 +72,7 @@ class _Index:
         )
 
     def is_like_one_in(self, indexes: Mapping[str, Mapping[str, Any]]) -> bool:
-        """Whether there is one of its name, or over its keys."""
+        """Return whether an index has the same name or the same keys."""
         keys = [(key, ASCENDING) for key in self.keys]
         return self.name in indexes or any(
             [*index["key"].items()] == keys for index in indexes.values()
@@ -94,15 +94,15 @@ INDEXES = (
 
 
 async def prepare(connection: Connection) -> None:
-    """Check that the bucket is one of ours, or new, and make the indexes that it lacks.
+    """Check that the bucket is new or belongs to eventhus, and create missing indexes.
 
     Raises:
-        IncompatibleBucket: It holds something else, or what a newer version wrote, or an index
-            that stands in the way.
+        IncompatibleBucket: The bucket holds other data, data of a newer version, or a conflicting
+            index.
         AccessDenied: The credentials are refused, or lack a right.
         StoreUnavailable: The server cannot be reached.
     """
-    with translated(connection.bucket):
+    with translating_errors(connection.bucket):
         async with connection.operation() as session:
             await _check_collection(connection, session)
             await _check_documents(connection, session)
@@ -122,7 +122,7 @@ async def _check_collection(connection: Connection, session: AsyncClientSession)
         if kind != "collection":
             raise IncompatibleBucket(
                 connection.bucket,
-                f"its events are a {kind}, and must be a plain collection; name another bucket",
+                f"its events are a {kind} and must be a plain collection; use another bucket",
             )
 
 
@@ -135,12 +135,12 @@ async def _check_documents(connection: Connection, session: AsyncClientSession) 
 
 async def _ensure_indexes(connection: Connection, session: AsyncClientSession) -> None:
     found = await _indexes(connection, session)
-    lacking = [index for index in INDEXES if not index.is_in(found)]
-    if not lacking:
+    missing = [index for index in INDEXES if not index.is_in(found)]
+    if not missing:
         return
     try:
         await connection.events.create_indexes(
-            [index.model() for index in lacking], session=session
+            [index.model() for index in missing], session=session
         )
     except DuplicateKeyError:
         raise IncompatibleBucket(
@@ -152,12 +152,12 @@ async def _ensure_indexes(connection: Connection, session: AsyncClientSession) -
         if error.code not in _INDEX_CONFLICTS:
             raise
     found = await _indexes(connection, session)
-    for index in sorted(lacking, key=lambda index: not index.is_like_one_in(found)):
+    for index in sorted(missing, key=lambda index: not index.is_like_one_in(found)):
         if not index.is_in(found):
             raise IncompatibleBucket(
                 connection.bucket,
-                f"another index of events stands in the way of {index}; drop it, so that this one "
-                f"can be made",
+                f"another index of events conflicts with {index}; drop it, so that this one can be "
+                f"created",
             )
 
 

@@ -1,13 +1,13 @@
-"""The collections of one bucket, and how all work on them is bounded in time and ordered."""
+"""The collections of one bucket. All operations on them are bounded in time and ordered."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from math import inf
 from typing import Any, TypeAlias
 
-import bson
 import pymongo
 from bson.timestamp import Timestamp
 from pymongo import DESCENDING, AsyncMongoClient, ReadPreference, WriteConcern
@@ -16,31 +16,31 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import AutoReconnect, ConfigurationError
 from pymongo.read_concern import ReadConcern
 
-from eventhus_mongo.documents import OPTIONS, Count, Document
-from eventhus_mongo.in_flight import Calls
+from eventhus_mongo.documents import OPTIONS, Count, Document, decode_reply
+from eventhus_mongo.in_flight import CallsInFlight
 
 Client: TypeAlias = AsyncMongoClient[Document]
 
-TIMEOUT_S = 30.0  # the driver's own patience in looking for a server, serverSelectionTimeoutMS
-# A failover takes back what no majority has. Of the tail of the log and of streams that would
-# mean to append behind what is not there: so nothing is read, or believed written, below majority.
+TIMEOUT_S = 30.0  # the driver's default for serverSelectionTimeoutMS
+# A failover takes back what no majority has. A commit that was appended after it would leave a gap,
+# so nothing is read, or counted as written, below majority.
 READ_CONCERN = ReadConcern("majority")
 WRITE_CONCERN = WriteConcern("majority", j=True)
-_NO_SESSIONS = "Sessions are not supported"  # every server that this adapter accepts has them
+_NO_SESSIONS = "Sessions are not supported"  # every server that this adapter accepts supports them
 
 
 class Connection:
     """A bucket's collections on one client.
 
     Attributes:
-        bucket: The name of the bucket, which is that of the database.
-        timeout_s: How long one operation may take in all, retries included: the client's
-            ``timeoutMS``, or 30 seconds.
+        bucket: The name of the bucket and of the database.
+        timeout_s: The limit for one operation with its retries, in seconds: the client's
+            ``timeoutMS``, or 30.
         events: The log: one document per commit.
         snapshots: One document per stream.
         checkpoints: One document per reader of the log.
-        leases: One document per thing that only one process may do.
-        calls: Those of the store's users that are under way.
+        leases: One document per lease.
+        calls: The calls in flight.
     """
 
     def __init__(self, client: Client, bucket: str) -> None:
@@ -51,23 +51,23 @@ class Connection:
         self.snapshots = self.collection("snapshots")
         self.checkpoints = self.collection("checkpoints")
         self.leases = self.collection("leases")
-        self.calls = Calls(bucket)
+        self.calls = CallsInFlight(bucket)
         self._seen: Timestamp | None = None
 
     @property
     def seen(self) -> Timestamp | None:
-        """The latest time that an exchange has seen; ``None`` before any, or on a standalone."""
+        """The latest operation time; ``None`` before any operation, and on a standalone."""
         return self._seen
 
     @asynccontextmanager
     async def operation(self, timeout_s: float | None = None) -> AsyncIterator[AsyncClientSession]:
-        """A session for one exchange with the server, after which the next one never goes back.
+        """Open a session for one exchange with the server. Later ones never see an older state.
 
-        Majority alone does not promise that: a new primary may for a moment show a majority's
-        past. Each session therefore goes on from the latest time that any before it has seen.
+        Majority alone does not promise monotonic reads: a new primary may show a majority's past
+        for a moment. Each session therefore continues from the latest operation time.
 
         Args:
-            timeout_s: How long the exchange may take; the connection's own patience by default.
+            timeout_s: The limit for the exchange, in seconds; by default that of the connection.
         """
         task = asyncio.current_task()
         assert task is not None
@@ -93,12 +93,11 @@ class Connection:
             raise asyncio.CancelledError
 
     async def _reconnect(self) -> None:
-        """Have the driver open new connections, and close those it has once they are given back.
+        """Make the driver open new connections, and close the current ones when they are returned.
 
-        A connection that was opened while its server changed its role, as in the moment in which a
-        primary steps down, is taken by the driver for one to a server without sessions, and it
-        stays that for as long as it is open: also when that server is the primary again. The
-        driver has no public call for this.
+        The driver treats a connection that was opened while a primary stepped down as one without
+        sessions for as long as it is open, even if that server becomes the primary again. There is
+        no public call for this.
         """
         for server in list(self.client._topology._servers.values()):  # noqa: SLF001
             await server.pool.reset_without_pause()
@@ -111,7 +110,7 @@ class Connection:
         projection: Sequence[str] | None = None,
         timeout_s: float | None = None,
     ) -> Document | None:
-        """The document of ``events`` that matches and comes last, as counted by a field."""
+        """Return the last matching document of ``events``, ordered by a field."""
         async with self.operation(timeout_s) as session:
             return await self.events.find_one(
                 key, sort=[(by, DESCENDING)], projection=projection, session=session
@@ -120,19 +119,32 @@ class Connection:
     async def find_all(
         self, key: Mapping[str, Any], session: AsyncClientSession, **options: Any
     ) -> list[Document]:
-        """The documents of ``events`` that match; ``options`` are those of the driver's ``find``.
+        """Return the matching documents of ``events``. The options are those of ``find``.
 
-        Each of the server's replies is decoded in one go: where the driver does it, with a decoder
-        for some type given to it, every document takes four times as long.
+        Each reply of the server is decoded at once. With a custom type decoder, the driver itself
+        takes four times as long for each document. A document that is not valid BSON is marked, so
+        that it fails only the caller that asked for it.
         """
+        found = await self.find_within(inf, key, session, **options)
+        assert found is not None, "nothing takes more than that"
+        return found
+
+    async def find_within(
+        self, max_bytes: float, key: Mapping[str, Any], session: AsyncClientSession, **options: Any
+    ) -> list[Document] | None:
+        """Return what ``find_all`` does, or ``None`` if it takes more than so many bytes."""
         documents: list[Document] = []
         replies: Any = self.events.find_raw_batches(key, session=session, **options)
+        size_bytes = 0
         async for reply in replies:
-            documents += bson.decode_all(reply, OPTIONS)
+            size_bytes += len(reply)
+            if size_bytes > max_bytes:
+                return None
+            documents += decode_reply(reply)
         return documents
 
     def collection(self, name: str) -> AsyncCollection[Document]:
-        """A collection of the bucket, read and written at majority."""
+        """Return a collection of the bucket, read and written at majority."""
         return self.client.get_database(self.bucket).get_collection(
             name,
             codec_options=OPTIONS,

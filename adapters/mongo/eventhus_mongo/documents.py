@@ -1,13 +1,13 @@
-"""The form of commits and snapshots in MongoDB: plain documents, readable in its shell.
+"""The documents of commits and snapshots: plain, and readable in MongoDB's shell.
 
 A commit is one document::
 
-    {_id: <position of its first event>, aggregate_type, aggregate_id,
-     version: <of its first event>, size: <how many events>, commit_id, command_id?, recorded_at,
+    {_id: <position of the first event>, aggregate_type, aggregate_id,
+     version: <of the first event>, size: <number of events>, commit_id, command_id?, recorded_at,
      metadata: {correlation_id?, causation_id?, values?}, events: [{type, schema?, data}, …]}
 
-``schema`` is left out where it is 1. Where a key of ``data`` or of ``values`` is one that MongoDB
-or its tools take for their own, it is kept as JSON text under ``data_json`` or ``values_json``.
+``schema`` is omitted if it is 1. If a key of ``data`` or ``values`` has a meaning to MongoDB or its
+tools, the whole is stored as JSON text under ``data_json`` or ``values_json``.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from typing import Any, Literal, TypeAlias
 import bson
 from attrs import frozen
 from bson import Int64
-from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
+from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
 from bson.errors import BSONError
+from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS as _RAW
+from bson.raw_bson import RawBSONDocument
 from pymongo.common import MAX_BSON_SIZE
 
 from eventhus import Metadata, Recorded, StreamId
@@ -32,19 +34,19 @@ from eventhus.ports import Commit, EventData, Snapshot, StoredCommit, StoredEven
 Document: TypeAlias = dict[str, Any]
 
 Count: TypeAlias = Literal["version", "_id"]
-"""What events are counted in: their stream, or the log. Also the field of a commit's first."""
+"""The numbering of events: in their stream, or in the log. Also the field of the first number."""
 
 FORMAT = 1
-"""The version of the documents' form. A document of another says so in its field ``format``."""
+"""The version of this form. A document of another version says so in its field ``format``."""
 
 ENVELOPE = ("command_id", "recorded_at", "metadata")
-"""The fields of a commit that it does not take to fold a state."""
+"""The fields of a commit that are not needed to fold a state."""
 
 LIMIT_BYTES = MAX_BSON_SIZE  # 16 MiB, of every MongoDB since 1.8
 
 
 class _PlainInt(TypeDecoder):
-    """Reads 64-bit integers as ``int``, where the driver has a class of its own."""
+    """Reads 64-bit integers as ``int`` instead of the driver's own class."""
 
     @property
     def bson_type(self) -> type[Int64]:
@@ -55,22 +57,51 @@ class _PlainInt(TypeDecoder):
 
 
 OPTIONS: CodecOptions[Document] = CodecOptions(type_registry=TypeRegistry([_PlainInt()]))
-"""How documents are read: whatever options the client has been given for other uses."""
+"""The options for reading documents, whatever the client's options for other uses are."""
+
+# They read what the strict options refuse: dates beyond Python's, and text that is not UTF-8.
+_LENIENT = OPTIONS.with_options(
+    datetime_conversion=DatetimeConversion.DATETIME_MS, unicode_decode_error_handler="replace"
+)
+_INVALID = "\0invalid"  # BSON has no NUL in keys, so no stored document has this one
+
+
+# Whatever decoding a document of another form may raise.
+MALFORMED = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
+
+
+def decode_reply(reply: bytes) -> list[Document]:
+    """Return the documents in a reply of the server.
+
+    A document that is not valid BSON is marked, and ``check_format`` refuses it. So it fails only
+    the caller that asked for it, not its neighbours in the same reply.
+    """
+    try:
+        return bson.decode_all(reply, OPTIONS)
+    except BSONError:
+        return [_decode_leniently(document) for document in bson.decode_all(reply, _RAW)]
+
+
+def _decode_leniently(document: RawBSONDocument) -> Document:
+    try:
+        return bson.decode(document.raw, OPTIONS)
+    except BSONError:
+        return {**bson.decode(document.raw, _LENIENT), _INVALID: True}
 
 
 class UnknownFormat(Exception):
-    """A document is not of the form above; never leaves this package."""
+    """A document does not have the form above. It never leaves this package."""
 
 
 @frozen
 class Encoded:
-    """A commit as a document that has no place in the log yet, and its size."""
+    """A commit as a document without a place in the log, and its size."""
 
     document: Document
     size_bytes: int
 
     def at(self, position: int, version: int) -> Document:
-        """The whole document of a commit whose first event is at this position and version."""
+        """Return the complete document, with the position and version of the first event."""
         return {"_id": Int64(position), **self.document, "version": version}
 
 
@@ -84,13 +115,13 @@ def encode_commit(commit: Commit) -> Encoded:
     document: Document = {
         "aggregate_type": commit.stream.aggregate_type,
         "aggregate_id": commit.stream.aggregate_id,
-        "version": 0,  # where the documents of a collection are looked at, it stands here
+        "version": 0,  # set later; here it has its place in the order of the fields
         "size": len(commit.events),
         "commit_id": commit.id,
     }
     if commit.command_id is not None:
         document["command_id"] = commit.command_id
-    # A date of MongoDB's own ends at the millisecond. This text sorts as its times do.
+    # MongoDB's dates have milliseconds only. This text sorts like the times.
     document["recorded_at"] = commit.recorded_at.astimezone(UTC).isoformat(timespec="microseconds")
     document["metadata"] = _encode_metadata(commit.metadata)
     document["events"] = [_encode_event(commit.stream, event) for event in commit.events]
@@ -98,8 +129,8 @@ def encode_commit(commit: Commit) -> Encoded:
         size_bytes = len(bson.encode({"_id": Int64(0), **document}))
     except (BSONError, OverflowError, UnicodeError) as error:
         raise InvalidCommit(
-            f"the commit for {commit.stream} cannot be kept, because of its ids, the names of its "
-            f"events or their schema numbers: {type(error).__name__}"
+            f"the commit for {commit.stream} cannot be stored, because of its ids, the names of "
+            f"its events or their schema numbers: {type(error).__name__}"
         ) from error
     if size_bytes > LIMIT_BYTES:
         raise CommitTooLarge(commit.stream, size_bytes, LIMIT_BYTES)
@@ -107,12 +138,10 @@ def encode_commit(commit: Commit) -> Encoded:
 
 
 def decode_commit(document: Document) -> StoredCommit:
-    """The commit in a document.
-
-    Its ``expected_version`` is the one that it met.
+    """Return the commit in a document. Its ``expected_version`` is the version that it met.
 
     Raises:
-        UnknownFormat: The document is none of ours, or of a newer version's.
+        UnknownFormat: The document was not written by this version of the library.
     """
     version, _ = span(document, "version")
     position, _ = span(document, "_id")
@@ -127,12 +156,12 @@ def decode_commit(document: Document) -> StoredCommit:
             command_id=document.get("command_id"),
         )
         return StoredCommit(commit=commit, version=version, position=position)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except MALFORMED:
         raise not_ours(document) from None
 
 
-def decode_events(document: Document) -> list[StoredEvent]:
-    """The events in a document, each in its envelope. Raises like ``decode_commit``."""
+def decode_events(document: Document, start: int, end: int) -> list[StoredEvent]:
+    """Return a range of the events, in their envelopes. Raises what ``decode_commit`` does."""
     check_format(document)
     try:
         version, position = document["version"], document["_id"]
@@ -151,37 +180,36 @@ def decode_events(document: Document) -> list[StoredEvent]:
                 recorded_at=recorded_at,
                 metadata=metadata,
             )
-            for index, event in enumerate(events_of(document))
+            for index, event in enumerate(events_of(document, start, end), start)
         ]
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except MALFORMED:
         raise not_ours(document) from None
 
 
 def stream_of(document: Document) -> StreamId:
-    """The stream that a document belongs to."""
+    """Return the stream that a document belongs to."""
     return StreamId(document["aggregate_type"], document["aggregate_id"])
 
 
-def events_of(document: Document) -> list[EventData]:
-    """The bare events in a document. Raises like ``decode_commit``."""
+def events_of(document: Document, start: int = 0, end: int | None = None) -> list[EventData]:
+    """Return a range of the bare events, by default all. Raises what ``decode_commit`` does."""
     try:
-        events = [
+        if len(document["events"]) != document["size"]:
+            raise not_ours(document)
+        return [
             EventData(
                 event["type"],
                 event["data"] if "data" in event else json.loads(event["data_json"]),
                 event.get("schema", 1),
             )
-            for event in document["events"]
+            for event in document["events"][start:end]
         ]
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except MALFORMED:
         raise not_ours(document) from None  # the parser's error holds the data
-    if len(events) != document["size"]:
-        raise not_ours(document)
-    return events
 
 
 def event_id_of(document: Document, index: int) -> str:
-    """The id of a document's event at ``index``, from 0. Raises like ``decode_commit``."""
+    """Return the id of the event at ``index``, from 0. Raises what ``decode_commit`` does."""
     try:
         return event_id(document["commit_id"], index)
     except KeyError:
@@ -189,11 +217,11 @@ def event_id_of(document: Document, index: int) -> str:
 
 
 def span(document: Document, counted: Count) -> tuple[int, int]:
-    """The first and the last number of a document's events. Raises like ``decode_commit``.
+    """Return the first and the last number of the events. Raises what ``decode_commit`` does.
 
     Args:
-        document: A commit, or as much of it as ``counted``, ``size`` and ``format``.
-        counted: Whether they are numbered in the log or in their stream.
+        document: A commit, or at least its fields ``counted``, ``size`` and ``format``.
+        counted: The numbering.
     """
     check_format(document)
     first, size = document.get(counted), document.get("size")
@@ -203,21 +231,25 @@ def span(document: Document, counted: Count) -> tuple[int, int]:
 
 
 def last_position(document: Document) -> int:
-    """The position of a document's last event. Raises like ``decode_commit``."""
+    """Return the position of the last event. Raises what ``decode_commit`` does."""
     return span(document, "_id")[1]
 
 
 def last_version(document: Document) -> int:
-    """The version of a document's last event. Raises like ``decode_commit``."""
+    """Return the version of the last event. Raises what ``decode_commit`` does."""
     return span(document, "version")[1]
 
 
 def check_format(document: Document) -> None:
-    """Refuse a document that a newer version of this library wrote.
+    """Refuse a document that is invalid or was written by a newer version of this library.
 
     Raises:
-        UnknownFormat: It did.
+        UnknownFormat: It is.
     """
+    if _INVALID in document:
+        raise UnknownFormat(
+            f"the document {document.get('_id')!r} holds invalid dates or text; repair it"
+        )
     if document.get("format", FORMAT) != FORMAT:
         raise UnknownFormat(
             f"the commit at position {document.get('_id')} was written by a newer version of "
@@ -227,10 +259,10 @@ def check_format(document: Document) -> None:
 
 
 def not_ours(document: Document) -> UnknownFormat:
-    """The error for a document that is nothing like those above."""
+    """Return the error for a document that does not have the form above."""
     return UnknownFormat(
-        f"the document {document.get('_id')!r} is none that eventhus wrote; "
-        f"name another bucket, or move what is not eventhus's out of this database"
+        f"the document {document.get('_id')!r} was not written by eventhus; use another bucket, "
+        f"or move foreign documents out of this database"
     )
 
 
@@ -256,34 +288,41 @@ def encode_snapshot(snapshot: Snapshot) -> Document:
     size_bytes = len(bson.encode(document))
     if size_bytes > LIMIT_BYTES:
         raise InvalidArgument(
-            f"the snapshot of {snapshot.stream} takes {size_bytes:,} bytes, and MongoDB keeps at "
+            f"the snapshot of {snapshot.stream} takes {size_bytes:,} bytes, and MongoDB stores at "
             f"most {LIMIT_BYTES:,} in one document; keep less in the state"
         )
     return document
 
 
-def decode_snapshot(document: Document) -> Snapshot:
-    """The snapshot in a document.
+def readable_snapshot(document: Document) -> Snapshot | None:
+    """Return the snapshot in a document, or ``None`` if it is not of the form above.
 
-    Raises:
-        UnknownFormat: The document is none of ours, or of a newer version's.
+    A snapshot only saves time, so one that cannot be read is as good as none.
     """
-    check_format(document)
+    version, position = document.get("version"), document.get("position")
+    names = document.get("event_id"), document.get("fingerprint")
+    is_known = document.get("format", FORMAT) == FORMAT and _INVALID not in document
+    if not (is_known and type(version) is int and type(position) is int):
+        return None
+    if version < 0 or position < 0 or not all(isinstance(name, str) for name in names):
+        return None
     try:
+        data = _get(document, "data")
+        check_plain_data(data)
         return Snapshot(
             stream=stream_of(document["_id"]),
-            version=document["version"],
-            position=document["position"],
+            version=version,
+            position=position,
             event_id=document["event_id"],
             fingerprint=document["fingerprint"],
-            data=_get(document, "data"),
+            data=data,
         )
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise not_ours(document) from None
+    except MALFORMED:
+        return None
 
 
 def stream_key(stream: StreamId) -> Document:
-    """What finds the commits of a stream, and the ``_id`` of its snapshot."""
+    """Return the filter for the commits of a stream, which is also the ``_id`` of its snapshot."""
     return {"aggregate_type": stream.aggregate_type, "aggregate_id": stream.aggregate_id}
 
 
@@ -320,7 +359,7 @@ def _decode_metadata(document: Document) -> Metadata:
 
 
 def as_json(data: Any) -> str:
-    """Plain data as text, where MongoDB would not take it as it is."""
+    """Return plain data as JSON text."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -337,8 +376,8 @@ def _get(document: Document, name: str) -> Any:
 
 
 def has_special_key(data: Any) -> bool:
-    """Whether a key of some plain data is one that MongoDB, or a tool of it, takes for its own."""
-    # BSON has no NUL in keys; `$` begins an operator, and in `$ref` the driver sees a DBRef.
+    """Return whether a key in plain data has a meaning to MongoDB or its tools."""
+    # BSON has no NUL in keys, `$` begins an operator, and the driver turns `$ref` into a DBRef.
     if isinstance(data, dict):
         return any(
             "\0" in key or key.startswith("$") or has_special_key(value)

@@ -1,10 +1,11 @@
-"""What the driver's errors mean to whoever uses a store."""
+"""Translates the driver's errors into this library's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from bson.errors import BSONError
 from pymongo.errors import (
     BulkWriteError,
     ConfigurationError,
@@ -22,7 +23,7 @@ from eventhus_mongo.documents import UnknownFormat
 
 DUPLICATE_KEY = 11000
 _UNAUTHORIZED = 13
-_NO_CREDENTIALS = {18, 8000}  # AuthenticationFailed; AtlasError, which Atlas gives for the same
+_NO_CREDENTIALS = {18, 8000}  # AuthenticationFailed; AtlasError, which Atlas uses for the same
 _PASSING = {
     6,  # HostUnreachable
     7,  # HostNotFound
@@ -46,11 +47,11 @@ _PASSING = {
     13435,  # NotPrimaryNoSecondaryOk
     13436,  # NotPrimaryOrSecondary
 }
-"""MongoDB's error codes, from its ``error_codes.yml``, of conditions that go by themselves."""
+"""Error codes of conditions that pass by themselves, from MongoDB's ``error_codes.yml``."""
 
 
 def is_passing(error: PyMongoError) -> bool:
-    """Whether the same operation may succeed a moment later."""
+    """Return whether the same operation may succeed a moment later."""
     if isinstance(error, ConnectionFailure | ExecutionTimeout | WriteConcernError):
         return True
     if isinstance(error, BulkWriteError):
@@ -58,8 +59,8 @@ def is_passing(error: PyMongoError) -> bool:
     return isinstance(error, OperationFailure) and error.code in _PASSING
 
 
-def typed(bucket: str, error: PyMongoError) -> EventhusError:
-    """The error to raise in place of a driver's. It quotes neither documents nor credentials."""
+def to_eventhus_error(bucket: str, error: PyMongoError) -> EventhusError:
+    """Return the error to raise in place of a driver's. It quotes no document or credential."""
     if isinstance(error, OperationFailure) and error.code in _NO_CREDENTIALS:
         return AccessDenied(
             bucket, "MongoDB refused the credentials; check the user, the password and authSource"
@@ -75,9 +76,9 @@ def typed(bucket: str, error: PyMongoError) -> EventhusError:
 
 
 def describe(error: PyMongoError) -> str:
-    """What happened, in words that hold no data."""
+    """Describe what happened, without data."""
     if isinstance(error, ServerSelectionTimeoutError):
-        return "no server could be reached that takes the operation"
+        return "no suitable server could be reached"
     if error.timeout:
         return "the server did not answer in time"
     if isinstance(error, BulkWriteError):
@@ -86,16 +87,20 @@ def describe(error: PyMongoError) -> str:
 
 
 @contextmanager
-def translated(bucket: str) -> Iterator[None]:
-    """Turn the driver's errors, and documents of no known form, into this library's."""
+def translating_errors(bucket: str) -> Iterator[None]:
+    """Turn the driver's errors, and documents of an unknown form, into this library's errors."""
     try:
         yield
     except UnknownFormat as unknown:
         raise IncompatibleBucket(bucket, str(unknown)) from None
+    except BSONError as error:
+        raise IncompatibleBucket(
+            bucket, f"a document is not valid BSON ({type(error).__name__}); repair it"
+        ) from None
     except OperationFailure as error:
-        raise typed(bucket, error) from None  # its message may quote a document
+        raise to_eventhus_error(bucket, error) from None  # its message may quote a document
     except PyMongoError as error:
-        raise typed(bucket, error) from error
+        raise to_eventhus_error(bucket, error) from error
 
 
 def _what(error: PyMongoError) -> str:

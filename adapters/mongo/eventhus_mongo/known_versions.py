@@ -1,4 +1,4 @@
-"""Where streams are known to have had a commit's end."""
+"""Versions at which commits are known to end."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from eventhus import StreamId
 CAPACITY = 65_536  # streams; about 20 MB
 
 
-class StreamEnds:
-    """The latest known version at which a commit of each stream ends, for the latest streams.
+class KnownVersions:
+    """The latest known version at which a commit of a stream ends, for recently used streams.
 
-    A commit may only go behind such a version, or an expected version that somebody made up would
-    put it into the middle of another commit, or leave a gap. Commits never change, so what is
-    learnt here stays true, though the stream may have gone on since.
+    A commit may be appended only at such a version. An expected version that a caller made up could
+    otherwise put it into the middle of another commit, or leave a gap. Commits never change, so a
+    known version stays true, even if the stream has grown since.
     """
 
     def __init__(self) -> None:
-        self._ends: dict[StreamId, int] = {}
+        self._versions: dict[StreamId, int] = {}  # least recently learnt first
 
     def get(self, stream: StreamId) -> int | None:
-        """The version, if one is known."""
-        return self._ends.get(stream)
+        """Return the version, or ``None`` if none is known."""
+        return self._versions.get(stream)
 
     def learn(self, stream: StreamId, version: int) -> None:
-        """A commit of the stream ends at ``version``, or the stream is empty and it is 0."""
-        known = self._ends.pop(stream, version)  # what was learnt last goes to the end
-        self._ends[stream] = max(known, version)
-        if len(self._ends) > CAPACITY:
-            del self._ends[next(iter(self._ends))]
+        """Remember that a commit ends at ``version``; 0 if the stream is empty."""
+        known = self._versions.pop(stream, version)
+        self._versions[stream] = max(known, version)
+        if len(self._versions) > CAPACITY:
+            del self._versions[next(iter(self._versions))]

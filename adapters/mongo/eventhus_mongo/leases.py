@@ -1,4 +1,4 @@
-"""Leases and checkpoints, each one document that a single update decides about."""
+"""Leases and checkpoints: one document each, which a single update decides about."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pymongo.errors import DuplicateKeyError
 from eventhus.errors import LeaseLost
 from eventhus.ports import Checkpoint, Lease
 from eventhus_mongo.connection import Connection
+from eventhus_mongo.documents import UnknownFormat
 
 _MS = 1000
 
@@ -18,14 +19,22 @@ _MS = 1000
 async def acquire(connection: Connection, name: str, owner: str, ttl_s: float) -> Lease | None:
     """See ``Leases.acquire``. ``$$NOW`` is the server's clock, the only one that all agree on."""
     me = {"$literal": owner}
-    over = {"$lte": ["$until", "$$NOW"]}  # also where there is no document yet
-    # A lease that was deleted, or restored, has forgotten tokens that its checkpoint remembers.
+    # A lease that ends later than one term from now was written by a clock that has been set back.
+    # A missing document has expired, too.
+    ttl_ms = max(1, round(ttl_s * _MS))
+    over = {
+        "$or": [
+            {"$lte": ["$until", "$$NOW"]},
+            {"$gt": ["$until", {"$add": ["$$NOW", ttl_ms]}]},
+        ]
+    }
+    # A lease that was deleted or restored has lost tokens that its checkpoint still has.
     saved = await _saved_token(connection, name)
     ours = {"$and": [{"$eq": ["$owner", me]}, {"$not": over}]}
     free = {"$or": [ours, over]}
     outdated = {"$or": [over, {"$and": [ours, {"$lt": ["$token", saved]}]}]}
     token = {"$add": [{"$max": ["$token", saved]}, Int64(1)]}
-    until = {"$add": ["$$NOW", max(1, round(ttl_s * _MS))]}
+    until = {"$add": ["$$NOW", ttl_ms]}
     taken: dict[str, Any] = {
         "owner": {"$cond": [free, me, "$owner"]},
         "token": {"$cond": [outdated, token, "$token"]},
@@ -40,7 +49,7 @@ async def acquire(connection: Connection, name: str, owner: str, ttl_s: float) -
                 return_document=ReturnDocument.AFTER,
                 session=session,
             )
-        except DuplicateKeyError:  # another made the document first
+        except DuplicateKeyError:  # another process created the document first
             return None
     assert document is not None
     if document["owner"] != owner:
@@ -49,7 +58,7 @@ async def acquire(connection: Connection, name: str, owner: str, ttl_s: float) -
 
 
 async def release(connection: Connection, lease: Lease) -> None:
-    """See ``Leases.release``. The document stays, for its token."""
+    """See ``Leases.release``. The document stays, because of its token."""
     async with connection.operation() as session:
         await connection.leases.update_one(
             {"_id": lease.name, "owner": lease.owner, "token": lease.token},
@@ -61,7 +70,12 @@ async def release(connection: Connection, lease: Lease) -> None:
 async def _saved_token(connection: Connection, name: str) -> Int64:
     async with connection.operation() as session:
         found = await connection.checkpoints.find_one({"_id": name}, session=session)
-    return Int64((found or {}).get("token") or 0)
+    token = (found or {}).get("token") or 0
+    if type(token) is not int:
+        raise UnknownFormat(
+            f"the token of checkpoint {name!r} was not written by eventhus; repair the document"
+        )
+    return Int64(token)
 
 
 async def load_checkpoint(connection: Connection, name: str) -> Checkpoint:
@@ -70,7 +84,12 @@ async def load_checkpoint(connection: Connection, name: str) -> Checkpoint:
         document = await connection.checkpoints.find_one({"_id": name}, session=session)
     if document is None:
         return Checkpoint()
-    return Checkpoint(int(document["position"]), document.get("event_id", ""))
+    position, event_id = document.get("position"), document.get("event_id", "")
+    if not (type(position) is int and position >= 0 and isinstance(event_id, str)):
+        raise UnknownFormat(
+            f"the checkpoint {name!r} was not written by eventhus; repair or delete the document"
+        )
+    return Checkpoint(position, event_id)
 
 
 async def save_checkpoint(
@@ -90,5 +109,5 @@ async def save_checkpoint(
                 upsert=True,
                 session=session,
             )
-        except DuplicateKeyError:  # there is one, with a higher token
+        except DuplicateKeyError:  # a checkpoint with a higher token exists
             raise LeaseLost(name, token) from None

@@ -1,4 +1,4 @@
-"""From documents, each a whole commit, to the events that a reader asked for."""
+"""Cuts documents, each a whole commit, into the events that a reader asked for."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from eventhus_mongo.documents import (
 )
 
 Part: TypeAlias = tuple[Document, int, int]
-"""A document, and which of its events a reader asked for: those from one index up to another."""
+"""A document, and the range of its events that a reader asked for, as start and end indexes."""
 
 
 def parts(documents: Sequence[Document], counted: Count, after: int, limit: int) -> Iterator[Part]:
-    """The next ``limit`` events behind ``after``, document by document.
+    """Yield the next ``limit`` events after ``after``, document by document.
 
     Raises:
-        LogCorrupted: The documents do not go on right behind one another.
-        UnknownFormat: A document is none of ours, or of a newer version's.
+        LogCorrupted: There is a gap between the documents.
+        UnknownFormat: A document was not written by this version of the library.
     """
     until = after + limit
     for document in documents:
@@ -42,13 +42,22 @@ def parts(documents: Sequence[Document], counted: Count, after: int, limit: int)
             return
 
 
-def slice_of(documents: Sequence[Document], after: int, limit: int) -> Slice:
-    """The next events of a stream, bare. Raises like ``parts``."""
+def slice_of(
+    documents: Sequence[Document], after: int, limit: int, *, is_cut: bool = False
+) -> Slice:
+    """Return the next events of a stream without envelopes. Raises what ``parts`` does.
+
+    Args:
+        documents: The commits.
+        after: The version to start after.
+        limit: The most events.
+        is_cut: Whether there may be more commits than these.
+    """
     events: list[EventData] = []
     document: Document = {}
     last = 0
     for document, first, last in parts(documents, "version", after, limit):
-        events += events_of(document)[first:last]
+        events += events_of(document, first, last)
     if not events:
         return Slice(events=(), version=0, position=0, event_id="")
     return Slice(
@@ -56,14 +65,15 @@ def slice_of(documents: Sequence[Document], after: int, limit: int) -> Slice:
         version=document["version"] + last - 1,
         position=document["_id"] + last - 1,
         event_id=event_id_of(document, last - 1),
+        is_cut=is_cut and len(events) < limit,
     )
 
 
 def recorded(
     documents: Sequence[Document], counted: Count, after: int, limit: int
 ) -> list[StoredEvent]:
-    """The next events, each in its envelope. Raises like ``parts``."""
+    """Return the next events in their envelopes. Raises what ``parts`` does."""
     events: list[StoredEvent] = []
     for document, first, last in parts(documents, counted, after, limit):
-        events += decode_events(document)[first:last]
+        events += decode_events(document, first, last)
     return events

@@ -1,4 +1,4 @@
-"""The store as an application sees it."""
+"""The store: every storage port of one bucket, in MongoDB."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 
 from eventhus import StreamId
 from eventhus.adapter_support import check_collection, check_page, check_ttl, check_writes
-from eventhus.errors import CompositionError, NotRunning
+from eventhus.errors import CompositionError, NotRunning, OutcomeUnknown, StoreUnavailable
 from eventhus.ports import (
     Checkpoint,
     Commit,
@@ -30,57 +30,71 @@ from eventhus_mongo import leases, views
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.bucket import check_name, prepare
 from eventhus_mongo.connection import Client, Connection
-from eventhus_mongo.documents import ENVELOPE, decode_snapshot, encode_snapshot, stream_key
-from eventhus_mongo.driver_errors import translated
-from eventhus_mongo.known_versions import StreamEnds
+from eventhus_mongo.documents import ENVELOPE, encode_snapshot, readable_snapshot, stream_key
+from eventhus_mongo.driver_errors import translating_errors
+from eventhus_mongo.known_versions import KnownVersions
 from eventhus_mongo.loader import Loader
 from eventhus_mongo.pages import recorded, slice_of
 from eventhus_mongo.reader import LogReader
 from eventhus_mongo.wakeups import Wakeups
 
+CUT_OFF_S = 0.1  # for disconnecting once nobody waits for it any more
+
 
 class _Running:
-    """What a store is made of between being entered and being left."""
+    """The parts of a store that has been entered."""
 
     def __init__(self, client: Client, bucket: str) -> None:
         self.connection = Connection(client, bucket)
-        ends = StreamEnds()
+        known = KnownVersions()
         self.wakeups = Wakeups(self.connection)
-        self.appender = Appender(self.connection, ends)
-        self.loader = Loader(self.connection, ends, without=ENVELOPE)
-        self.histories = Loader(self.connection, ends)
+        self.appender = Appender(self.connection, known)
+        self.loader = Loader(self.connection, known, without=ENVELOPE)
+        self.histories = Loader(self.connection, known)
         self.reader = LogReader(self.connection, self.wakeups)
+
+    def cut_off(self) -> None:
+        """End all calls in flight at once."""
+        self.connection.calls.cut_off()
+        self.appender.cut_off()
+        self.loader.cut_off()
+        self.histories.cut_off()
 
 
 class MongoStore:
-    """Implements every storage port in a MongoDB database, which is named as its bucket.
+    """Every storage port in one MongoDB database, which has the name of the bucket.
 
-    Every operation waits for the server no longer than the client's ``timeoutMS``, by default
-    30 seconds, and is tried again as long as that allows: a replica set may meanwhile choose
-    another primary. Writes are acknowledged by a majority, journaled, and reads see what a
-    majority has, whatever the client says of these.
+    Every operation is retried for at most the client's ``timeoutMS``, by default 30 seconds, since
+    a replica set may be electing a new primary. Writes are journaled and acknowledged by a
+    majority, and reads see what a majority has, whatever the client's own settings are.
 
-    Besides what the ports list, every operation raises:
+    Besides the errors of the ports, every operation raises:
 
     - ``StoreUnavailable``: The server could not be reached, or did not answer in time. An
-      ``append`` that was sent by then raises ``OutcomeUnknown`` instead.
+      ``append`` that was already sent raises ``OutcomeUnknown`` instead.
     - ``AccessDenied``: The server refused the credentials, or they lack a right.
-    - ``IncompatibleBucket``: The collection holds what no known version of this library wrote.
+    - ``IncompatibleBucket``: A document was not written by this version of the library.
     - ``LogCorrupted``: Commits are missing.
     - ``NotRunning``: The store has not been entered, or has been left.
 
-    ``append`` also raises ``CommitTooLarge``, for a commit beyond 16 MiB.
+    ``append`` also raises ``CommitTooLarge`` for a commit beyond 16 MiB.
 
     Args:
-        client: Connects to MongoDB. It stays the caller's, to be closed after the store is left.
+        client: Connects to MongoDB. The caller closes it after the store is left.
         bucket: The name of the database.
 
     Raises:
         InvalidArgument: The bucket cannot be the name of a database.
+        CompositionError: The client has a pool of one connection.
     """
 
     def __init__(self, client: Client, bucket: str) -> None:
         check_name(bucket)
+        if client.options.pool_options.max_pool_size == 1:
+            raise CompositionError(
+                f"the store of bucket {bucket!r} needs several connections, since a change stream "
+                f"occupies one; leave maxPoolSize out, or set it to 10 or more"
+            )
         self._bucket = bucket
         self._connect: Callable[[], Client] = lambda: client
         self._owns_client = False
@@ -90,18 +104,18 @@ class MongoStore:
 
     @classmethod
     def open(cls, url: str, bucket: str) -> Self:
-        """A store that connects by itself when it is entered, and closes when it is left.
+        """Create a store that connects when it is entered and disconnects when it is left.
 
         Args:
-            url: A MongoDB connection string. Its options are the driver's.
-            bucket: The name of the database, whichever the URL may name for authentication.
+            url: A MongoDB connection string, with the driver's options.
+            bucket: The name of the database. The URL may name another one for authentication.
 
         Raises:
             CompositionError: The driver does not accept the URL.
             InvalidArgument: The bucket cannot be the name of a database.
         """
         connect = partial(_connect, url, bucket)
-        store = cls(connect(), bucket)  # so a wrong URL is told here and now
+        store = cls(connect(), bucket)  # so that a wrong URL is refused here
         store._connect, store._owns_client = connect, True
         return store
 
@@ -109,13 +123,13 @@ class MongoStore:
         return f"{type(self).__name__}(bucket={self._bucket!r})"
 
     async def __aenter__(self) -> Self:
-        """Connect, and look at the bucket before anything is written.
+        """Connect, and check the bucket before anything is written.
 
         Raises:
             StoreUnavailable: The server cannot be reached.
             AccessDenied: The credentials are refused, or lack a right.
-            IncompatibleBucket: The bucket holds something else, what a newer version of this
-                library wrote, or an index that stands in the way of ours.
+            IncompatibleBucket: The bucket holds other data, data of a newer version of this
+                library, or a conflicting index.
             CompositionError: The connection cannot be set up as the URL says.
         """
         async with self._entering:
@@ -136,7 +150,11 @@ class MongoStore:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Left as often as entered: let what is under way come to its end, and disconnect."""
+        """Wait for the calls in flight and disconnect, once left as often as entered.
+
+        If cancelled, end the calls in flight and disconnect at once. An ``append`` then raises
+        ``OutcomeUnknown``, any other call ``StoreUnavailable``.
+        """
         async with self._entering:
             self._entered -= 1
             if self._entered == 0 and self._running is not None:
@@ -146,10 +164,16 @@ class MongoStore:
     async def append(self, commit: Commit) -> StoredCommit:
         """See ``EventStore.append``."""
         running = self._here()
-        with running.connection.calls:
-            stored = await running.appender.append(commit)
-            running.wakeups.grown(stored.last_position)
-            return stored
+        try:
+            with running.connection.calls:
+                stored = await running.appender.append(commit)
+                running.wakeups.grown(stored.last_position)
+                return stored
+        except StoreUnavailable as error:
+            if not running.connection.calls.is_cut_off:
+                raise
+            # It may have been sent by then.
+            raise OutcomeUnknown(self._bucket, error.problem, commit.stream, commit.id) from None
 
     async def find(self, command_id: str) -> StoredCommit | None:
         """See ``EventStore.find``."""
@@ -161,9 +185,9 @@ class MongoStore:
         """See ``EventStore.load``."""
         check_page(limit, after_version=after_version)
         running = self._here()
-        with running.connection.calls, translated(self._bucket):
-            documents = await running.loader.load(stream, after_version, limit)
-            return slice_of(documents, after_version, limit)
+        with running.connection.calls, translating_errors(self._bucket):
+            found = await running.loader.load(stream, after_version, limit)
+            return slice_of(found.documents, after_version, limit, is_cut=found.is_cut)
 
     async def history(
         self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
@@ -171,9 +195,16 @@ class MongoStore:
         """See ``EventStore.history``."""
         check_page(limit, after_version=after_version)
         running = self._here()
-        with running.connection.calls, translated(self._bucket):
-            documents = await running.histories.load(stream, after_version, limit)
-            return recorded(documents, "version", after_version, limit)
+        with running.connection.calls, translating_errors(self._bucket):
+            events: list[StoredEvent] = []
+            is_cut = True
+            while is_cut and len(events) < limit:
+                after, rest = after_version + len(events), limit - len(events)
+                found = await running.histories.load(stream, after, rest)
+                page = recorded(found.documents, "version", after, rest)
+                is_cut = found.is_cut and bool(page)
+                events += page
+            return events
 
     async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         """See ``EventStore.read``."""
@@ -193,24 +224,24 @@ class MongoStore:
     async def head(self) -> int:
         """See ``EventStore.head``."""
         running = self._here()
-        with running.connection.calls, translated(self._bucket):
+        with running.connection.calls, translating_errors(self._bucket):
             return await running.appender.tail()
 
     async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
         """See ``SnapshotStore.load_snapshot``."""
         running = self._here()
-        with running.connection.calls, translated(self._bucket):
+        with running.connection.calls, translating_errors(self._bucket):
             async with running.connection.operation() as session:
                 document = await running.connection.snapshots.find_one(
                     {"_id": stream_key(stream)}, session=session
                 )
-            return None if document is None else decode_snapshot(document)
+            return None if document is None else readable_snapshot(document)
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """See ``SnapshotStore.save_snapshot``."""
         document = encode_snapshot(snapshot)
         running = self._here()
-        with running.connection.calls, translated(self._bucket):
+        with running.connection.calls, translating_errors(self._bucket):
             async with running.connection.operation() as session:
                 await running.connection.snapshots.replace_one(
                     {"_id": document["_id"]}, document, upsert=True, session=session
@@ -219,7 +250,7 @@ class MongoStore:
     async def load_checkpoint(self, name: str) -> Checkpoint:
         """See ``CheckpointStore.load_checkpoint``."""
         running = self._here()
-        with running.connection.calls, translated(self._bucket):
+        with running.connection.calls, translating_errors(self._bucket):
             return await leases.load_checkpoint(running.connection, name)
 
     async def save_checkpoint(
@@ -227,7 +258,7 @@ class MongoStore:
     ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
         running = self._here()
-        with running.connection.calls, translated(self._bucket):
+        with running.connection.calls, translating_errors(self._bucket):
             checkpoint = Checkpoint(position, event_id)
             await leases.save_checkpoint(running.connection, name, checkpoint, token)
 
@@ -237,7 +268,7 @@ class MongoStore:
         """See ``ViewStore.load_documents``."""
         check_collection(collection)
         running = self._here()
-        with running.connection.calls, translated(self._bucket):
+        with running.connection.calls, translating_errors(self._bucket):
             return await views.load(running.connection, collection, keys)
 
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
@@ -245,44 +276,51 @@ class MongoStore:
         check_writes(collection, writes)
         encoded = [views.encode(collection, write) for write in writes]
         running = self._here()
-        with running.connection.calls, translated(self._bucket):
+        with running.connection.calls, translating_errors(self._bucket):
             return await views.save(running.connection, collection, encoded)
 
     async def delete_documents(self, collection: str) -> None:
         """See ``ViewStore.delete_documents``."""
         check_collection(collection)
         running = self._here()
-        with running.connection.calls, translated(self._bucket):
+        with running.connection.calls, translating_errors(self._bucket):
             await views.delete(running.connection, collection)
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
-        """See ``Leases.acquire``. Times are counted in milliseconds."""
+        """See ``Leases.acquire``. The resolution is a millisecond."""
         check_ttl(ttl_s)
         running = self._here()
-        with running.connection.calls, translated(self._bucket):
+        with running.connection.calls, translating_errors(self._bucket):
             return await leases.acquire(running.connection, name, owner, ttl_s)
 
     async def release(self, lease: Lease) -> None:
         """See ``Leases.release``."""
         running = self._here()
-        with running.connection.calls, translated(self._bucket):
+        with running.connection.calls, translating_errors(self._bucket):
             await leases.release(running.connection, lease)
 
     def _here(self) -> _Running:
         if self._running is None:
             raise NotRunning(
-                f"the store of bucket {self._bucket!r} is used before async with entered it, or "
-                f"after it was left"
+                f"the store of bucket {self._bucket!r} is not open; use it inside 'async with'"
             )
         return self._running
 
     async def _close(self, running: _Running) -> None:
-        await running.wakeups.close()
-        await running.connection.calls.close()
-        await running.appender.drain()
+        try:
+            await running.wakeups.close()
+            await running.connection.calls.close()
+            await running.appender.drain()
+            await self._disconnect(running, running.connection.timeout_s)
+        except asyncio.CancelledError:  # the caller does not wait any more
+            running.cut_off()
+            await self._disconnect(running, CUT_OFF_S)
+            raise
+
+    async def _disconnect(self, running: _Running, within_s: float) -> None:
         if self._owns_client:
-            # It says good-bye to servers that may not be there any more.
-            with pymongo.timeout(running.connection.timeout_s):
+            # Closing contacts the servers, which may be gone.
+            with pymongo.timeout(within_s):
                 await running.connection.client.close()
 
 
@@ -290,7 +328,7 @@ def _connect(url: str, bucket: str) -> Client:
     try:
         return AsyncMongoClient(url)
     except (PyMongoError, ValueError, OSError) as error:
-        # What the driver says of a URL may quote its password.
+        # The driver's message may quote the password in the URL.
         raise CompositionError(
             f"the driver does not accept the URL for bucket {bucket!r}: {type(error).__name__}; "
             f"it has the form mongodb://user:password@host:27017/?option=value, with user and "

@@ -1,12 +1,12 @@
-"""The values of views and processes: one document for each key, to be queried as it stands.
+"""The documents of views and processes: one for each key, easy to query by hand.
 
 A view is a collection ``view_<name>``, and a process ``process_<name>``, of documents::
 
-    {_id: <key>, _position: <of the last event behind it>, <the fields of the value> …}
+    {_id: <key>, _position: <of the last event in it>, <the fields of the value> …}
 
-What begins with an underscore is ours. A value that is no object, or has such a field of its own,
-is kept whole under ``_value``; one with a key that MongoDB or its tools take for their own, as JSON
-text under ``_json``. Where a value was deleted, ``_deleted`` is ``true`` and the position stays.
+Fields that begin with an underscore belong to the store. A value that is not an object, or has such
+a field, is stored whole under ``_value``. A value with a key that has a meaning to MongoDB or its
+tools is stored as JSON text under ``_json``. A deleted value leaves its position, and ``_deleted``.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from eventhus.ports import ViewDocument, ViewWrite
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
+    MALFORMED,
     Document,
     as_json,
     has_special_key,
@@ -42,7 +43,7 @@ class Encoded:
     replaces: int
 
     def operation(self) -> InsertOne[Document] | ReplaceOne[Document]:
-        """What puts the one in the place of the other."""
+        """Return the operation that replaces the stored document."""
         if self.replaces == 0:
             return InsertOne(self.document)
         return ReplaceOne(
@@ -51,7 +52,7 @@ class Encoded:
 
 
 def encode(collection: str, write: ViewWrite) -> Encoded:
-    """Turn what is to be kept into its document.
+    """Turn a write into its document.
 
     Raises:
         InvalidArgument: It is too large for one document.
@@ -71,16 +72,16 @@ def encode(collection: str, write: ViewWrite) -> Encoded:
     if size_bytes > LIMIT_BYTES:
         raise InvalidArgument(
             f"the document of {given.key!r} in {collection} takes {size_bytes:,} bytes, and "
-            f"MongoDB keeps at most {LIMIT_BYTES:,} in one; keep less under one key"
+            f"MongoDB stores at most {LIMIT_BYTES:,} in one; keep less under one key"
         )
     return Encoded(document, write.replaces)
 
 
 def decode(document: Document) -> ViewDocument:
-    """What a document keeps.
+    """Return the value in a document.
 
     Raises:
-        UnknownFormat: The document is none of ours.
+        UnknownFormat: The document was not written by this library.
     """
     key, position = document.get("_id"), document.get("_position")
     if not (isinstance(key, str) and type(position) is int):
@@ -92,7 +93,7 @@ def decode(document: Document) -> ViewDocument:
     elif "_json" in document:
         try:
             data = json.loads(document["_json"])
-        except (TypeError, ValueError):
+        except MALFORMED:
             raise not_ours(document) from None  # the parser's error holds the data
     else:
         data = {name: value for name, value in document.items() if not name.startswith("_")}
@@ -105,7 +106,8 @@ async def load(
     """See ``ViewStore.load_documents``."""
     async with connection.operation() as session:
         found = connection.collection(collection).find({"_id": {"$in": [*keys]}}, session=session)
-        return {document["_id"]: decode(document) async for document in found}
+        documents = [decode(document) async for document in found]
+    return {document.key: document for document in documents}
 
 
 async def save(
@@ -125,7 +127,7 @@ async def save(
             codes = {each["code"] for each in error.details["writeErrors"]}
             if codes != {DUPLICATE_KEY} or error.details["writeConcernErrors"]:
                 raise
-    # The server says how many found their place, and not which.
+    # The server says how many documents were replaced, but not which.
     wanted = {write.document["_id"]: write.document["_position"] for write in writes}
     async with connection.operation() as session:
         found = connection.collection(collection).find(

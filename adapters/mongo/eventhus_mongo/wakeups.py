@@ -1,8 +1,7 @@
-"""Tells followers that the log has grown: by a change stream, or, without one, by the clock.
+"""Wakes followers when the log has grown: by a change stream, or by polling.
 
-A change stream needs a replica set, has no past, and ends for good where the oplog is overtaken.
-So it only ever wakes: what there is to read is read by position, and a follower that is not woken
-looks by itself.
+A change stream needs a replica set, has no past, and ends for good where the oplog is overtaken. It
+therefore only wakes. Followers read by position, and one that is not woken looks by itself.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from pymongo.errors import OperationFailure, PyMongoError
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import Document
 
-POLL_S = 0.05  # where nothing wakes
-POLL_WATCHED_S = 1.0  # where a change stream does
+POLL_S = 0.05  # without a change stream
+POLL_WATCHED_S = 1.0  # with one
 REOPEN_S = 1.0  # after a failure
-LINGER_S = 1.0  # that the change stream is kept open while nobody waits
+LINGER_S = 1.0  # how long the change stream stays open while nobody waits
 _UNSUPPORTED = {
     13,  # Unauthorized
-    40324,  # a server that knows no $changeStream
-    40573,  # no replica set
+    40324,  # the server does not know $changeStream
+    40573,  # the server is not in a replica set
 }
 
 _PIPELINE: list[dict[str, Any]] = [
@@ -33,7 +32,7 @@ _PIPELINE: list[dict[str, Any]] = [
 
 
 class Wakeups:
-    """Wakes the followers of one log. The change stream is open only while there are some."""
+    """Wakes the followers of one log. The change stream is open only while someone waits."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -46,11 +45,11 @@ class Wakeups:
         self._closed = False
 
     def ticket(self) -> int:
-        """What ``wait`` takes: it does not wait if the log was seen to grow since."""
+        """Return a ticket. ``wait`` returns at once if the log has grown since it was taken."""
         return self._rings
 
     async def wait(self, ticket: int) -> None:
-        """Return when the log may have grown."""
+        """Wait until the log may have grown."""
         if self._rings != ticket or self._closed:
             return
         if self._watcher is None:
@@ -66,13 +65,13 @@ class Wakeups:
                 self._wanted.clear()
 
     def grown(self, position: int) -> None:
-        """The log holds an event at this position, as whoever saw it first lets all know."""
+        """Note that the log holds an event at this position, and wake all followers."""
         if position > self._last:
             self._last = position
             self._ring()
 
     async def close(self) -> None:
-        """Wake everybody for the last time."""
+        """Wake all followers for the last time, and close the change stream."""
         self._closed = True
         self._ring()
         if self._watcher is not None:
@@ -91,13 +90,13 @@ class Wakeups:
         while not self._closed:
             await self._wanted.wait()
             try:
-                # From the last look on. By itself it begins behind what the primary has, of which
-                # a commit that no majority has yet would be missed both by it and by that look.
+                # Start at the last read. By default a change stream starts at the primary's latest
+                # operation, and would miss a commit that had no majority yet at that read.
                 async with await self._connection.events.watch(
                     _PIPELINE, start_at_operation_time=self._connection.seen
                 ) as changes:
                     self._watching = True
-                    self._ring()  # what came before it was open
+                    self._ring()  # for what came before it was open
                     await self._listen(changes)
                     if not changes.alive:  # the collection was dropped: it would end again at once
                         await asyncio.sleep(REOPEN_S)
@@ -112,8 +111,8 @@ class Wakeups:
 
     async def _listen(self, changes: AsyncChangeStream[Document]) -> None:
         while changes.alive:
-            # While its followers are busy there is no need to hear of what they will read anyway.
-            # A long silence would only leave a long list of old changes to go through.
+            # Busy followers read the log anyway. Close the change stream instead of going through
+            # a long list of old changes later.
             try:
                 async with asyncio.timeout(LINGER_S):
                     await self._wanted.wait()

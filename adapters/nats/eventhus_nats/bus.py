@@ -16,12 +16,14 @@ from eventhus.adapter_support import check_group
 from eventhus.errors import CompositionError, NotRunning
 from eventhus.ports import DeadLetter, Message, MessageHandler, Publisher, Subscription
 from eventhus_nats.address import Address
-from eventhus_nats.connection import Connection
+from eventhus_nats.connection import REQUEST_S, Connection
 from eventhus_nats.core_nats import CoreNats, CoreNatsSubscription
 from eventhus_nats.jetstream import JetStream
 from eventhus_nats.streams import Retention, StreamSettings
 from eventhus_nats.subjects import DEFAULT, Subjects, check_bucket
 from eventhus_nats.subscription import JetStreamSubscription
+
+CUT_OFF_S = 0.1  # for flushing and for disconnecting once nobody waits for it any more
 
 _Subscription: TypeAlias = JetStreamSubscription | CoreNatsSubscription
 
@@ -35,6 +37,7 @@ class _Transport(Protocol):
         self, handler: MessageHandler, group: str | None, concurrency: int
     ) -> _Subscription: ...
     async def bury(self, message: Message, group: str) -> None: ...
+    async def has_group(self, group: str) -> bool: ...
     def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]: ...
     async def discard(self, letter: DeadLetter) -> None: ...
 
@@ -168,9 +171,14 @@ class NatsBus:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Let handlers finish, return the messages that they have not begun, and disconnect."""
+        """Let handlers finish, return the messages that they have not begun, and disconnect.
+
+        If cancelled, cancel the handlers and disconnect at once. Their messages are delivered
+        again.
+        """
         running = self._entered()
         closed: list[_Subscription] = []
+        within_s = REQUEST_S
         try:
             while running.subscriptions:  # a handler that is finishing may have subscribed another
                 closed.append(running.subscriptions.pop())
@@ -178,10 +186,11 @@ class NatsBus:
         except asyncio.CancelledError:  # the caller does not wait for handlers any more
             for each in (*closed, *running.subscriptions):
                 each.abandon()
+            within_s = CUT_OFF_S
             raise
         finally:
             self._running = None
-            await running.connection.close()
+            await running.connection.close(within_s=within_s)
 
     async def publisher(self) -> Publisher:
         """See ``EventBus.publisher``."""
@@ -202,6 +211,11 @@ class NatsBus:
         """See ``EventBus.bury``."""
         check_group(group)
         await self._entered().transport.bury(message, group)
+
+    async def has_group(self, group: str) -> bool:
+        """See ``EventBus.has_group``. Without JetStream, return ``True``."""
+        check_group(group)
+        return await self._entered().transport.has_group(group)
 
     async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``. Without JetStream there are none to read."""

@@ -89,17 +89,21 @@ class Connection:
         finally:
             self._is_connecting = False
 
-    async def close(self) -> None:
-        """Flush what is still buffered, as far as the server takes it, and disconnect."""
+    async def close(self, *, within_s: float = REQUEST_S) -> None:
+        """Flush what is still buffered, as far as the server takes it, and disconnect.
+
+        Args:
+            within_s: The time limit of each of the two, in seconds.
+        """
         try:
             if self.client.is_connected:
-                await self.flush()
+                await self.flush(within_s=within_s)
         except EventhusError as error:
             _logger.warning("the last messages to NATS may be lost: %s", error)
         finally:  # also when this is cancelled
-            await self._shut()
+            await self._shut(within_s)
 
-    async def flush(self) -> None:
+    async def flush(self, *, within_s: float = REQUEST_S) -> None:
         """Return once the server has everything that was sent.
 
         Raises:
@@ -107,7 +111,7 @@ class Connection:
         """
         with translating_errors(self.bucket):
             # While it reconnects, the driver has no time limit of its own.
-            async with asyncio.timeout(REQUEST_S):
+            async with asyncio.timeout(within_s):
                 # The driver's ping overtakes what it has not written yet. Once the first one is
                 # answered all of that is written, and the second one comes after it.
                 await self.client.flush()
@@ -190,12 +194,12 @@ class Connection:
         # tell in public what the server said.
         return self._address.tls is None or bool(self.client._server_info.get("tls_required"))  # noqa: SLF001
 
-    async def _shut(self) -> None:
+    async def _shut(self, within_s: float = REQUEST_S) -> None:
         client = self.client
         if not (client.is_connected or client.is_connecting or client.is_reconnecting):
             return  # there is nothing to close
         try:
-            async with asyncio.timeout(REQUEST_S):
+            async with asyncio.timeout(within_s):
                 await client.close()
         except (nats.errors.Error, TimeoutError, OSError) as error:
             _logger.warning("the connection to NATS broke while closing: %s", describe(error))

@@ -28,6 +28,7 @@ _FRAME = 64 * 1024  # bytes of a delivery besides headers and body, rounded up
 PULL_S = 3.0  # how long a pull request stays open: shorter than a group lease
 
 _EXPECTED = {"404", "408"}  # statuses that end a request: no messages, or none in time
+_COMPLETED = "Batch Completed"  # all messages of a request were sent, and may arrive later
 _TOO_LARGE = "Message Size Exceeds MaxBytes"  # the next message is larger than the request's rest
 
 _logger = logging.getLogger(__name__)
@@ -54,6 +55,21 @@ class State:
     delivered: int
     pending: int
     is_new_stream: bool = False
+
+
+async def has_consumer(connection: Connection, group: str) -> bool:
+    """Return whether the server has the consumer of a group.
+
+    Raises:
+        BusUnavailable: The server did not answer.
+    """
+    try:
+        await connection.ask(connection.jetstream.consumer_info(connection.bucket, group))
+    except nats.js.errors.NotFoundError:
+        return False
+    except nats.js.errors.APIError as error:
+        raise to_eventhus_error(connection.bucket, error) from error
+    return True
 
 
 class Consumer:
@@ -222,9 +238,11 @@ class Consumer:
             await self._receive(msg)
             return
         # A status message, which ends a request.
+        headers = msg.headers or {}
+        if headers.get("Description") == _COMPLETED:
+            return  # its messages are counted as they arrive
         number = int(msg.subject.rsplit(".", 1)[1])
         self._requests = deque(each for each in self._requests if each.number != number)
-        headers = msg.headers or {}
         if headers.get("Description") == _TOO_LARGE:
             if headers.get("Nats-Pending-Messages") == str(BATCH):  # not even as the first one
                 self._largest = 2 * max(self._largest, int(headers["Nats-Pending-Bytes"]))

@@ -11,8 +11,9 @@ from attrs import evolve
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from eventhus.adapter_support import StreamQueues, WorkerPool
+from eventhus.adapter_support import StreamQueues, WorkerPool, summary, unexpected
 from eventhus.ports import DeadLetter, Message, MessageHandler
+from eventhus.printable import printable
 from eventhus_nats.connection import Connection
 from eventhus_nats.dead_letters import letter_headers
 from eventhus_nats.driver_errors import to_eventhus_error, translating_errors
@@ -59,6 +60,10 @@ class CoreNats:
         with translating_errors(self._connection.bucket):
             await client.publish(self._subjects.dead(group), message.body, headers=headers or None)
         await self._connection.flush()
+
+    async def has_group(self, group: str) -> bool:  # noqa: ARG002
+        """Return ``True``: core NATS keeps no groups, so nobody knows."""
+        return True
 
     async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:  # noqa: ARG002
         """Yield nothing: core NATS keeps no dead letters."""
@@ -150,7 +155,11 @@ class CoreNatsSubscription:
             return
         delay_s = RETRY.delay_s(message.attempt)
         _logger.warning(
-            "the handler failed on %s; again in %.2f s", message.id, delay_s, exc_info=failure
+            "the handler failed on %s: %s; again in %.2f s",
+            printable(message.id),
+            summary(failure),
+            delay_s,
+            exc_info=unexpected(failure),
         )
         again = evolve(message, attempt=message.attempt + 1)
         asyncio.get_running_loop().call_later(delay_s, self._queues.give_back, again)

@@ -64,6 +64,17 @@ class DeadLetters:
                 headers=headers or None,
             )
 
+    async def has(self, group: str) -> bool:
+        """Return whether a group has dead letters."""
+        jetstream, subject = self._connection.jetstream, self._subjects.dead(group)
+        try:
+            await self._connection.ask(jetstream.get_last_msg(self._stream, subject))
+        except nats.js.errors.NotFoundError:
+            return False
+        except nats.js.errors.APIError as error:
+            raise to_eventhus_error(self._connection.bucket, error) from error
+        return True
+
     async def read(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""
         jetstream, subject = self._connection.jetstream, self._subjects.dead(group)

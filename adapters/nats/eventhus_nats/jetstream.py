@@ -10,7 +10,7 @@ from nats.js.errors import NotFoundError
 from eventhus.errors import BusUnavailable
 from eventhus.ports import DeadLetter, Message, MessageHandler
 from eventhus_nats.connection import Connection
-from eventhus_nats.consumer import Consumer
+from eventhus_nats.consumer import Consumer, has_consumer
 from eventhus_nats.dead_letters import DeadLetters
 from eventhus_nats.group_leases import GroupLeases
 from eventhus_nats.messages import position_of
@@ -74,6 +74,10 @@ class JetStream:
         except BusUnavailable:  # the stream may have been deleted
             await self._ensure_streams()
             await self._dead_letters.bury(message, group)
+
+    async def has_group(self, group: str) -> bool:
+        """See ``EventBus.has_group``."""
+        return await has_consumer(self._connection, group) or await self._dead_letters.has(group)
 
     async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""

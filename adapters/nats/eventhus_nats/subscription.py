@@ -10,9 +10,10 @@ import nats.errors
 from attrs import evolve
 from nats.aio.msg import Msg
 
-from eventhus.adapter_support import Backoff, StreamQueues, WorkerPool
+from eventhus.adapter_support import Backoff, StreamQueues, WorkerPool, summary, unexpected
 from eventhus.errors import EventhusError
 from eventhus.ports import Message, MessageHandler, NotHandledHere
+from eventhus.printable import printable
 from eventhus_nats.connection import Connection
 from eventhus_nats.consumer import ACK_WAIT_S, MAX_BYTES_IN_HAND, Consumer, State
 from eventhus_nats.driver_errors import describe
@@ -276,9 +277,10 @@ class JetStreamSubscription:
     async def _failed(self, message: Message, error: BaseException) -> None:
         if self._closing:
             _logger.warning(
-                "the handler failed on %s while the subscription was closing",
-                message.id,
-                exc_info=error,
+                "the handler failed on %s while the subscription was closing: %s",
+                printable(message.id),
+                summary(error),
+                exc_info=unexpected(error),
             )
             await self._say(self._in_hand.pop(message).reply, b"-NAK")
             return
@@ -290,7 +292,11 @@ class JetStreamSubscription:
             return
         delay_s = RETRY.delay_s(message.attempt)
         _logger.warning(
-            "the handler failed on %s; again in %.2f s", message.id, delay_s, exc_info=error
+            "the handler failed on %s: %s; again in %.2f s",
+            printable(message.id),
+            summary(error),
+            delay_s,
+            exc_info=unexpected(error),
         )
         again = evolve(message, attempt=message.attempt + 1)
         asyncio.get_running_loop().call_later(delay_s, self._resequencer.queues.give_back, again)

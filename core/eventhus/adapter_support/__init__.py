@@ -9,6 +9,7 @@ from eventhus.adapter_support.arguments import (
     checked_commit,
 )
 from eventhus.adapter_support.backoff import Backoff
+from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.adapter_support.stream_queues import StreamQueues
@@ -26,4 +27,6 @@ __all__ = [
     "check_writes",
     "checked_commit",
     "handler_failure",
+    "summary",
+    "unexpected",
 ]

@@ -13,6 +13,8 @@ from eventhus.errors import InvalidArgument, InvalidCommit
 from eventhus.ports.store import Commit
 from eventhus.ports.views import ViewWrite
 
+MOST = 2**62  # events in a log, by far
+
 
 def check_page(limit: int, *, after: int = 0, after_version: int = 0) -> None:
     """Check the bounds of a page of events. Every reading method of a store calls this first.
@@ -20,13 +22,17 @@ def check_page(limit: int, *, after: int = 0, after_version: int = 0) -> None:
     A slice would count a negative start from the end, and a driver may read a limit of 0 as none.
 
     Raises:
-        InvalidArgument: ``limit`` is below 1, or ``after`` or ``after_version`` is negative.
+        InvalidArgument: ``limit`` is below 1, ``after`` or ``after_version`` is negative, or one of
+            them is beyond 62 bits: a database counts in 64, and adds them up.
     """
     if limit < 1:
         raise InvalidArgument(f"limit is {limit}; ask for at least 1 event")
     for name, start in (("after", after), ("after_version", after_version)):
         if start < 0:
             raise InvalidArgument(f"{name} is {start}; 0 starts at the first event")
+    for name, number in (("limit", limit), ("after", after), ("after_version", after_version)):
+        if number > MOST:
+            raise InvalidArgument(f"{name} is {number:.3e}; no log has so many events")
 
 
 def check_group(group: str | None, concurrency: int = 1) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 from attrs import field, frozen
 
 from eventhus.errors import InvalidArgument
+from eventhus.printable import printable
 
 E_co = TypeVar("E_co", covariant=True)
 F = TypeVar("F")
@@ -63,7 +64,7 @@ class StreamId:
             )
 
     def __str__(self) -> str:
-        return f"{self.aggregate_type}/{self.aggregate_id}"
+        return printable(f"{self.aggregate_type}/{self.aggregate_id}")
 
 
 @frozen

@@ -157,6 +157,17 @@ class EventBus(Protocol):
         """
         ...
 
+    async def has_group(self, group: str) -> bool:
+        """Return whether a group has dead letters or has ever subscribed.
+
+        A bus that cannot know returns ``True``.
+
+        Raises:
+            InvalidArgument: ``group`` does not have the form that ``subscribe`` takes.
+            BusUnavailable: The bus could not be reached, or did not answer in time.
+        """
+        ...
+
     def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         """Yield the dead letters that a group has now, oldest first.
 

@@ -113,12 +113,15 @@ class Slice:
         version: The version of the last event; 0 if there is none.
         position: The position of the last event; 0 if there is none.
         event_id: The id of the last event; empty if there is none.
+        is_cut: Whether the store returned fewer events than it was asked for because of their
+            size, so that there may be more.
     """
 
     events: Sequence[EventData]
     version: int
     position: int
     event_id: str
+    is_cut: bool = False
 
 
 class EventStore(Protocol):
@@ -161,7 +164,8 @@ class EventStore(Protocol):
         Args:
             stream: The stream. A stream that was never appended to has no events.
             after_version: Start after this version; 0 starts at the first event.
-            limit: The maximum number of events, at least 1. Fewer means the end of the stream.
+            limit: The maximum number of events, at least 1. Fewer means the end of the stream,
+                unless the slice ``is_cut``.
 
         Raises:
             InvalidArgument: ``limit`` is below 1, or ``after_version`` is negative.

@@ -1,4 +1,4 @@
-"""Finds adapters by URL scheme among the entry points of installed distributions."""
+"""Finds adapters by URL scheme: registered by installed distributions, or built in."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ STORES = "eventhus.stores"
 BUSES = "eventhus.buses"
 CODECS = "eventhus.codecs"
 
+# For programs that were packed without the metadata of their distributions, such as frozen ones.
+# As text, because the kernel imports no adapter before it is used.
+BUILT_IN = {
+    (STORES, "memory"): "eventhus_memory:MemoryStore.open",
+    (STORES, "mongodb"): "eventhus_mongo:MongoStore.open",
+    (STORES, "mongodb+srv"): "eventhus_mongo:MongoStore.open",
+    (BUSES, "memory"): "eventhus_memory:MemoryBus.open",
+    (BUSES, "nats"): "eventhus_nats:NatsBus.open",
+    (BUSES, "tls"): "eventhus_nats:NatsBus.open",
+    (CODECS, "cattrs"): "eventhus_cattrs:CattrsCodec",
+}
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")  # RFC 3986, section 3.1
 
 
@@ -20,7 +32,7 @@ def adapter_for(url: str, group: str) -> Any:
 
     Args:
         url: ``scheme://…``
-        group: The group of entry points to look in.
+        group: ``STORES``, ``BUSES`` or ``CODECS``, a group of entry points.
 
     Raises:
         CompositionError: The URL has no scheme, nothing is registered for the scheme, or the
@@ -36,8 +48,13 @@ def adapter_for(url: str, group: str) -> Any:
 
 
 def load_adapter(name: str, group: str) -> Any:
-    """Load the adapter that is registered under a name. Raises what ``adapter_for`` does."""
+    """Load the adapter that is registered under a name, or the built-in one of that name.
+
+    Raises what ``adapter_for`` does.
+    """
     found: list[EntryPoint] = list(entry_points(group=group, name=name))
+    if not found and (built_in := BUILT_IN.get((group, name))):
+        found = [EntryPoint(name, built_in, group)]
     if not found:
         raise CompositionError(
             f"nothing is registered for {name!r} in {group}; known: {_known(group)}"
@@ -46,10 +63,11 @@ def load_adapter(name: str, group: str) -> Any:
         return found[0].load()
     except ImportError as error:
         raise CompositionError(
-            f"the adapter for {name!r} needs {error.name or error}; "
-            f"install it, or eventhus with the adapter's extra"
+            f"the adapter for {name!r} needs {error.name or error}; install it, or eventhus with "
+            f"the adapter's extra, and include it when you pack a program"
         ) from error
 
 
 def _known(group: str) -> str:
-    return ", ".join(sorted(entry_points(group=group).names)) or "none"
+    built_in = {name for built_in_group, name in BUILT_IN if built_in_group == group}
+    return ", ".join(sorted(built_in | entry_points(group=group).names))

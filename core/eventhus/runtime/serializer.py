@@ -29,19 +29,27 @@ class EventSerializer:
             CodecError: A field holds what its type does not admit.
         """
         name, encoder, schema = self._encoders[type(event)]
-        return EventData(name, encoder(event), schema)
+        try:
+            data = encoder(event)
+        except Exception as error:  # noqa: BLE001 - codecs may raise anything
+            raise codec_error(name, error) from None
+        return EventData(name, data, schema)
 
     def decode(self, stored: EventData) -> Any:
         """Return a stored event, upcast to the current schema.
 
         Raises:
-            CodecError: The name or schema is unknown, or the data does not fit the class.
+            CodecError: The name or schema is unknown, or the data does not fit the class. It is
+                chained to no other error, because that one may quote the data.
         """
         decoder = self._current.get((stored.type, stored.schema))
-        if decoder is not None:
-            return decoder(stored.data)
-        event_type = self._catalog.of_name(stored.type)
-        return self._decoders[event_type.cls](event_type.upcast(stored))
+        try:
+            if decoder is not None:
+                return decoder(stored.data)
+            event_type = self._catalog.of_name(stored.type)
+            return self._decoders[event_type.cls](event_type.upcast(stored))
+        except Exception as error:  # noqa: BLE001 - codecs may raise anything
+            raise codec_error(stored.type, error) from None
 
     def recorded(self, stored: StoredEvent) -> Recorded[Any]:
         """Return a stored event in its envelope, decoded.
@@ -52,5 +60,19 @@ class EventSerializer:
         try:
             event = self.decode(stored.event)
         except CodecError as error:
-            raise error.at(stored.stream, stored.version) from error.__cause__
+            raise error.at(stored.stream, stored.version) from None
         return stored.with_event(event)
+
+
+def codec_error(name: str, error: Exception) -> CodecError:
+    """Return the error to raise for one that a codec or an upcaster has raised.
+
+    Raise it ``from None``: tracebacks are logged, and the original error may quote personal data.
+
+    Args:
+        name: The stored name of the event, or the class that was encoded or decoded.
+        error: The original error.
+    """
+    if isinstance(error, CodecError):
+        return error
+    return CodecError(name, "", f"the codec raised {type(error).__name__}")

@@ -1,1 +1,1 @@
-"""Test doubles: a clock, ids, faulty adapters, an application in memory."""
+"""Test doubles: a clock, ids, faulty adapters and an application in memory."""

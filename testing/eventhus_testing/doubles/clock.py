@@ -1,4 +1,4 @@
-"""A clock that the test moves."""
+"""A clock that the test advances."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from datetime import UTC, datetime, timedelta
 from attrs import define, field
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
-_TURNS = 10  # of the event loop, for who woke last to go to sleep again before time moves on
+_TURNS = 10  # of the event loop, so that a woken task can sleep again before time advances
 
 
 class ManualClock:
-    """Implements ``Clock`` for tests: time stands still until the test moves it.
+    """A ``Clock`` for tests, on which time passes only when the test advances it.
 
     >>> clock = ManualClock(datetime(2026, 5, 1, 12, tzinfo=UTC))
     >>> clock.advance(timedelta(minutes=90))
     >>> clock.now().isoformat()
     '2026-05-01T13:30:00+00:00'
 
-    Whoever sleeps waits until the test has moved the time that far::
+    A sleeping task wakes once the test has advanced the clock far enough::
 
         await clock.until_sleeping()
         clock.advance(timedelta(seconds=30))
 
     Args:
-        start: The time at first: aware. It is kept in UTC.
-        jumps: Let nobody wait for the test: as soon as everybody else has had a turn, a sleeper
-            moves the time on by itself. Sleepers still wake in the order of their time.
+        start: The initial time, with a time zone. ``now`` returns it in UTC.
+        jumps: Whether ``sleep`` advances the clock by itself, once the other tasks have had some
+            turns of the event loop. Sleepers still wake in the order of their times.
 
     Raises:
-        ValueError: ``start`` is not aware.
+        ValueError: ``start`` has no time zone.
     """
 
     def __init__(self, start: datetime = _START, *, jumps: bool = False) -> None:
         self._now = _in_utc(start)
         self._jumps = jumps
-        self._passed = timedelta()  # a sleep is a length: setting the clock back does not extend it
+        self._passed = timedelta()  # setting the clock back must not extend a sleep
         self._sleepers: list[_Sleeper] = []
         self._watchers: set[asyncio.Future[None]] = set()
 
     @property
     def sleeping_s(self) -> list[float]:
-        """How many seconds each sleeper has before it still, the next to wake first."""
+        """The seconds that each sleeper has left, in ascending order."""
         return sorted((each.until - self._passed).total_seconds() for each in self._sleepers)
 
     def now(self) -> datetime:
@@ -50,7 +50,7 @@ class ManualClock:
         return self._now
 
     async def sleep(self, seconds: float) -> None:
-        """See ``Clock.sleep``. A sleep of no time lets others have a turn."""
+        """See ``Clock.sleep``. With 0 seconds, give other tasks one turn of the event loop."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -67,10 +67,10 @@ class ManualClock:
             self._sleepers = [each for each in self._sleepers if each is not sleeper]
 
     async def until_sleeping(self, sleepers: int = 1) -> None:
-        """Return once somebody sleeps.
+        """Wait until tasks are sleeping.
 
         Args:
-            sleepers: How many must be sleeping at the same time, at least.
+            sleepers: The minimum number of tasks that sleep at the same time.
         """
         while len(self._sleepers) < sleepers:
             watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -81,24 +81,24 @@ class ManualClock:
                 self._watchers.discard(watcher)
 
     def advance(self, by: timedelta) -> None:
-        """Let time pass. Who is done sleeping wakes, in the order of their time.
+        """Advance the time and wake the sleepers whose time has come, in order.
 
-        A task that sleeps again and again sleeps once for each call, however far that goes.
+        A task that sleeps in a loop wakes at most once per call, however long ``by`` is.
 
         Raises:
-            ValueError: ``by`` is negative; ``set`` the clock to turn it back.
+            ValueError: ``by`` is negative. ``set`` can turn the clock back.
         """
         if by < timedelta():
-            raise ValueError("time passes forward; set(...) turns the clock back")
+            raise ValueError("advance(...) takes no negative time; set(...) turns the clock back")
         self._now += by
         self._passed += by
         self._wake()
 
     def set(self, moment: datetime) -> None:
-        """Set the clock: forward, as ``advance`` does, or back, which wakes nobody.
+        """Set the clock, either forward as ``advance`` does, or back, which wakes no sleeper.
 
         Raises:
-            ValueError: ``moment`` is not aware.
+            ValueError: ``moment`` has no time zone.
         """
         passes = _in_utc(moment) - self._now
         if passes > timedelta():
@@ -107,7 +107,7 @@ class ManualClock:
             self._now += passes
 
     async def _jump(self) -> None:
-        """Move on to the next time at which somebody wakes, unless somebody else does."""
+        """Advance to the time of the next sleeper, unless the time advances meanwhile."""
         passed = self._passed
         for _ in range(_TURNS):
             await asyncio.sleep(0)
@@ -123,11 +123,13 @@ class ManualClock:
 
 @define(eq=False)
 class _Sleeper:
-    until: timedelta  # of the time that will have passed since the start
+    until: timedelta  # since the start, not counting calls of ``set`` that turn the clock back
     woken: asyncio.Future[None] = field(factory=lambda: asyncio.get_running_loop().create_future())
 
 
 def _in_utc(moment: datetime) -> datetime:
     if moment.utcoffset() is None:
-        raise ValueError("a clock shows an aware time; give it one, as datetime(..., tzinfo=UTC)")
+        raise ValueError(
+            "expected an aware time, such as datetime(..., tzinfo=UTC), found a naive one"
+        )
     return moment.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""A bus that does what buses may do: repeat, reorder, and deliver again what was handled."""
+"""A bus that repeats, redelivers and reorders messages when the test says so."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from contextlib import asynccontextmanager
 from attrs import define, evolve
 
 from eventhus.ports import DeadLetter, EventBus, Message, MessageHandler, Publisher, Subscription
-from eventhus_testing.doubles.wrapper import InFront
+from eventhus_testing.doubles.wrapper import Wrapper
 
-_MORE_IN_HAND = 32  # messages that wait to be reordered, besides those being handled
-_TURNS = 10  # of the event loop, for others to come that are to go first
+_EXTRA_IN_FLIGHT = 32  # messages that wait to be reordered, besides those being handled
+_TURNS = 10  # of the event loop, so that later messages can arrive and go first
 
 
-class FaultyBus(InFront[EventBus]):
-    """A bus in front of another, for an application to be composed with in a test.
+class FaultyBus(Wrapper[EventBus]):
+    """A wrapper around another bus that injects faults into deliveries.
 
-    It carries messages truly until it is told otherwise. What it then does to handlers is what
-    every bus that delivers at least once may do, so a handler that is right stays right:
+    Without faults it delivers as the other bus does. The faults are those that every bus with
+    at-least-once delivery may have, so a correct handler stays correct:
 
     >>> from eventhus_memory import MemoryBus
     >>> bus = FaultyBus(MemoryBus())
     >>> bus.repeats()
     >>> bus.loses_acknowledgement(at=3)
 
-    ``at`` counts the messages that are given to handlers from here on: 1 is the next.
+    ``at`` counts the messages that handlers get after the call: 1 is the next one.
 
     Args:
-        bus: The bus behind it, entered or not.
+        bus: The wrapped bus. It may be entered already.
     """
 
     def __init__(self, bus: EventBus) -> None:
         super().__init__(bus)
-        self._given = 0
-        self._faults: list[_Again] = []
+        self._delivered = 0
+        self._faults: list[_Redelivery] = []
         self._reorders = False
 
     def repeats(self, *, at: int | None = None) -> None:
-        """Give a message to its handler once more, as if it had been published twice.
+        """Deliver a message twice, as if it had been published twice.
 
-        It comes right behind itself, as the same attempt; not where the handler raised, since
-        then it comes again anyway.
+        The copy follows at once, with the same ``attempt``. There is no copy if the handler
+        raises, because then the message is redelivered anyway.
 
         Args:
-            at: Which message, 1 for the next; ``None`` for every one.
+            at: The number of the message; ``None`` repeats every message.
 
         Raises:
             ValueError: ``at`` is below 1.
@@ -53,13 +53,13 @@ class FaultyBus(InFront[EventBus]):
         self._add(at, further_attempt=False)
 
     def loses_acknowledgement(self, *, at: int | None = None) -> None:
-        """Deliver a message again that was handled, as if the bus had not heard of it.
+        """Redeliver a message that was handled, as if its acknowledgement had been lost.
 
-        It comes right behind itself, with an ``attempt`` one higher; not where the handler raised,
-        since then it comes again anyway.
+        The redelivery follows at once, with an ``attempt`` that is one higher. There is none if
+        the handler raises, because then the message is redelivered anyway.
 
         Args:
-            at: Which message, 1 for the next; ``None`` for every one.
+            at: The number of the message; ``None`` redelivers every message.
 
         Raises:
             ValueError: ``at`` is below 1.
@@ -67,51 +67,55 @@ class FaultyBus(InFront[EventBus]):
         self._add(at, further_attempt=True)
 
     def reorders(self) -> None:
-        """Let, of the messages in hand, the one that came last be handled first.
+        """Handle the message that arrived last first, of those in flight.
 
-        Those of one aggregate keep their order. It holds for subscriptions made from here on.
+        Messages of one aggregate keep their order. Only later subscriptions are affected.
         """
         self._reorders = True
 
     async def publisher(self) -> Publisher:
         """See ``EventBus.publisher``."""
-        return await self._behind.publisher()
+        return await self._wrapped.publisher()
 
     async def subscribe(
         self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
     ) -> Subscription:
         """See ``EventBus.subscribe``."""
 
-        async def troubled(message: Message) -> None:
-            await self._give(handler, message)
+        async def with_faults(message: Message) -> None:
+            await self._deliver(handler, message)
 
         if not self._reorders or concurrency < 1:
-            return await self._behind.subscribe(troubled, group=group, concurrency=concurrency)
-        line = _LastFirst(free=concurrency)
+            return await self._wrapped.subscribe(with_faults, group=group, concurrency=concurrency)
+        queue = _LastInFirstOut(free=concurrency)
 
-        async def in_line(message: Message) -> None:
-            async with line.turn():
-                await troubled(message)
+        async def queued(message: Message) -> None:
+            async with queue.turn():
+                await with_faults(message)
 
-        # To be reordered, messages must be in hand: more than are handled at once.
-        in_hand = concurrency + _MORE_IN_HAND
-        return await self._behind.subscribe(in_line, group=group, concurrency=in_hand)
+        # Only messages in flight can be reordered, so there must be more than are handled at once.
+        in_flight = concurrency + _EXTRA_IN_FLIGHT
+        return await self._wrapped.subscribe(queued, group=group, concurrency=in_flight)
 
     async def bury(self, message: Message, group: str) -> None:
         """See ``EventBus.bury``."""
-        await self._behind.bury(message, group)
+        await self._wrapped.bury(message, group)
+
+    async def has_group(self, group: str) -> bool:
+        """See ``EventBus.has_group``."""
+        return await self._wrapped.has_group(group)
 
     def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""
-        return self._behind.dead_letters(group)
+        return self._wrapped.dead_letters(group)
 
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``EventBus.discard``."""
-        await self._behind.discard(letter, group)
+        await self._wrapped.discard(letter, group)
 
-    async def _give(self, handler: MessageHandler, message: Message) -> None:
-        self._given += 1
-        number = self._given
+    async def _deliver(self, handler: MessageHandler, message: Message) -> None:
+        self._delivered += 1
+        number = self._delivered
         again = [fault for fault in self._faults if fault.at in (None, number)]
         await handler(message)
         attempt = message.attempt
@@ -122,25 +126,27 @@ class FaultyBus(InFront[EventBus]):
     def _add(self, at: int | None, *, further_attempt: bool) -> None:
         if at is not None and at < 1:
             raise ValueError(f"messages are counted from 1, found at={at}")
-        self._faults.append(_Again(None if at is None else self._given + at, further_attempt))
+        self._faults.append(
+            _Redelivery(None if at is None else self._delivered + at, further_attempt)
+        )
 
 
 @define
-class _Again:
+class _Redelivery:
     at: int | None
     further_attempt: bool
 
 
-class _LastFirst:
-    """A line in which the last to come is the first to be served."""
+class _LastInFirstOut:
+    """A queue in which the last to arrive is the first to have a turn."""
 
     def __init__(self, *, free: int) -> None:
-        self._drop_taken = free
+        self._free = free
         self._waiting: list[asyncio.Future[None]] = []
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Wait for one's turn, and have it."""
+        """Wait for a turn and hold it inside the block."""
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(mine)
         self._serve_after(_TURNS)
@@ -151,7 +157,7 @@ class _LastFirst:
             if mine in self._waiting:
                 self._waiting.remove(mine)
             else:
-                self._drop_taken += 1
+                self._free += 1
                 self._serve()
 
     def _serve_after(self, turns: int) -> None:
@@ -161,8 +167,8 @@ class _LastFirst:
             self._serve()
 
     def _serve(self) -> None:
-        while self._drop_taken and self._waiting:
-            self._drop_taken -= 1
+        while self._free and self._waiting:
+            self._free -= 1
             last = self._waiting.pop()
-            if not last.done():  # or it is cancelled, and about to leave
+            if not last.done():  # a cancelled task has not left the queue yet
                 last.set_result(None)

@@ -1,4 +1,4 @@
-"""A store that fails, conflicts, delays or loses its answer, when the test says so."""
+"""A store that fails, conflicts, delays calls or loses answers when the test says so."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from attrs import define, field
 from eventhus import new_id
 from eventhus.errors import OutcomeUnknown, StoreUnavailable
 from eventhus.ports import Commit, EventData, Storage
-from eventhus_testing.doubles.wrapper import InFront
+from eventhus_testing.doubles.wrapper import Wrapper
 
 if TYPE_CHECKING:
-    # Type checkers are to see every method of the port, with its types, and the port grows. The
-    # store in memory has them all, and unlike a Protocol's they count as written.
+    # Type checkers should see every method of the port, including future ones. ``MemoryStore`` has
+    # them all, and its methods, unlike those of a ``Protocol``, are not abstract.
     from eventhus_memory import MemoryStore as _EveryMethod
 else:
     _EveryMethod = object
 
 Intervention: TypeAlias = Callable[..., Awaitable[None]]
-"""Is given the arguments of a call that it comes before or after."""
+"""A fault to run before or after a call. It takes the arguments of the call."""
 
-_WHY = "the test asked for this fault"
+_WHY = "the test injected this fault"
 _METHODS = {name for name in dir(Storage) if not name.startswith("_")}
 
 
-class FaultyStore(InFront[Storage], _EveryMethod):
-    """A store in front of another, for an application to be composed with in a test.
+class FaultyStore(Wrapper[Storage], _EveryMethod):
+    """A wrapper around another store that injects faults into calls.
 
-    It hands every call on, and does so truly until it is told otherwise:
+    Without faults it passes every call on:
 
     >>> from eventhus_memory import MemoryStore
     >>> store = FaultyStore(MemoryStore())
@@ -43,12 +43,13 @@ class FaultyStore(InFront[Storage], _EveryMethod):
     >>> store.pending
     ['append: fails at call 3', 'append: loses the acknowledgement at call 1']
 
-    ``at`` counts the calls of that method from here on: 1 is the next. Of ``follow``, which is
-    called once and gives batch after batch, it counts the batches. Several faults may meet in one
-    call; they come about in the order in which they were asked for.
+    ``at`` counts the later calls of the method: 1 is the next one. For ``follow``, which is called
+    once and yields batches, it counts the batches. One call may meet several faults, which take
+    effect in the order in which they were injected.
 
     Args:
-        store: The store behind it, entered or not. Others may share it, untroubled.
+        store: The wrapped store. It may be entered already, and other applications may share it
+            without faults.
     """
 
     def __init__(self, store: Storage) -> None:
@@ -58,18 +59,18 @@ class FaultyStore(InFront[Storage], _EveryMethod):
 
     @property
     def calls(self) -> Counter[str]:
-        """How often each method was called, or of ``follow``, how many batches it gave."""
+        """The number of calls of each method, or for ``follow``, of its batches."""
         return self._calls.copy()
 
     @property
     def pending(self) -> list[str]:
-        """The faults that have not come about, in words. A test that has any left tested less."""
+        """Descriptions of the faults that have not taken effect yet. A test should leave none."""
         return [str(fault) for fault in self._faults]
 
     def fails(
         self, method: str, error: Exception | None = None, *, at: int = 1, times: int = 1
     ) -> None:
-        """Let calls raise, without any effect.
+        """Make calls raise without any effect.
 
         Args:
             method: The name of a method of ``Storage``.
@@ -89,7 +90,7 @@ class FaultyStore(InFront[Storage], _EveryMethod):
     def loses_acknowledgement(
         self, method: str, error: Exception | None = None, *, at: int = 1, times: int = 1
     ) -> None:
-        """Let calls take effect, and then raise: the caller does not get to know.
+        """Make calls raise after they took effect, so that the caller does not know the outcome.
 
         Args:
             method: The name of a method of ``Storage``.
@@ -112,21 +113,23 @@ class FaultyStore(InFront[Storage], _EveryMethod):
         self._add("loses the acknowledgement", method, at, times, after=lose)
 
     def conflicts(self, *events: EventData, at: int = 1, times: int = 1) -> None:
-        """Let another writer get in between: it commits right before an ``append``, to its stream.
+        """Make another writer commit to the same stream right before an ``append``.
 
-        These commits are real, so whoever loses finds them when it loads again. An ``append`` that
-        expects a version is answered by the store with a true ``ConcurrencyError``.
+        These commits are real, so the loser finds them when it loads again. If the ``append``
+        expects a version, the store itself raises ``ConcurrencyError``.
 
         Args:
-            events: What the other commits each time, as a store holds it.
-            at: The first ``append`` that it happens to.
-            times: How many it happens to in a row.
+            events: The events of each of these commits, as a store holds them.
+            at: The first ``append`` to meet a conflict.
+            times: How many meet one in a row.
 
         Raises:
             ValueError: There are no events, or a number is below 1.
         """
         if not events:
-            raise ValueError("conflicts takes what the other writer commits, at least one event")
+            raise ValueError(
+                "conflicts(...) needs at least one event for the other writer to commit"
+            )
 
         async def get_in_between(commit: Commit) -> None:
             foreign = Commit(
@@ -136,20 +139,20 @@ class FaultyStore(InFront[Storage], _EveryMethod):
                 expected_version=None,
                 recorded_at=commit.recorded_at,
             )
-            await self._behind.append(foreign)
+            await self._wrapped.append(foreign)
 
         self._add("conflicts", "append", at, times, before=get_in_between)
 
     def delays(self, method: str, *, at: int = 1) -> Hold:
-        """Hold a call up, before it has any effect, until the test lets it go.
+        """Hold a call before it takes effect, until the test releases it.
 
         Args:
             method: The name of a method of ``Storage``.
-            at: The call to be held up.
+            at: The call to hold.
 
         Returns:
-            Waits until the call has come, and lets it go. One that is never let go waits until it
-            is cancelled.
+            A hold that the test waits on and releases. A call that is never released waits until
+            it is cancelled.
 
         Raises:
             ValueError: There is no such method, or ``at`` is below 1.
@@ -161,8 +164,8 @@ class FaultyStore(InFront[Storage], _EveryMethod):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            """The store's own, with faults if the port has it."""
-            own = getattr(self._behind, name)
+            """Return an attribute of the wrapped store; methods of the port get the faults."""
+            own = getattr(self._wrapped, name)
             if name not in _METHODS:
                 return own
             if inspect.iscoroutinefunction(getattr(Storage, name)):
@@ -220,9 +223,11 @@ class FaultyStore(InFront[Storage], _EveryMethod):
         after: Intervention | None = None,
     ) -> None:
         if method not in _METHODS:
-            raise ValueError(f"{method!r} is no method of a store; it has {sorted(_METHODS)}")
+            raise ValueError(
+                f"{method!r} is not a method of a store; expected one of {sorted(_METHODS)}"
+            )
         if at < 1 or times < 1:
-            raise ValueError(f"calls are counted from 1, found at={at}, times={times}")
+            raise ValueError(f"at and times must be at least 1, found at={at}, times={times}")
         first = self._calls[method] + at
         fault = _Fault(
             kind=kind,
@@ -236,31 +241,31 @@ class FaultyStore(InFront[Storage], _EveryMethod):
 
 
 class Hold:
-    """One call that waits for the test. Made by ``FaultyStore.delays``."""
+    """A call that waits for the test. Made by ``FaultyStore.delays``."""
 
     def __init__(self) -> None:
         self._reached = asyncio.Event()
-        self._let_go = asyncio.Event()
+        self._released = asyncio.Event()
 
     async def reached(self) -> None:
-        """Return once the call has come, and waits."""
+        """Wait until the call was made and is held."""
         await self._reached.wait()
 
-    def let_go(self) -> None:
-        """Let the call go on, or not wait when it comes."""
-        self._let_go.set()
+    def release(self) -> None:
+        """Release the call, or do not hold it if it is made later."""
+        self._released.set()
 
     async def __call__(self, *_: object) -> None:
-        """Wait."""
+        """Hold the call until it is released."""
         self._reached.set()
-        await self._let_go.wait()
+        await self._released.wait()
 
 
 @define(eq=False, kw_only=True)
 class _Fault:
     kind: str
     method: str
-    first: int  # the number of the call
+    first: int  # number of a call
     last: int
     before: Intervention | None = field(default=None, repr=False)
     after: Intervention | None = field(default=None, repr=False)

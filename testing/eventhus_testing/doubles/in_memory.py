@@ -1,4 +1,4 @@
-"""Applications for tests: complete, in memory, with a time and ids that can be predicted."""
+"""Applications in memory for tests, with predictable times and ids."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ def memory_application(
     middleware: Sequence[Middleware] = (),
     snapshot_every: int | None = None,
 ) -> Application:
-    """An application with a store and a bus in memory, not yet entered.
+    """Return an application with a store and a bus in memory, not yet entered.
 
-    Its time begins with 2026 and stands still, but that nobody waits for it: a retry that would
-    sleep moves it on. The ids of its commits are ``<bucket>-000001`` and so on.
+    Its clock starts at the beginning of 2026 and only advances when something sleeps, such as a
+    retry, so nothing waits in real time. The ids of commits are ``<bucket>-000001`` and so on.
 
     Args:
-        aggregates: What it is made of.
-        views: Its views.
-        processes: Its processes.
-        bucket: Its name. Two applications on one store take different ones, for the sake of ids.
-        store: Another store, such as a ``FaultyStore`` or that of another application.
-        bus: Another bus.
-        codec: Another codec, such as one with hooks.
-        clock: Another clock, such as a ``ManualClock()`` that waits for the test.
+        aggregates: The aggregates.
+        views: The views.
+        processes: The processes.
+        bucket: The bucket. Applications that share a store need different ones, because the ids
+            of their commits would collide.
+        store: The store; a new ``MemoryStore`` by default.
+        bus: The bus; a new ``MemoryBus`` by default.
+        codec: The codec; a ``CattrsCodec`` by default.
+        clock: The clock; a ``ManualClock(jumps=True)`` by default.
         middleware: As for ``Application``.
         snapshot_every: As for ``Application``.
     """

@@ -1,4 +1,4 @@
-"""What stands in front of a store or a bus, and is entered and left as it is."""
+"""A base class for stores and buses that wrap another."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any, Generic, Self, TypeVar
 B = TypeVar("B", bound=AbstractAsyncContextManager[Any, None])
 
 
-class InFront(Generic[B]):
-    """Stands in front of something: entering and leaving it enters and leaves what is behind it.
+class Wrapper(Generic[B]):
+    """A wrapper that enters and leaves the wrapped object when it is entered and left.
 
     Args:
-        behind: What it stands in front of.
+        wrapped: The wrapped object.
     """
 
-    def __init__(self, behind: B) -> None:
-        self._behind = behind
+    def __init__(self, wrapped: B) -> None:
+        self._wrapped = wrapped
 
     async def __aenter__(self) -> Self:
-        await self._behind.__aenter__()
+        await self._wrapped.__aenter__()
         return self
 
     async def __aexit__(
@@ -29,4 +29,4 @@ class InFront(Generic[B]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._behind.__aexit__(exc_type, exc, traceback)
+        await self._wrapped.__aexit__(exc_type, exc, traceback)

@@ -1,4 +1,4 @@
-"""A file of sample stored events, which shows when code can no longer read what is stored."""
+"""Checks that today's classes can still read a file of sample stored events."""
 
 from eventhus_testing.golden.checks import check, update
 from eventhus_testing.golden.file import MalformedSamples

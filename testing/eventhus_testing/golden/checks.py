@@ -1,7 +1,7 @@
-"""A file of sample stored events, which shows when code can no longer read what is stored.
+"""Checks that today's classes can still read a file of sample stored events.
 
-Events are kept for ever, and their classes change. Keep a sample of each, as it is stored, in a
-file beside the tests, and let one test hold it against the classes of today::
+Events are kept for ever, and their classes change. Keep a stored sample of each event in a file
+beside the tests, and let one test read the samples with today's classes::
 
     from eventhus_testing import golden
 
@@ -12,9 +12,9 @@ file beside the tests, and let one test hold it against the classes of today::
             samples=[AccountCreated("ann"), DepositPerformed(100)],
         )
 
-To write the file, and to add to it when there are new events or schemas, call ``golden.update``
-in place of ``golden.check``, once. Nothing ever changes or deletes a sample that is there: they
-are what logs hold.
+To write the file, and to add new events or schemas to it, replace ``golden.check`` with
+``golden.update`` for one run. Existing samples are never changed or deleted, because stores hold
+such events.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from eventhus_testing.golden import file as golden_file
 from eventhus_testing.golden import texts
 from eventhus_testing.golden.file import MalformedSamples
 from eventhus_testing.golden.sample_values import NoSampleValue, sample_value
-from eventhus_testing.golden.schema_diff import as_text, change_of
+from eventhus_testing.golden.schema_diff import change_of, json_text
 
 __all__ = ["MalformedSamples", "check", "update"]
 
 Aggregates = Iterable[Aggregate[Any, Any, Any]]
 Missing = Mapping[tuple[str, int], EventType]
-"""What there is no sample of: each a name and a schema."""
+"""The types of events without a sample, by name and schema."""
 
 
 def check(
@@ -51,20 +51,21 @@ def check(
     samples: Iterable[object] = (),
     codec: Codec | None = None,
 ) -> None:
-    """Every stored sample can be read, and every type of event has one of each of its schemas.
+    """Check that every sample can be read, and that every schema of every event has a sample.
 
-    A sample of today's schema must also be written again as it is stored.
+    A sample of the current schema must also be encoded exactly as it is stored.
 
     Args:
-        aggregates: Those of the application.
-        path: The file.
-        samples: Events for ``update`` to add; here they only have to be events.
-        codec: The application's; ``None`` takes the one of ``eventhus_cattrs``.
+        aggregates: The aggregates of the application.
+        path: The file of samples.
+        samples: The events that ``update`` adds. Here they are only checked to be events.
+        codec: The codec of the application; ``None`` is a ``CattrsCodec``.
 
     Raises:
-        AssertionError: It is not so. The message says what to do, with the code to paste.
+        AssertionError: A sample cannot be read, is encoded differently, or is missing. The
+            message shows the code to paste.
         TypeError: One of ``samples`` is not an event of the aggregates.
-        MalformedSamples: The file is not of the form that ``update`` gives it.
+        MalformedSamples: The file is not in the format that ``update`` writes.
     """
     __tracebackhide__ = True
     checked = _Checked.of(aggregates, path, codec)
@@ -83,21 +84,20 @@ def update(
     samples: Iterable[object] = (),
     codec: Codec | None = None,
 ) -> None:
-    """Add the samples that are missing to the file, and fail if there were any.
+    """Add the missing samples to the file, and fail if there were any.
 
-    It fails so that it is noticed, and cannot take the place of ``check`` for good.
+    The failure makes sure that nobody keeps ``update`` in place of ``check``.
 
     Args:
         aggregates: As for ``check``.
         path: As for ``check``.
-        samples: Events to add, where they are not in the file. One of an earlier schema is given
-            as it was stored: an ``EventData``. A type without one gets a small
-            value of each field.
+        samples: Events to add unless the file has them. Give an event of an earlier schema as it
+            was stored, as an ``EventData``. A type without a sample gets one that is made up.
         codec: As for ``check``.
 
     Raises:
-        AssertionError: Samples were added; or nothing was, because ``check`` would find something
-            else than missing samples, or a sample that is missing cannot be made.
+        AssertionError: Samples were added. Or none were, because ``check`` would report more than
+            missing samples, or because a missing sample cannot be made up.
         TypeError: One of ``samples`` is not an event of the aggregates.
         MalformedSamples: As for ``check``.
     """
@@ -110,7 +110,7 @@ def update(
     unmade: dict[tuple[str, int], str] = {}
     for (name, schema), event_type in missing.items():
         if schema < event_type.schema:
-            unmade[name, schema] = "nobody knows any more what its class was like"
+            unmade[name, schema] = "its class has changed since, so no sample can be made up"
             continue
         try:
             added.append(checked.stored(sample_value(event_type.cls)))
@@ -125,7 +125,7 @@ def update(
 
 @frozen
 class _Checked:
-    """A file of samples, and what it is to be held against."""
+    """A file of samples, and the classes that should read it."""
 
     file: str
     aggregates: Collection[Aggregate[Any, Any, Any]]
@@ -143,7 +143,7 @@ class _Checked:
         return cls(path.name, aggregates, catalog, codec, serializer, golden_file.read(path))
 
     def stored(self, sample: object) -> EventData:
-        """A sample as it is stored."""
+        """Return a sample as it is stored."""
         if isinstance(sample, EventData):
             return sample
         try:
@@ -155,7 +155,7 @@ class _Checked:
             ) from None
 
     def missing(self, added: Iterable[EventData] = ()) -> Missing:
-        """The names and schemas of which there is no sample."""
+        """Return the names and schemas that have no sample."""
         there = {(event.type, event.schema) for event in [*self.events, *added]}
         missing: dict[tuple[str, int], EventType] = {}
         for event_type in self.catalog.types():
@@ -168,9 +168,9 @@ class _Checked:
         return missing
 
     def problems(self) -> str:
-        """What is wrong with the samples that are there; empty where nothing is.
+        """Describe the first problem of each type of event; empty when there is none.
 
-        It is the first of each type. Where today's schema is wrong, earlier ones lead to it.
+        The newest schema comes first, because a problem there also breaks the earlier ones.
         """
         found: dict[str, str] = {}
         for event in sorted(self.events, key=lambda each: -each.schema):
@@ -197,13 +197,16 @@ class _Checked:
             return texts.changed(self.file, stored, event_type, aggregate, change)
         if stored.schema == event_type.schema:
             now = self.serializer.encode(event).data
-            if as_text(now) != as_text(stored.data):
+            if json_text(now) != json_text(stored.data):
                 change = change_of(event_type.cls, stored.data, self.codec, now=now)
                 return texts.changed(self.file, stored, event_type, aggregate, change)
         return None
 
     def _new_names(self, stored: EventData) -> list[tuple[EventType, Aggregate[Any, Any, Any]]]:
-        """The types that a sample of an unknown name may be of: new ones, which read it if any."""
+        """Return the types that may be the new name of a sample's type.
+
+        They are the types without samples, and of these only those that can read it, if any can.
+        """
         there = {event.type for event in self.events}
         new = [each for each in self.catalog.types() if each.name not in there]
         reading = [each for each in new if self._reads(each, stored)]

@@ -12,7 +12,7 @@ from eventhus_testing.texts.printable import encodable
 
 
 class MalformedSamples(ValueError):
-    """A file is not of the form that ``golden.update`` gives it.
+    """The file is not in the format that ``golden.update`` writes.
 
     Attributes:
         path: The file.
@@ -24,20 +24,20 @@ class MalformedSamples(ValueError):
         self.problem = problem
         super().__init__(
             f"{path} is not a file of samples: {problem}\n"
-            f"Take it back from version control, or mend it by hand: it holds, by type and "
-            f'schema, lists of data: {{"Opened": {{"1": [{{"owner": "ann"}}]}}}}'
+            f"Restore it from version control, or repair it by hand. It holds lists of data by "
+            f'type and schema: {{"Opened": {{"1": [{{"owner": "ann"}}]}}}}'
         )
 
 
 class _Malformed(Exception):
-    """What is wrong with a text."""
+    """A problem of a text that should hold samples."""
 
 
 def read(path: Path) -> list[EventData]:
-    """The samples in a file; none where there is no file.
+    """Return the samples in a file, or none if the file does not exist.
 
     Raises:
-        MalformedSamples: It is no file of samples.
+        MalformedSamples: The file is not in the format that ``write`` uses.
     """
     if not path.exists():
         return []
@@ -50,20 +50,20 @@ def read(path: Path) -> list[EventData]:
 
 
 def write(path: Path, events: Iterable[EventData]) -> None:
-    """Write samples to a file, in the place of what it holds."""
+    """Write samples to a file, replacing its content."""
     types: dict[str, dict[str, list[Any]]] = {}
     for event in sorted(events, key=lambda each: (each.type, each.schema)):
         types.setdefault(event.type, {}).setdefault(str(event.schema), []).append(
             dict(sorted(event.data.items()))
         )
     text = json.dumps(types, ensure_ascii=False, indent=2)
-    # Inside JSON strings, the escapes mean the lone surrogates that UTF-8 cannot encode.
+    # UTF-8 cannot encode lone surrogates, and JSON strings can escape them.
     path.write_text(encodable(text) + "\n", encoding="utf-8")
 
 
 def _parsed(text: str) -> Any:
     if "<<<<<<< " in text and ">>>>>>> " in text:
-        raise _Malformed("it has the marks of a conflict; keep the samples of both sides")
+        raise _Malformed("it has the marks of a merge conflict; keep the samples of both sides")
     try:
         return json.loads(text, object_pairs_hook=_without_repetition, parse_constant=_no_constant)
     except ValueError as error:
@@ -71,11 +71,11 @@ def _parsed(text: str) -> Any:
 
 
 def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; of a key that stands there twice, JSON would lose one."""
+    """Build an object, and refuse repeated keys, of which ``json`` would keep only the last."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise _Malformed(f"the key {key!r} stands twice in one object")
+            raise _Malformed(f"the key {key!r} is repeated in one object")
         found[key] = value
     return found
 
@@ -89,7 +89,7 @@ def _samples(types: Any) -> Iterator[EventData]:
         for schema, samples in _object(schemas, repr(name), "samples by schema").items():
             where = f"{name!r}, {schema!r}"
             if not (schema.isascii() and schema.isdecimal() and int(schema) > 0):
-                raise _Malformed(f"{where}: a schema is a number from 1")
+                raise _Malformed(f"{where}: a schema is a whole number of at least 1")
             if not isinstance(samples, list):
                 raise _Malformed(f"{where}: expected a list of samples, found {_kind(samples)}")
             for index, data in enumerate(samples):
@@ -104,6 +104,6 @@ def _object(found: Any, where: str, what: str) -> dict[str, Any]:
 
 
 def _kind(value: Any) -> str:
-    return {dict: "an object", list: "a list", str: "a text", type(None): "null"}.get(
+    return {dict: "an object", list: "a list", str: "a string", type(None): "null"}.get(
         type(value), json.dumps(value)
     )

@@ -61,7 +61,7 @@ def _make(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
     if as_type in _SCALARS:
         return _SCALARS[as_type]
     if as_type in within:
-        raise NoSampleValue(f"{text_of(as_type)} contains itself")
+        raise NoSampleValue(f"{type_text(as_type)} contains itself")
     if isinstance(as_type, type) and issubclass(as_type, Enum):
         return next(iter(as_type))
     if attrs.has(get_origin(as_type) or as_type):
@@ -71,7 +71,7 @@ def _make(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
     if is_alias(as_type):
         return _make(_aliased(as_type), name, (*within, as_type))
     if isinstance(as_type, TypeVar):
-        raise NoSampleValue(f"nothing says what {as_type.__name__} stands for")
+        raise NoSampleValue(f"the type variable {as_type.__name__} has no argument")
     return _generic(as_type, name, within)
 
 
@@ -79,7 +79,7 @@ def _aliased(as_type: Any) -> Any:
     try:
         return aliased(as_type)
     except NameError as error:
-        raise NoSampleValue(f"{text_of(as_type)} cannot be resolved ({error})") from error
+        raise NoSampleValue(f"{type_text(as_type)} cannot be resolved ({error})") from error
 
 
 def _generic(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
@@ -95,7 +95,7 @@ def _generic(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
     if origin in (dict, Mapping):
         values = _items(arguments[1], name, within)
         return {_make(arguments[0], "key", within): value for value in values}
-    raise NoSampleValue(text_of(as_type))
+    raise NoSampleValue(type_text(as_type))
 
 
 def _items(item: Any, name: str, within: tuple[Any, ...]) -> list[Any]:
@@ -114,7 +114,7 @@ def _member(as_type: Any, members: Sequence[Any], name: str, within: tuple[Any, 
             return _make(member, name, within)
         except NoSampleValue:
             continue
-    raise NoSampleValue(text_of(as_type))
+    raise NoSampleValue(type_text(as_type))
 
 
 def _instance(as_type: Any, within: tuple[Any, ...]) -> Any:
@@ -122,7 +122,9 @@ def _instance(as_type: Any, within: tuple[Any, ...]) -> Any:
     try:
         types = field_types(as_type)
     except (NameError, AttributeError, SyntaxError, TypeError) as error:
-        raise NoSampleValue(f"a type in {text_of(as_type)} cannot be resolved ({error})") from error
+        raise NoSampleValue(
+            f"a type in {type_text(as_type)} cannot be resolved ({error})"
+        ) from error
     given = {
         field.alias: _make(types.get(field.name, Any), field.name, within)
         for field in attrs.fields(cls)
@@ -132,7 +134,7 @@ def _instance(as_type: Any, within: tuple[Any, ...]) -> Any:
         return cls(**given)
     except Exception as error:
         raise NoSampleValue(
-            f"{text_of(as_type)} refuses {given!r}: {type(error).__name__}"
+            f"{type_text(as_type)} refuses {given!r}: {type(error).__name__}"
         ) from error
 
 
@@ -147,6 +149,6 @@ def field_types(as_type: Any) -> dict[str, Any]:
     return {name: bindings.resolve(name, hint) for name, hint in hints.items()}
 
 
-def text_of(as_type: Any) -> str:
+def type_text(as_type: Any) -> str:
     """Return a type as written in an annotation."""
     return inspect.formatannotation(as_type, getattr(as_type, "__module__", None))

@@ -1,4 +1,4 @@
-"""Finds what changed between stored data and the class that is to be made of it."""
+"""Compares stored data with the class that should read it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,26 @@ from attrs import frozen
 
 from eventhus.errors import CodecError
 from eventhus.ports import Codec
-from eventhus_testing.golden.sample_values import NoSampleValue, field_types, sample_value, text_of
+from eventhus_testing.golden.sample_values import (
+    NoSampleValue,
+    field_types,
+    sample_value,
+    type_text,
+)
 
 
 @frozen(kw_only=True)
 class FieldChange:
-    """One field in which stored data and a class do not agree.
+    """A field in which stored data and a class differ.
 
     Attributes:
         name: The key in the data.
         kind: ``added``, ``removed`` or ``changed``.
-        stored: The value that is stored; ``None`` where it was added.
-        now: A value that the class takes, as plain data; ``None`` where there is none to show.
-        is_default: Whether ``now`` is what the class itself fills in.
-        type_text: The type of the field; empty where it was removed.
-        problem: What the codec says of the stored value; often nothing.
+        stored: The stored value; ``None`` for an added field.
+        now: A value that the class accepts, as plain data; ``None`` if none is known.
+        is_default: Whether ``now`` is the default of the field.
+        type_text: The type of the field; empty for a removed field.
+        problem: The codec's complaint about the stored value; often empty.
     """
 
     name: str
@@ -39,15 +44,15 @@ class FieldChange:
 
 @frozen(kw_only=True)
 class Change:
-    """What changed between stored data and a class.
+    """The differences between stored data and a class.
 
     Attributes:
         stored: The data.
-        now: Data that the class takes, as close to that as possible; the same if none is known.
-        fields: What changed.
-        renamed: The one field that was removed and the one that was added, where the data of the
-            one is taken by the other.
-        problem: What the codec says, where that is not about a field.
+        now: The most similar data that the class accepts; ``stored`` if none is known.
+        fields: The fields that differ.
+        renamed: The old and the new name, if one field was removed, one was added, and the new
+            one accepts the data of the old one.
+        problem: The codec's complaint, if it is not about a field.
     """
 
     stored: Mapping[str, Any]
@@ -71,41 +76,13 @@ def change_of(
         cls: An attrs class.
         stored: The data.
         codec: Encodes and decodes the fields.
-        now: The same event as the class writes it, where it can read it.
-        problem: Why it cannot.
+        now: The event as the class encodes it, if the class can read it.
+        problem: Why the class cannot read it.
     """
     types = _field_types(cls)
     known = now if now is not None else _example(cls, codec)
     example: Mapping[str, Any] = known or {}
-    changes: list[FieldChange] = []
-    for name, as_type in types.items():
-        shown = example.get(name)
-        if name not in stored:
-            changes.append(
-                FieldChange(
-                    name=name,
-                    kind="added",
-                    now=shown,
-                    is_default=now is not None,
-                    type_text=text_of(as_type),
-                )
-            )
-        elif (why := _unfit(as_type, stored[name], codec)) or _differs(now, stored, name):
-            changes.append(
-                FieldChange(
-                    name=name,
-                    kind="changed",
-                    stored=stored[name],
-                    now=shown,
-                    type_text=text_of(as_type),
-                    problem=why or "",
-                )
-            )
-    changes += [
-        FieldChange(name=name, kind="removed", stored=stored[name])
-        for name in stored
-        if name not in types
-    ]
+    changes = _field_changes(types, stored, codec, example, now)
     renamed = _renamed(changes, types, codec)
     close = {**{name: example.get(name) for name in types}, **_kept(stored, types, changes)}
     if renamed is not None:
@@ -117,6 +94,45 @@ def change_of(
         renamed=renamed,
         problem="" if changes or problem is None else problem.problem,
     )
+
+
+def _field_changes(
+    types: Mapping[str, Any],
+    stored: Mapping[str, Any],
+    codec: Codec,
+    example: Mapping[str, Any],
+    now: Mapping[str, Any] | None,
+) -> list[FieldChange]:
+    changes: list[FieldChange] = []
+    for name, as_type in types.items():
+        shown = example.get(name)
+        if name not in stored:
+            changes.append(
+                FieldChange(
+                    name=name,
+                    kind="added",
+                    now=shown,
+                    is_default=now is not None,
+                    type_text=type_text(as_type),
+                )
+            )
+        elif (why := _unfit(as_type, stored[name], codec)) or _differs(now, stored, name):
+            changes.append(
+                FieldChange(
+                    name=name,
+                    kind="changed",
+                    stored=stored[name],
+                    now=shown,
+                    type_text=type_text(as_type),
+                    problem=why or "",
+                )
+            )
+    changes += [
+        FieldChange(name=name, kind="removed", stored=stored[name])
+        for name in stored
+        if name not in types
+    ]
+    return changes
 
 
 def _kept(
@@ -142,7 +158,7 @@ def _example(cls: type, codec: Codec) -> Mapping[str, Any] | None:
 
 
 def _unfit(as_type: Any, data: Any, codec: Codec) -> str | None:
-    """Why data is not a value of a type, if it is not."""
+    """Return why a type does not accept the data, or ``None`` if it does."""
     try:
         codec.decoder(as_type)(data)
     except CodecError as error:
@@ -153,11 +169,11 @@ def _unfit(as_type: Any, data: Any, codec: Codec) -> str | None:
 def _differs(now: Mapping[str, Any] | None, stored: Mapping[str, Any], name: str) -> bool:
     if now is None:
         return False
-    return as_text(now[name]) != as_text(stored[name])
+    return json_text(now[name]) != json_text(stored[name])
 
 
-def as_text(data: Any) -> str:
-    """Data as the text that it is stored as, in which ``1`` is not ``1.0``."""
+def json_text(data: Any) -> str:
+    """Return data as JSON, in which ``1`` and ``1.0`` differ."""
     return json.dumps(data, sort_keys=True)
 
 

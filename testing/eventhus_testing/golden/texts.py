@@ -1,4 +1,4 @@
-"""What ``golden`` says, with the code to paste."""
+"""The messages of ``golden``, with the code to paste."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from eventhus import Aggregate
 from eventhus.domain.catalog import EventType
 from eventhus.errors import CodecError
 from eventhus.ports import EventData
-from eventhus_testing.golden.schema_diff import Change, FieldChange, as_text
+from eventhus_testing.golden.schema_diff import Change, FieldChange, json_text
 
 AnyAggregate = Aggregate[Any, Any, Any]
 
 
 def missing(file: str, lacking: Mapping[tuple[str, int], EventType], *, exists: bool) -> str:
-    """There is no sample of some types and schemas."""
-    lines = [f"{file} has no sample of" if exists else f"{file} does not exist; it is to have"]
+    """Say which types and schemas have no sample."""
+    lines = [f"{file} has no sample of" if exists else f"{file} does not exist; it should hold"]
     lines += ["", *_listed(lacking), ""]
     lines.append(
-        "Call golden.update(...) in place of golden.check(...), once, with the same arguments:\n"
-        "it adds what is missing and changes nothing that is there."
+        "Replace golden.check(...) with golden.update(...) for one run, with the same arguments.\n"
+        "It adds the missing samples and does not change the others."
     )
     earlier = [key for key, event_type in lacking.items() if key[1] < event_type.schema]
     if earlier:
@@ -31,8 +31,8 @@ def missing(file: str, lacking: Mapping[tuple[str, int], EventType], *, exists: 
 
 
 def unmade(file: str, reasons: Mapping[tuple[str, int], str]) -> str:
-    """Some samples that are missing cannot be made."""
-    lines = [f"{file} is as it was: give a sample of each of these in samples=[...]", ""]
+    """Say which missing samples cannot be made up."""
+    lines = [f"{file} was not changed; pass a sample of each of these in samples=[...]", ""]
     lines += [
         f"{line}: {reason}" for line, reason in zip(_listed(reasons), reasons.values(), strict=True)
     ]
@@ -40,7 +40,7 @@ def unmade(file: str, reasons: Mapping[tuple[str, int], str]) -> str:
 
 
 def added(file: str, events: Iterable[EventData]) -> str:
-    """Samples were added."""
+    """Say which samples were added."""
     keys = dict.fromkeys((event.type, event.schema) for event in events)
     return "\n".join(
         [
@@ -48,7 +48,7 @@ def added(file: str, events: Iterable[EventData]) -> str:
             "",
             *_listed(keys),
             "",
-            "Look at them, commit the file, and call golden.check(...) again.",
+            "Review them, commit the file, and call golden.check(...) again.",
         ]
     )
 
@@ -60,18 +60,18 @@ def changed(
     aggregate: AnyAggregate,
     change: Change,
 ) -> str:
-    """A class changed its shape, and stored data did not."""
+    """Show how a class differs from the data that is stored, with an upcaster to paste."""
     cls = event_type.cls.__qualname__
-    lines = [f"{file}: {cls} has another shape than what is stored of it (- stored, + now)", ""]
+    lines = [f"{file}: {cls} does not match its stored data (- stored, + now)", ""]
     lines.append(f"- {_json(stored.data)}")
-    if as_text(change.now) != as_text(stored.data):
+    if json_text(change.now) != json_text(stored.data):
         lines.append(f"+ {_json(change.now)}")
     lines += [f"? {_note(field)}" for field in change.fields]
     if change.problem:
         lines.append(f"? {change.problem}")
     lines += [
         "",
-        "What is stored stays. If the change is meant, bring it to the new shape with an upcaster:",
+        "Stored events never change. If the class was changed on purpose, add an upcaster:",
         "",
         *_upcaster(event_type, aggregate, change),
         "",
@@ -83,50 +83,49 @@ def changed(
 def unreadable(
     file: str, stored: EventData, event_type: EventType, data: Mapping[str, Any], error: CodecError
 ) -> str:
-    """Upcasters do not lead from stored data to the class."""
+    """Show that the upcasters do not turn stored data into data that the class accepts."""
     name = event_type.cls.__qualname__
     chain = [_function_name(upcaster) for upcaster in event_type.upcasters[stored.schema - 1 :]]
     return "\n".join(
         [
-            f"{file}: {stored.type} of schema {stored.schema} cannot be read any more",
+            f"{file}: {stored.type} of schema {stored.schema} can no longer be read",
             "",
             f"stored      {_json(stored.data)}",
             f"upcasters   {', '.join(chain)}",
-            *([] if data is stored.data else [f"give        {_json(data)}"]),
+            *([] if data is stored.data else [f"return      {_json(data)}"]),
             f"but         {error}",
             "",
-            f"Upcasters stay as they are, for what was stored. If {name} has changed once more,",
-            "put another behind them; else see what changed in one of these.",
+            f"If {name} has changed again, append an upcaster and do not change the earlier ones.",
+            "Otherwise check what changed in these upcasters.",
         ]
     )
 
 
 def unknown_schema(file: str, stored: EventData, event_type: EventType) -> str:
-    """There are fewer upcasters than there were."""
+    """Say that upcasters were removed."""
     return (
-        f"{file}: {stored.type} is stored with schema {stored.schema}, and has "
+        f"{file}: {stored.type} is stored with schema {stored.schema}, but its class has "
         f"{event_type.schema - 1} upcasters, which makes its schema {event_type.schema}\n\n"
-        f"Put back the upcasters that were removed: logs hold what they are for."
+        f"Put back the upcasters that were removed, because stores may hold events that need them."
     )
 
 
 def unknown_name(
     file: str, stored: EventData, candidates: Sequence[tuple[EventType, AnyAggregate]]
 ) -> str:
-    """No class has a stored name, which one had."""
-    lines = [f"{file}: no aggregate declares an event {stored.type!r}, which is stored"]
+    """Say that a stored name belongs to no class, and suggest aliases."""
+    lines = [f"{file}: samples of {stored.type!r} are stored, but no aggregate declares it"]
     for event_type, aggregate in candidates:
         lines += [
             "",
-            f"If {event_type.cls.__qualname__} is what it is called now, say so:",
+            f"If it is called {event_type.cls.__qualname__} now, add an alias:",
             "",
             *_aliases(stored.type, event_type.cls, aggregate),
         ]
     lines += [
         "",
-        f"If no log holds one, delete its samples from {file}; else declare it again."
-        if candidates
-        else f"Declare it again; or if no log holds one, delete its samples from {file}.",
+        f"If no store holds such an event, delete its samples from {file}.",
+        f"Otherwise declare {stored.type!r} again.",
     ]
     return "\n".join(lines)
 
@@ -157,7 +156,7 @@ def _statements(change: Change) -> Iterator[str]:
     renamed = change.renamed or ()
     if renamed:
         old, new = map(_code, renamed)
-        yield f"data[{new}] = data.pop({old})  # if that is what became of it"
+        yield f"data[{new}] = data.pop({old})  # if the field was renamed"
     for field in change.fields:
         key = f"data[{_code(field.name)}]"
         if field.name in renamed:
@@ -171,7 +170,7 @@ def _statements(change: Change) -> Iterator[str]:
         else:
             yield f"{key} = ...  # was {_json(field.stored)}; {_such_as(field)} now"
     if not change.fields:
-        yield "...  # make it what the class takes"
+        yield "...  # change it to what the class accepts"
 
 
 def _such_as(field: FieldChange) -> str:
@@ -196,7 +195,7 @@ def _argument(aggregate: AnyAggregate, name: str, entries: Sequence[str]) -> lis
 def _how_to_give(keys: Iterable[tuple[str, int]]) -> str:
     name, schema = next(iter(keys))
     return (
-        f"One of today's schema is an event; one of an earlier schema is given as it was stored:\n"
+        f"A sample of the current schema is an event. Give one of an earlier schema as stored:\n"
         f"samples=[EventData({json.dumps(name)}, {{...}}, schema={schema})]"
     )
 

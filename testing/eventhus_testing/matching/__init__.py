@@ -1,1 +1,1 @@
-"""Expectations that leave something open, and differences between values."""
+"""Matching of values against expectations, and differences between values."""

@@ -1,4 +1,4 @@
-"""Finds the parts in which two values differ, and says what a reader might overlook."""
+"""Differences between two values, with remarks on those that are easy to overlook."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def differences(
     ignoring: Collection[str] = (),
     words: tuple[str, str] = ("expected", "actual"),
 ) -> list[str]:
-    """A line for each of the smallest parts in which a value differs from what was expected.
+    """Return one line for each of the smallest parts in which two values differ.
 
-    Looks into attrs classes, dataclasses, mappings, lists and tuples, and says which members of a
-    set are missing and which ones too many. Values of any other class, or of different ones, differ
-    as a whole, which has a line only where there is a remark on it.
+    Attrs classes, dataclasses, mappings, lists and tuples are compared part by part. For a set, the
+    line lists missing and extra members. Other values, and values of different classes, are
+    compared as a whole. At the top level, such a difference has a line only if there is a remark.
 
     Args:
-        expected: A value, or what ``matches`` takes instead.
-        actual: The other.
-        path: Where the two stand in what is compared; empty for the whole.
-        ignoring: The names of fields that do not count.
-        words: What to call the two.
+        expected: The expected value, or any expectation that ``matches`` accepts.
+        actual: The actual value.
+        path: The access path of the two values; empty at the top level.
+        ignoring: Names of fields to ignore.
+        words: The labels of the two values in the lines.
     """
     if path.rpartition(".")[2] in ignoring:
         return []
-    # No predicate is asked about what is not there.
+    # A predicate must not be called for a part that is missing.
     if actual is not _NOTHING and matches(expected, actual, ignoring):
         return []
     below: list[str] = []
@@ -62,7 +62,7 @@ def differences(
 
 
 class _Nothing:
-    """Stands for a part that only the other value has."""
+    """The placeholder for a part that only the other value has."""
 
     def __repr__(self) -> str:
         return "nothing"
@@ -72,7 +72,7 @@ _NOTHING = _Nothing()
 
 
 def full_name(cls: type) -> str:
-    """The name of a class that tells it from others of its name."""
+    """Return the name of a class with its module."""
     return f"{cls.__module__}.{cls.__qualname__}".removeprefix("builtins.")
 
 
@@ -97,7 +97,7 @@ def _listed(members: Iterable[Any]) -> str:
 
 
 def _remark(expected: Any, actual: Any) -> str:
-    """What is easily overlooked when two values are read side by side; often nothing."""
+    """Return a remark on a difference that is easy to overlook, or an empty string."""
     wanted, found = type_of(expected), type_of(actual)
     if wanted is found:
         if compares_by_identity(actual) and not isinstance(actual, Enum):
@@ -105,9 +105,9 @@ def _remark(expected: Any, actual: Any) -> str:
         if wanted in CLOCKS and same_moment(expected, actual):
             return "the same moment; only the offset differs"
         if isinstance(actual, str) and expected.casefold() == actual.casefold():
-            return "differs only in upper and lower case"
+            return "differs only in case"
         if isinstance(actual, str) and expected.split() == actual.split():
-            return "differs only in white space"
+            return "differs only in whitespace"
         return ""
     classes = f"expected {full_name(wanted)}, actual {full_name(found)}"
     if parts(expected) and parts(expected) == parts(actual):

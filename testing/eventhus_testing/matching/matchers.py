@@ -1,4 +1,4 @@
-"""Expectations that leave something open: matchers, predicates, fields that do not count."""
+"""Expectations for values: exact values, matchers, predicates and ignored fields."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ T = TypeVar("T")
 
 
 def like(cls: type[T], **fields: object) -> T:
-    """Stands for any value of a class whose named fields are as given; the others do not count.
+    """Return an expectation for a value of a class that compares only the named fields.
 
-    For type checkers it is a value of that class, so it goes wherever one is expected:
+    Type checkers see a value of that class, so it can be used where such a value is expected:
     ``.then(like(AccountCreated, owner="ann"))``.
 
     Args:
         cls: An attrs class.
-        fields: What is expected in which field: a value, a predicate, or a matcher as those of
-            PyHamcrest (``matches`` and ``describe_to``) and dirty-equals (``==``).
+        fields: The expectation for each field: a value, a predicate, a PyHamcrest matcher
+            or a dirty-equals matcher.
 
     Raises:
-        TypeError: It is no attrs class, or has no such field.
+        TypeError: ``cls`` is not an attrs class, or it has no such field.
     """
     plain: Any = typing.get_origin(cls) or cls
     if not attrs.has(plain):
@@ -46,12 +46,12 @@ def like(cls: type[T], **fields: object) -> T:
 
 @frozen(repr=False)
 class Like:
-    """See ``like``.
+    """An expectation for some fields of a class. Made by ``like``.
 
     Attributes:
         cls: The class.
-        fields: What is expected in which field.
-        is_whole: Whether these are all fields that count.
+        fields: The expectation for each field.
+        is_whole: Whether these are all compared fields of the class.
     """
 
     cls: type
@@ -65,12 +65,12 @@ class Like:
 
 
 def class_of(expected: object) -> type:
-    """The class that a value is expected to have."""
+    """Return the class that a value is expected to have."""
     return expected.cls if isinstance(expected, Like) else type(expected)
 
 
 def is_open(expected: object) -> bool:
-    """Whether something is a matcher or a predicate rather than a value."""
+    """Return whether an expectation is a matcher or a predicate rather than a value."""
     cls = type(expected)
     if hasattr(cls, "matches") and hasattr(cls, "describe_to"):
         return True
@@ -84,16 +84,16 @@ def _is_predicate(expected: Any) -> bool:
 
 
 def matches(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
-    """Whether a value is what was expected.
+    """Return whether a value matches an expectation.
 
     Args:
-        expected: A value, a matcher, a predicate, or a value with such in its parts.
-        actual: The value.
-        ignoring: The names of fields that do not count, wherever they stand.
+        expected: A value, a matcher, a predicate, or a value that contains matchers or predicates.
+        actual: The value to check.
+        ignoring: Names of fields to ignore at every level.
 
     Raises:
-        TypeError: ``ignoring`` is one text, whose letters are no names. Or a predicate or a matcher
-            returned something other than a truth value (see ``is_true``).
+        TypeError: ``ignoring`` is a string instead of a collection of names, or a predicate or
+            matcher did not return a truth value (see ``is_true``).
     """
     if isinstance(ignoring, str):
         raise TypeError(f"ignoring takes a collection of names: ignoring={{{ignoring!r}}}")
@@ -112,7 +112,7 @@ def matches(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
             return is_true(expected(actual), readable(expected))
         return is_true(expected.matches(actual), f"{type(expected).__qualname__}.matches")
     if cls is not actual_cls:
-        # A matcher of dirty-equals has no class in common with what it is equal to.
+        # A dirty-equals matcher equals values of other classes.
         is_slip = cls in CLOCKS or (cls in ATOMS and actual_cls in ATOMS)
         return parts(expected) is None and not is_slip and equal(expected, actual)
     wanted, found = parts(expected), parts(actual)
@@ -150,19 +150,19 @@ def _slips(expected: Any, actual: Any) -> bool:
 def unpaired(
     expected: Sequence[Any], actual: Sequence[Any], ignoring: Collection[str] = ()
 ) -> tuple[list[Any], list[Any]]:
-    """What is left of two collections when as many as possible are paired, in whatever order.
+    """Pair expectations with values in any order, and return what is left over.
 
-    Open expectations may fit several values, so this is a maximum bipartite matching, by
+    A matcher may accept several values, so this computes a maximum bipartite matching with
     augmenting paths (Kuhn's algorithm).
 
     Returns:
-        The expectations that no value is left for, and the values that nobody expected.
+        The expectations without a value, and the values without an expectation.
     """
     fitting = [
         [index for index, value in enumerate(actual) if matches(wanted, value, ignoring)]
         for wanted in expected
     ]
-    taken: dict[int, int] = {}  # by which expectation each value is taken
+    taken: dict[int, int] = {}  # the index of the expectation for each value's index
 
     def place(wanted: int, tried: set[int]) -> bool:
         for index in fitting[wanted]:
@@ -178,7 +178,7 @@ def unpaired(
 
 
 def mask_fields(expected: T, ignoring: Collection[str]) -> T:
-    """An expectation without the fields that do not count: no text may state what nobody checks.
+    """Return an expectation without the ignored fields, so that failure texts omit them.
 
     Args:
         expected: As for ``matches``.
@@ -209,21 +209,21 @@ def _mask_fields(expected: Any, ignoring: Collection[str]) -> Any:
 
 
 def _with_items(container: Any, items: Iterable[Any]) -> Any:
-    """A container of the same class and keys with other items; itself where there is no way."""
+    """Return a container of the same class and keys with other items, or itself if that fails."""
     cls: Any = type(container)
     if isinstance(container, Mapping):
         keys: Mapping[Any, Any] = container
         items = dict(zip(keys, items, strict=True))
     try:
         return getattr(cls, "_make", cls)(items)  # _make is that of named tuples
-    except Exception:  # noqa: BLE001 - a class of somebody's own, made otherwise
+    except Exception:  # noqa: BLE001 - a custom class may have another constructor
         return container
 
 
 def text_of(expected: object) -> str:
-    """What an expectation says, for people; the same in every run."""
+    """Return a readable text of an expectation that is the same in every run."""
     if _is_predicate(expected):
-        return f"what {readable(expected)} takes"
+        return f"a value that satisfies {readable(expected)}"
     if hasattr(type(expected), "describe_to"):
         return str(expected)
     if isinstance(expected, Like) or not _has_open_parts(expected):

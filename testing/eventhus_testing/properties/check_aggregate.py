@@ -18,8 +18,8 @@ from eventhus.ports import Codec, EventData
 from eventhus_testing.properties.counterexample import (
     Breach,
     CommandStep,
-    Ending,
-    Subject,
+    SpecArguments,
+    Then,
     expecting,
     snake,
     stored_body,
@@ -80,7 +80,7 @@ def check_aggregate(
     """
     __tracebackhide__ = True
     check = _Check(
-        Subject(aggregate=aggregate, rules=rules, codec=codec),
+        SpecArguments(aggregate=aggregate, rules=rules, codec=codec),
         aggregate_checker(aggregate, rules, codec),
         invariant,
     )
@@ -102,7 +102,7 @@ def check_aggregate(
 
 
 class _Found(Exception):
-    """A breach. Hypothesis tells breaches apart by the cause of the exception."""
+    """A breach. Hypothesis distinguishes breaches by the cause of the exception."""
 
     def __init__(self, breach: Breach) -> None:
         self.breach = breach
@@ -112,18 +112,18 @@ class _Found(Exception):
 class _Check(Generic[C, E, S]):
     """The state of one check, across its runs."""
 
-    subject: Subject
+    arguments: SpecArguments
     judge: AggregateChecker[C, E, S]
     invariant: Invariant[S] | None
     smallest: Breach | None = None
     _size: int = 0
-    _last: tuple[tuple[E, ...], list[C]] = ((), [])  # what was carried out: behind what, and what
+    _last: tuple[tuple[E, ...], list[C]] = ((), [])  # the history and the commands of the last run
 
     def initial(self) -> S:
         """Return a copy of the initial state, so that no run can change that of another."""
         try:
             return copy.deepcopy(self.judge.aggregate.initial)
-        except Exception:  # noqa: BLE001 - a lock, say
+        except Exception:  # noqa: BLE001 - values such as locks cannot be copied
             return self.judge.aggregate.initial
 
     def read(self, stored: Sequence[EventData]) -> tuple[E, ...]:
@@ -195,31 +195,31 @@ class _Check(Generic[C, E, S]):
 
     def _unreadable(self, stored: Sequence[EventData], error: Exception) -> Breach:
         if isinstance(error, RuleBroken):
-            problem = f"rule {error.rule!r} is broken by what is stored"
+            problem = f"rule {error.rule!r} is broken by stored events"
             what = [*mark(ACTUAL, [error.problem]), *mark(NOTE, error.notes)]
         else:
             what = mark(ACTUAL, [_raised(error)])
             reader = "be read" if isinstance(error, CodecError) else "be folded"
-            problem = f"what is stored cannot {reader}"
+            problem = f"stored events cannot {reader}"
         return Breach(
-            subject=self.subject,
+            arguments=self.arguments,
             problem=problem,
-            name=f"{snake(self.subject.aggregate.name)}_reads_what_is_stored",
-            meaning="What was stored in the past can still be read, and folded",
-            story=[("stored", mark(SAME, map(repr, stored))), ("but", what)],
-            body=stored_body(self.subject, stored, None),
+            name=f"{snake(self.arguments.aggregate.name)}_reads_stored_events",
+            meaning="Stored events can be read and folded",
+            passages=[("stored", mark(SAME, map(repr, stored))), ("but", what)],
+            body=stored_body(self.arguments, stored, None),
         )
 
     def _broken_by_history(
         self, stored: Sequence[EventData], state: S, violation: Violation
     ) -> Breach:
         return Breach(
-            subject=self.subject,
-            problem=f"{violation.name} does not hold after what is stored",
-            name=f"what_is_stored_keeps_{snake(violation.name)}",
-            meaning=f"After what was stored in the past, {violation.name} holds",
-            story=[("stored", mark(SAME, map(repr, stored))), *violation.story(state)],
-            body=violation.body(lambda ending: stored_body(self.subject, stored, ending)),
+            arguments=self.arguments,
+            problem=f"{violation.name} does not hold after the stored events",
+            name=f"stored_events_keep_{snake(violation.name)}",
+            meaning=f"After the stored events, {violation.name} holds",
+            passages=[("stored", mark(SAME, map(repr, stored))), *violation.passages(state)],
+            body=violation.body(lambda then: stored_body(self.arguments, stored, then)),
         )
 
 
@@ -242,7 +242,7 @@ class _Run(Generic[C, E, S]):
         """
         judge = self.check.judge
         step = CommandStep(
-            subject=self.check.subject,
+            arguments=self.check.arguments,
             given=tuple(self.happened),
             state=_as_it_is(self.state),
             command=_as_it_is(command),
@@ -285,23 +285,23 @@ class _Run(Generic[C, E, S]):
         command = type(step.command).__qualname__
         but = [*mark(ACTUAL, [broken.problem]), *mark(NOTE, broken.notes)]
         return Breach(
-            subject=step.subject,
+            arguments=step.arguments,
             problem=f"rule {broken.rule!r} is broken",
             name=f"{snake(command)}_keeps_the_rule_{broken.rule}",
             meaning=f"{command} keeps the rule {broken.rule!r}",
-            story=[*_story(step), ("but", but)],
-            body=step.body(_ending(step, broken)),
+            passages=[*_passages(step), ("but", but)],
+            body=step.body(_then(step, broken)),
         )
 
     def _bug(self, step: CommandStep, error: Exception) -> Breach:
         command = type(step.command).__qualname__
         name = type(error).__name__
         return Breach(
-            subject=step.subject,
+            arguments=step.arguments,
             problem=f"{command} raises {name}",
             name=f"{snake(command)}_does_not_raise_{snake(name)}",
             meaning=f"{command} is carried out or refused, and does not raise {name}",
-            story=[*_story(step), ("but", mark(ACTUAL, [_raised(error)]))],
+            passages=[*_passages(step), ("but", mark(ACTUAL, [_raised(error)]))],
             body=step.body(None),
         )
 
@@ -309,11 +309,11 @@ class _Run(Generic[C, E, S]):
         command = type(step.command).__qualname__
         then = ("then", mark(SAME, map(repr, step.decided[: step.number])))
         return Breach(
-            subject=step.subject,
+            arguments=step.arguments,
             problem=f"{violation.name} does not hold after {command}",
             name=f"{snake(command)}_keeps_{snake(violation.name)}",
             meaning=f"After {command}, {violation.name} holds",
-            story=[*_story(step), then, *violation.story(after)],
+            passages=[*_passages(step), then, *violation.passages(after)],
             body=violation.body(step.body),
         )
 
@@ -324,7 +324,11 @@ def _search(
     tried: st.SearchStrategy[list[C]],
     settings: hypothesis.settings | None,
 ) -> None:
-    """Search for commands that break something. Raise _Found for the fewest."""
+    """Search for commands that break something.
+
+    Raises:
+        _Found: The search found a breach; the commands are shrunk.
+    """
 
     def run(history: tuple[E, ...], tried: list[C]) -> None:
         check.carry_out(history, tried)
@@ -334,7 +338,7 @@ def _search(
         chosen,
         # An example stored for another bug may be larger than the smallest for this one.
         database=None,
-        deadline=None,  # a run is as long as its commands are many
+        deadline=None,  # a run may take long if there are many commands
         report_multiple_bugs=False,
         # The explain phase is slow, and the counterexample is minimal without it.
         phases=[phase for phase in chosen.phases if phase is not Phase.explain],
@@ -347,7 +351,7 @@ def _as_it_is(value: T) -> T:
     return value if kept is None else kept
 
 
-def _story(step: CommandStep) -> list[Passage]:
+def _passages(step: CommandStep) -> list[Passage]:
     given = [*map(repr, step.given)] or ["nothing"]
     return [
         ("given", mark(SAME, given)),
@@ -356,25 +360,25 @@ def _story(step: CommandStep) -> list[Passage]:
     ]
 
 
-def _ending(step: CommandStep, broken: RuleBroken) -> Ending | None:
+def _then(step: CommandStep, broken: RuleBroken) -> Then | None:
     """Return the expected outcome of a command once the rule is kept."""
     decided = step.decided
     if not decided:
         try:
-            decided = tuple(step.subject.aggregate.decide(step.command, _as_it_is(step.state)))
+            decided = tuple(step.arguments.aggregate.decide(step.command, _as_it_is(step.state)))
         except Rejected as refusal:
             return expecting("then_rejected", type(refusal))
         except Exception:  # noqa: BLE001 - the test shows it
             return None
     if not decided:
         return expecting("then_nothing")
-    if broken.rule == "repeatable":  # and each time something else comes
+    if broken.rule == "repeatable":  # the events differ each time
         return expecting("then_only", *dict.fromkeys(map(type, decided)))
     return expecting("then", *decided[: step.number])
 
 
 def _raised(error: BaseException) -> str:
-    """An exception, and where it was raised."""
+    """Return the text of an exception, with the place where it was raised."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next

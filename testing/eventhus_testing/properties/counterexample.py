@@ -1,4 +1,4 @@
-"""Shows how an aggregate breaks, as a test to paste."""
+"""Writes broken properties of aggregates as tests to paste."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eventhus import Aggregate
 from eventhus.ports import Codec, EventData
 from eventhus_testing.python_source.functions import visible_name
 from eventhus_testing.python_source.imports import Imports
-from eventhus_testing.python_source.layout import WIDTH, Brackets, Chain, Node, Part, call, laid_out
+from eventhus_testing.python_source.layout import WIDTH, Brackets, Chain, Item, Node, call, laid_out
 from eventhus_testing.python_source.values import source_of
 from eventhus_testing.rules.rules import ALL, Rules
 from eventhus_testing.texts.page import Passage, page
@@ -25,17 +25,17 @@ This test shows the smallest case found. Paste it: it fails until the bug is fix
 
 
 class Counterexample(AssertionError, pytest.fail.Exception):  # type: ignore[name-defined,misc]
-    """A broken property. For an aggregate, the text ends with a test that shows it.
+    """A broken property. For an aggregate, the text ends with a test that reproduces it.
 
-    It derives from a failure of pytest, because pytest prints only those without a mark in front
-    of each line, ready to be copied.
+    It derives from pytest's failure, because pytest prints only the lines of those without an
+    ``E`` in front, so that they can be copied.
 
     Attributes:
-        spec: The test: import lines and a function. Empty where whole applications disagree with
-            their aggregate, which the text tells in steps.
+        spec: The test: import lines and a function. Empty for an ``AggregateMachine``, whose text
+            lists the steps instead.
     """
 
-    __module__ = "builtins"  # as pytest's own: its summary has room for little more than the name
+    __module__ = "builtins"  # pytest's short summary omits the name of this module
 
     def __init__(self, text: str, spec: str) -> None:
         self.spec = spec
@@ -48,44 +48,44 @@ class Counterexample(AssertionError, pytest.fail.Exception):  # type: ignore[nam
 
 
 Statement: TypeAlias = tuple[str, Node]
-"""What stands before some source, such as ``outcome = ``, and the source."""
+"""A prefix such as ``outcome = ``, and the source after it."""
 
 Body: TypeAlias = Callable[[Imports], Sequence[Statement]]
-"""Makes the statements of a test."""
+"""A function that returns the statements of a test."""
 
-Ending: TypeAlias = Callable[[Imports], Brackets]
-"""Makes the last link of a spec, which says what is expected."""
+Then: TypeAlias = Callable[[Imports], Brackets]
+"""A function that returns the last call of a spec, such as ``.then_nothing()``."""
 
 
 @frozen(kw_only=True)
-class Subject:
-    """The aggregate under test and the other arguments of ``spec``."""
+class SpecArguments:
+    """The arguments of ``spec``: the aggregate under test and its options."""
 
     aggregate: Aggregate[Any, Any, Any]
     rules: Rules = ALL
     codec: Codec | None = None
 
     def name(self, imports: Imports) -> str:
-        """How to write the aggregate."""
+        """Return the aggregate's name in the source."""
         aggregate = self.aggregate
         homes = [getattr(each, "__module__", "") for each in (aggregate.decide, aggregate.evolve)]
         homes += [cls.__module__ for cls in aggregate.events]
         name = visible_name(aggregate, imports, homes)
         if name is None:
             name = snake(aggregate.name)
-            imports.note(f"{name} is the aggregate that you gave to check_aggregate")
+            imports.note(f"{name} is the aggregate that was passed to check_aggregate")
         return name
 
     def codec_name(self, imports: Imports) -> Node:
-        """How to write the codec."""
+        """Return the codec's name in the source."""
         name = visible_name(self.codec, imports, [])
         if name is None:
             name = "codec"
-            imports.note("codec is the one that you gave to check_aggregate")
+            imports.note("codec is the one that was passed to check_aggregate")
         return name
 
     def spec(self, imports: Imports) -> Brackets:
-        """The call of ``spec``."""
+        """Return the call of ``spec``."""
         named: dict[str, Node] = {}
         name = self.name(imports)
         if self.rules != ALL:
@@ -97,39 +97,39 @@ class Subject:
 
 @frozen(kw_only=True)
 class Breach:
-    """A broken property, and a way to show it.
+    """A broken property, with what a counterexample needs.
 
     Attributes:
-        subject: Whose property it is.
-        problem: What does not hold; the aggregate's name goes before it.
-        name: Names the test: what should hold, in words joined by underscores.
-        meaning: The same, as a sentence.
-        story: How it came about, for a reader.
-        body: Makes the statements of the test.
+        arguments: The aggregate and its options.
+        problem: The problem, to follow the name of the aggregate.
+        name: The name of the test without ``test_``. It says what should hold.
+        meaning: The same as a sentence.
+        passages: The steps that led to the problem.
+        body: Returns the statements of the test.
     """
 
-    subject: Subject
+    arguments: SpecArguments
     problem: str
     name: str
     meaning: str
-    story: Sequence[Passage]
+    passages: Sequence[Passage]
     body: Body
 
     def counterexample(self, remark: str = "") -> Counterexample:
-        """The error to raise.
+        """Return the error to raise.
 
         Args:
-            remark: What else is to be said of it.
+            remark: A paragraph to add.
         """
         spec = self.spec()
-        headline = f"{self.subject.aggregate.name}: {self.problem}"
-        paragraphs = [page(headline, self.story), remark, _INVITATION, spec]
+        headline = f"{self.arguments.aggregate.name}: {self.problem}"
+        paragraphs = [page(headline, self.passages), remark, _INVITATION, spec]
         return Counterexample("\n\n".join(filter(None, paragraphs)), spec)
 
     def spec(self) -> str:
-        """The source of the test."""
+        """Return the source of the test."""
         imports = Imports()
-        body = [laid_out(node, indent=4, before=before) for before, node in self.body(imports)]
+        body = [laid_out(node, indent=4, prefix=prefix) for prefix, node in self.body(imports)]
         docstring = _docstring(self.meaning)
         test = [f"def test_{self.name}() -> None:", f'    """{docstring}"""', *body]
         return "\n".join([*imports.lines(), "", "", *test, ""])
@@ -137,70 +137,71 @@ class Breach:
 
 @frozen(kw_only=True)
 class CommandStep:
-    """A command at work, up to one of its events: what a test has to do again.
+    """A command and its events so far, which a test has to reproduce.
 
     Attributes:
-        subject: The aggregate.
-        given: The events before.
-        state: What they led to.
+        arguments: The aggregate and its options.
+        given: The earlier events.
+        state: The state after them.
         command: The command.
-        decided: What it led to, as far as that is known.
-        number: How many of these count; ``None`` for all.
+        decided: The events that the command led to, as far as known.
+        number: The number of these to reproduce; ``None`` for all.
     """
 
-    subject: Subject
+    arguments: SpecArguments
     given: Sequence[Any]
     state: Any
     command: Any
     decided: Sequence[Any] = field(default=())
     number: int | None = None
 
-    def chain(self, imports: Imports, ending: Ending | None) -> Chain:
-        """The spec."""
-        links = [self.subject.spec(imports)]
+    def chain(self, imports: Imports, then: Then | None) -> Chain:
+        """Return the source of the spec."""
+        links = [self.arguments.spec(imports)]
         if self.given:
             links.append(_link("given", self.given, imports))
         if self.number is None or self.number == len(self.decided):
             links.append(_link("when", [self.command], imports))
         else:
-            # A spec looks at the state after all events of a command; this one is in between.
-            parts = [Part("", source_of(event, imports)) for event in self.decided[: self.number]]
+            # A spec checks the state after all events of a command. To check it after some of
+            # them, the command is replaced by a function that returns those.
+            parts = [Item("", source_of(event, imports)) for event in self.decided[: self.number]]
             events = Brackets("[", parts, "]")
-            links.append(Brackets(".when_called(", [Part("lambda _: ", events)], ")"))
-        if ending is not None:
-            links.append(ending(imports))
+            links.append(Brackets(".when_called(", [Item("lambda _: ", events)], ")"))
+        if then is not None:
+            links.append(then(imports))
         return Chain(links)
 
-    def body(self, ending: Ending | None) -> Body:
-        """A test that consists of the spec."""
-        return lambda imports: [("", self.chain(imports, ending))]
+    def body(self, then: Then | None) -> Body:
+        """Return the body of a test that consists of the spec."""
+        return lambda imports: [("", self.chain(imports, then))]
 
     def up_to(self, number: int) -> CommandStep:
-        """The same, when only the first events count."""
+        """Return a step that reproduces only the first events."""
         return evolve(self, number=number)
 
 
-def stored_body(subject: Subject, stored: Sequence[EventData], ending: Ending | None) -> Body:
-    """A test that reads what is stored."""
+def stored_body(arguments: SpecArguments, stored: Sequence[EventData], then: Then | None) -> Body:
+    """Return the body of a test that reads stored events."""
 
     def body(imports: Imports) -> Sequence[Statement]:
-        links = [subject.spec(imports), _link("when_stored", stored, imports)]
-        return [("", Chain([*links, ending(imports)] if ending else links))]
+        links = [arguments.spec(imports), _link("when_stored", stored, imports)]
+        return [("", Chain([*links, then(imports)] if then else links))]
 
     return body
 
 
-def expecting(method: str, *values: Any) -> Ending:
-    """An ending that expects some values."""
+def expecting(method: str, *values: Any) -> Then:
+    """Return a ``then`` that expects these values."""
     return lambda imports: _link(method, values, imports)
 
 
 def _link(method: str, values: Sequence[Any], imports: Imports) -> Brackets:
-    return Brackets(f".{method}(", [Part("", source_of(each, imports)) for each in values], ")")
+    return Brackets(f".{method}(", [Item("", source_of(each, imports)) for each in values], ")")
 
 
 def snake(name: str) -> str:
-    """A name of a class as one of a function: ``PerformDeposit`` is ``perform_deposit``."""
+    """Convert a name to snake case: ``PerformDeposit`` becomes ``perform_deposit``."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
     return re.sub(r"\W+", "_", words).strip("_").lower()
 

@@ -7,10 +7,10 @@ from typing import Any, TypeAlias, TypeVar
 
 from attrs import frozen
 
-from eventhus_testing.properties.counterexample import Body, Ending
+from eventhus_testing.properties.counterexample import Body, Then
 from eventhus_testing.python_source.functions import function_source
 from eventhus_testing.python_source.imports import Imports
-from eventhus_testing.python_source.layout import Brackets, Node, Part, call
+from eventhus_testing.python_source.layout import Brackets, Item, Node, call
 from eventhus_testing.texts.page import ACTUAL, NOTE, Passage, mark
 from eventhus_testing.values.truth import is_true
 
@@ -24,11 +24,11 @@ _MUST = "an invariant is a plain function that returns a bool, or asserts and re
 
 @frozen(kw_only=True)
 class Violation:
-    """A state that an invariant does not hold of.
+    """A violation of an invariant by a state.
 
     Attributes:
         invariant: The invariant.
-        name: What it is called.
+        name: The name of the invariant.
         raised: Whether it raised, rather than returned false.
         notes: The first line of the message.
     """
@@ -38,15 +38,15 @@ class Violation:
     raised: bool = False
     notes: Sequence[str] = ()
 
-    def story(self, state: object) -> list[Passage]:
+    def passages(self, state: object) -> list[Passage]:
         """Return the state as part of a failure text."""
         return [("state", [*mark(ACTUAL, [repr(state)]), *mark(NOTE, self.notes)])]
 
-    def body(self, spec: Callable[[Ending | None], Body]) -> Body:
-        """The body of a test: the invariant as the end of a spec, or called on what comes of it.
+    def body(self, spec: Callable[[Then | None], Body]) -> Body:
+        """Return the body of a test, which ends with the invariant or calls it on the state.
 
         Args:
-            spec: Makes the body that consists of a spec with this end.
+            spec: Returns the body of a test that consists of a spec with this ``then``.
         """
         if not self.raised:
             return spec(self._matching)
@@ -60,7 +60,7 @@ class Violation:
         return body
 
     def _matching(self, imports: Imports) -> Brackets:
-        return Brackets(".then_state_matching(", [Part("", self._source(imports))], ")")
+        return Brackets(".then_state_matching(", [Item("", self._source(imports))], ")")
 
     def _source(self, imports: Imports) -> str:
         return function_source(self.invariant, imports, "invariant")
@@ -76,7 +76,7 @@ def violation_of(invariant: Invariant[S], state: S) -> Violation | None:
     name = "the invariant" if name == "<lambda>" else name
     try:
         holds: object = invariant(state)
-    except Exception as error:  # noqa: BLE001 - an assertion, or a state it cannot look at
+    except Exception as error:  # noqa: BLE001 - an assertion, or any other failure
         kind = "" if type(error) is AssertionError else f"{type(error).__name__}: "
         notes = f"{kind}{error}".strip().splitlines()[:1]
         return Violation(invariant=invariant, name=name, raised=True, notes=notes)

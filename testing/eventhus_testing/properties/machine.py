@@ -84,7 +84,7 @@ APPLICATIONS = st.sampled_from([FIRST, SECOND])
 
 
 class AggregateMachine(RuleBasedStateMachine):
-    """A state machine that sends random commands to two applications on one log.
+    """A state machine that sends random commands to two applications that share a store.
 
     Subclass it and give its ``TestCase``, with Hypothesis ``settings``, to pytest::
 
@@ -93,7 +93,7 @@ class AggregateMachine(RuleBasedStateMachine):
 
         TestAccount = AccountMachine.TestCase
 
-    It runs in memory; override ``stores`` to run it on another store. Answers, refusals, versions,
+    It runs in memory. Override ``stores`` to run it on another store. Answers, refusals, versions,
     states and histories must be those of ``decide`` and ``evolve``. A command repeated under its
     id must get its first answer, an outdated expected version must be refused, and concurrent
     commands must be serializable.
@@ -108,10 +108,10 @@ class AggregateMachine(RuleBasedStateMachine):
 
     aggregate: ClassVar[Aggregate[Any, Any, Any]]
     refine: ClassVar[Refinements] = {}
-    TestCase: Any = TestCaseOf()  # with what Hypothesis has there, too
+    TestCase: Any = TestCaseOf()  # runs like that of Hypothesis, but shows the steps as text
 
     def stores(self) -> tuple[Storage, Storage]:
-        """Return two stores on one new log, or one store twice. Called once for each run."""
+        """Return two connections to one new store, or one store twice. Called once per run."""
         store = MemoryStore()
         return store, store
 
@@ -134,7 +134,7 @@ class AggregateMachine(RuleBasedStateMachine):
         super().__init__()
         self._models: dict[str, _Model] = {}
         self._sent: list[_Sent] = []
-        self._story: list[Passage] = []
+        self._passages: list[Passage] = []
         self._disagreed = False
         self._count = 0
         self._runner = asyncio.Runner()
@@ -144,10 +144,10 @@ class AggregateMachine(RuleBasedStateMachine):
     @rule(to=APPLICATIONS, command=COMMANDS)
     def dispatch(self, to: int, command: Command) -> None:
         """Compare the answer of either application with that of the aggregate."""
-        self._tell("when", _call(to, command))
+        self._add("when", _call(to, command))
         expected, after = self._model(command).after(command)
         actual = self._run(self._answer(to, command, self._next_id()))
-        self._compare(_lines(expected), _lines(actual))
+        self._compare(_answer_lines(expected), _answer_lines(actual))
         self._models[command.aggregate_id] = after
 
     @precondition(lambda self: self._sent)
@@ -155,13 +155,13 @@ class AggregateMachine(RuleBasedStateMachine):
     def dispatch_again(self, to: int, which: int) -> None:
         """Repeat a command under its id and compare the answer with the first."""
         sent = self._sent[which % len(self._sent)]
-        self._tell("when", f"{_call(to, sent.command)} again, under the same command_id")
+        self._add("when", f"{_call(to, sent.command)} again, under the same command_id")
         actual: Sequence[str]
         try:
-            actual = _place(self._run(self._dispatch(to, sent.command, sent.command_id)))
+            actual = _committed_lines(self._run(self._dispatch(to, sent.command, sent.command_id)))
         except Rejected as refusal:
-            actual = _lines(refusal)
-        self._compare(_place(sent.committed), actual)
+            actual = _answer_lines(refusal)
+        self._compare(_committed_lines(sent.committed), actual)
 
     @rule(to=APPLICATIONS, command=COMMANDS)
     def dispatch_on_an_outdated_version(self, to: int, command: Command) -> None:
@@ -171,8 +171,8 @@ class AggregateMachine(RuleBasedStateMachine):
         if not model.events or isinstance(expected, Rejected) or not expected:
             return
         outdated = len(model.events) - 1
-        self._tell("when", f"{_call(to, command)}, expecting version {outdated}")
-        refused = [f"a ConcurrencyError, since it is at version {len(model.events)}"]
+        self._add("when", f"{_call(to, command)}, expecting version {outdated}")
+        refused = [f"a ConcurrencyError, because the stream is at version {len(model.events)}"]
         try:
             committed = self._run(
                 self._applications[to].dispatch(command, expected_version=outdated)
@@ -180,12 +180,12 @@ class AggregateMachine(RuleBasedStateMachine):
         except ConcurrencyError:
             self._compare(refused, refused)
         else:
-            self._compare(refused, _place(committed))
+            self._compare(refused, _committed_lines(committed))
 
     @rule(one=COMMANDS, other=COMMANDS)
     def dispatch_at_once(self, one: Command, other: Command) -> None:
         """Dispatch two commands concurrently, which must end as one after the other."""
-        self._tell("when", _call(FIRST, one), f"{_call(SECOND, other)} at the same time")
+        self._add("when", _call(FIRST, one), f"{_call(SECOND, other)} at the same time")
         answers = self._run(self._both(one, other))
         orders = (self._in_order(one, other), _swapped(self._in_order(other, one)))
         explained = [
@@ -193,16 +193,16 @@ class AggregateMachine(RuleBasedStateMachine):
             for (first, second), models in orders
             if _alike(first, answers[0]) and _alike(second, answers[1])
         ]
-        actual = [*_lines(answers[0]), *_lines(answers[1])]
+        actual = [*_answer_lines(answers[0]), *_answer_lines(answers[1])]
         if explained:
             self._compare(actual, actual)
         else:
             in_words = [
-                f"{' and '.join([*_lines(first), *_lines(second)])}"
+                f"{' and '.join([*_answer_lines(first), *_answer_lines(second)])}"
                 for (first, second), _ in orders
             ]
             self._compare([" or ".join(dict.fromkeys(in_words))], [" and ".join(actual)])
-        # Where both orders explain the answers, the history shows which it was.
+        # If both orders explain the answers, the history tells which of them happened.
         happened = self._run(self._history(self._applications[FIRST], one.aggregate_id))
         mine = [models for models in explained if _alike(models[one.aggregate_id].events, happened)]
         self._models = (mine or explained)[0]
@@ -215,48 +215,48 @@ class AggregateMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Compare once more and close both applications. Hypothesis calls it after each run."""
         try:
-            if not self._disagreed:  # otherwise this would hide the first disagreement
+            if not self._disagreed:  # a later difference would hide the first one
                 for at in (FIRST, SECOND):
                     self._look(at)
             self._runner.run(self._exit.aclose())
         finally:
             self._runner.close()
 
-    def _tell(self, word: str, *lines: str) -> None:
-        self._story.append((word, mark(SAME, lines)))
+    def _add(self, word: str, *lines: str) -> None:
+        self._passages.append((word, mark(SAME, lines)))
 
     def _compare(self, expected: Sequence[str], actual: Sequence[str]) -> None:
-        """Add the outcome to the story.
+        """Add the outcome to the passages.
 
         Raises:
             Disagreement: The outcome is not the expected one.
         """
         if expected == actual:
-            self._tell("then", *actual)
+            self._add("then", *actual)
             return
         self._disagreed = True
         then: Passage = ("then", [*mark(EXPECTED, expected), *mark(ACTUAL, actual)])
         raise Disagreement(
             page(
-                f"{self.aggregate.name}: an application does not do what its aggregate says "
+                f"{self.aggregate.name}: an application differs from its aggregate "
                 f"(- expected, + actual)",
-                [*self._story, then],
+                [*self._passages, then],
             )
         )
 
     def _look(self, at: int) -> None:
         for aggregate_id, model in self._models.items():
             application = self._applications[at]
-            before = [*self._story]
-            self._tell("when", f"{_NAMES[at]}.history({aggregate_id!r})")
+            before = [*self._passages]
+            self._add("when", f"{_NAMES[at]}.history({aggregate_id!r})")
             history = self._run(self._history(application, aggregate_id))
-            self._compare(_lines(model.events), _lines(history))
-            self._story = before
-            self._tell("when", f"{_NAMES[at]}.state({aggregate_id!r})")
+            self._compare(_answer_lines(model.events), _answer_lines(history))
+            self._passages = before
+            self._add("when", f"{_NAMES[at]}.state({aggregate_id!r})")
             state = self._run(application.state(self.aggregate, aggregate_id))
             if state != model.state:
                 self._compare([repr(model.state)], [repr(state)])
-            self._story = before  # a comparison that holds is no step of the story
+            self._passages = before  # comparisons that hold are not shown
 
     def _run(self, doing: Coroutine[Any, Any, T]) -> T:
         try:
@@ -325,23 +325,25 @@ class AggregateMachine(RuleBasedStateMachine):
 
 
 def _alike(expected: Answer, actual: Answer) -> bool:
-    return _lines(expected) == _lines(actual)  # as answers are compared everywhere
+    return _answer_lines(expected) == _answer_lines(
+        actual
+    )  # by repr, because events may lack an __eq__
 
 
 def _swapped(
-    told: tuple[tuple[Answer, Answer], dict[str, _Model]],
+    outcome: tuple[tuple[Answer, Answer], dict[str, _Model]],
 ) -> tuple[tuple[Answer, Answer], dict[str, _Model]]:
-    (one, other), models = told
+    (one, other), models = outcome
     return (other, one), models
 
 
-def _lines(answer: Answer) -> list[str]:
+def _answer_lines(answer: Answer) -> list[str]:
     if isinstance(answer, Rejected):
         return [f"refused with {type(answer).__qualname__}: {answer}".removesuffix(": ")]
     return [*map(repr, answer)] or ["nothing"]
 
 
-def _place(committed: Committed) -> list[str]:
+def _committed_lines(committed: Committed) -> list[str]:
     """Return committed events with their versions and positions."""
     return [
         f"{recorded.event!r} at version {recorded.version}, position {recorded.position}"

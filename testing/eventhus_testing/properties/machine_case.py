@@ -16,7 +16,7 @@ _SUPPRESSED = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 
 class Disagreement(AssertionError):
-    """An application disagrees with its aggregate. The message has the whole story."""
+    """An application disagrees with its aggregate. The message shows all steps."""
 
 
 class MachineTestCase(TestCase):
@@ -44,7 +44,7 @@ class MachineTestCase(TestCase):
             phases=[phase for phase in chosen.phases if phase is not Phase.explain],
             suppress_health_check=[*{*chosen.suppress_health_check, *_SUPPRESSED}],
         )
-        run: Any = run_state_machine_as_test  # not annotated in every version
+        run: Any = run_state_machine_as_test  # some versions have no annotations
         try:
             run(self.machine, settings=quiet)
         except Disagreement as disagreement:

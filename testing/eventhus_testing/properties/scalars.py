@@ -1,8 +1,8 @@
-"""Strategies for values that have no parts.
+"""Strategies for values without parts, such as numbers, texts and times.
 
-Each gives, two times in three, one of a few values that come again and again, so that commands meet
-each other: the same amount, the same name, the same moment. The third time it is anything else, but
-for the extremes: sums of numbers, and the product of two, are to fit the 64 bits of an ``int``.
+Two times in three, a strategy draws one of a few values, so that commands often share an amount, a
+name or a time. Otherwise it draws any value but extreme ones, because sums and products of two
+numbers should fit into 64 bits.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from eventhus_testing.properties.validators import Limits
 
 T = TypeVar("T")
 
-MOST = 2**31 - 1  # of an int, and of the whole part of a Decimal or float
-LONGEST = 12  # of texts
+MAX_NUMBER = 2**31 - 1  # for int, float and Decimal
+MAX_LENGTH = 12  # of texts and bytes
 
 _ZONES = (UTC, timezone(timedelta(hours=2)), timezone(-timedelta(hours=3, minutes=30)))
 _FIRST, _LAST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _NOON = datetime(2025, 1, 1, 12, 0, tzinfo=UTC)
 _YEARS = timedelta(days=3650)
 
-Texts = st.characters(codec="utf-8")  # which has no halves of surrogate pairs
+CHARACTERS = st.characters(codec="utf-8")  # without lone surrogates
 
 
 def _few(values: Sequence[T], limits: Limits, others: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
-    """Some of a few values where they fit, and others, which are asked whether they fit."""
+    """Return a strategy for a few values and for others, as far as the limits admit them."""
     others = limits.admitted(others)
     fitting = [value for value in values if limits.fits(value)]
     few = st.sampled_from(fitting) if fitting else st.nothing()
@@ -40,7 +40,10 @@ def _few(values: Sequence[T], limits: Limits, others: st.SearchStrategy[T]) -> s
 
 
 def _within(limits: Limits, low: Any, high: Any) -> tuple[Any, Any]:
-    """Bounds: those of the limits as they are, else the usual, widened where they do not meet."""
+    """Return bounds: those of the limits, and the usual ones where the limits have none.
+
+    A usual bound that contradicts the other bound is moved.
+    """
     least = limits.low if limits.low is not None else low
     most = limits.high if limits.high is not None else high
     if least > most:
@@ -53,7 +56,7 @@ def _bool(_: Limits) -> st.SearchStrategy[bool]:
 
 
 def _int(limits: Limits) -> st.SearchStrategy[int]:
-    low, high = _within(limits, -MOST, MOST)
+    low, high = _within(limits, -MAX_NUMBER, MAX_NUMBER)
     low, high = -(-low // 1), high // 1  # a bound may be a fraction
     near = max(low, min(0, high))
     few = st.integers(max(int(low), int(near) - 1), min(int(high), int(near) + 10))
@@ -61,25 +64,25 @@ def _int(limits: Limits) -> st.SearchStrategy[int]:
 
 
 def _float(limits: Limits) -> st.SearchStrategy[float]:
-    low, high = _within(limits, -float(MOST), float(MOST))
+    low, high = _within(limits, -float(MAX_NUMBER), float(MAX_NUMBER))
     return _few([0.0, 1.0, 0.5, 2.0, -1.0], limits, st.floats(float(low), float(high)))
 
 
 def _decimal(limits: Limits) -> st.SearchStrategy[Decimal]:
-    low, high = _within(limits, Decimal(-MOST), Decimal(MOST))
+    low, high = _within(limits, Decimal(-MAX_NUMBER), Decimal(MAX_NUMBER))
     few = [Decimal(text) for text in ("0", "1", "0.5", "2", "0.01", "10", "-1")]
     return _few(few, limits, st.decimals(low, high, places=2))
 
 
 def _str(limits: Limits) -> st.SearchStrategy[str]:
     if limits.pattern is not None:
-        return limits.admitted(st.from_regex(limits.pattern, alphabet=Texts))
-    sizes = sizes_of(limits, LONGEST)
-    return _few(["a", "b", "c"], limits, st.text(Texts, **sizes))
+        return limits.admitted(st.from_regex(limits.pattern, alphabet=CHARACTERS))
+    sizes = sizes_of(limits, MAX_LENGTH)
+    return _few(["a", "b", "c"], limits, st.text(CHARACTERS, **sizes))
 
 
 def _bytes(limits: Limits) -> st.SearchStrategy[bytes]:
-    return _few([b"a", b"b"], limits, st.binary(**sizes_of(limits, LONGEST)))
+    return _few([b"a", b"b"], limits, st.binary(**sizes_of(limits, MAX_LENGTH)))
 
 
 def _uuid(limits: Limits) -> st.SearchStrategy[UUID]:
@@ -89,7 +92,7 @@ def _uuid(limits: Limits) -> st.SearchStrategy[UUID]:
 def _datetime(limits: Limits) -> st.SearchStrategy[datetime]:
     low, high = _within(limits, _FIRST, _LAST)
     few = [_NOON, *(_NOON + timedelta(hours=hours) for hours in (1, 24, -1))]
-    # Drawn in UTC, since hypothesis wants bounds without a zone.
+    # Drawn in UTC, because Hypothesis takes only naive bounds.
     bounds = (low.astimezone(UTC).replace(tzinfo=None), high.astimezone(UTC).replace(tzinfo=None))
     moments = st.datetimes(*bounds, timezones=st.just(UTC))
     zoned = st.builds(datetime.astimezone, moments, st.sampled_from(_ZONES))
@@ -108,11 +111,11 @@ def _timedelta(limits: Limits) -> st.SearchStrategy[timedelta]:
 
 
 def sizes_of(limits: Limits, longest: int) -> dict[str, Any]:
-    """The bounds of a size, as strategies take them.
+    """Return the bounds of a size, as keyword arguments of a strategy.
 
     Args:
-        limits: What the validators admit.
-        longest: How much longer than the shortest a value may be.
+        limits: The limits set by validators.
+        longest: The difference between the largest and the smallest size.
     """
     most = limits.shortest + longest
     if limits.longest is not None:
@@ -134,4 +137,4 @@ SCALARS: dict[Any, Callable[[Limits], st.SearchStrategy[Any]]] = {
     date: _date,
     timedelta: _timedelta,
 }
-"""For each class a function from what is admitted to a strategy."""
+"""By class: a function that returns a strategy for the values within the limits."""

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for commands, events and histories, from the types alone."""
+"""Hypothesis strategies for commands, events and histories, derived from types."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ MAX_COMMANDS = 50
 def commands(
     aggregate: Aggregate[C, Any, Any], *, refine: Refinements | None = None
 ) -> st.SearchStrategy[C]:
-    """Commands of an aggregate, with values that the types of their fields admit.
+    """Return a strategy for the commands of an aggregate.
 
-    They are made of small numbers and few texts more often than of others, so that they have
-    something to do with each other, and all go to one ``aggregate_id``. The validators of attrs
-    are honoured, and so is what else a class refuses with ``ValueError`` or ``TypeError``.
+    Fields get values of their types. Small numbers and a few texts are drawn more often than
+    others, so that commands concern each other, and all commands have the same ``aggregate_id``.
+    Values that a class refuses with ``ValueError`` or ``TypeError`` are discarded.
 
     >>> from examples.bank.account import PerformDeposit, account
     >>> amounts = commands(account, refine={PerformDeposit: {"amount": st.integers(1, 100)}})
 
     Args:
-        aggregate: Whose commands.
-        refine: What you know better. For a class, or any type that a field has, a strategy for
-            its values, or a dict with strategies for some of its fields. What is said of the
-            fields of a class holds for its subclasses too:
+        aggregate: The aggregate.
+        refine: Strategies that take precedence. For a class, or any type of a field, give a
+            strategy for its values or a dict of strategies for some of its fields. Those for
+            the fields of a class apply to its subclasses too:
             ``{Iban: ibans(), Command: {"aggregate_id": st.sampled_from(["a", "b"])}}``.
 
     Raises:
-        NoStrategy: It is not known how to make values of some type, or ``refine`` names a field
-            that does not exist. Names the class and field. Where a class refuses all that it is
-            given, this is raised when values are drawn.
+        NoStrategy: No strategy for a type is known, or ``refine`` names a field that does not
+            exist. The message names the class and the field. If a class refuses all drawn
+            values, the error is raised while drawing.
     """
     one_id = st.just(f"{aggregate.name[0].lower()}1")
     refine = {Command: {"aggregate_id": one_id}, **(refine or {})}
@@ -49,10 +49,10 @@ def commands(
 def events(
     aggregate: Aggregate[Any, E, Any], *, refine: Refinements | None = None
 ) -> st.SearchStrategy[E]:
-    """Events of an aggregate, be they such that ``decide`` would never produce.
+    """Return a strategy for the events of an aggregate, including ones ``decide`` never returns.
 
     Args:
-        aggregate: Whose events.
+        aggregate: The aggregate.
         refine: As for ``commands``.
 
     Raises:
@@ -67,12 +67,12 @@ def histories(
     refine: Refinements | None = None,
     max_commands: int = MAX_COMMANDS,
 ) -> st.SearchStrategy[tuple[E, ...]]:
-    """Histories that an aggregate can have: what ``decide`` answers to random commands.
+    """Return a strategy for histories that can happen: the events of random commands.
 
     Args:
-        aggregate: Whose histories.
+        aggregate: The aggregate.
         refine: As for ``commands``.
-        max_commands: The most commands that are tried; those that are refused add nothing.
+        max_commands: The maximum number of commands. Refused ones add no events.
 
     Raises:
         NoStrategy: As for ``commands``.
@@ -95,14 +95,14 @@ def histories(
 
 
 def sequences(values: st.SearchStrategy[C], longest: int) -> st.SearchStrategy[list[C]]:
-    """Lists of commands, longer ones than hypothesis makes by itself.
+    """Return a strategy for lists that are longer than those of ``st.lists``.
 
     Args:
-        values: The commands.
-        longest: How many there may be in one.
+        values: The items.
+        longest: The maximum length.
     """
-    # How often a list is short, or empty, is up to hypothesis, and differs between its versions. Of
-    # several lists joined into one, some are long, and each becomes shorter by itself.
+    # Versions of Hypothesis differ in how often a list is short or empty. Joining several lists
+    # makes some long ones, and each of them shrinks on its own.
     size = min(10, longest)
     few, number = st.lists(values, max_size=size), -(-longest // size) if size else 0
     return st.lists(few, min_size=number, max_size=number).map(

@@ -23,16 +23,16 @@ from hypothesis import strategies as st
 
 from eventhus_cattrs.generics import Bindings, aliased, field_types, is_alias
 from eventhus_testing.properties.scalars import SCALARS, sizes_of
-from eventhus_testing.properties.validators import NONE, Limits, limits_of
+from eventhus_testing.properties.validators import NO_LIMITS, Limits, limits_of
 
 Refinements: TypeAlias = Mapping[
     Any, "st.SearchStrategy[Any] | Mapping[str, st.SearchStrategy[Any]]"
 ]
 """By type: a strategy for its values, or strategies for some of its fields by name."""
 
-MOST_ITEMS = 3
-TRIES = 10  # to make an instance of a class that refuses some values
-PATIENCE = 100  # values refused, none accepted, before that is an error
+MAX_ITEMS = 3  # of a collection
+TRIES = 10  # to create an instance of a class that refuses some values
+MAX_REFUSALS = 100  # in a row, before that is an error
 
 
 class NoStrategy(TypeError):
@@ -58,7 +58,7 @@ class TypedValues:
             if isinstance(refinement, Mapping):
                 _check_fields(as_type, refinement)
 
-    def of(self, as_type: Any, where: str, limits: Limits = NONE) -> st.SearchStrategy[Any]:
+    def of(self, as_type: Any, where: str, limits: Limits = NO_LIMITS) -> st.SearchStrategy[Any]:
         """Return a strategy for the values of a type.
 
         Args:
@@ -80,7 +80,9 @@ class TypedValues:
             return SCALARS[as_type](limits)
         if isinstance(as_type, NewType):
             return self.of(as_type.__supertype__, where, limits)
-        if is_alias(as_type) and limits is not NONE:  # the limits are those of one field
+        if (
+            is_alias(as_type) and limits is not NO_LIMITS
+        ):  # limits apply to one field only, so the strategy is not shared
             return self.of(aliased(as_type), where, limits)
         if is_alias(as_type):
             return self._recursive(as_type, lambda: self.of(aliased(as_type), where))
@@ -94,7 +96,7 @@ class TypedValues:
     def _composed(self, as_type: Any, where: str, limits: Limits) -> st.SearchStrategy[Any]:
         match get_origin(as_type), get_args(as_type):
             case origin, members if origin in (Union, types.UnionType):
-                # None first: what comes first is the simplest.
+                # None comes first, because Hypothesis shrinks towards the first strategy.
                 ordered = sorted(members, key=lambda member: member is not types.NoneType)
                 return st.one_of([self.of(member, where, limits) for member in ordered])
             case origin, values if origin is Literal:
@@ -116,7 +118,7 @@ class TypedValues:
             case _:
                 name = getattr(as_type, "__name__", None) or repr(as_type)
                 raise NoStrategy(
-                    f"{where}: there is no strategy for {name}; pass one, for the type or for the "
+                    f"{where}: no strategy for {name} is known; pass one for the type or for the "
                     f"field: refine={{{name}: ...}} or {_example(where)}"
                 )
 
@@ -124,12 +126,12 @@ class TypedValues:
         self, of_items: Callable[..., Any], item: Any, where: str, limits: Limits
     ) -> st.SearchStrategy[Any]:
         before = self._recursions
-        items = self.of(item, where, limits.each or NONE)
+        items = self.of(item, where, limits.each or NO_LIMITS)
         return of_items(items, **self._sizes(limits, before))  # type: ignore[no-any-return]
 
     def _sizes(self, limits: Limits, recursions_before: int) -> dict[str, Any]:
-        # A tree whose nodes had two branches on average would never end.
-        most = MOST_ITEMS if self._recursions == recursions_before else 1
+        # A tree whose nodes have more than one branch on average would grow without end.
+        most = MAX_ITEMS if self._recursions == recursions_before else 1
         return sizes_of(limits, most)
 
     def _recursive(
@@ -208,7 +210,7 @@ class _Maker:
     """A factory of instances of a class that may refuse some values."""
 
     cls: type[Any]
-    refused: int = 0  # since the last that was accepted
+    refused: int = 0  # values in a row
 
     def make(self, draw: st.DrawFn, arguments: st.SearchStrategy[dict[str, Any]]) -> Any:
         """Return an instance.
@@ -227,20 +229,21 @@ class _Maker:
                 self.refused = 0
                 return made
         self.refused += TRIES
-        # Only now: whatever came before, the same values are drawn when hypothesis tries again.
-        if self.refused < PATIENCE:
+        # Raise only after many refusals in a row, because Hypothesis replays examples and takes
+        # an error that depends on earlier ones for a flaky test.
+        if self.refused < MAX_REFUSALS:
             reject()
         raise self._no_strategy(refusal) from refusal
 
     def _no_strategy(self, error: Exception | None) -> NoStrategy:
         assert error is not None
         name = self.cls.__qualname__
-        # attrs tells which field its validators refuse; others do not.
+        # The validators of attrs pass the field to the error.
         fields = [each.name for each in error.args if isinstance(each, Attribute)]
         where = f"{name}.{fields[0]}" if fields else name
         message = error.args[0] if error.args else ""
         return NoStrategy(
-            f"{where}: {PATIENCE} random values in a row were refused, the last with "
+            f"{where}: {MAX_REFUSALS} random values in a row were refused, the last with "
             f"{type(error).__name__}: {message}; pass a strategy: {_example(where)}"
         )
 
@@ -252,7 +255,7 @@ def _made(draw: st.DrawFn, maker: _Maker, arguments: st.SearchStrategy[dict[str,
 
 def _may_refuse(cls: type[Any]) -> bool:
     """Return whether a class may refuse values of the right types."""
-    # attrs calls its __init__ by another name where the class has its own.
+    # If a class defines __init__, attrs calls its own one __attrs_init__.
     hooks = ("__attrs_init__", "__attrs_pre_init__", "__attrs_post_init__")
     return any(hasattr(cls, hook) for hook in hooks) or any(
         each.validator or each.converter for each in attrs.fields(cls)

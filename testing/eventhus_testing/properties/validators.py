@@ -1,4 +1,4 @@
-"""What the validators of attrs say about values, as far as strategies can use it."""
+"""Derives limits for values from the validators of attrs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 T = TypeVar("T")
 
-# attrs has no names for the classes of its validators, only for the functions that make them.
+# attrs does not export the classes of its validators, only the functions that create them.
 _make: Any = validators
 _NUMBER = type(_make.gt(0))
 _LONGEST = type(_make.max_len(0))
@@ -25,23 +25,23 @@ _EACH = type(_make.deep_iterable(_make.gt(0)))
 
 
 def anything(_: Any) -> bool:
-    """Whether a value will do: yes."""
+    """Accept any value."""
     return True
 
 
 @frozen(kw_only=True)
 class Limits:
-    """What a field's validators admit. Only ``fits`` is exact; the others are where to look.
+    """The limits that validators set. ``fits`` is exact; the others only narrow the search.
 
     Attributes:
-        low: No value is below it; ``None`` where there is no such bound.
-        high: No value is above it.
+        low: The least value, or a bound below it; ``None`` if there is none.
+        high: The greatest value, or a bound above it; ``None`` if there is none.
         shortest: The least length.
-        longest: The greatest length; ``None`` where there is none.
-        options: The only values; ``None`` where others are fine.
-        pattern: What is found in texts.
-        each: Those of the items of a collection.
-        fits: Whether the validators admit a value, as far as attrs has made them.
+        longest: The greatest length; ``None`` if there is none.
+        options: The only valid values; ``None`` if there are others.
+        pattern: A pattern that valid texts contain.
+        each: The limits for the items of a collection.
+        fits: Returns whether the validators of attrs accept a value.
     """
 
     low: Any = None
@@ -54,30 +54,30 @@ class Limits:
     fits: Callable[[Any], bool] = anything
 
     def admitted(self, values: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
-        """Those of some values that are admitted."""
+        """Filter a strategy for the values that fit."""
         return values if self.fits is anything else values.filter(self.fits)
 
 
-NONE = Limits()
+NO_LIMITS = Limits()
 
 
 def limits_of(attribute: Attribute[Any]) -> Limits:
-    """What the validators of a field admit. Those that attrs has not made are not asked."""
+    """Return the limits of a field. Only attrs' own validators are taken into account."""
     validator: Any = attribute.validator
     if validator is None:
-        return NONE
+        return NO_LIMITS
     each = [*getattr(validator, "_validators", [validator])]
     ours = [one for one in each if type(one).__module__ == "attr.validators"]
 
     def fits(value: Any) -> bool:
         for one in ours:
             try:
-                one(None, attribute, value)  # attrs' own look at no instance
+                one(None, attribute, value)  # attrs' own validators ignore the instance
             except (ValueError, TypeError):
                 return False
         return True
 
-    limits = NONE
+    limits = NO_LIMITS
     for one in ours:
         limits = _narrowed(limits, one)
     return evolve(limits, fits=fits)
@@ -86,7 +86,7 @@ def limits_of(attribute: Attribute[Any]) -> Limits:
 def _narrowed(limits: Limits, validator: Any) -> Limits:
     kind = type(validator)
     if kind is _ALL:
-        for each in validator._validators:  # noqa: SLF001 - attrs shows it in no other way
+        for each in validator._validators:  # noqa: SLF001 - attrs has no public way
             limits = _narrowed(limits, each)
     elif kind is _OPTIONAL:
         limits = _narrowed(limits, validator.validator)
@@ -106,12 +106,12 @@ def _narrowed(limits: Limits, validator: Any) -> Limits:
     elif kind is _EACH:
         if validator.iterable_validator is not None:
             limits = _narrowed(limits, validator.iterable_validator)
-        limits = evolve(limits, each=_narrowed(NONE, validator.member_validator))
+        limits = evolve(limits, each=_narrowed(NO_LIMITS, validator.member_validator))
     return limits
 
 
 def _whole(validator: Any) -> re.Pattern[str]:
-    """The pattern of a text, from its begin on where the validator asks for that."""
+    """Return the pattern of a validator, anchored as its match function requires."""
     pattern: re.Pattern[str] = validator.pattern
     how = getattr(validator.match_func, "__name__", "")
     if how == "search":

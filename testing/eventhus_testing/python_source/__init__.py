@@ -1,1 +1,1 @@
-"""Python source for values, predicates and imports, formatted as Ruff would."""
+"""Python source for values, predicates and imports, in Ruff's format."""

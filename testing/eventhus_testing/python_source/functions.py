@@ -1,4 +1,4 @@
-"""A predicate as source: its name, or the text of the lambda."""
+"""Writes functions as source: the name of a function, or the text of a lambda."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from eventhus_testing.python_source.imports import Imports
 
 
 def function_source(function: Callable[..., Any], imports: Imports, name: str) -> str:
-    """How to write a function: its name, or its text where it is a lambda.
+    """Return the source of a function: its name, or the text of a lambda.
 
     Args:
         function: The function.
-        imports: Gets what the source uses.
-        name: What to call it where there is no source for it; a note says so.
+        imports: Collects the imports that the source needs.
+        name: The name for a function that cannot be imported. A note tells the reader.
     """
     is_lambda = inspect.isfunction(function) and function.__name__ == "<lambda>"
     own_name = getattr(function, "__name__", "")
@@ -36,33 +36,32 @@ def function_source(function: Callable[..., Any], imports: Imports, name: str) -
         return text
     if own_name.isidentifier():
         name = own_name
-    imports.note(f"{name} is the one that you gave to check_aggregate; make it visible here")
+    imports.note(f"{name} is the one that was passed to check_aggregate; make it visible here")
     return name
 
 
 def readable(function: object) -> str:
-    """How people call a function, the same in every run: its name, or the text of the lambda.
+    """Return a readable name of a function, the same in each run, or the text of a lambda.
 
     Args:
-        function: The function, or any object that can be called.
-
+        function: The function, or any other callable.
     """
     named = type(function) if type(function).__repr__ is object.__repr__ else function
     name: str = getattr(named, "__qualname__", "").rpartition("<locals>.")[2]
     if name.endswith("<lambda>"):
         found = _lambda(function)
         return name if found is None else f"({found[0]})"
-    # Where an object lies in memory is another place each time.
+    # Addresses in memory differ from run to run.
     return name or re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(function))
 
 
 def visible_name(value: object, imports: Imports, homes: list[str]) -> str | None:
-    """Import the name under which a module shows a value; ``None`` where none does.
+    """Import the public name of a value in some module, or return ``None`` if there is none.
 
     Args:
         value: The value.
-        imports: Gets the name.
-        homes: The modules to look in first.
+        imports: Collects the import.
+        homes: The modules to search first.
     """
     modules = [sys.modules.get(home) for home in homes]
     for module in [*modules, *sys.modules.values()]:
@@ -75,7 +74,7 @@ def visible_name(value: object, imports: Imports, homes: list[str]) -> str | Non
 
 
 def _lambda(function: Any) -> tuple[str, ast.Lambda] | None:
-    """The text of a lambda and its tree, where its module's source is at hand."""
+    """Return the text and the tree of a lambda, if the source of its module is available."""
     code: CodeType = function.__code__
     try:
         source = "".join(linecache.getlines(code.co_filename, function.__globals__))
@@ -87,7 +86,7 @@ def _lambda(function: Any) -> tuple[str, ast.Lambda] | None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno
     ]
-    if len(nodes) > 1:  # several in one line: what is returned stands where the body does
+    if len(nodes) > 1:  # several lambdas in one line: compare where their bodies end
         ends = {(end_line, end) for _, end_line, _, end in code.co_positions()}
         nodes = [node for node in nodes if (node.body.end_lineno, node.body.end_col_offset) in ends]
     if len(nodes) != 1:
@@ -96,7 +95,7 @@ def _lambda(function: Any) -> tuple[str, ast.Lambda] | None:
     return (ast.unparse(nodes[0]) if "\n" in text else text), nodes[0]
 
 
-@lru_cache(maxsize=8)  # hypothesis asks for the same text hundreds of times
+@lru_cache(maxsize=8)  # Hypothesis asks for the same text hundreds of times
 def _parsed(source: str) -> ast.Module:
     return ast.parse(source)
 
@@ -105,7 +104,7 @@ def _import_names(function: Any, tree: ast.Lambda, imports: Imports) -> None:
     closure = inspect.getclosurevars(function)
     for name in dict.fromkeys(_names(tree)):
         if name in closure.nonlocals:
-            imports.note(f"{name} is local to where the lambda stands; define it here")
+            imports.note(f"{name} is local to the function around the lambda; define it here")
         elif name in closure.globals and not hasattr(builtins, name):
             value = closure.globals[name]
             if isinstance(value, ModuleType):

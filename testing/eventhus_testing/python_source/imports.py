@@ -1,4 +1,4 @@
-"""The import lines that some source needs, in the order that isort and Ruff want."""
+"""The imports that generated source needs, in the order of isort and Ruff."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from eventhus_testing.python_source.layout import WIDTH
 
 @define
 class Imports:
-    """Collects the names that source uses, and says how to write each.
+    """The names that generated source imports.
 
     Attributes:
-        notes: What the reader has to do, where an import cannot do it.
+        notes: Instructions for the reader about names that cannot be imported.
     """
 
     _modules: dict[str, tuple[str, str]] = field(factory=dict[str, tuple[str, str]])
     notes: list[str] = field(factory=list)
 
     def name(self, module: str, name: str) -> str:
-        """Import a name from a module; returns it, or another where it is taken."""
+        """Import a name from a module, and return it or an alias if the name is taken."""
         if module == "builtins":
             return name
         if module == "__main__":
@@ -36,7 +36,7 @@ class Imports:
         return written
 
     def of_class(self, cls: type) -> str:
-        """Import a class; returns how to write it."""
+        """Import a class, and return its name in the source."""
         outer, _, inner = cls.__qualname__.partition(".")
         if "<locals>" in cls.__qualname__:
             home = cls.__qualname__.partition(".<locals>")[0]
@@ -46,12 +46,12 @@ class Imports:
         return f"{written}.{inner}" if inner else written
 
     def note(self, text: str) -> None:
-        """Tell the reader something, once."""
+        """Add an instruction for the reader, unless it is there already."""
         if text not in self.notes:
             self.notes.append(text)
 
     def lines(self) -> Iterator[str]:
-        """The notes as comments, then the import lines in groups."""
+        """Yield the notes as comments, then the import lines in groups."""
         yield from (f"# {note}" for note in self.notes)
         if self.notes and self._modules:
             yield ""
@@ -78,7 +78,7 @@ class Imports:
 
 
 def _public_home(module: str, name: str) -> str:
-    """Where to import from: the package of this library, rather than the module inside it."""
+    """Return the module to import from. For classes of eventhus, that is the package."""
     package = module.partition(".")[0]
     if package.startswith("eventhus") and hasattr(sys.modules[package], name):
         return package
@@ -86,7 +86,7 @@ def _public_home(module: str, name: str) -> str:
 
 
 def _section(module: str) -> int:
-    """The standard library, what is installed, what is one's own."""
+    """Return the group of a module: standard library, installed packages, or own code."""
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names:
         return 0
@@ -99,6 +99,6 @@ def _module_order(module: str) -> tuple[int, str]:
 
 
 def _name_order(name: str) -> tuple[int, str, str]:
-    """Constants, classes, the others."""
+    """Return a sort key that puts constants first, then classes, then other names."""
     kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
     return kind, name.casefold(), name

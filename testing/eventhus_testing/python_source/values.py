@@ -1,4 +1,4 @@
-"""Values as the Python source that makes them."""
+"""Writes values as Python source."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from uuid import UUID
 import attrs
 
 from eventhus_testing.python_source.imports import Imports
-from eventhus_testing.python_source.layout import Brackets, Node, Part, call
+from eventhus_testing.python_source.layout import Brackets, Item, Node, call, flat
 from eventhus_testing.values.comparing import ordered, same
 
 
 def source_of(value: Any, imports: Imports) -> Node:
-    """The source that makes a value: one that equals it, where its class has an ``__eq__``.
+    """Return source that evaluates to an equal value.
 
-    Knows what ``CattrsCodec`` does. Anything else is written as its ``repr``, with a note.
+    It supports the types that ``CattrsCodec`` supports. Any other value is written as its
+    ``repr``, with a note for the reader.
 
     Args:
         value: The value.
-        imports: Gets the names that the source uses.
+        imports: Collects the imports that the source needs.
     """
     cls = type(value)
     if isinstance(value, type):
@@ -35,12 +36,12 @@ def source_of(value: Any, imports: Imports) -> Node:
         return _instance(value, imports)
     if cls in _WRITERS:
         return _WRITERS[cls](value, imports)
-    imports.note(f"make a {cls.__qualname__} here: its repr may be no source")
+    imports.note(f"create the {cls.__qualname__} here, because its repr may not be valid source")
     return repr(value)
 
 
 def quoted(text: str | bytes) -> str:
-    """Text in the quotes that a formatter prefers: double ones, unless single ones save escapes."""
+    """Return text in double quotes, or in single ones where they need fewer escapes."""
     plain = repr(text)
     prefix, plain = ("b", plain[1:]) if isinstance(text, bytes) else ("", plain)
     quote, inside = plain[0], plain[1:-1]
@@ -51,7 +52,7 @@ def quoted(text: str | bytes) -> str:
 
 
 def _requoted(inside: str) -> str:
-    """What stands between single quotes, to stand between double ones."""
+    """Turn the inside of a single-quoted literal into that of a double-quoted one."""
     return inside.replace("\\'", "'").replace('"', '\\"')
 
 
@@ -77,10 +78,10 @@ def _is_default(each: attrs.Attribute[Any], value: Any, own: Any) -> bool:
     default: Any = each.default
     if default is attrs.NOTHING:
         return False
-    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, at run time
+    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class at run time
         try:
             default = default.factory(value) if default.takes_self else default.factory()
-        except Exception:  # noqa: BLE001 - then it is written
+        except Exception:  # noqa: BLE001 - any failure means that the value must be written
             return False
     return same(default, own)
 
@@ -117,7 +118,7 @@ def _datetime(value: datetime, imports: Imports) -> Node:
 
 
 def _zone(value: datetime, imports: Imports) -> Node:
-    # Only the offset counts: it is all that the codec keeps.
+    # Only the offset matters, because the codec keeps nothing else.
     offset = value.utcoffset()
     if value.tzinfo is UTC or not offset:
         return imports.name("datetime", "UTC")
@@ -140,12 +141,12 @@ def _timedelta(value: timedelta, imports: Imports) -> Node:
     return call(imports.name("datetime", "timedelta"), **named)
 
 
-def _parts(values: Iterable[Any], imports: Imports) -> list[Part]:
-    return [Part("", source_of(value, imports)) for value in values]
+def _items(values: Iterable[Any], imports: Imports) -> list[Item]:
+    return [Item("", source_of(value, imports)) for value in values]
 
 
 def _set(value: set[Any], imports: Imports) -> Node:
-    return Brackets("{", _parts(ordered(value), imports), "}") if value else "set()"
+    return Brackets("{", _items(ordered(value), imports), "}") if value else "set()"
 
 
 def _frozenset(value: frozenset[Any], imports: Imports) -> Node:
@@ -153,11 +154,11 @@ def _frozenset(value: frozenset[Any], imports: Imports) -> Node:
 
 
 def _dict(value: Mapping[Any, Any], imports: Imports) -> Node:
-    parts = []
+    items = []
     for key, item in value.items():
-        before = Part("", source_of(key, imports)).flat
-        parts.append(Part(f"{before}: ", source_of(item, imports)))
-    return Brackets("{", parts, "}")
+        prefix = flat(source_of(key, imports))
+        items.append(Item(f"{prefix}: ", source_of(item, imports)))
+    return Brackets("{", items, "}")
 
 
 _WRITERS: dict[type, Callable[[Any, Imports], Node]] = {
@@ -172,8 +173,8 @@ _WRITERS: dict[type, Callable[[Any, Imports], Node]] = {
     date: _date,
     datetime: _datetime,
     timedelta: _timedelta,
-    tuple: lambda value, imports: Brackets("(", _parts(value, imports), ")"),
-    list: lambda value, imports: Brackets("[", _parts(value, imports), "]"),
+    tuple: lambda value, imports: Brackets("(", _items(value, imports), ")"),
+    list: lambda value, imports: Brackets("[", _items(value, imports), "]"),
     set: _set,
     frozenset: _frozenset,
     dict: _dict,

@@ -1,1 +1,1 @@
-"""What the specs of a test run say, for people: as documentation, and what they leave out."""
+"""Reports on the specs of a test run: documentation, and coverage of behaviour."""

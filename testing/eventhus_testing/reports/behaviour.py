@@ -1,4 +1,4 @@
-"""Which commands, events and refusals of an aggregate the specs exercise, and which they do not."""
+"""Measures which commands, events and refusals of aggregates the specs exercise."""
 
 from __future__ import annotations
 
@@ -8,110 +8,114 @@ from math import floor
 import attrs
 from attrs import frozen
 
-from eventhus_testing.reports.model import AGGREGATE, Kind, Seen, Subject, TestRecord
+from eventhus_testing.reports.model import AGGREGATE, CommandOutcome, Subject, Term, TestRecord
 
 
 @frozen
 class Behaviour:
-    """What the specs of an aggregate exercise.
+    """The behaviour of an aggregate that its specs exercise.
 
     Attributes:
-        subject: The aggregate. Its refusals are those that were seen, and those that are defined
-            beside it and that no aggregate was seen to refuse with.
-        seen: What came of its commands, sorted.
+        subject: The aggregate. Its refusals are those that specs exercise, and those that are
+            defined in its modules and that no spec of any aggregate exercises.
+        outcomes: The outcomes of its commands, sorted.
     """
 
     subject: Subject
-    seen: tuple[Seen, ...] = ()
+    outcomes: tuple[CommandOutcome, ...] = ()
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """What there is to exercise."""
+    def terms(self) -> tuple[Term, ...]:
+        """Return all commands, events and refusals of the aggregate."""
         return (*self.subject.commands, *self.subject.events, *self.subject.refusals)
 
     @property
-    def missing(self) -> tuple[Kind, ...]:
-        """What no spec exercises."""
+    def missing(self) -> tuple[Term, ...]:
+        """Return the terms that no spec exercises."""
         exercised = {
-            kind for seen in self.seen for kind in (seen.command, seen.event, seen.refusal)
+            term for each in self.outcomes for term in (each.command, each.event, each.refusal)
         }
-        return tuple(kind for kind in self.kinds if kind not in exercised)
+        return tuple(term for term in self.terms if term not in exercised)
 
-    def share(self, kinds: Sequence[Kind]) -> str:
-        """How many of some of its kinds are exercised."""
-        missing = sum(1 for kind in kinds if kind in self.missing)
-        return f"{len(kinds) - missing} of {len(kinds)}"
+    def share(self, terms: Sequence[Term]) -> str:
+        """Return how many of some terms are exercised, such as ``2 of 3``."""
+        missing = sum(1 for term in terms if term in self.missing)
+        return f"{len(terms) - missing} of {len(terms)}"
 
-    def outcomes(self, command: Kind) -> tuple[Seen, ...]:
-        """What came of a command."""
-        return tuple(seen for seen in self.seen if seen.command == command)
+    def outcomes_of(self, command: Term) -> tuple[CommandOutcome, ...]:
+        """Return the outcomes of a command."""
+        return tuple(each for each in self.outcomes if each.command == command)
 
 
 @frozen
-class Total:
-    """How much of some aggregates is exercised.
+class Coverage:
+    """The share of commands, events and refusals that specs exercise.
 
     Attributes:
-        exercised: How many kinds of commands, events and refusals are.
-        kinds: How many there are.
+        exercised: The number of exercised terms.
+        terms: The number of terms.
     """
 
     exercised: int
-    kinds: int
+    terms: int
 
     @classmethod
-    def of(cls, behaviours: Iterable[Behaviour]) -> Total:
-        """That of some aggregates together."""
-        counts = [(len(each.kinds), len(each.missing)) for each in behaviours]
-        kinds = sum(count for count, _ in counts)
-        return cls(kinds - sum(missing for _, missing in counts), kinds)
+    def of(cls, behaviours: Iterable[Behaviour]) -> Coverage:
+        """Return the coverage of some aggregates together."""
+        counts = [(len(each.terms), len(each.missing)) for each in behaviours]
+        terms = sum(count for count, _ in counts)
+        return cls(terms - sum(missing for _, missing in counts), terms)
 
     @property
     def percent(self) -> float:
-        """The share; of nothing, none."""
-        return 100 * self.exercised / self.kinds if self.kinds else 0.0
+        """Return the share in percent; 0 if there are no terms."""
+        return 100 * self.exercised / self.terms if self.terms else 0.0
 
     def __str__(self) -> str:
-        # Rounded down: what is not whole must not look so.
+        # Rounded down, so that 99.99 does not become 100.
         percent = floor(self.percent * 10) / 10
-        return f"{self.exercised} of {self.kinds} types exercised, {percent:g} %"
+        return f"{self.exercised} of {self.terms} types exercised, {percent:g} %"
 
 
 def behaviours(records: Iterable[TestRecord]) -> list[Behaviour]:
-    """What the specs exercise of each aggregate that some are about, by name."""
-    found: dict[Subject, dict[Seen, None]] = {}
+    """Return the exercised behaviour of each aggregate with specs, sorted by name."""
+    found: dict[Subject, dict[CommandOutcome, None]] = {}
     for record in records:
         if record.subject.nature == AGGREGATE:
-            found.setdefault(record.subject, {}).update(dict.fromkeys(record.seen))
-    refused = {kind for seen in found.values() for kind in (each.refusal for each in seen) if kind}
+            found.setdefault(record.subject, {}).update(dict.fromkeys(record.outcomes))
+    refused = {
+        each.refusal for outcomes in found.values() for each in outcomes if each.refusal is not None
+    }
     return [
         _behaviour(subject, found[subject], refused)
         for subject in sorted(found, key=lambda subject: subject.key)
     ]
 
 
-def _behaviour(subject: Subject, seen: Iterable[Seen], refused: set[Kind]) -> Behaviour:
-    seen = sorted(seen, key=lambda each: _place(subject, each))
-    here = dict.fromkeys(each.refusal for each in seen if each.refusal is not None)
-    refusals = [kind for kind in subject.refusals if kind in here or kind not in refused]
-    others = [kind for kind in here if kind not in subject.refusals]
+def _behaviour(
+    subject: Subject, outcomes: Iterable[CommandOutcome], refused: set[Term]
+) -> Behaviour:
+    outcomes = sorted(outcomes, key=lambda each: _place(subject, each))
+    here = dict.fromkeys(each.refusal for each in outcomes if each.refusal is not None)
+    refusals = [term for term in subject.refusals if term in here or term not in refused]
+    others = [term for term in here if term not in subject.refusals]
     return Behaviour(
-        attrs.evolve(subject, refusals=(*refusals, *sorted(others, key=lambda kind: kind.id))),
-        tuple(seen),
+        attrs.evolve(subject, refusals=(*refusals, *sorted(others, key=lambda term: term.id))),
+        tuple(outcomes),
     )
 
 
-def _place(subject: Subject, seen: Seen) -> tuple[object, ...]:
-    """Sorts outcomes as the aggregate declares them: events, then nothing, then refusals."""
+def _place(subject: Subject, outcome: CommandOutcome) -> tuple[object, ...]:
+    """Return a sort key: in declared order, and events before nothing before refusals."""
     return (
-        *_index(subject.commands, seen.command),
-        seen.refusal is not None,
-        seen.event is None,
-        *_index(subject.events, seen.event),
-        *_index(subject.refusals, seen.refusal),
+        *_index(subject.commands, outcome.command),
+        outcome.refusal is not None,
+        outcome.event is None,
+        *_index(subject.events, outcome.event),
+        *_index(subject.refusals, outcome.refusal),
     )
 
 
-def _index(kinds: Sequence[Kind], kind: Kind | None) -> Iterator[object]:
-    yield kinds.index(kind) if kind in kinds else len(kinds)
-    yield kind.id if kind else ""
+def _index(terms: Sequence[Term], term: Term | None) -> Iterator[object]:
+    yield terms.index(term) if term in terms else len(terms)
+    yield term.id if term else ""

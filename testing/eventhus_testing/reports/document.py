@@ -1,4 +1,4 @@
-"""The order of a report: a part for each subject, a chapter for each test."""
+"""The structure of a report: a part for each subject, and a chapter for each test."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from attrs import frozen
 
-from eventhus_testing.reports.behaviour import Behaviour, Total, behaviours
+from eventhus_testing.reports.behaviour import Behaviour, Coverage, behaviours
 from eventhus_testing.reports.model import (
     AGGREGATE,
     FAILS,
@@ -19,10 +19,10 @@ from eventhus_testing.reports.model import (
     Subject,
     TestRecord,
 )
-from eventhus_testing.reports.test_record import shortened
+from eventhus_testing.reports.records import shortened
 from eventhus_testing.reports.words import natural
 
-MOST = 20  # specs in one chapter
+MAX_SPECS = 20  # in one chapter
 
 
 @frozen(kw_only=True)
@@ -30,11 +30,11 @@ class Chapter:
     """The specs of one test.
 
     Attributes:
-        id: Of the test, as pytest has it.
-        title: The name of the test, in words.
-        meaning: Its docstring.
-        specs: What it shows, and never two that read the same.
-        more: What is not shown; empty where there is no more.
+        id: The node id of the test.
+        title: The name of the test in words.
+        meaning: The first paragraph of its docstring.
+        specs: The specs to show, without duplicates.
+        more: A note on specs that are not shown; empty if there are none.
     """
 
     id: str
@@ -45,19 +45,19 @@ class Chapter:
 
     @property
     def status(self) -> str:
-        """The worst of its specs."""
+        """Return the worst status of the specs."""
         found = {spec.status for spec in self.specs}
         return next(status for status in (FAILS, PENDING, HOLDS) if status in found)
 
 
 @frozen
 class Part:
-    """What there is to say about one subject.
+    """The part about one subject.
 
     Attributes:
-        subject: What it is about.
-        behaviour: What its specs exercise, if it is an aggregate.
-        chapters: The tests, in the order of the files and the lines there.
+        subject: The subject.
+        behaviour: The behaviour that specs exercise; ``None`` for views and processes.
+        chapters: The chapters, sorted by file and line of the tests.
     """
 
     subject: Subject
@@ -73,17 +73,17 @@ class Document:
 
     @property
     def behaviours(self) -> list[Behaviour]:
-        """What is exercised of each aggregate."""
+        """Return the exercised behaviour of each aggregate."""
         return [part.behaviour for part in self.parts if part.behaviour is not None]
 
     @property
-    def total(self) -> Total:
-        """What is exercised of all of them."""
-        return Total.of(self.behaviours)
+    def coverage(self) -> Coverage:
+        """Return the coverage of all aggregates together."""
+        return Coverage.of(self.behaviours)
 
     @property
     def summary(self) -> str:
-        """How many tests show what they should."""
+        """Return how many tests hold, fail and are pending."""
         statuses = Counter(chapter.status for part in self.parts for chapter in part.chapters)
         counts = [f"{statuses[HOLDS]} of {statuses.total()} specs hold"]
         if statuses[FAILS]:
@@ -94,7 +94,7 @@ class Document:
 
 
 def document(records: Sequence[TestRecord]) -> Document:
-    """Put what tests tell in order."""
+    """Arrange the records of tests as a report."""
     by_key: dict[tuple[str, str, str], list[TestRecord]] = {}
     for record in records:
         by_key.setdefault(record.subject.key, []).append(record)
@@ -118,12 +118,12 @@ def _chapters(records: Iterable[TestRecord]) -> list[Chapter]:
 def _chapter(cases: Iterable[TestRecord]) -> Chapter:
     cases = sorted(cases, key=lambda record: natural(record.case))
     specs = list(dict.fromkeys(spec for record in cases for spec in record.specs))
-    shown = shortened(specs, MOST)
+    shown = shortened(specs, MAX_SPECS)
     more = len(specs) - len(shown) + sum(record.more for record in cases)
     first = cases[0]
     if first.generated:
-        # Without a number, since it changes from run to run.
-        and_more = "and others like it, made up by hypothesis"
+        # Without a number, because it differs from run to run.
+        and_more = "and others that Hypothesis generated"
     else:
         and_more = f"and {more} more" if more else ""
     return Chapter(

@@ -1,4 +1,4 @@
-"""A report as one page that needs nothing but itself: no network, no script."""
+"""Renders a report as one HTML page without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from importlib.resources import files
 
 from eventhus_testing.reports.behaviour import Behaviour
 from eventhus_testing.reports.document import Chapter, Document, Part
-from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, Kind, Seen, Spec
+from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, CommandOutcome, Spec, Term
 from eventhus_testing.reports.words import Phrase
 
-_SHORT = 20  # characters of a field that stay on one line, also on the smallest phone
+_SHORT = 20  # characters of a field that fit on one line of the smallest phone
 
 _STATUS = {HOLDS: ("✓", "holds"), FAILS: ("✗", "fails"), PENDING: ("○", "pending")}
 
 
 def html(report: Document) -> str:
-    """The whole page."""
+    """Return the page."""
     return "\n".join(_page(report)) + "\n"
 
 
@@ -36,9 +36,9 @@ def _page(report: Document) -> Iterator[str]:
     yield "<body>"
     yield "<header>"
     yield "<h1>Specifications</h1>"
-    yield f'<p class="verdict">{_text(report.summary)}</p>'
+    yield f'<p class="verdict">{_escaped(report.summary)}</p>'
     if report.behaviours:
-        yield _meter(report.total.percent, str(report.total))
+        yield _meter(report.coverage.percent, str(report.coverage))
     yield from _contents(report)
     yield "</header>"
     yield "<main>"
@@ -52,12 +52,12 @@ def _page(report: Document) -> Iterator[str]:
 def _meter(percent: float, text: str) -> str:
     return (
         f'<div class="meter" aria-hidden="true"><span style="width:{percent:.1f}%"></span></div>'
-        f'<p class="measure">{_text(text)}</p>'
+        f'<p class="measure">{_escaped(text)}</p>'
     )
 
 
 def _contents(report: Document) -> Iterator[str]:
-    if len(report.parts) < 2:  # noqa: PLR2004 - one part needs no list of parts
+    if len(report.parts) < 2:  # noqa: PLR2004 - a single part needs no contents
         return
     yield '<nav aria-label="Contents"><ul>'
     for part in report.parts:
@@ -66,7 +66,7 @@ def _contents(report: Document) -> Iterator[str]:
         note = f"{count} spec{'' if count == 1 else 's'}"
         note += f", {failing} failing" if failing else ""
         yield (
-            f'<li><a href="#{_anchor(part)}">{_text(part.subject.name)}</a> '
+            f'<li><a href="#{_anchor(part)}">{_escaped(part.subject.name)}</a> '
             f'<span class="quiet">{part.subject.nature}, {note}</span></li>'
         )
     yield "</ul></nav>"
@@ -76,9 +76,9 @@ def _part(part: Part) -> Iterator[str]:
     subject = part.subject
     yield f'<section class="part" id="{_anchor(part)}">'
     yield f'<p class="nature">{subject.nature}</p>'
-    yield f"<h2>{_text(subject.name)}</h2>"
+    yield f"<h2>{_escaped(subject.name)}</h2>"
     if subject.meaning:
-        yield f'<p class="lead">{_text(subject.meaning)}</p>'
+        yield f'<p class="lead">{_escaped(subject.meaning)}</p>'
     if part.behaviour is not None:
         yield from _behaviour(part.behaviour)
     for chapter in part.chapters:
@@ -89,50 +89,50 @@ def _part(part: Part) -> Iterator[str]:
 
 def _behaviour(behaviour: Behaviour) -> Iterator[str]:
     yield '<div class="behaviour">'
-    yield "<h3>What comes of each command</h3>"
+    yield "<h3>Outcomes of each command</h3>"
     yield "<dl>"
     for command in behaviour.subject.commands:
-        yield f"<dt>{_mark('command')}{_text(command.name)}</dt>"
-        outcomes = behaviour.outcomes(command)
+        yield f"<dt>{_mark('command')}{_escaped(command.name)}</dt>"
+        outcomes = behaviour.outcomes_of(command)
         yield f"<dd>{_chips(outcomes)}</dd>"
     yield "</dl>"
     if behaviour.missing:
-        names = "".join(f"<li>{_text(kind.name)}</li>" for kind in behaviour.missing)
-        yield f'<div class="missing"><h4>No spec shows</h4><ul>{names}</ul></div>'
+        names = "".join(f"<li>{_escaped(term.name)}</li>" for term in behaviour.missing)
+        yield f'<div class="missing"><h4>Not exercised</h4><ul>{names}</ul></div>'
     yield "</div>"
 
 
-def _chips(outcomes: Iterable[Seen]) -> str:
+def _chips(outcomes: Iterable[CommandOutcome]) -> str:
     chips = []
-    for seen in outcomes:
-        if seen.refusal is not None:
-            refused = f'<span class="unseen">refused: </span>{_text(seen.refusal.name)}'
+    for outcome in outcomes:
+        if outcome.refusal is not None:
+            refused = f'<span class="unseen">refused: </span>{_escaped(outcome.refusal.name)}'
             chips.append(f"<li>{_mark('refusal')}{refused}</li>")
-        elif seen.event is not None:
-            chips.append(f"<li>{_mark('event')}{_text(seen.event.name)}</li>")
+        elif outcome.event is not None:
+            chips.append(f"<li>{_mark('event')}{_escaped(outcome.event.name)}</li>")
         else:
             chips.append('<li class="quiet">nothing</li>')
-    return f'<ul class="chips">{"".join(chips)}</ul>' if chips else '<em class="quiet">untold</em>'
+    return f'<ul class="chips">{"".join(chips)}</ul>' if chips else '<em class="quiet">no spec</em>'
 
 
 def _vocabulary(part: Part) -> Iterator[str]:
     subject = part.subject
     yield '<details class="words"><summary>Vocabulary</summary>'
-    for title, kind, kinds in (
+    for title, kind, terms in (
         ("Commands", "command", subject.commands),
         ("Events", "event", subject.events),
         ("Refusals", "refusal", subject.refusals),
     ):
-        yield from _kinds(title, kind, kinds)
+        yield from _terms(title, kind, terms)
     yield "</details>"
 
 
-def _kinds(title: str, kind: str, kinds: Sequence[Kind]) -> Iterator[str]:
-    if not kinds:
+def _terms(title: str, kind: str, terms: Sequence[Term]) -> Iterator[str]:
+    if not terms:
         return
     yield f"<h4>{title}</h4><dl>"
-    for each in kinds:
-        yield f"<dt>{_mark(kind)}{_text(each.name)}</dt><dd>{_text(each.meaning)}</dd>"
+    for each in terms:
+        yield f"<dt>{_mark(kind)}{_escaped(each.name)}</dt><dd>{_escaped(each.meaning)}</dd>"
     yield "</dl>"
 
 
@@ -141,24 +141,24 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
     yield f'<article class="{status}">'
     yield (
         f'<h3><span class="status" role="img" aria-label="{status}">{sign}</span>'
-        f"{_text(chapter.title)}</h3>"
+        f"{_escaped(chapter.title)}</h3>"
     )
     if chapter.meaning:
-        yield f'<p class="meaning">{_text(chapter.meaning)}</p>'
+        yield f'<p class="meaning">{_escaped(chapter.meaning)}</p>'
     for spec in chapter.specs:
         yield from _spec(spec)
     if chapter.more:
-        yield f'<p class="more">… {_text(chapter.more)}</p>'
+        yield f'<p class="more">… {_escaped(chapter.more)}</p>'
     if chapter.status == FAILS:
-        yield f'<p class="where">{_text(chapter.id)}</p>'
+        yield f'<p class="where">{_escaped(chapter.id)}</p>'
     yield "</article>"
 
 
 def _spec(spec: Spec) -> Iterator[str]:
     yield f'<dl class="story {_STATUS[spec.status][1]}">'
-    for passage in spec.passages:
-        yield f"<dt>{_text(passage.word)}</dt>"
-        for phrase in passage.phrases:
+    for clause in spec.clauses:
+        yield f"<dt>{_escaped(clause.word)}</dt>"
+        for phrase in clause.phrases:
             yield f"<dd>{_phrase(phrase)}</dd>"
     yield "</dl>"
     if spec.failure:
@@ -168,14 +168,14 @@ def _spec(spec: Spec) -> Iterator[str]:
 def _phrase(phrase: Phrase) -> str:
     parts = [_mark(phrase.kind)]
     if phrase.where:
-        parts.append(f'<span class="of">{_text(phrase.where)}</span> ')
+        parts.append(f'<span class="of">{_escaped(phrase.where)}</span> ')
     if phrase.head:
-        parts.append(f"<b>{_text(phrase.head)}</b> " if phrase.kind else _text(phrase.head))
+        parts.append(f"<b>{_escaped(phrase.head)}</b> " if phrase.kind else _escaped(phrase.head))
     return "".join(parts) + " ".join(_field(name, value) for name, value in phrase.fields)
 
 
 def _field(name: str, value: str) -> str:
-    text = f"<i>{_text(name)}</i>&nbsp;{_text(value)}" if value else _text(name)
+    text = f"<i>{_escaped(name)}</i>&nbsp;{_escaped(value)}" if value else _escaped(name)
     is_short = value and len(name) + len(value) <= _SHORT
     return f'<span class="field{" short" if is_short else ""}">{text}</span>'
 
@@ -185,7 +185,7 @@ def _failure(text: str) -> str:
     for line in text.splitlines():
         found = re.match(r"[a-z ]{6} ([-+?]) ", line)
         kind = {"-": "expected", "+": "actual", "?": "note"}[found[1]] if found else ""
-        lines.append(f'<span class="{kind}">{_text(line)}</span>' if kind else _text(line))
+        lines.append(f'<span class="{kind}">{_escaped(line)}</span>' if kind else _escaped(line))
     return "\n".join(lines)
 
 
@@ -197,5 +197,5 @@ def _anchor(part: Part) -> str:
     return re.sub(r"[^\w.-]+", "-", "-".join(part.subject.key))
 
 
-def _text(text: str) -> str:
+def _escaped(text: str) -> str:
     return escape(text)

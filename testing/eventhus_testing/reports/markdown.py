@@ -1,4 +1,4 @@
-"""A report as Markdown, to be kept beside the code: a line changes only where behaviour does."""
+"""Renders a report as Markdown, whose lines change only when the behaviour does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from eventhus_testing.reports.behaviour import Behaviour
 from eventhus_testing.reports.document import Chapter, Document, Part
-from eventhus_testing.reports.model import FAILS, PENDING, Kind, Passage, Seen, Spec
+from eventhus_testing.reports.model import FAILS, PENDING, Clause, CommandOutcome, Spec, Term
 from eventhus_testing.reports.words import Phrase
 
 _SPECIAL = re.compile(r"[\\`*\[\]<>|#~]|(?<!\w)_|_(?!\w)")
@@ -16,7 +16,7 @@ _STATUS = {FAILS: "✗ ", PENDING: "○ "}
 
 
 def markdown(report: Document) -> str:
-    """The whole text."""
+    """Return the text."""
     return "\n".join(_lines(report)).rstrip() + "\n"
 
 
@@ -25,7 +25,7 @@ def _lines(report: Document) -> Iterator[str]:
     yield ""
     yield f"{report.summary}."
     if report.behaviours:
-        yield f"{report.total}."
+        yield f"{report.coverage}."
     yield ""
     for part in report.parts:
         yield from _part(part)
@@ -41,41 +41,41 @@ def _part(part: Part) -> Iterator[str]:
     if part.behaviour is not None:
         yield from _behaviour(part.behaviour)
     else:
-        yield from _kinds("Events", part.subject.events)
+        yield from _terms("Events", part.subject.events)
     for chapter in part.chapters:
         yield from _chapter(chapter)
 
 
 def _behaviour(behaviour: Behaviour) -> Iterator[str]:
     subject = behaviour.subject
-    yield "| Command | What comes of it |"
+    yield "| Command | Outcomes |"
     yield "| --- | --- |"
     for command in subject.commands:
-        outcomes = "; ".join(map(_outcome, behaviour.outcomes(command)))
-        yield f"| {_name(command)} | {outcomes or '**no spec says**'} |"
+        outcomes = "; ".join(map(_outcome, behaviour.outcomes_of(command)))
+        yield f"| {_name(command)} | {outcomes or '**no spec**'} |"
     yield ""
-    yield from _kinds("Commands", subject.commands)
-    yield from _kinds("Events", subject.events)
-    yield from _kinds("Refusals", subject.refusals)
+    yield from _terms("Commands", subject.commands)
+    yield from _terms("Events", subject.events)
+    yield from _terms("Refusals", subject.refusals)
     if behaviour.missing:
         yield f"**Not exercised:** {', '.join(map(_name, behaviour.missing))}"
         yield ""
 
 
-def _outcome(seen: Seen) -> str:
-    if seen.refusal is not None:
-        return f"refused: {_name(seen.refusal)}"
-    return "nothing" if seen.event is None else _name(seen.event)
+def _outcome(outcome: CommandOutcome) -> str:
+    if outcome.refusal is not None:
+        return f"refused: {_name(outcome.refusal)}"
+    return "nothing" if outcome.event is None else _name(outcome.event)
 
 
-def _kinds(title: str, kinds: Sequence[Kind]) -> Iterator[str]:
-    if not kinds:
+def _terms(title: str, terms: Sequence[Term]) -> Iterator[str]:
+    if not terms:
         return
     yield f"**{title}**"
     yield ""
-    for kind in kinds:
-        meaning = f": {_plain(kind.meaning)}" if kind.meaning else ""
-        yield f"- {_name(kind)}{meaning}"
+    for term in terms:
+        meaning = f": {_plain(term.meaning)}" if term.meaning else ""
+        yield f"- {_name(term)}{meaning}"
     yield ""
 
 
@@ -96,8 +96,8 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
 
 
 def _spec(spec: Spec) -> Iterator[str]:
-    for passage in spec.passages:
-        yield from _passage(passage)
+    for clause in spec.clauses:
+        yield from _clause(clause)
     yield ""
     if spec.failure:
         fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", spec.failure)), default=0))
@@ -107,12 +107,12 @@ def _spec(spec: Spec) -> Iterator[str]:
         yield ""
 
 
-def _passage(passage: Passage) -> Iterator[str]:
-    if len(passage.phrases) == 1:
-        yield f"- *{passage.word.capitalize()}* {_phrase(passage.phrases[0])}"
+def _clause(clause: Clause) -> Iterator[str]:
+    if len(clause.phrases) == 1:
+        yield f"- *{clause.word.capitalize()}* {_phrase(clause.phrases[0])}"
         return
-    yield f"- *{passage.word.capitalize()}*"
-    for phrase in passage.phrases:
+    yield f"- *{clause.word.capitalize()}*"
+    for phrase in clause.phrases:
         yield f"  - {_phrase(phrase)}"
 
 
@@ -125,10 +125,10 @@ def _phrase(phrase: Phrase) -> str:
     return where + ": ".join(filter(None, [head, fields]))
 
 
-def _name(kind: Kind) -> str:
-    return _plain(kind.name)
+def _name(term: Term) -> str:
+    return _plain(term.name)
 
 
 def _plain(text: str) -> str:
-    """A text that means itself."""
+    """Escape the characters that have a meaning in Markdown."""
     return _SPECIAL.sub(lambda found: "\\" + found[0], text)

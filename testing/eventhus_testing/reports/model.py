@@ -1,4 +1,4 @@
-"""The data of a report: plain values that can be sent from one process to another."""
+"""The data of reports, which workers of pytest-xdist can send."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ AGGREGATE, VIEW, PROCESS = "aggregate", "view", "process"
 
 
 @frozen
-class Kind:
+class Term:
     """A class of commands, events or refusals.
 
     Attributes:
-        id: Tells it from others of its name.
-        name: Its name, in words.
+        id: The qualified name of the class.
+        name: The name in words.
         meaning: The first sentences of its docstring.
     """
 
@@ -36,10 +36,10 @@ class Subject:
     """The aggregate, view or process that specs are about.
 
     Attributes:
-        nature: An aggregate, a view or a process.
-        name: Its name.
-        module: Where its functions are defined.
-        meaning: What the module says of itself.
+        nature: ``AGGREGATE``, ``VIEW`` or ``PROCESS``.
+        name: The name.
+        module: The module of its functions.
+        meaning: The first paragraph of the module's docstring.
         commands: The commands of an aggregate.
         events: The events of an aggregate, or those that a view or process handles.
         refusals: The classes of ``Rejected`` that ``decide`` may raise.
@@ -49,33 +49,33 @@ class Subject:
     name: str
     module: str
     meaning: str = ""
-    commands: tuple[Kind, ...] = ()
-    events: tuple[Kind, ...] = ()
-    refusals: tuple[Kind, ...] = ()
+    commands: tuple[Term, ...] = ()
+    events: tuple[Term, ...] = ()
+    refusals: tuple[Term, ...] = ()
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """The identity of the subject."""
+        """Return the identity of the subject."""
         return self.nature, self.name, self.module
 
 
 @frozen
-class Seen:
-    """A command and one outcome of it.
+class CommandOutcome:
+    """A command and one of its outcomes.
 
     Attributes:
-        command: The command; ``None`` where something else was the cause.
-        event: An event that it produced.
-        refusal: The refusal that it met. With neither, the command changed nothing.
+        command: The command; ``None`` if something else was the cause.
+        event: An event that it led to.
+        refusal: The refusal that it met. With neither, nothing happened.
     """
 
-    command: Kind | None
-    event: Kind | None = None
-    refusal: Kind | None = None
+    command: Term | None
+    event: Term | None = None
+    refusal: Term | None = None
 
 
 @frozen
-class Passage:
+class Clause:
     """A word, such as "given", and the phrases after it."""
 
     word: str
@@ -87,12 +87,12 @@ class Spec:
     """A spec in words.
 
     Attributes:
-        passages: Its steps and checks.
+        clauses: The clauses of the spec in order.
         status: Whether it holds, fails, or is expected to fail.
         failure: The text of the failure.
     """
 
-    passages: tuple[Passage, ...]
+    clauses: tuple[Clause, ...]
     status: str = HOLDS
     failure: str = ""
 
@@ -102,17 +102,17 @@ class TestRecord:
     """The specs of one test about one subject.
 
     Attributes:
-        subject: What it is about.
-        id: Of the test, as pytest has it, without the parameters.
-        title: The name of the test, in words.
-        meaning: Its docstring.
+        subject: The subject.
+        id: The node id of the test, without the parameters.
+        title: The name of the test in words.
+        meaning: The first paragraph of its docstring.
         path: The file.
-        line: Where the test starts there, from 0.
-        case: The parameters, as pytest writes them.
+        line: The line where the test starts, from 0.
+        case: The id of the parameters.
         generated: Whether Hypothesis generated the values.
-        specs: Some of its specs, without duplicates.
+        specs: Some of the specs, without duplicates.
         more: The number of specs left out.
-        seen: The outcomes of commands in specs that hold.
+        outcomes: The outcomes of commands in specs that hold.
     """
 
     subject: Subject
@@ -125,7 +125,7 @@ class TestRecord:
     generated: bool = False
     specs: tuple[Spec, ...] = ()
     more: int = 0
-    seen: tuple[Seen, ...] = ()
+    outcomes: tuple[CommandOutcome, ...] = ()
 
 
 def to_plain(record: TestRecord) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def to_plain(record: TestRecord) -> dict[str, Any]:
 
 
 def from_plain(plain: Mapping[str, Any]) -> TestRecord:
-    """Return the record that ``to_plain`` made plain."""
+    """Restore a record from the result of ``to_plain``."""
     return _converter.structure(plain, TestRecord)
 
 

@@ -1,4 +1,4 @@
-"""Turns what a test did into words."""
+"""Describes recorded specs in words."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from eventhus_testing.reports.model import (
     HOLDS,
     PROCESS,
     VIEW,
-    Kind,
-    Passage,
-    Seen,
+    Clause,
+    CommandOutcome,
     Spec,
     Subject,
+    Term,
 )
-from eventhus_testing.reports.words import Phrase, one_line, phrase, text, words
+from eventhus_testing.reports.words import Phrase, in_words, one_line, phrase, words
 from eventhus_testing.specs.history import ANY_TYPE
 from eventhus_testing.specs.process_spec import ProcessStory
 from eventhus_testing.specs.recording import Check, Entry
@@ -37,39 +37,39 @@ NOTHING = Phrase("nothing")
 
 
 def spec_of(entry: Entry) -> Spec:
-    """A story in words, from what was given to what was checked last."""
+    """Describe a spec, from its first ``given`` to the last check of an outcome."""
     outcomes = _chain(entry)
-    passages = [_given(outcomes[0].story)]
+    clauses = [_given(outcomes[0].story)]
     for outcome in outcomes:
         if done := _when(outcome.story):
-            passages.append(Passage("when", done))
-        passages += _then(outcome)
+            clauses.append(Clause("when", done))
+        clauses += _then(outcome)
     failure = failure_of(entry)
-    return Spec(tuple(passages), FAILS if failure else HOLDS, failure)
+    return Spec(tuple(clauses), FAILS if failure else HOLDS, failure)
 
 
 def failure_of(entry: Entry) -> str:
-    """The text of the check that failed in a story; empty where each held."""
+    """Return the text of the failed check of a spec; empty if all hold."""
     checks = chain.from_iterable(outcome.checks for outcome in _chain(entry))
     return next((check.failure for check in checks if check.failure is not None), "")
 
 
-def seen_of(entry: Entry) -> Iterator[Seen]:
-    """What came of the commands of an outcome."""
+def command_outcomes(entry: Entry) -> Iterator[CommandOutcome]:
+    """Yield the outcomes of the commands of an entry."""
     if not isinstance(entry.story, Story):
         return
     for step in entry.story.steps:
-        command = kind_of(type(step.cause)) if isinstance(step.cause, Command) else None
+        command = term_of(type(step.cause)) if isinstance(step.cause, Command) else None
         for event in step.events:
-            yield Seen(command, event=kind_of(type(event)))
+            yield CommandOutcome(command, event=term_of(type(event)))
         if step.refusal is not None:
-            yield Seen(command, refusal=kind_of(type(step.refusal)))
+            yield CommandOutcome(command, refusal=term_of(type(step.refusal)))
         elif not step.events:
-            yield Seen(command)
+            yield CommandOutcome(command)
 
 
 def subject_of(story: Any) -> Subject | None:
-    """What a story is about; ``None`` where it is of a kind that is not told."""
+    """Return the subject of a story; ``None`` if reports do not support the story."""
     match story:
         case Story():
             return _subject(story.aggregate, AGGREGATE)
@@ -94,14 +94,14 @@ def _subject(subject: Any, nature: str) -> Subject:
         subject.name,
         module,
         _meaning(sys.modules.get(module)),
-        tuple(map(kind_of, commands)),
-        tuple(map(kind_of, subject.events)),
-        tuple(map(kind_of, refusals)),
+        tuple(map(term_of, commands)),
+        tuple(map(term_of, subject.events)),
+        tuple(map(term_of, refusals)),
     )
 
 
 def _refusals(modules: Iterable[str]) -> list[type]:
-    """The subclasses of ``Rejected`` that some modules define, but for those others derive from."""
+    """Return the subclasses of ``Rejected`` in some modules, without base classes of others."""
     found = [
         value
         for module in sorted(modules)
@@ -112,14 +112,14 @@ def _refusals(modules: Iterable[str]) -> list[type]:
     return [cls for cls in dict.fromkeys(found) if cls not in bases]
 
 
-def kind_of(cls: type) -> Kind:
-    """A class, in words."""
-    return _kind(cls)
+def term_of(cls: type) -> Term:
+    """Describe a class of commands, events or refusals."""
+    return _term(cls)
 
 
 @lru_cache(maxsize=4096)
-def _kind(cls: Any) -> Kind:
-    return Kind(f"{cls.__module__}.{cls.__qualname__}", words(cls.__qualname__), _meaning(cls))
+def _term(cls: Any) -> Term:
+    return Term(f"{cls.__module__}.{cls.__qualname__}", words(cls.__qualname__), _meaning(cls))
 
 
 def _meaning(thing: object) -> str:
@@ -127,7 +127,7 @@ def _meaning(thing: object) -> str:
 
 
 def first_paragraph(doc: str | None) -> str:
-    """The first paragraph of a docstring, in one line."""
+    """Return the first paragraph of a docstring in one line."""
     return " ".join(inspect.cleandoc(doc or "").partition("\n\n")[0].split())
 
 
@@ -138,12 +138,12 @@ def _chain(entry: Entry) -> list[Entry]:
     return outcomes
 
 
-def _given(story: Any) -> Passage:
+def _given(story: Any) -> Clause:
     if isinstance(story, Story):
         phrases = [*map(_happened, story.given)]
     else:
         phrases = [_recorded(recorded) for recorded in story.history.events[: story.given]]
-    return Passage("given", _told(phrases))
+    return Clause("given", _merged(phrases))
 
 
 def _happened(given: object) -> Phrase:
@@ -152,7 +152,7 @@ def _happened(given: object) -> Phrase:
 
 def _when(story: Any) -> tuple[Phrase, ...]:
     if isinstance(story, Story):
-        return _told(_cause(step.cause) for step in story.steps) if story.steps else ()
+        return _merged(_cause(step.cause) for step in story.steps) if story.steps else ()
     return tuple(map(_recorded, story.seen))
 
 
@@ -162,8 +162,8 @@ def _cause(cause: Any) -> Phrase:
             name = getattr(cause.function, "__qualname__", "")
             return Phrase(words(name) if name.isidentifier() else "a function is called")
         case EventData():
-            said = [(words(name).lower(), text(value)) for name, value in cause.data.items()]
-            return Phrase(f"{words(cause.type)}, as stored", tuple(said), kind="event")
+            fields = [(words(name).lower(), in_words(value)) for name, value in cause.data.items()]
+            return Phrase(f"{words(cause.type)}, as stored", tuple(fields), kind="event")
         case _:
             return phrase(cause, "command")
 
@@ -174,131 +174,126 @@ def _recorded(recorded: Recorded[Any]) -> Phrase:
     return phrase(recorded.event, "event", one_line(kind + stream.aggregate_id))
 
 
-def _told(phrases: Iterable[Phrase]) -> tuple[Phrase, ...]:
-    """Some phrases, with one for those that follow each other and read the same."""
-    told: list[Phrase] = []
-    for said, same in groupby(phrases):
-        times = sum(1 for _ in same)
-        head = said.head if times == 1 else f"{said.head}, {times} times"
-        told.append(attrs.evolve(said, head=head))
-    return tuple(told) or (NOTHING,)
+def _merged(phrases: Iterable[Phrase]) -> tuple[Phrase, ...]:
+    """Merge equal phrases in a row into one that counts them."""
+    merged: list[Phrase] = []
+    for one, equal in groupby(phrases):
+        times = sum(1 for _ in equal)
+        head = one.head if times == 1 else f"{one.head}, {times} times"
+        merged.append(attrs.evolve(one, head=head))
+    return tuple(merged) or (NOTHING,)
 
 
-def _then(outcome: Entry) -> Iterator[Passage]:
+def _then(outcome: Entry) -> Iterator[Clause]:
     if not outcome.checks and outcome.looked_at:
-        yield Passage("then", _came(outcome.story))
+        yield Clause("then", _outcome(outcome.story))
     for check in outcome.checks:
-        say = _CHECKS.get(check.method, _any_check)
-        yield from say(outcome.story, check)
+        describe = _CLAUSES.get(check.method, _any_check)
+        yield from describe(outcome.story, check)
 
 
-def _came(story: Any) -> tuple[Phrase, ...]:
+def _outcome(story: Any) -> tuple[Phrase, ...]:
     match story:
         case ViewStory():
-            return _told(
+            return _merged(
                 phrase(value, "state", one_line(key)) for key, value in story.values.items()
             )
         case ProcessStory():
-            return _told(map(_sent, story.sent))
+            return _merged(map(_sent, story.sent))
         case _:
             refusals = () if story.refusal is None else (_refusal(story),)
-            return _told([*(phrase(event, "event") for event in story.events), *refusals])
+            return _merged([*(phrase(event, "event") for event in story.events), *refusals])
 
 
 def _sent(command: Any) -> Phrase:
     if isinstance(command, Like):
-        whose = text(command.fields["aggregate_id"]) if "aggregate_id" in command.fields else ""
+        whose = in_words(command.fields["aggregate_id"]) if "aggregate_id" in command.fields else ""
         return phrase(command, "command", whose)
     return phrase(command, "command", one_line(getattr(command, "aggregate_id", "")))
 
 
 def _refusal(story: Story[Any, Any, Any]) -> Phrase:
-    message = text_of_refusal(story.refusal)
+    message = one_line(str(story.refusal))
     return Phrase(
         words(type(story.refusal).__qualname__), ((message, ""),) if message else (), "", "refusal"
     )
 
 
-def text_of_refusal(refusal: Rejected | None) -> str:
-    """What a refusal says."""
-    return one_line(str(refusal))
+def _events(_: Any, check: Check) -> Iterator[Clause]:
+    yield Clause("then", _merged(phrase(event, "event") for event in check.arguments))
 
 
-def _events(_: Any, check: Check) -> Iterator[Passage]:
-    yield Passage("then", _told(phrase(event, "event") for event in check.arguments))
+def _in_any_order(_: Any, check: Check) -> Iterator[Clause]:
+    yield Clause("in any order", _merged(phrase(event, "event") for event in check.arguments))
 
 
-def _in_any_order(_: Any, check: Check) -> Iterator[Passage]:
-    yield Passage("in any order", _told(phrase(event, "event") for event in check.arguments))
+def _containing(_: Any, check: Check) -> Iterator[Clause]:
+    yield Clause("among others", _merged(phrase(event, "event") for event in check.arguments))
 
 
-def _containing(_: Any, check: Check) -> Iterator[Passage]:
-    yield Passage("among others", _told(phrase(event, "event") for event in check.arguments))
+def _only(_: Any, check: Check) -> Iterator[Clause]:
+    yield Clause("only", _merged(phrase(each, "event") for each in check.arguments))
 
 
-def _only(_: Any, check: Check) -> Iterator[Passage]:
-    yield Passage("only", _told(phrase(each, "event") for each in check.arguments))
-
-
-def _rejected(story: Any, check: Check) -> Iterator[Passage]:
+def _rejected(story: Any, check: Check) -> Iterator[Clause]:
     (reason, *_) = check.arguments
     if check.failure is None:
-        yield Passage("refused", (_refusal(story),))
+        yield Clause("refused", (_refusal(story),))
     else:
-        yield Passage("refused", (phrase(reason, "refusal"),))
+        yield Clause("refused", (phrase(reason, "refusal"),))
 
 
-def _state(_: Any, check: Check) -> Iterator[Passage]:
+def _state(_: Any, check: Check) -> Iterator[Clause]:
     (*key, state) = check.arguments
-    yield Passage("state", (phrase(state, "state", one_line("".join(map(str, key)))),))
+    yield Clause("state", (phrase(state, "state", one_line("".join(map(str, key)))),))
 
 
-def _matching(story: Any, check: Check) -> Iterator[Passage]:
-    # What matched says more than the matchers.
-    events = _came(story) if check.failure is None else _told(map(phrase, check.arguments))
-    yield Passage("then", events)
+def _matching(story: Any, check: Check) -> Iterator[Clause]:
+    # The events that matched are more readable than the matchers.
+    events = _outcome(story) if check.failure is None else _merged(map(phrase, check.arguments))
+    yield Clause("then", events)
 
 
-def _state_matching(story: Any, check: Check) -> Iterator[Passage]:
+def _state_matching(story: Any, check: Check) -> Iterator[Clause]:
     state = story.state if check.failure is None else check.arguments[0]
-    yield Passage("state", (phrase(state, "state"),))
+    yield Clause("state", (phrase(state, "state"),))
 
 
-def _view(_: Any, check: Check) -> Iterator[Passage]:
+def _view(_: Any, check: Check) -> Iterator[Clause]:
     key, value = check.arguments
-    yield Passage("then", (phrase(value, "state", one_line(str(key))),))
+    yield Clause("then", (phrase(value, "state", one_line(str(key))),))
 
 
-def _no_view(_: Any, check: Check) -> Iterator[Passage]:
+def _no_view(_: Any, check: Check) -> Iterator[Clause]:
     (key,) = check.arguments
-    yield Passage("then", (Phrase("no value", (), one_line(str(key)), "state"),))
+    yield Clause("then", (Phrase("no value", (), one_line(str(key)), "state"),))
 
 
-def _no_state(_: Any, check: Check) -> Iterator[Passage]:
+def _no_state(_: Any, check: Check) -> Iterator[Clause]:
     (key,) = check.arguments
-    yield Passage("state", (Phrase("no state", (), one_line(str(key)), "state"),))
+    yield Clause("state", (Phrase("no state", (), one_line(str(key)), "state"),))
 
 
-def _untouched(_: Any, check: Check) -> Iterator[Passage]:
+def _untouched(_: Any, check: Check) -> Iterator[Clause]:
     keys = one_line(", ".join(map(str, check.arguments))) or "everything"
-    yield Passage("untouched", (Phrase(keys, (), "", "state"),))
+    yield Clause("untouched", (Phrase(keys, (), "", "state"),))
 
 
-def _commands(_: Any, check: Check) -> Iterator[Passage]:
-    yield Passage("then", _told(map(_sent, check.arguments)))
+def _commands(_: Any, check: Check) -> Iterator[Clause]:
+    yield Clause("then", _merged(map(_sent, check.arguments)))
 
 
-def _any_check(_: Any, check: Check) -> Iterator[Passage]:
-    yield Passage(words(check.method).lower(), _told(map(phrase, check.arguments)))
+def _any_check(_: Any, check: Check) -> Iterator[Clause]:
+    yield Clause(words(check.method).lower(), _merged(map(phrase, check.arguments)))
 
 
-def _broken_off(_: Any, check: Check) -> Iterator[Passage]:
-    """What was being given or done when a rule was broken."""
-    say = _cause if check.method == "when" else _happened
-    yield Passage(check.method, _told(map(say, check.arguments)))
+def _broken_off(_: Any, check: Check) -> Iterator[Clause]:
+    """Describe the step in which a rule was broken."""
+    describe = _cause if check.method == "when" else _happened
+    yield Clause(check.method, _merged(map(describe, check.arguments)))
 
 
-_CHECKS: dict[str, Callable[[Any, Check], Iterator[Passage]]] = {
+_CLAUSES: dict[str, Callable[[Any, Check], Iterator[Clause]]] = {
     "given": _broken_off,
     "when": _broken_off,
     "then": _events,

@@ -15,7 +15,7 @@ from eventhus_testing.reports.document import Document, document
 from eventhus_testing.reports.html import html
 from eventhus_testing.reports.markdown import markdown
 from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, TestRecord, from_plain, to_plain
-from eventhus_testing.reports.test_record import records_of
+from eventhus_testing.reports.records import records_of
 from eventhus_testing.specs.recording import Recording
 
 PAGE, TEXT = "index.html", "specs.md"
@@ -28,8 +28,8 @@ class Reporting:
     pytest-xdist send it too.
     """
 
-    def __init__(self, config: pytest.Config, notebook: pytest.StashKey[Recording]) -> None:
-        self._notebook = notebook
+    def __init__(self, config: pytest.Config, recording: pytest.StashKey[Recording]) -> None:
+        self._recording = recording
         self._fail_under: float | None = config.option.eventhus_fail_under
         self._is_worker = hasattr(config, "workerinput")
         self._option = f"--eventhus-report={config.option.eventhus_report}"
@@ -49,17 +49,17 @@ class Reporting:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Attach the records of a test."""
         report = yield
-        if isinstance(item, pytest.Function) and self._notebook in item.stash:
+        if isinstance(item, pytest.Function) and self._recording in item.stash:
             status = _status(report)
             if status is not None:
                 records = records_of(
-                    item, item.stash[self._notebook], status, _failure(call.excinfo)
+                    item, item.stash[self._recording], status, _failure(call.excinfo)
                 )
                 report.eventhus = [*map(to_plain, records)]  # type: ignore[attr-defined]
         return report
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Take the records of a test, in place of those of an earlier run of it."""
+        """Keep the records of a test, in place of those of an earlier run."""
         records: list[dict[str, Any]] | None = getattr(report, "eventhus", None)
         if records is not None and not self._is_worker:
             self._records[report.nodeid] = [*map(from_plain, records)]
@@ -81,7 +81,9 @@ class Reporting:
             try:
                 _write(self._directory, self._document)
             except OSError as error:
-                self._not_written = f"{self._option}: nothing is written: {_reason(error)}"
+                self._not_written = (
+                    f"{self._option}: the reports were not written: {_reason(error)}"
+                )
         if self._falls_short or self._not_written:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -90,7 +92,7 @@ class Reporting:
         return (
             self._document is not None
             and self._fail_under is not None
-            and self._document.total.percent < self._fail_under
+            and self._document.coverage.percent < self._fail_under
         )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -107,12 +109,12 @@ class Reporting:
                 f"{behaviour.share(subject.refusals)} refusals"
             )
             if behaviour.missing:
-                names = ", ".join(kind.id.rpartition(".")[2] for kind in behaviour.missing)
+                names = ", ".join(term.id.rpartition(".")[2] for term in behaviour.missing)
                 line = f"no spec exercises {names}"
                 for part in textwrap.wrap(line, 96):
                     say(f"  {part}", yellow=True)
-        total = self._document.total
-        say(str(total) if total.kinds else "no spec of an aggregate ran")
+        coverage = self._document.coverage
+        say(str(coverage) if coverage.terms else "no spec of an aggregate ran")
         if self._not_written:
             say(f"FAIL {self._not_written}", red=True, bold=True)
         elif self._directory:
@@ -120,7 +122,7 @@ class Reporting:
         if self._falls_short:
             say(
                 f"FAIL --eventhus-fail-under={self._fail_under:g}: "
-                f"{total if total.kinds else 'there is nothing to measure'}",
+                f"{coverage if coverage.terms else 'no spec of an aggregate ran'}",
                 red=True,
                 bold=True,
             )

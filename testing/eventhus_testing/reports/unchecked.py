@@ -1,4 +1,4 @@
-"""The text for a test that did something and never said what must come of it."""
+"""The failure text for a test with unchecked outcomes."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from eventhus_testing.specs.view_spec import NO_VALUE, ViewStory
 from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Passage, mark, page
 from eventhus_testing.values.comparing import same
 
-MOST = 3  # in full; the others are counted
+MAX_SHOWN = 3  # outcomes; the others are counted
 
 
-def text(entries: Sequence[Entry]) -> str:
-    """The stories of outcomes that nobody checked, each with what would check it.
+def unchecked_text(entries: Sequence[Entry]) -> str:
+    """Return the steps that led to unchecked outcomes, each with a suggested check.
 
     Args:
-        entries: Of one test; at least one.
+        entries: The unchecked entries of one test; at least one.
     """
-    texts = [_given(entry.story) or _text(entry.story) for entry in entries[:MOST]]
-    if len(entries) > MOST:
-        texts.append(f"and {len(entries) - MOST} more")
+    texts = [_given_text(entry.story) or _story_text(entry.story) for entry in entries[:MAX_SHOWN]]
+    if len(entries) > MAX_SHOWN:
+        texts.append(f"and {len(entries) - MAX_SHOWN} more")
     return "\n\n".join(texts)
 
 
-def _given(story: Any) -> str | None:
+def _given_text(story: Any) -> str | None:
     """Return the text for a spec in which nothing was done; ``None`` if something was."""
     match story:
         case ViewStory(seen=()):
@@ -47,26 +47,26 @@ def _given(story: Any) -> str | None:
     return page(f"{name}: nothing was done: a given needs a when", [("given", lines)])
 
 
-def _text(story: Any) -> str:
+def _story_text(story: Any) -> str:
     match story:
         case ViewStory():
             subject, name = "the view", story.view.name
-            passages = _of_events(story)
-            came, check = _seen(story)
+            passages = _event_passages(story)
+            outcome, check = _changed_values(story)
         case ProcessStory():
             subject, name = "the process", story.process.name
-            passages = _of_events(story)
-            came = [*map(repr, story.sent)]
-            check = f".then_commands({', '.join(came)})" if came else ".then_nothing()"
+            passages = _event_passages(story)
+            outcome = [*map(repr, story.sent)]
+            check = f".then_commands({', '.join(outcome)})" if outcome else ".then_nothing()"
         case Story():
             subject, name = _cause(story), story.aggregate.name
-            passages = _of_commands(story)
-            came = _came(story.events, story.refusal)
-            check = _check(story)
+            passages = _command_passages(story)
+            outcome = _outcome_lines(story.events, story.refusal)
+            check = _suggested_check(story)
         case _:
             return f"{story!r} was not checked: a when needs a then"
-    then = mark(ACTUAL, came or ["nothing"])
-    then.append((NOTE, f"add {check}, or what should come of it instead"))
+    then = mark(ACTUAL, outcome or ["nothing"])
+    then.append((NOTE, f"add {check}, or the outcome that you expect"))
     headline = f"{name}: the outcome of {subject} was not checked: a when needs a then"
     return page(headline, [*passages, ("then", then)])
 
@@ -76,31 +76,33 @@ def _cause(story: Story[Any, Any, Any]) -> str:
     return "stored events" if isinstance(cause, EventData) else type(cause).__qualname__
 
 
-def _of_commands(story: Story[Any, Any, Any]) -> list[Passage]:
+def _command_passages(story: Story[Any, Any, Any]) -> list[Passage]:
     given = [repr(each) for each in story.given]
     passages: list[Passage] = [("given", mark(SAME, given or ["nothing"]))]
     for step in story.earlier:
         passages.append(("when", [(SAME, repr(step.cause))]))
-        passages.append(("then", mark(SAME, _came(step.events, step.refusal) or ["nothing"])))
+        passages.append(
+            ("then", mark(SAME, _outcome_lines(step.events, step.refusal) or ["nothing"]))
+        )
     passages.append(("when", mark(SAME, [repr(step.cause) for step in story.steps])))
     return passages
 
 
-def _came(events: Sequence[object], refusal: Exception | None) -> list[str]:
+def _outcome_lines(events: Sequence[object], refusal: Exception | None) -> list[str]:
     texts = [*map(repr, events)]
     if refusal is not None:
         texts.append(f"refused with {type(refusal).__qualname__}: {refusal}".removesuffix(": "))
     return texts
 
 
-def _check(story: Story[Any, Any, Any]) -> str:
+def _suggested_check(story: Story[Any, Any, Any]) -> str:
     if story.refusal is not None:
         return f".then_rejected({type(story.refusal).__qualname__})"
     events = ", ".join(map(repr, story.events))
     return f".then({events})" if events else ".then_nothing()"
 
 
-def _of_events(story: ViewStory[Any, Any] | ProcessStory[Any, Any]) -> list[Passage]:
+def _event_passages(story: ViewStory[Any, Any] | ProcessStory[Any, Any]) -> list[Passage]:
     before = [history.text(recorded) for recorded in story.history.events[: story.given]]
     return [
         ("given", mark(SAME, before or ["nothing"])),
@@ -108,16 +110,16 @@ def _of_events(story: ViewStory[Any, Any] | ProcessStory[Any, Any]) -> list[Pass
     ]
 
 
-def _seen(story: ViewStory[Any, Any]) -> tuple[list[str], str]:
-    """What a view shows otherwise than before, and what would check the first of it."""
-    came: list[str] = []
+def _changed_values(story: ViewStory[Any, Any]) -> tuple[list[str], str]:
+    """Return the values of a view that changed, and a check for the first of them."""
+    outcome: list[str] = []
     checks: list[str] = []
     for key in {**story.before, **story.values}:
         value = story.values.get(key)
         if value is None:
-            came.append(f"{key}: {NO_VALUE}")
+            outcome.append(f"{key}: {NO_VALUE}")
             checks.append(f".then_no_view({key!r})")
         elif not same(value, story.before.get(key)):
-            came.append(f"{key}: {value!r}")
+            outcome.append(f"{key}: {value!r}")
             checks.append(f".then_view({key!r}, {value!r})")
-    return came, checks[0] if checks else ".then_untouched()"
+    return outcome, checks[0] if checks else ".then_untouched()"

@@ -1,4 +1,4 @@
-"""Names and values as people say them: "Perform deposit: amount 50"."""
+"""Describes names and values in words, such as "Perform deposit: amount 50"."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ from eventhus import Command
 from eventhus_testing.matching.matchers import Like, class_of, is_open, text_of
 from eventhus_testing.texts.printable import printable
 
-MOST_ITEMS = 5  # of a collection; the others are counted
-MOST_CHARACTERS = 120  # of one value
-DEEPEST = 50  # parts within parts
-OPEN = "…"  # stands for the fields that may be anything
+MAX_ITEMS = 5  # of a collection; the others are counted
+MAX_CHARACTERS = 120  # of one value
+MAX_DEPTH = 50  # of nested values
+OPEN = "…"  # stands for fields that are not checked
 
 _PLAIN_TEXT = re.compile(r"(?!\d+$)[\w.@/:+#-]+")
 
 
 Within: TypeAlias = tuple[int, ...]
-"""The identities of the values that a part is in, outermost first."""
+"""The identities of the enclosing values, outermost first."""
 
 
 @frozen
 class Phrase:
-    """A value, taken apart to be shown.
+    """A value in words, in parts that can be laid out.
 
     Attributes:
-        head: What it is: "Perform deposit". Empty where the fields say it all.
-        fields: The names and the values of its parts.
-        where: The id of the aggregate that it is about, where that matters.
-        kind: Of what nature it is: "command", "event", "refusal", "state", or nothing of these.
+        head: The name of the class, such as "Perform deposit", or the value itself. It may be
+            empty if there are fields.
+        fields: The names and values of the fields.
+        where: The id of the aggregate, or the key; empty if it does not matter.
+        kind: "command", "event", "refusal", "state" or empty.
     """
 
     head: str
@@ -51,52 +52,52 @@ class Phrase:
 
 
 def words(name: str) -> str:
-    """A name of Python as words, the first one with a capital.
+    """Split a Python name into words, the first one with a capital letter.
 
     >>> words("PerformDeposit"), words("test_deposits_add_up"), words("HTTPRequestSent")
     ('Perform deposit', 'Test deposits add up', 'HTTP request sent')
     """
-    said = _lower(name)
-    return said[:1].upper() + said[1:]
+    lower = _lower(name)
+    return lower[:1].upper() + lower[1:]
 
 
 def phrase(value: object, kind: str = "", where: str = "") -> Phrase:
-    """What a value says.
+    """Describe a value.
 
     Args:
-        value: A command, an event, a state, or what a test expects instead of one.
+        value: A command, an event, a state, or a matcher for one.
         kind: See ``Phrase``.
         where: See ``Phrase``.
     """
     fields = _fields(value)
     if fields is not None:
-        said = [(_lower(name), text(field)) for name, field in fields.items()]
+        described = [(_lower(name), in_words(field)) for name, field in fields.items()]
         if _leaves_open(value):
-            said.append((OPEN, ""))
-        return Phrase(words(class_of(value).__qualname__), tuple(said), where, kind)
+            described.append((OPEN, ""))
+        return Phrase(words(class_of(value).__qualname__), tuple(described), where, kind)
     if isinstance(value, Mapping) and value:
         mapping: Mapping[Any, Any] = value
-        items = _most([(text(key), text(item)) for key, item in mapping.items()])
+        items = _most([(in_words(key), in_words(item)) for key, item in mapping.items()])
         return Phrase("", tuple(items), where, kind)
-    return Phrase(text(value), (), where, kind)
+    return Phrase(in_words(value), (), where, kind)
 
 
-def text(value: object) -> str:
-    """Return a value as one printable line, cut where it is too long."""
-    return one_line(_said(value, ()))
+def in_words(value: object) -> str:
+    """Describe a value in one printable line, cut if it is too long."""
+    return one_line(_described(value, ()))
 
 
-def one_line(said: str) -> str:
-    """Return a text as one printable line, cut where it is too long."""
-    said = printable(" ".join(said.split()))
-    if len(said) <= MOST_CHARACTERS:
-        return said
-    shown = said[:MOST_CHARACTERS]
+def one_line(text: str) -> str:
+    """Return a text as one printable line, cut if it is too long."""
+    text = printable(" ".join(text.split()))
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    shown = text[:MAX_CHARACTERS]
     whole_words = shown.rpartition(" ")[0].rstrip(" ,(")
-    return f"{whole_words if len(whole_words) > MOST_CHARACTERS // 2 else shown} …"
+    return f"{whole_words if len(whole_words) > MAX_CHARACTERS // 2 else shown} …"
 
 
-def _said(value: object, within: Within) -> str:
+def _described(value: object, within: Within) -> str:
     match value:
         case None:
             return "none"
@@ -135,7 +136,7 @@ def _said(value: object, within: Within) -> str:
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """Sorts names as people do: 2 comes before 10."""
+    """Return a key that sorts names in natural order, in which 2 comes before 10."""
     return [
         (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
     ]
@@ -143,32 +144,32 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 def _other(value: object, within: Within) -> str:
     fields = _fields(value)
-    if fields is None or _says_it_itself(value):
-        return text_of(value) if is_open(value) or not _says_it_itself(value) else str(value)
+    if fields is None or _has_own_text(value):
+        return text_of(value) if is_open(value) or not _has_own_text(value) else str(value)
     name = class_of(value).__qualname__
     name = _lower(name) if within else words(name)
-    said = [f"{_lower(name)} {_part(part, value, within)}" for name, part in fields.items()]
+    described = [f"{_lower(name)} {_part(part, value, within)}" for name, part in fields.items()]
     if _leaves_open(value):
-        said.append(OPEN)
-    return f"{name} ({', '.join(said)})" if said else name
+        described.append(OPEN)
+    return f"{name} ({', '.join(described)})" if described else name
 
 
 def _part(value: object, whole: object, within: Within) -> str:
     within = (*within, id(whole))
-    if id(value) in within or len(within) > DEEPEST:
+    if id(value) in within or len(within) > MAX_DEPTH:
         return OPEN
-    said = _said(value, within)
+    described = _described(value, within)
     is_list = isinstance(value, list | tuple | set | frozenset | Mapping)
-    return f"({said})" if is_list and said else said
+    return f"({described})" if is_list and described else described
 
 
-def _says_it_itself(value: object) -> bool:
-    """Whether the class has a text of its own, made for people."""
+def _has_own_text(value: object) -> bool:
+    """Return whether the class defines ``__str__``."""
     return type(value).__str__ is not object.__str__
 
 
 def _fields(value: object) -> dict[str, object] | None:
-    """The fields of a value that its class shows, if it has any; not the id in a command."""
+    """Return the fields that a value's class shows, without ``aggregate_id``, or ``None``."""
     cls: Any = class_of(value)
     if attrs.has(cls):
         names = [field.name for field in attrs.fields(cls) if field.repr]
@@ -184,16 +185,16 @@ def _fields(value: object) -> dict[str, object] | None:
 
 
 def _leaves_open(value: object) -> bool:
-    """Whether there are fields of which nothing is expected."""
+    """Return whether a matcher ignores some fields."""
     return isinstance(value, Like) and not value.is_whole
 
 
 def _moment(value: datetime) -> str:
     offset = value.utcoffset()
-    said = value.replace(tzinfo=None).isoformat(" ").removesuffix(":00")
+    moment = value.replace(tzinfo=None).isoformat(" ").removesuffix(":00")
     if offset is None:
-        return said
-    return f"{said} {value.isoformat()[-6:]}" if offset else f"{said} UTC"
+        return moment
+    return f"{moment} {value.isoformat()[-6:]}" if offset else f"{moment} UTC"
 
 
 def _duration(value: timedelta) -> str:
@@ -204,30 +205,30 @@ def _duration(value: timedelta) -> str:
         (seconds // 60 % 60, "minute"),
         (seconds % 60, "second"),
     ]
-    said = [f"{count:g} {unit}{'' if count == 1 else 's'}" for count, unit in parts if count]
-    return " ".join(said) or "0 seconds"
+    counts = [f"{count:g} {unit}{'' if count == 1 else 's'}" for count, unit in parts if count]
+    return " ".join(counts) or "0 seconds"
 
 
 def _listed(items: Sequence[str]) -> str:
     if not items:
         return "none"
-    if len(items) > MOST_ITEMS:
-        return f"{', '.join(items[:MOST_ITEMS])} and {len(items) - MOST_ITEMS} more"
+    if len(items) > MAX_ITEMS:
+        return f"{', '.join(items[:MAX_ITEMS])} and {len(items) - MAX_ITEMS} more"
     return " and ".join(filter(None, [", ".join(items[:-1]), items[-1]]))
 
 
 def _most(items: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    if len(items) <= MOST_ITEMS:
+    if len(items) <= MAX_ITEMS:
         return [*items]
-    return [*items[:MOST_ITEMS], (f"and {len(items) - MOST_ITEMS} more", "")]
+    return [*items[:MAX_ITEMS], (f"and {len(items) - MAX_ITEMS} more", "")]
 
 
 def _lower(name: str) -> str:
-    """As ``words``, without the capital."""
+    """Split a Python name into words, without a capital letter."""
     name = name.rpartition(".")[2]
     spaced = ""
     for before, here, after in zip(f" {name}", name, f"{name[1:]} ", strict=False):
-        # A word begins with a capital, and in a row of them the last begins the next word.
+        # A word begins with a capital letter. The last of several in a row begins the next word.
         if here.isupper() and (not before.isupper() or after.islower()):
             spaced += " "
         spaced += " " if here == "_" else here

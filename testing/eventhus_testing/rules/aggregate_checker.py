@@ -1,4 +1,4 @@
-"""Carries out the commands of an aggregate, and sees to it that it keeps the rules."""
+"""Handles commands of an aggregate and checks that the aggregate keeps the rules."""
 
 from __future__ import annotations
 
@@ -36,41 +36,41 @@ S = TypeVar("S")
 def aggregate_checker(
     aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec | None
 ) -> AggregateChecker[C, E, S]:
-    """The checker of an aggregate, made once for each choice of rules.
+    """Return the checker of an aggregate. Checkers are cached.
 
     Args:
-        aggregate: Whose rules are to be checked.
-        rules: Which of them.
-        codec: Encodes events and states; ``None`` takes the one of ``eventhus_cattrs``.
+        aggregate: The aggregate to check.
+        rules: The rules to check.
+        codec: Encodes events and states; the default is a ``CattrsCodec``.
 
     Raises:
-        RuleBroken: The codec cannot handle the events or the state at all.
+        RuleBroken: The codec does not support an event class or the state type.
     """
     return AggregateChecker(aggregate, rules, codec or CattrsCodec())
 
 
 class AggregateChecker(Generic[C, E, S]):
-    """Calls the functions of an aggregate and sees to it that they keep the rules."""
+    """A caller of an aggregate's functions that checks the rules."""
 
     def __init__(self, aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec) -> None:
         self.aggregate = aggregate
         self.rules = rules
-        # A long history would cost twice as much, and decide has produced each class of event in
-        # some other spec.
-        self._asked_once = attrs.evolve(rules, repeatable=False)
+        # Calling evolve twice for each given event would double the cost of a long history. Specs
+        # that produce the events with decide check them.
+        self._single_call_rules = attrs.evolve(rules, repeatable=False)
         self._codec = codec
         self._none_is_a_state = aggregate.initial is None or admits_none(aggregate.state_type)
         if rules.stored:
-            _ = self._serializer  # to fail early
+            _ = self._serializer  # fail early
         if rules.snapshot:
             _ = self._state_coders
 
     def decide(self, command: C, state: S) -> tuple[E, ...]:
-        """The events that ``decide`` answers with.
+        """Return the events that ``decide`` produces.
 
         Raises:
-            Rejected: It refused.
-            RuleBroken: It did not keep a rule.
+            Rejected: ``decide`` refused the command.
+            RuleBroken: ``decide`` broke a rule.
         """
         __tracebackhide__ = True
         answer = call_checked(self.rules, "decide", self._answer, command=command, state=state)
@@ -81,13 +81,13 @@ class AggregateChecker(Generic[C, E, S]):
         return answer
 
     def evolve(self, state: S, event: E) -> S:
-        """The state after an event that has happened, be it made up.
+        """Return the state after a given event. An exception of ``evolve`` propagates.
 
         Raises:
-            RuleBroken: ``evolve`` did not keep a rule. What it raises itself travels on.
+            RuleBroken: ``evolve`` broke a rule.
         """
         __tracebackhide__ = True
-        return self._evolve(self._asked_once, state, event)
+        return self._evolve(self._single_call_rules, state, event)
 
     def _evolve(self, rules: Rules, state: S, event: E) -> S:
         __tracebackhide__ = True
@@ -97,10 +97,10 @@ class AggregateChecker(Generic[C, E, S]):
         return after
 
     def evolve_decided(self, state: S, event: E) -> S:
-        """The state after an event that ``decide`` has produced, which ``evolve`` must accept.
+        """Return the state after an event that ``decide`` produced.
 
         Raises:
-            RuleBroken: ``evolve`` did not keep a rule, or raised.
+            RuleBroken: ``evolve`` broke a rule or raised an exception.
         """
         __tracebackhide__ = True
         try:
@@ -118,10 +118,10 @@ class AggregateChecker(Generic[C, E, S]):
         return after
 
     def check_stored(self, event: E) -> None:
-        """See that an event comes back from the codec as it was.
+        """Check that an event survives a round trip through the codec.
 
         Raises:
-            RuleBroken: It does not.
+            RuleBroken: The decoded value differs.
         """
         __tracebackhide__ = True
         if not self.rules.stored or type(event) not in self.aggregate.events:
@@ -130,10 +130,10 @@ class AggregateChecker(Generic[C, E, S]):
         check_round_trip("stored", event, lambda e: serializer.decode(serializer.encode(e)))
 
     def check_snapshot(self, state: S) -> None:
-        """See that a state comes back from the codec as it was.
+        """Check that a state survives a round trip through the codec.
 
         Raises:
-            RuleBroken: It does not.
+            RuleBroken: The decoded value differs.
         """
         __tracebackhide__ = True
         if not self.rules.snapshot:
@@ -150,7 +150,7 @@ class AggregateChecker(Generic[C, E, S]):
         if not same(after, from_snapshot):
             raise RuleBroken(
                 "snapshot",
-                f"a state that was restored from a snapshot goes on otherwise: {from_snapshot!r}",
+                f"a state restored from a snapshot evolves differently: {from_snapshot!r}",
                 differences(after, from_snapshot, words=("events", "snapshot")),
             )
 
@@ -166,10 +166,10 @@ class AggregateChecker(Generic[C, E, S]):
             raise RuleBroken("declared", str(undeclared)) from undeclared
 
     def read(self, stored: EventData) -> E:
-        """The event that a store holds as this.
+        """Decode a stored event.
 
         Raises:
-            CodecError: It cannot be read.
+            CodecError: The stored event cannot be decoded.
         """
         event: E = self._serializer.decode(stored)
         return event

@@ -1,4 +1,4 @@
-"""Shows events to a view or a process, and sees to it that it keeps the rules."""
+"""Passes events to a view or a process and checks that it keeps the rules."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ V = TypeVar("V")
 def fold_checker(
     subject: View[E, V] | Process[E, V], rules: Rules, codec: Codec | None
 ) -> FoldChecker[E, V]:
-    """The checker of a view or a process, made once for each choice of rules.
+    """Return the checker of a view or a process. Checkers are cached.
 
     Args:
-        subject: Whose rules are to be checked.
-        rules: Which of them.
-        codec: Encodes events and values; ``None`` takes the one of ``eventhus_cattrs``.
+        subject: The view or the process to check.
+        rules: The rules to check.
+        codec: Encodes events and values; the default is a ``CattrsCodec``.
 
     Raises:
-        RuleBroken: The codec cannot handle the events or the values at all.
+        RuleBroken: The codec does not support an event class or the value type.
     """
     return FoldChecker(subject, rules, codec or CattrsCodec())
 
 
 class FoldChecker(Generic[E, V]):
-    """Calls ``key`` and ``evolve``, which views and processes both have.
+    """A caller of ``key`` and ``evolve`` of a view or a process that checks the rules.
 
     Attributes:
         subject: The view or the process.
-        rules: What is checked.
-        kind: What it is, and ``word``, what it folds: "view" and "value", "process" and "state".
+        rules: The rules to check.
+        kind: "view" or "process".
+        word: "value" for a view, "state" for a process.
     """
 
     def __init__(self, subject: View[E, V] | Process[E, V], rules: Rules, codec: Codec) -> None:
@@ -57,15 +58,15 @@ class FoldChecker(Generic[E, V]):
         as_type = subject.view_type if isinstance(subject, View) else subject.state_type
         self._of_values = coders("stored", f"the {self.word} of {name}", as_type, codec)
         self._of_events = {
-            cls: coders("stored", f"{cls.__qualname__}, which {name} is shown", cls, codec)
+            cls: coders("stored", f"{cls.__qualname__}, which {name} handles", cls, codec)
             for cls in subject.events
         }
 
     def check_stored(self, event: E) -> None:
-        """See that an event comes back from the codec as it was.
+        """Check that an event survives a round trip through the codec.
 
         Raises:
-            RuleBroken: It does not.
+            RuleBroken: The decoded value differs.
         """
         __tracebackhide__ = True
         if self.rules.stored:
@@ -73,10 +74,10 @@ class FoldChecker(Generic[E, V]):
             check_round_trip("stored", event, lambda e: decode(encode(e)))
 
     def key(self, recorded: Recorded[E]) -> str | None:
-        """The key that an event counts for; ``None`` where it does for none.
+        """Return the key that an event maps to, or ``None``.
 
         Raises:
-            RuleBroken: ``key`` did not keep a rule.
+            RuleBroken: ``key`` broke a rule.
         """
         __tracebackhide__ = True
         return call_checked(
@@ -87,10 +88,10 @@ class FoldChecker(Generic[E, V]):
         )
 
     def folded(self, values: Mapping[str, V], key: str, recorded: Recorded[E]) -> Mapping[str, V]:
-        """The values of all keys after one more event of one of them.
+        """Return the values of all keys after one more event of ``key``.
 
         Raises:
-            RuleBroken: ``evolve`` did not keep a rule, or the value does not survive the codec.
+            RuleBroken: ``evolve`` broke a rule, or the new value does not survive the codec.
         """
         __tracebackhide__ = True
         value = values[key] if key in values else defensive_copy(self.subject.initial)
@@ -109,7 +110,7 @@ class FoldChecker(Generic[E, V]):
         if self.rules.stored:
             encode, decode = self._of_values
             check_round_trip("stored", after, lambda v: decode(encode(v)))
-        return {**values, key: cast("V", after)}  # where it is None, states may be
+        return {**values, key: cast("V", after)}  # None is a valid process state
 
 
 def _none_is_a_value(subject: View[Any, Any] | Process[Any, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The rules that hold for every domain, checked whatever a spec is about."""
+"""Rules that every domain must keep, checked in every spec."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class Rules:
-    """The rules that are checked besides what a spec says. Each can be switched off.
+    """The rules that each spec checks in addition to its expectations.
+
+    Each rule can be switched off.
 
     Attributes:
-        unchanged: The functions of the domain leave what they are given as it was, lists and dicts
-            inside it too.
-        repeatable: Asked again, they give the same answer; ``evolve`` of an aggregate is asked
-            again about each event that ``decide`` produces, not about what is given.
+        unchanged: The functions of the domain do not change their arguments, including nested
+            lists and dicts.
+        repeatable: A second call with the same arguments returns an equal result. For ``evolve``
+            of an aggregate, only events that ``decide`` produced are checked, not given events.
         declared: Each event that ``decide`` produces is of a class that the aggregate declares.
-        evolvable: ``evolve`` accepts each event that ``decide`` produces, and returns a state. That
-            of a process returns a state too, and that of a view a value: ``None`` is one only where
-            the state's type admits it, or the annotation of what the view's ``evolve`` returns.
-        stored: Each event, given or produced, comes back from the codec as it was; so does each
-            value of a view, and each state of a process.
-        snapshot: So does each state of an aggregate, and goes on as it would have. Applications
-            need it only where they take snapshots.
+        evolvable: ``evolve`` accepts each event that ``decide`` produces and returns a state.
+            A process must return a state and a view a value, too. ``None`` counts as one only if
+            the state type admits it, or the return annotation of the view's ``evolve`` does.
+        stored: Each event, each view value and each process state survives a round trip through
+            the codec.
+        snapshot: Each aggregate state survives a round trip through the codec, and the restored
+            state evolves in the same way. Only applications that take snapshots need this rule.
     """
 
     unchanged: bool = True
@@ -50,12 +52,12 @@ ALL = Rules()
 
 
 class RuleBroken(AssertionError):
-    """Something breaks one of the rules.
+    """A rule is broken.
 
     Attributes:
-        rule: The name of the rule: of the argument of ``Rules`` that switches it off.
-        problem: What happened, as a sentence with the aggregate as its subject left out.
-        notes: The differing parts, a line each; often none.
+        rule: The name of the rule, which is the argument of ``Rules`` that switches it off.
+        problem: A sentence that describes the violation, without naming the aggregate.
+        notes: The differences, one per line. Often empty.
     """
 
     def __init__(
@@ -67,39 +69,43 @@ class RuleBroken(AssertionError):
         super().__init__(text or "\n".join([f"{problem} (rule: {rule})", *self.notes]))
 
     def with_text(self, text: str) -> RuleBroken:
-        """The same, with another text, which tells the story around it."""
+        """Return the same error with another message."""
         return RuleBroken(self.rule, self.problem, self.notes, text=text)
 
 
-def call_checked(rules: Rules, function: str, ask: Callable[..., T], **given: Any) -> T:
-    """What a function of the domain answers, which is to change nothing and to repeat itself.
+def call_checked(rules: Rules, function: str, call: Callable[..., T], **given: Any) -> T:
+    """Call a function of the domain and check the rules ``unchanged`` and ``repeatable``.
 
     Args:
-        rules: Which rules are to be checked.
-        function: Its name.
-        ask: Calls it with the values of ``given``, in their order; gives back a refusal.
-        given: What it is given, each by what it is called.
+        rules: The rules to check.
+        function: The name of the function, for messages.
+        call: Calls the function with the values of ``given`` in order, and returns a refusal
+            instead of raising it.
+        given: The arguments by name.
+
+    Returns:
+        The result of the first call.
 
     Raises:
-        RuleBroken: It changed what it was given, or gave another answer the second time.
+        RuleBroken: The function changed an argument, or a second call returned another result.
     """
     __tracebackhide__ = True
     if not (rules.unchanged or rules.repeatable):
-        return ask(*given.values())
-    kept: dict[str, Any] = {}  # of what can change; most values cannot
+        return call(*given.values())
+    kept: dict[str, Any] = {}  # copies of mutable arguments; most are immutable
     for what, value in given.items():
         before = copy_if_mutable(value)
         if before is not None:
             kept[what] = before
-    answer = ask(*given.values())
+    answer = call(*given.values())
     if kept and rules.unchanged:
         for what, before in kept.items():
             _check_unchanged(function, what, before, given[what])
     if rules.repeatable:
-        # What it may have changed is not what it was asked about.
+        # The first call may have changed its arguments, so the second call gets the copies.
         if not rules.unchanged:
             given = {**given, **kept}
-        again = ask(*given.values())
+        again = call(*given.values())
         if isinstance(answer, Rejected) or not same(answer, again):
             _check_alike(function, given, answer, again)
     return answer
@@ -111,7 +117,7 @@ def _check_unchanged(function: str, what: str, before: Any, now: Any) -> None:
         return
     raise RuleBroken(
         "unchanged",
-        f"{function} changed the {what} that it was given; make a new one instead",
+        f"{function} changed the {what} that it was given; create a new one instead",
         differences(before, now, words=("before", "after"))
         or [f"before {before!r}, after {now!r}"],
     )
@@ -119,7 +125,7 @@ def _check_unchanged(function: str, what: str, before: Any, now: Any) -> None:
 
 def _check_alike(function: str, given: Mapping[str, Any], first: Any, again: Any) -> None:
     __tracebackhide__ = True
-    # The words of a refusal are no parts of it.
+    # A refusal keeps its message outside its fields, so compare the text.
     if type(first) is type(again) and isinstance(first, Rejected) and str(first) == str(again):
         return
     notes = [f"first {_answer_text(first)}", f"then {_answer_text(again)}"]
@@ -128,9 +134,8 @@ def _check_alike(function: str, given: Mapping[str, Any], first: Any, again: Any
     way_out = f"take what it depends on from the {[*given][-1]}"
     if "command" in given:
         way_out = "pass what it depends on in the command"
-    raise RuleBroken(
-        "repeatable", f"{function} gave two answers to the same question; {way_out}", notes
-    )
+    problem = f"{function} returned different results for the same arguments; {way_out}"
+    raise RuleBroken("repeatable", problem, notes)
 
 
 def _answer_text(answer: object) -> str:
@@ -142,10 +147,10 @@ def _answer_text(answer: object) -> str:
 
 
 def check_round_trip(rule: str, value: Any, there_and_back: Callable[[Any], Any]) -> None:
-    """See that a value comes back from the codec as it was.
+    """Check that a value survives a round trip through the codec.
 
     Raises:
-        RuleBroken: It does not, or cannot be encoded.
+        RuleBroken: The value cannot be encoded, or the decoded value differs.
     """
     __tracebackhide__ = True
     try:
@@ -171,7 +176,7 @@ Coders: TypeAlias = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 
 
 def coders(rule: str, what: str, as_type: Any, codec: Codec) -> Coders:
-    """What encodes and decodes the values of a type.
+    """Return the encoder and the decoder of a type.
 
     Args:
         rule: As for ``compiled``.
@@ -180,22 +185,22 @@ def coders(rule: str, what: str, as_type: Any, codec: Codec) -> Coders:
         codec: The codec.
 
     Raises:
-        RuleBroken: The codec cannot handle the type.
+        RuleBroken: The codec does not support the type.
     """
     __tracebackhide__ = True
     return compiled(rule, what, lambda: (codec.encoder(as_type), codec.decoder(as_type)))
 
 
 def compiled(rule: str, what: str, compile_: Callable[[], T]) -> T:
-    """What the codec has for some types.
+    """Return the result of a codec lookup.
 
     Args:
-        rule: The rule that asks for it.
-        what: What it is for; for the message.
-        compile_: Asks the codec.
+        rule: The rule that needs the codec.
+        what: A description of the types, for the message.
+        compile_: Asks the codec for its encoders and decoders.
 
     Raises:
-        RuleBroken: It cannot handle them.
+        RuleBroken: The codec does not support the types.
     """
     __tracebackhide__ = True
     try:
@@ -209,9 +214,9 @@ def compiled(rule: str, what: str, compile_: Callable[[], T]) -> T:
 
 
 def made_once(make: Callable[P, T]) -> Callable[P, T]:
-    """Keep what is made for the same arguments: to compile what encodes takes longer than a spec.
+    """Cache a factory by its arguments, because compiling a codec takes longer than a spec.
 
-    Where one of them cannot be hashed, as a codec may be, it is made each time.
+    Calls with an unhashable argument, such as some codecs, are not cached.
     """
     cached = lru_cache(maxsize=256)(make)
 

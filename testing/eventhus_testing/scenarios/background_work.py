@@ -1,4 +1,4 @@
-"""What goes on behind the commands of an application, waited for by positions of its log."""
+"""Background work of an application, awaited by log position."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from eventhus_testing.app_internals import AppInternals
 
 
 class BackgroundWork:
-    """The processes, views and messages of one application that runs.
+    """The processes, views and bus messages of one running application.
 
     Args:
         app: The application.
-        inside: The inside of it.
-        patience_s: How long to wait at most for any of it.
+        internals: The internals of the application.
+        patience_s: The longest wait for each step, in seconds.
     """
 
     def __init__(self, app: Application, internals: AppInternals, patience_s: float) -> None:
@@ -27,7 +27,7 @@ class BackgroundWork:
         self._delivery = asyncio.Event()
 
     async def listen(self, stack: AsyncExitStack) -> None:
-        """Note what the bus delivers, if there is one, until a stack is left."""
+        """Record the events that the bus delivers until the stack is closed."""
         if self._internals.bus is not None:
             subscription = await self._app.subscribe(self._note)
             stack.push_async_callback(subscription.close)
@@ -37,7 +37,7 @@ class BackgroundWork:
         self._delivery.set()
 
     async def carried(self, positions: range) -> tuple[object, ...]:
-        """The events at these positions that came over the bus in time, in their order."""
+        """Return the events at these positions that the bus delivered in time, in log order."""
         try:
             async with asyncio.timeout(self.patience_s):
                 while not self._carried.keys() >= set(positions):
@@ -48,12 +48,12 @@ class BackgroundWork:
         return tuple(self._carried[each] for each in positions if each in self._carried)
 
     async def settled(self, *readers: View[Any, Any] | Process[Any, Any]) -> None:
-        """Wait until every process, and these, have seen the log, and nothing comes of it any more.
+        """Wait until all processes and these readers have caught up and the log stops growing.
 
         Raises:
-            InvalidArgument: One of them is not the application's.
-            ReaderStopped: One of them cannot take an event.
-            TimeoutError: They did not in time.
+            InvalidArgument: A reader is not part of the application.
+            ReaderStopped: A reader has stopped because it failed on an event.
+            TimeoutError: A reader did not catch up in time.
         """
         waited_for = dict.fromkeys([*self._internals.processes, *readers])
         if not waited_for:
@@ -66,9 +66,10 @@ class BackgroundWork:
                 seen = head
 
     async def sent(self, process: Process[Any, Any], after: int) -> tuple[Command, ...]:
-        """What a process that has seen the log sent because of what stands behind a position.
+        """Return the commands that a process sent because of events after a position.
 
-        It is what ``react`` says: a process sends that, each command once.
+        The process must have caught up. The commands are those that ``react`` returns, because a
+        process sends each of them once.
         """
         states: dict[str, Any] = {}
         sent: list[Command] = []

@@ -19,9 +19,10 @@ V = TypeVar("V")
 
 
 class StateOf(Protocol[S]):
-    """An aggregate with states of exactly this type, for type checkers.
+    """An aggregate with exactly this state type, for type checkers.
 
-    The state of an ``Aggregate`` is covariant: beside another state, both would be objects.
+    The state of ``Aggregate`` is covariant, so type checkers would infer ``object`` for a state of
+    another type instead of reporting it.
     """
 
     @property
@@ -36,7 +37,7 @@ class StateOf(Protocol[S]):
 
 
 class ValuesOf(Protocol[V]):
-    """A view with values of exactly this type, for type checkers: as ``StateOf``."""
+    """A view with exactly this value type, for the same reason as ``StateOf``."""
 
     @property
     def key(self) -> Callable[[Any], str | None]:
@@ -60,62 +61,62 @@ class AppChecks(CommandChecks):
         *,
         ignoring: Collection[str] = (),
     ) -> None:
-        """The state of an aggregate must now equal this one.
+        """Check the state of an aggregate.
 
         Args:
-            aggregate: One of the application's.
-            aggregate_id: Whose state.
-            state: The state; ``like`` stands for one of which only some fields matter.
+            aggregate: An aggregate of the application.
+            aggregate_id: The id of the aggregate.
+            state: The expected state. Use ``like`` to compare only some fields.
             ignoring: As for ``then``.
 
         Raises:
-            AssertionError: It does not, or a process did not catch up in time.
+            AssertionError: The state differs, or a process did not catch up in time.
             InvalidArgument: The aggregate is not one of the application's.
-            ReaderStopped: A process cannot take an event.
-            TypeError: There was no ``when``.
+            ReaderStopped: A process has stopped because it failed on an event.
+            TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
-        done = self._looks("then_state")
+        done = self._last_outcome("then_state")
         stream, actual = await self._state(aggregate, aggregate_id)
         self._must_hold(expectations.as_state(done, state, actual, ignoring, whose=stream))
 
     async def then_state_matching(
         self, aggregate: StateOf[S], aggregate_id: str, expected: Callable[[S], bool] | Any
     ) -> None:
-        """The state of an aggregate must now be as a predicate or a matcher expects.
+        """Check the state of an aggregate with a predicate or a matcher.
 
         Args:
-            aggregate: One of the application's.
-            aggregate_id: Whose state.
+            aggregate: An aggregate of the application.
+            aggregate_id: The id of the aggregate.
             expected: As for ``then_matching``.
 
         Raises:
-            AssertionError: It is not, or a process did not catch up in time.
+            AssertionError: The state does not match, or a process did not catch up in time.
             InvalidArgument: The aggregate is not one of the application's.
-            ReaderStopped: A process cannot take an event.
-            TypeError: There was no ``when``.
+            ReaderStopped: A process has stopped because it failed on an event.
+            TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
-        done = self._looks("then_state_matching")
+        done = self._last_outcome("then_state_matching")
         stream, actual = await self._state(aggregate, aggregate_id)
         self._must_hold(expectations.as_state(done, expected, actual, whose=stream))
 
     async def then_published(self, *events: object, ignoring: Collection[str] = ()) -> None:
-        """Exactly these events must be on the bus, of all that is in the log since the ``when``.
+        """Check that exactly these events were published since the last ``when``.
 
-        They are told apart by their positions, and compared in that order: a bus may deliver
-        twice, and events of different aggregates in any order.
+        Events are deduplicated by position and compared in log order, because a bus may redeliver
+        events and may reorder events of different aggregates.
 
         Args:
             events: As for ``then``.
             ignoring: As for ``then``.
 
         Raises:
-            AssertionError: Others are, or some did not come in time, or a process did not catch up
-                in time.
+            AssertionError: The published events differ or did not arrive in time, or a process did
+                not catch up in time.
             CompositionError: The application has no bus.
-            ReaderStopped: A process cannot take an event.
-            TypeError: One of them is not an event of the application, or there was no ``when``.
+            ReaderStopped: A process has stopped because it failed on an event.
+            TypeError: A value is not an event of the application, or no ``when`` came before.
         """
         __tracebackhide__ = True
         done = self._expects("then_published", events)
@@ -135,72 +136,72 @@ class AppChecks(CommandChecks):
     async def then_view(
         self, view: ValuesOf[V], key: str, value: V, *, ignoring: Collection[str] = ()
     ) -> None:
-        """A view must show this, once it has seen all that is in the log now.
+        """Wait until a view has caught up with the log, then check the value of a key.
 
         Args:
-            view: One of the application's.
+            view: A view of the application.
             key: The key.
-            value: Its value; ``like`` stands for one of which only some fields matter.
+            value: The expected value. Use ``like`` to compare only some fields.
             ignoring: As for ``then``.
 
         Raises:
-            AssertionError: It shows something else, or nothing, or did not catch up in time.
+            AssertionError: The value differs or is missing, or the view did not catch up in time.
             InvalidArgument: The view is not one of the application's.
-            ReaderStopped: It cannot take an event.
-            TypeError: There was no ``when``.
+            ReaderStopped: A reader has stopped because it failed on an event.
+            TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
         of = cast("View[Any, V]", view)
-        if value is None:  # as in a spec: a view deletes with it
+        if value is None:  # as in a spec: None deletes a view's value
             await self.then_no_view(of, key)
             return
-        done = self._looks("then_view")
+        done = self._last_outcome("then_view")
         actual = await self._value(of, key)
         check_ignoring(ignoring, value, actual)
         if actual is None or not matches(value, actual, ignoring):
             what = f"{of.name} of {key}"
             expected = mask_fields(value, ignoring)
-            self._must_hold(failure_texts.elsewhere(done, what, expected, actual, ignoring))
+            self._must_hold(failure_texts.other_effect(done, what, expected, actual, ignoring))
 
     async def then_no_view(self, view: View[Any, Any], key: str) -> None:
-        """A view must show nothing under a key, once it has seen all that is in the log now.
+        """Wait until a view has caught up with the log, then check that a key has no value.
 
         Args:
-            view: One of the application's.
+            view: A view of the application.
             key: The key.
 
         Raises:
-            AssertionError: It shows something, or did not catch up in time.
+            AssertionError: The key has a value, or the view did not catch up in time.
             InvalidArgument: The view is not one of the application's.
-            ReaderStopped: It cannot take an event.
-            TypeError: There was no ``when``.
+            ReaderStopped: A reader has stopped because it failed on an event.
+            TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
-        done = self._looks("then_no_view")
+        done = self._last_outcome("then_no_view")
         actual = await self._value(view, key)
         if actual is not None:
-            self._must_hold(failure_texts.elsewhere(done, f"{view.name} of {key}", None, actual))
+            self._must_hold(failure_texts.other_effect(done, f"{view.name} of {key}", None, actual))
 
     async def then_commands(
         self, process: Process[Any, Any], *commands: Command, ignoring: Collection[str] = ()
     ) -> None:
-        """A process must have sent exactly these, because of what happened since the ``when``.
+        """Check that a process sent exactly these commands since the last ``when``.
 
-        By then they are carried out, or refused, which is what ``then_state`` and others see.
+        All of them have been handled by then, so ``then_state`` and other checks see their effects.
 
         Args:
-            process: One of the application's.
+            process: A process of the application.
             commands: The commands, in order.
             ignoring: As for ``then``.
 
         Raises:
-            AssertionError: It sent others, or did not catch up in time.
+            AssertionError: The commands differ, or the process did not catch up in time.
             InvalidArgument: The process is not one of the application's.
-            ReaderStopped: It cannot take an event.
-            TypeError: There was no ``when``.
+            ReaderStopped: A reader has stopped because it failed on an event.
+            TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
-        done = self._looks("then_commands")
+        done = self._last_outcome("then_commands")
         await self._settled(process)
         sent = await self._background.sent(process, done.after)
         if commands:

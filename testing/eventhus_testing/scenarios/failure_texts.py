@@ -1,4 +1,4 @@
-"""The texts of failures of whole applications: what was done, and where it went elsewhere."""
+"""Failure texts of scenarios."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from eventhus_testing.texts.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Pass
 
 @frozen(kw_only=True)
 class Dispatched:
-    """The commands of one ``when``, and what came of them.
+    """The commands of one ``when`` and their outcome.
 
     Attributes:
         commands: The commands, at least one.
-        commits: The answers to those that were accepted, in order.
-        refusal: What the last one was refused with, if it was; none behind it was dispatched.
-        after: The position of the log before them.
+        commits: The commits of the accepted commands, in order.
+        refusal: The refusal of the last dispatched command, or ``None``.
+        after: The head of the log before the commands.
     """
 
     commands: Sequence[Command]
@@ -32,22 +32,23 @@ class Dispatched:
 
     @property
     def causes(self) -> Sequence[Command]:
-        """Those that were dispatched, up to one that was refused."""
+        """Return the commands that were dispatched, up to the first refused one."""
         return self.commands[: len(self.commits) + (self.refusal is not None)]
 
     @property
     def events(self) -> tuple[Any, ...]:
-        """What they made happen, in order."""
+        """Return the events that the commands produced, in order."""
         return tuple(recorded.event for each in self.commits for recorded in each.events)
 
 
 @define
 class ScenarioLog:
-    """What a scenario did so far.
+    """The steps of a scenario so far, for failure texts.
 
     Attributes:
-        application: Its name.
-        last: The last ``when``; ``None`` before the first, and where it raised what is no outcome.
+        application: The bucket of the application.
+        last: The last ``when``; ``None`` before the first one, or if it raised an error other than
+            a refusal.
     """
 
     application: str
@@ -55,15 +56,15 @@ class ScenarioLog:
     _passages: list[Passage] = field(factory=list)
 
     def given(self, stream: StreamId, events: Sequence[object]) -> None:
-        """These events have happened."""
+        """Record given events."""
         self._passages.append(("given", mark(SAME, (f"{stream}: {event!r}" for event in events))))
 
     def when(self, dispatched: Dispatched, error: Exception | None = None) -> None:
-        """Commands were dispatched.
+        """Record dispatched commands.
 
         Args:
-            dispatched: They, and what came of them.
-            error: What one of them raised, where it is no outcome.
+            dispatched: The commands and their outcome.
+            error: The error of the last command, if it is not a refusal.
         """
         if self.last is not None:
             self._passages.append(
@@ -77,7 +78,7 @@ class ScenarioLog:
             self.last = None
 
     def otherwise(self, miss: Miss) -> str:
-        """Something was expected of the last ``when``, and did not come."""
+        """Return the text of a failed check of the last ``when``."""
         if self.last is None:
             return page(f"{self.application}: {miss.happened}", self._passages)
         command = type(self.last.commands[-1]).__qualname__
@@ -85,44 +86,45 @@ class ScenarioLog:
         return page(headline, [*self._passages, *miss.passages])
 
     def not_caught_up(self, patience_s: float) -> str:
-        """Views or processes have not seen the whole log."""
-        text = f"the views and processes did not see the whole log within {patience_s:g} s"
+        """Return the text for views or processes that did not catch up in time."""
+        text = f"the views and processes did not catch up with the log within {patience_s:g} s"
         if self.last is None:
             return self.otherwise(Miss(text, ()))
         result: list[Line] = mark(SAME, outcome_texts(self.last.events, self.last.refusal))
-        return self.otherwise(Miss("is not seen by all", [("then", [*result, (NOTE, text)])]))
+        passages = [("then", [*result, (NOTE, text)])]
+        return self.otherwise(Miss("was not processed in time", passages))
 
 
 def not_committed(done: Dispatched) -> Miss:
-    """A commit was expected, and a refusal came."""
+    """Describe a refusal where a commit was expected."""
     lines = [(EXPECTED, "committed"), *mark(ACTUAL, outcome_texts(done.events, done.refusal))]
     return Miss("was refused instead of accepted", [("then", lines)])
 
 
-def elsewhere(
+def other_effect(
     done: Dispatched,
     what: str,
     expected: object,
     actual: object,
     ignoring: Collection[str] = (),
 ) -> Miss:
-    """Something else than the events, or a state, is not as expected."""
+    """Describe an unexpected value, such as the version, the metadata or a view."""
     lines = [(EXPECTED, f"{what}: {text_of(expected)}"), (ACTUAL, f"{what}: {actual!r}")]
     notes = mark(NOTE, differences(expected, actual, ignoring=ignoring))
     result = mark(SAME, outcome_texts(done.events, done.refusal))
-    return Miss("led elsewhere than expected", [("then", [*result, *lines, *notes])])
+    return Miss("had another effect than expected", [("then", [*result, *lines, *notes])])
 
 
 def not_published(events: int, patience_s: float) -> Miss:
-    """Events of the log did not come over the bus."""
-    text = f"{events} of the events did not come over the bus within {patience_s:g} s"
-    return Miss("published too little", [("bus", [(NOTE, text)])])
+    """Describe events of the log that did not arrive on the bus."""
+    text = f"{events} events did not arrive on the bus within {patience_s:g} s"
+    return Miss("published fewer events than expected", [("bus", [(NOTE, text)])])
 
 
 def unchecked(done: Dispatched) -> Miss:
-    """Nobody looked at what came of a command."""
-    note = "nothing was said of what came of it; put a then behind each when"
+    """Describe a ``when`` whose outcome was not checked."""
+    note = "nothing checked the outcome of this when; add a then after each when"
     return Miss(
-        "was not looked at",
+        "was not checked",
         [("then", [*mark(SAME, outcome_texts(done.events, done.refusal)), (NOTE, note)])],
     )

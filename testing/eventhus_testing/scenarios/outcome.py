@@ -19,10 +19,10 @@ R = TypeVar("R", bound=Rejected)
 
 
 class CommandChecks:
-    """What can be expected of an application. Each word speaks of the last ``when``.
+    """The checks of the outcome of the last ``when``.
 
-    Those of events and refusals mean what they mean in a spec. Of several commands, the events come
-    together, and a refusal is that of the last.
+    They mean the same as in a spec. If a ``when`` has several commands, the checks see the events
+    of all of them and the refusal of the last one.
     """
 
     def __init__(self, app: Application, patience_s: float) -> None:
@@ -34,104 +34,104 @@ class CommandChecks:
 
     @property
     def events(self) -> tuple[Any, ...]:
-        """What happened, in order.
+        """Return the events that the commands produced, in order.
 
         Raises:
-            TypeError: There was no ``when``.
+            TypeError: No ``when`` came before.
         """
-        return self._looks("events").events
+        return self._last_outcome("events").events
 
     @property
     def refusal(self) -> Rejected | None:
-        """What the last command was refused with, if it was.
+        """Return the refusal of the last command, or ``None``.
 
         Raises:
-            TypeError: There was no ``when``.
+            TypeError: No ``when`` came before.
         """
-        return self._looks("refusal").refusal
+        return self._last_outcome("refusal").refusal
 
     async def then(self, *events: object, ignoring: Collection[str] = ()) -> None:
-        """The commands must have produced exactly these events, in this order.
+        """Check that the commands produced exactly these events, in this order.
 
         Args:
-            events: The events; ``like`` stands for one of which only some fields matter.
-            ignoring: The names of fields that do not count, wherever they stand.
+            events: The expected events. Use ``like`` to compare only some fields.
+            ignoring: Names of fields to ignore at every level.
 
         Raises:
-            AssertionError: One was refused, or they produced something else.
-            TypeError: One of them is not an event of the application, or there was no ``when``.
+            AssertionError: A command was refused, or the commands produced other events.
+            TypeError: A value is not an event of the application, or no ``when`` came before.
         """
         __tracebackhide__ = True
         done = self._expects("then", events)
         self._must_hold(expectations.in_order(done, events, ignoring))
 
     async def then_nothing(self) -> None:
-        """The commands must have been accepted without an event.
+        """Check that the commands were accepted and produced no event.
 
         Raises:
-            AssertionError: One was refused, or produced an event.
-            TypeError: There was no ``when``.
+            AssertionError: A command was refused, or it produced an event.
+            TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
         await self.then()
 
     async def then_only(self, *types: type[object]) -> None:
-        """The commands must have produced events, all of them of these types.
+        """Check that the commands produced at least one event, and only events of these types.
 
         Args:
-            types: Classes of events.
+            types: The accepted event classes.
 
         Raises:
-            AssertionError: One was refused, or they produced no event, or one of another type.
-            TypeError: There is no type, or one of them is none, or there was no ``when``.
+            AssertionError: A command was refused, there is no event, or an event has another type.
+            TypeError: No type is given, an argument is not a type, or no ``when`` came before.
         """
         __tracebackhide__ = True
-        self._must_hold(expectations.of_types(self._looks("then_only"), types))
+        self._must_hold(expectations.of_types(self._last_outcome("then_only"), types))
 
     async def then_in_any_order(self, *events: object, ignoring: Collection[str] = ()) -> None:
-        """The commands must have produced exactly these events, in whatever order.
+        """Check that the commands produced exactly these events, in any order.
 
         Args:
             events: As for ``then``.
             ignoring: As for ``then``.
 
         Raises:
-            AssertionError: One was refused, or they produced something else.
-            TypeError: One of them is not an event of the application, or there was no ``when``.
+            AssertionError: A command was refused, or the commands produced other events.
+            TypeError: A value is not an event of the application, or no ``when`` came before.
         """
         __tracebackhide__ = True
         done = self._expects("then_in_any_order", events)
         self._must_hold(expectations.in_any_order(done, events, ignoring))
 
     async def then_containing(self, *events: object, ignoring: Collection[str] = ()) -> None:
-        """Among what the commands produced must be these events, in whatever order.
+        """Check that the commands produced at least these events, in any order.
 
         Args:
             events: As for ``then``.
             ignoring: As for ``then``.
 
         Raises:
-            AssertionError: One was refused, or one of the events is missing.
-            TypeError: There is none, or one of them is not an event of the application, or there
-                was no ``when``.
+            AssertionError: A command was refused, or an expected event is missing.
+            TypeError: No event is given, a value is not an event of the application, or no ``when``
+                came before.
         """
         __tracebackhide__ = True
         done = self._expects("then_containing", events)
         self._must_hold(expectations.among_others(done, events, ignoring))
 
     async def then_matching(self, *expected: object) -> None:
-        """The commands must have produced as many events, each as is expected in its place.
+        """Check each event against the expectation at the same position.
 
         Args:
-            expected: For each event a predicate, a matcher as those of PyHamcrest (``matches``
-                and ``describe_to``) or dirty-equals (``==``), or an event.
+            expected: One expectation per event: a predicate, a PyHamcrest matcher, a dirty-equals
+                matcher or an event.
 
         Raises:
-            AssertionError: One was refused, or they produced something else.
-            TypeError: There was no ``when``.
+            AssertionError: A command was refused, or the commands produced other events.
+            TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
-        self._must_hold(expectations.in_order(self._looks("then_matching"), expected))
+        self._must_hold(expectations.in_order(self._last_outcome("then_matching"), expected))
 
     async def then_rejected(
         self,
@@ -140,49 +140,49 @@ class CommandChecks:
         match: str | re.Pattern[str] | None = None,
         where: Callable[[R], bool] | None = None,
     ) -> None:
-        """The last command must have been refused.
+        """Check that the last command was refused.
 
         Args:
-            reason: The class of the refusal, or a base of it.
-            match: A regular expression to be found anywhere in its message.
-            where: A predicate on it.
+            reason: The class of the refusal, or a base class.
+            match: A regular expression to search for in the message.
+            where: A predicate that the refusal must satisfy.
 
         Raises:
-            AssertionError: It was accepted, or refused with another class or message, or otherwise
-                than the predicate takes.
-            TypeError: The reason is no class, or there was no ``when``.
+            AssertionError: The command was accepted, or its refusal does not match the class, the
+                message or the predicate.
+            TypeError: ``reason`` is not a class, or no ``when`` came before.
         """
         __tracebackhide__ = True
-        done = self._looks("then_rejected")
+        done = self._last_outcome("then_rejected")
         self._must_hold(expectations.refused(done, reason, match, where))
 
     async def then_committed(
         self, *, version: int | None = None, metadata: Metadata | None = None
     ) -> None:
-        """The last command must have been accepted, and its events stand where they should.
+        """Check that the last command was accepted, and optionally its version and metadata.
 
         Args:
-            version: That of the aggregate afterwards.
-            metadata: What each event must carry: these pairs, and these ids where they are given.
+            version: The expected version of the aggregate after the command.
+            metadata: The expected metadata of each event. Ids that are ``None`` are not compared.
 
         Raises:
-            AssertionError: It was refused, or something differs.
-            TypeError: There was no ``when``.
+            AssertionError: The command was refused, or the version or the metadata differs.
+            TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
-        done = self._looks("then_committed")
+        done = self._last_outcome("then_committed")
         if done.refusal is not None:
             self._must_hold(failure_texts.not_committed(done))
         committed = done.commits[-1]
         if version is not None and version != committed.version:
-            self._must_hold(failure_texts.elsewhere(done, "version", version, committed.version))
+            self._must_hold(failure_texts.other_effect(done, "version", version, committed.version))
         if metadata is not None:
             if not committed.events:
-                self._must_hold(failure_texts.elsewhere(done, "metadata", metadata, "no event"))
+                self._must_hold(failure_texts.other_effect(done, "metadata", metadata, "no event"))
             for recorded in committed.events:
                 wanted = _completed(metadata, recorded.metadata)
                 if wanted != recorded.metadata:
-                    miss = failure_texts.elsewhere(done, "metadata", wanted, recorded.metadata)
+                    miss = failure_texts.other_effect(done, "metadata", wanted, recorded.metadata)
                     self._must_hold(miss)
 
     async def _settled(self, *readers: View[Any, Any] | Process[Any, Any]) -> None:
@@ -193,16 +193,16 @@ class CommandChecks:
             text = self._story.not_caught_up(self._background.patience_s)
             raise AssertionError(text) from None
 
-    def _looks(self, method: str) -> failure_texts.Dispatched:
+    def _last_outcome(self, method: str) -> failure_texts.Dispatched:
         __tracebackhide__ = True
         if self._story.last is None:
-            raise TypeError(f"{method} speaks of what came of a when; put one before it")
+            raise TypeError(f"{method} checks the outcome of a when; call when first")
         self._checked = True
         return self._story.last
 
     def _expects(self, method: str, events: Sequence[object]) -> failure_texts.Dispatched:
         __tracebackhide__ = True
-        done = self._looks(method)
+        done = self._last_outcome(method)
         owner = f"application {self._app.bucket}"
         check_classes(method, "an event", owner, events, self._internals.events, class_of)
         return done
@@ -216,12 +216,12 @@ class CommandChecks:
     def _must_be_checked(self) -> None:
         __tracebackhide__ = True
         if not self._checked and self._story.last is not None:
-            self._checked = True  # said once
+            self._checked = True  # report it once
             self._must_hold(failure_texts.unchecked(self._story.last))
 
 
 def _completed(wanted: Metadata, carried: Metadata) -> Metadata:
-    """What is wanted, and where an id is left open, the one that is carried."""
+    """Return the expected metadata, with unspecified ids taken from the actual metadata."""
     return Metadata(
         correlation_id=wanted.correlation_id or carried.correlation_id,
         causation_id=wanted.causation_id or carried.causation_id,

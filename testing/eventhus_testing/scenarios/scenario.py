@@ -1,4 +1,4 @@
-"""Given-when-then for whole applications: commands in, and then whatever comes of them."""
+"""Given-when-then for whole applications."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ E = TypeVar("E")
 
 
 def scenario(app: Application, *, patience_s: float = 10.0) -> AppScenario:
-    """Specify what a whole application does, on whichever store and bus it was composed with.
+    """Return a scenario that tests a whole application with its store and its bus.
 
-    Say what has happened, dispatch what is asked for, and look at what must come of it::
+    Append given events, dispatch commands and check their effects::
 
         async with scenario(app) as bank:
             await bank.given(account, "a1", AccountCreated("ann"), DepositPerformed(100))
@@ -29,21 +29,21 @@ def scenario(app: Application, *, patience_s: float = 10.0) -> AppScenario:
             await bank.then_state(account, "a1", Account("ann", 70))
             await bank.then_published(WithdrawalPerformed(30))
 
-    Nothing sleeps: what happens behind the command is waited for by its position in the log. What
-    processes do because of what was given is done before the next step.
+    A scenario does not sleep. It waits for background work by log position. Processes finish their
+    reactions to given events before the next step.
 
     Args:
-        app: The application. It is entered, and left at the end, unless it is running already.
-        patience_s: How long to wait at most for what happens behind a command, in seconds.
+        app: The application. The scenario enters and exits it, unless it is already running.
+        patience_s: The longest wait for background work, in seconds.
     """
     return AppScenario(app, patience_s)
 
 
 class AppScenario(AppChecks):
-    """An application in the course of a test. Made by ``scenario``; use it in ``async with``.
+    """An application under test. Made by ``scenario``; use it in ``async with``.
 
-    Whatever stands behind a ``when`` speaks of that one; a ``when`` that nothing speaks of is an
-    error, at the next ``when`` or at the end.
+    Checks refer to the last ``when``. A ``when`` without a check fails at the next ``when`` or at
+    the end.
     """
 
     def __init__(self, app: Application, patience_s: float) -> None:
@@ -70,25 +70,25 @@ class AppScenario(AppChecks):
             self._must_be_checked()
 
     async def given(self, aggregate: Aggregate[Any, E, Any], aggregate_id: str, *events: E) -> None:
-        """Let these events have happened to an aggregate, after those that it has.
+        """Append events to the history of an aggregate.
 
-        They go straight into the log, in one commit: no rule is asked, and no command needed.
+        The events are written to the log in one commit, without a command and without ``decide``.
 
         Args:
-            aggregate: One of the application's.
-            aggregate_id: Whose history it is.
-            events: What happened, oldest first.
+            aggregate: An aggregate of the application.
+            aggregate_id: The id of the aggregate.
+            events: The events, oldest first.
 
         Raises:
             AssertionError: A process did not catch up in time.
-            CodecError: One of them holds what its type does not admit.
+            CodecError: An event has a value that its type does not admit.
             InvalidArgument: The aggregate is not one of the application's.
-            ReaderStopped: A process cannot take one of them.
-            TypeError: There are none, or one of them is not an event of the aggregate.
+            ReaderStopped: A process has stopped because it failed on an event.
+            TypeError: No event is given, or a value is not an event of the aggregate.
         """
         __tracebackhide__ = True
         if not events:
-            raise TypeError("given takes what has happened: at least one event")
+            raise TypeError("given takes at least one event")
         if aggregate not in self._internals.aggregates:
             raise InvalidArgument(
                 f"{aggregate.name} is not an aggregate of application {self._app.bucket}"
@@ -106,25 +106,27 @@ class AppScenario(AppChecks):
         command_id: str | None = None,
         metadata: Metadata | None = None,
     ) -> None:
-        """Dispatch a command, or several in a row, up to the first that is refused.
+        """Dispatch one or more commands in order, and stop at the first refused one.
 
-        A refusal is an outcome. Any other exception travels on, and leaves nothing to check.
+        A refusal is an outcome to check. Any other exception propagates, and there is nothing to
+        check afterwards.
 
         Args:
-            commands: What to do.
+            commands: The commands, at least one.
             expected_version: As for ``Application.dispatch``.
             command_id: As for ``Application.dispatch``.
             metadata: As for ``Application.dispatch``.
 
         Raises:
-            AssertionError: Nothing was said of what came of the ``when`` before.
-            TypeError: There is no command; or several, with what can only be said of one.
+            AssertionError: The previous ``when`` was not checked.
+            TypeError: No command is given, or ``command_id`` or ``expected_version`` is given with
+                several commands.
         """
         __tracebackhide__ = True
         if not commands:
             raise TypeError("when takes at least one command")
         if len(commands) > 1 and (command_id is not None or expected_version is not None):
-            raise TypeError("a command_id or an expected_version is that of a single command")
+            raise TypeError("command_id and expected_version apply to a single command")
         self._must_be_checked()
         commits: list[Committed] = []
         after = await self._internals.store.head()

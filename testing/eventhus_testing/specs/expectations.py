@@ -1,4 +1,4 @@
-"""What came of commands, held against what was expected of it: in specs and in scenarios."""
+"""Comparison of the outcome of commands with expectations, for specs and scenarios."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ NOTHING = "nothing"
 
 
 class CommandResult(Protocol):
-    """What came of one command, or of several in a row."""
+    """The outcome of one or more commands."""
 
     @property
     def causes(self) -> Sequence[object]:
-        """The commands, up to one that was refused."""
+        """Return the handled commands, up to the first refused one."""
         ...
 
     @property
     def events(self) -> Sequence[object]:
-        """What they made happen, in order."""
+        """Return the produced events, in order."""
         ...
 
     @property
     def refusal(self) -> Rejected | None:
-        """What the last one was refused with, if it was."""
+        """Return the refusal of the last command, or ``None``."""
         ...
 
 
 @frozen
 class Miss:
-    """That something was expected and did not come.
+    """A failed expectation.
 
     Attributes:
-        happened: What happened instead, for a headline: "was refused instead of accepted".
-        passages: What was expected, and what came.
+        happened: The headline, such as "was refused instead of accepted".
+        passages: The expected and the actual outcome.
     """
 
     happened: str
@@ -57,15 +57,15 @@ class Miss:
 def in_order(
     result: CommandResult, expected: Sequence[object], ignoring: Collection[str] = ()
 ) -> Miss | None:
-    """Exactly these events, in this order.
+    """Return the miss unless the events match in number and order.
 
     Args:
         result: The outcome to check.
-        expected: Events, or what stands for them.
-        ignoring: The names of fields that do not count, wherever they stand.
+        expected: Expectations for the events.
+        ignoring: Names of fields to ignore at every level.
 
     Raises:
-        TypeError: A name in ``ignoring`` is not a field of anything here.
+        TypeError: A name in ``ignoring`` is not a field of any value here.
     """
     __tracebackhide__ = True
     _check_ignoring(result, expected, ignoring)
@@ -90,17 +90,17 @@ def _check_ignoring(
 
 
 def of_types(result: CommandResult, types: Sequence[type]) -> Miss | None:
-    """Events, all of them of these types.
+    """Return the miss unless there are events and all are of these types.
 
     Raises:
-        TypeError: There is no type, or one of them is none.
+        TypeError: No type is given, or an argument is not a type.
     """
     __tracebackhide__ = True
     if not types:
         raise TypeError("then_only takes at least one type; then_nothing expects no event")
     for each in types:
         if not isinstance(each, type):
-            raise TypeError(f"then_only takes types of events, and {each!r} is none")
+            raise TypeError(f"then_only takes event types; {each!r} is not a type")
     wanted = " or ".join(each.__qualname__ for each in types)
     lines: list[Line] = [(EXPECTED, f"only {wanted}")]
     lines += [(SAME if type(event) in types else ACTUAL, repr(event)) for event in result.events]
@@ -116,7 +116,7 @@ def of_types(result: CommandResult, types: Sequence[type]) -> Miss | None:
 def in_any_order(
     result: CommandResult, expected: Sequence[object], ignoring: Collection[str] = ()
 ) -> Miss | None:
-    """Exactly these events, in whatever order. Takes what ``in_order`` does."""
+    """Return the miss unless the events match in any order. For arguments see ``in_order``."""
     __tracebackhide__ = True
     _check_ignoring(result, expected, ignoring)
     expected = mask_fields(expected, ignoring)
@@ -127,14 +127,14 @@ def in_any_order(
 def among_others(
     result: CommandResult, expected: Sequence[object], ignoring: Collection[str] = ()
 ) -> Miss | None:
-    """These events, among others and in whatever order. Takes what ``in_order`` does.
+    """Return the miss unless all expected events are there. For arguments see ``in_order``.
 
     Raises:
-        TypeError: There is none.
+        TypeError: No event is expected.
     """
     __tracebackhide__ = True
     if not expected:
-        raise TypeError("then_containing takes at least one event: anything contains nothing")
+        raise TypeError("then_containing takes at least one event")
     _check_ignoring(result, expected, ignoring)
     expected = mask_fields(expected, ignoring)
     missing, _ = unpaired(expected, result.events, ignoring)
@@ -147,21 +147,21 @@ def refused(
     match: str | re.Pattern[str] | None,
     where: Callable[[R], bool] | None,
 ) -> Miss | None:
-    """A refusal.
+    """Return the miss unless the last command was refused as expected.
 
     Args:
         result: The outcome to check.
-        reason: Its class, or a base of it.
-        match: A regular expression to be found anywhere in its message.
-        where: A predicate on it.
+        reason: The expected class, or a base class.
+        match: A regular expression to search for in the message.
+        where: A predicate that the refusal must satisfy.
 
     Raises:
-        TypeError: The reason is no class, or the predicate returned no truth value.
+        TypeError: ``reason`` is not a class, or the predicate did not return a truth value.
     """
     __tracebackhide__ = True
     given: object = reason
     if not isinstance(given, type):
-        raise TypeError(f"then_rejected takes the class of a refusal, and {reason!r} is none")
+        raise TypeError(f"then_rejected takes a class of refusals; {reason!r} is not a class")
     refusal = result.refusal
     pattern = match.pattern if isinstance(match, re.Pattern) else match
     happened, notes, being = "was accepted instead of refused", [], ""
@@ -169,7 +169,8 @@ def refused(
         if re.search(match or "", str(refusal)):
             if where is None or is_true(where(refusal), readable(where)):
                 return None
-            happened, being = "was refused otherwise than expected", f", where {readable(where)}"
+            happened = "was refused, but the refusal does not satisfy the predicate"
+            being = f", where {readable(where)}"
         else:
             happened = "was refused with another message than expected"
             notes = _of_message(pattern or "", str(refusal))
@@ -202,14 +203,14 @@ def as_state(
     *,
     whose: StreamId | None = None,
 ) -> Miss | None:
-    """A state, once that came.
+    """Return the miss unless the state matches.
 
     Args:
         result: The outcome to check.
-        expected: The state, or what stands for it.
-        actual: The state that it led to.
+        expected: The expectation for the state.
+        actual: The actual state.
         ignoring: As for ``in_order``.
-        whose: Said where the commands may be those of several aggregates.
+        whose: The aggregate, if there may be several.
     """
     __tracebackhide__ = True
     check_ignoring(ignoring, expected, actual)
@@ -231,9 +232,9 @@ def as_state(
 
 def _of_message(pattern: str, message: str) -> list[str]:
     if pattern in message:
-        return ["the message has the pattern as plain text; use re.escape on it"]
+        return ["the message contains the pattern as plain text; escape the pattern with re.escape"]
     if re.search(pattern, message, re.IGNORECASE):
-        return ["differs only in upper and lower case"]
+        return ["differs only in case"]
     return []
 
 
@@ -261,7 +262,7 @@ def _unpaired(
 
 
 def _refused(result: CommandResult, lines: Sequence[Line], begin: int = 0) -> Miss:
-    """A refusal came behind these lines, which have the first events already."""
+    """Return the miss for a refusal; ``lines`` already list the first ``begin`` events."""
     then = [*lines, *mark(ACTUAL, outcome_texts(result.events, result.refusal)[begin:])]
     if len(result.causes) > 1:
         then.append((NOTE, f"command {len(result.causes)} was refused: {result.causes[-1]!r}"))
@@ -275,7 +276,7 @@ def _other_events(lines: Sequence[Line]) -> Miss:
 def compare(
     expected: Sequence[object], actual: Sequence[object], ignoring: Collection[str] = ()
 ) -> list[Line]:
-    """Two sequences as one. What both begin or end with is not marked."""
+    """Return a diff of two sequences, with a common start and end left unmarked."""
     begin = _shared(expected, actual, ignoring)
     end = _shared(expected[begin:][::-1], actual[begin:][::-1], ignoring)
     wanted = expected[begin : len(expected) - end]
@@ -299,13 +300,13 @@ def compare(
 
 
 def _shared(expected: Sequence[object], actual: Sequence[object], ignoring: Collection[str]) -> int:
-    """How many values two sequences begin with alike."""
+    """Return the length of the common start of two sequences."""
     pairs = zip(expected, actual, strict=False)
     return sum(1 for _ in takewhile(lambda pair: matches(*pair, ignoring), pairs))
 
 
 def outcome_texts(events: Sequence[object], refusal: Rejected | None) -> list[str]:
-    """What came, for people: events, nothing, or a refusal behind what happened before it."""
+    """Return readable texts of the events and the refusal, or "nothing"."""
     if refusal is None:
         return event_texts(events)
     name, message = type(refusal).__qualname__, str(refusal)
@@ -314,5 +315,5 @@ def outcome_texts(events: Sequence[object], refusal: Rejected | None) -> list[st
 
 
 def event_texts(events: Iterable[object]) -> list[str]:
-    """Events, or what stands for them, for people: nothing is a thing, too."""
+    """Return readable texts of events or expectations, or "nothing" if there are none."""
     return [text_of(event) for event in events] or [NOTHING]

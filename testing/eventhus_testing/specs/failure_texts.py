@@ -1,4 +1,4 @@
-"""The texts of failures: the story in the words of the spec, and where it went elsewhere."""
+"""Failure texts of aggregate specs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ AnyStory: TypeAlias = Story[Any, Any, Any]
 
 @contextmanager
 def adding_story(story: AnyStory, word: str, causes: Iterable[object]) -> Iterator[None]:
-    """Tell the story around a broken rule.
+    """Add the story to the text of a broken rule.
 
     Args:
-        story: The story before.
-        word: What is being done, in the words of specs.
-        causes: What it is done with.
+        story: The story before the step.
+        word: The step: "given" or "when".
+        causes: The commands, events or calls of the step.
     """
     __tracebackhide__ = True
     try:
@@ -32,7 +32,7 @@ def adding_story(story: AnyStory, word: str, causes: Iterable[object]) -> Iterat
         causes = [*causes]
         passages = _before(story)
         if broken.rule == "unchanged":
-            passages.pop()  # the state, which is no more what it was before
+            passages.pop()  # it may have been changed
         if word == "given":
             passages[0] = (word, mark(SAME, map(repr, [*story.given, *causes])))
         else:
@@ -46,25 +46,26 @@ def adding_story(story: AnyStory, word: str, causes: Iterable[object]) -> Iterat
 
 
 def missing_when(name: str) -> str:
-    """A spec was asked for what only an outcome has, or for what there is not at all."""
-    hint = "; nothing has been done yet: put .when(...) before it"
+    """Return the message for a missing attribute, which may belong to an outcome."""
+    hint = "; call .when(...) first"
     return f"a spec has no {name!r}{hint if name.startswith(('then', 'and_')) else ''}"
 
 
 def refused_history(story: AnyStory) -> str:
-    """A command was given as history, and is none."""
-    hint = (NOTE, "a command that is to be refused goes into when")
+    """Return the text for a given command that was refused."""
+    hint = (NOTE, "pass a command that should be refused to when")
     then = ("then", [*mark(ACTUAL, outcome_texts(story.events, story.refusal)), hint])
-    return _page(story, "was given, and is refused: what is given has happened", [then])
+    happened = "was refused, but given_commands takes only commands that are accepted"
+    return _page(story, happened, [then])
 
 
 def otherwise(story: AnyStory, miss: Miss) -> str:
-    """Something was expected of an outcome, and did not come."""
+    """Return the text of a failed check."""
     return _page(story, miss.happened, miss.passages)
 
 
 def _page(story: AnyStory, happened: str, outcome: Sequence[Passage]) -> str:
-    """The whole text: a headline, the story up to its last step, and what came of that."""
+    """Return the headline, the story and the outcome as one text."""
     causes = story.causes
     return page(
         f"{story.aggregate.name}: {_subject(causes[-1])} {happened} (- expected, + actual)",
@@ -77,7 +78,7 @@ def _subject(cause: object) -> str:
         case Call():
             return "a call"
         case EventData():
-            return "reading what is stored"
+            return "reading a stored event"
         case _:
             return type(cause).__qualname__
 

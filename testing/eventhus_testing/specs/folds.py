@@ -1,4 +1,4 @@
-"""What specs of views and of processes have in common: events happen, and are folded by key."""
+"""The common base of view specs and process specs: a fold of events by key."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ V = TypeVar("V")
 
 @frozen(kw_only=True)
 class FoldStory(Generic[E, V]):
-    """What happened, and what a view or a process made of it.
+    """The events of a spec and the values that a view or a process folded from them.
 
     Attributes:
-        checker: Shows it the events.
+        checker: Passes the events to the view or the process.
         history: All events so far.
-        given: How many of them had happened before.
-        values: The value of each key that has one.
-        before: The same, as it was before the last ``when``.
+        given: The number of events before the last ``when``.
+        values: The current values by key.
+        before: The values by key before the last ``when``.
     """
 
     checker: FoldChecker[E, V] = field(repr=False)
@@ -42,19 +42,19 @@ class FoldStory(Generic[E, V]):
 
     @property
     def seen(self) -> tuple[Recorded[E], ...]:
-        """The events of the last ``when``."""
+        """Return the events of the last ``when``."""
         return self.history.events[self.given :]
 
     def with_events(self, stream: StreamId | str, events: Collection[E]) -> Self:
-        """The story with more events.
+        """Return the story with more events.
 
         Raises:
-            TypeError: The view or the process is not shown one of them.
-            RuleBroken: It does not keep its rules.
+            TypeError: The view or the process does not handle one of the events.
+            RuleBroken: The view or the process breaks a rule.
         """
         __tracebackhide__ = True
         subject = self.checker.subject
-        history.check_shown(f"{self.checker.kind} {subject.name}", subject.events, events)
+        history.check_handled(f"{self.checker.kind} {subject.name}", subject.events, events)
         longer = self.history.with_events(stream, events)
         story = self
         with history.adding_story(subject.name, self, self.history, stream, events):
@@ -66,7 +66,7 @@ class FoldStory(Generic[E, V]):
         return evolve(story, history=longer)
 
     def going_on(self) -> Self:
-        """The story before its next outcome: all of it is given."""
+        """Return the story with all its events as given events."""
         return evolve(self, given=len(self.history.events), before=self.values)
 
     def _with(self, key: str, recorded: Recorded[E]) -> Self:
@@ -79,7 +79,7 @@ StoryT = TypeVar("StoryT", bound=FoldStory[Any, Any])
 
 @frozen
 class WithStory(Generic[StoryT]):
-    """What has a story behind it, and an entry in the recording of its test."""
+    """The base of classes that hold a story and the entry in the recording of its test."""
 
     _story: StoryT
     _entry: Entry
@@ -87,34 +87,36 @@ class WithStory(Generic[StoryT]):
 
 @frozen
 class FoldSpec(WithStory[StoryT], Generic[E, StoryT]):
-    """What has happened before, to a view or a process."""
+    """The given events of a view spec or a process spec."""
 
     def at(self, moment: datetime) -> Self:
-        """Let what follows be recorded at this moment.
+        """Set the time at which the following events are recorded.
 
         Args:
-            moment: Aware.
+            moment: An aware datetime.
 
         Raises:
-            TypeError: It is naive.
+            TypeError: ``moment`` is naive.
         """
         go_on(self._entry)
         return self._with_history(evolve(self._story.history, at=history.aware(moment)))
 
     def caused_by(self, metadata: Metadata) -> Self:
-        """Let what follows carry this metadata."""
+        """Set the metadata of the following events."""
         return self._with_history(evolve(self._story.history, metadata=metadata))
 
     def given(self, stream: StreamId | str, *events: E) -> Self:
-        """Let these events have happened to one aggregate, oldest first, after those before.
+        """Append events of one aggregate to the history, oldest first.
+
+        Commands that a process sends in reaction to given events are not checked.
 
         Args:
-            stream: The aggregate; its id alone where the type does not matter.
-            events: What happened to it. What a process sent because of it does not matter.
+            stream: The aggregate, or only its id if the type does not matter.
+            events: The events.
 
         Raises:
-            TypeError: The view or the process is not shown one of them.
-            RuleBroken: It does not keep its rules.
+            TypeError: The view or the process does not handle one of the events.
+            RuleBroken: The view or the process breaks a rule.
         """
         __tracebackhide__ = True
         go_on(self._entry)
@@ -136,7 +138,7 @@ class FoldSpec(WithStory[StoryT], Generic[E, StoryT]):
 
 @frozen
 class Checked(WithStory[StoryT]):
-    """What can be checked, each time in an entry of the notebook."""
+    """The base of classes with checks. Each check is recorded."""
 
     def _checked(self, method: str, arguments: tuple[object, ...], failure: str | None) -> Self:
         __tracebackhide__ = True
@@ -152,11 +154,11 @@ AnyFoldStory = FoldStory[Any, Any]
 def other_value(
     story: AnyFoldStory, happened: str, key: str, expected: object, ignoring: Collection[str] = ()
 ) -> str:
-    """A value was expected, and another or none is there.
+    """Return the text for a value that differs or is missing.
 
     Args:
         story: The story.
-        happened: What is wrong, in the headline.
+        happened: The headline's description of the failure.
         key: The key.
         expected: As for ``matches``.
         ignoring: As for ``matches``.
@@ -171,7 +173,7 @@ def other_value(
 
 
 def value_there(story: AnyFoldStory, happened: str, key: str) -> str:
-    """No value was expected, and one is there.
+    """Return the text for an unexpected value.
 
     Args:
         story: The story.
@@ -183,22 +185,22 @@ def value_there(story: AnyFoldStory, happened: str, key: str) -> str:
 
 
 def found(story: AnyFoldStory, key: str) -> str:
-    """What a key has now, for people."""
+    """Return a readable text of the current value of a key."""
     has = repr(story.values[key]) if key in story.values else f"no {story.checker.word}"
     return f"{key}: {has}"
 
 
 def no_value_of(story: AnyFoldStory, key: str, others: Iterable[str]) -> Line:
-    """That a key has no value, and which have one: it may be misspelt, or be meant to have none."""
+    """Return a note that lists the keys with a value, because the key may be misspelt."""
     word = story.checker.word
     keys = ", ".join(map(repr, others))
-    there_are = f"there are {word}s of {keys}" if keys else f"there is no {word} at all"
+    there_are = f"keys with a {word}: {keys}" if keys else f"no key has a {word}"
     then = {"value": "then_no_view", "state": "then_no_state"}[word]
-    return (NOTE, f"{there_are}; where none is meant, write .{then}({key!r})")
+    return (NOTE, f"{there_are}; to expect none, use .{then}({key!r})")
 
 
 def story_page(story: AnyFoldStory, happened: str, then: Collection[Line]) -> str:
-    """The whole text of a failure: a headline, the story, and what came of it."""
+    """Return the headline, the story and the outcome as one text."""
     passages = [history.passage("given", story.history.events[: story.given])]
     if story.seen:
         passages.append(history.passage("when", story.seen))

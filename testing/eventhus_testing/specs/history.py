@@ -1,4 +1,4 @@
-"""Events in their envelopes, as a log would hand them out."""
+"""Given events as recorded events, with positions, versions and metadata."""
 
 from __future__ import annotations
 
@@ -17,34 +17,36 @@ from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Passage, mark, page
 E = TypeVar("E")
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-"""When events are recorded, unless something else is said."""
+"""The default time at which events are recorded."""
 
 ANY_TYPE = "Aggregate"
-"""The aggregate type of streams of which only the id is given."""
+"""The aggregate type of streams that are given by id only."""
 
 
 def stream_of(stream: StreamId | str) -> StreamId:
-    """The stream that an aggregate id stands for where the type does not matter.
+    """Return the stream for a ``StreamId`` or an aggregate id.
 
     Raises:
-        TypeError: It is neither.
+        TypeError: The argument is neither.
     """
     if isinstance(stream, StreamId):
         return stream
     if not isinstance(stream, str):
-        raise TypeError(f"say first whose events they are: 'a1', or a StreamId; found {stream!r}")
+        raise TypeError(
+            f"the first argument must be an aggregate id or a StreamId; found {stream!r}"
+        )
     return StreamId(ANY_TYPE, stream)
 
 
 @frozen
 class History(Generic[E]):
-    """A log that grows: positions and versions count themselves.
+    """A log that assigns positions and versions to the events appended to it.
 
     Attributes:
         events: The events so far, in order.
-        at: When the next ones are recorded.
-        metadata: What the next ones carry.
-        versions: The last version of each stream.
+        at: The time at which the next events are recorded.
+        metadata: The metadata of the next events.
+        versions: The current version of each stream.
     """
 
     events: tuple[Recorded[E], ...] = ()
@@ -53,7 +55,7 @@ class History(Generic[E]):
     versions: Mapping[StreamId, int] = field(factory=dict[StreamId, int])
 
     def with_events(self, stream: StreamId | str, events: Iterable[E]) -> History[E]:
-        """The log with more events of one stream at its end."""
+        """Return the history with more events of one stream at its end."""
         recorded = [*self.events]
         stream = stream_of(stream)
         version = self.versions.get(stream, 0)
@@ -74,18 +76,18 @@ class History(Generic[E]):
 
 
 def aware(moment: datetime) -> datetime:
-    """A moment that has an offset from UTC.
+    """Return the moment, which must be an aware datetime.
 
     Raises:
-        TypeError: It has none.
+        TypeError: The moment is naive.
     """
     if moment.tzinfo is None:
-        raise TypeError(f"events are recorded at aware moments: give {moment!r} a tzinfo")
+        raise TypeError(f"at takes an aware datetime; add a tzinfo to {moment!r}")
     return moment
 
 
 def text(recorded: Recorded[object]) -> str:
-    """An event in its envelope, for people: what and where, and what else was said about it."""
+    """Return a readable text of an event with its stream and any explicit time or metadata."""
     stream = recorded.stream
     where = stream.aggregate_id if stream.aggregate_type == ANY_TYPE else str(stream)
     words = [f"{where}: {recorded.event!r}"]
@@ -104,37 +106,37 @@ def text(recorded: Recorded[object]) -> str:
 
 
 def check_any(stream: StreamId | str, events: Collection[object]) -> None:
-    """Refuse a ``when`` in which nothing happens: whatever is expected of it says nothing.
+    """Refuse a ``when`` without a stream or without events.
 
     Raises:
-        TypeError: There is no event, or something else where it should say whose they are.
+        TypeError: No event is given, or the first argument is not a stream.
     """
     __tracebackhide__ = True
     stream_of(stream)
     if not events:
-        raise TypeError("when takes at least one event, behind whose it is")
+        raise TypeError("when takes a stream and at least one event")
 
 
-def check_shown(who: str, classes: Collection[type], events: Iterable[object]) -> None:
-    """Refuse events that a view or a process is never shown.
+def check_handled(who: str, classes: Collection[type], events: Iterable[object]) -> None:
+    """Refuse events that a view or a process does not handle.
 
     Args:
-        who: The view or process.
-        classes: What it is shown.
-        events: What is to be given to it.
+        who: The view or the process, for the message.
+        classes: The event classes that it handles.
+        events: The events.
 
     Raises:
-        TypeError: Names the event and what it takes instead.
+        TypeError: An event has another class. The message lists the handled classes.
     """
     __tracebackhide__ = True
     for event in events:
         if type(event) not in classes:
             takes = ", ".join(sorted(cls.__qualname__ for cls in classes))
-            raise TypeError(f"{event!r} is not an event of {who}; it is shown {takes}")
+            raise TypeError(f"{event!r} is not an event of {who}; it handles {takes}")
 
 
 def passage(word: str, events: Iterable[Recorded[object]]) -> Passage:
-    """Events behind a word, in the text of a failure."""
+    """Return the passage of a failure text that lists events after a word."""
     return word, mark(SAME, [text(recorded) for recorded in events] or ["nothing"])
 
 
@@ -142,14 +144,14 @@ def passage(word: str, events: Iterable[Recorded[object]]) -> Passage:
 def adding_story(
     name: str, story: Any, log: History[E], stream: StreamId | str, events: Collection[E]
 ) -> Iterator[None]:
-    """Tell the story around a broken rule.
+    """Add the story to the text of a broken rule.
 
     Args:
-        name: The view's or the process's.
-        story: The story before.
-        log: What happened before.
-        stream: Where something happens.
-        events: What happens.
+        name: The name of the view or the process.
+        story: The story before the step.
+        log: The events before the step.
+        stream: The stream of the new events.
+        events: The new events.
     """
     __tracebackhide__ = True
     try:

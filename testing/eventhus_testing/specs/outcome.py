@@ -1,4 +1,4 @@
-"""What came of a command, and everything that can be expected of it."""
+"""The outcome of an aggregate spec and its checks."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ R = TypeVar("R", bound=Rejected)
 
 @frozen
 class Outcome(Generic[C, E, S]):
-    """What came of a command. Made by ``when``; every check returns it again."""
+    """The outcome of one or more commands. Made by ``when``; every check returns the outcome."""
 
     _story: Story[C, E, S]
-    _entry: Entry = field(repr=False, eq=False)  # it has the story once more
+    _entry: Entry = field(repr=False, eq=False)  # contains the story, too
 
     @property
     def events(self) -> tuple[E, ...]:
-        """What happened, in order."""
+        """Return the produced events, in order."""
         self._entry.looked_at = True
         return self._story.events
 
     @property
     def refusal(self) -> Rejected | None:
-        """What the command was refused with, if it was."""
+        """Return the refusal, or ``None``."""
         self._entry.looked_at = True
         return self._story.refusal
 
     @property
     def state(self) -> S:
-        """The state after what happened."""
+        """Return the state after the events."""
         self._entry.looked_at = True
         return self._story.state
 
     def then(self, *events: E, ignoring: Collection[str] = ()) -> Outcome[C, E, S]:
-        """The command must have produced exactly these events, in this order.
+        """Check that the command produced exactly these events, in this order.
 
         Args:
-            events: The events; ``like`` stands for one of which only some fields matter.
-            ignoring: The names of fields that do not count, wherever they stand.
+            events: The expected events. Use ``like`` to compare only some fields.
+            ignoring: Names of fields to ignore at every level.
 
         Raises:
-            AssertionError: It was refused, or produced something else.
-            TypeError: One of them is not an event of the aggregate.
+            AssertionError: The command was refused, or it produced other events.
+            TypeError: A value is not an event of the aggregate.
         """
         __tracebackhide__ = True
         self._expects("then", events)
@@ -61,35 +61,35 @@ class Outcome(Generic[C, E, S]):
         return self._checked("then" if events else "then_nothing", events, miss)
 
     def then_nothing(self) -> Outcome[C, E, S]:
-        """The command must have been accepted without an event.
+        """Check that the command was accepted and produced no event.
 
         Raises:
-            AssertionError: It was refused, or produced an event.
+            AssertionError: The command was refused, or it produced an event.
         """
         __tracebackhide__ = True
         return self.then()
 
     def then_only(self, *types: type[E]) -> Outcome[C, E, S]:
-        """The command must have produced events, all of them of these types.
+        """Check that the command produced at least one event, and only events of these types.
 
         Raises:
-            AssertionError: It was refused, or produced no event, or one of another type.
-            TypeError: There is no type, or one of them is none.
+            AssertionError: The command was refused, produced no event, or produced another type.
+            TypeError: No type is given, or an argument is not a type.
         """
         __tracebackhide__ = True
         self._entry.looked_at = True
         return self._checked("then_only", types, expectations.of_types(self._story, types))
 
     def then_in_any_order(self, *events: E, ignoring: Collection[str] = ()) -> Outcome[C, E, S]:
-        """The command must have produced exactly these events, in whatever order.
+        """Check that the command produced exactly these events, in any order.
 
         Args:
             events: As for ``then``.
             ignoring: As for ``then``.
 
         Raises:
-            AssertionError: It was refused, or produced something else.
-            TypeError: One of them is not an event of the aggregate.
+            AssertionError: The command was refused, or it produced other events.
+            TypeError: A value is not an event of the aggregate.
         """
         __tracebackhide__ = True
         self._expects("then_in_any_order", events)
@@ -98,15 +98,15 @@ class Outcome(Generic[C, E, S]):
         return self._checked("then_in_any_order", events, miss)
 
     def then_containing(self, *events: E, ignoring: Collection[str] = ()) -> Outcome[C, E, S]:
-        """Among what the command produced must be these events, in whatever order.
+        """Check that the command produced at least these events, in any order.
 
         Args:
             events: As for ``then``.
             ignoring: As for ``then``.
 
         Raises:
-            AssertionError: It was refused, or one of them is missing.
-            TypeError: There is none, or one of them is not an event of the aggregate.
+            AssertionError: The command was refused, or an expected event is missing.
+            TypeError: No event is given, or a value is not an event of the aggregate.
         """
         __tracebackhide__ = True
         self._expects("then_containing", events)
@@ -115,14 +115,14 @@ class Outcome(Generic[C, E, S]):
         return self._checked("then_containing", events, miss)
 
     def then_matching(self, *expected: object) -> Outcome[C, E, S]:
-        """The command must have produced as many events, each as is expected in its place.
+        """Check each event against the expectation at the same position.
 
         Args:
-            expected: For each event a predicate, a matcher as those of PyHamcrest (``matches``
-                and ``describe_to``) or dirty-equals (``==``), or an event.
+            expected: One expectation per event: a predicate, a PyHamcrest matcher, a dirty-equals
+                matcher or an event.
 
         Raises:
-            AssertionError: It was refused, or produced something else.
+            AssertionError: The command was refused, or it produced other events.
         """
         __tracebackhide__ = True
         self._entry.looked_at = True
@@ -136,17 +136,17 @@ class Outcome(Generic[C, E, S]):
         match: str | re.Pattern[str] | None = None,
         where: Callable[[R], bool] | None = None,
     ) -> Outcome[C, E, S]:
-        """The command must have been refused.
+        """Check that the command was refused.
 
         Args:
-            reason: The class of the refusal, or a base of it.
-            match: A regular expression to be found anywhere in its message.
-            where: A predicate on it.
+            reason: The class of the refusal, or a base class.
+            match: A regular expression to search for in the message.
+            where: A predicate that the refusal must satisfy.
 
         Raises:
-            AssertionError: It was accepted, or refused with another class or message, or otherwise
-                than the predicate takes.
-            TypeError: The reason is no class.
+            AssertionError: The command was accepted, or its refusal does not match the class, the
+                message or the predicate.
+            TypeError: ``reason`` is not a class.
         """
         __tracebackhide__ = True
         self._entry.looked_at = True
@@ -154,14 +154,14 @@ class Outcome(Generic[C, E, S]):
         return self._checked("then_rejected", (reason,), miss)
 
     def then_state(self, state: S, *, ignoring: Collection[str] = ()) -> Outcome[C, E, S]:
-        """The state must now equal this one. A refusal leaves it as it was before the command.
+        """Check the state after the command. A refused command leaves the state unchanged.
 
         Args:
-            state: The state; ``like`` stands for one of which only some fields matter.
-            ignoring: The names of fields that do not count, wherever they stand.
+            state: The expected state. Use ``like`` to compare only some fields.
+            ignoring: Names of fields to ignore at every level.
 
         Raises:
-            AssertionError: It does not.
+            AssertionError: The state differs.
         """
         __tracebackhide__ = True
         self._entry.looked_at = True
@@ -170,13 +170,13 @@ class Outcome(Generic[C, E, S]):
         return self._checked("then_state", (state,), miss)
 
     def then_state_matching(self, expected: Callable[[S], bool] | Any) -> Outcome[C, E, S]:
-        """The state must now be as a predicate or a matcher expects.
+        """Check the state with a predicate or a matcher.
 
         Args:
             expected: As for ``then_matching``.
 
         Raises:
-            AssertionError: It is not.
+            AssertionError: The state does not match.
         """
         __tracebackhide__ = True
         self._entry.looked_at = True
@@ -184,9 +184,9 @@ class Outcome(Generic[C, E, S]):
         return self._checked("then_state_matching", (expected,), miss)
 
     def and_when(self, *commands: C) -> Outcome[C, E, S]:
-        """Carry out another command, or several, on what has come of it all so far.
+        """Handle one or more further commands, starting from the current state.
 
-        Raises what ``Spec.when`` does.
+        Raises the same errors as ``Spec.when``.
         """
         __tracebackhide__ = True
         self._entry.goes_on = True
@@ -194,7 +194,7 @@ class Outcome(Generic[C, E, S]):
 
     def _expects(self, method: str, events: Collection[E]) -> None:
         __tracebackhide__ = True
-        self._entry.looked_at = True  # what is expected may be a mistake, and not be checked
+        self._entry.looked_at = True  # an invalid expectation is not recorded as a check
         self._story.check_expected(method, events)
 
     def _checked(
@@ -211,17 +211,17 @@ class Outcome(Generic[C, E, S]):
 def carried_out(
     story: Story[C, E, S], commands: Collection[C], before: Entry | None = None
 ) -> Outcome[C, E, S]:
-    """What comes of some commands, one after the other, up to one that is refused.
+    """Handle commands in order up to the first refused one, and return the outcome.
 
     Args:
-        story: What is behind them.
+        story: The story before the commands.
         commands: The commands.
-        before: The entry of the outcome that this one goes on from.
+        before: The entry of the outcome that this one continues.
 
     Raises:
-        TypeError: There is none, or the aggregate does not take one of them.
-        InvalidArgument: No aggregate can have the ``aggregate_id`` of one of them.
-        RuleBroken: The aggregate does not keep its rules.
+        TypeError: No command is given, or the aggregate does not handle one of them.
+        InvalidArgument: An ``aggregate_id`` is not valid.
+        RuleBroken: The aggregate breaks a rule.
     """
     __tracebackhide__ = True
     if not commands:
@@ -235,7 +235,7 @@ def carried_out(
 
 
 def outcome_of(story: Story[C, E, S], before: Entry | None = None) -> Outcome[C, E, S]:
-    """What came of the steps of a story, written down.
+    """Record and return the outcome of a story.
 
     Args:
         story: The story.

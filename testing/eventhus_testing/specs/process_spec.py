@@ -1,4 +1,4 @@
-"""Given-when-then for processes: events happen, and commands are sent."""
+"""Given-when-then specs for processes."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from eventhus_testing.specs.recording import begin, go_on, note
 E = TypeVar("E")
 S = TypeVar("S")
 
-OTHER_STATE = "came to another state than expected"
+OTHER_STATE = "has another state than expected"
 
 
 @frozen(kw_only=True)
 class ProcessStory(FoldStory[E, S]):
-    """What happened, and what a process sent because of it.
+    """The events of a process spec and the commands that the process sent.
 
     Attributes:
         process: The process.
-        sent: The commands of the last ``when``, in order.
+        sent: The commands sent during the last ``when``, in order.
     """
 
     process: Process[E, S]
     sent: tuple[Command, ...] = ()
 
     def going_on(self) -> Self:
-        """The story before its next outcome: nothing was sent because of that yet."""
+        """Return the story with all its events as given events, and no sent commands."""
         return evolve(super().going_on(), sent=())
 
     def _with(self, key: str, recorded: Recorded[E]) -> Self:
@@ -62,22 +62,22 @@ class ProcessStory(FoldStory[E, S]):
 
 @frozen
 class ProcessSpec(FoldSpec[E, ProcessStory[E, S]]):
-    """What has happened before. Made by ``spec``."""
+    """The given events of a process. Made by ``spec``."""
 
     @classmethod
     def of(cls, process: Process[E, S], rules: Rules, codec: Codec | None) -> ProcessSpec[E, S]:
-        """Start to specify a process."""
+        """Return a spec without given events."""
         story = ProcessStory(process=process, checker=fold_checker(process, rules, codec))
         return cls(story, begin(story))
 
     def when(self, stream: StreamId | str, *events: E) -> ProcessOutcome[E, S]:
-        """Let these events happen now.
+        """Handle these events now.
 
         Args:
             stream: As for ``given``.
             events: As for ``given``.
 
-        Raises what ``given`` does.
+        Raises the same errors as ``given``.
         """
         __tracebackhide__ = True
         go_on(self._entry)
@@ -88,23 +88,23 @@ class ProcessSpec(FoldSpec[E, ProcessStory[E, S]]):
 
 @frozen
 class ProcessOutcome(Checked[ProcessStory[E, S]]):
-    """What a process did about some events. Made by ``when``; every check returns it again."""
+    """The outcome of a process spec. Made by ``when``; every check returns the outcome."""
 
     @property
     def commands(self) -> tuple[Command, ...]:
-        """What was sent, in order."""
+        """Return the sent commands, in order."""
         self._entry.looked_at = True
         return self._story.sent
 
     def then_commands(self, *commands: Command, ignoring: Collection[str] = ()) -> Self:
-        """Exactly these commands must have been sent, in this order.
+        """Check that the process sent exactly these commands, in this order.
 
         Args:
-            commands: The commands; ``like`` stands for one of which only some fields matter.
-            ignoring: The names of fields that do not count.
+            commands: The expected commands. Use ``like`` to compare only some fields.
+            ignoring: Names of fields to ignore at every level.
 
         Raises:
-            AssertionError: Others were.
+            AssertionError: The process sent other commands.
         """
         __tracebackhide__ = True
         self._entry.looked_at = True
@@ -118,24 +118,24 @@ class ProcessOutcome(Checked[ProcessStory[E, S]]):
         return self._checked("then_commands" if commands else "then_nothing", commands, text)
 
     def then_nothing(self) -> Self:
-        """No command must have been sent.
+        """Check that the process sent no command.
 
         Raises:
-            AssertionError: One was.
+            AssertionError: The process sent a command.
         """
         __tracebackhide__ = True
         return self.then_commands()
 
     def then_state(self, key: str, state: S, *, ignoring: Collection[str] = ()) -> Self:
-        """The state of a key must now equal this one.
+        """Check the state of a key.
 
         Args:
             key: The key.
-            state: The state; ``like`` stands for one of which only some fields matter.
-            ignoring: The names of fields that do not count.
+            state: The expected state. Use ``like`` to compare only some fields.
+            ignoring: Names of fields to ignore at every level.
 
         Raises:
-            AssertionError: It does not, or no event has concerned the key.
+            AssertionError: The state differs, or the key has none.
         """
         __tracebackhide__ = True
         self._entry.looked_at = True
@@ -148,10 +148,10 @@ class ProcessOutcome(Checked[ProcessStory[E, S]]):
         return self._checked("then_state", (key, state), text)
 
     def then_no_state(self, key: str) -> Self:
-        """The key must have no state: no event has concerned it.
+        """Check that a key has no state because no event mapped to it.
 
         Raises:
-            AssertionError: One has.
+            AssertionError: The key has a state.
         """
         __tracebackhide__ = True
         text = None
@@ -160,13 +160,13 @@ class ProcessOutcome(Checked[ProcessStory[E, S]]):
         return self._checked("then_no_state", (key,), text)
 
     def and_when(self, stream: StreamId | str, *events: E) -> ProcessOutcome[E, S]:
-        """Let further events happen.
+        """Handle further events.
 
         Args:
             stream: As for ``ProcessSpec.given``.
             events: As for ``ProcessSpec.given``.
 
-        Raises what ``ProcessSpec.given`` does.
+        Raises the same errors as ``ProcessSpec.given``.
         """
         __tracebackhide__ = True
         history.check_any(stream, events)

@@ -1,6 +1,6 @@
-"""What the specs of one test did, written down while it runs: for its report, and for one check.
+"""A recording of the specs of one test, for reports and to find unchecked outcomes.
 
-The kit's pytest plugin opens a notebook around each test. Without one, nothing is written down.
+The pytest plugin opens a recording around each test. Outside of one, nothing is recorded.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from attrs import define, field, frozen
 
 @frozen
 class Check:
-    """One ``then``.
+    """One check of an outcome.
 
     Attributes:
-        method: The method's name: ``then_rejected``.
-        arguments: What it was given, as it should be read: values without the fields that do not
-            count (see ``mask_fields``), classes, texts.
-        failure: The text of its failure; ``None`` where it held.
+        method: The name of the method, such as ``then_rejected``.
+        arguments: The arguments for reports. Ignored fields are masked (see ``mask_fields``).
+        failure: The failure text, or ``None`` if the check passed.
     """
 
     method: str
@@ -30,14 +29,14 @@ class Check:
 
 @define(eq=False)
 class Entry:
-    """One outcome: a story up to its last ``when``, and what was checked of it.
+    """One outcome and its checks.
 
     Attributes:
         story: A ``Story``, ``ViewStory`` or ``ProcessStory``.
-        checks: What was checked, in order.
-        goes_on: Whether the story has a next ``when``, and so another entry.
-        looked_at: Whether the test read the outcome, to check it by its own means.
-        before: The entry of the outcome that this one goes on from, if it does.
+        checks: The checks, in order.
+        goes_on: Whether another ``when`` follows, which has its own entry.
+        looked_at: Whether the test read the outcome, for example to assert on it directly.
+        before: The entry of the outcome that this one continues, or ``None``.
     """
 
     story: Any
@@ -48,7 +47,7 @@ class Entry:
 
     @property
     def is_unchecked(self) -> bool:
-        """Whether something was done, and nobody looked at what came of it."""
+        """Return whether no check, no read and no further ``when`` followed."""
         return not (self.checks or self.goes_on or self.looked_at)
 
 
@@ -62,7 +61,7 @@ class Recording:
 
     @property
     def unchecked(self) -> list[Entry]:
-        """The outcomes that nobody looked at, then the specs in which nothing was done."""
+        """Return the unchecked entries, then the specs without a ``when``."""
         return [*(entry for entry in self.entries if entry.is_unchecked), *self.given]
 
     def clear(self) -> None:
@@ -83,14 +82,14 @@ class Recording:
             raise
 
 
-# The innermost is last. No context variable: an event loop that tests share keeps the context of
-# the first of them, and a thread starts without any.
+# The innermost recording is last. A context variable does not work: an event loop that tests share
+# keeps the context of the first test, and a new thread starts with an empty context.
 _open: list[Recording] = []
 
 
 @contextmanager
 def opened() -> Iterator[Recording]:
-    """Write down, inside, what specs do."""
+    """Record what specs do while the context is open."""
     recording = Recording()
     _open.append(recording)
     try:
@@ -100,11 +99,11 @@ def opened() -> Iterator[Recording]:
 
 
 def note(story: Any, before: Entry | None = None) -> Entry:
-    """Write an outcome down, if a notebook is open.
+    """Add an outcome to the innermost recording, if there is one.
 
     Args:
         story: See ``Entry``.
-        before: The entry of the outcome that it goes on from.
+        before: The entry of the outcome that this one continues.
     """
     if before is not None:
         before.goes_on = True

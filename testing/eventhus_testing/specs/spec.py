@@ -1,4 +1,4 @@
-"""Given-when-then, in Python and typed by what is specified."""
+"""Given-when-then specs for aggregates, and ``spec``, which starts every kind of spec."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def spec(
     subject: Process[E, S], *, rules: Rules = ALL, codec: Codec | None = None
 ) -> ProcessSpec[E, S]: ...
 def spec(subject: Any, *, rules: Rules = ALL, codec: Codec | None = None) -> Any:
-    """Start to specify what an aggregate, a view or a process does.
+    """Return a given-when-then spec of an aggregate, a view or a process.
 
-    Say what has happened, what is asked for and what must come of it:
+    Give the history, handle a command and check the outcome:
 
     >>> from collections.abc import Iterator
     >>> from attrs import frozen
@@ -69,7 +69,7 @@ def spec(subject: Any, *, rules: Rules = ALL, codec: Codec | None = None) -> Any
     ...     .then_state(frozenset({"ann", "bob"}))
     ... )
 
-    An outcome can be gone on from, and what was given can be shared:
+    A spec can continue from an outcome, and specs can share given events:
 
     >>> outcome = (
     ...     outcome
@@ -78,7 +78,7 @@ def spec(subject: Any, *, rules: Rules = ALL, codec: Codec | None = None) -> Any
     ...     .then_rejected(TableFull, match="2 of 2")
     ... )
 
-    A specification that does not hold shows the difference:
+    A failed check shows the difference:
 
     >>> ann = spec(table).given(SeatTaken("ann"))
     >>> ann.when(TakeSeat(aggregate_id="t1", guest="bob")).then(SeatTaken("bo"))
@@ -94,14 +94,14 @@ def spec(subject: Any, *, rules: Rules = ALL, codec: Codec | None = None) -> Any
            ? guest: expected 'bo', actual 'bob'
 
     Args:
-        subject: What is specified.
-        rules: What is checked besides, always; all of it unless you switch something off.
+        subject: The aggregate, the view or the process to test.
+        rules: The rules that are checked in addition; by default all.
         codec: Encodes events and states for the rules; ``None`` takes the one of
-            ``eventhus_cattrs``. Give yours where the domain needs a ``Hook``.
+            ``eventhus_cattrs``. Pass the application's codec if its types need a ``Hook``.
 
     Raises:
-        RuleBroken: The codec cannot handle the events, the state or the values at all.
-        TypeError: The subject is none of the three.
+        RuleBroken: The codec does not support an event class, the state type or the value type.
+        TypeError: ``subject`` is none of these.
     """
     match subject:
         case View():
@@ -115,24 +115,22 @@ def spec(subject: Any, *, rules: Rules = ALL, codec: Codec | None = None) -> Any
             )
             return Spec(story, begin(story))
         case _:
-            raise TypeError(
-                f"spec takes an Aggregate, a View or a Process, and {subject!r} is none"
-            )
+            raise TypeError(f"spec takes an Aggregate, a View or a Process, not {subject!r}")
 
 
 @frozen
 class Spec(Generic[C, E, S]):
-    """What an aggregate has behind it when the first command comes. Made by ``spec``."""
+    """The given history of an aggregate. Made by ``spec``."""
 
     _story: Story[C, E, S]
     _entry: Entry = field(repr=False, eq=False)  # it has the story once more
 
     def given(self, *events: E) -> Spec[C, E, S]:
-        """Let these events have happened, oldest first, after what was given before.
+        """Append events to the given history, oldest first.
 
         Raises:
-            TypeError: One of them is not an event of the aggregate.
-            RuleBroken: The aggregate does not keep its rules.
+            TypeError: A value is not an event of the aggregate.
+            RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
         story = self._go_on()
@@ -141,9 +139,9 @@ class Spec(Generic[C, E, S]):
         return Spec(story, begin(story))
 
     def given_state(self, state: S) -> Spec[C, E, S]:
-        """Let this be the state, whatever led to it.
+        """Set the state without events.
 
-        Prefer ``given``: a state that no events lead to proves nothing.
+        Prefer ``given``: a spec proves little if no events lead to its state.
 
         Raises:
             RuleBroken: The state does not survive the codec.
@@ -155,12 +153,12 @@ class Spec(Generic[C, E, S]):
         return Spec(story, begin(story))
 
     def given_commands(self, *commands: C) -> Spec[C, E, S]:
-        """Let the events have happened that these commands lead to, one after the other.
+        """Append the events that these commands produce to the given history.
 
         Raises:
-            AssertionError: One of them was refused.
-            TypeError: The aggregate does not take one of them.
-            RuleBroken: The aggregate does not keep its rules.
+            AssertionError: A command was refused.
+            TypeError: The aggregate does not handle one of the commands.
+            RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
         story = self._go_on()
@@ -173,52 +171,52 @@ class Spec(Generic[C, E, S]):
         return Spec(story, begin(story))
 
     def given_stored(self, *stored: EventData) -> Spec[C, E, S]:
-        """Let these events have happened, as a store holds them, in any schema of the past.
+        """Append stored events, in any earlier schema, to the given history.
 
         Raises:
-            CodecError: One of them cannot be read.
-            RuleBroken: The aggregate does not keep its rules.
+            CodecError: A stored event cannot be decoded.
+            RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
         with failure_texts.adding_story(self._go_on(), "given", stored):
             return self.given(*map(self._story.checker.read, stored))
 
     def when(self, *commands: C) -> Outcome[C, E, S]:
-        """Carry out a command, or several in a row: decide, and apply the events that follow.
+        """Handle one or more commands in order: decide, then evolve the state.
 
-        A refusal is an outcome; no command behind one that is refused is carried out. Any other
-        exception of ``decide`` travels on.
+        A refusal is an outcome, and ends the ``when``. Any other exception of ``decide``
+        propagates.
 
         Raises:
-            TypeError: There is none, or the aggregate does not take one of them.
-            InvalidArgument: No aggregate can have the ``aggregate_id`` of one of them.
-            RuleBroken: The aggregate does not keep its rules.
+            TypeError: No command is given, or the aggregate does not handle one of them.
+            InvalidArgument: An ``aggregate_id`` is not valid.
+            RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
         return carried_out(self._go_on(), commands)
 
     def when_repeated(self, times: int, command: C) -> Outcome[C, E, S]:
-        """Carry out the same command several times, to see what it is worth to repeat it.
+        """Handle the same command several times, to test that it is idempotent.
 
         Args:
-            times: How often, at least once.
+            times: The number of times, at least 1.
             command: The command.
 
         Raises:
             TypeError: ``times`` is below 1, or the aggregate does not take the command.
-            RuleBroken: The aggregate does not keep its rules.
+            RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
         return carried_out(self._go_on(), [command] * times)
 
     def when_called(self, function: Callable[[S], Iterable[E]]) -> Outcome[C, E, S]:
-        """Call a function of the domain with the state, instead of ``decide`` with a command.
+        """Call a function with the state, instead of ``decide`` with a command.
 
-        What it returns are the events; a refusal is an outcome.
+        The function returns events. A refusal is an outcome.
 
         Raises:
             TypeError: It gave something that is not an event of the aggregate.
-            RuleBroken: The aggregate does not keep its rules.
+            RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
         story = self._go_on()
@@ -227,11 +225,11 @@ class Spec(Generic[C, E, S]):
             return outcome_of(story.with_call(call))
 
     def when_stored(self, *stored: EventData) -> Outcome[C, E, S]:
-        """Read events as a store holds them, in any schema of the past: upcasters at work.
+        """Decode stored events in any earlier schema, to test upcasters.
 
         Raises:
-            CodecError: One of them cannot be read.
-            RuleBroken: The aggregate does not keep its rules.
+            CodecError: A stored event cannot be decoded.
+            RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
         story = self._go_on()
@@ -246,7 +244,7 @@ class Spec(Generic[C, E, S]):
         go_on(self._entry)
         return self._story
 
-    if not TYPE_CHECKING:  # type checkers say that there is none; a reader of a failure needs more
+    if not TYPE_CHECKING:  # type checkers report a missing attribute; at run time, add a hint
 
         def __getattr__(self, name: str) -> NoReturn:
             if not name.startswith("_"):

@@ -1,4 +1,4 @@
-"""What was given to an aggregate, what was done and what came of it, as a value."""
+"""The immutable record of an aggregate spec: given events, steps and state."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def check_classes(
     classes: Collection[Any],
     class_of: Callable[[object], type] = type,
 ) -> None:
-    """Refuse values of classes that cannot be meant.
+    """Refuse values of unexpected classes.
 
     Args:
-        method: What they are given to.
-        kind: What they should be: ``"an event"``.
-        owner: Whose.
+        method: The called method, for the message.
+        kind: The expected kind of value, such as ``"an event"``, for the message.
+        owner: The aggregate or the application, for the message.
         values: The values.
-        classes: What they may be.
-        class_of: Says of which class a value is.
+        classes: The accepted classes.
+        class_of: Returns the class of a value.
 
     Raises:
-        TypeError: Names the method, the value and what it takes instead.
+        TypeError: A value has another class. The message lists the classes that are accepted.
     """
     __tracebackhide__ = True
     for value in values:
@@ -53,23 +53,23 @@ def check_classes(
 
 @frozen
 class Call(Generic[S, E]):
-    """A function of the domain, called with the state instead of a command."""
+    """A call of a domain function with the state, instead of a command."""
 
     function: Callable[[S], Iterable[E]]
 
     def answer(self, state: S) -> tuple[E, ...] | Rejected:
-        """The events that it gives, or its refusal.
+        """Return the events or the refusal of the function.
 
         Raises:
-            TypeError: It did not return a collection of events.
+            TypeError: The function did not return an iterable of events.
         """
         __tracebackhide__ = True
         try:
             answer: object = self.function(state)
             if not isinstance(answer, Iterable):
                 raise TypeError(
-                    f"when_called: the function returned {type(answer).__name__}, and must return "
-                    f"its events: yield them, or return a list"
+                    f"when_called: the function must yield its events or return a list of them, "
+                    f"but it returned {type(answer).__name__}"
                 )
             return tuple(answer)
         except Rejected as refusal:
@@ -81,7 +81,7 @@ class Call(Generic[S, E]):
 
 @frozen
 class Given(Generic[S]):
-    """A state that was given instead of the events that lead to it."""
+    """A given state, in place of given events."""
 
     state: S
 
@@ -91,13 +91,13 @@ class Given(Generic[S]):
 
 @frozen(kw_only=True)
 class StoryStep(Generic[C, E, S]):
-    """One command, or what stands for one, carried out.
+    """One handled command, function call or stored event.
 
     Attributes:
-        before: The state that it met.
-        cause: The command; or the function that was called, or the stored event that was read.
-        events: What it made happen; none where it was refused.
-        refusal: What ``decide`` raised, where it refused.
+        before: The state before the step.
+        cause: The command, the function call or the stored event.
+        events: The produced events; empty after a refusal.
+        refusal: The refusal, or ``None``.
         after: The state after the events.
     """
 
@@ -110,14 +110,14 @@ class StoryStep(Generic[C, E, S]):
 
 @frozen(kw_only=True)
 class Story(Generic[C, E, S]):
-    """A history that was given, and what was done to it.
+    """The given events and the steps of an aggregate spec.
 
     Attributes:
-        checker: Carries out commands by the rules of the aggregate.
-        given: What had happened before, oldest first.
-        earlier: The steps of the outcomes that this one goes on from, in order.
-        steps: The steps of this outcome, in order.
-        state: The state after all of that.
+        checker: Handles commands and checks the rules.
+        given: The given events or states, oldest first.
+        earlier: The steps of earlier outcomes, in order.
+        steps: The steps of the current outcome, in order.
+        state: The current state.
     """
 
     checker: AggregateChecker[C, E, S] = field(repr=False)
@@ -128,30 +128,30 @@ class Story(Generic[C, E, S]):
 
     @property
     def aggregate(self) -> Aggregate[C, E, S]:
-        """Whose story it is."""
+        """Return the aggregate."""
         return self.checker.aggregate
 
     @property
     def causes(self) -> tuple[object, ...]:
-        """What the steps of this outcome carried out, in order."""
+        """Return the causes of the current steps, in order."""
         return tuple(step.cause for step in self.steps)
 
     @property
     def events(self) -> tuple[E, ...]:
-        """What the steps of this outcome made happen, in order."""
+        """Return the events of the current steps, in order."""
         return tuple(event for step in self.steps for event in step.events)
 
     @property
     def refusal(self) -> Rejected | None:
-        """Why the last step was refused, if it was; none comes behind one that was."""
+        """Return the refusal of the last step, or ``None``. A refused step is always the last."""
         return self.steps[-1].refusal
 
     def with_given(self, events: Sequence[E]) -> Story[C, E, S]:
-        """The story with more history.
+        """Return the story with more given events.
 
         Raises:
-            TypeError: One of them is not an event of the aggregate.
-            RuleBroken: The aggregate does not keep its rules.
+            TypeError: A value is not an event of the aggregate.
+            RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
         self.check_events("given", events)
@@ -163,7 +163,7 @@ class Story(Generic[C, E, S]):
         return evolve(self, given=(*self.given, *events), state=state)
 
     def with_state(self, state: S) -> Story[C, E, S]:
-        """The story with its state made up.
+        """Return the story with a given state.
 
         Raises:
             RuleBroken: The state does not survive the codec.
@@ -173,16 +173,16 @@ class Story(Generic[C, E, S]):
         return evolve(self, given=(*self.given, Given(state)), state=state)
 
     def going_on(self) -> Story[C, E, S]:
-        """The story before its next outcome."""
+        """Return the story with the current steps as earlier steps."""
         return evolve(self, earlier=(*self.earlier, *self.steps), steps=())
 
     def with_command(self, command: C) -> Story[C, E, S]:
-        """The story with one more command, carried out as an application does it.
+        """Return the story with one more command, handled as an application does it.
 
         Raises:
-            TypeError: The aggregate does not take the command.
-            InvalidArgument: No aggregate can have its ``aggregate_id``.
-            RuleBroken: The aggregate does not keep its rules.
+            TypeError: The aggregate does not handle the command.
+            InvalidArgument: The ``aggregate_id`` is not valid.
+            RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
         check_classes("when", "a command", self.aggregate.name, [command], self.aggregate.commands)
@@ -194,11 +194,11 @@ class Story(Generic[C, E, S]):
         return self._with_step(command, events)
 
     def with_call(self, call: Call[S, E]) -> Story[C, E, S]:
-        """The story with one more function called.
+        """Return the story with one more function call.
 
         Raises:
-            TypeError: It gave something that is not an event of the aggregate.
-            RuleBroken: The aggregate does not keep its rules.
+            TypeError: The function returned a value that is not an event of the aggregate.
+            RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
         answer = call_checked(self.checker.rules, "the function", call.answer, state=self.state)
@@ -210,11 +210,11 @@ class Story(Generic[C, E, S]):
         return self._with_step(call, answer)
 
     def with_stored(self, stored: EventData) -> Story[C, E, S]:
-        """The story with one more event read from what is stored.
+        """Return the story with one more stored event.
 
         Raises:
-            CodecError: It cannot be read.
-            RuleBroken: The aggregate does not keep its rules.
+            CodecError: The stored event cannot be decoded.
+            RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
         event = self.checker.read(stored)
@@ -222,19 +222,19 @@ class Story(Generic[C, E, S]):
         return self._with_step(stored, (event,))
 
     def check_events(self, method: str, values: Iterable[object]) -> None:
-        """Refuse what is not an event of the aggregate, which ``evolve`` would choke on.
+        """Refuse values that are not events of the aggregate, before ``evolve`` sees them.
 
         Raises:
-            TypeError: Names the method, the value and what it takes instead.
+            TypeError: A value has another class. The message lists the classes that are accepted.
         """
         __tracebackhide__ = True
         check_classes(method, "an event", self.aggregate.name, values, self.aggregate.events)
 
     def check_expected(self, method: str, values: Iterable[object]) -> None:
-        """Refuse to expect what can never come: it is a mistake in the spec.
+        """Refuse expectations that no event of the aggregate can meet.
 
         Raises:
-            TypeError: As for ``check_events``; ``like`` stands for a value of its class.
+            TypeError: As for ``check_events``. A ``like`` counts as a value of its class.
         """
         __tracebackhide__ = True
         check_classes(

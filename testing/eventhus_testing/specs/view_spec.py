@@ -1,4 +1,4 @@
-"""Given-when-then for views: events happen, and what readers see changes."""
+"""Given-when-then specs for views."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ E = TypeVar("E")
 V = TypeVar("V")
 
 NO_VALUE = "no value"
-OTHER_VALUE = "shows another value of {!r} than expected"
-MISSING_VALUE = "shows no value of {!r}"
-UNEXPECTED_VALUE = "shows a value of {!r} where none was expected"
+OTHER_VALUE = "shows another value for {!r} than expected"
+MISSING_VALUE = "shows no value for {!r}"
+UNEXPECTED_VALUE = "shows a value for {!r}, but none was expected"
 
 
 @frozen(kw_only=True)
 class ViewStory(FoldStory[E, V]):
-    """What happened, and what a view made of it.
+    """The events of a view spec and the values of the view.
 
     Attributes:
         view: The view.
@@ -49,21 +49,21 @@ class ViewStory(FoldStory[E, V]):
 
 @frozen
 class _ViewChecks(Checked[ViewStory[E, V]]):
-    """The checks that hold for what was given as for what was done."""
+    """The checks that both a spec and an outcome of a view offer."""
 
     def then_view(self, key: str, value: V, *, ignoring: Collection[str] = ()) -> Self:
-        """The key must now have this value.
+        """Check the value of a key.
 
         Args:
             key: The key.
-            value: The value; ``like`` stands for one of which only some fields matter.
-            ignoring: The names of fields that do not count.
+            value: The expected value. Use ``like`` to compare only some fields.
+            ignoring: Names of fields to ignore at every level.
 
         Raises:
-            AssertionError: It has another, or none.
+            AssertionError: The value differs or is missing.
         """
         __tracebackhide__ = True
-        if value is None:  # a view can begin with it, and deletes with it: it is no value
+        if value is None:  # None means no value: views delete with it and may start with it
             return self.then_no_view(key)
         self._entry.looked_at = True
         go_on(self._entry)
@@ -77,10 +77,10 @@ class _ViewChecks(Checked[ViewStory[E, V]]):
         return self._checked("then_view", (key, value), text)
 
     def then_no_view(self, key: str) -> Self:
-        """The key must now have no value: nothing made one, or it was deleted.
+        """Check that a key has no value, because none was set or it was deleted.
 
         Raises:
-            AssertionError: It has one.
+            AssertionError: The key has a value.
         """
         __tracebackhide__ = True
         text = None
@@ -91,22 +91,22 @@ class _ViewChecks(Checked[ViewStory[E, V]]):
 
 @frozen
 class ViewSpec(FoldSpec[E, ViewStory[E, V]], _ViewChecks[E, V]):
-    """What has happened before. Made by ``spec``."""
+    """The given events of a view. Made by ``spec``."""
 
     @classmethod
     def of(cls, view: View[E, V], rules: Rules, codec: Codec | None) -> ViewSpec[E, V]:
-        """Start to specify a view."""
+        """Return a spec without given events."""
         story = ViewStory(view=view, checker=fold_checker(view, rules, codec))
         return cls(story, begin(story))
 
     def when(self, stream: StreamId | str, *events: E) -> ViewOutcome[E, V]:
-        """Let these events happen now.
+        """Handle these events now.
 
         Args:
             stream: As for ``given``.
             events: As for ``given``.
 
-        Raises what ``given`` does.
+        Raises the same errors as ``given``.
         """
         __tracebackhide__ = True
         go_on(self._entry)
@@ -117,27 +117,27 @@ class ViewSpec(FoldSpec[E, ViewStory[E, V]], _ViewChecks[E, V]):
     def _checked(self, method: str, arguments: tuple[object, ...], failure: str | None) -> Self:
         __tracebackhide__ = True
         go_on(self._entry)
-        # What is given may be shared, and each test that checks it writes that down for itself.
+        # Tests may share a spec, so each test that checks it records its own entry.
         noted = self if self._entry.checks else evolve(self, entry=note(self._story))
         return super(ViewSpec, noted)._checked(method, arguments, failure)
 
 
 @frozen
 class ViewOutcome(_ViewChecks[E, V]):
-    """What came of some events. Made by ``when``; every check returns it again."""
+    """The outcome of a view spec. Made by ``when``; every check returns the outcome."""
 
     @property
     def values(self) -> Mapping[str, V]:
-        """The value of each key that has one."""
+        """Return the current values by key."""
         self._entry.looked_at = True
         return self._story.values
 
     def then_untouched(self, *keys: str) -> Self:
-        """These keys must have what they had before the last ``when``; without any, all keys.
+        """Check that the last ``when`` did not change these keys, or any key if none is named.
 
         Raises:
-            AssertionError: One has another value, or has one no more, or has one now; or one that
-                is named had none and has none.
+            AssertionError: A value was changed, added or deleted, or a named key has no value both
+                before and after.
         """
         __tracebackhide__ = True
         before, after = self._story.before, self._story.values
@@ -152,13 +152,13 @@ class ViewOutcome(_ViewChecks[E, V]):
         return self._checked("then_untouched", keys, text)
 
     def and_when(self, stream: StreamId | str, *events: E) -> ViewOutcome[E, V]:
-        """Let further events happen.
+        """Handle further events.
 
         Args:
             stream: As for ``ViewSpec.given``.
             events: As for ``ViewSpec.given``.
 
-        Raises what ``ViewSpec.given`` does.
+        Raises the same errors as ``ViewSpec.given``.
         """
         __tracebackhide__ = True
         history.check_any(stream, events)
@@ -169,10 +169,10 @@ class ViewOutcome(_ViewChecks[E, V]):
 def _unknown(story: ViewStory[E, V], keys: Collection[str], all_keys: Collection[str]) -> str:
     lines: list[Line] = []
     for key in keys:
-        lines.append((EXPECTED, f"{key}: what it had before"))
+        lines.append((EXPECTED, f"{key}: the value before"))
         lines.append((ACTUAL, f"{key}: {NO_VALUE}, before and after"))
         lines.append(no_value_of(story, key, all_keys))
-    return story_page(story, "has nothing there that could stay as it was", lines)
+    return story_page(story, "has no value for a key that was expected to stay unchanged", lines)
 
 
 def _touched(story: ViewStory[E, V], keys: Collection[str]) -> str:
@@ -182,4 +182,4 @@ def _touched(story: ViewStory[E, V], keys: Collection[str]) -> str:
             lines.append(
                 (sign, f"{key}: {values[key]!r}" if key in values else f"{key}: {NO_VALUE}")
             )
-    return story_page(story, "changed what was to stay as it was", lines)
+    return story_page(story, "changed a value that was expected to stay unchanged", lines)

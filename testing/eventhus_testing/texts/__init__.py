@@ -1,1 +1,1 @@
-"""The layout and the colours of failure texts."""
+"""Layout and colours of failure texts."""

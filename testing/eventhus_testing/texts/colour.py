@@ -1,7 +1,7 @@
-"""Colours for the texts of failures, put on where they are shown and nowhere else.
+"""Colours for failure texts in the terminal.
 
-The data of reports stays plain, so logs and files of results do too. What is used of pytest: the
-reports that its terminal reporter keeps, and that whatever shows one writes it line by line.
+The report data stays uncoloured, and so do logs and result files. This relies on two facts about
+pytest: its terminal reporter keeps the reports, and it writes each report line by line.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-# Behind the E of pytest, a line of a page: a word or none, and a mark.
+# A line of a failure page after pytest's E: an optional word and a mark.
 _LINE = re.compile(r"E {3,}(?:given|when|then|state|but|) +(?P<mark>[-+? ]) (?=\S)")
 _OURS = ("(- expected, + actual)", "is broken (rules=Rules(")
 
@@ -24,7 +24,7 @@ _MARKUP: dict[str, dict[str, bool]] = {
 
 @contextmanager
 def coloured(reports: Sequence[Any]) -> Iterator[None]:
-    """Let the failures of specs among some reports be shown in colours, inside."""
+    """Show the spec failures among some reports in colours while the context is open."""
     ours = [report for report in reports if _is_ours(report.longrepr)]
     for report in ours:
         report.longrepr = _InColours(report.longrepr)
@@ -42,7 +42,7 @@ def _is_ours(longrepr: Any) -> bool:
 
 
 class _InColours:
-    """What a report shows, written by another pen."""
+    """A report's representation that is written in colours."""
 
     def __init__(self, plain: Any) -> None:
         self.plain = plain
@@ -54,12 +54,12 @@ class _InColours:
         return getattr(self.plain, name)
 
     def toterminal(self, writer: Any) -> None:
-        """Write it, line by line."""
-        self.plain.toterminal(_Pen(writer))
+        """Write the report line by line."""
+        self.plain.toterminal(_ColouringWriter(writer))
 
 
-class _Pen:
-    """A terminal writer that chooses other colours for the lines of a page."""
+class _ColouringWriter:
+    """A terminal writer that colours the lines of a failure page."""
 
     def __init__(self, writer: Any) -> None:
         self._writer = writer

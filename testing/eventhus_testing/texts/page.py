@@ -1,4 +1,4 @@
-"""The layout that the texts of failures have in common."""
+"""The common layout of failure texts."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TypeAlias
 from eventhus_testing.texts.printable import printable_lines
 
 Line: TypeAlias = tuple[str, str]
-"""A mark and a text. The marks are those of difflib: expected, actual, and what to note."""
+"""A mark and a text. Marks follow difflib: ``-`` expected, ``+`` actual, ``?`` note."""
 SAME, EXPECTED, ACTUAL, NOTE = " ", "-", "+", "?"
 
 Passage: TypeAlias = tuple[str, Sequence[Line]]
-"""A word, such as "given", and the lines behind it."""
+"""A word, such as "given", and its lines."""
 
 
 def mark(sign: str, texts: Iterable[str]) -> list[Line]:
-    """Lines that all have the same mark."""
+    """Return lines that all have the same mark."""
     return [(sign, text) for text in texts]
 
 

@@ -41,7 +41,7 @@ ATOMS: frozenset[type] = frozenset(
         pathlib.PurePosixPath,
     }
 )
-"""Classes of values that are one whole, and cannot change."""
+"""Immutable classes whose values are compared as a whole."""
 
 CLOCKS: frozenset[type] = frozenset({dt.datetime, dt.time})
 """Classes of values that may have an offset from UTC."""
@@ -100,7 +100,7 @@ def same_clock(one: Any, other: Any) -> bool:
 
 @lru_cache(maxsize=1024)
 def _compared_fields(cls: Any) -> tuple[str, ...] | None:
-    """The fields that count when two instances are compared; ``None`` where it has no fields."""
+    """Return the fields that take part in comparison, or ``None`` for other classes."""
     if attrs.has(cls):
         return tuple(field.name for field in attrs.fields(cls) if field.eq)
     if dataclasses.is_dataclass(cls):
@@ -109,10 +109,10 @@ def _compared_fields(cls: Any) -> tuple[str, ...] | None:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values have the same classes and the same content, all the way down.
+    """Return whether two values have the same classes and the same content at every level.
 
-    Stricter than ``==``, to which ``1``, ``1.0`` and ``True`` are one, and no worse for values that
-    compare by identity or, as a NaN does, not even with themselves.
+    Unlike ``==``, this tells ``1``, ``1.0`` and ``True`` apart. It treats a NaN as equal to a NaN,
+    and compares the attributes of objects whose ``==`` compares identity.
     """
     cls = type_of(one)
     if cls is not type_of(other):
@@ -152,15 +152,16 @@ def equal(one: Any, other: Any) -> bool:
 
 
 def compares_by_identity(value: Any) -> bool:
-    """Whether a value equals nothing but itself, since its class has no ``__eq__``."""
+    """Return whether the class of a value has no ``__eq__`` of its own."""
     cls: Any = type(value)
     return cls.__eq__ is object.__eq__
 
 
 def parts(value: Any) -> dict[str, Any] | None:
-    """The parts of a value by the way to write them; ``None`` where it is one whole.
+    """Return the parts of a value by access path, such as ``.name`` or ``[0]``.
 
-    Fields that a class leaves out of its comparison are no parts.
+    Return ``None`` for a value without parts. Fields that a class excludes from comparison are
+    left out.
     """
     cls = type_of(value)
     if cls in ATOMS:
@@ -178,7 +179,7 @@ def parts(value: Any) -> dict[str, Any] | None:
 
 
 def ordered(members: Iterable[Any]) -> list[Any]:
-    """The members of a set in the same order each time: theirs, or that of their texts."""
+    """Return the members of a set in a stable order: sorted, or else sorted by ``repr``."""
     by_text = sorted(members, key=repr)
     try:
         return sorted(by_text)

@@ -16,22 +16,22 @@ T = TypeVar("T")
 
 
 def copy_if_mutable(value: T) -> T | None:
-    """A copy to compare a value with later; ``None`` where it cannot change, or be copied.
+    """Return a deep copy of a value, or ``None`` if it is immutable or cannot be copied.
 
-    A value that is frozen all the way down is not copied, since most are, and copies are slow.
+    Copies are slow and most values are immutable, so immutable values are not copied.
     """
     if not _can_change(value):
         return None
     try:
         return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001 - a lock, say, which says nothing about the value
+    except Exception:  # noqa: BLE001 - a lock, for example, cannot be copied
         return None
 
 
 def defensive_copy(value: T) -> T:
-    """A value that nobody else can change: itself, or a copy.
+    """Return a copy of a mutable value, and other values as they are.
 
-    What a domain with a bug does to its initial state must not get into the next spec.
+    A domain that changes its initial state by mistake must not affect the next spec.
     """
     copied = copy_if_mutable(value)
     return value if copied is None else copied
@@ -54,8 +54,8 @@ def _can_change(value: Any) -> bool:
 
 @lru_cache(maxsize=1024)
 def _frozen_fields(cls: Any) -> tuple[str, ...] | None:
-    """The fields of a class whose instances do not change but in their fields, if it is one."""
-    if "__attrs_attrs__" in vars(cls):  # not where a base has them: an instance can have more
+    """Return the fields of a frozen attrs class or dataclass, or ``None`` for other classes."""
+    if "__attrs_attrs__" in vars(cls):  # a base's fields do not count: a subclass can be mutable
         fields = attrs.fields(cls)
         return tuple(field.name for field in fields) if attrs.inspect(cls).is_frozen else None
     if dataclasses.is_dataclass(cls):

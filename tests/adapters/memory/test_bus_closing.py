@@ -116,8 +116,8 @@ async def test_leaving_retries_each_failed_message_once(
     ]
     assert [("b-1", 1), ("b-1", 2)] == [attempt for attempt in attempts if attempt[0] == "b-1"]
     assert [
-        "the handler failed on a-1 while the bus was closing",
-        "the handler failed on a-3 while the bus was closing",
+        "the handler failed on a-1 while the bus was closing: RuntimeError",
+        "the handler failed on a-3 while the bus was closing: RuntimeError",
     ] == [record.getMessage() for record in caplog.records]
     assert all(record.exc_info for record in caplog.records)
     assert "secret" not in caplog.text

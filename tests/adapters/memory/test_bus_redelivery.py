@@ -166,7 +166,7 @@ async def test_a_failure_is_logged_without_the_message(
     await publish(bus, [message("a")])
     await until(lambda: timers.pending)
     (record,) = log.records
-    assert ("WARNING", "the handler failed on a-1; again in 0.01 s") == (
+    assert ("WARNING", "the handler failed on a-1: RuntimeError; again in 0.01 s") == (
         record.levelname,
         record.getMessage(),
     )

@@ -288,17 +288,3 @@ async def test_the_first_commits_are_missing(store: MongoStore, plain: Plain) ->
     for way in (store.read(), store.load(ACCOUNT), store.history(OTHER), follow(store, 1)):
         with pytest.raises(LogCorrupted):
             await way
-
-
-@pytest.mark.parametrize("change", [{"$set": {"format": 2}}, {"$unset": {"version": 1}}])
-async def test_a_snapshot_of_no_known_form(
-    store: MongoStore, plain: Plain, change: dict[str, Any]
-) -> None:
-    """It is not taken for a state."""
-    snapshot = Snapshot(
-        stream=ACCOUNT, version=1, position=1, event_id="c-1", fingerprint="f", data={}
-    )
-    await store.save_snapshot(snapshot)
-    plain.snapshots.update_one({}, change)
-    with pytest.raises(IncompatibleBucket):
-        await store.load_snapshot(ACCOUNT)

@@ -250,13 +250,13 @@ async def test_rivals_wait_no_longer_for_losing_more_often(
 ) -> None:
     """Or the log would belong to the writer that loses least."""
     waits: list[int] = []
-    back_off = appender._back_off
+    back_off = appender.Appender._back_off
 
-    async def noted(failures: int) -> None:
+    async def noted(self: appender.Appender, failures: int) -> None:
         waits.append(failures)
-        await back_off(failures)
+        await back_off(self, failures)
 
-    monkeypatch.setattr(appender, "_back_off", noted)
+    monkeypatch.setattr(appender.Appender, "_back_off", noted)
     async with AsyncExitStack() as stack:
         rivals = [
             await stack.enter_async_context(MongoStore.open(replica_set.url, bucket))

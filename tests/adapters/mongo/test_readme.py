@@ -27,7 +27,7 @@ def carried_out(query: str, events: Any) -> list[Any]:
 
 EXPECTED: dict[str, list[Any]] = {
     "a stream": [1, 4],
-    "the log behind a position": [3, 4],
+    "the log after a position": [3, 4],
     "the last commit": [4],
     "events of one type in a time range": [4],
     "how many of each type": ["Deposited", "DepositPerformed"],

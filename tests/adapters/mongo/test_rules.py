@@ -1,6 +1,6 @@
 """The rules that make the log right, each beside what happens without it.
 
-The third, that a commit which stands in the way is compared by its id, is in test_lost_answers.
+The third, that a commit which conflicts with is compared by its id, is in test_lost_answers.
 """
 
 from __future__ import annotations
@@ -280,9 +280,9 @@ async def test_without_proof_there_are_overlaps_and_gaps(
     places: list[tuple[int, int]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The rule is needed: no index stands in the way of a version that nobody has."""
+    """The rule is needed: no index conflicts with of a version that nobody has."""
     await store.append(commit(size=2))
-    monkeypatch.setattr(Appender, "_proven", _believe)
+    monkeypatch.setattr(Appender, "_known_end", _believe)
     async with MongoStore(store._connect(), plain.name) as fresh:
         await fresh.append(commit(stream, expected_version=expected))
     assert places == places_in(plain)

@@ -18,6 +18,7 @@ from eventhus_testing.conformance.store.samples import exact
 from eventhus_testing.conformance.store.views import BALANCES, deleted, document, kept, put
 from eventhus_testing.servers import MongoReplicaSet
 from tests.adapters.mongo.support import Client, Commands
+from tests.bank import Deposit, Scribble, Scribbled, account, note
 from tests.core.readers import (
     FILLED,
     SENT,
@@ -32,7 +33,6 @@ from tests.core.readers import (
     shown,
     welcome,
 )
-from tests.core.support import Deposit, Scribble, Scribbled, account, note
 
 Plain = Database[dict[str, Any]]
 
@@ -92,7 +92,7 @@ async def test_a_document_that_is_too_large(store: MongoStore, plain: Plain) -> 
     with pytest.raises(InvalidArgument) as caught:
         await put(store, document("a"), document("b", data={"text": "x" * 2**24}))
     assert (
-        "the document of 'b' in view_balances takes 16,777,262 bytes, and MongoDB keeps at most "
+        "the document of 'b' in view_balances takes 16,777,262 bytes, and MongoDB stores at most "
         "16,777,216 in one; keep less under one key" == str(caught.value)
     )
     assert 0 == plain[BALANCES].count_documents({})
@@ -112,7 +112,7 @@ async def test_a_document_of_no_known_form(
 ) -> None:
     """It is not taken for a value."""
     plain[BALANCES].insert_one(foreign)
-    with pytest.raises(IncompatibleBucket, match="the document 'a' is none that eventhus wrote"):
+    with pytest.raises(IncompatibleBucket, match="the document 'a' was not written by eventhus"):
         await store.load_documents(BALANCES, ["a"])
 
 

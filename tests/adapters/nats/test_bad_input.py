@@ -19,6 +19,7 @@ from eventhus.errors import (
     NotRunning,
 )
 from eventhus_nats import NatsBus
+from eventhus_nats import connection as connection_module
 from eventhus_testing.conformance.bus.cases import Inbox, message, messages, publish
 from eventhus_testing.servers import nats_server
 from tests.adapters.nats.support import plain, until
@@ -102,8 +103,10 @@ def test_an_argument_out_of_its_range_is_named(options: dict[str, Any], problem:
 
 
 async def test_a_missing_server_is_reported_within_seconds(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert connection_module.CONNECT_S <= 5
+    monkeypatch.setattr(connection_module, "CONNECT_S", 0.5)
     began = time.monotonic()
     with pytest.raises(BusUnavailable, match="'bank' is not available") as caught:
         await NatsBus.open(f"nats://user:{SECRET}@127.0.0.1:1", "bank").__aenter__()
@@ -132,8 +135,10 @@ async def test_a_server_without_jetstream_is_reported(nats_executable: Path) -> 
 
 
 async def test_a_missing_permission_is_named(
-    nats_executable: Path, caplog: pytest.LogCaptureFixture
+    nats_executable: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The server only logs it: the request gets no answer."""
+    monkeypatch.setattr(connection_module, "REQUEST_S", 1.0)
     caplog.set_level(logging.WARNING, logger="eventhus_nats")
     users = """authorization: { users: [
         { user: "u", password: "p", permissions: { publish: "bank.>", subscribe: ">" } } ] }"""
@@ -201,7 +206,10 @@ async def test_a_consumer_with_other_settings_is_refused(
             await bus.subscribe(Inbox(), group="g")
 
 
-async def test_both_url_schemes_open_this_bus(nats_url: str) -> None:
+async def test_both_url_schemes_open_this_bus(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "CONNECT_S", 0.5)
     for scheme in ("nats", "tls"):
         Application.open(bucket="bank", aggregates=[account], bus=f"{scheme}://localhost:4222")
     app = Application.open(bucket="bank", aggregates=[account], bus="nats://127.0.0.1:1")

@@ -56,6 +56,24 @@ async def test_unacknowledged_messages_of_a_crashed_member_come_first(
     ]
 
 
+async def test_completed_pull_requests_are_not_failures(
+    nats_url: str,
+    nats_bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Newer servers answer "409 Batch Completed" where a request still had room for bytes."""
+    monkeypatch.setattr(consumer_module, "BATCH", 4)
+    monkeypatch.setattr(consumer_module, "MAX_IN_HAND", 8)
+    inbox = Inbox()
+    async with NatsBus.open(nats_url, nats_bucket) as bus:
+        await bus.subscribe(inbox, group="g")
+        await publish(bus, given := messages("a", 100))
+        await until(lambda: len(inbox.messages) >= len(given))
+    assert [each.id for each in given] == inbox.ids
+    assert [] == caplog.messages
+
+
 async def test_a_slow_handler_does_not_get_its_message_again(
     nats_url: str, nats_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,21 +10,9 @@ from attrs import frozen
 from eventhus import Aggregate, Application, Command, EventhusError
 from eventhus.errors import CompositionError, NotRunning
 from eventhus_memory import MemoryStore
-from tests.core.support import (
-    Account,
-    JsonCodec,
-    Open,
-    Opened,
-    Proxy,
-    RecordingBus,
-    Script,
-    account,
-    at,
-    compose,
-    fail_with,
-    note,
-    recorded,
-)
+from tests.bank import Account, Open, Opened, Script, account, note
+from tests.core.hooks import at, fail_with
+from tests.core.support import JsonCodec, Proxy, RecordingBus, compose, recorded
 
 
 @frozen(kw_only=True)

@@ -7,23 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import astuple, frozen
 
 from eventhus import Aggregate, Command, Delivered, Recorded
 from eventhus.errors import CompositionError, InvalidArgument, NotRunning
 from eventhus_memory import MemoryBus
-from tests.core.support import (
-    Deposited,
-    FakeClock,
-    Gate,
-    Opened,
-    Scribble,
-    Scribbled,
-    add,
-    compose,
-    eventually,
-    settle,
-)
+from tests.bank import Deposited, Opened, Scribble, Scribbled
+from tests.core.hooks import Gate
+from tests.core.support import FakeClock, add, compose
+from tests.core.waiting import eventually, settle
 
 
 class Fussy:
@@ -176,6 +168,20 @@ async def test_replay_is_refused_without_a_bus_a_valid_group_or_a_running_applic
             await app.replay(Fussy(), group="a.b")
     with pytest.raises(NotRunning):
         await app.replay(Fussy())
+
+
+async def test_replay_of_a_group_that_does_not_exist_is_refused() -> None:
+    """A misspelt name must not look like a queue without dead letters."""
+    async with compose(bus=MemoryBus()) as app:
+        await (await app.subscribe(Fussy(), group="mailer")).close()
+        assert (0, 0) == astuple(await app.replay(Fussy(), group="mailer"))
+        with pytest.raises(InvalidArgument) as caught:
+            await app.replay(Fussy(), group="mialer")
+        assert (0, 0) == astuple(await app.replay(Fussy()))  # without any subscription yet
+    assert str(caught.value) == (
+        "group 'mialer' does not exist in bucket 'bank': nobody has subscribed with it, and it has "
+        "no dead letters; check its name"
+    )
 
 
 @pytest.mark.parametrize("way", ["closing", "leaving"])

@@ -16,21 +16,10 @@ from eventhus.errors import CodecError, InvalidArgument, NotRunning
 from eventhus.ports import Commit, EventData
 from eventhus.runtime.commands.repository import PAGE
 from eventhus_memory import MemoryStore
-from tests.core.support import (
-    Account,
-    Deposit,
-    Gate,
-    Open,
-    Opened,
-    Proxy,
-    Scribble,
-    account,
-    add,
-    compose,
-    eventually,
-    note,
-    settle,
-)
+from tests.bank import Account, Deposit, Open, Opened, Scribble, account, note
+from tests.core.hooks import Gate
+from tests.core.support import Proxy, add, compose
+from tests.core.waiting import eventually, settle
 
 # State.
 

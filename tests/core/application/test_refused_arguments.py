@@ -8,7 +8,8 @@ import pytest
 from eventhus import Aggregate, Recorded, View
 from eventhus.errors import CompositionError, InvalidArgument
 from eventhus_memory import MemoryBus
-from tests.core.support import Open, Opened, RecordingBus, account, compose, decide, evolve
+from tests.bank import Open, Opened, account, decide, evolve
+from tests.core.support import RecordingBus, compose
 
 
 def count(number: int, recorded: Recorded[Opened]) -> int:

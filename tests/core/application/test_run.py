@@ -1,17 +1,23 @@
 """An application as a worker process, and the lag of its relay."""
 
 import asyncio
+import logging
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eventhus.errors import NotRunning
 from eventhus_memory import MemoryBus, MemoryStore
-from tests.core.support import Proxy, RecordingBus, add, compose, eventually, fail_with, settle
+from tests.bank import Deposited, Opened
+from tests.core.hooks import Gate, fail_with
+from tests.core.readers import balances, welcome
+from tests.core.support import Proxy, RecordingBus, add, compose
+from tests.core.waiting import eventually, settle
 
 ROOT = Path(__file__).parents[3]
 WORKER = """
@@ -65,7 +71,8 @@ def test_a_worker_leaves_the_application_on_a_signal(sent: signal.Signals, insid
 WORKERS = """
 import asyncio, signal
 from eventhus_memory import MemoryBus
-from tests.core.support import compose, settle
+from tests.core.support import compose
+from tests.core.waiting import settle
 
 async def run(name):
     try:
@@ -187,3 +194,35 @@ async def test_relay_lag_is_never_negative() -> None:
     await store.save_checkpoint("relay", 9)
     async with compose(store, bus=MemoryBus()) as app:
         assert 0 == await app.relay_lag()
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (
+            {"views": [balances], "processes": [welcome], "bus": MemoryBus()},
+            "bucket bank started: view balances, process welcome, relay to MemoryBus",
+        ),
+        ({"bus": MemoryBus()}, "bucket bank started: relay to MemoryBus"),
+        ({}, "bucket bank started: no views, processes or relay"),
+    ],
+    ids=["everything", "relay", "nothing"],
+)
+async def test_one_line_says_what_an_application_runs(
+    options: dict[str, Any], line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="eventhus")
+    async with compose(**options):
+        assert [("eventhus", logging.INFO, line)] == caplog.record_tuples
+
+
+async def test_one_line_says_what_a_group_handles(caplog: pytest.LogCaptureFixture) -> None:
+    async with compose(bus=MemoryBus()) as app:
+        caplog.set_level(logging.INFO, logger="eventhus")
+        await app.subscribe(Gate(), group="mailer", types=[Opened, Deposited], concurrency=4)
+        await app.subscribe(Gate(), group="auditor")
+        await app.subscribe(Gate())
+        assert [
+            "bucket bank: group mailer handles Deposited, Opened, 4 at once",
+            "bucket bank: group auditor handles all events, 16 at once",
+        ] == caplog.messages

@@ -12,19 +12,10 @@ from eventhus import Metadata, Recorded, StreamId
 from eventhus.errors import CompositionError, InvalidArgument, NotRunning
 from eventhus.ports import EventBus, Message
 from eventhus_memory import MemoryBus
-from tests.core.support import (
-    Account,
-    Deposit,
-    Gate,
-    Open,
-    Proxy,
-    Scribble,
-    account,
-    add,
-    compose,
-    eventually,
-    settle,
-)
+from tests.bank import Account, Deposit, Open, Scribble, account
+from tests.core.hooks import Gate
+from tests.core.support import Proxy, add, compose
+from tests.core.waiting import eventually, settle
 
 
 class Listener:

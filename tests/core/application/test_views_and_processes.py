@@ -10,6 +10,8 @@ from attrs import evolve
 from eventhus import Application, Process, View
 from eventhus.errors import CompositionError, InvalidArgument, NotRunning
 from eventhus_memory import MemoryStore
+from tests.bank import Deposited, Open, Rename, Scribbled, Undeclared, account, note
+from tests.core.hooks import Gate
 from tests.core.readers import (
     Balance,
     account_of,
@@ -21,21 +23,8 @@ from tests.core.readers import (
     show,
     welcome,
 )
-from tests.core.support import (
-    Deposited,
-    Gate,
-    Open,
-    Proxy,
-    RecordingBus,
-    Rename,
-    Scribbled,
-    Undeclared,
-    account,
-    add,
-    eventually,
-    note,
-    settle,
-)
+from tests.core.support import Proxy, RecordingBus, add
+from tests.core.waiting import eventually, settle
 
 
 def view(**changes: Any) -> View[Any, Any]:

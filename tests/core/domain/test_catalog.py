@@ -276,7 +276,7 @@ def test_an_error_of_an_upcaster_becomes_a_codec_error() -> None:
         "Rented: the upcaster from schema 2 to 3 raised TypeError; "
         "make it accept everything that was stored"
     ) == str(caught.value)
-    assert isinstance(caught.value.__cause__, TypeError)
+    assert caught.value.__suppress_context__  # its text may quote the data
 
 
 def test_a_codec_error_has_the_stored_name_of_the_event() -> None:

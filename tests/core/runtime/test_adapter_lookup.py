@@ -1,5 +1,7 @@
 """Adapters are found by URL, among what installed distributions register."""
 
+import sys
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +9,12 @@ import pytest
 
 from eventhus import Application
 from eventhus.errors import CompositionError
+from eventhus.runtime.adapter_lookup import BUILT_IN, BUSES, CODECS, STORES, load_adapter
+from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryBus, MemoryStore
-from tests.core.support import Open, account, note
+from eventhus_mongo import MongoStore
+from eventhus_nats import NatsBus
+from tests.bank import Open, account, note
 
 SECRET = "T0pS3cr3t"
 MODULE = """
@@ -171,17 +177,62 @@ def test_a_driver_of_another_version_is_named() -> None:
         open_with(store="partial://")
 
 
-def test_where_nothing_is_registered_at_all_the_message_says_so(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """As in a program that was packed without the metadata of its distributions."""
-    import sys  # noqa: PLC0415
-
+@pytest.fixture
+def _without_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that was packed without the metadata of its distributions."""
     monkeypatch.setattr(sys, "path", [])
-    with pytest.raises(CompositionError, match="known: none"):
-        open_with()
-    with pytest.raises(CompositionError, match=r"known in eventhus\.stores: none"):
-        open_with(store="")
+
+
+@pytest.mark.usefixtures("_without_metadata")
+async def test_built_in_adapters_are_found_without_package_metadata() -> None:
+    async with Application.open(bucket="bank", aggregates=[account, note], bus="memory://") as app:
+        assert 1 == (await app.dispatch(Open(aggregate_id="a"))).version
+
+
+@pytest.mark.usefixtures("_without_metadata")
+@pytest.mark.parametrize(
+    ("name", "group", "adapter"),
+    [
+        ("mongodb", STORES, MongoStore),
+        ("mongodb+srv", STORES, MongoStore),
+        ("nats", BUSES, NatsBus),
+        ("tls", BUSES, NatsBus),
+        ("cattrs", CODECS, CattrsCodec),
+    ],
+)
+def test_every_built_in_name_has_its_adapter_without_package_metadata(
+    name: str, group: str, adapter: type
+) -> None:
+    found = load_adapter(name, group)
+    assert adapter is getattr(found, "__self__", found)
+
+
+def test_built_in_adapters_are_those_that_the_distribution_registers() -> None:
+    registered = {
+        (each.group, each.name): each.value
+        for each in distribution("eventhus").entry_points
+        if each.group in {STORES, BUSES, CODECS}
+    }
+    assert registered == BUILT_IN
+
+
+@pytest.mark.usefixtures("_without_metadata")
+def test_an_unknown_scheme_lists_the_built_in_ones_without_package_metadata() -> None:
+    with pytest.raises(CompositionError, match=r"known: memory, mongodb, mongodb\+srv$"):
+        open_with(store="nosql://")
+    with pytest.raises(CompositionError, match=r"known in eventhus\.buses: memory, nats, tls$"):
+        open_with(bus="")
+
+
+@pytest.mark.usefixtures("_without_metadata")
+def test_a_built_in_adapter_that_was_not_packed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "eventhus_nats")
+    with pytest.raises(CompositionError) as caught:
+        open_with(bus="nats://host")
+    assert str(caught.value) == (
+        "the adapter for 'nats' needs eventhus_nats; install it, or eventhus with the adapter's "
+        "extra, and include it when you pack a program"
+    )
 
 
 def test_what_memory_cannot_do_is_said_by_memory() -> None:

@@ -10,17 +10,8 @@ from eventhus import Aggregate, StreamId
 from eventhus.errors import CodecError
 from eventhus.ports import Commit, EventData, Storage
 from eventhus_memory import MemoryStore
-from tests.core.support import (
-    Account,
-    Deposited,
-    Opened,
-    Renamed,
-    Script,
-    account,
-    always,
-    compose,
-    stored_events,
-)
+from tests.bank import Account, Deposited, Opened, Renamed, Script, account, always
+from tests.core.support import compose, stored_events
 
 A = StreamId("Account", "a")
 

@@ -40,6 +40,9 @@ class Nothing:
 
     async def bury(self, message: Message, group: str) -> None: ...
 
+    async def has_group(self, group: str) -> bool:
+        return True
+
     async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         return
         yield  # makes it a generator

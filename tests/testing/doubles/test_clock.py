@@ -1,4 +1,4 @@
-"""The clock that tests move."""
+"""Tests of ``ManualClock``."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta, timezone
@@ -17,7 +17,7 @@ MINUTE = timedelta(minutes=1)
 
 
 async def sleep_in_turn(clock: ManualClock, woken: list[float], *seconds: float) -> None:
-    """Sleep several times, one after the other, and note each."""
+    """Sleep several times in a row, and record each."""
     for each in seconds:
         await clock.sleep(each)
         woken.append(each)
@@ -28,15 +28,13 @@ async def some_turns() -> None:
         await asyncio.sleep(0)
 
 
-def test_it_is_a_clock_in_utc() -> None:
-    """It shows what it was set to, in UTC, and the same again until it is moved."""
+def test_now_is_in_utc_and_does_not_change_by_itself() -> None:
     clock: Clock = ManualClock(datetime(2026, 5, 1, 14, tzinfo=timezone(timedelta(hours=2))))
     assert [NOON, NOON] == [clock.now(), clock.now()]
     assert UTC is clock.now().tzinfo
 
 
-def test_it_is_moved_forward_and_set_back() -> None:
-    """Time passes by an amount; a moment may be any."""
+def test_the_clock_can_be_advanced_and_set_back() -> None:
     clock = ManualClock(NOON)
     clock.advance(MINUTE)
     assert NOON + MINUTE == clock.now()
@@ -44,8 +42,7 @@ def test_it_is_moved_forward_and_set_back() -> None:
     assert NOON - MINUTE == clock.now()
 
 
-def test_it_takes_no_nonsense() -> None:
-    """Time that passes backwards, and moments without an offset, are refused."""
+def test_negative_steps_and_naive_times_are_refused() -> None:
     with pytest.raises(ValueError, match=r"set\(\.\.\.\) turns the clock back"):
         ManualClock().advance(-MINUTE)
     naive = datetime(2026, 5, 1)  # noqa: DTZ001 - the point
@@ -55,8 +52,7 @@ def test_it_takes_no_nonsense() -> None:
         ManualClock().set(naive)
 
 
-async def test_a_sleeper_wakes_when_its_time_has_come() -> None:
-    """Not before, and in the order of the times."""
+async def test_sleepers_wake_at_their_times_in_order() -> None:
     clock, woken = ManualClock(NOON), list[float]()
     async with asyncio.TaskGroup() as tasks:
         for seconds in (90, 30):
@@ -71,7 +67,6 @@ async def test_a_sleeper_wakes_when_its_time_has_come() -> None:
 
 
 async def test_setting_the_clock_back_does_not_extend_a_sleep() -> None:
-    """A sleep is a length of time."""
     clock = ManualClock(NOON)
     sleeping = asyncio.create_task(clock.sleep(60))
     await clock.until_sleeping()
@@ -81,13 +76,11 @@ async def test_setting_the_clock_back_does_not_extend_a_sleep() -> None:
     await sleeping
 
 
-async def test_a_sleep_of_no_time() -> None:
-    """Nobody has to move the clock for it."""
+async def test_a_sleep_of_zero_seconds_needs_no_advance() -> None:
     await ManualClock().sleep(0)
 
 
-async def test_a_cancelled_sleeper_is_forgotten() -> None:
-    """It sleeps no more."""
+async def test_a_cancelled_sleeper_is_not_counted() -> None:
     clock = ManualClock()
     sleeping = asyncio.create_task(clock.sleep(60))
     await clock.until_sleeping()
@@ -96,8 +89,7 @@ async def test_a_cancelled_sleeper_is_forgotten() -> None:
     assert [] == clock.sleeping_s
 
 
-async def test_a_clock_that_jumps() -> None:
-    """Sleepers do not wait for the test, and still wake in the order of their time."""
+async def test_a_jumping_clock_wakes_sleepers_by_itself_in_order() -> None:
     clock, woken = ManualClock(NOON, jumps=True), list[float]()
     async with asyncio.TaskGroup() as tasks:
         _ = tasks.create_task(sleep_in_turn(clock, woken, 10))
@@ -106,8 +98,7 @@ async def test_a_clock_that_jumps() -> None:
     assert NOON + timedelta(seconds=12) == clock.now()
 
 
-async def test_an_application_tells_the_time_by_it() -> None:
-    """Commits bear its time."""
+async def test_commits_bear_the_time_of_the_clock() -> None:
     clock = ManualClock(NOON)
     async with Application(
         bucket="bank",

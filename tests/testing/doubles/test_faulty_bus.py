@@ -1,4 +1,4 @@
-"""The bus that does what buses may do, when it is told to."""
+"""Tests of ``FaultyBus``."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,28 +11,28 @@ from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryBus, MemoryStore
 from eventhus_testing.conformance import BusConformance
 from eventhus_testing.doubles.clock import ManualClock
-from eventhus_testing.doubles.faulty_bus import FaultyBus, _LastFirst
+from eventhus_testing.doubles.faulty_bus import FaultyBus, _LastInFirstOut
 from examples.bank.account import AccountEvent, CreateAccount, PerformDeposit, account
 
 
 class TestFaultyBus(BusConformance):
-    """Without faults, it is a bus like the one behind it."""
+    """The contract of buses, for a ``FaultyBus`` without faults."""
 
     def bus(self, bucket: str) -> FaultyBus:
-        """The bus of the bucket."""
+        """Return the bus of the bucket."""
         buses: dict[str, FaultyBus] = self.__dict__.setdefault("buses", {})
         return buses.setdefault(bucket, FaultyBus(MemoryBus()))
 
 
 def message(aggregate_id: str, number: int) -> Message:
-    """The ``number``-th of an aggregate."""
+    """Return the ``number``-th message of an aggregate."""
     return Message(
         id=f"{aggregate_id}-{number}", stream=StreamId("Account", aggregate_id), body=b"{}"
     )
 
 
 class Inbox:
-    """A handler that notes what it is given, and refuses what it is told to, once."""
+    """A handler that records its messages and raises once for each of the refused ones."""
 
     def __init__(self, *refused: str) -> None:
         self.given: list[tuple[str, int]] = []
@@ -40,7 +40,7 @@ class Inbox:
         self.at_once = self.most = 0
 
     async def __call__(self, message: Message) -> None:
-        """Take a turn or two."""
+        """Record a message, after a turn of the event loop."""
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         await asyncio.sleep(0)
@@ -52,7 +52,7 @@ class Inbox:
 
     @property
     def ids(self) -> list[str]:
-        """The ids, in order."""
+        """Return the ids of the messages in order."""
         return [id_ for id_, _ in self.given]
 
 
@@ -61,14 +61,13 @@ async def publish(bus: EventBus, *messages: Message) -> None:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Everything is in memory, so it needs turns and no time; a retry takes a little."""
+    """Wait until a condition holds. In memory, that takes turns of the event loop and no time."""
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - of a handler there is no event
+        while not condition():  # noqa: ASYNC110 - handlers set no event
             await asyncio.sleep(0)
 
 
-async def test_every_message_is_repeated() -> None:
-    """Right behind itself, as the same attempt."""
+async def test_repeats_delivers_every_message_twice_with_one_attempt() -> None:
     inbox = Inbox()
     async with FaultyBus(MemoryBus()) as bus:
         bus.repeats()
@@ -77,8 +76,7 @@ async def test_every_message_is_repeated() -> None:
     assert [("a-1", 1), ("a-1", 1), ("a-2", 1), ("a-2", 1)] == inbox.given
 
 
-async def test_one_message_is_repeated() -> None:
-    """The n-th from here on."""
+async def test_a_repeated_message_is_counted_from_the_call_on() -> None:
     inbox = Inbox()
     async with FaultyBus(MemoryBus()) as bus:
         await bus.subscribe(inbox)
@@ -89,8 +87,7 @@ async def test_one_message_is_repeated() -> None:
     assert ["a-1", "a-2", "a-3", "a-3", "a-4"] == inbox.ids
 
 
-async def test_an_acknowledgement_is_lost() -> None:
-    """What was handled comes again, and says that it does."""
+async def test_a_lost_acknowledgement_redelivers_with_a_higher_attempt() -> None:
     inbox = Inbox()
     async with FaultyBus(MemoryBus()) as bus:
         bus.loses_acknowledgement(at=1)
@@ -99,8 +96,7 @@ async def test_an_acknowledgement_is_lost() -> None:
     assert [("a-1", 1), ("a-1", 2), ("a-2", 1)] == inbox.given
 
 
-async def test_what_was_refused_comes_again_anyway() -> None:
-    """The fault waits for the attempt that succeeds."""
+async def test_a_lost_acknowledgement_waits_for_an_attempt_that_succeeds() -> None:
     inbox = Inbox("a-1")
     async with FaultyBus(MemoryBus()) as bus:
         bus.loses_acknowledgement()
@@ -110,8 +106,7 @@ async def test_what_was_refused_comes_again_anyway() -> None:
     assert [("a-1", 1), ("a-1", 2), ("a-1", 3)] == inbox.given
 
 
-async def test_both_at_once() -> None:
-    """A message may be repeated, and its acknowledgement be lost besides."""
+async def test_a_message_can_be_repeated_and_redelivered() -> None:
     inbox = Inbox()
     async with FaultyBus(MemoryBus()) as bus:
         bus.repeats(at=1)
@@ -125,8 +120,9 @@ async def test_both_at_once() -> None:
     ("concurrency", "expected"),
     [(1, ["c-1", "b-1", "a-1", "b-2"]), (2, ["c-1", "b-1", "a-1", "b-2"])],
 )
-async def test_messages_are_reordered(concurrency: int, expected: list[str]) -> None:
-    """The last goes first, but never before one of its own aggregate."""
+async def test_reorders_handles_the_last_first_but_keeps_the_order_of_an_aggregate(
+    concurrency: int, expected: list[str]
+) -> None:
     inbox = Inbox()
     async with FaultyBus(MemoryBus()) as bus:
         bus.reorders()
@@ -136,8 +132,7 @@ async def test_messages_are_reordered(concurrency: int, expected: list[str]) -> 
     assert (expected, concurrency) == (inbox.ids, inbox.most)
 
 
-async def test_without_the_fault_order_is_kept() -> None:
-    """The test above would see it otherwise."""
+async def test_without_faults_the_order_is_kept() -> None:
     inbox = Inbox()
     async with FaultyBus(MemoryBus()) as bus:
         await bus.subscribe(inbox)
@@ -146,9 +141,8 @@ async def test_without_the_fault_order_is_kept() -> None:
 
 
 @pytest.mark.parametrize("turns", [0, 1])
-async def test_who_is_cancelled_in_line_gives_way(turns: int) -> None:
-    """The next in line is not kept waiting for ever, not even by one whose turn it had become."""
-    line, served = _LastFirst(free=1), list[str]()
+async def test_a_task_cancelled_in_the_queue_passes_its_turn_on(turns: int) -> None:
+    line, served = _LastInFirstOut(free=1), list[str]()
     doors = {name: asyncio.Event() for name in "abc"}
 
     async def stay(name: str) -> None:
@@ -170,8 +164,7 @@ async def test_who_is_cancelled_in_line_gives_way(turns: int) -> None:
     assert ["b", "a"] == served
 
 
-def test_nonsense_is_refused() -> None:
-    """There is no message 0."""
+def test_a_message_number_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="counted from 1, found at=0"):
         FaultyBus(MemoryBus()).repeats(at=0)
 
@@ -187,8 +180,7 @@ def bank(bus: EventBus) -> Application:
     )
 
 
-async def test_a_handler_that_remembers_ids_stays_right() -> None:
-    """Every event comes three times, in whatever order of aggregates, and counts once."""
+async def test_a_handler_that_deduplicates_ids_counts_each_event_once() -> None:
     deposits: dict[str, int] = {}
     handled: set[str] = set()
     attempts: list[int] = []

@@ -1,4 +1,4 @@
-"""The store that fails when it is told to."""
+"""Tests of ``FaultyStore``."""
 
 import asyncio
 from contextlib import aclosing
@@ -9,6 +9,7 @@ import pytest
 from eventhus import Application, ConcurrencyError, StreamId
 from eventhus.errors import OutcomeUnknown, StoreUnavailable, TooManyConflicts
 from eventhus.ports import Commit, EventData, Storage, StoredCommit
+from eventhus.runtime.commands.executor import ATTEMPTS
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance import StoreConformance
@@ -34,14 +35,14 @@ deposit = PerformDeposit(aggregate_id="a1", amount=10)
 
 
 class TestFaultyStore(StoreConformance):
-    """Without faults, it is a store like the one behind it."""
+    """The contract of stores, for a ``FaultyStore`` without faults."""
 
     @pytest.fixture(autouse=True)
     def _no_logs(self) -> None:
         self.logs: dict[str, MemoryStore] = {}
 
     def store(self, bucket: str) -> FaultyStore:
-        """A wrapper of its own, over the log of the bucket."""
+        """Return a new wrapper around the store of the bucket."""
         return FaultyStore(self.logs.setdefault(bucket, MemoryStore()))
 
 
@@ -56,7 +57,7 @@ def commit(id_: str, *events: EventData, expected: int | None = None) -> Commit:
 
 
 def bank(store: Storage) -> Application:
-    """The bank, whose retries wait for nobody."""
+    """Return a bank whose retries take no time."""
     return Application(
         bucket="bank",
         aggregates=[account],
@@ -69,20 +70,19 @@ def bank(store: Storage) -> Application:
 
 @pytest.fixture
 def store() -> FaultyStore:
-    """A faulty store, without faults yet."""
+    """Return a store without faults."""
     return FaultyStore(MemoryStore())
 
 
 async def appended(store: Storage, id_: str) -> StoredCommit | type[Exception]:
-    """What comes of an append."""
+    """Append a commit, and return the result or the type of the error."""
     try:
         return await store.append(commit(id_))
     except Exception as error:  # noqa: BLE001 - the outcome
         return type(error)
 
 
-async def test_a_call_fails(store: FaultyStore) -> None:
-    """The n-th from here on, and as many behind it, without effect."""
+async def test_failing_calls_have_no_effect_and_later_ones_succeed(store: FaultyStore) -> None:
     await store.append(commit("c0"))
     store.fails("append", at=2, times=2)
     outcomes = [await appended(store, f"c{number}") for number in range(1, 5)]
@@ -91,8 +91,7 @@ async def test_a_call_fails(store: FaultyStore) -> None:
     assert (3, 5) == (await store.head(), store.calls["append"])
 
 
-async def test_a_call_fails_with_an_error_of_your_own(store: FaultyStore) -> None:
-    """Another copy each time, as from a driver."""
+async def test_a_given_error_is_copied_for_each_call(store: FaultyStore) -> None:
     error = ConcurrencyError(STREAM, 1, 2)
     store.fails("head", error, times=2)
     raised = []
@@ -103,8 +102,9 @@ async def test_a_call_fails_with_an_error_of_your_own(store: FaultyStore) -> Non
     assert error is not raised[0] is not raised[1] is not error
 
 
-async def test_an_acknowledgement_is_lost(store: FaultyStore) -> None:
-    """The commit is in the log, and its writer is told that nobody knows."""
+async def test_an_append_without_acknowledgement_is_committed_and_its_outcome_unknown(
+    store: FaultyStore,
+) -> None:
     store.loses_acknowledgement("append")
     with pytest.raises(OutcomeUnknown, match="commit c1 of Account/a1"):
         await store.append(commit("c1"))
@@ -112,8 +112,9 @@ async def test_an_acknowledgement_is_lost(store: FaultyStore) -> None:
     assert 1 == (await store.append(commit("c1"))).version
 
 
-async def test_any_acknowledgement_is_lost(store: FaultyStore) -> None:
-    """Of other methods the store is just not available, or raises what the test gives."""
+async def test_other_calls_without_acknowledgement_take_effect_and_raise(
+    store: FaultyStore,
+) -> None:
     store.loses_acknowledgement("save_checkpoint")
     store.loses_acknowledgement("save_checkpoint", TimeoutError(), at=2)
     with pytest.raises(StoreUnavailable):
@@ -123,8 +124,7 @@ async def test_any_acknowledgement_is_lost(store: FaultyStore) -> None:
         await store.save_checkpoint("reader", 8)
 
 
-async def test_another_writer_gets_in_between(store: FaultyStore) -> None:
-    """Its commit is really there, and the one that expected a version learns the true one."""
+async def test_a_conflicting_commit_is_stored_and_its_version_reported(store: FaultyStore) -> None:
     await store.append(commit("c1"))
     store.conflicts(DEPOSITED, WITHDRAWN)
     with pytest.raises(ConcurrencyError, match="is at version 3, not 1"):
@@ -132,40 +132,36 @@ async def test_another_writer_gets_in_between(store: FaultyStore) -> None:
     assert [OPENED, DEPOSITED, WITHDRAWN] == list((await store.load(STREAM)).events)
 
 
-async def test_a_call_is_held_up(store: FaultyStore) -> None:
-    """Nothing happens until the test lets it go; others pass."""
+async def test_a_held_call_waits_until_released_and_others_pass(store: FaultyStore) -> None:
     hold = store.delays("append")
     held = asyncio.create_task(store.append(commit("c1")))
     await hold.reached()
     assert 1 == (await store.append(commit("c2"))).version
     assert not held.done()
-    hold.let_go()
+    hold.release()
     assert 2 == (await held).version
 
 
-async def test_a_held_call_is_cancelled(store: FaultyStore) -> None:
-    """It had no effect, and has none."""
+async def test_a_cancelled_held_call_has_no_effect(store: FaultyStore) -> None:
     hold = store.delays("append")
     held = asyncio.create_task(store.append(commit("c1")))
     await hold.reached()
     held.cancel()
     await asyncio.wait([held])
-    hold.let_go()
+    hold.release()
     assert 0 == await store.head()
 
 
-async def test_faults_meet_in_one_call(store: FaultyStore) -> None:
-    """They come about in the order in which they were asked for."""
+async def test_faults_of_one_call_take_effect_in_order(store: FaultyStore) -> None:
     hold = store.delays("append")
     store.fails("append")
     held = asyncio.create_task(appended(store, "c1"))
     await hold.reached()
-    hold.let_go()
+    hold.release()
     assert StoreUnavailable is await held
 
 
-async def test_a_follower_loses_its_store(store: FaultyStore) -> None:
-    """Of ``follow``, batches are counted."""
+async def test_faults_of_follow_count_batches(store: FaultyStore) -> None:
     for number in range(3):
         await store.append(commit(f"c{number}"))
     store.fails("follow", at=2)
@@ -175,8 +171,7 @@ async def test_a_follower_loses_its_store(store: FaultyStore) -> None:
             await anext(batches)
 
 
-async def test_what_has_not_come_about(store: FaultyStore) -> None:
-    """It tells which faults are left."""
+async def test_pending_lists_the_faults_that_have_not_taken_effect(store: FaultyStore) -> None:
     store.fails("append", times=2)
     store.delays("head", at=3)
     await appended(store, "c1")
@@ -185,26 +180,23 @@ async def test_what_has_not_come_about(store: FaultyStore) -> None:
     assert ["head: delays at call 3"] == store.pending
 
 
-def test_nonsense_is_refused(store: FaultyStore) -> None:
-    """A misspelt method would never fail."""
-    with pytest.raises(ValueError, match=r"'apend' is no method of a store; it has .*'append'"):
+def test_invalid_faults_are_refused(store: FaultyStore) -> None:
+    with pytest.raises(ValueError, match=r"'apend' is not a method of a store; .*'append'"):
         store.fails("apend")
-    with pytest.raises(ValueError, match="counted from 1, found at=0, times=1"):
+    with pytest.raises(ValueError, match="at least 1, found at=0, times=1"):
         store.fails("append", at=0)
     with pytest.raises(ValueError, match="at least one event"):
         store.conflicts()
 
 
-async def test_what_is_not_of_the_port_is_the_stores_own() -> None:
-    """It has the attributes of the store behind it, and no others."""
+async def test_attributes_outside_the_port_come_from_the_wrapped_store() -> None:
     store = FaultyStore(MemoryStore())
     assert isinstance(store.open("memory://", "bank"), MemoryStore)
     with pytest.raises(AttributeError, match="MemoryStore"):
         store.nothing  # type: ignore[attr-defined]  # noqa: B018
 
 
-async def test_a_wrapped_wrapper() -> None:
-    """The faults of both come about."""
+async def test_nested_faulty_stores_inject_the_faults_of_both() -> None:
     inner = FaultyStore(MemoryStore())
     outer = FaultyStore(inner)
     inner.fails("append")
@@ -214,10 +206,9 @@ async def test_a_wrapped_wrapper() -> None:
     assert ([], []) == (inner.pending, outer.pending)
 
 
-async def test_a_command_whose_acknowledgement_is_lost_is_executed_once(
+async def test_a_command_resent_with_its_id_is_executed_once(
     store: FaultyStore,
 ) -> None:
-    """Sent again under its ``command_id``, it gets the answer that was lost."""
     async with bank(store) as app:
         await app.dispatch(open_account)
         store.loses_acknowledgement("append")
@@ -228,8 +219,8 @@ async def test_a_command_whose_acknowledgement_is_lost_is_executed_once(
         assert Account("ann", 10) == await app.state(account, "a1")
 
 
-async def test_without_a_command_id_it_is_executed_twice(store: FaultyStore) -> None:
-    """The fault is real: this is what the ``command_id`` is for."""
+async def test_a_command_resent_without_an_id_is_executed_twice(store: FaultyStore) -> None:
+    """The opposite of the test above, which shows that the fault is real."""
     async with bank(store) as app:
         await app.dispatch(open_account)
         store.loses_acknowledgement("append")
@@ -239,8 +230,9 @@ async def test_without_a_command_id_it_is_executed_twice(store: FaultyStore) -> 
         assert Account("ann", 20) == await app.state(account, "a1")
 
 
-async def test_a_command_is_decided_again_on_what_another_did(store: FaultyStore) -> None:
-    """The other's withdrawal is seen, and what it leaves is not enough."""
+async def test_a_command_that_meets_a_conflict_is_decided_on_the_new_state(
+    store: FaultyStore,
+) -> None:
     async with bank(store) as app:
         await app.dispatch(open_account)
         await app.dispatch(deposit)
@@ -249,11 +241,10 @@ async def test_a_command_is_decided_again_on_what_another_did(store: FaultyStore
             await app.dispatch(PerformWithdrawal(aggregate_id="a1", amount=10))
 
 
-async def test_a_command_that_loses_every_race(store: FaultyStore) -> None:
-    """It gives up after ten, and waits for no clock in between."""
+async def test_a_command_that_loses_every_race_gives_up(store: FaultyStore) -> None:
     async with bank(store) as app:
         await app.dispatch(open_account)
-        store.conflicts(DEPOSITED, times=10)
+        store.conflicts(DEPOSITED, times=ATTEMPTS)
         with pytest.raises(TooManyConflicts):
             await app.dispatch(deposit)
-        assert Account("ann", 50) == await app.state(account, "a1")
+        assert Account("ann", 5 * ATTEMPTS) == await app.state(account, "a1")

@@ -1,4 +1,4 @@
-"""Ids that a test can predict."""
+"""Tests of ``counted_ids``."""
 
 from eventhus import Application
 from eventhus_cattrs import CattrsCodec
@@ -7,8 +7,7 @@ from eventhus_testing.doubles.ids import counted_ids
 from examples.bank.account import CreateAccount, PerformDeposit, account
 
 
-def test_they_are_unique_and_sort_as_they_are_made() -> None:
-    """As text, too."""
+def test_ids_are_unique_and_ascend_as_text() -> None:
     new_id = counted_ids("c")
     made = [new_id() for _ in range(1000)]
     assert ("c-000001", "c-001000") == (made[0], made[-1])
@@ -16,12 +15,10 @@ def test_they_are_unique_and_sort_as_they_are_made() -> None:
 
 
 def test_each_source_begins_at_one() -> None:
-    """What one test makes does not change what another sees."""
     assert "id-000001" == counted_ids()() == counted_ids()()
 
 
-async def test_an_application_takes_its_ids_from_there() -> None:
-    """Commits, and through them events, have ids that can be written in a test."""
+async def test_ids_of_commits_and_events_come_from_the_source() -> None:
     async with Application(
         bucket="bank",
         aggregates=[account],

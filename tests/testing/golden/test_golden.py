@@ -1,4 +1,4 @@
-"""Samples of stored events, and what is said when code can no longer read them."""
+"""Tests of ``golden.check`` and ``golden.update``, and of their messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXTS = Path(__file__).parent
 
 @frozen(kw_only=True)
 class Deposit(Command):
-    """The one command of accounts here."""
+    """The only command of the account."""
 
 
 @frozen
@@ -31,7 +31,7 @@ class Money:
 
 
 def event(name: str, **fields: Any) -> type:
-    """A class of events: each field has a type, or a type and a default."""
+    """Make a class of events. Each field is a type, or a type and a default."""
     made = {
         field: attrs.field(type=given[0], default=given[1])
         if isinstance(given, tuple)
@@ -42,7 +42,7 @@ def event(name: str, **fields: Any) -> type:
 
 
 def account(*events: type, **arguments: Any) -> Aggregate[Any, Any, Any]:
-    """An aggregate of these events."""
+    """Make an aggregate of these events."""
     return Aggregate(
         name="Account",
         initial=0,
@@ -61,7 +61,7 @@ STORED = {"Deposited": {"1": [{"amount": 100}]}, "Opened": {"1": [{"owner": "ann
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A file that holds a sample of each event of accounts."""
+    """Write a file with a sample of each event of the account."""
     path = tmp_path / "events.golden.json"
     path.write_text(json.dumps(STORED), encoding="utf-8")
     return path
@@ -82,30 +82,28 @@ def update(
 
 
 def says(name: str, call: Callable[[], object]) -> None:
-    """The failure has exactly the text of that golden file."""
+    """Check that the call fails with exactly the text of the golden file."""
     with pytest.raises(AssertionError) as failure:
         call()
     expected = (TEXTS / f"golden_{name}.txt").read_text(encoding="utf-8")
     assert expected == f"{failure.value}\n"
 
 
-def test_all_is_well(path: Path) -> None:
-    """Nothing is said, and nothing written."""
+def test_check_and_update_pass_and_write_nothing_when_all_samples_can_be_read(path: Path) -> None:
     before = path.read_bytes()
     check(path, account(Opened, Deposited))
     update(path, account(Opened, Deposited), samples=[Opened("ann")])
     assert before == path.read_bytes()
 
 
-def test_no_file(path: Path) -> None:
-    """It says how to write one."""
+def test_check_says_how_to_write_a_file_that_does_not_exist(path: Path) -> None:
     path.unlink()
     says("no_file", lambda: check(path, account(Opened, Deposited)))
     assert not path.exists()
 
 
-def test_writing_the_file(path: Path) -> None:
-    """Given samples come first; the rest is made. It fails, so that it is noticed."""
+def test_update_writes_given_samples_and_makes_up_the_others(path: Path) -> None:
+    """Update fails after writing, so that nobody keeps it in place of check."""
     path.unlink()
     says(
         "written",
@@ -116,8 +114,7 @@ def test_writing_the_file(path: Path) -> None:
     check(path, account(Opened, Deposited))
 
 
-def test_a_new_type(path: Path) -> None:
-    """It has no sample yet, and gets one; the others stay as they are."""
+def test_update_adds_a_sample_of_a_new_type_and_keeps_the_others(path: Path) -> None:
     bank = account(Opened, Deposited, event("Closed", reason=str))
     says("new_type", lambda: check(path, bank))
     with pytest.raises(AssertionError, match=r"new samples of\n\n  Closed, schema 1\n"):
@@ -125,38 +122,34 @@ def test_a_new_type(path: Path) -> None:
     assert {**STORED, "Closed": {"1": [{"reason": "reason"}]}} == json.loads(path.read_text())
 
 
-def test_a_sample_that_was_removed(path: Path) -> None:
-    """A type that was forgotten in the file is like a new one."""
+def test_check_reports_a_removed_sample_as_missing(path: Path) -> None:
     stored(path, {"Opened": STORED["Opened"]})
     with pytest.raises(AssertionError, match=r"has no sample of\n\n  Deposited, schema 1\n"):
         check(path, account(Opened, Deposited))
 
 
-def test_an_added_field(path: Path) -> None:
-    """The upcaster is there to be pasted; what it gives is for you to say."""
+def test_an_added_field_gives_an_upcaster_with_an_open_value(path: Path) -> None:
     bank = account(Opened, event("Deposited", amount=int, currency=str))
     says("added_field", lambda: check(path, bank))
 
 
-def test_an_added_field_with_a_default(path: Path) -> None:
-    """Old data can be read, but is no longer what would be written; the default is an answer."""
+def test_an_added_field_with_a_default_gives_an_upcaster_with_the_default(path: Path) -> None:
+    """Stored data can still be read, but would be encoded differently."""
     bank = account(Opened, event("Deposited", amount=int, currency=(str, "EUR")))
     says("added_default", lambda: check(path, bank))
 
 
-def test_a_removed_field(path: Path) -> None:
-    """It cannot be read any more, since unknown fields are refused."""
+def test_a_removed_field_gives_an_upcaster_that_deletes_it(path: Path) -> None:
+    """The codec refuses unknown fields."""
     says("removed_field", lambda: check(path, account(event("Opened"), Deposited)))
 
 
-def test_a_renamed_field(path: Path) -> None:
-    """One that went and one that came, of the same type, may be one."""
+def test_a_removed_and_an_added_field_of_one_type_give_an_upcaster_that_renames(path: Path) -> None:
     bank = account(Opened, event("Deposited", cents=int))
     says("renamed_field", lambda: check(path, bank))
 
 
-def test_a_field_that_went_and_one_of_another_type_that_came(path: Path) -> None:
-    """They are not taken for one."""
+def test_a_removed_and_an_added_field_of_different_types_are_not_a_rename(path: Path) -> None:
     bank = account(Opened, event("Deposited", cents=str))
     with pytest.raises(
         AssertionError, match=r'data\["cents"\] = ...  # such as "cents"\n    del d'
@@ -164,36 +157,33 @@ def test_a_field_that_went_and_one_of_another_type_that_came(path: Path) -> None
         check(path, bank)
 
 
-def test_a_field_of_another_type(path: Path) -> None:
-    """Each that does not take what is stored is named."""
+def test_every_field_that_refuses_its_stored_value_is_named(path: Path) -> None:
     bank = account(event("Opened", owner=Money), event("Deposited", amount=str))
     says("retyped_fields", lambda: check(path, bank))
 
 
-def test_an_int_becomes_a_float(path: Path) -> None:
-    """Python takes ``100`` and ``100.0`` for equal; other readers of the log may not."""
+def test_an_int_that_becomes_a_float_is_a_change(path: Path) -> None:
+    """Python considers ``100`` and ``100.0`` equal; other readers of the store may not."""
     bank = account(Opened, event("Deposited", amount=float))
     with pytest.raises(AssertionError, match=r'\+ {"amount": 100.0}\n\? amount: is float now'):
         check(path, bank)
 
 
-def test_a_nested_int_becomes_a_float(path: Path) -> None:
-    """The field that it is in is named."""
+def test_a_nested_int_that_becomes_a_float_names_its_field(path: Path) -> None:
     stored(path, {"Deposited": {"1": [{"amounts": [1, 2]}]}})
     bank = account(event("Deposited", amounts=list[float]))
     with pytest.raises(AssertionError, match=r"\n\? amounts: is list\[float\] now\n"):
         check(path, bank)
 
 
-def test_a_nested_field(path: Path) -> None:
-    """The way to it is shown."""
+def test_a_missing_nested_field_shows_its_path(path: Path) -> None:
     stored(path, {"Deposited": {"1": [{"money": {"amount": 1}}]}})
     bank = account(event("Deposited", money=Money))
     says("nested_field", lambda: check(path, bank))
 
 
 def above(least: int, **more: Any) -> type:
-    """Deposits that refuse amounts that are too small, and may have more fields."""
+    """Make a class of deposits that refuses small amounts, and may have more fields."""
 
     def check(_instance: Any, _attribute: Any, value: int) -> None:
         if value <= least:
@@ -210,14 +200,13 @@ def above(least: int, **more: Any) -> type:
     )
 
 
-def test_a_class_that_refuses_what_is_stored(path: Path) -> None:
-    """No field is of the wrong type: what the codec says is all there is to say."""
+def test_a_validator_that_refuses_stored_data_is_quoted(path: Path) -> None:
+    """No field has the wrong type, so the codec's complaint is all there is."""
     stored(path, {"Deposited": {"1": [{"amount": 0}]}})
     says("refused", lambda: check(path, account(above(0))))
 
 
-def test_a_field_is_added_to_a_class_of_which_no_sample_can_be_made(path: Path) -> None:
-    """What is known is said: the field, and its type."""
+def test_an_added_field_is_shown_without_a_sample_of_the_class(path: Path) -> None:
     bank = account(Opened, above(9, currency=str))
     says("added_unmade", lambda: check(path, bank))
 
@@ -226,8 +215,7 @@ def add_currency(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "currency": "EUR"}
 
 
-def test_an_upcaster(path: Path) -> None:
-    """With it, old samples can be read, and only one of the new schema is missing."""
+def test_with_an_upcaster_only_a_sample_of_the_new_schema_is_missing(path: Path) -> None:
     cls = event("Deposited", amount=int, currency=str)
     bank = account(Opened, cls, upcasters={cls: [add_currency]})
     says("new_schema", lambda: check(path, bank))
@@ -237,8 +225,7 @@ def test_an_upcaster(path: Path) -> None:
     assert ["1", "2"] == list(json.loads(path.read_text())["Deposited"])
 
 
-def test_another_change_behind_an_upcaster(path: Path) -> None:
-    """The new upcaster goes behind those there are, of this class and of others."""
+def test_a_suggested_upcaster_follows_the_existing_ones(path: Path) -> None:
     old = event("Deposited", amount=int, currency=str)
     bank = account(Opened, old, upcasters={old: [add_currency]})
     with pytest.raises(AssertionError, match="new samples"):
@@ -248,8 +235,7 @@ def test_another_change_behind_an_upcaster(path: Path) -> None:
     says("second_change", lambda: check(path, bank))
 
 
-def test_an_upcaster_that_fails(path: Path) -> None:
-    """It no longer takes what is stored."""
+def test_a_failing_upcaster_is_reported_with_its_data(path: Path) -> None:
 
     def halve(data: dict[str, Any]) -> dict[str, Any]:
         return {"amount": data["cents"] // 2}
@@ -260,14 +246,12 @@ def test_an_upcaster_that_fails(path: Path) -> None:
     )
 
 
-def test_an_upcaster_that_was_removed(path: Path) -> None:
-    """The schema that it led to is still stored."""
+def test_a_removed_upcaster_is_reported(path: Path) -> None:
     stored(path, {"Deposited": {"1": [{"amount": 1}], "2": [{"amount": 2}]}})
     says("removed_upcaster", lambda: check(path, account(Deposited)))
 
 
-def test_an_earlier_schema_without_a_sample(path: Path) -> None:
-    """Nobody can make one, so it is given as it was stored."""
+def test_a_missing_sample_of_an_earlier_schema_must_be_given_as_stored(path: Path) -> None:
     stored(path, {"Deposited": {"2": [{"amount": 1}]}})
     bank = account(Deposited, upcasters={Deposited: [dict]})
     says("earlier_schema", lambda: check(path, bank))
@@ -277,8 +261,7 @@ def test_an_earlier_schema_without_a_sample(path: Path) -> None:
     check(path, bank)
 
 
-def test_a_renamed_class(path: Path) -> None:
-    """The alias is there to be pasted."""
+def test_a_renamed_class_gives_an_alias(path: Path) -> None:
     moved = event("MoneyDeposited", amount=int)
     says("renamed_class", lambda: check(path, account(Opened, moved)))
     bank = account(Opened, moved, aliases={"Deposited": moved})
@@ -289,38 +272,34 @@ def test_a_renamed_class(path: Path) -> None:
     check(path, bank)
 
 
-def test_an_earlier_schema_under_an_earlier_name(path: Path) -> None:
-    """Data of the past is looked for under names of the past, too."""
+def test_samples_of_earlier_schemas_are_found_under_earlier_names(path: Path) -> None:
     cls = event("MoneyDeposited", amount=int)
     old, new = {"1": [{"amount": 1}]}, {"2": [{"amount": 2}]}
     stored(path, {"Deposited": old, "MoneyDeposited": new})
     check(path, account(cls, aliases={"Deposited": cls}, upcasters={cls: [dict]}))
 
 
-def test_a_class_renamed_again(path: Path) -> None:
-    """The aliases there are stay, and only classes that read the data are suggested."""
+def test_a_suggested_alias_keeps_the_existing_ones(path: Path) -> None:
+    """Only classes that can read the data are suggested."""
     stored(path, {"Deposited": {"1": [{"amount": 1}]}, "PaidIn": {"1": [{"amount": 1}]}})
     moved = event("MoneyDeposited", amount=int)
     bank = account(Opened, moved, aliases={"PaidIn": moved})
     says("renamed_again", lambda: check(path, bank))
 
 
-def test_a_class_that_is_gone(path: Path) -> None:
-    """There is none that could have taken its place."""
+def test_no_alias_is_suggested_when_no_class_is_new(path: Path) -> None:
     says("gone_class", lambda: check(path, account(Opened)))
 
 
-def test_update_does_not_hide_a_problem(path: Path) -> None:
-    """As long as something is wrong with what is there, nothing is added."""
+def test_update_adds_nothing_while_an_existing_sample_cannot_be_read(path: Path) -> None:
     before = path.read_bytes()
     bank = account(Opened, event("Deposited", cents=int), event("Closed"))
-    with pytest.raises(AssertionError, match="another shape"):
+    with pytest.raises(AssertionError, match="does not match its stored data"):
         update(path, bank, samples=[Opened("bob")])
     assert before == path.read_bytes()
 
 
-def test_a_sample_that_cannot_be_made(path: Path) -> None:
-    """It says for which type to give one, and why."""
+def test_update_says_why_a_sample_cannot_be_made_up(path: Path) -> None:
     stored(path, {"Opened": STORED["Opened"]})
     picky = above(9)
     says("unmade", lambda: update(path, account(Opened, picky)))
@@ -328,8 +307,7 @@ def test_a_sample_that_cannot_be_made(path: Path) -> None:
         update(path, account(Opened, picky), samples=[picky(10)])
 
 
-def test_a_sample_of_another_class(path: Path) -> None:
-    """It is not an event of any aggregate."""
+def test_a_sample_that_is_not_an_event_is_refused(path: Path) -> None:
     with pytest.raises(TypeError, match=r"Money\(amount=1, currency='EUR'\) is not an event of A"):
         update(path, account(Opened, Deposited), samples=[Money(1, "EUR")])
     with pytest.raises(TypeError, match="is not an event of Account"):
@@ -344,29 +322,28 @@ MALFORMED = {
     "5": "it: expected an object of schemas by type, found 5",
     "null": "it: expected an object of schemas by type, found null",
     '{"Opened": []}': "'Opened': expected an object of samples by schema, found a list",
-    '{"Opened": "ann"}': "'Opened': expected an object of samples by schema, found a text",
-    '{"Opened": {"one": [{}]}}': "'Opened', 'one': a schema is a number from 1",
-    '{"Opened": {"0": [{}]}}': "'Opened', '0': a schema is a number from 1",
-    '{"Opened": {"-1": [{}]}}': "'Opened', '-1': a schema is a number from 1",
+    '{"Opened": "ann"}': "'Opened': expected an object of samples by schema, found a string",
+    '{"Opened": {"one": [{}]}}': "'Opened', 'one': a schema is a whole number of at least 1",
+    '{"Opened": {"0": [{}]}}': "'Opened', '0': a schema is a whole number of at least 1",
+    '{"Opened": {"-1": [{}]}}': "'Opened', '-1': a schema is a whole number of at least 1",
     '{"Opened": {"1": {"owner": "ann"}}}': (
         "'Opened', '1': expected a list of samples, found an object"
     ),
-    '{"Opened": {"1": "ann"}}': "'Opened', '1': expected a list of samples, found a text",
+    '{"Opened": {"1": "ann"}}': "'Opened', '1': expected a list of samples, found a string",
     '{"Opened": {"1": [{"owner": "ann"}, "bob"]}}': (
-        "'Opened', '1', sample 2: expected an object of fields, found a text"
+        "'Opened', '1', sample 2: expected an object of fields, found a string"
     ),
     '{"Opened": {"1": [{"owner": "ann"}]}, "Opened": {}}': (
-        "the key 'Opened' stands twice in one object"
+        "the key 'Opened' is repeated in one object"
     ),
     '{"Opened": {\n<<<<<<< ours\n"1": []\n=======\n"1": [{}]\n>>>>>>> theirs\n}}': (
-        "it has the marks of a conflict; keep the samples of both sides"
+        "it has the marks of a merge conflict; keep the samples of both sides"
     ),
 }
 
 
 @pytest.mark.parametrize(("text", "problem"), MALFORMED.items())
-def test_a_file_of_another_form(path: Path, text: str, problem: str) -> None:
-    """It is not taken for an empty one, and is left as it is; what to do is said."""
+def test_a_malformed_file_is_refused_and_not_changed(path: Path, text: str, problem: str) -> None:
     path.write_text(text, encoding="utf-8")
     for call in (check, update):
         with pytest.raises(golden.MalformedSamples) as failure:
@@ -374,14 +351,13 @@ def test_a_file_of_another_form(path: Path, text: str, problem: str) -> None:
         assert (path, problem) == (failure.value.path, failure.value.problem)
         assert (
             f"{path} is not a file of samples: {problem}\n"
-            "Take it back from version control, or mend it by hand: it holds, by type and schema, "
-            'lists of data: {"Opened": {"1": [{"owner": "ann"}]}}'
+            "Restore it from version control, or repair it by hand. It holds lists of data by type "
+            'and schema: {"Opened": {"1": [{"owner": "ann"}]}}'
         ) == str(failure.value)
     assert text == path.read_text(encoding="utf-8")
 
 
-def test_a_file_that_is_no_text(path: Path) -> None:
-    """Such as one of UTF-16."""
+def test_a_file_that_is_not_utf_8_is_refused(path: Path) -> None:
     path.write_bytes("{}".encode("utf-16"))
     with pytest.raises(golden.MalformedSamples, match=r"it is not UTF-8 \("):
         check(path, account(Opened))
@@ -395,8 +371,7 @@ class Box(Generic[T]):
     content: T
 
 
-def test_a_generic_field(path: Path) -> None:
-    """A sample of it can be made, and what changed in it can be said."""
+def test_generic_fields_get_samples_and_are_compared(path: Path) -> None:
     stored(path, {})
     with pytest.raises(AssertionError, match="new samples"):
         update(path, account(event("Packed", box=Box[int])))
@@ -413,13 +388,12 @@ class Sent(Box[str]):
 
 @frozen
 class SentOtherwise(Box[Money]):
-    """Sent, once its content has another type."""
+    """``Sent`` with another type of content."""
 
     to: str
 
 
-def test_a_generic_base(path: Path) -> None:
-    """An event has the fields of its base, of the types that it says."""
+def test_inherited_generic_fields_get_samples_and_are_compared(path: Path) -> None:
     stored(path, {})
     with pytest.raises(AssertionError, match="new samples"):
         update(path, account(Sent))
@@ -429,8 +403,7 @@ def test_a_generic_base(path: Path) -> None:
         check(path, bank)
 
 
-def test_the_code_that_is_shown_works(path: Path) -> None:
-    """The skeleton is Python, and once filled in it does what it says."""
+def test_a_shown_upcaster_can_be_executed(path: Path) -> None:
     bank = account(Opened, event("Deposited", amount=int, currency=(str, "EUR")))
     with pytest.raises(AssertionError) as failure:
         check(path, bank)

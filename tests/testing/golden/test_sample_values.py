@@ -1,4 +1,4 @@
-"""Sample values of types."""
+"""Tests of sample values."""
 
 import datetime as dt
 import sys
@@ -43,7 +43,7 @@ class Tree:
 
 @frozen
 class Everything:
-    """Every kind of field that the codec knows."""
+    """A class with every type of field that the codec knows."""
 
     text: str
     flag: bool
@@ -60,7 +60,7 @@ class Everything:
     kind: Literal["small", "large"]
     user: UserId
     note: str | None
-    old_note: Optional[str]  # noqa: UP045 - people write it so
+    old_note: Optional[str]  # noqa: UP045 - still common
     either: Union[int, str]  # noqa: UP007
     annotated: Annotated[int, "unit"]
     seat: Seat
@@ -119,14 +119,13 @@ class Labelled(Content[str], Generic[T]):
 
 @frozen
 class Shelf(Content[Pair[int, str]]):
-    """The variable of the base, and those in the fields, are of the same name."""
+    """A class whose base and fields use type variables of the same name."""
 
     labelled: list[Labelled[Seat]]
     flag: bool
 
 
-def test_every_field_has_a_value() -> None:
-    """One that survives the codec, so its type is right."""
+def test_the_codec_accepts_a_sample_of_every_type_of_field() -> None:
     made = sample_value(Everything)
     codec = CattrsCodec()
     data = codec.encoder(Everything)(made)
@@ -136,27 +135,23 @@ def test_every_field_has_a_value() -> None:
     assert ([Seat(1, 1)], {"key": Seat(1, 1)}) == (made.seats, made.by_name)
 
 
-def test_it_is_always_the_same() -> None:
-    """Whenever it is made."""
+def test_sample_values_are_the_same_each_time() -> None:
     assert sample_value(Everything) == sample_value(Everything)
 
 
-def test_a_generic_class() -> None:
-    """Its variables are what is said of them, in the class and in each of its bases."""
+def test_type_variables_take_their_arguments_in_a_class_and_its_bases() -> None:
     made = sample_value(Shelf)
     assert Shelf(Pair(1, "right"), [Labelled("content", Seat(1, 1))], True) == made
     codec = CattrsCodec()
     assert made == codec.decoder(Shelf)(codec.encoder(Shelf)(made))
 
 
-def test_an_alias_with_arguments() -> None:
-    """It names a type that is made of them."""
+def test_an_alias_passes_its_arguments_on() -> None:
     assert {"key": Pair(1, 1.5)} == sample_value(Pairs[str, float])
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="there is no such statement")
-def test_the_type_statement() -> None:
-    """It names another type."""
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python has no type statement before 3.12")
+def test_an_alias_of_the_type_statement_is_resolved() -> None:
     names: dict[str, Any] = {}
     exec("type Name = str", names)
     assert "name" == sample_value(names["Name"], "name")
@@ -165,8 +160,7 @@ def test_the_type_statement() -> None:
         sample_value(names["Gone"])
 
 
-def test_a_tree_ends() -> None:
-    """Where a type contains itself, there is nothing in it."""
+def test_a_type_that_contains_itself_gets_an_empty_collection_or_none() -> None:
     assert Tree("name", [], None) == sample_value(Tree)
 
 
@@ -176,8 +170,8 @@ def test_a_tree_ends() -> None:
         (Picky, r"Picky refuses {'amount': 1}: ValueError"),
         (Endless, "Endless contains itself"),
         (Any, "Any"),
-        (T, "nothing says what T stands for"),
-        (Pair, "nothing says what K stands for"),
+        (T, "the type variable T has no argument"),
+        (Pair, "the type variable K has no argument"),
         (Lost, "a type in Lost cannot be resolved"),
         (complex, "complex"),
         (Picky | Endless, r"Picky \| .*Endless"),
@@ -185,8 +179,7 @@ def test_a_tree_ends() -> None:
     ],
     ids=str,
 )
-def test_some_types_have_none(as_type: Any, message: str) -> None:
-    """Which is said."""
+def test_a_type_without_a_sample_value_is_named(as_type: Any, message: str) -> None:
     with pytest.raises(NoSampleValue, match=message):
         sample_value(as_type)
 

@@ -1,4 +1,4 @@
-"""Where two values differ, and what of that is easily overlooked."""
+"""Differences between two values, with remarks on those that are easy to overlook."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -43,7 +43,7 @@ class Sign(Enum):
 
 
 class Opaque:
-    """Compares by identity."""
+    """A class without ``__eq__``."""
 
     def __repr__(self) -> str:
         return "Opaque()"
@@ -75,7 +75,7 @@ class Opaque:
         (
             [lambda number: number > 1],
             [],
-            ["[0]: expected what (lambda number: number > 1) takes, actual nothing"],
+            ["[0]: expected a value that satisfies (lambda number: number > 1), actual nothing"],
         ),
         ("1", 1, ["only the type differs: expected str, actual int"]),
         (
@@ -96,8 +96,7 @@ class Opaque:
         (Opaque(), Opaque(), [f"{HERE}.Opaque compares by identity; give it __eq__"]),
     ],
 )
-def test_the_smallest_parts_that_differ_are_named(
+def test_differences_name_the_smallest_differing_parts(
     expected: object, actual: object, lines: list[str]
 ) -> None:
-    """Each has a line, and a remark where the values read alike."""
     assert lines == differences(expected, actual)

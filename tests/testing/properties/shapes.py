@@ -1,4 +1,4 @@
-"""A class with a field of every type that the codec handles, for the tests of the kit."""
+"""A class with a field of every type that the codec supports, for tests."""
 
 from __future__ import annotations
 

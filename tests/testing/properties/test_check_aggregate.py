@@ -1,12 +1,8 @@
-"""``check_aggregate`` finds what is wrong, makes it small, and prints a test that shows it."""
+"""Tests of what ``check_aggregate`` finds."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -14,271 +10,31 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-import eventhus_testing
 from eventhus import Aggregate
 from eventhus.errors import CodecError
 from eventhus.ports import EventData
-from eventhus_cattrs import CattrsCodec
-from eventhus_testing import Counterexample, NoStrategy, RuleBroken, Rules, check_aggregate
+from eventhus_testing import NoStrategy, Rules, check_aggregate
 from examples.bank.account import account
 from examples.cinema.screening import screening
 from tests.testing.cart import cart
+from tests.testing.properties.counterexamples import body, found, pasted
 from tests.testing.rules import flawed
-
-ROOT = Path(__file__).parents[3]
-RUFF = Path(sys.executable).with_name("ruff")
-
-
-def found(aggregate: Aggregate[Any, Any, Any], **arguments: Any) -> Counterexample:
-    """What ``check_aggregate`` finds."""
-    with pytest.raises(Counterexample) as caught:
-        check_aggregate(aggregate, **arguments)
-    return caught.value
-
-
-def pasted(spec: str) -> Callable[[], None]:
-    """The test in a source, as a module that it is pasted into would have it."""
-    names: dict[str, Any] = {}
-    exec(compile(spec, "pasted.py", "exec"), names)
-    (test,) = (value for name, value in names.items() if name.startswith("test_"))
-    return test  # type: ignore[no-any-return]
-
-
-def body(spec: str) -> str:
-    """A spec without its import lines."""
-    return spec.partition("\n\n\n")[2]
-
-
-CASES: dict[str, tuple[Aggregate[Any, Any, Any], dict[str, Any], type[Exception], str]] = {
-    "invariant": (
-        flawed.overdrawn,
-        {"invariant": flawed.never_negative},
-        AssertionError,
-        '''\
-def test_spend_keeps_never_negative() -> None:
-    """After Spend, never_negative holds."""
-    spec(overdrawn).when(Spend(aggregate_id="p1", amount=1)).then_state_matching(never_negative)
-''',
-    ),
-    "lambda": (
-        flawed.overdrawn,
-        {"invariant": lambda state: state.balance >= 0},
-        AssertionError,
-        '''\
-def test_spend_keeps_the_invariant() -> None:
-    """After Spend, the invariant holds."""
-    (
-        spec(overdrawn)
-        .when(Spend(aggregate_id="p1", amount=1))
-        .then_state_matching(lambda state: state.balance >= 0)
-    )
-''',
-    ),
-    "asserting invariant": (
-        flawed.overdrawn,
-        {"invariant": flawed.asserts_never_negative},
-        AssertionError,
-        '''\
-def test_spend_keeps_asserts_never_negative() -> None:
-    """After Spend, asserts_never_negative holds."""
-    outcome = spec(overdrawn).when(Spend(aggregate_id="p1", amount=1))
-    asserts_never_negative(outcome.state)
-''',
-    ),
-    "invariant between two events": (
-        flawed.lending,
-        {"invariant": flawed.never_negative},
-        AssertionError,
-        '''\
-def test_swap_keeps_never_negative() -> None:
-    """After Swap, never_negative holds."""
-    spec(lending).when_called(lambda _: [Spent(amount=1)]).then_state_matching(never_negative)
-''',
-    ),
-    "repeatable": (
-        flawed.counting,
-        {},
-        RuleBroken,
-        '''\
-def test_pay_keeps_the_rule_repeatable() -> None:
-    """Pay keeps the rule 'repeatable'."""
-    spec(counting).when(Pay(aggregate_id="p1", amount=0)).then_only(Spent)
-''',
-    ),
-    "decide raises": (
-        flawed.dividing,
-        {},
-        ZeroDivisionError,
-        '''\
-def test_pay_does_not_raise_zero_division_error() -> None:
-    """Pay is carried out or refused, and does not raise ZeroDivisionError."""
-    spec(dividing).when(Pay(aggregate_id="p1", amount=7))
-''',
-    ),
-    "evolvable": (
-        flawed.crashing,
-        {},
-        RuleBroken,
-        '''\
-def test_pay_keeps_the_rule_evolvable() -> None:
-    """Pay keeps the rule 'evolvable'."""
-    spec(crashing).when(Pay(aggregate_id="p1", amount=1001)).then(Paid(amount=1001))
-''',
-    ),
-    "evolve changes a list": (
-        flawed.appending,
-        {},
-        RuleBroken,
-        '''\
-def test_pay_keeps_the_rule_unchanged() -> None:
-    """Pay keeps the rule 'unchanged'."""
-    spec(appending).when(Pay(aggregate_id="n1", amount=0)).then(Paid(amount=0))
-''',
-    ),
-    "decide changes a list": (
-        flawed.taking,
-        {},
-        RuleBroken,
-        '''\
-def test_spend_keeps_the_rule_unchanged() -> None:
-    """Spend keeps the rule 'unchanged'."""
-    (
-        spec(taking)
-        .given(Paid(amount=0))
-        .when(Spend(aggregate_id="n1", amount=0))
-        .then(Spent(amount=0))
-    )
-''',
-    ),
-    "stored": (
-        flawed.weighing,
-        {},
-        RuleBroken,
-        '''\
-def test_pay_keeps_the_rule_stored() -> None:
-    """Pay keeps the rule 'stored'."""
-    spec(weighing).when(Pay(aggregate_id="s1", amount=0)).then(Weighed(grams=0))
-''',
-    ),
-    "snapshot": (
-        flawed.rounding,
-        {},
-        RuleBroken,
-        '''\
-def test_pay_keeps_the_rule_snapshot() -> None:
-    """Pay keeps the rule 'snapshot'."""
-    spec(rounding).when(Pay(aggregate_id="s1", amount=0)).then(Paid(amount=0))
-''',
-    ),
-    "snapshot between two events": (
-        flawed.refunding,
-        {},
-        RuleBroken,
-        '''\
-def test_pay_keeps_the_rule_snapshot() -> None:
-    """Pay keeps the rule 'snapshot'."""
-    spec(refunding).when_called(lambda _: [Paid(amount=0)]).then(Paid(amount=0))
-''',
-    ),
-    "undeclared": (
-        flawed.undeclared,
-        {},
-        RuleBroken,
-        '''\
-def test_pay_keeps_the_rule_declared() -> None:
-    """Pay keeps the rule 'declared'."""
-    spec(undeclared).when(Pay(aggregate_id="s1", amount=0)).then(Paid(amount=0))
-''',
-    ),
-    "goes on from a snapshot": (
-        flawed.forgetful,
-        {},
-        RuleBroken,
-        '''\
-def test_pay_keeps_the_rule_snapshot() -> None:
-    """Pay keeps the rule 'snapshot'."""
-    (
-        spec(forgetful)
-        .given(Paid(amount=0))
-        .when(Pay(aggregate_id="f1", amount=1))
-        .then(Paid(amount=1))
-    )
-''',
-    ),
-}
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_the_smallest_case_is_printed_as_a_test_that_fails(case: str, tmp_path: Path) -> None:
-    """Whatever is wrong, few commands with small values show it, in source that can be pasted."""
-    aggregate, arguments, error, expected = CASES[case]
-    counterexample = found(aggregate, **arguments)
-    assert expected == body(counterexample.spec)[: len(expected)]
-    with pytest.raises(error) as caught:
-        pasted(counterexample.spec)()
-    if error is RuleBroken:
-        assert isinstance(caught.value, RuleBroken)
-        assert f"rule {caught.value.rule!r} is broken" in str(counterexample)
-    if RUFF.exists():
-        module = tmp_path / "test_pasted.py"
-        module.write_text(counterexample.spec, encoding="utf-8")
-        ran = subprocess.run(
-            [str(RUFF), "format", "--diff", "--isolated", "--line-length=100", str(module)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (0, "") == (ran.returncode, ran.stdout)
-
-
-def test_the_whole_text() -> None:
-    """A headline, how it came about, and the test."""
-    counterexample = found(flawed.overdrawn, invariant=flawed.asserts_never_negative)
-    is_installed = "site-packages" in (eventhus_testing.__file__ or "")
-    gap = "\n" if is_installed else ""  # between what is installed and what is one's own
-    assert (
-        str(counterexample)
-        == f"""\
-Purse: asserts_never_negative does not hold after Spend
-
-given    nothing
-state    Purse(balance=0)
-when     Spend(aggregate_id='p1', amount=1, reason='')
-then     Spent(amount=1, reason='')
-state  + Purse(balance=-1)
-       ? 1 missing
-
-This test shows the smallest case found. Paste it: it fails until the bug is fixed.
-
-from eventhus_testing import spec
-{gap}from tests.testing.rules.flawed import Spend, asserts_never_negative, overdrawn
-
-
-def test_spend_keeps_asserts_never_negative() -> None:
-    \"""After Spend, asserts_never_negative holds.\"""
-    outcome = spec(overdrawn).when(Spend(aggregate_id="p1", amount=1))
-    asserts_never_negative(outcome.state)
-"""
-    )
 
 
 @pytest.mark.parametrize(
     "aggregate", [flawed.purse, cart, account, screening], ids=lambda each: each.name
 )
-def test_nothing_is_found_where_nothing_is_wrong(aggregate: Aggregate[Any, Any, Any]) -> None:
-    """An aggregate that keeps the rules passes."""
+def test_a_correct_aggregate_passes(aggregate: Aggregate[Any, Any, Any]) -> None:
     check_aggregate(aggregate, settings=hypothesis.settings(max_examples=30))
 
 
-def test_the_aggregate_stays_as_it_was() -> None:
-    """What changes its initial state in place changes a copy."""
+def test_an_aggregate_that_mutates_its_state_changes_only_a_copy() -> None:
     appending = attrs.evolve(flawed.appending, initial=flawed.Notes())
     found(appending)
     assert flawed.Notes() == appending.initial
 
 
-def test_rules_that_are_switched_off_are_not_checked() -> None:
-    """Nor does the printed spec check them."""
+def test_disabled_rules_are_checked_neither_here_nor_in_the_printed_test() -> None:
     off = Rules(stored=False, snapshot=False)
     check_aggregate(flawed.weighing, rules=off)
     counterexample = found(flawed.weighing, rules=off, invariant=lambda scale: scale.total < 5)
@@ -287,8 +43,7 @@ def test_rules_that_are_switched_off_are_not_checked() -> None:
         pasted(counterexample.spec)()
 
 
-def test_commands_can_be_refined() -> None:
-    """What is not among them is not found."""
+def test_only_refined_commands_are_tried() -> None:
     check_aggregate(
         flawed.overdrawn,
         refine={flawed.Spend: {"amount": st.just(0)}},
@@ -296,52 +51,7 @@ def test_commands_can_be_refined() -> None:
     )
 
 
-CODEC = CattrsCodec()
-
-
-def test_a_codec_of_ones_own_is_found_by_its_name() -> None:
-    """Where a module shows it; else the reader is told."""
-    shown = found(flawed.overdrawn, invariant=flawed.never_negative, codec=CODEC)
-    assert "spec(overdrawn, codec=CODEC)" in shown.spec
-    with pytest.raises(AssertionError):
-        pasted(shown.spec)()
-    hidden = found(flawed.overdrawn, invariant=flawed.never_negative, codec=CattrsCodec())
-    assert hidden.spec.startswith("# codec is the one that you gave to check_aggregate\n")
-    assert "spec(overdrawn, codec=codec)" in hidden.spec
-
-
-def test_what_cannot_be_imported_is_said() -> None:
-    """An aggregate, and an invariant, inside a function."""
-    local = attrs.evolve(flawed.overdrawn, name="LocalPurse")
-
-    def is_fine(state: flawed.Purse) -> bool:
-        return state.balance >= 0
-
-    assert found(local, invariant=is_fine).spec.startswith(
-        "# local_purse is the aggregate that you gave to check_aggregate\n"
-        "# is_fine is the one that you gave to check_aggregate; make it visible here\n"
-    )
-
-
-LEAST = 0
-
-
-def test_a_lambda_is_printed_with_what_it_uses() -> None:
-    """The names of its module are imported, those around it are noted."""
-    least = 0
-    shown = found(flawed.overdrawn, invariant=lambda state: state.balance >= LEAST)
-    assert ".then_state_matching(lambda state: state.balance >= LEAST)" in shown.spec
-    assert f"from {__name__} import LEAST" in shown.spec
-    with pytest.raises(AssertionError):
-        pasted(shown.spec)()
-    several = [lambda state: True, lambda state: state.balance >= least]
-    assert found(flawed.overdrawn, invariant=several[1]).spec.startswith(
-        "# least is local to where the lambda stands; define it here\n"
-    )
-
-
-def test_nothing_is_given_that_is_not_needed() -> None:
-    """Hypothesis may stop before that, or be told not to look for less at all."""
+def test_needless_commands_are_removed_even_without_shrinking() -> None:
     counterexample = found(
         flawed.purse,
         refine={int: st.just(1)},
@@ -351,8 +61,8 @@ def test_nothing_is_given_that_is_not_needed() -> None:
     assert "\n        .given(Paid(amount=1), Paid(amount=1))\n" in counterexample.spec
 
 
-def test_what_is_stored_comes_first() -> None:
-    """The commands follow it. No short history without it reaches this balance."""
+def test_commands_follow_the_stored_events() -> None:
+    """Without the stored events, no short history reaches this balance."""
     stored = [EventData("Paid", {"amount": 1002}), EventData("Spent", {"amount": 2, "reason": ""})]
     check_aggregate(flawed.purse, stored=stored, settings=hypothesis.settings(max_examples=5))
     counterexample = found(
@@ -382,8 +92,8 @@ STORED: dict[str, tuple[Sequence[EventData], Any, type[Exception], str]] = {
         None,
         CodecError,
         '''\
-def test_purse_reads_what_is_stored() -> None:
-    """What was stored in the past can still be read, and folded."""
+def test_purse_reads_stored_events() -> None:
+    """Stored events can be read and folded."""
     spec(purse).when_stored(
         EventData(type="Paid", data={"amount": 1}), EventData(type="Paid", data={"money": 1})
     )
@@ -394,8 +104,8 @@ def test_purse_reads_what_is_stored() -> None:
         lambda state: state.balance < 1,
         AssertionError,
         '''\
-def test_what_is_stored_keeps_the_invariant() -> None:
-    """After what was stored in the past, the invariant holds."""
+def test_stored_events_keep_the_invariant() -> None:
+    """After the stored events, the invariant holds."""
     (
         spec(purse)
         .when_stored(EventData(type="Paid", data={"amount": 1}))
@@ -407,8 +117,7 @@ def test_what_is_stored_keeps_the_invariant() -> None:
 
 
 @pytest.mark.parametrize("case", STORED)
-def test_what_is_stored_is_checked(case: str) -> None:
-    """What cannot be read, or should never have been, is told as a test too."""
+def test_unreadable_or_invalid_stored_events_are_printed_as_a_test(case: str) -> None:
     stored, invariant, error, expected = STORED[case]
     counterexample = found(flawed.purse, stored=stored, invariant=invariant)
     with pytest.raises(error):
@@ -423,14 +132,12 @@ def test_a_flaky_breach_is_reported_with_a_remark() -> None:
     assert "LookupError: not today (in _is_moody, " in str(counterexample)
 
 
-def test_values_that_cannot_be_made_are_no_counterexample() -> None:
-    """The error names the field, and comes before any command is carried out."""
+def test_a_class_that_refuses_all_values_is_not_a_counterexample() -> None:
     with pytest.raises(NoStrategy, match=r"^Spoil\.amount: 100 random values in a row"):
         check_aggregate(flawed.spoiling)
 
 
-def test_the_number_of_runs_is_the_users() -> None:
-    """By an argument, or by a profile of hypothesis."""
+def test_the_number_of_runs_follows_the_settings() -> None:
     ids: list[int] = []
 
     def seen(state: flawed.Purse) -> bool:
@@ -445,55 +152,22 @@ def test_the_number_of_runs_is_the_users() -> None:
     assert len(ids) > 10
 
 
-USER = """
-from eventhus_testing import check_aggregate
-from tests.testing.rules.flawed import never_negative, overdrawn
-
-def test_purse() -> None:
-    check_aggregate(overdrawn, invariant=never_negative)
-
-if __name__ == "__main__":
-    test_purse()
-"""
-
-
-def test_pytest_and_python_print_it_ready_to_be_copied(tmp_path: Path) -> None:
-    """Without a mark in front of the lines, which pytest puts before other errors."""
-    module = tmp_path / "test_user.py"
-    module.write_text(USER, encoding="utf-8")
-    spec = found(flawed.overdrawn, invariant=flawed.never_negative).spec
-    for command in (["-m", "pytest", "-p", "no:cacheprovider", "-q"], []):
-        ran = subprocess.run(
-            [sys.executable, *command, str(module)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        assert 1 == ran.returncode
-        assert f"\n{spec}" in (ran.stdout or ran.stderr)
+RARE: Any = {flawed.Pay: {"amount": st.integers(1, 2**31).filter(lambda n: n % 97 == 0)}}
+LENIENT = hypothesis.settings(
+    max_examples=10, suppress_health_check=[hypothesis.HealthCheck.filter_too_much]
+)
 
 
 def test_suppressed_health_checks_stay_suppressed() -> None:
-    refine: Any = {flawed.Pay: {"amount": st.integers(1, 2**31).filter(lambda n: n % 97 == 0)}}
-    lenient = hypothesis.settings(
-        max_examples=10, suppress_health_check=list(hypothesis.HealthCheck)
-    )
-    check_aggregate(flawed.purse, refine=refine, settings=lenient)
+    check_aggregate(flawed.purse, refine=RARE, settings=LENIENT)
 
 
 def test_health_checks_that_a_profile_suppresses_stay_suppressed() -> None:
-    refine: Any = {flawed.Pay: {"amount": st.integers(1, 2**31).filter(lambda n: n % 97 == 0)}}
-    before = hypothesis.settings()
-    lenient = hypothesis.settings(
-        max_examples=10, suppress_health_check=list(hypothesis.HealthCheck)
-    )
-    hypothesis.settings.register_profile("lenient", lenient)
-    hypothesis.settings.register_profile("before", before)
+    hypothesis.settings.register_profile("lenient", LENIENT)
+    hypothesis.settings.register_profile("before", hypothesis.settings())
     try:
         hypothesis.settings.load_profile("lenient")
-        check_aggregate(flawed.purse, refine=refine)
+        check_aggregate(flawed.purse, refine=RARE)
     finally:
         hypothesis.settings.load_profile("before")
 

@@ -1,4 +1,4 @@
-"""Stateful tests of applications: nothing is found where nothing is wrong, and else it is."""
+"""Tests of ``AggregateMachine``, on correct and on broken stores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from eventhus_testing.properties.typed_values import Refinements
 from eventhus_testing.servers.mongo import connect
 from examples.bank.account import CreateAccount, PerformDeposit, account
 
-run_machine: Any = run_state_machine_as_test  # not annotated in every version
+run_machine: Any = run_state_machine_as_test  # some versions have no annotations
 
 FEW = settings(
     derandomize=True,
@@ -46,8 +46,10 @@ TestInMemory = AccountMachine.TestCase
 TestInMemory.settings = FEW
 
 
-def test_on_mongodb(mongo_url: str, mongo_bucket: str) -> None:
-    """Two applications with a store each on one server; each run has a bucket of its own."""
+def test_two_applications_on_mongodb_agree_with_their_aggregate(
+    mongo_url: str, mongo_bucket: str
+) -> None:
+    """Each run has its own bucket."""
     buckets: list[str] = []
 
     class OnMongo(AccountMachine):
@@ -66,7 +68,7 @@ def test_on_mongodb(mongo_url: str, mongo_bucket: str) -> None:
 
 
 class Careless(MemoryStore):
-    """Appends whatever version is expected."""
+    """A store that ignores the expected version."""
 
     async def append(self, commit: Commit) -> StoredCommit:
         stored = await super().append(attrs.evolve(commit, expected_version=None))
@@ -74,7 +76,7 @@ class Careless(MemoryStore):
 
 
 class Forgetful(MemoryStore):
-    """Acknowledges deposits without keeping them."""
+    """A store that acknowledges deposits but does not store them."""
 
     async def append(self, commit: Commit) -> StoredCommit:
         if commit.events[0].type == "DepositPerformed":
@@ -86,7 +88,7 @@ class Forgetful(MemoryStore):
 
 
 class WithoutIds(MemoryStore):
-    """Does not know a command id again."""
+    """A store that does not recognise a repeated command id."""
 
     async def append(self, commit: Commit) -> StoredCommit:
         stored = await super().append(attrs.evolve(commit, command_id=None))
@@ -97,7 +99,7 @@ class WithoutIds(MemoryStore):
 
 
 class Failing(MemoryStore):
-    """Has no room for a deposit."""
+    """A store that fails to store deposits."""
 
     async def append(self, commit: Commit) -> StoredCommit:
         if commit.events[0].type == "DepositPerformed":
@@ -108,15 +110,16 @@ class Failing(MemoryStore):
 @pytest.mark.parametrize(
     ("broken", "then"),
     [
-        # It is found in one of several ways.
+        # One of several checks finds it.
         (Careless, r"- .*(AccountExists|ConcurrencyError|\(.*\))(.|\n)*\+ "),
         (Forgetful, r"- .*(DepositPerformed|balance=)(.|\n)*\+ "),
         (WithoutIds, r"again, under the same command_id\nthen   - .* at version \d, position \d"),
         (Failing, r"then   - an answer\n       \+ OSError: no space left$"),
     ],
 )
-def test_a_broken_store_is_found(broken: type[MemoryStore], then: str) -> None:
-    """Within a few runs, and told as the few steps that lead to it, without a traceback."""
+def test_a_broken_store_is_shown_in_few_steps_without_a_traceback(
+    broken: type[MemoryStore], then: str
+) -> None:
 
     class OnBroken(AccountMachine):
         def stores(self) -> tuple[Storage, Storage]:
@@ -128,16 +131,14 @@ def test_a_broken_store_is_found(broken: type[MemoryStore], then: str) -> None:
     with pytest.raises(Counterexample) as caught:
         case().runTest()
     headline, _, *steps = str(caught.value).splitlines()
-    assert headline == (
-        "Account: an application does not do what its aggregate says (- expected, + actual)"
-    )
+    assert headline == ("Account: an application differs from its aggregate (- expected, + actual)")
     assert re.search(then, str(caught.value))
     assert 1 <= len([step for step in steps if step.startswith("when ")]) <= 4
     assert not caught.value.pytrace
 
 
-def test_the_first_disagreement_is_told() -> None:
-    """And not what else is seen when a run ends."""
+def test_only_the_first_difference_is_reported() -> None:
+    """The teardown would report others."""
 
     class OnForgetful(AccountMachine):
         def stores(self) -> tuple[Storage, Storage]:
@@ -170,8 +171,7 @@ def count_notes(count: int, event: Noted) -> int:
     return count + 1
 
 
-def test_events_that_equal_nothing() -> None:
-    """They are compared as they are shown, also where two commands come at once."""
+def test_events_without_equality_are_compared_by_their_repr() -> None:
 
     class NoteMachine(AggregateMachine):
         aggregate: ClassVar[Aggregate[Any, Any, Any]] = Aggregate(
@@ -188,15 +188,14 @@ def test_events_that_equal_nothing() -> None:
         machine.teardown()
 
 
-def test_each_machine_has_a_case_of_its_own() -> None:
-    """Which stays the same, so that its settings do."""
+def test_each_machine_has_its_own_test_case() -> None:
+    """It stays the same object, so that its settings stay."""
     assert AccountMachine.TestCase is AccountMachine.TestCase
     assert AccountMachine.TestCase is not AggregateMachine.TestCase
     assert "AccountMachine.TestCase" == AccountMachine.TestCase.__name__
 
 
-def test_a_machine_without_an_aggregate() -> None:
-    """Says what it needs."""
+def test_a_machine_without_an_aggregate_is_refused() -> None:
 
     class Nameless(AggregateMachine):
         pass

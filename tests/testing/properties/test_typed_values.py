@@ -1,4 +1,4 @@
-"""Strategies from types: each value is one that the class admits and the codec takes."""
+"""Tests of the strategies that are derived from types."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ T = TypeVar("T")
 CODEC = CattrsCodec()
 UNSHRUNK = settings(
     phases=[Phase.generate], database=None
-)  # where it does not matter, and takes long
+)  # shrinking takes long and does not matter here
 
-# For every type checker that reads this file.
+# Checked by type checkers.
 assert_type(commands(account), SearchStrategy[AccountCommand])
 assert_type(events(account), SearchStrategy[AccountEvent])
 assert_type(histories(account), SearchStrategy[tuple[AccountEvent, ...]])
@@ -54,8 +54,7 @@ def of(as_type: Any, refine: Any = None) -> SearchStrategy[Any]:
 
 @settings(deadline=None)
 @given(of(Everything))
-def test_every_value_can_be_stored(value: Everything) -> None:
-    """Whatever the codec has a form for."""
+def test_the_codec_accepts_every_drawn_value(value: Everything) -> None:
     assert same(value, CODEC.decoder(Everything)(CODEC.encoder(Everything)(value)))
 
 
@@ -85,8 +84,8 @@ class Choosy:
 
 @settings(deadline=None)
 @given(of(Choosy))
-def test_the_validators_of_attrs_are_heeded(value: Choosy) -> None:
-    """They say where to look, so that no class takes many tries."""
+def test_values_satisfy_the_validators_of_attrs(value: Choosy) -> None:
+    """The limits guide the search, so that few drawn values are discarded."""
     assert value.positive > 0
     assert value.begins.startswith("ab")
 
@@ -102,8 +101,7 @@ class Range:
 
 
 @given(of(Range))
-def test_what_a_class_refuses_is_tried_again(value: Range) -> None:
-    """Only values that can be made are given."""
+def test_values_that_a_class_refuses_are_discarded(value: Range) -> None:
     assert value.low <= value.high
 
 
@@ -117,11 +115,11 @@ class Never:
 
 
 @frozen
-class Nobody:
+class Refusing:
     what: int
 
     def __attrs_post_init__(self) -> None:
-        raise TypeError("nobody")
+        raise TypeError("refused")
 
 
 @pytest.mark.parametrize(
@@ -134,17 +132,16 @@ class Nobody:
                 r'.* will not do; pass a strategy: refine=\{Never: \{"what": \.\.\.\}\}'
             ),
         ),
-        (Nobody, r"Nobody: 100 random .* TypeError: nobody; .* refine=\{Nobody: \.\.\.\}"),
+        (Refusing, r"Refusing: 100 random .* TypeError: refused; .* refine=\{Refusing: \.\.\.\}"),
     ],
 )
-def test_a_class_that_refuses_everything(as_type: Any, text: str) -> None:
-    """Is an error that names it, and the field where attrs tells it."""
+def test_a_class_that_refuses_all_values_is_named(as_type: Any, text: str) -> None:
     with pytest.raises(NoStrategy, match=text):
         find(of(as_type), lambda _: True, settings=UNSHRUNK)
 
 
 class Opaque:
-    """A class of the user's own."""
+    """A class without a strategy."""
 
 
 @frozen
@@ -154,7 +151,7 @@ class Odd:
 
 @frozen
 class Untyped:
-    what = field()  # type: ignore[var-annotated]  # which is the point
+    what = field()  # type: ignore[var-annotated]  # on purpose
 
 
 @frozen
@@ -168,19 +165,18 @@ class Unresolved:
         (
             Odd,
             (
-                r"Odd\.what: there is no strategy for Opaque; pass one, for the type or for the "
+                r"Odd\.what: no strategy for Opaque is known; pass one for the type or for the "
                 r'field: refine=\{Opaque: \.\.\.\} or refine=\{Odd: \{"what": \.\.\.\}\}'
             ),
         ),
-        (Callable[[int], int], "there is no strategy for Callable"),
-        (list, "there is no strategy for list"),
-        (Any, "there is no strategy for Any"),
+        (Callable[[int], int], "no strategy for Callable is known"),
+        (list, "no strategy for list is known"),
+        (Any, "no strategy for Any is known"),
         (Untyped, r'Untyped\.what: it has no type; .* refine=\{Untyped: \{"what": \.\.\.\}\}'),
         (Unresolved, r"Unresolved\.what: its type cannot be resolved \(.*Missing"),
     ],
 )
-def test_an_unknown_type(as_type: Any, text: str) -> None:
-    """The message names the field and the way out."""
+def test_an_unknown_type_is_named_with_its_field_and_a_refinement(as_type: Any, text: str) -> None:
     with pytest.raises(NoStrategy, match=text):
         of(as_type)
 
@@ -214,7 +210,7 @@ def test_limits_of_one_field_do_not_reach_another_of_the_same_alias() -> None:
     assert find(of(Limited), lambda limited: len(limited.many) > 1)
 
 
-def test_aliases_that_contain_themselves_can_be_made_and_stored() -> None:
+def test_values_of_recursive_aliases_are_drawn_and_stored() -> None:
     codec = CattrsCodec()
     guards = of(Guard)
     found = find(
@@ -238,16 +234,16 @@ def test_aliases_that_contain_themselves_can_be_made_and_stored() -> None:
         (Age, lambda value: type(value) is int),
     ],
 )
-def test_generic_classes_and_aliases(as_type: Any, is_one: Callable[[Any], bool]) -> None:
-    """Stand for what their arguments say."""
+def test_type_arguments_are_substituted_in_classes_and_aliases(
+    as_type: Any, is_one: Callable[[Any], bool]
+) -> None:
     for seed in range(3):
         find(of(as_type), is_one, random=Random(seed))
     with pytest.raises(Exception, match="No examples found"):
         find(of(as_type), lambda value: not is_one(value), settings=settings(max_examples=50))
 
 
-def test_a_tree_grows_and_ends() -> None:
-    """A class may contain itself."""
+def test_recursive_classes_reach_several_levels_and_end() -> None:
 
     def depth(tree: Tree) -> int:
         return 1 + max(map(depth, tree.below), default=0)
@@ -261,8 +257,8 @@ class Bush:
     right: list[Bush]
 
 
-def test_a_bush_does_not_grow_for_ever() -> None:
-    """Hypothesis gives up what is too large, and so hardly any bush would be left."""
+def test_a_class_with_two_recursive_fields_stays_small() -> None:
+    """Hypothesis discards examples that are too large, so hardly any would be left."""
     seen: list[Bush] = []
 
     @settings(max_examples=50, derandomize=True, database=None, deadline=None)
@@ -274,8 +270,7 @@ def test_a_bush_does_not_grow_for_ever() -> None:
     assert len(seen) >= 50
 
 
-def test_refinements() -> None:
-    """Of a class, of any other type, of a field, and of a field of all that derive from a class."""
+def test_refinements_apply_to_classes_types_fields_and_subclasses() -> None:
     opaque = Opaque()
     assert find(of(Odd, {Opaque: st.just(opaque)}), lambda _: True).what is opaque
     assert find(of(Odd, {Odd: {"what": st.just(opaque)}}), lambda _: True).what is opaque
@@ -299,14 +294,12 @@ def test_refinements() -> None:
         ({int: {"real": st.just(7)}}, "refine: <class 'int'> is not an attrs class"),
     ],
 )
-def test_a_mistaken_refinement(refine: Any, text: str) -> None:
-    """Is found at once."""
+def test_a_refinement_of_an_unknown_field_is_refused(refine: Any, text: str) -> None:
     with pytest.raises(NoStrategy, match=text):
         commands(account, refine=refine)
 
 
-def test_a_history_has_one_id() -> None:
-    """So that its commands belong together."""
+def test_all_commands_share_one_aggregate_id() -> None:
     ids = set()
 
     @settings(max_examples=20, database=None)
@@ -319,8 +312,9 @@ def test_a_history_has_one_id() -> None:
 
 
 @pytest.mark.parametrize("aggregate", [account, cart, screening], ids=lambda each: each.name)
-def test_every_class_comes(aggregate: Aggregate[Any, Any, Any]) -> None:
-    """Each command and each event."""
+def test_strategies_draw_every_class_of_commands_and_events(
+    aggregate: Aggregate[Any, Any, Any],
+) -> None:
     for make, classes in ((commands, aggregate.commands), (events, aggregate.events)):
         for cls in classes:
             wanted: Any = cls
@@ -332,8 +326,8 @@ def test_every_class_comes(aggregate: Aggregate[Any, Any, Any]) -> None:
 
 
 @given(histories(account))
-def test_histories_can_happen(history: tuple[AccountEvent, ...]) -> None:
-    """An account is created first, and only once, and never overdrawn."""
+def test_drawn_histories_can_happen(history: tuple[AccountEvent, ...]) -> None:
+    """An account is created first and only once, and is never overdrawn."""
     balance = 0
     for index, event in enumerate(history):
         assert (index == 0) == isinstance(event, AccountCreated)
@@ -347,8 +341,7 @@ def test_histories_can_happen(history: tuple[AccountEvent, ...]) -> None:
         assert balance >= 0
 
 
-def test_histories_are_rich() -> None:
-    """Most have several events, and withdrawals, which need deposits, are among them."""
+def test_most_histories_have_several_events_of_several_classes() -> None:
     seen: Counter[type] = Counter()
 
     @settings(max_examples=100, derandomize=True, database=None, deadline=None)

@@ -1,4 +1,4 @@
-"""Values as source: it makes them again, and is laid out as the formatter would."""
+"""Tests of the source of values and its layout."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ EVERYTHING = TypedValues({}).of(Everything, "Everything")
 
 
 def module_of(value: object) -> str:
-    """A module that makes a value."""
+    """Return the source of a module that assigns a value."""
     imports = Imports()
-    source = laid_out(source_of(value, imports), before="value = ")
-    return "\n".join([*imports.lines(), "", source, ""])
+    source = laid_out(source_of(value, imports), prefix="value = ")
+    return "\n".join([*imports.lines(), "", source, ""]).lstrip("\n")
 
 
 def made_by(module: str) -> Any:
-    """What a module makes."""
+    """Execute a module, and return the value that it assigns."""
     names: dict[str, Any] = {}
     exec(module, names)
     return names["value"]
@@ -48,14 +48,13 @@ def made_by(module: str) -> Any:
 
 @settings(deadline=None)
 @given(EVERYTHING)
-def test_the_source_of_a_value_makes_it_again(value: Everything) -> None:
-    """Every type that the codec handles has source."""
+def test_source_evaluates_to_an_equal_value(value: Everything) -> None:
     made = made_by(module_of(value))
     assert same(value, made)
     assert value.moment.utcoffset() == made.moment.utcoffset()
 
 
-INNER: Any = Outer.Inner  # whose argument pyright does not find
+INNER: Any = Outer.Inner  # Any, because pyright does not know its argument
 
 VALUES: list[tuple[object, str]] = [
     (None, "None"),
@@ -98,21 +97,20 @@ VALUES: list[tuple[object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "source"), VALUES, ids=lambda each: str(each)[:20])
-def test_source_is_as_somebody_would_write_it(value: object, source: str) -> None:
-    """Defaults are left out, arguments are named as ``__init__`` names them, sets are sorted."""
+@pytest.mark.parametrize(("value", "source"), VALUES, ids=[source[:20] for _, source in VALUES])
+def test_source_omits_defaults_names_arguments_and_sorts_sets(value: object, source: str) -> None:
     assert source == flat(source_of(value, Imports()))
 
 
-def test_what_has_no_source_is_noted() -> None:
-    """The reader is told what to do."""
+def test_a_value_of_an_unknown_type_is_noted() -> None:
     imports = Imports()
     source_of(object(), imports)
-    assert ["# make a object here: its repr may be no source"] == [*imports.lines()]
+    assert ["# create the object here, because its repr may not be valid source"] == [
+        *imports.lines()
+    ]
 
 
-def test_imports_are_sorted() -> None:
-    """As isort does: the standard library, what is installed, one's own; constants come first."""
+def test_imports_are_grouped_and_sorted() -> None:
     imports = Imports()
     for module, name in [
         ("examples.bank.account", "account"),
@@ -139,15 +137,14 @@ def test_imports_are_sorted() -> None:
     ] == [*imports.lines()]
 
 
-def test_two_names_that_are_the_same() -> None:
-    """The second is imported under another."""
+def test_a_name_that_is_taken_is_imported_under_an_alias() -> None:
     imports = Imports()
     assert ["Item", "Item", "b_Item"] == [imports.name(m, "Item") for m in ("a", "a", "x.b")]
     assert [*imports.lines()] == ["from a import Item", "from x.b import Item as b_Item"]
 
 
-def test_what_cannot_be_imported_is_noted() -> None:
-    """A class inside a function, and what is in the module that was run."""
+def test_unimportable_classes_are_noted() -> None:
+    """Classes inside functions, and those of the module that was run, cannot be imported."""
 
     @frozen
     class Local:
@@ -163,13 +160,13 @@ def test_what_cannot_be_imported_is_noted() -> None:
         source_of(Main.ONE, imports),
     ]
     assert [
-        "# Local is defined inside test_what_cannot_be_imported_is_noted; make it visible here",
+        "# Local is defined inside test_unimportable_classes_are_noted; make it visible here",
         "# Main is defined in the module that was run; import it from there",
     ] == [*imports.lines()]
 
 
 def long_values() -> st.SearchStrategy[Any]:
-    """Values whose source takes several lines."""
+    """Return values whose source takes several lines."""
     row = st.builds(Row, letter=st.text("ab", max_size=40), seats=st.integers(), category=_CATEGORY)
     seat = st.builds(Seat, st.text("a'\"", max_size=30), st.integers(0, 9))
     prices = st.dictionaries(_CATEGORY, st.decimals(0, 10, places=2))
@@ -184,8 +181,21 @@ def long_values() -> st.SearchStrategy[Any]:
 _CATEGORY = st.sampled_from(Category)
 
 
-def test_source_is_laid_out_as_the_formatter_would(tmp_path: Path) -> None:
-    """What is printed passes ``ruff format --check`` as it is."""
+def test_a_chain_that_fits_in_parentheses_takes_one_line() -> None:
+    chain = Chain([call("spec", "account"), call(".given", "x" * 60), call(".when", "command")])
+    assert f"outcome = (\n    {flat(chain)}\n)" == laid_out(chain, prefix="outcome = ")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_broken"),
+    [("x" * 97, False), ("x" * 98, True), ("唤" * 49, True), ("e\u0301" * 60, False)],
+    ids=["narrow", "too long", "wide", "combining"],
+)
+def test_lines_are_measured_in_columns(text: str, *, is_broken: bool) -> None:
+    assert is_broken == ("\n" in laid_out(call("f", text)))
+
+
+def test_ruff_leaves_the_layout_of_source_unchanged(tmp_path: Path) -> None:
     if not RUFF.exists():
         pytest.skip("ruff is not installed; it comes with the extra [check]")
     texts: list[str] = []
@@ -196,9 +206,9 @@ def test_source_is_laid_out_as_the_formatter_would(tmp_path: Path) -> None:
         imports = Imports()
         nodes = [source_of(each, imports) for each in others]
         links = [call("spec", "account"), call(".given", *nodes), call(".when", "command")]
-        # A formatter does not break a chain in which nothing is called, or once.
+        # Formatters do not break a chain of fewer than two calls.
         chain = Chain(links[: 1 + len(others)]) if others else Chain(links)
-        texts.append("\n\n".join([module_of(value), laid_out(chain, before="outcome = ")]) + "\n")
+        texts.append("\n\n".join([module_of(value), laid_out(chain, prefix="outcome = ")]) + "\n")
 
     collect()
     for number, text in enumerate(texts):
@@ -209,7 +219,6 @@ def test_source_is_laid_out_as_the_formatter_would(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["plain", "it's", 'say "x"', '\'""', "\\'", "\\", "\n"])
-def test_quotes(text: str) -> None:
-    """Whatever is quoted can be read again."""
+def test_quoted_text_evaluates_to_itself(text: str) -> None:
     assert text == eval(quoted(text))
     assert text.encode() == eval(quoted(text.encode()))

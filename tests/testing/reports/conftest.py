@@ -1,4 +1,4 @@
-"""Runs tests elsewhere, with the plugin of the kit."""
+"""Fixtures that run test modules with the pytest plugin of the kit."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +13,13 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def specs() -> str:
-    """The text of a test module."""
+    """Return the text of the test module of the library."""
     return Path(__file__).with_name("library_specs.py").read_text()
 
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the text of a test module with some options, and no plugin but those it names."""
+    """Return a function that runs a test module with options and only the named plugins."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)

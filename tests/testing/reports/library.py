@@ -1,4 +1,4 @@
-"""A library that lends books, for the tests of the reports."""
+"""A library that lends books, for tests of the reports."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -45,7 +45,7 @@ class ReturnBook(Command):
 
 @frozen(kw_only=True)
 class RepairBook(Command):
-    """Mend what readers did to it."""
+    """Repair a damaged copy."""
 
 
 @frozen(kw_only=True)
@@ -57,7 +57,7 @@ class RemindReader(Command):
 
 @frozen
 class BookAcquired:
-    """There is one more book."""
+    """The library has one more copy."""
 
     title: str
     shelf: Shelf
@@ -86,7 +86,7 @@ class BookRepaired:
 
 
 class LendingRefused(Rejected):
-    """What others derive from is no reason by itself."""
+    """The base class of the refusals, which is not one itself."""
 
 
 class AlreadyLent(LendingRefused):
@@ -98,7 +98,7 @@ class NotForLending(LendingRefused):
 
 
 class Torn(LendingRefused):
-    """Nobody wants it like that."""
+    """Torn books are repaired first."""
 
 
 BookCommand: TypeAlias = AcquireBook | LendBook | ReturnBook | RepairBook
@@ -112,7 +112,7 @@ class Book:
 
 
 def decide(command: BookCommand, book: Book) -> Iterator[BookEvent]:
-    """What a command makes happen."""
+    """Return the events that a command leads to."""
     match command:
         case AcquireBook():
             yield BookAcquired(command.title, command.shelf, command.price, command.keywords)
@@ -129,7 +129,7 @@ def decide(command: BookCommand, book: Book) -> Iterator[BookEvent]:
 
 
 def evolve(book: Book, event: BookEvent) -> Book:
-    """The book after an event."""
+    """Return the book after an event."""
     match event:
         case BookAcquired():
             return attrs.evolve(book, shelf=event.shelf)
@@ -142,7 +142,7 @@ def evolve(book: Book, event: BookEvent) -> Book:
 
 
 def lost(book: Book) -> Iterator[BookEvent]:
-    """Take a book back that nobody brought."""
+    """Take a lost book back."""
     if book.reader is not None:
         yield BookReturned(late=True)
 
@@ -151,17 +151,17 @@ book = Aggregate(name="Book", initial=Book(), decide=decide, evolve=evolve)
 
 
 def count(books: int, recorded: Recorded[BookLent | BookReturned]) -> int | None:
-    """How many books are out; no value where there are none."""
+    """Count the books that are out, without a value for none."""
     return books + 1 if isinstance(recorded.event, BookLent) else books - 1 or None
 
 
 def remember(reminded: int, recorded: Recorded[BookReturned]) -> int:
-    """Count what came late."""
+    """Count the books that came late."""
     return reminded + recorded.event.late
 
 
 def react(reminded: int, recorded: Recorded[BookReturned]) -> Iterable[Command]:
-    """Write once for each book that came late."""
+    """Remind the reader of each book that came late."""
     if recorded.event.late:
         yield RemindReader(aggregate_id=f"letter-{reminded}", book=recorded.stream.aggregate_id)
 

@@ -1,4 +1,4 @@
-"""The specs of the library. They run elsewhere, as a test module; some are meant to fail."""
+"""The specs of the library. Other tests run them as a module, and some fail on purpose."""
 
 from datetime import date
 from decimal import Decimal
@@ -59,7 +59,7 @@ def test_a_book_is_acquired() -> None:
 
 
 def test_a_book_is_lent_to_one_reader() -> None:
-    """Whoever comes second has to wait until it is back."""
+    """The second reader has to wait until it is back."""
     (
         spec(book)
         .given(acquired, BookLent("ann", MARCH))
@@ -80,12 +80,12 @@ def test_nothing_is_returned_twice() -> None:
     spec(book).given_state(Book()).when_repeated(2, give_back).then_nothing()
 
 
-def test_the_test_looks_for_itself() -> None:
+def test_events_can_be_read() -> None:
     outcome = spec(book).when(lend("ann"))
     assert (BookLent("ann", MARCH),) == outcome.events
 
 
-def test_failures_that_are_expected_are_no_documentation() -> None:
+def test_expected_failures_are_not_reported() -> None:
     with pytest.raises(AssertionError):
         spec(book).when(lend("ann")).then_nothing()
     spec(book).when(lend("bob")).then_only(BookLent)
@@ -116,7 +116,7 @@ def lent() -> Outcome[BookCommand, BookEvent, Book]:
     return spec(book).when(lend("ann"))
 
 
-def test_a_fixture_may_do_it(lent: Outcome[BookCommand, BookEvent, Book]) -> None:
+def test_a_fixture_can_do_it(lent: Outcome[BookCommand, BookEvent, Book]) -> None:
     lent.then_containing(BookLent("ann", MARCH))
 
 
@@ -132,11 +132,11 @@ def test_torn_books_stay() -> None:
 
 
 @pytest.mark.skip
-def test_what_is_skipped_is_no_documentation() -> None:
+def test_skipped_tests_are_not_reported() -> None:
     spec(book).when(lend("ann")).then_rejected(NotForLending)
 
 
-def test_the_view_counts_what_is_out() -> None:
+def test_the_view_counts_lent_books() -> None:
     (
         spec(books_out)
         .given("b1", BookLent("ann", MARCH))
@@ -152,7 +152,7 @@ def test_the_view_starts_empty() -> None:
     given_nothing.then_no_view("all")
 
 
-def test_a_letter_is_sent_for_each() -> None:
+def test_a_letter_is_sent_for_each_late_book() -> None:
     (
         spec(reminders)
         .when("b1", BookReturned(late=True))
@@ -162,17 +162,17 @@ def test_a_letter_is_sent_for_each() -> None:
     )
 
 
-def test_the_test_looks_at_what_readers_see() -> None:
+def test_values_of_the_view_can_be_read() -> None:
     assert dict(spec(books_out).when("b1", BookLent("ann", MARCH)).values) == {"all": 1}
 
 
-def test_other_views_stay() -> None:
+def test_unconcerned_values_stay() -> None:
     lent_out = spec(books_out).given("b1", BookLent("ann", MARCH))
     lent_out.when("b1", BookReturned()).then_no_view("all")
     lent_out.when("b2", BookLent("bob", MARCH), BookReturned()).then_untouched()
 
 
-def test_the_test_looks_at_what_is_sent() -> None:
+def test_commands_can_be_read() -> None:
     assert spec(reminders).when("b1", BookReturned()).commands == ()
 
 

@@ -1,4 +1,4 @@
-"""How much of the behaviour of aggregates the specs exercise."""
+"""Tests of the coverage of behaviour, and of ``--eventhus-fail-under``."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_it():
     lent.when(back).then(BookReturned())
 """
 )
-# 4 commands, 4 events, 3 refusals, and these specs exercise 1, 1 and 0 of them.
+# The specs exercise 1 of 4 commands, 1 of 4 events and 0 of 3 refusals.
 PERCENT = 100 * 2 / 11
 
 LITTLE = {
@@ -34,8 +34,7 @@ LITTLE = {
 
 
 @pytest.mark.parametrize("in_report", [True, False])
-def test_the_terminal_says_what_is_missing(run: Run, *, in_report: bool) -> None:
-    """With a report, and also where the share is all that is asked for."""
+def test_the_terminal_lists_what_no_spec_exercises(run: Run, *, in_report: bool) -> None:
     options = ["--eventhus-report=out"] if in_report else ["--eventhus-fail-under=10"]
     result = run(RETURNED, *options)
     assert pytest.ExitCode.OK == result.ret
@@ -52,10 +51,9 @@ def test_the_terminal_says_what_is_missing(run: Run, *, in_report: bool) -> None
 
 @pytest.mark.parametrize("percent", [PERCENT + 0.01, 19, 100])
 @pytest.mark.parametrize("options", [(), ("--eventhus-report=out",), ("-p", "xdist", "-n", "1")])
-def test_a_run_that_exercises_too_little_fails(
+def test_a_run_below_the_threshold_fails_although_its_tests_pass(
     run: Run, percent: float, options: tuple[str, ...]
 ) -> None:
-    """Though each of its tests passed."""
     result = run(RETURNED, f"--eventhus-fail-under={percent}", *options)
     result.assert_outcomes(passed=1)
     assert pytest.ExitCode.TESTS_FAILED == result.ret
@@ -65,31 +63,27 @@ def test_a_run_that_exercises_too_little_fails(
 
 
 @pytest.mark.parametrize("percent", [0, 18, PERCENT])
-def test_enough_is_enough(run: Run, percent: float) -> None:
-    """The share itself is not below the share."""
+def test_a_run_at_the_threshold_passes(run: Run, percent: float) -> None:
     assert pytest.ExitCode.OK == run(RETURNED, f"--eventhus-fail-under={percent!r}").ret
 
 
 @pytest.mark.parametrize("share", ["much", "", "-1", "100.1", "nan", "inf", "80%"])
-def test_nonsense_is_no_share(run: Run, share: str) -> None:
-    """It is said before any test runs, in words for whoever wrote it."""
+def test_an_invalid_threshold_is_refused_before_tests_run(run: Run, share: str) -> None:
     result = run(RETURNED, f"--eventhus-fail-under={share}")
     assert pytest.ExitCode.USAGE_ERROR == result.ret
     result.stderr.fnmatch_lines(
-        [f"*--eventhus-fail-under: '{share}' is no share: give percent, from 0 to 100"]
+        [f"*--eventhus-fail-under: '{share}' is not a percentage from 0 to 100"]
     )
 
 
-def test_nothing_is_never_enough(run: Run) -> None:
-    """A run without a spec of an aggregate has nothing to show for what it was asked."""
+def test_a_run_without_specs_of_aggregates_fails_any_threshold(run: Run) -> None:
     result = run("def test_it(): pass", "--eventhus-fail-under=1")
     assert pytest.ExitCode.TESTS_FAILED == result.ret
-    result.stdout.fnmatch_lines(["FAIL --eventhus-fail-under=1: there is nothing to measure"])
+    result.stdout.fnmatch_lines(["FAIL --eventhus-fail-under=1: no spec of an aggregate ran"])
 
 
 @pytest.mark.parametrize("test", LITTLE.values(), ids=LITTLE.keys())
-def test_what_does_not_count(run: Run, test: str) -> None:
-    """A type is exercised where a spec that holds carries it out, and nowhere else."""
+def test_given_events_and_failed_specs_are_not_exercised(run: Run, test: str) -> None:
     tests = f"import pytest\n{IMPORTS}\ndef test_it():\n    {test}\n"
     tests += "def test_other(): spec(book).when(back).then_nothing()\n"
     result = run(tests, "--eventhus-report=out")
@@ -97,7 +91,6 @@ def test_what_does_not_count(run: Run, test: str) -> None:
 
 
 def test_a_failing_test_exercises_nothing(run: Run) -> None:
-    """What it says is not so."""
     result = run(RETURNED.replace("BookReturned())", "BookReturned(True))"), "--eventhus-report=o")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["Book: 0 of 4 commands, 0 of 4 events, 0 of 3 refusals"])
@@ -129,8 +122,8 @@ def test_stopping(): spec(stopping).when(Stop(aggregate_id="s")).then_rejected(U
 """
 
 
-def test_aggregates_of_one_module(run: Run) -> None:
-    """A refusal that was seen belongs to who refused; nobody knows whose the others are."""
+def test_an_exercised_refusal_belongs_only_to_the_aggregate_that_raised_it(run: Run) -> None:
+    """Refusals that no spec exercises belong to every aggregate of the module."""
     result = run(NEIGHBOURS, "--eventhus-report=out")
     result.stdout.fnmatch_lines(
         [
@@ -142,7 +135,6 @@ def test_aggregates_of_one_module(run: Run) -> None:
     )
 
 
-def test_the_help_says_what_counts(run: Run) -> None:
-    """In a group of its own."""
+def test_the_help_describes_the_options_in_their_own_group(run: Run) -> None:
     result = run("", "--help")
     result.stdout.fnmatch_lines(["eventhus: specs as documentation:", "*--eventhus-report=DIR*"])

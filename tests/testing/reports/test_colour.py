@@ -1,4 +1,4 @@
-"""Failures of specs in colours on a terminal, and plain everywhere else."""
+"""Tests of coloured failures on terminals, and plain ones elsewhere."""
 
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
@@ -44,35 +44,35 @@ CODES = {
 
 
 def readable(output: str) -> str:
-    """What a terminal was sent, with names for the colours and without margins."""
+    """Return output with names for the colour codes and without margins."""
     for code, name in CODES.items():
         output = output.replace(code, name)
     return "\n".join(" ".join(line.split()) for line in output.splitlines())
 
 
 @pytest.mark.parametrize("options", [(), ("--tb=short",), ("-p", "xdist", "-n", "1")])
-def test_a_terminal_shows_colours(run: Run, options: tuple[str, ...]) -> None:
-    """What was expected is red, what came is green, notes are yellow; the rest is calm."""
+def test_expected_actual_and_note_lines_are_coloured_on_a_terminal(
+    run: Run, options: tuple[str, ...]
+) -> None:
     assert COLOURED in readable(run(FAILING, "--color=yes", *options).stdout.str())
 
 
-def test_other_failures_stay_as_they_are(run: Run) -> None:
-    """Lines of theirs may look alike."""
+def test_failures_of_other_assertions_keep_their_colours(run: Run) -> None:
     shown = readable(run(FAILING, "--color=yes").stdout.str())
     assert "\n<bold red> E AssertionError: assert '- a' == '+ a' <off>\n" in shown
     assert 1 == shown.count("<green> E")
 
 
 @pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "1")])
-def test_logs_are_plain(run: Run, options: tuple[str, ...]) -> None:
-    """Not one escape where there are no colours."""
+def test_output_without_colours_has_no_escapes(run: Run, options: tuple[str, ...]) -> None:
     result = run(FAILING, "--color=no", *options)
     assert "\x1b" not in result.stdout.str()
     result.stdout.fnmatch_lines(["E  *then   - BookReturned(late=True)"])
 
 
-def test_files_of_results_are_plain(run: Run, pytester: pytest.Pytester) -> None:
-    """Colours are put on where a report is shown, not into it."""
+def test_result_files_have_no_escapes_although_the_terminal_has_colours(
+    run: Run, pytester: pytest.Pytester
+) -> None:
     run(FAILING, "--color=yes", "--junitxml=results.xml", "-k", "test_one")
     results = ET.parse(pytester.path / "results.xml")
     (failure,) = results.iter("failure")
@@ -80,8 +80,7 @@ def test_files_of_results_are_plain(run: Run, pytester: pytest.Pytester) -> None
     assert "x1B" not in (pytester.path / "results.xml").read_text()
 
 
-def test_reports_are_left_as_they_were() -> None:
-    """Whoever reads them after the summary finds what pytest put there."""
+def test_reports_are_restored_after_the_summary() -> None:
     with pytest.raises(AssertionError) as failure:
         raise AssertionError("Book: it failed (- expected, + actual)\n\nthen   - a\n       + b")
     plain = failure.getrepr()

@@ -1,4 +1,4 @@
-"""The report of a small domain, as it is written."""
+"""Tests of the written reports."""
 
 import errno
 import subprocess
@@ -23,8 +23,10 @@ def test_it():
 """
 
 
-def test_the_text_of_a_report(run: Run, specs: str, pytester: pytest.Pytester) -> None:
-    """Every line of it: to change it on purpose, copy what the run wrote over the golden file."""
+def test_the_text_of_a_report_is_the_golden_text(
+    run: Run, specs: str, pytester: pytest.Pytester
+) -> None:
+    """To change it on purpose, copy the written file over the golden file."""
     run(specs, "--eventhus-report=out/specs").assert_outcomes(
         passed=20, failed=1, xfailed=1, skipped=1
     )
@@ -32,14 +34,13 @@ def test_the_text_of_a_report(run: Run, specs: str, pytester: pytest.Pytester) -
 
 
 @pytest.mark.parametrize("options", [(), ("-p", "backwards"), ("-p", "xdist", "-n", "2")])
-def test_a_report_is_the_same_each_time(
+def test_order_hash_seed_and_workers_do_not_change_a_report(
     run: Run,
     specs: str,
     pytester: pytest.Pytester,
     monkeypatch: pytest.MonkeyPatch,
     options: tuple[str, ...],
 ) -> None:
-    """Neither the order of tests, nor the seed of hashes, nor workers make a difference."""
     pytester.makepyfile(backwards=BACKWARDS)
     monkeypatch.setenv("PYTHONPATH", str(pytester.path), prepend=":")
     monkeypatch.setenv("PYTHONHASHSEED", str(len(options)))
@@ -49,8 +50,9 @@ def test_a_report_is_the_same_each_time(
     assert GOLDEN.read_text() == (pytester.path / "out/specs.md").read_text()
 
 
-def test_a_page_says_what_the_text_says(run: Run, specs: str, pytester: pytest.Pytester) -> None:
-    """It needs nothing from elsewhere, and what values hold is text there, never markup."""
+def test_the_page_escapes_values_and_loads_nothing(
+    run: Run, specs: str, pytester: pytest.Pytester
+) -> None:
     run(specs, "--eventhus-report=out")
     page = (pytester.path / "out/index.html").read_text()
     for words in (
@@ -64,22 +66,19 @@ def test_a_page_says_what_the_text_says(run: Run, specs: str, pytester: pytest.P
         assert foreign not in page
 
 
-def test_nothing_is_written_unless_asked(run: Run, pytester: pytest.Pytester) -> None:
-    """A run without the options is a run without the plugin's reports."""
+def test_no_report_is_written_without_the_option(run: Run, pytester: pytest.Pytester) -> None:
     result = run(FEW)
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("*eventhus: behaviour*")
     assert [] == [*pytester.path.rglob("specs.md")]
 
 
-def test_a_run_that_tests_nothing_writes_nothing(run: Run, pytester: pytest.Pytester) -> None:
-    """To list the tests must not replace a report by an empty one."""
+def test_collecting_only_does_not_replace_a_report(run: Run, pytester: pytest.Pytester) -> None:
     run(FEW, "--collect-only", "--eventhus-report=out")
     assert [] == [*pytester.path.rglob("specs.md")]
 
 
-def test_a_report_of_nothing(run: Run, pytester: pytest.Pytester) -> None:
-    """Tests that specify nothing make an empty report."""
+def test_a_run_without_specs_writes_an_empty_report(run: Run, pytester: pytest.Pytester) -> None:
     result = run("def test_it(): pass", "--eventhus-report=out")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["no spec of an aggregate ran"])
@@ -87,15 +86,13 @@ def test_a_report_of_nothing(run: Run, pytester: pytest.Pytester) -> None:
     assert "# Specifications\n\n0 of 0 specs hold.\n" == text
 
 
-def test_a_file_is_no_place_for_a_report(run: Run) -> None:
-    """It is said before the tests run, not after."""
+def test_a_file_in_place_of_the_directory_is_refused_before_tests_run(run: Run) -> None:
     result = run(FEW, "--eventhus-report=test_it.py")
     assert pytest.ExitCode.USAGE_ERROR == result.ret
     result.stderr.fnmatch_lines(["ERROR: --eventhus-report=test_it.py is a file; name a directory"])
 
 
-def test_a_folder_below_a_file_is_no_place_either(run: Run) -> None:
-    """It cannot be made, which pytest would report as an error of its own."""
+def test_a_directory_below_a_file_is_refused_before_tests_run(run: Run) -> None:
     result = run(FEW, "--eventhus-report=test_it.py/out")
     assert pytest.ExitCode.USAGE_ERROR == result.ret
     result.stderr.fnmatch_lines(
@@ -104,13 +101,12 @@ def test_a_folder_below_a_file_is_no_place_either(run: Run) -> None:
     result.stdout.no_fnmatch_line("*passed*")
 
 
-def test_a_folder_of_somebody_else_is_no_place_either(
+def test_a_directory_without_write_permission_is_refused_before_tests_run(
     run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder that is there may take no file."""
     (pytester.path / "out").mkdir()
 
-    def refuse(dir: Path) -> None:  # noqa: A002 - its name; a mode would not stop root
+    def refuse(dir: Path) -> None:  # noqa: A002 - the name of the parameter; root ignores modes
         raise PermissionError(errno.EACCES, "Permission denied", str(dir / "tmp"))
 
     monkeypatch.setattr(session, "TemporaryFile", refuse)
@@ -122,13 +118,14 @@ def test_a_folder_of_somebody_else_is_no_place_either(
 
 
 @pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "1")])
-def test_a_folder_that_is_lost_while_tests_run(run: Run, options: tuple[str, ...]) -> None:
-    """The tests are not: their results are shown, and one line says what is missing."""
+def test_a_directory_lost_during_the_run_fails_it_but_shows_the_results(
+    run: Run, options: tuple[str, ...]
+) -> None:
     result = run(LOST, "--eventhus-report=out", *options)
     result.assert_outcomes(passed=1)
     assert pytest.ExitCode.TESTS_FAILED == result.ret
     result.stdout.fnmatch_lines(
-        ["FAIL --eventhus-report=out: nothing is written: File exists: */out"]
+        ["FAIL --eventhus-report=out: the reports were not written: File exists: */out"]
     )
     result.stdout.no_fnmatch_line("written: *")
 
@@ -142,8 +139,7 @@ def test_it():
 """
 
 
-def test_a_test_that_runs_again_tells_its_last_run(run: Run, pytester: pytest.Pytester) -> None:
-    """Plugins repeat a test that failed; what it did before is forgotten."""
+def test_a_rerun_test_reports_only_its_last_run(run: Run, pytester: pytest.Pytester) -> None:
     pytester.makeconftest(AGAIN)
     result = run(FLAKY, "--eventhus-report=out")
     result.assert_outcomes(passed=1)
@@ -174,8 +170,7 @@ def test_it():
 """
 
 
-def test_a_broken_rule_is_told(run: Run, pytester: pytest.Pytester) -> None:
-    """What it cut short is a spec that fails, and its text is the one of the test."""
+def test_a_broken_rule_is_reported_as_a_failing_spec(run: Run, pytester: pytest.Pytester) -> None:
     run(BROKEN, "--eventhus-report=out").assert_outcomes(failed=1)
     text = (pytester.path / "out/specs.md").read_text()
     assert "### ✗ It stumbles\n\n- *Given* nothing\n- *When* **Return book**\n\n```text\n" in text
@@ -196,8 +191,9 @@ def test_it_stumbles():
 """
 
 
-def test_a_generated_failure_is_told_once(run: Run, pytester: pytest.Pytester) -> None:
-    """It is the one that hypothesis found to be the smallest."""
+def test_only_the_smallest_generated_failure_is_reported(
+    run: Run, pytester: pytest.Pytester
+) -> None:
     run(FALSIFIED, "--eventhus-report=out").assert_outcomes(failed=1)
     text = (pytester.path / "out/specs.md").read_text()
     assert 1 == text.count("- *When*")
@@ -221,8 +217,8 @@ def test_any_reader(number):
 """
 
 
-def test_reports_cost_nothing_where_there_are_none() -> None:
-    """Every test run of everybody who installed eventhus imports the plugin."""
+def test_the_plugin_does_not_import_the_reports_without_the_options() -> None:
+    """Pytest loads the plugin in every environment with eventhus."""
     script = "import eventhus_testing.pytest_plugin, sys; print(*sys.modules, sep='\\n')"
     command = [sys.executable, "-c", script]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
@@ -230,8 +226,9 @@ def test_reports_cost_nothing_where_there_are_none() -> None:
     assert [] == [name for name in loaded if name.startswith("eventhus_testing.reports")]
 
 
-def test_what_is_not_known_is_left_out(run: Run, pytester: pytest.Pytester) -> None:
-    """Outcomes of other kinds are checked as all are, and told by nobody."""
+def test_unknown_kinds_of_outcomes_are_checked_but_not_reported(
+    run: Run, pytester: pytest.Pytester
+) -> None:
     result = run(UNKNOWN, "--eventhus-report=out")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["'a saga' was not checked: a when needs a then"])
@@ -246,14 +243,14 @@ def test_unchecked(): note("a saga")
 """
 
 
-def test_what_is_ignored_is_not_told(run: Run, pytester: pytest.Pytester) -> None:
-    """Nobody has checked it, and it need not even be so; it counts as exercised as ever."""
+def test_ignored_fields_are_not_reported(run: Run, pytester: pytest.Pytester) -> None:
+    """The types count as exercised all the same."""
     result = run(IGNORING, "--eventhus-report=out")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["Book: 1 of 4 commands, 1 of 4 events, 0 of 3 refusals"])
     text = (pytester.path / "out/specs.md").read_text()
-    told = [line for line in text.splitlines() if line.startswith(("- *", "  - "))]
-    assert IGNORED == told
+    reported = [line for line in text.splitlines() if line.startswith(("- *", "  - "))]
+    assert IGNORED == reported
 
 
 IGNORING = """

@@ -1,4 +1,4 @@
-"""The page in a real browser."""
+"""Tests of the page in a real browser."""
 
 import html
 import os
@@ -14,19 +14,19 @@ from tests.testing.reports.conftest import Run
 pytest_plugins = ["pytester"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PATIENCE_S = 120  # far beyond what it takes
+PATIENCE_S = 120  # far longer than a run takes
 LONG = """
-def test_a_name_without_an_end():
+def test_a_very_long_name():
     name = "x" * 200
     other = BookAcquired(name, Shelf.READING_ROOM, Decimal(1))
     spec(book).given(other).when(lend(name)).then_rejected(NotForLending)
 
-def test_a_failure_without_an_end():
+def test_a_very_long_failure():
     spec(book).when(lend("y" * 300)).then_nothing()
 """
 
-# A frame is as narrow as a phone, which the window of a browser need not be. What is wider than it
-# names itself, unless it scrolls for itself.
+# Browser windows have a minimum width, so the page is loaded into a frame as narrow as a phone.
+# The title lists the elements that are wider than the frame and do not scroll.
 MEASURE = """<!doctype html>
 <iframe id="phone" style="width: {width}px; height: 800px; border: 0" srcdoc="{page}"></iframe>
 <script>
@@ -45,10 +45,10 @@ frame.onload = () => {{
 
 @pytest.fixture(scope="module")
 def browser() -> str:
-    """A Chromium; without one the tests are skipped, or fail where servers are required."""
+    """Return the path of Chromium. Without one, skip, or fail if servers are required."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
-        missing = f"there is no browser: put one of {', '.join(NAMES)} on the PATH"
+        missing = f"no browser was found; put one of {', '.join(NAMES)} on the PATH"
         if os.environ.get("EVENTHUS_REQUIRE_SERVERS") == "1":
             pytest.fail(f"EVENTHUS_REQUIRE_SERVERS is 1, but {missing}", pytrace=False)
         pytest.skip(missing)
@@ -56,7 +56,7 @@ def browser() -> str:
 
 
 def measured(browser: str, page: Path, width: int, *, dark: bool) -> str:
-    """How wide a page is in a frame of some width, what sticks out, and its background."""
+    """Return the width of a page in a frame, the elements that stick out, and the background."""
     measuring = page.with_name("measuring.html")
     measuring.write_text(MEASURE.format(width=width, page=html.escape(page.read_text())))
     dumped = subprocess.run(
@@ -90,7 +90,7 @@ def measured(browser: str, page: Path, width: int, *, dark: bool) -> str:
         (1280, False, "rgb(252, 251, 248)"),
     ],
 )
-def test_the_page_fits(
+def test_the_page_fits_narrow_screens_in_light_and_dark(
     browser: str,
     run: Run,
     specs: str,
@@ -99,7 +99,6 @@ def test_the_page_fits(
     dark: bool,
     paper: str,
 ) -> None:
-    """Nothing sticks out, however long a name is, and it is dark for those who like it dark."""
     run(specs + LONG, "--eventhus-report=out")
     page = pytester.path / "out/index.html"
     assert f'[{width},[],"{paper}"]' == measured(browser, page, width, dark=dark)

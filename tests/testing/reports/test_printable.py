@@ -1,4 +1,4 @@
-"""Text that terminals, files and pytest-xdist can take."""
+"""Tests that texts are printable and encodable."""
 
 import pytest
 
@@ -19,12 +19,12 @@ def test_unprintable_characters_are_escaped(text: str, expected: str) -> None:
     assert expected == printable(text)
 
 
-def test_printable_characters_stay() -> None:
+def test_printable_characters_are_not_escaped() -> None:
     text = "Größe\t日本 🎟\n\\x1b"
     assert text == printable(text)
 
 
-def test_only_lone_surrogates_keep_a_text_from_being_encoded() -> None:
+def test_encodable_escapes_only_lone_surrogates() -> None:
     assert "\x1b[1m\\udfff🎟" == encodable("\x1b[1m\udfff🎟")
 
 

@@ -1,11 +1,11 @@
-"""A when needs a then: a test that leaves an outcome unchecked says nothing, and fails."""
+"""Tests of the failure of tests that leave an outcome unchecked."""
 
 from textwrap import dedent, indent
 
 import pytest
 
 from eventhus_testing import spec
-from eventhus_testing.reports.unchecked import text
+from eventhus_testing.reports.unchecked import unchecked_text
 from eventhus_testing.specs.recording import opened
 from tests.testing.reports.conftest import Run
 from tests.testing.reports.library import BookLent, BookReturned, book, books_out, reminders
@@ -163,13 +163,12 @@ LOOP = (
 
 
 def module(test: str) -> str:
-    """The text of a test module."""
+    """Return the text of a test module."""
     return IMPORTS + dedent(test)
 
 
 @pytest.mark.parametrize("test", FORGOTTEN.values(), ids=FORGOTTEN.keys())
 def test_a_forgotten_then_fails_the_test(run: Run, test: str) -> None:
-    """However the test is written, and wherever in it the outcome came to be."""
     result = run(module(test), *LOOP)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*was not checked: a when needs a then"])
@@ -183,22 +182,21 @@ def test_a_spec_that_only_says_what_was_given_fails(run: Run, test: str) -> None
 
 
 @pytest.mark.parametrize("test", FINE.values(), ids=FINE.keys())
-def test_what_was_looked_at_is_fine(run: Run, test: str) -> None:
-    """And so is what was only given, or made for more tests than this one."""
+def test_checked_given_and_shared_outcomes_do_not_fail_the_test(run: Run, test: str) -> None:
     run(module(test), *LOOP).assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize(("test", "outcomes"), OTHERWISE.values(), ids=OTHERWISE.keys())
-def test_a_test_that_did_not_pass_is_told_nothing_more(
+def test_a_test_that_did_not_pass_gets_no_second_failure(
     run: Run, test: str, outcomes: dict[str, int]
 ) -> None:
-    """Its then may stand behind where it ended."""
+    """It may have ended before its ``then``."""
     result = run(module(test))
     result.assert_outcomes(**outcomes)
     result.stdout.no_fnmatch_line("*was not checked*")
 
 
-def test_tests_that_share_a_loop_are_told_apart(run: Run) -> None:
+def test_outcomes_belong_to_their_test_on_a_shared_event_loop(run: Run) -> None:
     """A loop of the whole session keeps the context of the first test."""
     loop = ("-o", "asyncio_default_test_loop_scope=session")
     result = run(module(SHARED_LOOP), *LOOP, *loop)
@@ -206,9 +204,8 @@ def test_tests_that_share_a_loop_are_told_apart(run: Run) -> None:
     result.stdout.fnmatch_lines(["FAILED test_it.py::test_two*"])
 
 
-def test_the_text_tells_the_stories() -> None:
-    """Each ends with the check that would have held."""
-    with opened() as notebook:
+def test_the_text_shows_the_steps_and_suggests_a_check() -> None:
+    with opened() as recording:
         spec(book).given(BookLent("ann", MARCH)).when(give_back).then(BookReturned()).and_when(
             give_back
         )
@@ -223,28 +220,28 @@ def test_the_text_tells_the_stories() -> None:
         then     BookReturned(late=False)
         when     ReturnBook(aggregate_id='b1')
         then   + nothing
-               ? add .then_nothing(), or what should come of it instead
+               ? add .then_nothing(), or the outcome that you expect
 
         Book: the outcome of LendBook was not checked: a when needs a then
 
         given    BookLent(reader='ann', until=datetime.date(2031, 3, 4))
         when     LendBook(aggregate_id='b1', reader='bob', until=datetime.date(2031, 3, 4))
         then   + refused with AlreadyLent: ann has it
-               ? add .then_rejected(AlreadyLent), or what should come of it instead
+               ? add .then_rejected(AlreadyLent), or the outcome that you expect
 
         books-out: the outcome of the view was not checked: a when needs a then
 
         given    b1: BookLent(reader='ann', until=datetime.date(2031, 3, 4))
         when     b1: BookReturned(late=False)
         then   + all: no value
-               ? add .then_no_view('all'), or what should come of it instead
+               ? add .then_no_view('all'), or the outcome that you expect
         """,
-        text(notebook.unchecked),
+        unchecked_text(recording.unchecked),
     )
 
 
 def test_the_text_says_what_follows_a_given() -> None:
-    with opened() as notebook:
+    with opened() as recording:
         spec(book).given(BookLent("ann", MARCH))
         spec(books_out).given("b1", BookLent("ann", MARCH))
         spec(reminders)
@@ -265,18 +262,17 @@ def test_the_text_says_what_follows_a_given() -> None:
         given    nothing
                ? add .when(...) and what should come of it: .then_commands(...)
         """,
-        text(notebook.unchecked),
+        unchecked_text(recording.unchecked),
     )
 
 
-def test_the_text_of_more_stories() -> None:
-    """Three are told, and the others are counted."""
-    with opened() as notebook:
+def test_the_text_shows_three_outcomes_and_counts_the_others() -> None:
+    with opened() as recording:
         spec(reminders).when("b1", BookReturned(late=True))
         spec(books_out).when("b1", BookLent("ann", MARCH))
         for _ in range(4):
             spec(book).when(acquire)
-    told = text(notebook.unchecked)
+    shown = unchecked_text(recording.unchecked)
     shows(
         """
         reminders: the outcome of the process was not checked: a when needs a then
@@ -284,21 +280,21 @@ def test_the_text_of_more_stories() -> None:
         given    nothing
         when     b1: BookReturned(late=True)
         then   + RemindReader(aggregate_id='letter-1', book='b1')
-               ? add .then_commands(RemindReader(aggregate_id='letter-1', book='b1')), or what \
-should come of it instead
+               ? add .then_commands(RemindReader(aggregate_id='letter-1', book='b1')), or the \
+outcome that you expect
 
         books-out: the outcome of the view was not checked: a when needs a then
 
         given    nothing
         when     b1: BookLent(reader='ann', until=datetime.date(2031, 3, 4))
         then   + all: 1
-               ? add .then_view('all', 1), or what should come of it instead
+               ? add .then_view('all', 1), or the outcome that you expect
         """,
-        "\n\n".join(told.split("\n\n")[:4]),
+        "\n\n".join(shown.split("\n\n")[:4]),
     )
-    assert told.endswith("\n\nand 3 more")
+    assert shown.endswith("\n\nand 3 more")
 
 
 def shows(expected: str, actual: str) -> None:
-    """Assert that a text is this one, which is indented for reading."""
+    """Assert that a text equals the expected one, which is indented for reading."""
     assert dedent(expected).strip() == actual, indent(actual, "    ")

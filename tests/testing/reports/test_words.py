@@ -1,4 +1,4 @@
-"""Names and values in the words of reports."""
+"""Tests of names and values in words."""
 
 import dataclasses
 from collections import OrderedDict
@@ -16,7 +16,7 @@ from attrs import define, field, frozen
 from eventhus import Command
 from eventhus_testing import like
 from eventhus_testing.matching.matchers import mask_fields
-from eventhus_testing.reports.words import Phrase, phrase, text, words
+from eventhus_testing.reports.words import Phrase, in_words, phrase, words
 
 
 class Colour(Enum):
@@ -55,7 +55,7 @@ class Box:
 
 @frozen(kw_only=True)
 class SendHTTPRequest(Command):
-    to_URL: str  # noqa: N815 - an acronym is the point
+    to_URL: str  # noqa: N815 - to test an acronym
     secret: str = field(default="x", repr=False)
 
 
@@ -127,7 +127,7 @@ VALUES: Mapping[str, tuple[Any, str]] = {
         dict.fromkeys("abcdefg", 1),
         "a 1, b 1, c 1, d 1, e 1, and 2 more",
     ),
-    "what says it itself": (Money(950), "€9.50"),
+    "a class with a text of its own": (Money(950), "€9.50"),
     "parts": (Line("tea", 2), "Line (sku tea, count 2)"),
     "a dataclass": (Point(1), "Point (x 1)"),
     "no parts": (SendHTTPRequest(aggregate_id="a", to_URL="b"), "Send HTTP request (to URL b)"),
@@ -135,11 +135,11 @@ VALUES: Mapping[str, tuple[Any, str]] = {
         Box(Box(Box(Box(1)))),
         "Box (inside box (inside box (inside box (inside 1))))",
     ),
-    "what contains itself": (_endless(), "Endless (inside …)"),
+    "a value that contains itself": (_endless(), "Endless (inside …)"),
     "control characters": ("\x1b[2J\ud800", "“\\x1b[2J\\ud800”"),
     "a long word": ("x" * 200, f"{'x' * 120} …"),
     "a list of parts": ([Line("tea", 2)], "line (sku tea, count 2)"),
-    "a predicate": (is_large, "what is_large takes"),
+    "a predicate": (is_large, "a value that satisfies is_large"),
     "a plain object": (SimpleNamespace(a=1), "namespace(a=1)"),
     "too much": ("x " * 100, f"“{'x ' * 58}x …"),
 }
@@ -152,29 +152,29 @@ PHRASES = {
     "an event elsewhere": (phrase(Line("tea", 2), "event", "o1"), "o1 · Line: sku tea, count 2"),
     "a part of an event": (
         phrase(like(Line, count=is_large)),
-        "Line: count what is_large takes, …",
+        "Line: count a value that satisfies is_large, …",
     ),
     "a part of a part": (
         phrase(Box([like(Line, sku="tea")])),
         "Box: inside line (sku tea, …)",
     ),
-    "what nobody checks": (
+    "unchecked fields": (
         phrase(mask_fields(Box({"a": Line("tea", 2)}), ["sku"])),
         "Box: inside a line (count 2, …)",
     ),
-    "what nobody checks in a container of another class": (
+    "unchecked fields in containers": (
         phrase(mask_fields(Box(Pair(Line("tea", 2), OrderedDict(a=Line("tea", 3)))), ["count"])),
         "Box: inside line (sku tea, …) and (a line (sku tea, …))",
     ),
-    "what nobody checks of the whole": (
+    "unchecked fields of the whole": (
         phrase(mask_fields(Point(1), ["x"]), "event"),
         "Point: …",
     ),
-    "what nobody checks of a part": (
+    "unchecked fields of a part": (
         phrase(mask_fields(like(Box, inside=Line("tea", 2)), ["count"])),
         "Box: inside Line (sku tea, …), …",
     ),
-    "what everybody checks": (
+    "no unchecked fields": (
         phrase(mask_fields(Line("tea", 2), ["price"])),
         "Line: sku tea, count 2",
     ),
@@ -186,18 +186,15 @@ PHRASES = {
 
 
 @pytest.mark.parametrize(("name", "said"), NAMES.items())
-def test_names(name: str, said: str) -> None:
-    """Humps and underscores are where words begin; acronyms stay as they are."""
+def test_names_are_split_at_capitals_and_underscores(name: str, said: str) -> None:
     assert said == words(name)
 
 
 @pytest.mark.parametrize(("value", "said"), VALUES.values(), ids=VALUES.keys())
-def test_values(value: object, said: str) -> None:
-    """Each reads as a person would write it, on one line of bearable length."""
-    assert said == text(value)
+def test_values_are_described_in_one_short_line(value: object, said: str) -> None:
+    assert said == in_words(value)
 
 
 @pytest.mark.parametrize(("said", "expected"), PHRASES.values(), ids=PHRASES.keys())
-def test_phrases(said: Phrase, expected: str) -> None:
-    """What it is, and then its parts."""
+def test_phrases_name_the_class_and_list_the_fields(said: Phrase, expected: str) -> None:
     assert expected == str(said)

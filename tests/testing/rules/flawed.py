@@ -1,4 +1,4 @@
-"""Purses, each with one flaw, for the tests of what is found by itself."""
+"""Purses with one flaw each, for the tests of rules and properties."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PurseEvent: TypeAlias = Paid | Spent
 
 
 class Empty(Rejected):
-    """There is less in the purse."""
+    """The purse holds less than the amount."""
 
 
 @frozen
@@ -227,7 +227,7 @@ rounding = Aggregate(name="Scale", initial=Scale(), decide=_pays, evolve=_counts
 
 @frozen
 class Forgetful:
-    """What it has seen is no part of a snapshot."""
+    """A state with a field that snapshots leave out."""
 
     balance: int = 0
     seen: int = field(default=0, init=False, eq=False)

@@ -1,4 +1,4 @@
-"""The rules that always hold: each is noticed when broken, and can be switched off."""
+"""The rules of every spec: each is reported when broken and can be switched off."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from eventhus_testing import RuleBroken, Rules, spec
 from eventhus_testing.values.comparing import same
 from eventhus_testing.values.defensive_copies import copy_if_mutable
 from tests.testing.cart import TEA, ItemAdded, add, cart
-from tests.testing.specs import test_failure_texts as broken
+from tests.testing.specs import flawed_domains as broken
 
 RULES = [field.name for field in attrs.fields(Rules)]
 
@@ -47,23 +47,21 @@ BREACHES: dict[str, Callable[[Rules], object]] = {
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_rule_is_always_on(rule: str) -> None:
-    """Its breach names it."""
+def test_a_broken_rule_is_reported_by_name(rule: str) -> None:
     with pytest.raises(RuleBroken) as caught:
         BREACHES[rule](Rules())
     assert rule == caught.value.rule
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_rule_can_be_switched_off(rule: str) -> None:
-    """By the argument of its name, alone."""
+def test_each_rule_can_be_switched_off_alone(rule: str) -> None:
     switched_off: dict[str, bool] = {rule: False}
     outcome: Any = BREACHES[rule](Rules(**switched_off))
     assert 1 == len(outcome.events)
 
 
-def test_a_refusal_of_evolve_is_a_bug() -> None:
-    """The event has happened: refusing it is raising."""
+def test_a_refusal_raised_by_evolve_breaks_a_rule() -> None:
+    """The event has happened, so ``evolve`` cannot refuse it."""
 
     def refuse(notes: broken.Notes, event: broken.Noted) -> broken.Notes:
         raise broken.Untidy
@@ -72,29 +70,26 @@ def test_a_refusal_of_evolve_is_a_bug() -> None:
         spec(broken.pad(evolve=refuse)).when(broken.note_it)
 
 
-def test_rules_hold_for_what_is_given_and_what_comes_later() -> None:
-    """Not only for the first command."""
+def test_rules_are_checked_for_given_events_and_later_commands() -> None:
     tags = spec(broken.pad(evolve=broken.tagging))
     with pytest.raises(RuleBroken, match="evolve changed the event"):
         tags.given(broken.Noted("x"))
     lazy = broken.pad(broken.Moody([NOTED], [NOTED], [NOTED], []))
-    with pytest.raises(RuleBroken, match="decide gave two answers"):
+    with pytest.raises(RuleBroken, match="decide returned different results"):
         spec(lazy).when(broken.note_it).then(NOTED).and_when(broken.note_it)
 
 
 @frozen(kw_only=True)
 class Go(Command):
-    """Goes."""
+    """The command."""
 
 
 @frozen
 class Gone:
-    """It went."""
+    """The event."""
 
 
-def test_a_state_may_be_none_where_its_type_says_so() -> None:
-    """No one forgot to return it then."""
-
+def test_a_none_state_is_accepted_if_its_type_admits_none() -> None:
     def decide(command: Go, state: int | None) -> Iterator[Gone]:
         yield Gone()
 
@@ -135,8 +130,7 @@ class Plain:
 @pytest.mark.parametrize(
     "value", [1, "x", None, (1, ("x",)), frozenset({1}), Frozen((1,)), FrozenData((1,)), int]
 )
-def test_what_cannot_change_is_not_copied(value: object) -> None:
-    """Copies are slow, and most values are frozen."""
+def test_immutable_values_are_not_copied(value: object) -> None:
     assert copy_if_mutable(value) is None
 
 
@@ -144,15 +138,13 @@ def test_what_cannot_change_is_not_copied(value: object) -> None:
     "value",
     [[1], {"a": 1}, {1}, (1, [2]), Thawed([1]), Data([1]), Frozen(([1],)), Plain(1)],  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 )
-def test_what_can_change_is_copied(value: Any) -> None:
-    """All the way down."""
+def test_mutable_values_are_copied_deeply(value: Any) -> None:
     copied = copy_if_mutable(value)
     assert copied is not value
     assert same(copied, value)
 
 
-def test_what_cannot_be_copied_is_left_alone() -> None:
-    """A lock says nothing about the domain."""
+def test_values_that_cannot_be_copied_are_skipped() -> None:
     assert copy_if_mutable([threading.Lock()]) is None
 
 
@@ -176,8 +168,7 @@ def test_what_cannot_be_copied_is_left_alone() -> None:
         ({1, 2}, {2, 1}, True),
     ],
 )
-def test_sameness(one: object, other: object, expected: bool) -> None:
-    """Classes count, identity does not."""
+def test_same_compares_classes_and_content(one: object, other: object, expected: bool) -> None:
     assert expected == same(one, other)
 
 
@@ -185,9 +176,7 @@ def by_id(recorded: Recorded[Any]) -> str:
     return recorded.stream.aggregate_id
 
 
-def test_views_keep_the_rules() -> None:
-    """What they are given stays, the answer is the same, and the value can be stored."""
-
+def test_views_must_keep_the_rules() -> None:
     def greedy(items: list[str], recorded: Recorded[ItemAdded]) -> list[str]:
         items.append(recorded.event.item.sku)
         return items
@@ -206,7 +195,7 @@ def test_views_keep_the_rules() -> None:
     with pytest.raises(RuleBroken, match=r"evolve changed the value(?s:.*)\[0\]: before nothing"):
         spec(view(greedy, [])).given("c1", ItemAdded(TEA))
     with pytest.raises(
-        RuleBroken, match=r"c1: ItemAdded(?s:.*)evolve gave two answers(?s:.*)then 1"
+        RuleBroken, match=r"c1: ItemAdded(?s:.*)evolve returned different results(?s:.*)then 1"
     ):
         spec(view(moody, 0)).when("c1", ItemAdded(TEA))
     with pytest.raises(RuleBroken, match="there is no codec for the value of view v"):
@@ -215,9 +204,7 @@ def test_views_keep_the_rules() -> None:
     given.then_view("c1", ["tea"])
 
 
-def test_processes_keep_the_rules() -> None:
-    """What they are given stays, and the answer is the same."""
-
+def test_processes_must_keep_the_rules() -> None:
     def keep(state: list[str], recorded: Recorded[ItemAdded]) -> list[str]:
         return [*state, recorded.event.item.sku]
 
@@ -245,14 +232,14 @@ def test_processes_keep_the_rules() -> None:
         spec(process(greedy, nothing)).given("c1", event)
     with pytest.raises(RuleBroken, match="react changed the state"):
         spec(process(keep, clearing)).when("c1", event)
-    with pytest.raises(RuleBroken, match=r"react gave two answers(?s:.*)then Go"):
+    with pytest.raises(RuleBroken, match=r"react returned different results(?s:.*)then Go"):
         spec(process(keep, moody)).when("c1", event)
     off = Rules(unchanged=False, repeatable=False, stored=False)
     spec(process(keep, clearing), rules=off).when("c1", event).then_nothing()
 
 
-def test_what_views_and_processes_are_shown_can_be_stored() -> None:
-    """Whether it counts for them or not."""
+def test_events_of_views_and_processes_must_survive_the_codec() -> None:
+    """This includes events whose key is ``None``."""
 
     def counted(value: int, recorded: Recorded[broken.Weighed]) -> int:
         return value + 1
@@ -270,14 +257,12 @@ def test_what_views_and_processes_are_shown_can_be_stored() -> None:
         spec(view, codec=broken.ROUNDING).given("s1", event)
     with pytest.raises(RuleBroken, match=r"Weight\(1500\)\) comes back from the codec as"):
         spec(process, codec=broken.ROUNDING).when("s1", event)
-    with pytest.raises(RuleBroken, match="there is no codec for Weighed, which process p is shown"):
+    with pytest.raises(RuleBroken, match="there is no codec for Weighed, which process p handles"):
         spec(process)
     spec(view, rules=Rules(stored=False)).given("s1", event).then_no_view("s1")
 
 
-def test_keys_keep_the_rules() -> None:
-    """They leave the event as it was, and are the same each time."""
-
+def test_key_functions_must_keep_the_rules() -> None:
     def keep(value: int, recorded: Recorded[broken.Noted]) -> int:
         return value
 
@@ -295,14 +280,15 @@ def test_keys_keep_the_rules() -> None:
 
     with pytest.raises(RuleBroken, match=r"key changed the event(?s:.*)after 'seen'"):
         spec(view(tagging)).given("p1", broken.Noted("x"))
-    with pytest.raises(RuleBroken, match=r"key gave two answers(?s:.*)first 'a'(?s:.*)then 'b'"):
+    with pytest.raises(
+        RuleBroken, match=r"key returned different results(?s:.*)first 'a'(?s:.*)then 'b'"
+    ):
         spec(view(moody)).given("p1", broken.Noted("x"))
     off = Rules(unchanged=False, repeatable=False)
     spec(view(tagging), rules=off).given("p1", broken.Noted("x")).then_view("all", 0)
 
 
-def test_aggregates_repeat_themselves() -> None:
-    """Their evolve, and what is called instead of decide."""
+def test_evolve_and_called_functions_must_be_repeatable() -> None:
     texts = iter("abcd")
 
     def moody(notes: broken.Notes, event: broken.Noted) -> broken.Notes:
@@ -311,20 +297,21 @@ def test_aggregates_repeat_themselves() -> None:
     def call(notes: broken.Notes) -> list[broken.Noted]:
         return [broken.Noted(next(texts))]
 
-    with pytest.raises(RuleBroken, match=r"evolve gave two answers(?s:.*)first 'a', then 'b'"):
+    with pytest.raises(
+        RuleBroken, match=r"evolve returned different results(?s:.*)first 'a', then 'b'"
+    ):
         spec(broken.pad(evolve=moody)).when(broken.note_it)
-    with pytest.raises(RuleBroken, match="the function gave two answers"):
+    with pytest.raises(RuleBroken, match="the function returned different results"):
         spec(broken.pad()).when_called(call)
 
 
-def test_what_may_be_changed_is_changed_once() -> None:
-    """Where that rule is off, the second question is asked about a copy."""
+def test_the_second_call_gets_copies_if_changes_are_allowed() -> None:
     tidy = spec(broken.pad(evolve=broken.in_place), rules=Rules(unchanged=False, snapshot=False))
     tidy.when(broken.note_it).then_state(broken.Notes(["milk"]))
 
 
-def test_each_refusal_is_the_same_refusal() -> None:
-    """Compared by class and message: no two are equal otherwise."""
+def test_repeated_refusals_compare_by_class_and_message() -> None:
+    """Two exceptions are never equal."""
 
     class Full(Rejected):
         pass
@@ -332,13 +319,11 @@ def test_each_refusal_is_the_same_refusal() -> None:
     spec(broken.pad(broken.Moody(Full("x"), Full("x")))).when(broken.note_it).then_rejected(Full)
 
 
-def test_a_domain_that_keeps_them() -> None:
-    """Notices nothing of them."""
+def test_a_sound_domain_breaks_no_rule() -> None:
     spec(cart).when(add(TEA)).then(ItemAdded(TEA))
 
 
-def test_a_bug_does_not_get_into_the_next_spec() -> None:
-    """Whatever a domain does to its initial state, it does to a copy."""
+def test_a_changed_initial_state_does_not_leak_into_the_next_spec() -> None:
     tidy = broken.pad(evolve=broken.in_place)
     for _ in range(2):
         with pytest.raises(RuleBroken, match=r"texts\[0\]: before nothing, after 'milk'"):
@@ -346,9 +331,7 @@ def test_a_bug_does_not_get_into_the_next_spec() -> None:
     assert broken.Notes() == tidy.initial
 
 
-def test_functions_that_are_called_keep_the_rules() -> None:
-    """As decide does."""
-
+def test_called_functions_must_keep_the_rules() -> None:
     def greedy(notes: broken.Notes) -> list[broken.Noted]:
         notes.texts.append("x")
         return [NOTED]
@@ -357,9 +340,7 @@ def test_functions_that_are_called_keep_the_rules() -> None:
         spec(broken.pad()).when_called(greedy)
 
 
-def test_a_codec_that_cannot_be_hashed() -> None:
-    """Is used all the same, and compiled each time."""
-
+def test_an_unhashable_codec_is_supported() -> None:
     class Unhashable(CattrsCodec):
         __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 
@@ -371,8 +352,7 @@ def test_a_codec_that_cannot_be_hashed() -> None:
     spec(balances, codec=codec).given("c1", ItemAdded(TEA)).then_view("c1", 1)
 
 
-def test_processes_repeat_themselves() -> None:
-    """Their evolve, too; and react leaves the event as it was."""
+def test_evolve_of_a_process_must_be_repeatable() -> None:
     answers = iter(range(10))
 
     def moody(state: int, recorded: Recorded[broken.Noted]) -> int:
@@ -391,7 +371,7 @@ def test_processes_repeat_themselves() -> None:
     def process(evolve: Any, react: Any) -> Process[broken.Noted, int]:
         return Process(name="p", initial=0, key=by_id, evolve=evolve, react=react)
 
-    with pytest.raises(RuleBroken, match="evolve gave two answers"):
+    with pytest.raises(RuleBroken, match="evolve returned different results"):
         spec(process(moody, nothing)).when("p1", broken.Noted("x"))
     with pytest.raises(RuleBroken, match="react changed the event"):
         spec(process(keep, tagging)).when("p1", broken.Noted("x"))

@@ -1,4 +1,4 @@
-"""Views and processes over what a whole application has in its log."""
+"""Checks of the views and processes of a whole application."""
 
 from __future__ import annotations
 
@@ -51,8 +51,7 @@ def greet(count: int, recorded: Recorded[OwnerChanged]) -> Iterator[Command]:
 welcome = Process(name="welcome", initial=0, key=by_id, evolve=handovers, react=greet)
 
 
-async def test_views_and_processes_of_an_application() -> None:
-    """All that is in the log counts for a view; for what is sent, what happened since the when."""
+async def test_views_see_the_whole_log_and_commands_count_since_the_when() -> None:
     async with scenario(memory_application(account, views=[balances], processes=[welcome])) as bank:
         for each in ("a1", "a2", "test-account"):
             await bank.given(account, each, AccountCreated("ann"), DepositPerformed(5))
@@ -72,8 +71,7 @@ async def test_views_and_processes_of_an_application() -> None:
         await bank.then_commands(welcome)
 
 
-async def test_views_and_processes_of_others() -> None:
-    """Are not those of this application."""
+async def test_foreign_views_and_processes_are_refused() -> None:
     async with scenario(memory_application(account)) as bank:
         await bank.given(account, "a1", AccountCreated("ann"))
         await bank.when(ChangeOwner(aggregate_id="a1", owner="cid"))
@@ -98,8 +96,7 @@ FAILS: dict[str, Callable[[AppScenario], Coroutine[Any, Any, None]]] = {
 
 
 @pytest.mark.parametrize("text", FAILS)
-async def test_what_does_not_hold(text: str) -> None:
-    """The text tells the story and what differs."""
+async def test_a_failed_check_shows_the_story_and_the_difference(text: str) -> None:
     async with scenario(memory_application(account, views=[balances], processes=[welcome])) as bank:
         await bank.given(account, "a1", AccountCreated("ann"), DepositPerformed(5))
         await bank.when(ChangeOwner(aggregate_id="a1", owner="cid"))
@@ -117,28 +114,26 @@ async def test_what_does_not_hold(text: str) -> None:
         lambda bank: bank.then_commands(welcome),
     ],
 )
-async def test_a_then_without_a_when(
+async def test_a_check_before_a_when_raises(
     then: Callable[[AppScenario], Coroutine[Any, Any, None]],
 ) -> None:
-    """Is a mistake."""
     async with scenario(memory_application(account, views=[balances], processes=[welcome])) as bank:
-        with pytest.raises(TypeError, match="put one before it"):
+        with pytest.raises(TypeError, match="call when first"):
             await then(bank)
 
 
-async def test_what_is_not_seen_in_time() -> None:
-    """It is waited for, and not for ever; what was given is as much to be seen as what was done."""
+async def test_slow_readers_fail_the_check_after_the_patience() -> None:
     store = FaultyStore(MemoryStore())
     app = memory_application(account, processes=[welcome], store=store)
     async with scenario(app, patience_s=0.01) as bank:
         hold = store.delays("follow")
-        late = "the views and processes did not see the whole log within 0.01 s"
+        late = "the views and processes did not catch up with the log within 0.01 s"
         with pytest.raises(AssertionError) as given:
             await bank.given(account, "a1", OwnerChanged("bob"))
         assert [f"test: {late}", ""] == str(given.value).splitlines()[:2]
         await bank.when(ChangeOwner(aggregate_id="a1", owner="cid"))
         with pytest.raises(AssertionError) as when:
             await bank.then_commands(welcome)
-        assert "test: ChangeOwner is not seen by all (- expected, + actual)" in str(when.value)
+        assert "test: ChangeOwner was not processed in time (- exp" in str(when.value)
         assert f"? {late}" in str(when.value)
-        hold.let_go()
+        hold.release()

@@ -1,4 +1,4 @@
-"""What each word of a scenario accepts, and what it does not: as in specs."""
+"""Every check of a scenario that a spec also has, passed and failed."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ FAILS: dict[str, Then] = {
 
 @pytest.fixture
 async def shop() -> AsyncIterator[AppScenario]:
-    """Tea and mug are in one cart, a pot in another."""
+    """Yield a scenario with tea and a mug in one cart and a pot in another."""
     async with scenario(memory_application(cart, bucket="shop")) as shop:
         await shop.given(cart, "c1", ItemAdded(TEA), ItemAdded(MUG))
         await shop.given(cart, "c2", ItemAdded(Item("pot", 1)))
@@ -96,8 +96,7 @@ async def shop() -> AsyncIterator[AppScenario]:
 
 
 @pytest.mark.parametrize("word", HOLDS)
-async def test_what_holds(word: str, shop: AppScenario) -> None:
-    """It has been looked at then, and can be gone on from."""
+async def test_a_passed_check_marks_the_when_as_checked(word: str, shop: AppScenario) -> None:
     await shop.when(empty())
     await HOLDS[word](shop)
     await shop.when(add(TEA))
@@ -105,16 +104,16 @@ async def test_what_holds(word: str, shop: AppScenario) -> None:
 
 
 @pytest.mark.parametrize("word", FAILS)
-async def test_what_does_not_hold(word: str, shop: AppScenario) -> None:
-    """The test fails."""
+async def test_a_failed_check_raises(word: str, shop: AppScenario) -> None:
     await shop.when(empty())
     with pytest.raises(AssertionError, match=r"^shop: Empty "):
         await FAILS[word](shop)
 
 
 @pytest.mark.parametrize("word", [word for word in [*HOLDS, *FAILS] if "state" not in word])
-async def test_a_refusal_is_no_event(word: str, shop: AppScenario) -> None:
-    """Whatever is expected of events, a refusal is not it, and it is the cause of the failure."""
+async def test_a_refusal_fails_every_check_of_events_and_is_the_cause(
+    word: str, shop: AppScenario
+) -> None:
     await shop.when(remove("cup"))
     if word == "then_rejected":
         await FAILS[word](shop)
@@ -125,24 +124,21 @@ async def test_a_refusal_is_no_event(word: str, shop: AppScenario) -> None:
 
 
 @pytest.mark.parametrize("word", [*HOLDS, *FAILS])
-async def test_a_word_without_a_when(word: str, shop: AppScenario) -> None:
-    """Is a mistake."""
-    with pytest.raises(TypeError, match=r"^then_\w+ speaks of what came of a when"):
+async def test_a_check_before_a_when_raises(word: str, shop: AppScenario) -> None:
+    with pytest.raises(TypeError, match=r"^then_\w+ checks the outcome of a when"):
         await {**HOLDS, **FAILS}[word](shop)
 
 
-async def test_a_refusal_may_be_looked_at_closely(shop: AppScenario) -> None:
-    """The predicate is given the refusal in its own class, once the message is as expected."""
+async def test_the_predicate_gets_the_refusal_after_the_message_matched(shop: AppScenario) -> None:
     await shop.when(add(Item("tea", -1)))
     await shop.then_rejected(InvalidQuantity, where=lambda refusal: "-1" in refusal.args[0])
-    with pytest.raises(AssertionError, match="refused otherwise than expected"):
+    with pytest.raises(AssertionError, match="does not satisfy the predicate"):
         await shop.then_rejected(InvalidQuantity, where=lambda refusal: "-2" in refusal.args[0])
     with pytest.raises(AssertionError, match="with another message than expected"):
         await shop.then_rejected(InvalidQuantity, match="-2", where=lambda refusal: True)
 
 
-async def test_the_words_speak_of_all_aggregates(shop: AppScenario) -> None:
-    """The events of several commands come together."""
+async def test_checks_see_the_events_of_all_aggregates(shop: AppScenario) -> None:
     other = add(TEA, MUG)
     await shop.when(empty(), other)
     await shop.then_in_any_order(
@@ -151,8 +147,7 @@ async def test_the_words_speak_of_all_aggregates(shop: AppScenario) -> None:
     await shop.then_containing(ItemAdded(MUG), ItemRemoved("tea"))
 
 
-async def test_what_came_can_be_read(shop: AppScenario) -> None:
-    """For checks that no word is made for; it counts as having been looked at."""
+async def test_reading_the_outcome_counts_as_a_check(shop: AppScenario) -> None:
     await shop.when(empty())
     assert ("tea", "mug") == tuple(event.sku for event in shop.events)
     await shop.when(add(MUG), remove("tea"))
@@ -162,11 +157,10 @@ async def test_what_came_can_be_read(shop: AppScenario) -> None:
     assert shop.refusal is None
 
 
-async def test_nothing_can_be_read_without_a_when(shop: AppScenario) -> None:
-    """It speaks of what came of one."""
-    with pytest.raises(TypeError, match=r"^events speaks of what came of a when"):
+async def test_reading_the_outcome_before_a_when_raises(shop: AppScenario) -> None:
+    with pytest.raises(TypeError, match=r"^events checks the outcome of a when"):
         _ = shop.events
-    with pytest.raises(TypeError, match=r"^refusal speaks of what came of a when"):
+    with pytest.raises(TypeError, match=r"^refusal checks the outcome of a when"):
         _ = shop.refusal
 
 
@@ -186,23 +180,21 @@ MISTAKES: dict[str, Then] = {
     "then_containing: Item(sku='tea', quantity=2) of class": lambda shop: shop.then_containing(TEA),
     "then_containing takes at least one event": lambda shop: shop.then_containing(),
     "then_only takes at least one type": lambda shop: shop.then_only(),
-    "then_only takes types of events": lambda shop: shop.then_only(ItemRemoved("x")),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    "then_rejected takes the class of a refusal": lambda shop: shop.then_rejected(
+    "then_only takes event types": lambda shop: shop.then_only(ItemRemoved("x")),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    "then_rejected takes a class of refusals": lambda shop: shop.then_rejected(
         NotInCart()  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ),
 }
 
 
 @pytest.mark.parametrize("text", MISTAKES)
-async def test_a_mistaken_expectation(text: str, shop: AppScenario) -> None:
-    """Is told from one that does not hold."""
+async def test_an_invalid_expectation_raises_type_error(text: str, shop: AppScenario) -> None:
     await shop.when(empty())
     with pytest.raises(TypeError, match=re.escape(text)):
         await MISTAKES[text](shop)
 
 
-async def test_the_state_of_a_stranger(shop: AppScenario) -> None:
-    """Is not the application's to tell."""
+async def test_the_state_of_a_foreign_aggregate_is_refused(shop: AppScenario) -> None:
     stranger = attrs.evolve(cart, name="Stranger")
     await shop.when(empty())
     with pytest.raises(InvalidArgument):

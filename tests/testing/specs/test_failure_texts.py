@@ -1,26 +1,25 @@
-"""The texts of failures that are too long to stand among the tests, each in a golden file.
+"""Failure texts of specs and scenarios, compared with golden files.
 
-After an intended change, run ``python -m tests.testing.specs.test_failure_texts``, which rewrites
-them, and read the diff.
+After an intended change, rewrite the files with
+``python -m tests.testing.specs.test_failure_texts``, and read the diff.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define, evolve, field, frozen
+from attrs import evolve, frozen
 from dirty_equals import IsPositiveInt
 from hamcrest import greater_than, has_length
 
-from eventhus import Aggregate, Command, Metadata, Process, Recorded, Rejected, View
+from eventhus import Aggregate, Command, Metadata
 from eventhus.ports import EventData
-from eventhus_cattrs import CattrsCodec, Hook
 from eventhus_testing import AppScenario, Rules, like, memory_application, scenario, spec
 from tests.testing.cart import (
     MUG,
@@ -36,223 +35,36 @@ from tests.testing.cart import (
     empty,
     remove,
 )
+from tests.testing.specs.flawed_domains import (
+    ROUNDING,
+    Counting,
+    Moody,
+    Noted,
+    Reacting,
+    Restock,
+    Scales,
+    Undeclared,
+    Untidy,
+    Weight,
+    choking,
+    forgetful,
+    greedy,
+    in_place,
+    last_view,
+    note_it,
+    pad,
+    restocking,
+    scales,
+    size_view,
+    tag_view,
+    tagging,
+    weigh,
+    weight_view,
+)
 
 GOLDEN = Path(__file__).with_name("failure_texts")
 
 TEA_AND_MUG = spec(cart).given(ItemAdded(TEA), ItemAdded(MUG))
-
-
-# A domain that breaks every rule.
-
-
-@frozen(kw_only=True)
-class Note(Command):
-    text: str
-
-
-@frozen
-class Noted:
-    text: str
-    tags: list[str] = field(factory=list)
-
-
-@frozen
-class Undeclared:
-    text: str
-
-
-@define
-class Notes:
-    texts: list[str] = field(factory=list)
-
-
-class Untidy(Rejected):
-    """Never mind."""
-
-
-def noting(command: Note, notes: Notes) -> Iterator[Noted]:
-    yield Noted(command.text)
-
-
-def noted(notes: Notes, event: Noted) -> Notes:
-    return Notes([*notes.texts, event.text])
-
-
-def pad(
-    decide: Callable[[Note, Notes], Iterable[Any]] = noting,
-    evolve: Callable[[Notes, Noted], Any] = noted,
-) -> Aggregate[Note, Noted, Notes]:
-    return Aggregate(
-        name="Pad",
-        initial=Notes(),
-        decide=decide,
-        evolve=evolve,
-        commands=(Note,),
-        events=(Noted,),
-        state_type=Notes,
-    )
-
-
-def greedy(command: Note, notes: Notes) -> Iterator[Noted]:
-    notes.texts.append(command.text)
-    yield Noted(command.text)
-
-
-def tagging(notes: Notes, event: Noted) -> Notes:
-    event.tags.append("read")
-    return noted(notes, event)
-
-
-def in_place(notes: Notes, event: Noted) -> Notes:
-    notes.texts.append(event.text)
-    return notes
-
-
-class Moody:
-    """Answers differently each time."""
-
-    def __init__(self, *answers: list[Noted] | Rejected) -> None:
-        self.answers = iter(answers)
-
-    def __call__(self, command: Note, notes: Notes) -> list[Noted]:
-        answer = next(self.answers)
-        if isinstance(answer, Rejected):
-            raise answer
-        return answer
-
-
-def choking(notes: Notes, event: Noted) -> Notes:
-    raise KeyError(event.text)
-
-
-def forgetful(notes: Notes, event: Noted) -> None:
-    noted(notes, event)
-
-
-class Weight:
-    """Stored in whole kilograms, though it has grams."""
-
-    def __init__(self, grams: int) -> None:
-        self.grams = grams
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Weight) and self.grams == other.grams
-
-    def __hash__(self) -> int:
-        return hash(self.grams)
-
-    def __repr__(self) -> str:
-        return f"Weight({self.grams})"
-
-
-ROUNDING = CattrsCodec(
-    Hook(Weight, as_type=int, encode=lambda w: w.grams // 1000, decode=lambda k: Weight(k * 1000))
-)
-
-
-@frozen(kw_only=True)
-class Weigh(Command):
-    grams: int
-
-
-@frozen
-class Weighed:
-    weight: Weight
-
-
-@frozen
-class Scales:
-    weight: Weight = field(factory=lambda: Weight(0))
-
-
-def weighing(command: Weigh, scales: Scales) -> Iterator[Weighed]:
-    yield Weighed(Weight(command.grams))
-
-
-def weighed(scales: Scales, event: Weighed) -> Scales:
-    return Scales(event.weight)
-
-
-scales = Aggregate(name="Scales", initial=Scales(), decide=weighing, evolve=weighed)
-
-weigh = Weigh(aggregate_id="s1", grams=1500)
-note_it = Note(aggregate_id="p1", text="milk")
-
-
-# A view and a process.
-
-
-def by_id(recorded: Recorded[Any]) -> str:
-    return recorded.stream.aggregate_id
-
-
-def sizes(size: int, recorded: Recorded[ItemAdded | ItemRemoved]) -> int | None:
-    match recorded.event:
-        case ItemAdded(item):
-            return size + item.quantity
-        case ItemRemoved():
-            return None
-
-
-def last(item: Item | None, recorded: Recorded[ItemAdded]) -> Item | None:
-    return recorded.event.item
-
-
-last_view = View(name="last", initial=None, key=by_id, evolve=last)
-size_view = View(name="sizes", initial=0, key=by_id, evolve=sizes)
-
-
-@frozen(kw_only=True)
-class Restock(Command):
-    quantity: int
-
-
-def seen(count: int, recorded: Recorded[ItemAdded]) -> int:
-    return count + recorded.event.item.quantity
-
-
-def react(count: int, recorded: Recorded[ItemAdded]) -> Iterator[Restock]:
-    if count > 2:
-        yield Restock(aggregate_id=recorded.event.item.sku, quantity=count)
-
-
-restocking = Process(
-    name="restocking",
-    initial=0,
-    key=lambda recorded: recorded.event.item.sku,
-    evolve=seen,
-    react=react,
-)
-
-
-# And some that break the rules.
-
-
-class Counting:
-    """Counts how often it was asked."""
-
-    def __init__(self) -> None:
-        self.times = 0
-
-    def __call__(self, size: int, recorded: Recorded[ItemAdded | ItemRemoved]) -> int:
-        self.times += 1
-        return self.times
-
-
-class Reacting(Counting):
-    """So does this."""
-
-    def __call__(self, size: int, recorded: Recorded[Any]) -> Any:
-        return [Restock(aggregate_id="x", quantity=super().__call__(size, recorded))]
-
-
-def tag(recorded: Recorded[Noted]) -> str:
-    recorded.event.tags.append("read")
-    return "all"
-
-
-tag_view = View(name="tags", initial=0, key=tag, evolve=lambda n, _: n, events=(Noted,))
-weight_view = View(name="weights", initial=0, key=by_id, evolve=lambda n, _: n, events=(Weighed,))
 
 
 # A whole application.
@@ -261,7 +73,7 @@ Then = Callable[[AppScenario], Coroutine[Any, Any, None]]
 
 
 def shop(then: Then, *commands: Command) -> None:
-    """Tea and mug are in the cart, commands are dispatched, and this must come of it."""
+    """Run a scenario with tea and a mug in the cart."""
 
     async def work() -> None:
         async with scenario(memory_application(cart, bucket="shop")) as shop:
@@ -273,7 +85,7 @@ def shop(then: Then, *commands: Command) -> None:
 
 
 class Shop:
-    """Has a function to call."""
+    """A class with a function to call."""
 
     @staticmethod
     def close(_: Cart) -> list[ItemRemoved]:
@@ -296,11 +108,11 @@ def holds(sku: str, event: ItemAdded) -> bool:
 
 
 def field_of(expectation: object) -> Any:
-    """For type checkers, the value of any field."""
+    """Return an expectation typed as the value of any field."""
     return expectation
 
 
-# Sets, whose members have no order.
+# A domain with sets, whose members have no order.
 
 
 @frozen(kw_only=True)
@@ -326,7 +138,7 @@ fragile = Label(aggregate_id="p1", labels=frozenset({"fragile"}))
 
 
 CASES: dict[str, Callable[[], object]] = {
-    # What the vocabulary says.
+    # Checks of aggregates.
     "only these types": lambda: TEA_AND_MUG.when(empty()).then_only(ItemAdded),
     "only these types, but refused": lambda: TEA_AND_MUG.when(remove("pot")).then_only(ItemRemoved),
     "only these types, but nothing": lambda: spec(cart).when(empty()).then_only(ItemRemoved),
@@ -612,13 +424,11 @@ def golden(name: str) -> Path:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_failure_reads_as_before(name: str) -> None:
-    """Each text is a part of the product; none changes unseen."""
+def test_failure_texts_match_their_golden_files(name: str) -> None:
     assert golden(name).read_text(encoding="utf-8") == text_of(CASES[name])
 
 
-def test_no_text_is_left_over() -> None:
-    """Each golden file has its case."""
+def test_every_golden_file_has_a_case() -> None:
     assert sorted(golden(name) for name in CASES) == sorted(GOLDEN.iterdir())
 
 

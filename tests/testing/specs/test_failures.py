@@ -1,4 +1,4 @@
-"""The texts of failures, each in full."""
+"""Failure texts of specs, each in full."""
 
 from collections.abc import Callable
 from textwrap import dedent
@@ -33,8 +33,7 @@ def shows(text: str, check: Callable[[], object]) -> None:
     assert dedent(text).strip() == str(failure.value)
 
 
-def test_another_field() -> None:
-    """Where one event stands against another of its class, the field that differs is named."""
+def test_the_differing_field_is_named() -> None:
     shows(
         """
         Cart: AddItems produced other events than expected (- expected, + actual)
@@ -50,8 +49,7 @@ def test_another_field() -> None:
     )
 
 
-def test_another_type() -> None:
-    """A text that reads like a number is told from the number."""
+def test_equal_texts_of_different_types_are_told_apart() -> None:
     shows(
         """
         Cart: RemoveItem produced other events than expected (- expected, + actual)
@@ -69,8 +67,7 @@ def test_another_type() -> None:
     )
 
 
-def test_another_event() -> None:
-    """What both sequences begin and end with is left unmarked around the one that differs."""
+def test_a_common_start_and_end_stay_unmarked() -> None:
     shows(
         """
         Cart: Empty produced other events than expected (- expected, + actual)
@@ -93,8 +90,7 @@ def test_another_event() -> None:
     )
 
 
-def test_an_event_too_few() -> None:
-    """An event that was not expected stands alone, whatever comes behind it."""
+def test_an_unexpected_event_is_marked_alone() -> None:
     shows(
         """
         Cart: Empty produced other events than expected (- expected, + actual)
@@ -110,8 +106,7 @@ def test_an_event_too_few() -> None:
     )
 
 
-def test_an_event_too_many() -> None:
-    """An event that did not come stands alone, behind the one that is wrong as well."""
+def test_a_missing_event_is_marked_alone() -> None:
     shows(
         """
         Cart: RemoveItem produced other events than expected (- expected, + actual)
@@ -129,8 +124,7 @@ def test_an_event_too_many() -> None:
     )
 
 
-def test_another_order() -> None:
-    """The right events at the wrong places are said to be that, instead of field by field."""
+def test_a_wrong_order_is_named_as_such() -> None:
     shows(
         """
         Cart: Empty produced other events than expected (- expected, + actual)
@@ -149,8 +143,7 @@ def test_another_order() -> None:
     )
 
 
-def test_an_event_that_is_repeated_is_not_another_order() -> None:
-    """The same events at different counts are not the same events."""
+def test_a_repeated_event_is_not_reported_as_another_order() -> None:
     shows(
         """
         Cart: Empty produced other events than expected (- expected, + actual)
@@ -168,8 +161,7 @@ def test_an_event_that_is_repeated_is_not_another_order() -> None:
     )
 
 
-def test_events_instead_of_nothing() -> None:
-    """Nothing is a word of the text, too."""
+def test_expected_nothing_is_shown() -> None:
     shows(
         """
         Cart: RemoveItem produced other events than expected (- expected, + actual)
@@ -185,8 +177,7 @@ def test_events_instead_of_nothing() -> None:
     )
 
 
-def test_nothing_instead_of_events() -> None:
-    """A command that did nothing is not one that was refused."""
+def test_actual_nothing_is_shown() -> None:
     shows(
         """
         Cart: Empty produced other events than expected (- expected, + actual)
@@ -202,8 +193,7 @@ def test_nothing_instead_of_events() -> None:
     )
 
 
-def test_a_refusal_instead_of_events() -> None:
-    """The refusal's class and message stand where the events were expected."""
+def test_an_unexpected_refusal_shows_its_class_and_message() -> None:
     shows(
         """
         Cart: AddItems was refused instead of accepted (- expected, + actual)
@@ -218,8 +208,7 @@ def test_a_refusal_instead_of_events() -> None:
     )
 
 
-def test_a_refusal_instead_of_nothing() -> None:
-    """A refusal without a message is its class alone."""
+def test_a_refusal_without_a_message_shows_its_class() -> None:
     shows(
         """
         Cart: RemoveItem was refused instead of accepted (- expected, + actual)
@@ -234,8 +223,7 @@ def test_a_refusal_instead_of_nothing() -> None:
     )
 
 
-def test_events_instead_of_a_refusal() -> None:
-    """Every event stands where the refusal was expected."""
+def test_events_are_shown_instead_of_an_expected_refusal() -> None:
     shows(
         """
         Cart: Empty was accepted instead of refused (- expected, + actual)
@@ -252,8 +240,7 @@ def test_events_instead_of_a_refusal() -> None:
     )
 
 
-def test_another_refusal() -> None:
-    """Both reasons are shown, and the pattern that was to match."""
+def test_both_reasons_of_a_refusal_are_shown() -> None:
     shows(
         """
         Cart: RemoveItem was refused for another reason than expected (- expected, + actual)
@@ -268,8 +255,8 @@ def test_another_refusal() -> None:
     )
 
 
-def test_another_refusal_of_the_same_name() -> None:
-    """Two classes of one name, as a module that was imported twice makes them, are told apart."""
+def test_refusal_classes_of_the_same_name_are_told_apart() -> None:
+    """A module that is imported twice defines such classes."""
     other = type("NotInCart", (Rejected,), {"__module__": "another.cart"})
     shows(
         f"""
@@ -286,8 +273,7 @@ def test_another_refusal_of_the_same_name() -> None:
     )
 
 
-def test_another_message() -> None:
-    """The pattern and the message stand one below the other."""
+def test_the_pattern_and_the_message_are_shown() -> None:
     shows(
         """
         Cart: AddItems was refused with another message than expected (- expected, + actual)
@@ -304,8 +290,7 @@ def test_another_message() -> None:
     )
 
 
-def test_a_pattern_that_was_meant_as_text() -> None:
-    """A message that holds the pattern to the letter gives away what to escape."""
+def test_an_unescaped_pattern_gets_a_hint() -> None:
     shows(
         """
         Cart: AddItems was refused with another message than expected (- expected, + actual)
@@ -315,7 +300,7 @@ def test_a_pattern_that_was_meant_as_text() -> None:
         when     AddItems(aggregate_id='c1', items=(Item(sku='cup', quantity=0),))
         then   - refused with InvalidQuantity, matching '(of cup) is'
                + refused with InvalidQuantity: quantity 0 (of cup) is too low
-               ? the message has the pattern as plain text; use re.escape on it
+               ? the message contains the pattern as plain text; escape the pattern with re.escape
         """,
         lambda: (
             spec(cart).when(add(Item("cup", 0))).then_rejected(InvalidQuantity, match="(of cup) is")
@@ -323,8 +308,7 @@ def test_a_pattern_that_was_meant_as_text() -> None:
     )
 
 
-def test_another_state() -> None:
-    """The whole story is told, with what came of every command, and the parts that differ."""
+def test_a_wrong_state_shows_the_whole_story() -> None:
     shows(
         """
         Cart: AddItems led to another state than expected (- expected, + actual)
@@ -356,8 +340,7 @@ def test_another_state() -> None:
     )
 
 
-def test_another_state_after_a_refusal() -> None:
-    """That the command was refused, and why, stands above the state that it left alone."""
+def test_a_wrong_state_after_a_refusal_shows_the_refusal() -> None:
     shows(
         """
         Cart: RemoveItem led to another state than expected (- expected, + actual)
@@ -374,8 +357,7 @@ def test_another_state_after_a_refusal() -> None:
     )
 
 
-def test_texts_of_several_lines() -> None:
-    """What a value prints on further lines stays in its column."""
+def test_values_of_several_lines_stay_in_their_column() -> None:
     shows(
         """
         Cart: AddItems was accepted instead of refused (- expected, + actual)

@@ -1,4 +1,4 @@
-"""Specs of views and processes: what they accept and what they refuse."""
+"""Specs of views and processes: passed, failed and invalid checks."""
 
 from __future__ import annotations
 
@@ -42,8 +42,7 @@ lines: View[ItemAdded | ItemRemoved, Line | None] = View(
 )
 
 
-def test_a_view_of_what_has_happened() -> None:
-    """No ``when`` is needed: a view is its history."""
+def test_a_view_can_be_checked_without_a_when() -> None:
     (
         spec(lines)
         .at(NOON)
@@ -58,8 +57,7 @@ def test_a_view_of_what_has_happened() -> None:
     )
 
 
-def test_a_view_of_what_happens() -> None:
-    """What is deleted is gone; what was not touched is as before."""
+def test_a_view_shows_changed_deleted_and_untouched_values() -> None:
     outcome = (
         spec(lines)
         .given("c1", ItemAdded(TEA), ItemAdded(MUG))
@@ -91,8 +89,7 @@ FAILS: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("word", FAILS)
-def test_what_does_not_hold_of_a_view(word: str) -> None:
-    """The test fails."""
+def test_a_failed_check_of_a_view_raises(word: str) -> None:
     with pytest.raises(AssertionError):
         FAILS[word]()
 
@@ -100,9 +97,8 @@ def test_what_does_not_hold_of_a_view(word: str) -> None:
 FOREIGN: Any = TEA
 
 
-def test_a_view_is_not_shown_everything() -> None:
-    """An event that it does not take is a mistake in the spec."""
-    with pytest.raises(TypeError, match="not an event of view lines; it is shown ItemAdded, Item"):
+def test_a_view_spec_refuses_events_that_the_view_does_not_handle() -> None:
+    with pytest.raises(TypeError, match="not an event of view lines; it handles ItemAdded, Item"):
         spec(lines).given("c1", FOREIGN)
 
 
@@ -138,8 +134,7 @@ def no_gift(recorded: Recorded[ItemAdded]) -> str | None:
 thanking = Process(name="thanking", initial=0, key=no_gift, evolve=count, react=thank)
 
 
-def test_a_process() -> None:
-    """What was given is remembered, and what was sent for it is not asked about."""
+def test_a_process_sends_commands_for_the_events_of_a_when_only() -> None:
     (
         spec(thanking)
         .given("c1", ItemAdded(TEA), ItemAdded(MUG))
@@ -159,8 +154,7 @@ def test_a_process() -> None:
     assert 2 == len(spec(thanking).when("c1", ItemAdded(TEA), ItemAdded(TEA)).commands)
 
 
-def test_what_does_not_hold_of_a_process() -> None:
-    """The test fails."""
+def test_a_failed_check_of_a_process_raises() -> None:
     outcome = spec(thanking).at(NOON).given("c1", ItemAdded(TEA)).when("c1", ItemAdded(TEA))
     for fails in (
         outcome.then_nothing,
@@ -174,37 +168,34 @@ def test_what_does_not_hold_of_a_process() -> None:
             fails()
 
 
-def test_a_process_is_not_shown_everything() -> None:
-    """An event that it does not take is a mistake in the spec."""
-    with pytest.raises(TypeError, match="not an event of process thanking; it is shown ItemAdded"):
+def test_a_process_spec_refuses_events_that_the_process_does_not_handle() -> None:
+    with pytest.raises(TypeError, match="not an event of process thanking; it handles ItemAdded"):
         spec(thanking).when("c1", FOREIGN)
 
 
 EVENT: Any = ItemAdded(TEA)
 MISTAKES: dict[str, Callable[[], object]] = {
-    "when takes at least one event": lambda: spec(lines).when("c1"),
-    "when takes at least one": lambda: spec(thanking).when("c1"),
+    "when takes a stream and at least one event": lambda: spec(lines).when("c1"),
+    "when takes a stream": lambda: spec(thanking).when("c1"),
     "when takes": lambda: spec(lines).when("c1", ItemAdded(TEA)).then_no_view("x").and_when("c1"),
     "when": lambda: spec(thanking).when("c1", ItemAdded(TEA)).then_nothing().and_when("c1"),
-    "say first whose events they are": lambda: spec(lines).when(EVENT),
-    "events are recorded at aware moments": lambda: spec(lines).at(NOON.replace(tzinfo=None)),
+    "the first argument must be an aggregate id": lambda: spec(lines).when(EVENT),
+    "at takes an aware datetime": lambda: spec(lines).at(NOON.replace(tzinfo=None)),
 }
 
 
 @pytest.mark.parametrize("text", MISTAKES)
-def test_a_mistaken_story(text: str) -> None:
-    """Is told at once, and what to do."""
+def test_an_invalid_step_raises_type_error(text: str) -> None:
     with pytest.raises(TypeError, match=text):
         MISTAKES[text]()
 
 
-def test_a_then_without_a_when() -> None:
-    """What a process sends, it sends because of something; what stays, stays in spite of it."""
+def test_a_check_that_needs_a_when_names_it() -> None:
     given: Any = spec(thanking).given("c1", ItemAdded(TEA))
-    with pytest.raises(AttributeError, match=r"nothing has been done yet: put \.when"):
+    with pytest.raises(AttributeError, match=r"call \.when\(\.\.\.\) first"):
         given.then_commands()
     seen: Any = spec(lines).given("c1", ItemAdded(TEA))
-    with pytest.raises(AttributeError, match=r"no 'then_untouched'; nothing has been done yet"):
+    with pytest.raises(AttributeError, match=r"no 'then_untouched'; call"):
         seen.then_untouched("tea")
 
 

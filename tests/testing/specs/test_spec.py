@@ -1,4 +1,4 @@
-"""What a specification accepts, what it refuses, and what it leaves alone."""
+"""Specs of aggregates: accepted and refused input, propagated errors and tracebacks."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -32,8 +32,7 @@ from tests.testing.cart import (
 AnyOutcome = Outcome[Any, Any, Any]
 
 
-def test_what_holds_passes_and_goes_on() -> None:
-    """Every check returns the outcome, and further commands meet what came of the earlier ones."""
+def test_passed_checks_return_the_outcome_to_continue_from() -> None:
     (
         spec(cart)
         .given(ItemAdded(TEA))
@@ -56,8 +55,8 @@ def test_what_holds_passes_and_goes_on() -> None:
 
 
 @pytest.mark.parametrize("aggregate_id", ["", 7, UUID(int=1)])
-def test_a_command_that_names_no_aggregate(aggregate_id: Any) -> None:
-    """An application would not carry it out either."""
+def test_an_invalid_aggregate_id_is_refused(aggregate_id: Any) -> None:
+    """An application refuses it as well."""
     with pytest.raises(InvalidArgument, match=r"^an aggregate's id must be a non-empty str"):
         spec(cart).when(Empty(aggregate_id=aggregate_id))
 
@@ -106,10 +105,9 @@ CHECKS: dict[str, Callable[[AnyOutcome], AnyOutcome]] = {
     ids=["events", "nothing", "refusal"],
 )
 @pytest.mark.parametrize("check", CHECKS)
-def test_a_check_holds_for_its_outcome_only(
+def test_a_check_fails_for_every_other_outcome(
     check: str, command: CartCommand, holding: set[str]
 ) -> None:
-    """Events, nothing and refusals are told apart, and a check that holds changes nothing."""
     outcome = spec(cart).when(command)
     if check in holding:
         assert outcome is CHECKS[check](outcome)
@@ -118,8 +116,7 @@ def test_a_check_holds_for_its_outcome_only(
             CHECKS[check](outcome)
 
 
-def test_what_was_given_can_be_shared() -> None:
-    """Going on from a specification or an outcome leaves it as it was."""
+def test_continuing_leaves_the_shared_spec_unchanged() -> None:
     tea = spec(cart).given(ItemAdded(TEA))
     tea.given(ItemAdded(MUG)).when(empty()).then(ItemRemoved("tea"), ItemRemoved("mug"))
     removed = tea.when(remove("tea"))
@@ -128,8 +125,7 @@ def test_what_was_given_can_be_shared() -> None:
     tea.when(empty()).then(ItemRemoved("tea"))
 
 
-def test_the_functions_of_the_domain_run_as_often_as_they_must() -> None:
-    """However much is checked: once, and once more for what is done, to see it repeat itself."""
+def test_domain_functions_run_once_and_once_more_for_repeatability() -> None:
     decided: list[CartCommand] = []
     evolved: list[CartEvent] = []
 
@@ -172,7 +168,7 @@ class WentOff(Went):
 def walk(
     events: Callable[[], Iterator[Went]], evolve: Callable[[int, Went], int]
 ) -> Aggregate[Go, Went, int]:
-    """An aggregate that does as it is told."""
+    """Return an aggregate with this behaviour."""
     return Aggregate(
         name="Walk",
         initial=0,
@@ -185,12 +181,11 @@ def walk(
 
 
 def fail() -> Any:
-    """Do what a bug does."""
+    """Raise an exception other than a refusal."""
     raise ZeroDivisionError("a bug")
 
 
-def test_bugs_travel_on() -> None:
-    """Only a refusal is an outcome; another exception of the domain reaches the test as it is."""
+def test_exceptions_other_than_refusals_propagate() -> None:
     with pytest.raises(ZeroDivisionError, match="a bug"):
         spec(walk(fail, lambda state, event: state)).when(Go(aggregate_id="w1"))
     stumbling = walk(lambda: iter([Went()]), lambda state, event: fail())
@@ -233,17 +228,15 @@ COMMANDS = "AddItems, Empty, RemoveItem"
     ],
     ids=["given", "then", "when", "next when"],
 )
-def test_a_value_that_does_not_belong_is_named(
+def test_a_value_of_another_class_is_named(
     use: Callable[[], object], found: str, takes: str
 ) -> None:
-    """What a type checker would have found says so before the domain chokes on it."""
     with pytest.raises(TypeError) as failure:
         use()
     assert f"{found}; give single values of {takes}" == str(failure.value)
 
 
-def test_a_failure_points_at_the_test() -> None:
-    """What pytest shows is the line of the specification, not the insides of the kit."""
+def test_the_traceback_shows_the_spec_and_hides_the_kit() -> None:
     uses: list[Callable[[], object]] = [
         lambda: spec(cart).when(empty()).then(ItemAdded(TEA)),
         lambda: spec(cart).given(ItemAdded(TEA)).when(empty()).then_nothing(),
@@ -261,8 +254,7 @@ def test_a_failure_points_at_the_test() -> None:
         assert {__file__} == {str(entry.path) for entry in shown}
 
 
-def test_a_failure_over_a_refusal_leads_to_its_reason() -> None:
-    """The refusal is the cause of the failure, so that its traceback shows the rule."""
+def test_an_unexpected_refusal_is_the_cause_of_the_failure() -> None:
     with pytest.raises(AssertionError) as failure:
         spec(cart).when(remove("tea")).then(ItemRemoved("tea"))
     assert isinstance(failure.value.__cause__, NotInCart)

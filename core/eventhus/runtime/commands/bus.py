@@ -26,6 +26,11 @@ class CommandBus:
         self._closing = False
         self._idle = asyncio.Event()
 
+    @property
+    def accepted(self) -> int:
+        """The number of commands that are under way, including those that wait for their turn."""
+        return self._accepted
+
     async def handle(self, envelope: Envelope) -> Committed:
         """Carry out a command when its turn comes. Raises what ``Application.dispatch`` does."""
         command = envelope.command

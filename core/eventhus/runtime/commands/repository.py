@@ -92,6 +92,11 @@ class Repository(Generic[S]):
         """Drop the cached state."""
         self._cache.drop(stream.aggregate_id)
 
+    @property
+    def saving(self) -> int:
+        """The number of snapshots that are being saved."""
+        return 0 if self._snapshots is None else self._snapshots.saving
+
     async def close(self) -> None:
         """Wait until no snapshot is being written."""
         if self._snapshots is not None:
@@ -106,7 +111,7 @@ class Repository(Generic[S]):
             page = await self._store.load(stream, after_version=known.version, limit=PAGE)
             if page.events:
                 known = self._fold(stream, known, page)
-            if len(page.events) < PAGE:
+            if len(page.events) < PAGE and not page.is_cut:
                 return known
 
     def _fold(self, stream: StreamId, known: CachedState[S], page: Slice) -> CachedState[S]:
@@ -120,7 +125,7 @@ class Repository(Generic[S]):
                 state = evolve(state, decode(data))
                 done += 1
         except CodecError as error:
-            raise error.at(stream, known.version + done + 1) from error.__cause__
+            raise error.at(stream, known.version + done + 1) from None
         return CachedState(
             state=state,
             version=page.version,

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.domain.aggregate import Aggregate
 from eventhus.domain.recorded import StreamId
 from eventhus.errors import CodecError
@@ -52,6 +53,11 @@ class Snapshots(Generic[S]):
         except CodecError as error:
             _logger.warning("snapshot of %s ignored: %s", stream, error)
             return None
+        except Exception as error:  # noqa: BLE001 - codecs may raise anything, and it may quote data
+            _logger.warning(
+                "snapshot of %s ignored: the codec raised %s", stream, type(error).__name__
+            )
+            return None
         # A log that was restored to an earlier point may have gone on differently since.
         last = await self._events.history(stream, after_version=snapshot.version - 1, limit=1)
         if not last or last[0].id != snapshot.event_id:
@@ -76,6 +82,11 @@ class Snapshots(Generic[S]):
         task.add_done_callback(self._saving.discard)
         return attrs.evolve(state, snapshot_version=state.version)
 
+    @property
+    def saving(self) -> int:
+        """The number of snapshots that are being saved."""
+        return len(self._saving)
+
     async def drain(self) -> None:
         """Wait until nothing is being saved."""
         while self._saving:
@@ -93,8 +104,12 @@ class Snapshots(Generic[S]):
                     data=self._encode(state.state),
                 )
             )
-        except Exception:
+        except Exception as error:
             # The command was answered long ago, and the next snapshot will do.
-            _logger.exception(
-                "snapshot of %s at version %d could not be saved", stream, state.version
+            _logger.error(  # noqa: TRY400 - an outage has no traceback
+                "snapshot of %s at version %d could not be saved: %s",
+                stream,
+                state.version,
+                summary(error),
+                exc_info=unexpected(error),
             )

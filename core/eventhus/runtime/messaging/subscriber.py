@@ -11,11 +11,13 @@ from typing import Any, TypeAlias
 from attrs import evolve, frozen
 
 from eventhus.adapter_support.backoff import Backoff
+from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.recorded import E_co, Recorded, StreamId
 from eventhus.ports.bus import EventBus, Message, NotHandledHere, Subscription
 from eventhus.ports.clock import Clock
+from eventhus.printable import printable
 from eventhus.runtime.messaging.wire import from_message
 from eventhus.runtime.serializer import EventSerializer
 
@@ -75,7 +77,12 @@ class Replayed:
 
 
 class Subscriber:
-    """Handles the messages of one subscription. The bus redelivers those on which it raises."""
+    """Handles the messages of one subscription. The bus redelivers those on which it raises.
+
+    Attributes:
+        group: The consumer group; ``UNGROUPED`` for a subscription without one.
+        in_progress: The number of messages that are being handled.
+    """
 
     def __init__(
         self,
@@ -90,7 +97,8 @@ class Subscriber:
         clock: Clock,
     ) -> None:
         self._handler = handler
-        self._group = UNGROUPED if group is None else group
+        self.group = UNGROUPED if group is None else group
+        self.in_progress = 0
         self._types = types
         self._attempts = attempts
         self._catalog = catalog
@@ -109,10 +117,19 @@ class Subscriber:
         Raises:
             NotHandledHere: A newer version of this application wrote the event.
         """
+        self.in_progress += 1
+        try:
+            await self._handle(message)
+        finally:
+            self.in_progress -= 1
+
+    async def _handle(self, message: Message) -> None:
         try:
             delivered = self._delivered(message)
         except NotHandledHere as newer:
-            _logger.error("group %s cannot handle event %s: %s", self._group, message.id, newer)  # noqa: TRY400
+            _logger.error(  # noqa: TRY400 - the message says it all
+                "group %s cannot handle event %s: %s", self.group, printable(message.id), newer
+            )
             raise
         except Exception as error:  # noqa: BLE001 - codecs may raise anything
             await self._bury(message, error, message.attempt)
@@ -125,9 +142,9 @@ class Subscriber:
             _logger.warning(
                 "event %s was delivered %d times and group %s has not acknowledged it; "
                 "if this process crashes now, this event may be the cause",
-                message.id,
+                printable(message.id),
                 message.attempt,
-                self._group,
+                self.group,
             )
         tried = 1
         while failure := await handler_failure(self._handler, delivered):
@@ -138,12 +155,13 @@ class Subscriber:
                 raise failure
             delay = RETRY.delay_s(tried)
             _logger.warning(
-                "attempt %d of group %s failed on event %s; retrying in %.2f s",
+                "attempt %d of group %s failed on event %s: %s; retrying in %.2f s",
                 tried,
-                self._group,
-                message.id,
+                self.group,
+                printable(message.id),
+                summary(failure),
                 delay,
-                exc_info=failure,
+                exc_info=unexpected(failure),
             )
             await self._sleep(delay)
             delivered = evolve(delivered, attempt=delivered.attempt + 1)
@@ -153,16 +171,20 @@ class Subscriber:
         """Pass every dead letter of the group to the handler once, in order."""
         handled = failed = 0
         stuck: set[StreamId] = set()
-        async for letter in self._bus.dead_letters(self._group):
+        async for letter in self._bus.dead_letters(self.group):
             message = letter.message
             if message.stream not in stuck:
                 failure = await self._handled(message)
                 if failure is None:
-                    await self._bus.discard(letter, self._group)
+                    await self._bus.discard(letter, self.group)
                     handled += 1
                     continue
                 _logger.warning(
-                    "group %s failed again on event %s", self._group, message.id, exc_info=failure
+                    "group %s failed again on event %s: %s",
+                    self.group,
+                    printable(message.id),
+                    summary(failure),
+                    exc_info=unexpected(failure),
                 )
                 stuck.add(message.stream)
             failed += 1
@@ -182,12 +204,12 @@ class Subscriber:
             NotHandledHere: A newer version of this application wrote the event.
         """
         stored = from_message(message)
+        if self._catalog.is_of_newer_code(stored.stream, stored.event):
+            raise NotHandledHere(
+                f"{stored.stream}, version {stored.version}, was written by a newer version of "
+                f"this application; it waits for a process that runs that version"
+            )
         if not self._catalog.knows(stored.event.type):
-            if self._catalog.has_aggregate(stored.stream):
-                raise NotHandledHere(
-                    f"{stored.stream}, version {stored.version}, was written by a newer version of "
-                    f"this application; it waits for a process that runs that version"
-                )
             return None
         if self._types is not None and stored.event.type not in self._types:
             return None
@@ -205,11 +227,12 @@ class Subscriber:
 
     async def _bury(self, message: Message, error: BaseException, attempts: int) -> None:
         _logger.error(
-            "event %s is a dead letter of group %s after %d attempts",
-            message.id,
-            self._group,
+            "event %s is a dead letter of group %s after %d attempts: %s",
+            printable(message.id),
+            self.group,
             attempts,
-            exc_info=error,
+            summary(error),
+            exc_info=unexpected(error),
         )
         cls = type(error)
         headers = {
@@ -223,17 +246,19 @@ class Subscriber:
         failures = 0
         while True:  # given back to the bus, the message would get new attempts
             try:
-                await self._bus.bury(letter, self._group)
-            except Exception:
+                await self._bus.bury(letter, self.group)
+            except Exception as problem:
                 if self._stop_retrying.is_set():
                     raise
                 failures += 1
                 delay = RETRY.delay_s(failures)
-                _logger.exception(
-                    "event %s could not be made a dead letter of group %s; retrying in %.2f s",
-                    message.id,
-                    self._group,
+                _logger.error(  # noqa: TRY400 - an outage has no traceback
+                    "event %s could not be made a dead letter of group %s: %s; retrying in %.2f s",
+                    printable(message.id),
+                    self.group,
+                    summary(problem),
                     delay,
+                    exc_info=unexpected(problem),
                 )
                 await self._sleep(delay)
             else:

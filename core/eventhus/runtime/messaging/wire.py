@@ -38,20 +38,37 @@ _NO_METADATA = Metadata()
 
 
 def to_body(stored: StoredEvent) -> bytes:
-    """Return an event as JSON."""
-    return _encode(
-        {
-            "aggregate_id": stored.stream.aggregate_id,
-            "aggregate_type": stored.stream.aggregate_type,
-            "version": stored.version,
-            "type": stored.event.type,
-            "data": stored.event.data,
-        }
-    ).encode()
+    """Return an event as JSON.
+
+    Raises:
+        CodecError: The stored data is not plain: something else than this library wrote it.
+    """
+    try:
+        return _encode(
+            {
+                "aggregate_id": stored.stream.aggregate_id,
+                "aggregate_type": stored.stream.aggregate_type,
+                "version": stored.version,
+                "type": stored.event.type,
+                "data": stored.event.data,
+            }
+        ).encode()
+    except (TypeError, ValueError, RecursionError) as error:  # their texts may quote the data
+        raise CodecError(
+            stored.event.type,
+            "",
+            f"the stored data has no form in JSON ({type(error).__name__})",
+            stored.stream,
+            stored.version,
+        ) from None
 
 
 def to_message(stored: StoredEvent) -> Message:
-    """Return an event as a message."""
+    """Return an event as a message.
+
+    Raises:
+        CodecError: As for ``to_body``.
+    """
     metadata = stored.metadata
     headers = {
         POSITION: str(stored.position),
@@ -103,7 +120,7 @@ def from_message(message: Message) -> StoredEvent:
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise CodecError(
             "message", "", f"{message.id} is not an event on the wire: {type(error).__name__}"
-        ) from error
+        ) from None  # the error may quote the data
 
 
 def _recorded_at(message: Message) -> datetime:

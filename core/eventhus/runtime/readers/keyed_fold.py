@@ -151,9 +151,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         try:
             for stored in batch:
                 if stored.event.type not in self._names:
-                    if not self._catalog.knows(stored.event.type) and (
-                        self._catalog.has_aggregate(stored.stream)
-                    ):
+                    if self._catalog.is_of_newer_code(stored.stream, stored.event):
                         raise self._stopped(stored, NEWER)
                 else:
                     with self._naming(stored):

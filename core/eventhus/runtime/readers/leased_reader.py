@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from copy import copy
 
 from eventhus.adapter_support.backoff import Backoff
+from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.tasks import being_cancelled, stop
 from eventhus.errors import (
     LeaseLost,
@@ -66,6 +67,7 @@ class LeasedReader(ABC):
         self._owner = owner
         self._logger = logging.getLogger(type(self).__module__)
         self._position = 0  # everything up to here is done
+        self._goal: int | None = None  # of drain
         self._checkpoint = Checkpoint()  # as it was last loaded or saved
         self._failures = 0  # since the last progress
         self._is_leader = True  # as far as this process knows
@@ -74,6 +76,7 @@ class LeasedReader(ABC):
         self._has_ended = False
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()  # held by a rewind, so that only one task is left by it
 
     @abstractmethod
     async def _read(self, lease: Lease) -> None:
@@ -84,11 +87,19 @@ class LeasedReader(ABC):
         self._has_ended = False
         self._task = asyncio.create_task(self.run(), name=f"eventhus {self.label}")
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether its task has ended, or was not started."""
+        return self._task is None or self._task.done()
+
     async def stop(self) -> None:
-        """Stop reading, and wait until that is done."""
-        if self._task is not None:
-            await stop(self._task)
-            self._task = None
+        """Stop reading, and wait until that is done. A rewind is awaited first."""
+        async with self._starting:
+            await self._stop()
+
+    async def _stop(self) -> None:
+        assert self._task is not None, "it was started"
+        await stop(self._task)
 
     async def rewind(self, position: int = 0) -> None:
         """Set the checkpoint back, while nobody reads, and start again from there.
@@ -96,17 +107,18 @@ class LeasedReader(ABC):
         Raises:
             ReaderBusy: Another process holds the lease for longer than a term.
         """
-        await self.stop()
-        try:
-            lease = await self._acquire_alone()
+        async with self._starting:
+            await self._stop()
             try:
-                await self._forget()
-                await self._store.save_checkpoint(self._name, position, token=lease.token)
+                lease = await self._acquire_alone()
+                try:
+                    await self._forget()
+                    await self._store.save_checkpoint(self._name, position, token=lease.token)
+                finally:
+                    await self._release(lease)
             finally:
-                await self._release(lease)
-        finally:
-            self._position, self._failure = position, None
-            self.start()
+                self._position, self._failure = position, None
+                self.start()
 
     @abstractmethod
     async def _forget(self) -> None:
@@ -159,8 +171,8 @@ class LeasedReader(ABC):
 
         What a failing reader or a stand-by leaves behind is done by another process, or later.
         """
-        head = await self._store.head()
-        while self._position < head and self._is_leader and self._failure is None:
+        self._goal = await self._store.head()
+        while self._position < self._goal and self._is_leader and self._failure is None:
             await self._change()
 
     async def caught_up(self, position: int) -> None:
@@ -260,11 +272,12 @@ class LeasedReader(ABC):
             self._logger.error("%s; retrying in %.2f s", error, delay_s, exc_info=error)
         else:
             self._logger.error(
-                "%s stopped at position %d; retrying in %.2f s",
+                "%s stopped at position %d: %s; retrying in %.2f s",
                 self.label,
                 self._position,
+                summary(error),
                 delay_s,
-                exc_info=error,
+                exc_info=unexpected(error, TimeoutError),
             )
         return delay_s
 
@@ -282,10 +295,11 @@ class LeasedReader(ABC):
                 await self._store.release(lease)
         except Exception as error:  # it expires by itself
             self._logger.warning(
-                "the lease of the %s was not released and expires in %g s",
+                "the lease of the %s was not released and expires in %g s: %s",
                 self.label,
                 LEASE_S,
-                exc_info=error,
+                summary(error),
+                exc_info=unexpected(error, TimeoutError),
             )
 
 

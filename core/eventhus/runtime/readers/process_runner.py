@@ -15,7 +15,7 @@ from eventhus.errors import (
     StoreUnavailable,
     TooManyConflicts,
 )
-from eventhus.runtime.commands.envelope import Envelope, Handler
+from eventhus.runtime.commands.envelope import RESERVED, Envelope, Handler
 from eventhus.runtime.readers.documents import FoldedValue
 from eventhus.runtime.readers.keyed_fold import FoldContext, KeyedFold
 
@@ -60,7 +60,7 @@ class ProcessRunner(KeyedFold[S]):
         name = type(command).__qualname__
         envelope = Envelope(
             command=command,
-            command_id=f"{self._process.name}/{recorded.id}/{index}",
+            command_id=f"{RESERVED}{self._process.name}/{recorded.id}/{index}",
             metadata=recorded.caused(),
         )
         try:

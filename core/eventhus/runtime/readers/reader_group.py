@@ -77,6 +77,16 @@ class ReaderGroup:
         for fold in self._folds.values():
             fold.start()
 
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the views and processes, such as ``view orders``."""
+        return [fold.label for fold in self._folds.values()]
+
+    @property
+    def unfinished(self) -> list[str]:
+        """The labels of the views and processes that have not stopped."""
+        return [fold.label for fold in self._folds.values() if not fold.is_stopped]
+
     async def stop(self) -> None:
         """Stop following the log, and wait until that is done."""
         await asyncio.gather(*(fold.stop() for fold in self._folds.values()))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 from eventhus.adapter_support.tasks import being_cancelled, stop
-from eventhus.ports.bus import EventBus
+from eventhus.errors import CodecError
+from eventhus.ports.bus import EventBus, Message
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Checkpoint, Storage, StoredEvent
@@ -22,7 +23,8 @@ class Relay(LeasedReader):
     """Publishes every event of the log, in order, at least once.
 
     The checkpoint moves only over events that the bus has acknowledged. After a crash, some are
-    therefore repeated and none is skipped.
+    therefore repeated and none is skipped. An event whose stored data has no form in JSON, because
+    another program wrote it, is left out with an ERROR in the log.
 
     Only the lease holder publishes. A relay that was paused, and does not know that its lease has
     expired, finds its publisher replaced and its checkpoint refused.
@@ -31,6 +33,13 @@ class Relay(LeasedReader):
     def __init__(self, store: Storage, bus: EventBus, clock: Clock, *, owner: str) -> None:
         super().__init__(LEASE, "relay", store, clock, owner=owner)
         self._bus = bus
+
+    @property
+    def progress(self) -> str:
+        """How far it has come, as a predicate for messages."""
+        if self._goal is None:
+            return "asks the store for the head of the log"
+        return f"has published {self._position} of {self._goal} events"
 
     async def _forget(self) -> None:
         """Do nothing: the bus recognises repeats, or delivers them again."""
@@ -49,16 +58,34 @@ class Relay(LeasedReader):
                 checkpoint = _Checkpoint(self._store, lease, saving, on_saved=self._moved)
                 async for batch in batches:
                     before = publisher.acknowledged
+                    publishable = [*self._publishable(batch)]
                     try:
-                        await publisher.publish([to_message(stored) for stored in batch])
+                        await publisher.publish([message for _, message in publishable])
                     except Exception:
                         if taken := publisher.acknowledged - before:
-                            await checkpoint.save(batch[taken - 1])
+                            await checkpoint.save(publishable[taken - 1][0])
                             await checkpoint.saved()
                         raise
                     await checkpoint.save(batch[-1])
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
+
+    def _publishable(self, batch: Sequence[StoredEvent]) -> Iterator[tuple[StoredEvent, Message]]:
+        """Yield the events with their messages, and report those that no message can hold.
+
+        Only an event that another program wrote into the store can be of that kind. It would
+        otherwise keep every later event of every aggregate from the bus.
+        """
+        for stored in batch:
+            try:
+                yield stored, to_message(stored)
+            except CodecError as error:
+                self._logger.error(  # noqa: TRY400 - the error says all there is to say
+                    "event %s at position %d is not published: %s",
+                    stored.id,
+                    stored.position,
+                    error,
+                )
 
     def _behind(self, published: int | None, checkpoint: int) -> int:
         """Return the position to publish from: the checkpoint, unless the bus has lost its tail."""

@@ -113,6 +113,25 @@ class Burying(BusCases):
         assert [] == await letters_of(bus, "i")
 
     @bus_case
+    async def test_a_group_exists_once_it_subscribed_or_has_dead_letters(
+        self, bus: EventBus
+    ) -> None:
+        """It still exists when its last member has gone, and one letter of two is discarded."""
+        assert not await bus.has_group("g")
+        assert not await bus.has_group("h")
+        subscription = await bus.subscribe(Inbox(), group="g")
+        assert await bus.has_group("g")
+        await subscription.close()
+        await bus.bury(message("a"), "h")
+        await bus.bury(message("b"), "h")
+        await bus.discard((await letters_of(bus, "h"))[0], "h")
+        async with self.bus(self.bucket) as other:
+            for each in (bus, other):
+                assert await each.has_group("g")
+                assert await each.has_group("h")
+                assert not await each.has_group("i")
+
+    @bus_case
     async def test_a_dead_letter_is_discarded(self, bus: EventBus) -> None:
         """That one alone; twice is once."""
         for each in messages("a", 3):

@@ -19,8 +19,8 @@ from eventhus_testing.servers.processes import room
 from tests.adapters.mongo.faults.run import Soak
 from tests.adapters.mongo.support import Client, async_client
 from tests.adapters.mongo.test_bank import followed
+from tests.bank import Deposit, Open, Scribble, Withdraw, account, note
 from tests.core.readers import Balance, balances, caught_up, odd, welcome
-from tests.core.support import Deposit, Open, Scribble, Withdraw, account, note
 
 KILLS = 5
 ACCOUNTS = [f"a{number}" for number in range(8)]

@@ -23,6 +23,14 @@ async def complete(file: Path, events: int) -> None:
             await asyncio.sleep(0.1)
 
 
+async def handled_more(file: Path, by: int) -> None:
+    """Wait until so many more events were handled."""
+    goal = len(effects(file)) + by
+    async with asyncio.timeout(60):
+        while len(effects(file)) < goal:
+            await asyncio.sleep(0.05)
+
+
 async def test_a_handler_that_is_killed_behind_its_effect(
     mongo_url: str, bucket: str, nats_url: str, tmp_path: Path, soak: Soak
 ) -> None:
@@ -37,12 +45,13 @@ async def test_a_handler_that_is_killed_behind_its_effect(
             hanging = effects(file)[49]
             first.kill()
             with worker(*arguments, "-1"):
-                async with asyncio.timeout(90):
-                    while [each[:2] for each in effects(file)].count(hanging[:2]) < 2:
-                        await asyncio.sleep(0.1)
+                await handled_more(file, 100 * soak.factor)
         async with store:
             with worker(*arguments, "-1"):
                 await complete(file, await store.head())
+                async with asyncio.timeout(90):
+                    while [each[:2] for each in effects(file)].count(hanging[:2]) < 2:
+                        await asyncio.sleep(0.1)
     found = effects(file)
     again = [each for each in found if each[:2] == hanging[:2]]
     assert (1, True) == (again[0][2], again[1][2] > 1)
@@ -62,10 +71,7 @@ async def test_a_bus_that_is_restarted_under_handlers(
             assert "ready\n" == await asyncio.to_thread(handler.stdout.readline)
             async with writing(mongo_url, bucket, soak.seed) as store:
                 for number in range(2 * soak.factor):
-                    before = len(effects(file))
-                    async with asyncio.timeout(60):
-                        while len(effects(file)) < before + 100:
-                            await asyncio.sleep(0.05)
+                    await handled_more(file, 100)
                     await asyncio.to_thread(server.stop if number % 2 else server.kill)
                     await asyncio.to_thread(server.start)
             async with store:

@@ -9,24 +9,10 @@ from eventhus import Application, Committed, Rejected
 from eventhus.errors import NotRunning, UnknownCommand
 from eventhus.middleware import Handler
 from eventhus.ports import Commit
-from tests.core.support import (
-    Account,
-    Deposit,
-    Deposited,
-    FakeClock,
-    Gate,
-    Hook,
-    Open,
-    Proxy,
-    Scribble,
-    Script,
-    Undeclared,
-    account,
-    at,
-    compose,
-    eventually,
-    settle,
-)
+from tests.bank import Account, Deposit, Deposited, Open, Scribble, Script, Undeclared, account
+from tests.core.hooks import Gate, Hook, at
+from tests.core.support import FakeClock, Proxy, compose
+from tests.core.waiting import eventually, settle
 
 
 def send(app: Application, aggregate_id: str, amount: int = 1) -> asyncio.Task[Committed]:
@@ -227,6 +213,7 @@ async def test_leaving_answers_what_was_accepted_and_takes_no_more() -> None:
     running = asyncio.create_task(run())
     await gate.arrived.wait()
     await settle()
+    await settle()  # the application is being left by now
     assert not running.done()
     assert not any(each.done() for each in tasks)
     with pytest.raises(NotRunning):

@@ -14,26 +14,23 @@ from eventhus.errors import LogCorrupted
 from eventhus.ports import Commit, EventData, Slice
 from eventhus.runtime.commands.repository import PAGE
 from eventhus_memory import MemoryStore
-from tests.core.support import (
+from tests.bank import (
     Account,
     AlreadyOpen,
     Deposit,
     Deposited,
-    FakeClock,
     InsufficientFunds,
     NotOpen,
     Open,
     Opened,
-    Proxy,
     Rename,
     Renamed,
     Scribble,
     Script,
     Withdraw,
     account,
-    compose,
-    stored_events,
 )
+from tests.core.support import FakeClock, Proxy, compose, stored_events
 
 A = StreamId("Account", "a")
 
@@ -279,6 +276,19 @@ async def test_a_refusal_on_a_stale_cache_that_stands_is_reported() -> None:
         with pytest.raises(InsufficientFunds):
             await here.dispatch(Script(aggregate_id="a", decide=refuse))
         assert [0, 10] == balances
+
+
+async def test_a_refusal_after_a_lost_race_costs_no_further_load() -> None:
+    inner = MemoryStore()
+    store = Proxy(inner)
+    async with compose(store, clock=FakeClock()) as here, compose(inner) as there:
+        await here.dispatch(Open(aggregate_id="a"))
+        await here.dispatch(Deposit(aggregate_id="a", amount=10))
+        await there.dispatch(Withdraw(aggregate_id="a", amount=10))
+        store.calls.clear()
+        with pytest.raises(InsufficientFunds):  # allowed on the cached state only
+            await here.dispatch(Withdraw(aggregate_id="a", amount=10))
+        assert {"append": 1, "load": 1, "events loaded": 1} == store.calls
 
 
 async def test_nothing_decided_on_a_stale_cache_is_decided_again() -> None:

@@ -10,24 +10,21 @@ import pytest
 from eventhus import Command, Committed, StreamId
 from eventhus.errors import CodecError, InvalidArgument, InvalidCommit, UndeclaredEvent
 from eventhus_memory import MemoryStore
-from tests.core.support import (
+from tests.bank import (
     Account,
     Deposit,
     Deposited,
     Indigestible,
-    JsonCodec,
     Open,
     Opened,
-    Proxy,
     Scribble,
     Script,
     Undeclared,
     account,
     always,
-    at,
-    compose,
-    fail_with,
 )
+from tests.core.hooks import at, fail_with
+from tests.core.support import JsonCodec, Proxy, compose
 
 
 def undeclared(_: Account) -> Iterable[Any]:

@@ -8,23 +8,20 @@ import pytest
 from eventhus import Command, Committed, StreamId
 from eventhus.errors import CommandIdReused, InvalidArgument
 from eventhus_memory import MemoryStore
-from tests.core.support import (
+from tests.bank import (
     Account,
     Deposit,
     Deposited,
-    FakeClock,
-    Gate,
     InsufficientFunds,
     Open,
-    Proxy,
     Rename,
     Scribble,
     Script,
     Withdraw,
     account,
-    at,
-    compose,
 )
+from tests.core.hooks import Gate, at
+from tests.core.support import FakeClock, Proxy, compose
 
 
 async def test_the_same_id_again_carries_out_nothing_and_gets_the_first_answer() -> None:
@@ -251,3 +248,16 @@ async def test_an_id_that_is_not_text_is_refused(command_id: Any) -> None:
         with pytest.raises(InvalidArgument):
             await app.dispatch(Open(aggregate_id="a"), command_id=command_id)
         assert {} == store.calls
+
+
+async def test_a_caller_cannot_use_the_command_ids_of_processes() -> None:
+    store = Proxy()
+    async with compose(store) as app:
+        with pytest.raises(InvalidArgument) as caught:
+            await app.dispatch(Open(aggregate_id="a"), command_id="eventhus:thanks/c-1/0")
+        assert 0 == store.calls["append"] == store.calls["find"]
+        await app.dispatch(Open(aggregate_id="a"), command_id="thanks/c-1/0")
+    assert str(caught.value) == (
+        "command ids that start with 'eventhus:' are reserved for processes; "
+        "put a prefix of your own before the id"
+    )

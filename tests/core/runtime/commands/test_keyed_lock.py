@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventhus.runtime.commands.keyed_lock import KeyedLock
-from tests.core.support import settle
+from tests.core.waiting import settle
 
 K = TypeVar("K", bound=Hashable)
 

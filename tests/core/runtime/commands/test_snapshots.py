@@ -12,25 +12,21 @@ from eventhus import Aggregate, Application, Rejected, StreamId
 from eventhus.errors import CodecError, CompositionError
 from eventhus.ports import Snapshot
 from eventhus_memory import MemoryStore
-from tests.core.support import (
+from tests.bank import (
     Account,
     AccountEvent,
     Deposit,
     Deposited,
-    Gate,
-    JsonCodec,
     Open,
     Opened,
-    Proxy,
     Rename,
     Script,
     account,
-    at,
-    compose,
     evolve,
-    fail_with,
-    settle,
 )
+from tests.core.hooks import Gate, at, fail_with
+from tests.core.support import JsonCodec, Proxy, compose
+from tests.core.waiting import settle
 
 A = StreamId("Account", "a")
 
@@ -163,7 +159,10 @@ async def test_a_snapshot_that_could_not_be_saved_is_logged_and_does_no_harm(
     async with compose(store, snapshot_every=2) as app:
         await fill(app, 4)
     (record,) = caplog.records
-    assert "snapshot of Account/a at version 2 could not be saved" == record.getMessage()
+    assert (
+        "snapshot of Account/a at version 2 could not be saved: ConnectionError"
+        == record.getMessage()
+    )
     assert record.exc_info is not None
     snapshot = await store.inner.load_snapshot(A)
     assert snapshot is not None

@@ -13,7 +13,8 @@ from eventhus import EventhusError, Metadata, StreamId
 from eventhus.errors import CodecError
 from eventhus.ports import EventData, Message, StoredEvent
 from eventhus.runtime.messaging.wire import from_message, to_body, to_message
-from tests.core.support import Open, RecordingBus, Scribble, compose, recorded
+from tests.bank import Open, Scribble
+from tests.core.support import RecordingBus, compose, recorded
 
 GOLDEN = (
     b'{"aggregate_id":"0000XSNJG0N0ZVS3YXM4D7ZZ9Z","aggregate_type":"Account","version":1,'

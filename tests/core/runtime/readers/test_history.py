@@ -18,7 +18,8 @@ from eventhus_memory import MemoryBus, MemoryStore
 from tests.core.readers import Balance, balances, bank, welcome
 from tests.core.runtime.readers.test_relay import append, running
 from tests.core.runtime.readers.test_relay_lease import until
-from tests.core.support import FakeClock, Proxy, RecordingBus, add, eventually
+from tests.core.support import FakeClock, Proxy, RecordingBus, add
+from tests.core.waiting import eventually
 
 VIEW = "view_balances"
 

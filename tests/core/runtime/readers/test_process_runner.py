@@ -20,6 +20,8 @@ from eventhus.errors import (
 )
 from eventhus.middleware import Envelope, Handler
 from eventhus_memory import MemoryStore
+from tests.bank import Deposited, Open, Scribble, Script, Withdraw, always
+from tests.core.hooks import Gate, at, fail_with
 from tests.core.readers import (
     FILLED,
     SENT,
@@ -36,21 +38,8 @@ from tests.core.readers import (
     welcome,
     without_leases,
 )
-from tests.core.support import (
-    Deposited,
-    Gate,
-    Open,
-    Proxy,
-    Scribble,
-    Script,
-    Withdraw,
-    add,
-    always,
-    at,
-    eventually,
-    fail_with,
-    stored_events,
-)
+from tests.core.support import Proxy, add, stored_events
+from tests.core.waiting import eventually
 
 
 def key(recorded: Recorded[Any]) -> str:
@@ -104,7 +93,7 @@ async def test_what_a_command_of_a_process_carries() -> None:
     assert [
         Envelope(
             command=Scribble(aggregate_id=each),
-            command_id=f"sends/{cause}/{index}",
+            command_id=f"eventhus:sends/{cause}/{index}",
             metadata=Metadata("talk", cause),
         )
         for index, each in enumerate("xy")

@@ -15,6 +15,8 @@ from eventhus.ports import EventData, ViewDocument, ViewWrite
 from eventhus.runtime.readers.leased_reader import retry_s
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.store.samples import commit
+from tests.bank import Deposit, Deposited, Opened, Renamed, Script, always
+from tests.core.hooks import Gate, at, fail_with
 from tests.core.readers import (
     FILLED,
     SHOWN,
@@ -30,21 +32,8 @@ from tests.core.readers import (
     shown,
     without_leases,
 )
-from tests.core.support import (
-    Deposit,
-    Deposited,
-    FakeClock,
-    Gate,
-    Opened,
-    Proxy,
-    Renamed,
-    Script,
-    add,
-    always,
-    at,
-    eventually,
-    fail_with,
-)
+from tests.core.support import FakeClock, Proxy, add
+from tests.core.waiting import eventually
 
 DOWN = ConnectionError("down")
 NAME = "view_balances"
@@ -179,7 +168,10 @@ async def test_a_deletion_before_the_checkpoint(caplog: pytest.LogCaptureFixture
         await app.caught_up(balances)
         assert Balance(amount=1, events=1) == await app.view(balances, "c")
     (record,) = caplog.records
-    assert "view balances stopped at position 0; retrying in 0.05 s" == record.getMessage()
+    assert (
+        "view balances stopped at position 0: ConnectionError; retrying in 0.05 s"
+        == record.getMessage()
+    )
 
 
 # Of many projectors one works.

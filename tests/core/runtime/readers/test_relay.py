@@ -2,31 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from eventhus import Metadata, StreamId, new_id
-from eventhus.ports import Commit, EventData, Message, Storage
+from eventhus.ports import Commit, EventData, Message, Storage, StoredEvent
 from eventhus.runtime.readers.leased_reader import RETRY, STEP_DOWN_S, retry_s
 from eventhus.runtime.readers.relay import CHECKPOINT, Relay
 from eventhus_memory import MemoryBus, MemoryStore
-from tests.core.support import (
-    Deposited,
-    FakeClock,
-    Gate,
-    Open,
-    Proxy,
-    RecordingBus,
-    Script,
-    at,
-    compose,
-    eventually,
-    fail_with,
-    settle,
-)
+from tests.bank import Deposited, Open, Script
+from tests.core.hooks import Gate, at, fail_with
+from tests.core.support import FakeClock, Proxy, RecordingBus, compose
+from tests.core.waiting import eventually, settle
 
 DOWN = ConnectionError("down")
 
@@ -128,6 +119,20 @@ async def test_the_checkpoint_moves_over_events_only_that_the_bus_has_taken() ->
     assert (27, 29) == seen[-1]  # and it moves with every batch
 
 
+async def test_what_a_failing_bus_acknowledged_of_a_batch_is_not_published_again() -> None:
+    store, bus = Proxy(), RecordingBus()
+
+    async def slowly(*_: object) -> None:
+        await settle()
+
+    store.before["save_checkpoint"] = slowly
+    bus.before = at([3], fail_with(DOWN))
+    await append(store, 4)
+    async with running(Relay(store, bus, FakeClock(), owner=new_id())):
+        await eventually(lambda: 4 in bus.positions)
+        assert [1, 2, 3, 4] == bus.positions
+
+
 async def test_a_bus_that_fails_for_a_while_loses_nothing_and_keeps_the_order() -> None:
     """Every failure leads back to the checkpoint; repeats come in order too."""
     store, bus, clock = MemoryStore(), RecordingBus(), FakeClock()
@@ -170,7 +175,7 @@ async def test_failures_are_logged_with_the_place_and_without_the_data(
         await eventually(lambda: bus.taken)
     (record,) = caplog.records
     assert logging.ERROR == record.levelno
-    assert "relay stopped at position 0; retrying in 0.05 s" == record.getMessage()
+    assert "relay stopped at position 0: ConnectionError; retrying in 0.05 s" == record.getMessage()
     assert record.exc_info is not None
 
 
@@ -338,3 +343,57 @@ async def test_who_leaves_can_be_cancelled_while_the_relay_stops() -> None:
     go_on.set()
     await settle()
     assert task.cancelled()
+
+
+def tasks_of(relay: Relay) -> int:
+    return sum(task.get_name() == f"eventhus {relay.label}" for task in asyncio.all_tasks())
+
+
+async def test_simultaneous_rewinds_leave_one_task() -> None:
+    relay = Relay(MemoryStore(), RecordingBus(), FakeClock(), owner=new_id())
+    relay.start()
+    await asyncio.gather(relay.rewind(), relay.rewind())
+    assert 1 == tasks_of(relay)
+    await relay.stop()
+    assert 0 == tasks_of(relay)
+
+
+async def test_stopping_during_a_rewind_leaves_no_task() -> None:
+    relay = Relay(MemoryStore(), RecordingBus(), FakeClock(), owner=new_id())
+    relay.start()
+    rewinding = asyncio.create_task(relay.rewind())
+    await asyncio.sleep(0)
+    await relay.stop()
+    await rewinding
+    assert 0 == tasks_of(relay)
+
+
+class NotPlain:
+    """What only another program can have put into a store."""
+
+
+async def test_an_event_without_a_form_in_json_stops_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is reported with its place, and its data is not."""
+    store, bus = Proxy(), RecordingBus()
+    await append(store, 3)
+    follow = store.inner.follow
+
+    async def damaged(**options: Any) -> AsyncGenerator[Sequence[StoredEvent], None]:
+        async for batch in follow(**options):
+            yield [
+                each.with_event(EventData("Deposited", {"card 4711": NotPlain()}))
+                if each.position == 2
+                else each
+                for each in batch
+            ]
+
+    store.inner.follow = damaged  # type: ignore[method-assign]
+    relay = Relay(store, bus, FakeClock(), owner=new_id())
+    async with running(relay):
+        await relay.caught_up(3)
+    assert [1, 3] == bus.positions
+    [record] = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert "event c0-2 at position 2 is not published" in record.getMessage()
+    assert "4711" not in caplog.text

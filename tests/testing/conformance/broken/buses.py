@@ -269,6 +269,34 @@ class KeepsLettersTogether(MemoryBus):
             yield letter
 
 
+@caught_by("test_a_group_exists_once_it_subscribed_or_has_dead_letters")
+class KnowsEveryGroup(MemoryBus):
+    async def has_group(self, group: str) -> bool:
+        return True
+
+
+@caught_by("test_a_group_exists_once_it_subscribed_or_has_dead_letters")
+class KnowsGroupsWithLettersOnly(MemoryBus):
+    async def has_group(self, group: str) -> bool:
+        return bool([letter async for letter in self.dead_letters(group)])
+
+
+@caught_by("test_a_group_exists_once_it_subscribed_or_has_dead_letters")
+class KnowsSubscribedGroupsOnly(MemoryBus):
+    def __init__(self) -> None:
+        super().__init__()
+        self.subscribed: set[str | None] = set()
+
+    async def subscribe(
+        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+    ) -> MemorySubscription:
+        self.subscribed.add(group)
+        return await super().subscribe(handler, group=group, concurrency=concurrency)
+
+    async def has_group(self, group: str) -> bool:
+        return group in self.subscribed
+
+
 @caught_by("test_a_dead_letter_is_discarded")
 class NeverDiscards(MemoryBus):
     async def discard(self, letter: DeadLetter, group: str) -> None:

@@ -11,32 +11,32 @@ import pytest
 
 from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, Spec, Subject, TestRecord
 from eventhus_testing.reports.narration import (
+    command_outcomes,
     failure_of,
     first_paragraph,
-    seen_of,
     spec_of,
     subject_of,
 )
 from eventhus_testing.reports.words import words
 from eventhus_testing.specs.recording import Entry, Recording
 
-MOST = 5  # specs of one test that are shown
-MOST_READ = 200  # specs of one test that are compared for duplicates
+MAX_SPECS = 5  # of one test that are shown
+MAX_COMPARED = 200  # specs of one test that are compared to find duplicates
 
 
 def records_of(
-    item: pytest.Function, notebook: Recording, status: str, failure: str = ""
+    item: pytest.Function, recording: Recording, status: str, failure: str = ""
 ) -> Iterator[TestRecord]:
     """Return the records of a test, one for each subject.
 
     Args:
         item: The test.
-        notebook: Its recorded specs.
+        recording: The specs of the test.
         status: Whether the test holds, fails, or was expected to fail.
         failure: The text of its failure.
     """
     by_subject: dict[Subject, list[Entry]] = {}
-    for entry in notebook.entries:
+    for entry in recording.entries:
         if (subject := subject_of(entry.story)) is not None:
             by_subject.setdefault(subject, []).append(entry)
     callspec = getattr(item, "callspec", None)
@@ -44,11 +44,13 @@ def records_of(
     path, line, _ = item.location
     generated = hasattr(item.obj, "hypothesis")
     for subject, entries in by_subject.items():
-        if status == HOLDS:  # a check that failed in a test that passed was meant to
+        if status == HOLDS:  # a failed check in a test that passed was expected
             entries = [entry for entry in entries if not failure_of(entry)]  # noqa: PLW2901
         specs, more = _specs(entries, status, failure, generated=generated)
         if specs:
-            seen = chain.from_iterable(map(seen_of, entries)) if status == HOLDS else ()
+            outcomes = (
+                chain.from_iterable(map(command_outcomes, entries)) if status == HOLDS else ()
+            )
             yield TestRecord(
                 subject=subject,
                 id=item.nodeid.removesuffix(f"[{case}]"),
@@ -60,7 +62,7 @@ def records_of(
                 generated=generated,
                 specs=specs,
                 more=more,
-                seen=tuple(dict.fromkeys(seen)),
+                outcomes=tuple(dict.fromkeys(outcomes)),
             )
 
 
@@ -74,14 +76,14 @@ def _specs(
         # The first example is the simplest one; the last failure is as simple as it gets.
         failed = failed[-1:]
         ends = failed or (ends[-1:] if status == FAILS else ends[:1])
-    read = [*ends[:MOST_READ], *(entry for entry in failed if entry not in ends[:MOST_READ])]
+    read = [*ends[:MAX_COMPARED], *(entry for entry in failed if entry not in ends[:MAX_COMPARED])]
     specs = list(dict.fromkeys(map(spec_of, read)))
     if specs and status == FAILS and not failed:
         specs[-1] = attrs.evolve(specs[-1], status=FAILS, failure=failure)
     if status == PENDING:
         specs = [attrs.evolve(spec, status=PENDING) for spec in specs]
-    shown = shortened(specs, MOST)
-    return tuple(shown), len(specs) - len(shown) + len(ends[MOST_READ:])
+    shown = shortened(specs, MAX_SPECS)
+    return tuple(shown), len(specs) - len(shown) + len(ends[MAX_COMPARED:])
 
 
 def shortened(specs: Sequence[Spec], most: int) -> list[Spec]:

@@ -1,0 +1,17 @@
+"""Text from outside, in a form that is safe in messages and logs."""
+
+
+def printable(text: str) -> str:
+    r"""Return text with escapes in place of line breaks and other unprintable characters.
+
+    An id may hold any text, and must not be able to forge a line of a log or move a terminal's
+    cursor.
+
+    >>> print(printable("a\nERROR b"))
+    a\nERROR b
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )

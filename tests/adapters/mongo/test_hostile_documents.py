@@ -1,0 +1,204 @@
+"""A document that another program wrote fails only those who ask for it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import bson
+import pytest
+from bson import Int64, ObjectId
+from bson.raw_bson import RawBSONDocument
+from pymongo.database import Database
+
+from eventhus import StreamId
+from eventhus.errors import CompositionError, IncompatibleBucket, InvalidArgument
+from eventhus.ports import EventData, Snapshot
+from eventhus_mongo import MongoStore
+from eventhus_testing.conformance.store.samples import commit
+from eventhus_testing.servers import MongoReplicaSet
+from tests.adapters.mongo.made import ACCOUNT, made
+from tests.adapters.mongo.support import Commands
+
+Plain = Database[dict[str, Any]]
+BAD = StreamId("Account", "bad")
+GOOD = [StreamId("Account", f"good{number}") for number in range(5)]
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """A commit of the stream ``BAD`` as its first."""
+    good: dict[str, Any] = {
+        "_id": Int64(6),
+        "aggregate_type": BAD.aggregate_type,
+        "aggregate_id": BAD.aggregate_id,
+        "version": 1,
+        "size": 1,
+        "commit_id": "bad",
+        "recorded_at": "2026-01-01T00:00:00.000000+00:00",
+        "metadata": {},
+        "events": [{"type": "Noted", "data": {"text": "x"}}],
+    }
+    return {**good, **changes}
+
+
+def with_bad_date() -> RawBSONDocument:
+    """A date in the year 300,000, which Python's cannot be."""
+    raw = bson.encode(
+        document(events=[{"type": "Noted", "data": {"at": datetime(2026, 1, 1, tzinfo=UTC)}}])
+    )
+    at = raw.index(b"\x09at\x00") + 4
+    return RawBSONDocument(raw[:at] + (9_000_000_000_000_000).to_bytes(8, "little") + raw[at + 8 :])
+
+
+def with_bad_text() -> RawBSONDocument:
+    """A string that is not UTF-8."""
+    raw = bson.encode(document(events=[{"type": "Noted", "data": {"text": "abcd"}}]))
+    return RawBSONDocument(raw.replace(b"abcd", b"ab\xff\xfe"))
+
+
+STRANGE: dict[str, Any] = {
+    "a date beyond Python's": with_bad_date(),
+    "text that is not UTF-8": with_bad_text(),
+    "a list as version": document(version=[1]),
+    "a float as version": document(version=1.0),
+    "a text as size": document(size="1"),
+    "no events": document(events=None),
+    "events that are no objects": document(events=["x"]),
+    "an array of ids": document(aggregate_id=["bad", "good1"], version=7),
+    "deep text": document(events=[{"type": "Noted", "data_json": "[" * 100_000}]),
+}
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+async def test_a_strange_document_fails_no_neighbour(
+    store: MongoStore, plain: Plain, strange: str
+) -> None:
+    for stream in GOOD:
+        await store.append(made(0, stream=stream))
+    plain.events.insert_one(STRANGE[strange])
+    async with asyncio.timeout(20):
+        loaded = await asyncio.gather(
+            store.load(BAD), *map(store.load, GOOD), return_exceptions=True
+        )
+        written = await asyncio.gather(
+            *(store.append(made(1, stream=stream)) for stream in GOOD[:2]),
+            return_exceptions=True,
+        )
+    bad, *good = loaded
+    assert [1] * 5 == [each.version for each in good if not isinstance(each, BaseException)]
+    if isinstance(bad, BaseException):
+        assert IncompatibleBucket is type(bad)
+        assert "abcd" not in str(bad)
+    else:
+        assert strange == "an array of ids"  # it belongs to no stream
+        assert 0 == bad.version
+    if strange != "a text as size":  # the tail itself is not readable then
+        assert [2, 2] == [each.version for each in written if not isinstance(each, BaseException)]
+
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "a later format": {"$set": {"format": 2}},
+    "no version": {"$unset": {"version": 1}},
+    "a text as version": {"$set": {"version": "1"}},
+    "a negative position": {"$set": {"position": -1}},
+    "a list as fingerprint": {"$set": {"fingerprint": ["f"]}},
+    "no data": {"$unset": {"data": 1}},
+    "data that is not plain": {"$set": {"data": {"at": ObjectId()}}},
+    "text that is not JSON": {"$unset": {"data": 1}, "$set": {"data_json": "{"}},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_a_snapshot_of_another_shape_is_ignored(
+    store: MongoStore, plain: Plain, shape: str
+) -> None:
+    """It only saves time."""
+    snapshot = Snapshot(
+        stream=ACCOUNT, version=1, position=1, event_id="c-1", fingerprint="f", data={}
+    )
+    await store.save_snapshot(snapshot)
+    assert snapshot == await store.load_snapshot(ACCOUNT)
+    plain.snapshots.update_one({}, SHAPES[shape])
+    assert await store.load_snapshot(ACCOUNT) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"$set": {"position": "7"}},
+        {"$unset": {"position": 1}},
+        {"$set": {"position": -5}},
+        {"$set": {"event_id": 7}},
+    ],
+)
+async def test_a_checkpoint_of_another_shape_is_an_error_that_names_it(
+    store: MongoStore, plain: Plain, change: dict[str, Any]
+) -> None:
+    """Guessing would repeat events, or skip them."""
+    await store.save_checkpoint("relay", 7)
+    plain.checkpoints.update_one({}, change)
+    with pytest.raises(IncompatibleBucket, match="checkpoint 'relay'"):
+        await store.load_checkpoint("relay")
+
+
+async def test_a_lease_from_the_future_has_expired(store: MongoStore, plain: Plain) -> None:
+    """The clock of the server was set back; its owner may be gone for long."""
+    first = await store.acquire("relay", "one", ttl_s=10)
+    assert first is not None
+    assert await store.acquire("relay", "two", ttl_s=10) is None
+    plain.leases.update_one({}, {"$set": {"until": datetime.now(UTC) + timedelta(hours=1)}})
+    second = await store.acquire("relay", "two", ttl_s=10)
+    assert second is not None
+    assert second.token > first.token
+
+
+@pytest.mark.parametrize("number", [2**62 + 1, 2**63, 2**200])
+async def test_numbers_that_no_log_reaches_are_refused(store: MongoStore, number: int) -> None:
+    calls = [
+        store.load(ACCOUNT, after_version=number),
+        store.history(ACCOUNT, after_version=number),
+        store.read(after=number),
+        store.read(limit=number),
+        anext(store.follow(after=number)),
+    ]
+    for call in calls:
+        with pytest.raises(InvalidArgument, match="no log has so many events"):
+            await call
+
+
+async def test_a_pool_of_one_connection_is_refused(replica_set: MongoReplicaSet) -> None:
+    with pytest.raises(CompositionError, match="leave maxPoolSize out"):
+        MongoStore.open(f"{replica_set.url}&maxPoolSize=1", "bank")
+
+
+async def test_a_large_commit_is_fetched_once_for_all_its_pages(
+    store: MongoStore, commands: Commands
+) -> None:
+    """Otherwise each page would read and decode all of it: quadratic work."""
+    await store.append(made(0, size=5000))
+    for read in (
+        lambda after: store.load(ACCOUNT, after_version=after, limit=100),
+        lambda after: store.read(after=after, limit=100),
+    ):
+        commands.forget()
+        for after in range(0, 5000, 100):
+            await read(after)
+        sent = [each for each in commands.named("find") if "sort" in each and "limit" in each]
+        assert [] == sent
+
+
+@pytest.mark.parametrize("streams", [1, 3])
+async def test_a_load_of_large_events_is_cut_by_its_size(store: MongoStore, streams: int) -> None:
+    """Each page takes no more than a reply of the server, and nothing is lost between them."""
+    given = [StreamId("Large", f"l{number}") for number in range(streams)]
+    events = [EventData("Noted", {"text": "x" * 2_000_000})]
+    for _ in range(20):
+        await asyncio.gather(*(store.append(commit(each, events=events)) for each in given))
+    pages = await asyncio.gather(*map(store.load, given))
+    for stream, first in zip(given, pages, strict=True):
+        versions, page = [first.version], first
+        while page.is_cut:
+            assert 0 < len(page.events) < 20
+            page = await store.load(stream, after_version=versions[-1])
+            versions.append(page.version or versions[-1])
+        assert 20 == versions[-1]
+        assert 20 == len(await store.history(stream))
