@@ -11,6 +11,7 @@ from attrs import frozen
 
 from eventhus import Rejected, StreamId
 from eventhus_testing.matching.difference import differences, full_name
+from eventhus_testing.matching.excerpts import excerpts
 from eventhus_testing.matching.ignoring import check_ignoring
 from eventhus_testing.matching.matchers import class_of, mask_fields, matches, text_of, unpaired
 from eventhus_testing.python_source.functions import readable
@@ -218,9 +219,10 @@ def as_state(
         return None
     expected = mask_fields(expected, ignoring)
     label = "" if whose is None else f"{whose}: "
+    wanted, found = excerpts(expected, actual, ignoring)
     state = [
-        (EXPECTED, f"{label}{text_of(expected)}"),
-        (ACTUAL, f"{label}{actual!r}"),
+        (EXPECTED, f"{label}{wanted}"),
+        (ACTUAL, f"{label}{found}"),
         *mark(NOTE, differences(expected, actual, ignoring=ignoring)),
     ]
     passages = [
@@ -287,11 +289,14 @@ def compare(
     if not expected:
         lines.append((EXPECTED, NOTHING))
     for index in range(max(len(wanted), len(found))):
-        lines += mark(EXPECTED, map(text_of, mask_fields(wanted[index : index + 1], ignoring)))
-        lines += mark(ACTUAL, map(repr, found[index : index + 1]))
+        masked = mask_fields(wanted[index : index + 1], ignoring)
         if index < min(len(wanted), len(found)) and not moved:
-            notes = differences(wanted[index], found[index], ignoring=ignoring)
-            lines += mark(NOTE, notes)
+            texts = excerpts(masked[0], found[index], ignoring)
+            lines += [(EXPECTED, texts[0]), (ACTUAL, texts[1])]
+            lines += mark(NOTE, differences(wanted[index], found[index], ignoring=ignoring))
+            continue
+        lines += mark(EXPECTED, map(text_of, masked))
+        lines += mark(ACTUAL, map(repr, found[index : index + 1]))
     if moved:
         lines.append((NOTE, "the same events in another order"))
     if not actual:

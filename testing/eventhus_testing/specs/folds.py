@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 
 from eventhus import Metadata, Recorded, StreamId
 from eventhus_testing.matching.difference import differences
+from eventhus_testing.matching.excerpts import excerpts
 from eventhus_testing.matching.matchers import text_of
 from eventhus_testing.rules.fold_checker import FoldChecker
 from eventhus_testing.specs import history
@@ -163,11 +164,13 @@ def other_value(
         expected: As for ``matches``.
         ignoring: As for ``matches``.
     """
-    lines: list[Line] = [(EXPECTED, f"{key}: {text_of(expected)}"), (ACTUAL, found(story, key))]
     if key in story.values:
-        notes = differences(expected, story.values[key], ignoring=ignoring)
-        lines += mark(NOTE, notes)
+        actual = story.values[key]
+        wanted, shown = excerpts(expected, actual, ignoring)
+        lines: list[Line] = [(EXPECTED, f"{key}: {wanted}"), (ACTUAL, f"{key}: {shown}")]
+        lines += mark(NOTE, differences(expected, actual, ignoring=ignoring))
     else:
+        lines = [(EXPECTED, f"{key}: {text_of(expected)}"), (ACTUAL, found(story, key))]
         lines.append(no_value_of(story, key, story.values))
     return story_page(story, happened, lines)
 
