@@ -1,7 +1,8 @@
 """The pytest plugin, which finds unchecked specs and writes reports.
 
-A test with an unchecked outcome fails. ``--eventhus-report`` writes the specs as documentation, and
-``--eventhus-fail-under`` fails a run whose specs exercise too little of the behaviour.
+A test with an unchecked outcome, or a spec without a ``when``, fails. ``--eventhus-report``
+writes the specs as documentation, and ``--eventhus-fail-under`` fails a run whose specs exercise
+too little of the behaviour.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def pytest_fixture_setup(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that passed but left an outcome unchecked."""
+    """Fail a test that passed but left an outcome unchecked or a spec without a ``when``."""
     recording = item.stash.get(RECORDING, None)
     with _without_rejected_examples(item, recording):
         result = yield

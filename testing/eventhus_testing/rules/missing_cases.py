@@ -29,7 +29,7 @@ def missing_case(event: object, word: str, notes: tuple[str, ...] = ()) -> RuleB
 
 
 def admits_none(annotation: Any) -> bool:
-    """Return whether ``None`` is a value of a type, or may be: the type is not known exactly."""
+    """Return whether ``None`` is a value of a type, or the type is not known exactly."""
     if annotation in (Any, object, None, types.NoneType):
         return True
     alias = annotation if hasattr(annotation, "__value__") else get_origin(annotation)

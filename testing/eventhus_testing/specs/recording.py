@@ -53,11 +53,15 @@ class Entry:
 
 @define(eq=False)
 class Recording:
-    """The outcomes of one test, in order."""
+    """The specs of one test.
+
+    Attributes:
+        entries: The outcomes, in order.
+        given: The specs that have neither a ``when`` nor a check yet, in order.
+    """
 
     entries: list[Entry] = field(factory=list)
     given: dict[Entry, None] = field(factory=dict)
-    """Specs without a ``when`` and without a check so far, in order."""
 
     @property
     def unchecked(self) -> list[Entry]:
@@ -71,7 +75,7 @@ class Recording:
 
     @contextmanager
     def forgetting(self, is_forgotten: Callable[[BaseException], bool]) -> Iterator[None]:
-        """Forget what is written down inside if it raises one of these exceptions."""
+        """Forget what is recorded while the context is open if it ends with such an exception."""
         entries, given = len(self.entries), set(self.given)
         try:
             yield
@@ -114,11 +118,11 @@ def note(story: Any, before: Entry | None = None) -> Entry:
 
 
 def begin(story: Any, before: Entry | None = None) -> Entry:
-    """Write down, if a recording is open, that a spec has begun in which nothing is done yet.
+    """Add a spec without a ``when`` to the innermost recording, if there is one.
 
     Args:
         story: See ``Entry``.
-        before: The entry of the spec that it goes on from.
+        before: The entry of the spec that this one continues.
     """
     if before is not None:
         go_on(before)
@@ -129,6 +133,6 @@ def begin(story: Any, before: Entry | None = None) -> Entry:
 
 
 def go_on(begun: Entry) -> None:
-    """Write down that something is done or checked after what was given."""
+    """Record that a ``given``, a ``when`` or a check follows a spec."""
     for recording in _open:
         recording.given.pop(begun, None)

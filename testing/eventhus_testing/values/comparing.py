@@ -78,7 +78,7 @@ def frozen_classes(value: Any) -> list[str]:
 def same_moment(one: Any, other: Any) -> bool:
     """Return whether two datetimes or times of day are one moment, whatever their offsets.
 
-    Unlike ``==``, which never holds between two zones in an hour that one of them repeats or skips.
+    ``==`` never holds between two zones in an hour that one of them repeats or skips.
     """
     offset, other_offset = one.utcoffset(), other.utcoffset()
     if offset is None or other_offset is None or offset == other_offset:
