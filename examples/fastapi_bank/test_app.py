@@ -221,6 +221,7 @@ def test_a_key_that_is_too_long_is_unprocessable(client: TestClient) -> None:
 
 
 def test_two_users_with_one_key_get_accounts_of_their_own(client: TestClient) -> None:
+    """The same user who repeats the request gets the same account."""
     created = [
         client.post(
             "/accounts", json={"owner": user}, headers={"Idempotency-Key": "1", "X-User": user}
@@ -232,6 +233,7 @@ def test_two_users_with_one_key_get_accounts_of_their_own(client: TestClient) ->
 
 
 def test_a_key_without_a_user_is_refused(client: TestClient) -> None:
+    """All requests without a user would share their keys."""
     answer = client.post(
         "/accounts", json={"owner": "ada"}, headers={"Idempotency-Key": "1", "X-User": ""}
     )
