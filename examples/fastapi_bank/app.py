@@ -23,7 +23,8 @@ from examples.bank.account import (
 )
 from examples.fastapi_bank.problems import PROBLEMS
 
-ACCOUNTS = UUID("54d6eb75-ba7c-464f-b7c2-05bf60456bf1")  # the namespace of ids made from keys
+ACCOUNTS = UUID("54d6eb75-ba7c-464f-b7c2-05bf60456bf1")  # the namespace of accounts' ids
+KEYS = UUID("0f3f3f8c-6d0a-4d5e-9a53-7e0c0f5b7c1a")  # the namespace of command ids
 
 router = APIRouter()
 
@@ -48,9 +49,6 @@ class AccountView(BaseModel):
     balance: int
 
 
-IdempotencyKey: TypeAlias = Annotated[str | None, Header(max_length=255)]
-
-
 def running(request: Request) -> Application:
     """The application that serves this request."""
     bank: Application = request.app.state.bank
@@ -60,15 +58,46 @@ def running(request: Request) -> Application:
 Bank: TypeAlias = Annotated[Application, Depends(running)]
 
 
+def current_user(x_user: Annotated[str | None, Header(max_length=255)] = None) -> str | None:
+    """Return the user who sends the request.
+
+    This stands in for authentication: anybody can send an ``X-User`` header. Replace it by a
+    dependency that checks a session or a token.
+    """
+    return x_user
+
+
+def command_id_of(
+    user: Annotated[str | None, Depends(current_user)],
+    idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
+) -> str | None:
+    """Return the command id for the request's key, which belongs to the user who chose it.
+
+    Without the user in it, two users with one key would get the same account.
+    """
+    if idempotency_key is None:
+        return None
+    if not idempotency_key:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "the Idempotency-Key is empty")
+    if not user:
+        raise HTTPException(
+            HTTPStatus.UNAUTHORIZED, "an Idempotency-Key belongs to a user; send X-User too"
+        )
+    return str(uuid5(KEYS, f"{user}\n{idempotency_key}"))  # no header holds a line break
+
+
+CommandId: TypeAlias = Annotated[str | None, Depends(command_id_of)]
+
+
 def dispatcher(
     bank: Bank,
-    idempotency_key: IdempotencyKey = None,
+    command_id: CommandId,
     if_match: Annotated[str | None, Header()] = None,
 ) -> Callable[[Command], Awaitable[Committed]]:
     """Dispatch a command on the terms that the request's headers state."""
     return partial(
         bank.dispatch,
-        command_id=idempotency_key,
+        command_id=command_id,
         expected_version=None if if_match is None else version_of(if_match),
     )
 
@@ -92,12 +121,10 @@ def version_of(etag: str) -> int:
 
 
 @router.post("/accounts", status_code=HTTPStatus.CREATED)
-async def create_account(
-    body: Owner, dispatch: Dispatch, idempotency_key: IdempotencyKey = None
-) -> Response:
+async def create_account(body: Owner, dispatch: Dispatch, command_id: CommandId) -> Response:
     """Open an account."""
-    # A repeated request must name the same account, so its key decides on the id.
-    account_id = new_id() if idempotency_key is None else str(uuid5(ACCOUNTS, idempotency_key))
+    # A repeated request must name the same account, so its key determines the id.
+    account_id = new_id() if command_id is None else str(uuid5(ACCOUNTS, command_id))
     committed = await dispatch(CreateAccount(aggregate_id=account_id, owner=body.owner))
     return JSONResponse(
         {"account_id": account_id},

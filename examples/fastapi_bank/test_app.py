@@ -15,7 +15,8 @@ from examples.fastapi_bank.app import create, create_app
 @pytest.fixture
 def client() -> Iterator[TestClient]:
     """A bank that is open for business, without customers."""
-    with TestClient(create_app(Application.open(bucket="bank", aggregates=[account]))) as client:
+    app = create_app(Application.open(bucket="bank", aggregates=[account]))
+    with TestClient(app, headers={"X-User": "mishudark"}) as client:
         yield client
 
 
@@ -217,3 +218,23 @@ def test_a_key_that_is_too_long_is_unprocessable(client: TestClient) -> None:
     headers = {"Idempotency-Key": "k" * 256}
     answer = client.post("/accounts", json={"owner": "ada"}, headers=headers)
     assert 422 == answer.status_code
+
+
+def test_two_users_with_one_key_get_accounts_of_their_own(client: TestClient) -> None:
+    """The same user who repeats the request gets the same account."""
+    created = [
+        client.post(
+            "/accounts", json={"owner": user}, headers={"Idempotency-Key": "1", "X-User": user}
+        ).json()["account_id"]
+        for user in ("ada", "bob", "ada")
+    ]
+    assert created[0] == created[2]
+    assert created[0] != created[1]
+
+
+def test_a_key_without_a_user_is_refused(client: TestClient) -> None:
+    """All requests without a user would share their keys."""
+    answer = client.post(
+        "/accounts", json={"owner": "ada"}, headers={"Idempotency-Key": "1", "X-User": ""}
+    )
+    assert 401 == answer.status_code

@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 from enum import Enum, Flag
+from functools import reduce
+from operator import or_
 from types import NoneType
 from typing import Any
 
 from eventhus_cattrs.coder import Coder
 from eventhus_cattrs.problems import Mismatch, Unsupported, expected, type_text
-from eventhus_cattrs.scalars import SCALARS, fits_64_bits, store_int
+from eventhus_cattrs.scalars import SCALARS, store_int
 
 
 def enum_coder(cls: type[Enum]) -> Coder:
     """A coder for an enum, by the values of its members."""
     members = {member.value: member for member in cls.__members__.values()}
     classes = frozenset(map(type, members))
-    flags = issubclass(cls, Flag)
     if not members:
         raise Unsupported(f"{cls.__qualname__} has no members")
     if not classes <= {str, int}:
         raise Unsupported(f"{cls.__qualname__} has values that are neither str nor int")
     for value in members:
         _check_storable(value, cls.__qualname__)
+    known_bits = reduce(or_, members, 0) if issubclass(cls, Flag) else None
 
     def encode(value: Any) -> Any:
         if type(value) is not cls:
             raise expected(cls.__name__, value)
         stored = value._value_  # ``value`` is a property and costs four times as much
-        if flags and not fits_64_bits(stored):
-            raise Mismatch("does not fit 64 bits")
+        if known_bits is not None and stored not in members and stored & ~known_bits:
+            raise Mismatch(f"has bits that are no flags of {cls.__name__}")
         return stored
 
     def decode(data: Any, _: Any = None) -> Enum:
@@ -39,8 +41,9 @@ def enum_coder(cls: type[Enum]) -> Coder:
         member = members.get(data)
         if member is not None:
             return member
-        if flags and not fits_64_bits(data):  # the class would keep a member for it for ever
-            raise Mismatch("does not fit 64 bits")
+        if known_bits is not None and data & ~known_bits:
+            # An IntFlag would keep a member for each such number for ever.
+            raise Mismatch(f"has bits that are no flags of {cls.__name__}")
         try:
             return cls(data)  # several flags in one, or what the class's own _missing_ knows
         except ValueError:

@@ -27,11 +27,6 @@ def store_int(data: Any) -> Any:
     return int(data) if isinstance(data, int) and type(data) is not bool else data
 
 
-def fits_64_bits(value: int) -> bool:
-    """Return whether every store can hold the number."""
-    return _LEAST <= value <= _MOST
-
-
 def _none(value: Any, _: Any = None) -> None:
     if value is not None:
         raise expected("None", value)
