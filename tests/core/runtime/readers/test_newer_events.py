@@ -35,7 +35,7 @@ async def test_a_view_waits_at_an_event_of_a_newer_version(newer: EventData) -> 
         await store.append(commit(stream=StreamId("Account", "n"), events=[newer]))
         await add(app, 2)
         with pytest.raises(
-            ReaderStopped, match="written by a newer version|deploy the version that wrote it"
+            ReaderStopped, match=r"written by a newer version|deploy the version that wrote it"
         ) as caught:
             await app.caught_up(totals)
         assert 1 == await app.view(totals, "a")
