@@ -1,4 +1,4 @@
-"""The bank's routes, and how they are put together."""
+"""The routes of the bank, and the application that serves them."""
 
 import os
 import re
@@ -23,7 +23,8 @@ from examples.bank.account import (
 )
 from examples.fastapi_bank.problems import PROBLEMS
 
-ACCOUNTS = UUID("54d6eb75-ba7c-464f-b7c2-05bf60456bf1")  # the namespace of ids made from keys
+ACCOUNTS = UUID("54d6eb75-ba7c-464f-b7c2-05bf60456bf1")  # the namespace of accounts' ids
+KEYS = UUID("0f3f3f8c-6d0a-4d5e-9a53-7e0c0f5b7c1a")  # the namespace of command ids
 
 router = APIRouter()
 
@@ -35,24 +36,21 @@ class Owner(BaseModel):
 
 
 class Amount(BaseModel):
-    """How much money moves. Whether it may is for the domain to say."""
+    """An amount of money. The domain decides whether it is accepted."""
 
     amount: Annotated[int, Field(strict=True, lt=2**63)]  # what an event can carry
 
 
 class AccountView(BaseModel):
-    """An account, as customers see it."""
+    """An account as the API shows it."""
 
     account_id: str
     owner: str
     balance: int
 
 
-IdempotencyKey: TypeAlias = Annotated[str | None, Header(max_length=255)]
-
-
 def running(request: Request) -> Application:
-    """The application that serves this request."""
+    """Return the application that serves this request."""
     bank: Application = request.app.state.bank
     return bank
 
@@ -60,15 +58,46 @@ def running(request: Request) -> Application:
 Bank: TypeAlias = Annotated[Application, Depends(running)]
 
 
+def current_user(x_user: Annotated[str | None, Header(max_length=255)] = None) -> str | None:
+    """Return the user who sends the request.
+
+    This stands in for authentication: anybody can send an ``X-User`` header. Replace it by a
+    dependency that checks a session or a token.
+    """
+    return x_user
+
+
+def command_id_of(
+    user: Annotated[str | None, Depends(current_user)],
+    idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
+) -> str | None:
+    """Return the command id for the request's key, which belongs to the user who chose it.
+
+    Without the user in it, two users with one key would get the same account.
+    """
+    if idempotency_key is None:
+        return None
+    if not idempotency_key:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "the Idempotency-Key is empty")
+    if not user:
+        raise HTTPException(
+            HTTPStatus.UNAUTHORIZED, "an Idempotency-Key belongs to a user; send X-User too"
+        )
+    return str(uuid5(KEYS, f"{user}\n{idempotency_key}"))  # no header holds a line break
+
+
+CommandId: TypeAlias = Annotated[str | None, Depends(command_id_of)]
+
+
 def dispatcher(
     bank: Bank,
-    idempotency_key: IdempotencyKey = None,
+    command_id: CommandId,
     if_match: Annotated[str | None, Header()] = None,
 ) -> Callable[[Command], Awaitable[Committed]]:
-    """Dispatch a command on the terms that the request's headers state."""
+    """Return a function that dispatches commands under the conditions of the request's headers."""
     return partial(
         bank.dispatch,
-        command_id=idempotency_key,
+        command_id=command_id,
         expected_version=None if if_match is None else version_of(if_match),
     )
 
@@ -77,12 +106,12 @@ Dispatch: TypeAlias = Annotated[Callable[[Command], Awaitable[Committed]], Depen
 
 
 def etag_of(version: int) -> str:
-    """A version as an entity tag."""
+    """Return a version as an entity tag."""
     return f'"{version}"'
 
 
 def version_of(etag: str) -> int:
-    """The version in an entity tag of this API."""
+    """Return the version in an entity tag of this API."""
     found = re.fullmatch('"([0-9]{1,18})"', etag)
     if found is None:
         raise HTTPException(
@@ -92,12 +121,10 @@ def version_of(etag: str) -> int:
 
 
 @router.post("/accounts", status_code=HTTPStatus.CREATED)
-async def create_account(
-    body: Owner, dispatch: Dispatch, idempotency_key: IdempotencyKey = None
-) -> Response:
+async def create_account(body: Owner, dispatch: Dispatch, command_id: CommandId) -> Response:
     """Open an account."""
-    # A repeated request must name the same account, so its key decides on the id.
-    account_id = new_id() if idempotency_key is None else str(uuid5(ACCOUNTS, idempotency_key))
+    # A repeated request must name the same account, so its key determines the id.
+    account_id = new_id() if command_id is None else str(uuid5(ACCOUNTS, command_id))
     committed = await dispatch(CreateAccount(aggregate_id=account_id, owner=body.owner))
     return JSONResponse(
         {"account_id": account_id},
@@ -120,13 +147,13 @@ async def perform_withdrawal(account_id: str, body: Amount, dispatch: Dispatch) 
 
 @router.put("/accounts/{account_id}/owner", status_code=HTTPStatus.NO_CONTENT)
 async def change_owner(account_id: str, body: Owner, dispatch: Dispatch) -> Response:
-    """Hand an account over."""
+    """Give an account to another owner."""
     return done(await dispatch(ChangeOwner(aggregate_id=account_id, owner=body.owner)))
 
 
 @router.get("/accounts/{account_id}")
 async def show_account(account_id: str, bank: Bank, response: Response) -> AccountView:
-    """Show an account as it is now."""
+    """Show the present state of an account."""
     loaded = await bank.load(account, account_id)
     if loaded.state.owner is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no account {account_id}")
@@ -137,12 +164,12 @@ async def show_account(account_id: str, bank: Bank, response: Response) -> Accou
 
 
 def done(committed: Committed) -> Response:
-    """The answer to a command that was carried out."""
+    """Return the response to a command that was carried out."""
     return Response(status_code=HTTPStatus.NO_CONTENT, headers={"ETag": etag_of(committed.version)})
 
 
 def create_app(bank: Application) -> FastAPI:
-    """Serve ``bank``, which runs for as long as the server does."""
+    """Return an application that serves ``bank`` and runs as long as the server."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

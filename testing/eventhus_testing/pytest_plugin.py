@@ -1,7 +1,8 @@
 """The pytest plugin, which finds unchecked specs and writes reports.
 
-A test with an unchecked outcome fails. ``--eventhus-report`` writes the specs as documentation, and
-``--eventhus-fail-under`` fails a run whose specs exercise too little of the behaviour.
+A test with an unchecked outcome, or a spec without a ``when``, fails. ``--eventhus-report``
+writes the specs as documentation, and ``--eventhus-fail-under`` fails a run whose specs exercise
+too little of the behaviour.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Clear the recording, because plugins may run a failed test again."""
     if RECORDING in item.stash:
-        item.stash[RECORDING].entries.clear()
+        item.stash[RECORDING].clear()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -91,7 +92,7 @@ def pytest_fixture_setup(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that passed but left an outcome unchecked."""
+    """Fail a test that passed but left an outcome unchecked or a spec without a ``when``."""
     recording = item.stash.get(RECORDING, None)
     with _without_rejected_examples(item, recording):
         result = yield
@@ -144,13 +145,8 @@ def _without_rejected_examples(item: pytest.Item, recording: Recording | None) -
 
     @wraps(inner)
     def example(*args: Any, **kwargs: Any) -> Any:
-        before = len(recording.entries)
-        try:
+        with recording.forgetting(lambda error: type(error).__module__ == "hypothesis.errors"):
             return inner(*args, **kwargs)
-        except BaseException as error:
-            if type(error).__module__ == "hypothesis.errors":
-                del recording.entries[before:]
-            raise
 
     handle.inner_test = example
     try:

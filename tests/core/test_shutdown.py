@@ -1,9 +1,10 @@
 """Leaving an application takes a limited time, and the log says what it waits for."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -211,3 +212,22 @@ def test_a_limit_must_be_positive_and_finite(timeout_s: float) -> None:
     with pytest.raises(CompositionError) as caught:
         compose(shutdown_timeout_s=timeout_s)
     assert f"shutdown_timeout_s must be above 0 and finite, found {timeout_s}" == str(caught.value)
+
+
+async def test_a_step_that_fails_after_it_was_given_up_is_not_logged_by_asyncio(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It was reported as given up; "Task exception was never retrieved" would say nothing more."""
+    released = asyncio.Event()
+
+    async def stubborn() -> None:
+        with suppress(asyncio.CancelledError):
+            await never()
+        await released.wait()
+        raise ConnectionError("gone")
+
+    await Shutdown("bank", 0.01).step(lambda: "the store", stubborn)
+    released.set()
+    await settle()
+    gc.collect()
+    assert "never retrieved" not in caplog.text

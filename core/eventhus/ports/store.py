@@ -149,8 +149,8 @@ class EventStore(Protocol):
         Raises:
             ConcurrencyError: The stream does not end at ``expected_version``.
             CommandIdReused: A commit of another stream has the ``command_id``.
-            InvalidCommit: There are no events, the data is not JSON-compatible, or a commit of
-                another stream has the ``id``.
+            InvalidCommit: There are no events, the data is not JSON-compatible, ``recorded_at``
+                is naive, or a commit of another stream has the ``id``.
         """
         ...
 

@@ -7,7 +7,14 @@ from enum import Enum
 from typing import Any
 
 from eventhus_testing.matching.matchers import Like, matches, text_of
-from eventhus_testing.values.comparing import compares_by_identity, ordered, parts
+from eventhus_testing.values.comparing import (
+    CLOCKS,
+    compares_by_identity,
+    ordered,
+    parts,
+    same_moment,
+    type_of,
+)
 
 
 def differences(
@@ -91,11 +98,12 @@ def _listed(members: Iterable[Any]) -> str:
 
 def _remark(expected: Any, actual: Any) -> str:
     """Return a remark on a difference that is easy to overlook, or an empty string."""
-    wanted: Any = type(expected)
-    found: Any = type(actual)
+    wanted, found = type_of(expected), type_of(actual)
     if wanted is found:
         if compares_by_identity(actual) and not isinstance(actual, Enum):
             return f"{full_name(found)} compares by identity; give it __eq__"
+        if wanted in CLOCKS and same_moment(expected, actual):
+            return "the same moment; only the offset differs"
         if isinstance(actual, str) and expected.casefold() == actual.casefold():
             return "differs only in case"
         if isinstance(actual, str) and expected.split() == actual.split():

@@ -11,7 +11,8 @@ import attrs
 from attrs import frozen
 
 from eventhus_testing.python_source.functions import readable
-from eventhus_testing.values.comparing import ATOMS, parts
+from eventhus_testing.values.comparing import ATOMS, CLOCKS, equal, parts, same_clock, type_of
+from eventhus_testing.values.truth import is_true
 
 T = TypeVar("T")
 
@@ -91,11 +92,15 @@ def matches(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
         ignoring: Names of fields to ignore at every level.
 
     Raises:
-        TypeError: ``ignoring`` is a string instead of a collection of names.
+        TypeError: ``ignoring`` is a string instead of a collection of names, or a predicate or
+            matcher did not return a truth value (see ``is_true``).
     """
     if isinstance(ignoring, str):
         raise TypeError(f"ignoring takes a collection of names: ignoring={{{ignoring!r}}}")
-    if type(expected) is type(actual) and expected == actual and not _slips(expected, actual):
+    cls, actual_cls = type_of(expected), type_of(actual)
+    if cls is actual_cls and cls in CLOCKS:
+        return same_clock(expected, actual)
+    if cls is actual_cls and not _slips(expected, actual) and equal(expected, actual):
         return True
     if is_open(expected):
         if isinstance(expected, Like):
@@ -104,12 +109,12 @@ def matches(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
                 for name, wanted in expected.fields.items()
             )
         if _is_predicate(expected):
-            return bool(expected(actual))
-        return bool(expected.matches(actual))
-    if type(expected) is not type(actual):
+            return is_true(expected(actual), readable(expected))
+        return is_true(expected.matches(actual), f"{type(expected).__qualname__}.matches")
+    if cls is not actual_cls:
         # A dirty-equals matcher equals values of other classes.
-        is_slip = type(expected) in ATOMS and type(actual) in ATOMS
-        return parts(expected) is None and not is_slip and bool(expected == actual)
+        is_slip = cls in CLOCKS or (cls in ATOMS and actual_cls in ATOMS)
+        return parts(expected) is None and not is_slip and equal(expected, actual)
     wanted, found = parts(expected), parts(actual)
     return (
         wanted is not None
@@ -123,12 +128,21 @@ def matches(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> bool:
 
 
 def _slips(expected: Any, actual: Any) -> bool:
-    """Return whether equal values differ in the class of a part, such as ``1`` and ``True``."""
-    if type(expected) is not type(actual):
-        return type(expected) in ATOMS and type(actual) in ATOMS
+    """Return whether ``==`` of two values says too little, so that their parts must be compared.
+
+    A part may be of another class, as ``1`` equals ``1.0`` and ``True``; or it may be a matcher
+    whose ``==`` answers with a coroutine, which counts as true.
+    """
     wanted = parts(expected)
-    if not wanted:
+    cls = type_of(expected)
+    if cls is not type_of(actual):
+        return wanted is None
+    if cls in CLOCKS:
+        return not same_clock(expected, actual)
+    if expected is actual or cls in ATOMS:
         return False
+    if wanted is None:
+        return not equal(expected, actual)
     found = parts(actual) or {}
     return any(name in found and _slips(part, found[name]) for name, part in wanted.items())
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import reprlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
@@ -14,11 +12,14 @@ from eventhus_testing.python_source.functions import function_source
 from eventhus_testing.python_source.imports import Imports
 from eventhus_testing.python_source.layout import Brackets, Item, Node, call
 from eventhus_testing.texts.page import ACTUAL, NOTE, Passage, mark
+from eventhus_testing.values.truth import is_true
 
 S = TypeVar("S")
 
 Invariant: TypeAlias = Callable[[S], "bool | None"]
 """A predicate that returns a bool, or asserts and returns ``None``."""
+
+_MUST = "an invariant is a plain function that returns a bool, or asserts and returns None"
 
 
 @frozen(kw_only=True)
@@ -69,8 +70,7 @@ def violation_of(invariant: Invariant[S], state: S) -> Violation | None:
     """Return why an invariant does not hold of a state, or ``None`` if it does.
 
     Raises:
-        TypeError: The invariant returns anything but a bool or ``None``. A coroutine, for one,
-            counts as true, so that the invariant would hold of every state.
+        TypeError: The invariant returns anything but a truth value (see ``is_true``) or ``None``.
     """
     name = getattr(invariant, "__name__", "<lambda>")
     name = "the invariant" if name == "<lambda>" else name
@@ -80,23 +80,6 @@ def violation_of(invariant: Invariant[S], state: S) -> Violation | None:
         kind = "" if type(error) is AssertionError else f"{type(error).__name__}: "
         notes = f"{kind}{error}".strip().splitlines()[:1]
         return Violation(invariant=invariant, name=name, raised=True, notes=notes)
-    if holds is None or _is_bool(holds):
-        return None if holds is None or holds else Violation(invariant=invariant, name=name)
-    raise TypeError(
-        f"{name} returned {_found(holds)}; an invariant is a plain function that returns a bool, "
-        f"or asserts and returns None"
-    )
-
-
-def _is_bool(answer: object) -> bool:
-    # NumPy's bools do not derive from bool. They are called bool_ before NumPy 2.
-    return type(answer).__name__ in ("bool", "bool_")
-
-
-def _found(answer: object) -> str:
-    if inspect.iscoroutine(answer):
-        answer.close()  # otherwise Python warns that it was never awaited
-        return "a coroutine"
-    if inspect.isasyncgen(answer):
-        return "an async generator"
-    return "a generator" if inspect.isgenerator(answer) else reprlib.repr(answer)
+    if holds is None or is_true(holds, name, _MUST):
+        return None
+    return Violation(invariant=invariant, name=name)

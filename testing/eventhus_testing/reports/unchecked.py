@@ -23,10 +23,28 @@ def unchecked_text(entries: Sequence[Entry]) -> str:
     Args:
         entries: The unchecked entries of one test; at least one.
     """
-    texts = [_story_text(entry.story) for entry in entries[:MAX_SHOWN]]
+    texts = [_given_text(entry.story) or _story_text(entry.story) for entry in entries[:MAX_SHOWN]]
     if len(entries) > MAX_SHOWN:
         texts.append(f"and {len(entries) - MAX_SHOWN} more")
     return "\n\n".join(texts)
+
+
+def _given_text(story: Any) -> str | None:
+    """Return the text for a spec in which nothing was done; ``None`` if something was."""
+    match story:
+        case ViewStory(seen=()):
+            name, events = story.view.name, map(history.text, story.history.events)
+            add = "what it should show: .then_view(...), or .when(...) and then that"
+        case ProcessStory(seen=()):
+            name, events = story.process.name, map(history.text, story.history.events)
+            add = ".when(...) and what should come of it: .then_commands(...)"
+        case Story(steps=()):
+            name, events = story.aggregate.name, map(repr, story.given)
+            add = ".when(...) and what should come of it: .then(...)"
+        case _:
+            return None
+    lines = [*mark(SAME, [*events] or ["nothing"]), (NOTE, f"add {add}")]
+    return page(f"{name}: nothing was done: a given needs a when", [("given", lines)])
 
 
 def _story_text(story: Any) -> str:

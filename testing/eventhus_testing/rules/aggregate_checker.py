@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Generic, TypeVar, get_args
+from typing import Generic, TypeVar
 
 import attrs
 
@@ -14,6 +14,7 @@ from eventhus.ports import Codec, EventData
 from eventhus_cattrs import CattrsCodec
 from eventhus_testing.app_internals import EventSerializer
 from eventhus_testing.matching.difference import differences
+from eventhus_testing.rules.missing_cases import admits_none, missing_case
 from eventhus_testing.rules.rules import (
     Coders,
     RuleBroken,
@@ -58,7 +59,7 @@ class AggregateChecker(Generic[C, E, S]):
         # that produce the events with decide check them.
         self._single_call_rules = attrs.evolve(rules, repeatable=False)
         self._codec = codec
-        self._none_is_a_state = _admits_none(aggregate)
+        self._none_is_a_state = aggregate.initial is None or admits_none(aggregate.state_type)
         if rules.stored:
             _ = self._serializer  # fail early
         if rules.snapshot:
@@ -92,7 +93,7 @@ class AggregateChecker(Generic[C, E, S]):
         __tracebackhide__ = True
         after = call_checked(rules, "evolve", self.aggregate.evolve, state=state, event=event)
         if after is None and self.rules.evolvable and not self._none_is_a_state:
-            raise RuleBroken("evolvable", "evolve returned None; return the state in every case")
+            raise missing_case(event, "state")
         return after
 
     def evolve_decided(self, state: S, event: E) -> S:
@@ -186,12 +187,3 @@ class AggregateChecker(Generic[C, E, S]):
     def _state_coders(self) -> Coders:
         name, as_type = self.aggregate.name, self.aggregate.state_type
         return coders("snapshot", f"the state of {name}", as_type, self._codec)
-
-
-def _admits_none(aggregate: Aggregate[Any, Any, Any]) -> bool:
-    state_type = aggregate.state_type
-    return (
-        aggregate.initial is None
-        or state_type in (Any, object, None, type(None))
-        or type(None) in get_args(state_type)
-    )

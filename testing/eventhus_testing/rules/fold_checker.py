@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from attrs import evolve
 
 from eventhus import Process, Recorded, View
 from eventhus.ports import Codec
 from eventhus_cattrs import CattrsCodec
+from eventhus_testing.rules.missing_cases import admits_none, missing_case, return_annotation
 from eventhus_testing.rules.rules import Rules, call_checked, check_round_trip, coders, made_once
 from eventhus_testing.values.defensive_copies import defensive_copy
 
@@ -50,6 +51,7 @@ class FoldChecker(Generic[E, V]):
         is_view = isinstance(subject, View)
         self.kind, self.word = ("view", "value") if is_view else ("process", "state")
         self._none_deletes = is_view
+        self._none_is_a_value = _none_is_a_value(subject)
         if not rules.stored:
             return
         name = f"{self.kind} {subject.name}"
@@ -99,9 +101,19 @@ class FoldChecker(Generic[E, V]):
             lambda value, event: self.subject.evolve(value, evolve(recorded, event=event)),
             **{self.word: value, "event": recorded.event},
         )
+        if after is None and self.rules.evolvable and not self._none_is_a_value:
+            deletes = ("to delete the value, annotate what evolve returns with `| None`",)
+            notes = deletes if self._none_deletes else ()
+            raise missing_case(recorded.event, self.word, notes)
         if after is None and self._none_deletes:
             return {each: value for each, value in values.items() if each != key}
         if self.rules.stored:
             encode, decode = self._of_values
             check_round_trip("stored", after, lambda v: decode(encode(v)))
         return {**values, key: cast("V", after)}  # None is a valid process state
+
+
+def _none_is_a_value(subject: View[Any, Any] | Process[Any, Any]) -> bool:
+    if isinstance(subject, View):  # whether its values can be deleted
+        return admits_none(return_annotation(subject.evolve))
+    return subject.initial is None or admits_none(subject.state_type)

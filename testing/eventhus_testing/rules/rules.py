@@ -12,7 +12,7 @@ from eventhus import Rejected
 from eventhus.errors import CodecError, CompositionError
 from eventhus.ports import Codec
 from eventhus_testing.matching.difference import differences
-from eventhus_testing.values.comparing import same
+from eventhus_testing.values.comparing import frozen_classes, same
 from eventhus_testing.values.defensive_copies import copy_if_mutable
 
 P = ParamSpec("P")
@@ -32,6 +32,8 @@ class Rules:
             of an aggregate, only events that ``decide`` produced are checked, not given events.
         declared: Each event that ``decide`` produces is of a class that the aggregate declares.
         evolvable: ``evolve`` accepts each event that ``decide`` produces and returns a state.
+            A process must return a state and a view a value, too. ``None`` counts as one only if
+            the state type admits it, or the return annotation of the view's ``evolve`` does.
         stored: Each event, each view value and each process state survives a round trip through
             the codec.
         snapshot: Each aggregate state survives a round trip through the codec, and the restored
@@ -154,7 +156,13 @@ def check_round_trip(rule: str, value: Any, there_and_back: Callable[[Any], Any]
     try:
         back = there_and_back(value)
     except CodecError as error:
-        raise RuleBroken(rule, f"{value!r} cannot be stored", [str(error)]) from error
+        notes = [str(error)]
+        if frozen := frozen_classes(value):
+            notes.append(
+                f"{frozen[0]} is of a library that freezes the clock; give the spec a plain value, "
+                f"or freeze the clock with time-machine, which leaves the classes as they are"
+            )
+        raise RuleBroken(rule, f"{value!r} cannot be stored", notes) from error
     if not same(value, back):
         raise RuleBroken(
             rule,

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from eventhus import Aggregate, Command, Process, StreamId, View
 from eventhus.errors import CompositionError
+from eventhus_testing.matching.ignoring import check_ignoring
 from eventhus_testing.matching.matchers import mask_fields, matches
 from eventhus_testing.scenarios import failure_texts
 from eventhus_testing.scenarios.outcome import CommandChecks
@@ -126,6 +127,8 @@ class AppChecks(CommandChecks):
         carried = await self._background.carried(positions)
         if missing := len(positions) - len(carried):
             self._must_hold(failure_texts.not_published(missing, self._background.patience_s))
+        if events:
+            check_ignoring(ignoring, *events, *carried)
         if not matches(events, carried, ignoring):
             lines = compare(events, carried, ignoring)
             self._must_hold(Miss("published other events than expected", [("bus", lines)]))
@@ -154,6 +157,7 @@ class AppChecks(CommandChecks):
             return
         done = self._last_outcome("then_view")
         actual = await self._value(of, key)
+        check_ignoring(ignoring, value, actual)
         if actual is None or not matches(value, actual, ignoring):
             what = f"{of.name} of {key}"
             expected = mask_fields(value, ignoring)
@@ -200,6 +204,8 @@ class AppChecks(CommandChecks):
         done = self._last_outcome("then_commands")
         await self._settled(process)
         sent = await self._background.sent(process, done.after)
+        if commands:
+            check_ignoring(ignoring, *commands, *sent)
         if not matches(commands, sent, ignoring):
             happened = f"made {process.name} send other commands than expected"
             self._must_hold(Miss(happened, [("sent", compare(commands, sent, ignoring))]))

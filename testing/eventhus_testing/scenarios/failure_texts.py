@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 
 from eventhus import Command, Committed, Rejected, StreamId
 from eventhus_testing.matching.difference import differences
-from eventhus_testing.matching.matchers import text_of
+from eventhus_testing.matching.excerpts import excerpts
 from eventhus_testing.specs.expectations import Miss, outcome_texts
 from eventhus_testing.texts.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark, page
 
@@ -109,7 +109,8 @@ def other_effect(
     ignoring: Collection[str] = (),
 ) -> Miss:
     """Describe an unexpected value, such as the version, the metadata or a view."""
-    lines = [(EXPECTED, f"{what}: {text_of(expected)}"), (ACTUAL, f"{what}: {actual!r}")]
+    wanted, found = excerpts(expected, actual, ignoring)
+    lines = [(EXPECTED, f"{what}: {wanted}"), (ACTUAL, f"{what}: {found}")]
     notes = mark(NOTE, differences(expected, actual, ignoring=ignoring))
     result = mark(SAME, outcome_texts(done.events, done.refusal))
     return Miss("had another effect than expected", [("then", [*result, *lines, *notes])])

@@ -11,9 +11,12 @@ from attrs import frozen
 
 from eventhus import Rejected, StreamId
 from eventhus_testing.matching.difference import differences, full_name
+from eventhus_testing.matching.excerpts import excerpts
+from eventhus_testing.matching.ignoring import check_ignoring
 from eventhus_testing.matching.matchers import class_of, mask_fields, matches, text_of, unpaired
 from eventhus_testing.python_source.functions import readable
 from eventhus_testing.texts.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark
+from eventhus_testing.values.truth import is_true
 
 R = TypeVar("R", bound=Rejected)
 
@@ -61,7 +64,12 @@ def in_order(
         result: The outcome to check.
         expected: Expectations for the events.
         ignoring: Names of fields to ignore at every level.
+
+    Raises:
+        TypeError: A name in ``ignoring`` is not a field of any value here.
     """
+    __tracebackhide__ = True
+    _check_ignoring(result, expected, ignoring)
     expected = mask_fields(expected, ignoring)
     if result.refusal is not None:
         shared = _shared(expected, result.events, ignoring)
@@ -72,6 +80,14 @@ def in_order(
     if matches(tuple(expected), tuple(result.events), ignoring):
         return None
     return _other_events(compare(expected, result.events, ignoring))
+
+
+def _check_ignoring(
+    result: CommandResult, expected: Sequence[object], ignoring: Collection[str]
+) -> None:
+    __tracebackhide__ = True
+    if expected:  # a list of expected events that is empty in one case of a test has no fields
+        check_ignoring(ignoring, *expected, *result.events)
 
 
 def of_types(result: CommandResult, types: Sequence[type]) -> Miss | None:
@@ -102,6 +118,8 @@ def in_any_order(
     result: CommandResult, expected: Sequence[object], ignoring: Collection[str] = ()
 ) -> Miss | None:
     """Return the miss unless the events match in any order. For arguments see ``in_order``."""
+    __tracebackhide__ = True
+    _check_ignoring(result, expected, ignoring)
     expected = mask_fields(expected, ignoring)
     missing, others = unpaired(expected, result.events, ignoring)
     return _unpaired(result, missing, others)
@@ -118,6 +136,7 @@ def among_others(
     __tracebackhide__ = True
     if not expected:
         raise TypeError("then_containing takes at least one event")
+    _check_ignoring(result, expected, ignoring)
     expected = mask_fields(expected, ignoring)
     missing, _ = unpaired(expected, result.events, ignoring)
     return _unpaired(result, missing, ())
@@ -138,7 +157,7 @@ def refused(
         where: A predicate that the refusal must satisfy.
 
     Raises:
-        TypeError: ``reason`` is not a class.
+        TypeError: ``reason`` is not a class, or the predicate did not return a truth value.
     """
     __tracebackhide__ = True
     given: object = reason
@@ -149,7 +168,7 @@ def refused(
     happened, notes, being = "was accepted instead of refused", [], ""
     if isinstance(refusal, reason):
         if re.search(match or "", str(refusal)):
-            if where is None or where(refusal):
+            if where is None or is_true(where(refusal), readable(where)):
                 return None
             happened = "was refused, but the refusal does not satisfy the predicate"
             being = f", where {readable(where)}"
@@ -194,13 +213,16 @@ def as_state(
         ignoring: As for ``in_order``.
         whose: The aggregate, if there may be several.
     """
+    __tracebackhide__ = True
+    check_ignoring(ignoring, expected, actual)
     if matches(expected, actual, ignoring):
         return None
     expected = mask_fields(expected, ignoring)
     label = "" if whose is None else f"{whose}: "
+    wanted, found = excerpts(expected, actual, ignoring)
     state = [
-        (EXPECTED, f"{label}{text_of(expected)}"),
-        (ACTUAL, f"{label}{actual!r}"),
+        (EXPECTED, f"{label}{wanted}"),
+        (ACTUAL, f"{label}{found}"),
         *mark(NOTE, differences(expected, actual, ignoring=ignoring)),
     ]
     passages = [
@@ -267,11 +289,14 @@ def compare(
     if not expected:
         lines.append((EXPECTED, NOTHING))
     for index in range(max(len(wanted), len(found))):
-        lines += mark(EXPECTED, map(text_of, mask_fields(wanted[index : index + 1], ignoring)))
-        lines += mark(ACTUAL, map(repr, found[index : index + 1]))
+        masked = mask_fields(wanted[index : index + 1], ignoring)
         if index < min(len(wanted), len(found)) and not moved:
-            notes = differences(wanted[index], found[index], ignoring=ignoring)
-            lines += mark(NOTE, notes)
+            texts = excerpts(masked[0], found[index], ignoring)
+            lines += [(EXPECTED, texts[0]), (ACTUAL, texts[1])]
+            lines += mark(NOTE, differences(wanted[index], found[index], ignoring=ignoring))
+            continue
+        lines += mark(EXPECTED, map(text_of, masked))
+        lines += mark(ACTUAL, map(repr, found[index : index + 1]))
     if moved:
         lines.append((NOTE, "the same events in another order"))
     if not actual:

@@ -10,12 +10,13 @@ from attrs import evolve, field, frozen
 
 from eventhus import Metadata, Recorded, StreamId
 from eventhus_testing.matching.difference import differences
+from eventhus_testing.matching.excerpts import excerpts
 from eventhus_testing.matching.matchers import text_of
 from eventhus_testing.rules.fold_checker import FoldChecker
 from eventhus_testing.specs import history
 from eventhus_testing.specs.failure_texts import missing_when
 from eventhus_testing.specs.history import History
-from eventhus_testing.specs.recording import Check, Entry
+from eventhus_testing.specs.recording import Check, Entry, begin, go_on
 from eventhus_testing.texts.page import ACTUAL, EXPECTED, NOTE, Line, mark, page
 
 E = TypeVar("E")
@@ -79,9 +80,10 @@ StoryT = TypeVar("StoryT", bound=FoldStory[Any, Any])
 
 @frozen
 class WithStory(Generic[StoryT]):
-    """The base of classes that hold a story."""
+    """The base of classes that hold a story and the entry in the recording of its test."""
 
     _story: StoryT
+    _entry: Entry
 
 
 @frozen
@@ -97,6 +99,7 @@ class FoldSpec(WithStory[StoryT], Generic[E, StoryT]):
         Raises:
             TypeError: ``moment`` is naive.
         """
+        go_on(self._entry)
         return self._with_history(evolve(self._story.history, at=history.aware(moment)))
 
     def caused_by(self, metadata: Metadata) -> Self:
@@ -117,25 +120,26 @@ class FoldSpec(WithStory[StoryT], Generic[E, StoryT]):
             RuleBroken: The view or the process breaks a rule.
         """
         __tracebackhide__ = True
+        go_on(self._entry)
         return self._with(self._story.with_events(stream, events).going_on())
 
     def _with_history(self, log: History[Any]) -> Self:
         return self._with(evolve(self._story, history=log))
 
     def _with(self, story: StoryT) -> Self:
-        return evolve(self, story=story)
+        return evolve(self, story=story, entry=begin(story, self._entry))
 
     if not TYPE_CHECKING:  # as for Spec
 
         def __getattr__(self, name: str) -> NoReturn:
+            if not name.startswith("_"):
+                go_on(self._entry)
             raise AttributeError(missing_when(name))
 
 
 @frozen
 class Checked(WithStory[StoryT]):
     """The base of classes with checks. Each check is recorded."""
-
-    _entry: Entry
 
     def _checked(self, method: str, arguments: tuple[object, ...], failure: str | None) -> Self:
         __tracebackhide__ = True
@@ -160,11 +164,13 @@ def other_value(
         expected: As for ``matches``.
         ignoring: As for ``matches``.
     """
-    lines: list[Line] = [(EXPECTED, f"{key}: {text_of(expected)}"), (ACTUAL, found(story, key))]
     if key in story.values:
-        notes = differences(expected, story.values[key], ignoring=ignoring)
-        lines += mark(NOTE, notes)
+        actual = story.values[key]
+        wanted, shown = excerpts(expected, actual, ignoring)
+        lines: list[Line] = [(EXPECTED, f"{key}: {wanted}"), (ACTUAL, f"{key}: {shown}")]
+        lines += mark(NOTE, differences(expected, actual, ignoring=ignoring))
     else:
+        lines = [(EXPECTED, f"{key}: {text_of(expected)}"), (ACTUAL, found(story, key))]
         lines.append(no_value_of(story, key, story.values))
     return story_page(story, happened, lines)
 

@@ -125,6 +125,7 @@ class Outcome(Generic[C, E, S]):
             AssertionError: The command was refused, or it produced other events.
         """
         __tracebackhide__ = True
+        self._entry.looked_at = True
         miss = expectations.in_order(self._story, expected)
         return self._checked("then_matching", expected, miss)
 
@@ -163,6 +164,7 @@ class Outcome(Generic[C, E, S]):
             AssertionError: The state differs.
         """
         __tracebackhide__ = True
+        self._entry.looked_at = True
         state = mask_fields(state, ignoring)
         miss = expectations.as_state(self._story, state, self._story.state, ignoring)
         return self._checked("then_state", (state,), miss)
@@ -177,6 +179,7 @@ class Outcome(Generic[C, E, S]):
             AssertionError: The state does not match.
         """
         __tracebackhide__ = True
+        self._entry.looked_at = True
         miss = expectations.as_state(self._story, expected, self._story.state)
         return self._checked("then_state_matching", (expected,), miss)
 

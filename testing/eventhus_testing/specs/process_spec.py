@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from eventhus import Command, Process, Recorded, StreamId
 from eventhus.ports import Codec
+from eventhus_testing.matching.ignoring import check_ignoring
 from eventhus_testing.matching.matchers import mask_fields, matches
 from eventhus_testing.rules.fold_checker import fold_checker
 from eventhus_testing.rules.rules import Rules, call_checked
@@ -22,7 +23,7 @@ from eventhus_testing.specs.folds import (
     story_page,
     value_there,
 )
-from eventhus_testing.specs.recording import note
+from eventhus_testing.specs.recording import begin, go_on, note
 
 E = TypeVar("E")
 S = TypeVar("S")
@@ -66,7 +67,8 @@ class ProcessSpec(FoldSpec[E, ProcessStory[E, S]]):
     @classmethod
     def of(cls, process: Process[E, S], rules: Rules, codec: Codec | None) -> ProcessSpec[E, S]:
         """Return a spec without given events."""
-        return cls(ProcessStory(process=process, checker=fold_checker(process, rules, codec)))
+        story = ProcessStory(process=process, checker=fold_checker(process, rules, codec))
+        return cls(story, begin(story))
 
     def when(self, stream: StreamId | str, *events: E) -> ProcessOutcome[E, S]:
         """Handle these events now.
@@ -78,6 +80,7 @@ class ProcessSpec(FoldSpec[E, ProcessStory[E, S]]):
         Raises the same errors as ``given``.
         """
         __tracebackhide__ = True
+        go_on(self._entry)
         history.check_any(stream, events)
         story = self._story.with_events(stream, events)
         return ProcessOutcome(story, note(story))
@@ -104,6 +107,9 @@ class ProcessOutcome(Checked[ProcessStory[E, S]]):
             AssertionError: The process sent other commands.
         """
         __tracebackhide__ = True
+        self._entry.looked_at = True
+        if commands:
+            check_ignoring(ignoring, *commands, *self._story.sent)
         commands = mask_fields(commands, ignoring)
         text = None
         if not matches(commands, self._story.sent, ignoring):
@@ -132,6 +138,8 @@ class ProcessOutcome(Checked[ProcessStory[E, S]]):
             AssertionError: The state differs, or the key has none.
         """
         __tracebackhide__ = True
+        self._entry.looked_at = True
+        check_ignoring(ignoring, state, self._story.values.get(key))
         state = mask_fields(state, ignoring)
         states = self._story.values
         text = None

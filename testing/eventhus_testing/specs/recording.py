@@ -5,7 +5,7 @@ The pytest plugin opens a recording around each test. Outside of one, nothing is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,14 +53,37 @@ class Entry:
 
 @define(eq=False)
 class Recording:
-    """The outcomes of one test, in order."""
+    """The specs of one test.
+
+    Attributes:
+        entries: The outcomes, in order.
+        given: The specs that have neither a ``when`` nor a check yet, in order.
+    """
 
     entries: list[Entry] = field(factory=list)
+    given: dict[Entry, None] = field(factory=dict)
 
     @property
     def unchecked(self) -> list[Entry]:
-        """Return the unchecked entries."""
-        return [entry for entry in self.entries if entry.is_unchecked]
+        """Return the unchecked entries, then the specs without a ``when``."""
+        return [*(entry for entry in self.entries if entry.is_unchecked), *self.given]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.entries.clear()
+        self.given.clear()
+
+    @contextmanager
+    def forgetting(self, is_forgotten: Callable[[BaseException], bool]) -> Iterator[None]:
+        """Forget what is recorded while the context is open if it ends with such an exception."""
+        entries, given = len(self.entries), set(self.given)
+        try:
+            yield
+        except BaseException as error:
+            if is_forgotten(error):
+                del self.entries[entries:]
+                self.given = {entry: None for entry in self.given if entry in given}
+            raise
 
 
 # The innermost recording is last. A context variable does not work: an event loop that tests share
@@ -92,3 +115,24 @@ def note(story: Any, before: Entry | None = None) -> Entry:
     if _open:
         _open[-1].entries.append(entry)
     return entry
+
+
+def begin(story: Any, before: Entry | None = None) -> Entry:
+    """Add a spec without a ``when`` to the innermost recording, if there is one.
+
+    Args:
+        story: See ``Entry``.
+        before: The entry of the spec that this one continues.
+    """
+    if before is not None:
+        go_on(before)
+    entry = Entry(story)
+    if _open:
+        _open[-1].given[entry] = None
+    return entry
+
+
+def go_on(begun: Entry) -> None:
+    """Record that a ``given``, a ``when`` or a check follows a spec."""
+    for recording in _open:
+        recording.given.pop(begun, None)

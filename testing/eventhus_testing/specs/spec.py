@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from eventhus import Aggregate, Process, View
 from eventhus.ports import Codec, EventData
@@ -14,6 +14,7 @@ from eventhus_testing.rules.rules import ALL, Rules
 from eventhus_testing.specs import failure_texts
 from eventhus_testing.specs.outcome import Outcome, carried_out, outcome_of
 from eventhus_testing.specs.process_spec import ProcessSpec
+from eventhus_testing.specs.recording import Entry, begin, go_on
 from eventhus_testing.specs.story import C, Call, E, Given, S, Story
 from eventhus_testing.specs.view_spec import ViewSpec
 from eventhus_testing.values.defensive_copies import defensive_copy
@@ -108,12 +109,11 @@ def spec(subject: Any, *, rules: Rules = ALL, codec: Codec | None = None) -> Any
         case Process():
             return ProcessSpec.of(subject, rules, codec)
         case Aggregate():
-            return Spec(
-                Story(
-                    checker=aggregate_checker(subject, rules, codec),
-                    state=defensive_copy(subject.initial),
-                )
+            story = Story(
+                checker=aggregate_checker(subject, rules, codec),
+                state=defensive_copy(subject.initial),
             )
+            return Spec(story, begin(story))
         case _:
             raise TypeError(f"spec takes an Aggregate, a View or a Process, not {subject!r}")
 
@@ -123,6 +123,7 @@ class Spec(Generic[C, E, S]):
     """The given history of an aggregate. Made by ``spec``."""
 
     _story: Story[C, E, S]
+    _entry: Entry = field(repr=False, eq=False)  # it has the story once more
 
     def given(self, *events: E) -> Spec[C, E, S]:
         """Append events to the given history, oldest first.
@@ -132,8 +133,10 @@ class Spec(Generic[C, E, S]):
             RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
-        with failure_texts.adding_story(self._story, "given", events):
-            return Spec(self._story.with_given(events))
+        story = self._go_on()
+        with failure_texts.adding_story(story, "given", events):
+            story = story.with_given(events)
+        return Spec(story, begin(story))
 
     def given_state(self, state: S) -> Spec[C, E, S]:
         """Set the state without events.
@@ -144,8 +147,10 @@ class Spec(Generic[C, E, S]):
             RuleBroken: The state does not survive the codec.
         """
         __tracebackhide__ = True
-        with failure_texts.adding_story(self._story, "given", [Given(state)]):
-            return Spec(self._story.with_state(state))
+        story = self._go_on()
+        with failure_texts.adding_story(story, "given", [Given(state)]):
+            story = story.with_state(state)
+        return Spec(story, begin(story))
 
     def given_commands(self, *commands: C) -> Spec[C, E, S]:
         """Append the events that these commands produce to the given history.
@@ -156,14 +161,14 @@ class Spec(Generic[C, E, S]):
             RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
-        given = self
+        story = self._go_on()
         for command in commands:
-            with failure_texts.adding_story(given._story, "when", [command]):
-                done = given._story.with_command(command)
+            with failure_texts.adding_story(story, "when", [command]):
+                done = story.with_command(command)
             if done.refusal is not None:
                 raise AssertionError(failure_texts.refused_history(done)) from done.refusal
-            given = Spec(evolve(done, given=(*done.given, *done.events), steps=()))
-        return given
+            story = evolve(done, given=(*done.given, *done.events), steps=())
+        return Spec(story, begin(story))
 
     def given_stored(self, *stored: EventData) -> Spec[C, E, S]:
         """Append stored events, in any earlier schema, to the given history.
@@ -173,7 +178,7 @@ class Spec(Generic[C, E, S]):
             RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
-        with failure_texts.adding_story(self._story, "given", stored):
+        with failure_texts.adding_story(self._go_on(), "given", stored):
             return self.given(*map(self._story.checker.read, stored))
 
     def when(self, *commands: C) -> Outcome[C, E, S]:
@@ -188,7 +193,7 @@ class Spec(Generic[C, E, S]):
             RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
-        return carried_out(self._story, commands)
+        return carried_out(self._go_on(), commands)
 
     def when_repeated(self, times: int, command: C) -> Outcome[C, E, S]:
         """Handle the same command several times, to test that it is idempotent.
@@ -202,7 +207,7 @@ class Spec(Generic[C, E, S]):
             RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
-        return carried_out(self._story, [command] * times)
+        return carried_out(self._go_on(), [command] * times)
 
     def when_called(self, function: Callable[[S], Iterable[E]]) -> Outcome[C, E, S]:
         """Call a function with the state, instead of ``decide`` with a command.
@@ -214,9 +219,10 @@ class Spec(Generic[C, E, S]):
             RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
+        story = self._go_on()
         call = Call[S, E](function)
-        with failure_texts.adding_story(self._story, "when", [call]):
-            return outcome_of(self._story.with_call(call))
+        with failure_texts.adding_story(story, "when", [call]):
+            return outcome_of(story.with_call(call))
 
     def when_stored(self, *stored: EventData) -> Outcome[C, E, S]:
         """Decode stored events in any earlier schema, to test upcasters.
@@ -226,15 +232,21 @@ class Spec(Generic[C, E, S]):
             RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
+        story = self._go_on()
         if not stored:
             raise TypeError("when_stored takes at least one stored event")
-        story = self._story
         with failure_texts.adding_story(story, "when", stored):
             for each in stored:
                 story = story.with_stored(each)
         return outcome_of(story)
 
+    def _go_on(self) -> Story[C, E, S]:
+        go_on(self._entry)
+        return self._story
+
     if not TYPE_CHECKING:  # type checkers report a missing attribute; at run time, add a hint
 
         def __getattr__(self, name: str) -> NoReturn:
+            if not name.startswith("_"):
+                go_on(self._entry)
             raise AttributeError(failure_texts.missing_when(name))

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from eventhus import StreamId, View
 from eventhus.ports import Codec
+from eventhus_testing.matching.ignoring import check_ignoring
 from eventhus_testing.matching.matchers import mask_fields, matches
 from eventhus_testing.rules.fold_checker import fold_checker
 from eventhus_testing.rules.rules import Rules
@@ -22,7 +23,7 @@ from eventhus_testing.specs.folds import (
     story_page,
     value_there,
 )
-from eventhus_testing.specs.recording import Entry, note
+from eventhus_testing.specs.recording import begin, go_on, note
 from eventhus_testing.texts.page import ACTUAL, EXPECTED, Line
 from eventhus_testing.values.comparing import same
 
@@ -64,6 +65,9 @@ class _ViewChecks(Checked[ViewStory[E, V]]):
         __tracebackhide__ = True
         if value is None:  # None means no value: views delete with it and may start with it
             return self.then_no_view(key)
+        self._entry.looked_at = True
+        go_on(self._entry)
+        check_ignoring(ignoring, value, self._story.values.get(key))
         value = mask_fields(value, ignoring)
         values = self._story.values
         text = None
@@ -93,7 +97,7 @@ class ViewSpec(FoldSpec[E, ViewStory[E, V]], _ViewChecks[E, V]):
     def of(cls, view: View[E, V], rules: Rules, codec: Codec | None) -> ViewSpec[E, V]:
         """Return a spec without given events."""
         story = ViewStory(view=view, checker=fold_checker(view, rules, codec))
-        return cls(story, Entry(story))
+        return cls(story, begin(story))
 
     def when(self, stream: StreamId | str, *events: E) -> ViewOutcome[E, V]:
         """Handle these events now.
@@ -105,16 +109,14 @@ class ViewSpec(FoldSpec[E, ViewStory[E, V]], _ViewChecks[E, V]):
         Raises the same errors as ``given``.
         """
         __tracebackhide__ = True
+        go_on(self._entry)
         history.check_any(stream, events)
         story = self._story.with_events(stream, events)
         return ViewOutcome(story, note(story))
 
-    def _with(self, story: ViewStory[E, V]) -> Self:
-        # Without a when there is nothing to check, so this entry is not recorded.
-        return evolve(self, story=story, entry=Entry(story))
-
     def _checked(self, method: str, arguments: tuple[object, ...], failure: str | None) -> Self:
         __tracebackhide__ = True
+        go_on(self._entry)
         # Tests may share a spec, so each test that checks it records its own entry.
         noted = self if self._entry.checks else evolve(self, entry=note(self._story))
         return super(ViewSpec, noted)._checked(method, arguments, failure)

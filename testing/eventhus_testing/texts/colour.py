@@ -63,6 +63,8 @@ class _ColouringWriter:
 
     def __init__(self, writer: Any) -> None:
         self._writer = writer
+        self._markup: dict[str, bool] = {}  # of the last line with a mark
+        self._column = 0  # where the text of that line starts
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._writer, name)
@@ -71,4 +73,13 @@ class _ColouringWriter:
         """Write a line."""
         is_headline = any(words in text for words in _OURS)
         found = None if is_headline else _LINE.match(text)
-        self._writer.line(text, **(markup if found is None else _MARKUP.get(found["mark"], {})))
+        if found is not None and not self._continues(text):
+            self._markup, self._column = _MARKUP.get(found["mark"], {}), found.end()
+        elif found is None and not self._continues(text):
+            self._markup, self._column = markup, 0
+        self._writer.line(text, **self._markup)
+
+    def _continues(self, text: str) -> bool:
+        """Return whether a line belongs to the wrapped value that began on an earlier line."""
+        margin, rest = text[1 : self._column], text[self._column :]
+        return margin.isspace() and (rest.startswith(" ") or rest in (")", "]", "}"))

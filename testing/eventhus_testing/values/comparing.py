@@ -16,6 +16,8 @@ from typing import Any
 
 import attrs
 
+from eventhus_testing.values.truth import is_true
+
 ATOMS: frozenset[type] = frozenset(
     {
         NoneType,
@@ -41,6 +43,60 @@ ATOMS: frozenset[type] = frozenset(
 )
 """Immutable classes whose values are compared as a whole."""
 
+CLOCKS: frozenset[type] = frozenset({dt.datetime, dt.time})
+"""Classes of values that may have an offset from UTC."""
+
+# Libraries that freeze the clock replace classes in modules, but not in tuples.
+_FROZEN_BY_LIBRARIES = ((dt.datetime, dt.datetime(1, 1, 1)), (dt.date, dt.date(1, 1, 1)))  # noqa: DTZ001
+
+
+def type_of(value: object) -> Any:
+    """Return the class of a value; the plain one for a datetime or date of a frozen clock.
+
+    A subclass as that of freezegun stands for the real class: plain values are its instances.
+    """
+    cls: Any = type(value)
+    return _plain_class(cls)
+
+
+@lru_cache(maxsize=1024)
+def _plain_class(cls: Any) -> Any:
+    for plain, value in _FROZEN_BY_LIBRARIES:
+        if issubclass(cls, plain):
+            return plain if isinstance(value, cls) else cls
+    return cls
+
+
+def frozen_classes(value: Any) -> list[str]:
+    """Return the names of the classes of frozen datetimes and dates in a value, in order."""
+    if type_of(value) is not type(value):
+        return [type(value).__name__]
+    inside = (parts(value) or {}).values()
+    return [*dict.fromkeys(name for part in inside for name in frozen_classes(part))]
+
+
+def same_moment(one: Any, other: Any) -> bool:
+    """Return whether two datetimes or times of day are one moment, whatever their offsets.
+
+    ``==`` never holds between two zones in an hour that one of them repeats or skips.
+    """
+    offset, other_offset = one.utcoffset(), other.utcoffset()
+    if offset is None or other_offset is None or offset == other_offset:
+        return same_clock(one, other)
+    if isinstance(one, dt.time):
+        return bool(one == other)
+    # Subtracting the offsets from the wall clocks could leave the years from 1 to 9999.
+    clocks_apart = one.replace(tzinfo=None) - other.replace(tzinfo=None)
+    return bool(clocks_apart == offset - other_offset)
+
+
+def same_clock(one: Any, other: Any) -> bool:
+    """Return whether two datetimes or times of day have the same wall clock and offset."""
+    return bool(
+        one.replace(tzinfo=None) == other.replace(tzinfo=None)
+        and one.utcoffset() == other.utcoffset()
+    )
+
 
 @lru_cache(maxsize=1024)
 def _compared_fields(cls: Any) -> tuple[str, ...] | None:
@@ -58,11 +114,13 @@ def same(one: Any, other: Any) -> bool:
     Unlike ``==``, this tells ``1``, ``1.0`` and ``True`` apart. It treats a NaN as equal to a NaN,
     and compares the attributes of objects whose ``==`` compares identity.
     """
-    if type(one) is not type(other):
+    cls = type_of(one)
+    if cls is not type_of(other):
         return False
     if one is other:
         return True
-    cls: Any = type(one)
+    if cls in CLOCKS:
+        return same_moment(one, other)
     if cls in ATOMS:
         return bool(one == other) or (one != one and other != other)  # noqa: PLR0124 - NaN
     names = _compared_fields(cls)
@@ -81,7 +139,16 @@ def same(one: Any, other: Any) -> bool:
         )
     if compares_by_identity(one):
         return hasattr(one, "__dict__") and same(vars(one), vars(other))
-    return bool(one == other)
+    return equal(one, other)
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Return what ``==`` says of two values.
+
+    Raises:
+        TypeError: It answers with something other than a truth value, as NumPy's arrays do.
+    """
+    return is_true(one == other, f"{type(one).__qualname__}.__eq__")
 
 
 def compares_by_identity(value: Any) -> bool:
@@ -96,7 +163,7 @@ def parts(value: Any) -> dict[str, Any] | None:
     Return ``None`` for a value without parts. Fields that a class excludes from comparison are
     left out.
     """
-    cls: Any = type(value)
+    cls = type_of(value)
     if cls in ATOMS:
         return None
     names = _compared_fields(cls)

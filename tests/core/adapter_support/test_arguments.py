@@ -32,9 +32,15 @@ def test_a_page_that_can_be(start: str) -> None:
         ({"limit": -5}, "limit is -5; ask for at least 1 event"),
         ({"limit": 1, "after": -1}, "after is -1; 0 starts at the first event"),
         ({"limit": 1, "after_version": -2}, "after_version is -2; 0 starts at the first event"),
+        ({"limit": 2**63}, "limit is 9.223e+18; no log has so many events"),
+        ({"limit": 1, "after": 2**62 + 1}, "after is 4.612e+18; no log has so many events"),
+        (
+            {"limit": 1, "after_version": 2**200},
+            "after_version is 1.607e+60; no log has so many events",
+        ),
     ],
 )
-def test_a_page_that_cannot_be(page: dict[str, int], message: str) -> None:
+def test_an_invalid_page_is_refused(page: dict[str, int], message: str) -> None:
     """The message names the argument, what it is and what it must be."""
     with pytest.raises(InvalidArgument) as caught:
         check_page(**page)

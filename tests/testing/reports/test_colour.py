@@ -1,6 +1,7 @@
 """Tests of coloured failures on terminals, and plain ones elsewhere."""
 
 from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -89,3 +90,30 @@ def test_reports_are_restored_after_the_summary() -> None:
         assert plain is not report.longrepr
         assert str(plain) == str(report.longrepr)
     assert plain is report.longrepr
+
+
+def test_the_lines_of_a_wrapped_value_have_the_colour_of_its_first_line() -> None:
+    written: list[tuple[str, dict[str, bool]]] = []
+
+    def toterminal(writer: Any) -> None:
+        for text in (
+            "E       Book: it failed (- expected, + actual)",
+            "E       then   - Book(",
+            "E                    reader='ann',",
+            "E                )",
+            "E              + Book()",
+            "E                Reader()",
+            "test_it.py:1: AssertionError",
+        ):
+            writer.line(text, bold=True)
+
+    crash = SimpleNamespace(message="Book: it failed (- expected, + actual)\n\n")
+    report: Any = SimpleNamespace(
+        longrepr=SimpleNamespace(reprcrash=crash, toterminal=toterminal),
+    )
+    writer = SimpleNamespace(line=lambda text, **markup: written.append((text, markup)))
+    with coloured([report]):
+        report.longrepr.toterminal(writer)
+    red, green = {"red": True}, {"green": True}
+    colours = [markup for _, markup in written]
+    assert colours == [{"bold": True}, red, red, red, green, {}, {"bold": True}]

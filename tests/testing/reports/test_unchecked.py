@@ -73,8 +73,34 @@ FINE = {
         def test_it(): spec(book).when(back).and_when(back).then_nothing()
         """,
     "looked at": "def test_it(): assert spec(book).when(back).refusal is None",
-    "nothing done": "def test_it(): spec(book).given(returned)",
-    "nothing done to a view": "def test_it(): spec(books_out).given('b1', returned)",
+    "given and gone on from": """
+        def test_it():
+            before = spec(book).given(returned)
+            before.when(back).then_nothing()
+        """,
+    "given by a fixture": """
+        @pytest.fixture
+        def before(): return spec(book).given(returned)
+        def test_it(before): before.when(back).then_nothing()
+        """,
+    "given for all tests": """
+        @pytest.fixture(scope="module")
+        def before(): return spec(book).given(returned)
+        def test_it(before): pass
+        """,
+    "given in vain": """
+        def test_it():
+            with pytest.raises(TypeError): spec(book).given("nothing")
+        """,
+    "given before an example that was given up": """
+        from hypothesis import assume
+        @given(st.integers(1, 30))
+        @settings(database=None)
+        def test_it(number):
+            before = spec(book).given(returned)
+            assume(number % 2)
+            before.when(back).then_nothing()
+        """,
     "a view's history": "def test_it(): spec(books_out).then_no_view('all')",
     "no spec": "def test_it(): pass",
     "an example that was given up": """
@@ -90,6 +116,25 @@ FINE = {
         @pytest.fixture(scope="module")
         def returning(): return spec(book).when(back)
         def test_it(returning): pass
+        """,
+}
+
+NOTHING_DONE = {
+    "an aggregate": "def test_it(): spec(book).given(returned)",
+    "an aggregate without history": "def test_it(): spec(book)",
+    "a state": "def test_it(): spec(book).given_state(book.initial)",
+    "commands": "def test_it(): spec(book).given_commands(back)",
+    "a view": "def test_it(): spec(books_out).given('b1', returned)",
+    "a process": "def test_it(): spec(reminders).given('b1', returned)",
+    "one of two": """
+        def test_it():
+            spec(book).given(returned).when(back).then_nothing()
+            spec(book).given(returned)
+        """,
+    "a fixture": """
+        @pytest.fixture
+        def before(): return spec(book).given(returned)
+        def test_it(before): pass
         """,
 }
 
@@ -127,6 +172,13 @@ def test_a_forgotten_then_fails_the_test(run: Run, test: str) -> None:
     result = run(module(test), *LOOP)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*was not checked: a when needs a then"])
+
+
+@pytest.mark.parametrize("test", NOTHING_DONE.values(), ids=NOTHING_DONE.keys())
+def test_a_spec_that_only_says_what_was_given_fails(run: Run, test: str) -> None:
+    result = run(module(test), *LOOP)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*nothing was done: a given needs a when"])
 
 
 @pytest.mark.parametrize("test", FINE.values(), ids=FINE.keys())
@@ -183,6 +235,32 @@ def test_the_text_shows_the_steps_and_suggests_a_check() -> None:
         when     b1: BookReturned(late=False)
         then   + all: no value
                ? add .then_no_view('all'), or the outcome that you expect
+        """,
+        unchecked_text(recording.unchecked),
+    )
+
+
+def test_the_text_says_what_follows_a_given() -> None:
+    with opened() as recording:
+        spec(book).given(BookLent("ann", MARCH))
+        spec(books_out).given("b1", BookLent("ann", MARCH))
+        spec(reminders)
+    shows(
+        """
+        Book: nothing was done: a given needs a when
+
+        given    BookLent(reader='ann', until=datetime.date(2031, 3, 4))
+               ? add .when(...) and what should come of it: .then(...)
+
+        books-out: nothing was done: a given needs a when
+
+        given    b1: BookLent(reader='ann', until=datetime.date(2031, 3, 4))
+               ? add what it should show: .then_view(...), or .when(...) and then that
+
+        reminders: nothing was done: a given needs a when
+
+        given    nothing
+               ? add .when(...) and what should come of it: .then_commands(...)
         """,
         unchecked_text(recording.unchecked),
     )

@@ -69,6 +69,7 @@ TEA_AND_MUG = spec(cart).given(ItemAdded(TEA), ItemAdded(MUG))
 
 # A whole application.
 
+PLACES = ("first", "second", "third", "fourth")
 Then = Callable[[AppScenario], Coroutine[Any, Any, None]]
 
 
@@ -212,6 +213,21 @@ CASES: dict[str, Callable[[], object]] = {
     ),
     "a part of the state": lambda: TEA_AND_MUG.when(remove("mug")).then_state(
         like(Cart, quantities={"tea": 3})
+    ),
+    "a large state": lambda: (
+        spec(cart)
+        .given(*(ItemAdded(Item(f"tea from the {place} garden", 2)) for place in PLACES))
+        .when(add(Item("tea from the last garden", 3)))
+        .then_state(
+            Cart({f"tea from the {place} garden": 2 for place in (*PLACES, "last")}),
+        )
+    ),
+    "a large event": lambda: (
+        spec(cart)
+        .when(add(Item("tea from the highest and the oldest of all known gardens in Assam", 3)))
+        .then(
+            ItemAdded(Item("tea from the highest and the oldest of all known gardens in Assam", 2))
+        )
     ),
     "a predicate on the state": lambda: TEA_AND_MUG.when(remove("mug")).then_state_matching(
         lambda state: not state.quantities

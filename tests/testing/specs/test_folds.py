@@ -197,3 +197,9 @@ def test_a_check_that_needs_a_when_names_it() -> None:
     seen: Any = spec(lines).given("c1", ItemAdded(TEA))
     with pytest.raises(AttributeError, match=r"no 'then_untouched'; call"):
         seen.then_untouched("tea")
+
+
+def test_ignoring_a_misspelt_field_of_a_view_is_refused() -> None:
+    shown = spec(lines).given("c1", ItemAdded(TEA))
+    with pytest.raises(TypeError, match=r"a field 'on'; they have sku, quantity, at"):
+        shown.then_view("tea", Line("tea", 4, NOON), ignoring={"on"})

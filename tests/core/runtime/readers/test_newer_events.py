@@ -34,9 +34,7 @@ async def test_a_view_waits_at_an_event_of_a_newer_version(newer: EventData) -> 
         await app.caught_up(totals)
         await store.append(commit(stream=StreamId("Account", "n"), events=[newer]))
         await add(app, 2)
-        with pytest.raises(
-            ReaderStopped, match=r"written by a newer version|deploy the version that wrote it"
-        ) as caught:
+        with pytest.raises(ReaderStopped, match=r"newer version|deploy the version") as caught:
             await app.caught_up(totals)
         assert 1 == await app.view(totals, "a")
     assert 2 == caught.value.position
