@@ -288,7 +288,7 @@ class Application:
         command_id: str | None = None,
         metadata: Metadata | None = None,
     ) -> Committed:
-        """Carry out a command: load its aggregate, decide, and append what follows.
+        """Carry out a command: load its aggregate, decide, and append the events.
 
         Commands of one aggregate run in the order of their dispatch. If another process appends to
         the stream meanwhile, the command is decided again on the newer state. If the caller is
@@ -301,8 +301,9 @@ class Application:
                 the decision to send the command was based on.
             command_id: An idempotency key, unique in the bucket. Another command with the same
                 key, from any process and at any time, changes nothing and gets the first answer,
-                whatever it says. A command that changed nothing or was refused is not remembered
-                and runs again. Ids that start with ``eventhus:`` are reserved for processes.
+                whatever the second command asks for. A command that changed nothing or was refused
+                is not remembered and runs again. Ids that start with ``eventhus:`` are reserved for
+                processes.
             metadata: The metadata of the events.
 
         Returns:
@@ -316,7 +317,7 @@ class Application:
             UnknownCommand: No aggregate handles this class of command.
             InvalidArgument: The ``aggregate_id`` or ``command_id`` is empty or not text, or the
                 ``command_id`` is reserved.
-            UndeclaredEvent: ``decide`` produced a value that is not an event of its aggregate.
+            UndeclaredEvent: ``decide`` returned a value that is not an event of its aggregate.
             CodecError: A new or stored event, or a stored state, does not fit its class.
             InvalidCommit: The store cannot store the events.
             LogCorrupted: The stored events of the aggregate have a gap.
@@ -473,7 +474,7 @@ class Application:
         await self._readers.reset(view)
 
     async def republish(self, *, after: int = 0) -> None:
-        """Publish the log again, from a position on.
+        """Publish the log again, starting after a position.
 
         Every event after it reaches the subscribers once more, except those that the bus still
         recognises as repeats. Do this after the log was restored to an earlier point
@@ -612,9 +613,9 @@ class Application:
     def wire(self, recorded: Recorded[Any]) -> bytes:
         """Return an event as the body of a message: UTF-8 JSON, readable from any language.
 
-        The keys are ``aggregate_id``, ``aggregate_type``, ``version``, ``type`` and ``data``. Name
-        and data have today's form. An event that was stored under an older name or schema was
-        published in that older form.
+        The keys are ``aggregate_id``, ``aggregate_type``, ``version``, ``type`` and ``data``. The
+        name and the data are those of the current schema. An event that was stored under an older
+        name or schema was published in that older form.
 
         Raises:
             InvalidArgument: The event's class is not an event of this application.

@@ -1,4 +1,4 @@
-"""The checks of what a caller hands to an application, each with one error and the next step."""
+"""Checks of an application's arguments. Each error says what to do next."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def check_is(value: object, *classes: type) -> None:
     """Refuse anything but an instance of one of ``classes``, such as a name instead of a view.
 
     Raises:
-        InvalidArgument: ``value`` is an instance of none of them.
+        InvalidArgument: ``value`` is not an instance of any of them.
     """
     if not isinstance(value, classes):
         wanted = " or ".join(cls.__name__ for cls in classes)

@@ -5,7 +5,7 @@ EventhusError
 ├── UsageError                the calling program is wrong, and trying again does not help
 │   ├── CompositionError      the parts of an application do not fit together (also TypeError)
 │   ├── InvalidArgument       an argument does not have the form it must have (also ValueError)
-│   ├── NotRunning            used outside ``async with``, or its event loop  (also RuntimeError)
+│   ├── NotRunning            used outside ``async with`` or its event loop   (also RuntimeError)
 │   ├── UnknownCommand        no aggregate handles this class of command      (also LookupError)
 │   ├── UndeclaredEvent       ``decide`` produced an event it never declared  (also TypeError)
 │   └── CommandIdReused       one command id was sent to two aggregates       (also ValueError)
@@ -83,7 +83,7 @@ __all__ = [
 class EventhusError(Exception):
     """The base class of every error of this library."""
 
-    # Filled with the fields of the error. Errors without a template say what they were given.
+    # Filled with the fields of the error. Errors without a template show their arguments.
     _message: ClassVar[str] = ""
 
     def __str__(self) -> str:
@@ -228,7 +228,7 @@ class CodecError(EventhusError, ValueError):
     Attributes:
         type: The stored name, or the class that was encoded or decoded.
         field: The path to the part that does not fit, such as ``"seats[2].row"``;
-            empty where the whole value does not fit.
+            empty if the whole value does not fit.
         problem: What is wrong with it, in words.
         stream: The stream of the stored event; ``None`` if the value was about to be written.
         version: The version of the stored event in its stream.
@@ -364,7 +364,7 @@ class LogCorrupted(StoreError):
 class LogChanged(StoreError):
     """The log has another history than a reader has read, as after the restore of a backup.
 
-    The reader stands still: what it has made of the lost events would be mixed with the new ones.
+    The reader stops, because otherwise it would mix results of the lost events with the new ones.
 
     Attributes:
         reader: The view, the process or the relay.
@@ -453,7 +453,7 @@ class IncompatibleBucket(BucketError):
 
 @define(eq=False, slots=False)
 class ReaderStopped(EventhusError):
-    """A view or a process cannot handle an event and stays in front of it.
+    """A view or a process cannot handle an event, and stops before it.
 
     It tries again and again. The ``__cause__`` is the error that stops it.
 

@@ -87,7 +87,7 @@ def log_commands(logger: logging.Logger) -> Middleware:
     refusal, all others at ``ERROR`` with the class of the error.
 
     Args:
-        logger: Where the lines go.
+        logger: Receives the lines.
     """
 
     def middleware(handle: Handler) -> Handler:

@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 # Imported on first use: Hypothesis comes with them, and pytest imports this package, since its
-# plugin is here, in every run of whoever has installed eventhus.
+# plugin is here, in every test run where eventhus is installed.
 _ON_FIRST_USE = {
     "AggregateMachine": "properties.machine",
     "Counterexample": "properties.counterexample",

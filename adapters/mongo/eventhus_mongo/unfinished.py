@@ -11,8 +11,9 @@ class Unfinished:
     """The last commit that was read and that is larger than its page.
 
     The next page begins inside the same commit. Without this, reading a large commit page by page
-    would fetch and decode the whole of it for each page, which is quadratic. One is enough: whoever
-    reads a large commit reads on. Commits never change, so it is never out of date.
+    would fetch and decode the whole of it for each page, which is quadratic. One is enough,
+    because a reader of a large commit goes on to its end. Commits never change, so it is never out
+    of date.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """Wakes followers when the log has grown: by a change stream, or by polling.
 
-A change stream needs a replica set, has no past, and ends for good where the oplog is overtaken. It
-therefore only wakes. Followers read by position, and one that is not woken looks by itself.
+A change stream needs a replica set, has no past, and ends for good once the oplog has overwritten
+its place. It therefore only wakes followers. They read by position, and also poll.
 """
 
 from __future__ import annotations

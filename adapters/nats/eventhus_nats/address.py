@@ -15,7 +15,7 @@ from eventhus.errors import CompositionError
 
 @frozen(kw_only=True)
 class Address:
-    """Where to connect and with which credentials. Its ``repr`` shows nothing of either.
+    """The servers to connect to, and the credentials. Its ``repr`` shows neither.
 
     Attributes:
         servers: The URLs of the servers, without credentials.

@@ -1,4 +1,4 @@
-"""The transport without JetStream: a message reaches whoever is subscribed, at most once."""
+"""The transport without JetStream: a message reaches the current subscribers, at most once."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class CoreNats:
         return subscription
 
     async def bury(self, message: Message, group: str) -> None:
-        """Publish a dead letter to whoever listens."""
+        """Publish a dead letter to the current subscribers."""
         client = self._connection.client
         headers = letter_headers(message, client.max_payload)
         with translating_errors(self._connection.bucket):
@@ -76,7 +76,7 @@ class CoreNats:
 
 
 class CoreNatsPublisher:
-    """Publishes to whoever listens; no subscriber confirms a message."""
+    """Publishes to the current subscribers, which do not confirm messages."""
 
     def __init__(self, connection: Connection, subjects: Subjects) -> None:
         self.acknowledged = 0

@@ -1,7 +1,7 @@
 """The messages that a subscription has received and handled.
 
-A message is identified by its id and its body: the id alone is in the hands of whoever may publish,
-and a message that was wrongly taken for a repeat would be lost.
+A message is identified by its id and its body. Any publisher can choose the id, and a message that
+was mistaken for a repeat would be lost.
 """
 
 from __future__ import annotations

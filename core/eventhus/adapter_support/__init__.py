@@ -1,4 +1,4 @@
-"""Checks and building blocks that every adapter needs and none should rewrite."""
+"""Checks and building blocks that every adapter needs."""
 
 from eventhus.adapter_support.arguments import (
     check_collection,

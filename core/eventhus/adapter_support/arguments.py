@@ -23,7 +23,7 @@ def check_page(limit: int, *, after: int = 0, after_version: int = 0) -> None:
 
     Raises:
         InvalidArgument: ``limit`` is below 1, ``after`` or ``after_version`` is negative, or one of
-            them is beyond 62 bits: a database counts in 64, and adds them up.
+            them needs more than 62 bits, because databases add them up in 64.
     """
     if limit < 1:
         raise InvalidArgument(f"limit is {limit}; ask for at least 1 event")
@@ -64,7 +64,7 @@ def check_collection(collection: str) -> None:
     """Check the name of a collection of documents.
 
     Raises:
-        InvalidArgument: It is not ``view_`` or ``process_`` and the name of one.
+        InvalidArgument: The name is not ``view_`` or ``process_`` followed by a valid name.
     """
     kind, _, name = collection.partition("_")
     if kind not in ("view", "process") or not is_name(name):

@@ -31,7 +31,7 @@ class Backoff:
     def jittered_s(self, failures: int, random: Random) -> float:
         """Return a random delay in seconds between 0 and ``delay_s(failures)``.
 
-        Writers that got into each other's way must not meet again. Source: "full jitter" in
+        It spreads out writers that have collided. Source: "full jitter" in
         "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
         """
         return random.uniform(0, self.delay_s(failures))

@@ -25,7 +25,7 @@ _OUTAGES = (
 
 
 def summary(error: BaseException) -> str:
-    """Return the class of an error, with its message where that is ours.
+    """Return the class of an error, with its message if the error is one of ours.
 
     The message of any other error may quote personal data.
     """

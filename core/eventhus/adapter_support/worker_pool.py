@@ -22,7 +22,7 @@ class WorkerPool:
         concurrency: The number of tasks, and so of messages that are handled at once.
         handled: Awaited after each call of the handler. It must settle the message in the queues,
             with ``done`` or ``give_back``.
-        may_begin: Asked before each message, also after a worker waited for one. A worker that
+        may_begin: Called before each message, also after a worker has waited for one. A worker that
             gets ``False`` leaves the message in its queue and ends.
     """
 

@@ -23,7 +23,7 @@ def check_pure(owner: str, functions: Mapping[str, object]) -> None:
         functions: The functions by the name of their argument.
 
     Raises:
-        CompositionError: One of them is no callable, an ``async def`` or an async generator.
+        CompositionError: One of them is not callable, or is an ``async def`` or an async generator.
     """
     for argument, function in functions.items():
         if not callable(function):

@@ -1,1 +1,1 @@
-"""What moves commands and events between the domain and the ports."""
+"""The runtime: moves commands and events between the domain and the ports."""

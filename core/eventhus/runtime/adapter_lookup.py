@@ -24,6 +24,8 @@ BUILT_IN = {
     (CODECS, "cattrs"): "eventhus_cattrs:CattrsCodec",
 }
 
+_EXTRAS = {"eventhus_mongo": "eventhus[mongo]", "eventhus_nats": "eventhus[nats]"}
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")  # RFC 3986, section 3.1
 
 
@@ -63,8 +65,8 @@ def load_adapter(name: str, group: str) -> Any:
         return found[0].load()
     except ImportError as error:
         raise CompositionError(
-            f"the adapter for {name!r} needs {error.name or error}; install it, or eventhus with "
-            f"the adapter's extra, and include it when you pack a program"
+            f"the adapter for {name!r} needs {error.name or error}; install "
+            f"{_EXTRAS.get(found[0].module, 'it')}, and include it when you pack a program"
         ) from error
 
 

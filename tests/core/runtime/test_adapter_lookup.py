@@ -230,8 +230,8 @@ def test_a_built_in_adapter_that_was_not_packed_is_named(monkeypatch: pytest.Mon
     with pytest.raises(CompositionError) as caught:
         open_with(bus="nats://host")
     assert str(caught.value) == (
-        "the adapter for 'nats' needs eventhus_nats; install it, or eventhus with the adapter's "
-        "extra, and include it when you pack a program"
+        "the adapter for 'nats' needs eventhus_nats; install eventhus[nats], and include it when "
+        "you pack a program"
     )
 
 

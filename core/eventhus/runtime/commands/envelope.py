@@ -1,4 +1,4 @@
-"""What goes into the command bus and what comes out."""
+"""The input and output of the command bus."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Envelope:
         command: The command.
         expected_version: The version that the aggregate must be at, if the caller insists.
         command_id: The caller's idempotency key, if any.
-        metadata: What the events will carry.
+        metadata: The metadata of the resulting events.
     """
 
     command: Command
@@ -48,11 +48,11 @@ class Committed:
 
     Attributes:
         stream: The aggregate that the command was for.
-        version: The version of the last of these events, or of the aggregate where there are
+        version: The version of the last of these events, or of the aggregate if there are
             none: what to expect next time. A repeated command gets what it got the first time,
             and the aggregate may have gone on since.
-        position: The position of that event in the log; 0 where there is none.
-        events: What the command made happen; nothing where nothing changed.
+        position: The position of that event in the log; 0 if there is none.
+        events: The events of the command; none if nothing changed.
     """
 
     stream: StreamId
@@ -63,11 +63,11 @@ class Committed:
 
 @frozen(kw_only=True)
 class Loaded(Generic[S_co]):
-    """A state, and where in the log it is true.
+    """A state, and the place in the log that it belongs to.
 
     Attributes:
         state: The state.
-        version: The version of the last event behind it; 0 for the initial state.
+        version: The version of the last event folded into it; 0 for the initial state.
         position: The position of that event; 0 for the initial state.
     """
 

@@ -68,13 +68,13 @@ class Executor(Generic[C, E, S]):
         return StreamId(self.aggregate.name, command.aggregate_id)
 
     async def execute(self, stream: StreamId, envelope: Envelope) -> Committed:
-        """Carry out one command. Raises what ``Application.dispatch`` says."""
+        """Carry out one command. Raises what ``Application.dispatch`` does."""
         command_id = envelope.command_id
         if command_id is None:
             return await self._execute(stream, envelope)
         if first := await self._first_answer(stream, command_id):
             return first
-        # The same command may come through another process meanwhile. What then stands in the way
+        # The same command may have come through another process. What then stands in the way
         # of this one is its own outcome.
         try:
             committed = await self._execute(stream, envelope)

@@ -11,7 +11,7 @@ S = TypeVar("S")
 
 @frozen(kw_only=True)
 class CachedState(Generic[S]):
-    """A state, and the place in the log that it is of.
+    """A state, and the place in the log that it belongs to.
 
     Attributes:
         state: The state.

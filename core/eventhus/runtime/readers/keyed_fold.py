@@ -34,8 +34,8 @@ class FoldContext(Generic[V]):
     Attributes:
         documents: Holds the values.
         names: The stored names of the events to fold. Other events are skipped.
-        catalog: Knows the events of the application. One that it should know, since it declares
-            the aggregate, and does not, was written by a newer version and stops the fold.
+        catalog: Knows the events of the application. An unknown event of a known aggregate was
+            written by a newer version and stops the fold.
         serializer: Decodes events.
         store: As for ``LeasedReader``.
         clock: As for ``LeasedReader``.
@@ -52,7 +52,7 @@ class FoldContext(Generic[V]):
 
 
 class _Unstorable(Exception):
-    """A value cannot be stored, and which of the batch's events made it so is not known."""
+    """A value cannot be stored, and it is not known which event of the batch caused that."""
 
     def __init__(self, cause: Exception) -> None:
         self.cause = cause
@@ -69,7 +69,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
 
     Args:
         reader: The view or process.
-        label: What it is, for messages.
+        label: The name of the reader in messages.
         context: Its surroundings.
     """
 
@@ -190,7 +190,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
 
     @contextmanager
     def _naming(self, recorded: Recorded[Any]) -> Iterator[None]:
-        """Turn whatever is raised into a ``ReaderStopped`` that names the event."""
+        """Turn any error into a ``ReaderStopped`` that names the event."""
         try:
             yield
         except CodecError as error:

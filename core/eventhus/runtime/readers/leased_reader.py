@@ -122,7 +122,7 @@ class LeasedReader(ABC):
 
     @abstractmethod
     async def _forget(self) -> None:
-        """Delete what was made of the events after the position to rewind to."""
+        """Delete everything that was derived from the events after the new position."""
 
     async def _acquire_alone(self) -> Lease:
         """Acquire the lease as a new owner, whose token shuts out every earlier one."""
@@ -304,7 +304,7 @@ class LeasedReader(ABC):
 
 
 class _Standstill:
-    """Whether the leader has moved, as a stand-by sees it."""
+    """A stand-by's watch over the leader: has it moved its checkpoint?"""
 
     def __init__(self) -> None:
         self._polls = 0

@@ -36,7 +36,7 @@ class Relay(LeasedReader):
 
     @property
     def progress(self) -> str:
-        """How far it has come, as a predicate for messages."""
+        """Its progress, as a predicate for messages."""
         if self._goal is None:
             return "asks the store for the head of the log"
         return f"has published {self._position} of {self._goal} events"
