@@ -215,7 +215,7 @@ async def test_an_aggregate_id_that_is_not_unicode_is_refused(aggregate_id: str)
 
 
 @pytest.mark.parametrize(
-    "aggregate_id", [" ", "a/b", "a.b", "$a", "*", ">", "\n", "\0", "é", "🏦", "x" * 10_000]
+    "aggregate_id", [" ", "a/b", "a.b", "$a", "*", ">", "\n", "\0", "é", "🏦", "x" * 1024]
 )
 async def test_any_other_text_is_an_aggregate_id(aggregate_id: str) -> None:
     """Ids are the domain's; none has a meaning to the runtime."""
