@@ -1,4 +1,4 @@
-"""Three customers at once, and one of them asks for too much."""
+"""Three customers at once; one of them asks for too much."""
 
 import asyncio
 from argparse import ArgumentParser
@@ -17,14 +17,14 @@ from examples.bank.account import (
 
 
 async def run(bank: Application) -> None:
-    """Serve three customers, print what the bus reports of them, and try an overdraft."""
+    """Serve three customers, print their events from the bus, and try an overdraft."""
     reported: asyncio.Queue[Recorded[AccountEvent]] = asyncio.Queue()
     async with bank:
         await bank.subscribe(reported.put)
         account_ids = [new_id() for _ in range(3)]
         visits = await asyncio.gather(*(visit(bank, account_id) for account_id in account_ids))
 
-        # A bus may be slower than its store, and may carry the events of others too.
+        # A bus may be slower than its store, and may carry events of other programs, too.
         missing = {recorded.id for commit in chain(*visits) for recorded in commit.events}
         while missing:
             recorded = await reported.get()
@@ -52,7 +52,7 @@ async def visit(bank: Application, account_id: str) -> list[Committed]:
 
 
 def main() -> None:
-    """Compose the bank from the command line's URLs, and run it."""
+    """Compose the bank from the URLs on the command line, and run it."""
     parser = ArgumentParser(prog="python -m examples.bank", description=__doc__)
     parser.add_argument("--store", metavar="URL", default="memory://")
     parser.add_argument("--bus", metavar="URL", default="memory://")

@@ -1,4 +1,4 @@
-"""A bank account: what can be asked of it, what can happen to it, and the rules between."""
+"""A bank account: its commands, its events, and the rules between them."""
 
 from collections.abc import Iterator
 from typing import TypeAlias, assert_never
@@ -32,7 +32,7 @@ class PerformWithdrawal(Command):
 
 @frozen(kw_only=True)
 class ChangeOwner(Command):
-    """Hand the account over."""
+    """Give the account to another owner."""
 
     owner: str
 
@@ -63,7 +63,7 @@ class WithdrawalPerformed:
 
 @frozen
 class OwnerChanged:
-    """The account went to somebody else."""
+    """The account got another owner."""
 
     owner: str
 
@@ -76,7 +76,7 @@ class AccountExists(Rejected):
 
 
 class AccountNotFound(Rejected):
-    """Nobody has created the account."""
+    """The account was not created."""
 
 
 class InvalidAmount(Rejected):
@@ -89,14 +89,14 @@ class InsufficientFunds(Rejected):
 
 @frozen
 class Account:
-    """What the rules need to know about an account."""
+    """The state of an account, as far as the rules need it."""
 
     owner: str | None = None  # None until it is created
     balance: int = 0
 
 
 def decide(command: AccountCommand, account: Account) -> Iterator[AccountEvent]:
-    """What a command makes happen. The first case that fits applies."""
+    """Return the events of a command. The first matching case applies."""
     exists = account.owner is not None
     match command:
         case CreateAccount() if exists:
@@ -122,7 +122,7 @@ def decide(command: AccountCommand, account: Account) -> Iterator[AccountEvent]:
 
 
 def evolve(account: Account, event: AccountEvent) -> Account:
-    """The account after an event."""
+    """Return the account after an event."""
     match event:
         case AccountCreated(owner) | OwnerChanged(owner):
             return attrs.evolve(account, owner=owner)

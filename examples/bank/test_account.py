@@ -1,4 +1,4 @@
-"""What a bank account does, by example."""
+"""The bank account by example."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_an_account_starts_empty() -> None:
 
 
 def test_an_account_is_created_once() -> None:
-    """The second attempt is refused, whoever makes it."""
+    """The second attempt is refused, even with another owner."""
     (
         spec(account)
         .given(AccountCreated("mishudark"))
@@ -69,7 +69,7 @@ def test_deposits_add_up() -> None:
 
 
 def test_a_withdrawal_lowers_the_balance() -> None:
-    """What is taken is gone, and the rest stays."""
+    """The rest stays in the account."""
     (
         spec(account)
         .given(AccountCreated("mishudark"), DepositPerformed(300))
@@ -92,7 +92,7 @@ def test_the_last_coin_can_be_taken() -> None:
 
 
 def test_an_account_cannot_be_overdrawn() -> None:
-    """A refusal says what there is, and takes nothing."""
+    """The refusal names the balance, and nothing is taken."""
     (
         spec(account)
         .given(AccountCreated("mishudark"), DepositPerformed(100))
@@ -106,7 +106,7 @@ def test_an_account_cannot_be_overdrawn() -> None:
 def test_amounts_are_above_zero(
     perform: type[PerformDeposit] | type[PerformWithdrawal], amount: int
 ) -> None:
-    """Nothing, or less than nothing, can be neither paid in nor taken out."""
+    """Zero and negative amounts are refused."""
     (
         spec(account)
         .given(AccountCreated("mishudark"), DepositPerformed(100))
@@ -116,7 +116,7 @@ def test_amounts_are_above_zero(
 
 
 def test_an_account_changes_hands() -> None:
-    """The new owner gets the account with what is in it."""
+    """The balance stays."""
     (
         spec(account)
         .given(AccountCreated("mishudark"), DepositPerformed(100))
@@ -127,7 +127,7 @@ def test_an_account_changes_hands() -> None:
 
 
 def test_the_owner_may_be_told_twice() -> None:
-    """Changing the owner to who it is already is fine, and nothing happens."""
+    """Naming the present owner is accepted, and nothing happens."""
     (
         spec(account)
         .given(AccountCreated("mishudark"))

@@ -1,4 +1,4 @@
-"""What logs hold of the bank can be read, whatever becomes of its classes."""
+"""Stored events of the bank stay readable, however its classes change."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from examples.bank.account import (
 
 
 def test_stored_events_can_be_read() -> None:
-    """Every stored sample becomes an event of today, and is written again as it is stored."""
+    """Every stored sample decodes, and encodes to the same data."""
     golden.check(
         aggregates=[account],
         path=Path(__file__).with_name("events.golden.json"),

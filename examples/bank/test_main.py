@@ -1,4 +1,4 @@
-"""What the program prints."""
+"""The output of the program."""
 
 import asyncio
 import json
@@ -21,13 +21,13 @@ ROOT = Path(__file__).parents[2]
 
 
 def bank(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the program as a reader would, warnings as errors."""
+    """Run the program from the command line, with warnings as errors."""
     command = [sys.executable, "-W", "error", "-m", "examples.bank", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
 
 
 def test_the_program_prints_events_refusal_and_balances() -> None:
-    """Nine events, each account's in order, then the overdraft's refusal, then what is left."""
+    """The nine events come in order for each account, then the refusal, then the balances."""
     finished = bank()
     assert (0, "") == (finished.returncode, finished.stderr)
     lines = finished.stdout.splitlines()
@@ -46,12 +46,12 @@ def test_the_program_prints_events_refusal_and_balances() -> None:
 
 
 class LateBus(MemoryBus):
-    """Is slower than any program that does not wait for it."""
+    """A bus that delivers later than any program that does not wait for it."""
 
     async def subscribe(
         self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
     ) -> MemorySubscription:
-        """Let everybody else go first, before each message."""
+        """Subscribe a handler that lets all other tasks run before each message."""
 
         async def late(message: Message) -> None:
             for _ in range(1000):
@@ -62,7 +62,7 @@ class LateBus(MemoryBus):
 
 
 async def test_the_program_waits_for_the_bus(capsys: pytest.CaptureFixture[str]) -> None:
-    """However late the events come, what they led to is printed behind them."""
+    """Even late events are printed before the balances."""
     await run(
         Application(
             bucket="bank",
@@ -77,7 +77,7 @@ async def test_the_program_waits_for_the_bus(capsys: pytest.CaptureFixture[str])
 
 
 def test_an_unknown_url_is_a_usage_error() -> None:
-    """The program says what is wrong with the URL, and starts nothing."""
+    """The program names the problem with the URL, and does not start."""
     finished = bank("--store", "abacus://")
     assert (2, "") == (finished.returncode, finished.stdout)
     assert re.search("error: .*abacus", finished.stderr)

@@ -1,4 +1,4 @@
-"""What holds of a bank account, whatever is asked of it."""
+"""Properties of a bank account."""
 
 from hypothesis import settings
 
@@ -7,12 +7,12 @@ from examples.bank.account import account
 
 
 def test_an_account_is_never_overdrawn() -> None:
-    """Nor can it be brought to break a rule."""
+    """No sequence of commands breaks a rule."""
     check_aggregate(account, invariant=lambda account: account.balance >= 0)
 
 
 class AccountMachine(AggregateMachine):
-    """Two applications on one log do what the aggregate says."""
+    """Two applications on one log behave like the aggregate."""
 
     aggregate = account
 

@@ -1,5 +1,5 @@
-"""A cinema: seats, prices and times, for a domain with more to say than a bank.
+"""A cinema with seats, prices and times: a richer domain than the bank.
 
-``screening.py`` shows a state that is ``None`` until there is something, rules that need the time
-(it comes with the command), and events made of enums, decimals, datetimes and nested values.
+``screening.py`` shows a state that is ``None`` at first, rules that need the time (which comes with
+the command), and events of enums, decimals, datetimes and nested values.
 """

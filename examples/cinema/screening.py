@@ -1,4 +1,4 @@
-"""One showing of a film: its seats are reserved until it starts, each of them once."""
+"""One screening of a film. Each seat can be reserved once, until the film starts."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -16,7 +16,7 @@ MOST_SEATS = 8  # in one reservation
 
 
 class Category(Enum):
-    """What a seat is like, and so what it costs."""
+    """The category of a seat, which determines its price."""
 
     STALLS = "stalls"
     BALCONY = "balcony"
@@ -24,7 +24,7 @@ class Category(Enum):
 
 @frozen
 class Seat:
-    """A seat, by the letter of its row and its number there, from 1."""
+    """A seat: the letter of its row, and its number in the row, from 1."""
 
     row: str
     number: int
@@ -57,7 +57,7 @@ class ScheduleScreening(Command):
 
 @frozen(kw_only=True)
 class ReserveSeats(Command):
-    """Keep seats for a customer."""
+    """Reserve seats for a customer."""
 
     reservation_id: str
     customer: str
@@ -67,7 +67,7 @@ class ReserveSeats(Command):
 
 @frozen(kw_only=True)
 class CancelReservation(Command):
-    """Give the seats of a reservation back."""
+    """Cancel a reservation."""
 
     reservation_id: str
     at: datetime
@@ -88,7 +88,7 @@ class ScreeningScheduled:
 
 @frozen(kw_only=True)
 class SeatsReserved:
-    """Seats were kept for a customer, who owes the price."""
+    """Seats were reserved for a customer, who owes the price."""
 
     reservation_id: str
     customer: str
@@ -115,7 +115,7 @@ class PriceMissing(Rejected):
 
 
 class NotScheduled(Rejected):
-    """There is no such screening."""
+    """The screening was not scheduled."""
 
 
 class AlreadyStarted(Rejected):
@@ -123,7 +123,7 @@ class AlreadyStarted(Rejected):
 
 
 class WrongNumberOfSeats(Rejected):
-    """A reservation is for at least one seat, and not for too many."""
+    """A reservation is for one to eight seats."""
 
 
 class NoSuchSeat(Rejected):
@@ -144,7 +144,7 @@ class NoSuchReservation(Rejected):
 
 @frozen(kw_only=True)
 class Screening:
-    """What the rules need to know about a screening."""
+    """The state of a screening, as far as the rules need it."""
 
     starts_at: datetime
     hall: tuple[Row, ...]
@@ -152,7 +152,7 @@ class Screening:
     reservations: Mapping[str, frozenset[Seat]]
 
     def price_of(self, seat: Seat) -> Decimal:
-        """What a seat costs."""
+        """Return the price of a seat."""
         for row in self.hall:
             if seat in row:
                 return self.prices[row.category]
@@ -160,7 +160,7 @@ class Screening:
 
 
 def decide(command: ScreeningCommand, screening: Screening | None) -> Iterator[ScreeningEvent]:
-    """What a command makes happen. The first case that fits applies."""
+    """Return the events of a command. The first matching case applies."""
     match command:
         case ScheduleScreening() if screening is not None:
             raise AlreadyScheduled(f"screening {command.aggregate_id} is scheduled already")
@@ -181,7 +181,7 @@ def decide(command: ScreeningCommand, screening: Screening | None) -> Iterator[S
 
 
 def schedule(command: ScheduleScreening) -> ScreeningScheduled:
-    """Schedule the screening, provided that every seat has a price."""
+    """Schedule the screening if every seat has a price."""
     for row in command.hall:
         if row.category not in command.prices:
             raise PriceMissing(f"row {row.letter} has no price for {row.category.value}")
@@ -194,7 +194,7 @@ def schedule(command: ScheduleScreening) -> ScreeningScheduled:
 
 
 def reserve(command: ReserveSeats, screening: Screening) -> SeatsReserved:
-    """Reserve the seats, provided that they can all be had."""
+    """Reserve the seats if all of them are free."""
     if command.reservation_id in screening.reservations:
         raise ReservationExists(f"there is a reservation {command.reservation_id} already")
     if not 1 <= len(command.seats) <= MOST_SEATS:
@@ -213,7 +213,7 @@ def reserve(command: ReserveSeats, screening: Screening) -> SeatsReserved:
 
 
 def evolve(screening: Screening | None, event: ScreeningEvent) -> Screening:
-    """The screening after an event."""
+    """Return the screening after an event."""
     match event:
         case ScreeningScheduled():
             return Screening(

@@ -1,4 +1,4 @@
-"""The cinema running in memory, where all is kept as text: it comes back as what it was."""
+"""The cinema in memory, where everything is stored as text and comes back unchanged."""
 
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -34,7 +34,7 @@ async def test_history_and_state_come_back_from_the_store(
     cinema = Application.open(
         bucket="cinema",
         aggregates=[screening],
-        cache_size=0,  # so that every state comes from the store
+        cache_size=0,  # so that every state is loaded from the store
         snapshot_every=snapshot_every,
     )
     async with cinema:
@@ -60,7 +60,7 @@ async def test_history_and_state_come_back_from_the_store(
         ):
             await cinema.dispatch(command)
 
-    async with cinema:  # again: by now, snapshots are saved
+    async with cinema:  # again, since snapshots are saved by now
         history = await cinema.history(screening, "s1")
         state = await cinema.state(screening, "s1")
 
@@ -86,4 +86,4 @@ async def test_history_and_state_come_back_from_the_store(
         prices=PRICES,
         reservations={"r2": frozenset({Seat("A", 3)})},
     )
-    assert [] == caplog.messages  # a snapshot that is of no use is only logged
+    assert [] == caplog.messages  # an unusable snapshot is only logged

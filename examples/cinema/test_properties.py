@@ -1,4 +1,4 @@
-"""What holds of every screening, whatever is asked of it."""
+"""Properties of a screening."""
 
 from decimal import Decimal
 from itertools import chain
@@ -22,7 +22,7 @@ HALL = (
 )
 PRICES = {Category.STALLS: Decimal("9.50"), Category.BALCONY: Decimal(12)}
 
-# From the types alone, hardly anybody would find a seat: the row "A", say, in a hall that has one.
+# From the types alone, commands would hardly ever name a seat that the hall has.
 SEATS = st.builds(Seat, row=st.sampled_from("AB"), number=st.integers(1, 3))
 SMALL_CINEMA: Refinements = {
     ScheduleScreening: {"hall": st.just(HALL), "prices": st.just(PRICES)},
@@ -38,10 +38,10 @@ def no_seat_is_sold_twice(state: Screening | None) -> bool:
 
 
 def test_no_seat_is_sold_twice() -> None:
-    """Whatever is reserved and cancelled, in whatever order."""
+    """No sequence of reservations and cancellations sells a seat twice."""
     check_aggregate(screening, invariant=no_seat_is_sold_twice, refine=SMALL_CINEMA)
 
 
 def test_a_screening_keeps_the_rules() -> None:
-    """In any hall at all."""
+    """No hall and no sequence of commands breaks a rule."""
     check_aggregate(screening)

@@ -1,4 +1,4 @@
-"""How seats are reserved, by example."""
+"""Reservations by example."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -49,7 +49,7 @@ reserved = SeatsReserved(
 
 
 def reserve(*seats: Seat, reservation_id: str = "r2", at: datetime = NOON) -> ReserveSeats:
-    """Grace wants seats."""
+    """Return the command that reserves seats for Grace."""
     return ReserveSeats(
         aggregate_id=ID,
         reservation_id=reservation_id,
@@ -60,12 +60,12 @@ def reserve(*seats: Seat, reservation_id: str = "r2", at: datetime = NOON) -> Re
 
 
 def cancel(reservation_id: str, at: datetime = NOON) -> CancelReservation:
-    """Somebody is not coming."""
+    """Return the command that cancels a reservation."""
     return CancelReservation(aggregate_id=ID, reservation_id=reservation_id, at=at)
 
 
 def schedule(prices: dict[Category, Decimal]) -> ScheduleScreening:
-    """Put Metropolis on the programme."""
+    """Return the command that schedules Metropolis."""
     return ScheduleScreening(
         aggregate_id=ID, film="Metropolis", starts_at=EIGHT, hall=HALL, prices=prices
     )
@@ -82,12 +82,12 @@ def test_a_screening_is_scheduled_with_all_its_seats_free() -> None:
 
 
 def test_a_screening_is_scheduled_once() -> None:
-    """To change it, another screening is scheduled."""
+    """Another time or hall is another screening."""
     spec(screening).given(scheduled).when(schedule(PRICES)).then_rejected(AlreadyScheduled)
 
 
 def test_every_seat_has_a_price() -> None:
-    """A hall with seats that nobody could pay for is refused."""
+    """A hall with a category without a price is refused."""
     (
         spec(screening)
         .when(schedule({Category.STALLS: Decimal("9.50")}))
@@ -96,7 +96,7 @@ def test_every_seat_has_a_price() -> None:
 
 
 def test_a_reservation_costs_what_its_seats_cost() -> None:
-    """Seats of two categories are added up to the cent."""
+    """The prices of two categories are added up to the cent."""
     (
         spec(screening)
         .given(scheduled)
@@ -113,7 +113,7 @@ def test_a_reservation_costs_what_its_seats_cost() -> None:
 
 
 def test_a_seat_is_reserved_once() -> None:
-    """One taken seat is enough to refuse the whole reservation, and the refusal names it."""
+    """One taken seat refuses the whole reservation, and the refusal names it."""
     (
         spec(screening)
         .given(scheduled, reserved)
@@ -124,7 +124,7 @@ def test_a_seat_is_reserved_once() -> None:
 
 @pytest.mark.parametrize("seat", [Seat("A", 0), Seat("A", 11), Seat("C", 1)])
 def test_a_seat_is_one_of_the_hall(seat: Seat) -> None:
-    """Rows have an end, and halls too."""
+    """The row and the number must exist."""
     (
         spec(screening)
         .given(scheduled)
@@ -134,7 +134,7 @@ def test_a_seat_is_one_of_the_hall(seat: Seat) -> None:
 
 
 def test_a_reservation_has_at_most_eight_seats() -> None:
-    """Eight are fine, and nine are not; nor is a reservation of nothing."""
+    """Eight are accepted; nine and none are refused."""
     row = [Seat("A", number) for number in range(1, 11)]
     given = spec(screening).given(scheduled)
     given.when(reserve(*row[:8])).then(
@@ -150,7 +150,7 @@ def test_a_reservation_has_at_most_eight_seats() -> None:
 
 
 def test_a_reservation_is_made_once() -> None:
-    """Whoever wants more seats makes another reservation."""
+    """More seats need another reservation."""
     (
         spec(screening)
         .given(scheduled, reserved)
@@ -160,7 +160,7 @@ def test_a_reservation_is_made_once() -> None:
 
 
 def test_cancelled_seats_are_free_again() -> None:
-    """What one customer gives back, the next one gets."""
+    """The next customer can reserve them."""
     (
         spec(screening)
         .given(scheduled, reserved)
@@ -180,7 +180,7 @@ def test_cancelled_seats_are_free_again() -> None:
 
 
 def test_a_reservation_is_cancelled_once() -> None:
-    """What is cancelled, or was never made, cannot be cancelled."""
+    """A cancelled or unknown reservation cannot be cancelled."""
     (
         spec(screening)
         .given(scheduled, reserved, ReservationCancelled(reservation_id="r1"))
@@ -191,12 +191,12 @@ def test_a_reservation_is_cancelled_once() -> None:
 
 @pytest.mark.parametrize("command", [reserve(Seat("A", 2), at=EIGHT), cancel("r1", at=EIGHT)])
 def test_nothing_changes_once_the_film_runs(command: ScreeningCommand) -> None:
-    """At eight o'clock sharp it is too late."""
+    """At eight o'clock sharp, it is too late."""
     spec(screening).given(scheduled, reserved).when(command).then_rejected(AlreadyStarted)
 
 
 def test_seats_are_sold_until_the_last_moment() -> None:
-    """A moment before eight it is not too late."""
+    """A moment before eight, it is not too late."""
     (
         spec(screening)
         .given(scheduled, reserved)
@@ -207,5 +207,5 @@ def test_seats_are_sold_until_the_last_moment() -> None:
 
 @pytest.mark.parametrize("command", [reserve(Seat("A", 1)), cancel("r1")])
 def test_only_a_screening_that_is_scheduled_has_seats(command: ScreeningCommand) -> None:
-    """Before it is on the programme, nothing can be reserved."""
+    """Before it is scheduled, nothing can be reserved."""
     spec(screening).when(command).then_rejected(NotScheduled, match=ID)

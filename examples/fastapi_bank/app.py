@@ -1,4 +1,4 @@
-"""The bank's routes, and how they are put together."""
+"""The routes of the bank, and the application that serves them."""
 
 import os
 import re
@@ -36,13 +36,13 @@ class Owner(BaseModel):
 
 
 class Amount(BaseModel):
-    """How much money moves. Whether it may is for the domain to say."""
+    """An amount of money. The domain decides whether it is accepted."""
 
     amount: Annotated[int, Field(strict=True, lt=2**63)]  # what an event can carry
 
 
 class AccountView(BaseModel):
-    """An account, as customers see it."""
+    """An account as the API shows it."""
 
     account_id: str
     owner: str
@@ -50,7 +50,7 @@ class AccountView(BaseModel):
 
 
 def running(request: Request) -> Application:
-    """The application that serves this request."""
+    """Return the application that serves this request."""
     bank: Application = request.app.state.bank
     return bank
 
@@ -94,7 +94,7 @@ def dispatcher(
     command_id: CommandId,
     if_match: Annotated[str | None, Header()] = None,
 ) -> Callable[[Command], Awaitable[Committed]]:
-    """Dispatch a command on the terms that the request's headers state."""
+    """Return a function that dispatches commands under the conditions of the request's headers."""
     return partial(
         bank.dispatch,
         command_id=command_id,
@@ -106,12 +106,12 @@ Dispatch: TypeAlias = Annotated[Callable[[Command], Awaitable[Committed]], Depen
 
 
 def etag_of(version: int) -> str:
-    """A version as an entity tag."""
+    """Return a version as an entity tag."""
     return f'"{version}"'
 
 
 def version_of(etag: str) -> int:
-    """The version in an entity tag of this API."""
+    """Return the version in an entity tag of this API."""
     found = re.fullmatch('"([0-9]{1,18})"', etag)
     if found is None:
         raise HTTPException(
@@ -147,13 +147,13 @@ async def perform_withdrawal(account_id: str, body: Amount, dispatch: Dispatch) 
 
 @router.put("/accounts/{account_id}/owner", status_code=HTTPStatus.NO_CONTENT)
 async def change_owner(account_id: str, body: Owner, dispatch: Dispatch) -> Response:
-    """Hand an account over."""
+    """Give an account to another owner."""
     return done(await dispatch(ChangeOwner(aggregate_id=account_id, owner=body.owner)))
 
 
 @router.get("/accounts/{account_id}")
 async def show_account(account_id: str, bank: Bank, response: Response) -> AccountView:
-    """Show an account as it is now."""
+    """Show the present state of an account."""
     loaded = await bank.load(account, account_id)
     if loaded.state.owner is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no account {account_id}")
@@ -164,12 +164,12 @@ async def show_account(account_id: str, bank: Bank, response: Response) -> Accou
 
 
 def done(committed: Committed) -> Response:
-    """The answer to a command that was carried out."""
+    """Return the response to a command that was carried out."""
     return Response(status_code=HTTPStatus.NO_CONTENT, headers={"ETag": etag_of(committed.version)})
 
 
 def create_app(bank: Application) -> FastAPI:
-    """Serve ``bank``, which runs for as long as the server does."""
+    """Return an application that serves ``bank`` and runs as long as the server."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

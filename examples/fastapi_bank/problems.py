@@ -1,4 +1,4 @@
-"""What becomes of errors: problem documents, as RFC 9457 has them."""
+"""Turns errors into problem documents (RFC 9457)."""
 
 import re
 from collections.abc import Callable, Coroutine
@@ -17,7 +17,7 @@ from eventhus.errors import CommandIdReused, InvalidArgument, TooManyConflicts
 def problem(
     status: int, detail: str, *, type_: str = "about:blank", title: str | None = None
 ) -> Response:
-    """A problem document, of the given type or of none but its status."""
+    """Return a problem document, of the given type or with a status only."""
     return JSONResponse(
         {
             "type": type_,
@@ -31,7 +31,7 @@ def problem(
 
 
 async def on_rejected(_: Request, refusal: Rejected) -> Response:
-    """The domain said no: every reason is a type of problem."""
+    """Answer a refusal of the domain. Every reason is a type of problem."""
     title = re.sub("(?<=[a-z])(?=[A-Z])", " ", type(refusal).__name__).capitalize()
     return problem(
         HTTPStatus.CONFLICT,
@@ -42,24 +42,24 @@ async def on_rejected(_: Request, refusal: Rejected) -> Response:
 
 
 async def on_concurrency_error(_: Request, error: ConcurrencyError) -> Response:
-    """The account is at another version than If-Match says."""
+    """Answer that the account is at another version than If-Match says."""
     return problem(HTTPStatus.PRECONDITION_FAILED, str(error))
 
 
 async def on_too_many_conflicts(_: Request, __: TooManyConflicts) -> Response:
-    """The account is too busy."""
+    """Answer that the account is too busy."""
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many at once want this account; try again")
 
 
 async def on_command_id_reused(_: Request, __: CommandIdReused) -> Response:
-    """The key has been used, and for which account is nobody else's business."""
+    """Answer that the key was used before, without naming the account."""
     return problem(
         HTTPStatus.UNPROCESSABLE_ENTITY, "this Idempotency-Key was used for another account"
     )
 
 
 async def on_invalid_argument(_: Request, error: InvalidArgument) -> Response:
-    """A header or a path says what can be nobody's id."""
+    """Answer that a header or the path holds an invalid id."""
     return problem(HTTPStatus.BAD_REQUEST, str(error))
 
 
@@ -70,7 +70,7 @@ async def on_bad_request(_: Request, error: RequestValidationError) -> Response:
 
 
 async def on_http_exception(_: Request, error: HTTPException) -> Response:
-    """The framework said no."""
+    """Answer an error of the framework."""
     response = problem(error.status_code, error.detail)
     response.headers.update(error.headers or {})
     return response

@@ -14,7 +14,7 @@ from examples.fastapi_bank.app import create, create_app
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
-    """A bank that is open for business, without customers."""
+    """A client of a bank without customers."""
     app = create_app(Application.open(bucket="bank", aggregates=[account]))
     with TestClient(app, headers={"X-User": "mishudark"}) as client:
         yield client
@@ -22,19 +22,19 @@ def client() -> Iterator[TestClient]:
 
 @pytest.fixture
 def url(client: TestClient) -> str:
-    """An account of mishudark's that holds 100; its version is 2."""
+    """The URL of an account with a balance of 100, at version 2."""
     url = client.post("/accounts", json={"owner": "mishudark"}).headers["Location"]
     client.post(f"{url}/deposits", json={"amount": 100})
     return url
 
 
 def balance(client: TestClient, url: str) -> object:
-    """What the account holds."""
+    """Return the balance of an account."""
     return client.get(url).json()["balance"]
 
 
 def test_an_account_is_created_and_shown(client: TestClient) -> None:
-    """The answer says where the account is, and both answers at which version it is."""
+    """The answer has the location, and both answers have the version."""
     created = client.post("/accounts", json={"owner": "mishudark"})
     account_id = created.json()["account_id"]
     assert (201, f"/accounts/{account_id}") == (created.status_code, created.headers["Location"])
@@ -45,7 +45,7 @@ def test_an_account_is_created_and_shown(client: TestClient) -> None:
 
 
 def test_commands_answer_with_the_new_version(client: TestClient, url: str) -> None:
-    """Money moves and the owner changes; each answer carries the tag to go on with."""
+    """Each answer carries the entity tag of the new version."""
     answers = [
         client.post(f"{url}/deposits", json={"amount": 200}),
         client.post(f"{url}/withdrawals", json={"amount": 249}),
@@ -63,7 +63,7 @@ def test_commands_answer_with_the_new_version(client: TestClient, url: str) -> N
 
 
 def test_a_command_that_changes_nothing_keeps_the_version(client: TestClient, url: str) -> None:
-    """Telling who the owner is already is fine."""
+    """Naming the present owner is accepted."""
     answer = client.put(f"{url}/owner", json={"owner": "mishudark"})
     assert (204, '"2"') == (answer.status_code, answer.headers["ETag"])
 
@@ -85,7 +85,7 @@ def test_a_refused_command_is_a_problem(client: TestClient, url: str) -> None:
 
 
 def test_the_same_key_is_carried_out_once(client: TestClient, url: str) -> None:
-    """Whoever did not get the answer asks again, and gets it."""
+    """A repeated request gets the first answer."""
     first, second = (
         client.post(f"{url}/deposits", json={"amount": 7}, headers={"Idempotency-Key": "k"})
         for _ in range(2)
@@ -107,7 +107,7 @@ def test_the_same_key_creates_one_account(client: TestClient) -> None:
 
 
 def test_a_key_belongs_to_one_account(client: TestClient, url: str) -> None:
-    """A key that comes back for another account is a mistake, and whose it was stays unsaid."""
+    """A key that was used for another account is refused, without naming that account."""
     other = client.post("/accounts", json={"owner": "ada"}).headers["Location"]
     key = {"Idempotency-Key": "k"}
     client.post(f"{url}/deposits", json={"amount": 7}, headers=key)
@@ -120,7 +120,7 @@ def test_a_key_belongs_to_one_account(client: TestClient, url: str) -> None:
 
 
 def test_a_command_may_insist_on_a_version(client: TestClient, url: str) -> None:
-    """It is carried out on the version that was seen, and not on a later one."""
+    """It is carried out at that version, and not at a later one."""
     seen = {"If-Match": client.get(url).headers["ETag"]}
     first, second = (
         client.post(f"{url}/withdrawals", json={"amount": 10}, headers=seen) for _ in range(2)
@@ -132,7 +132,7 @@ def test_a_command_may_insist_on_a_version(client: TestClient, url: str) -> None
 
 @pytest.mark.parametrize("tag", ["2", '"two"', 'W/"2"', "*", '"1", "2"', ""])
 def test_a_version_is_one_tag_of_this_api(client: TestClient, url: str, tag: str) -> None:
-    """Whatever else If-Match may say, nobody gets a wrong guess at what was meant."""
+    """Any other form of If-Match is refused."""
     answer = client.post(f"{url}/deposits", json={"amount": 1}, headers={"If-Match": tag})
     assert (400, "application/problem+json") == (
         answer.status_code,
@@ -149,7 +149,7 @@ def test_an_empty_key_is_a_bad_request(client: TestClient, url: str) -> None:
 
 
 def test_an_account_that_does_not_exist_is_not_found(client: TestClient) -> None:
-    """There is nothing to show; and what is asked of it is refused like any other command."""
+    """It cannot be shown, and commands for it are refused."""
     shown = client.get("/accounts/nobodys")
     assert {
         "type": "about:blank",
@@ -162,7 +162,7 @@ def test_an_account_that_does_not_exist_is_not_found(client: TestClient) -> None
 
 
 def test_what_the_framework_refuses_is_a_problem_too(client: TestClient, url: str) -> None:
-    """A client needs to read one kind of answer; the framework's headers stay on it."""
+    """Clients read one kind of answer, and the framework's headers stay."""
     answer = client.delete(url)
     assert (405, "application/problem+json", "GET") == (
         answer.status_code,
@@ -175,14 +175,14 @@ def test_what_the_framework_refuses_is_a_problem_too(client: TestClient, url: st
 def test_an_amount_is_a_number_that_an_event_can_carry(
     client: TestClient, url: str, amount: object
 ) -> None:
-    """Everything else ends at the door."""
+    """Every other amount is refused before it reaches the domain."""
     answer = client.post(f"{url}/deposits", json={"amount": amount})
     assert 422 == answer.status_code
     assert 100 == balance(client, url)
 
 
 def test_too_many_at_once_are_asked_to_come_again() -> None:
-    """Losing every race without having named a version is nobody's precondition."""
+    """Losing every race is not a failed precondition."""
 
     def busy(_: Handler) -> Handler:
         async def handle(envelope: Envelope) -> Committed:

@@ -1,4 +1,4 @@
-"""Values out of a fixed set: enums and literals."""
+"""Coders for values of a fixed set: enums and literals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eventhus_cattrs.scalars import SCALARS, store_int
 
 
 def enum_coder(cls: type[Enum]) -> Coder:
-    """A coder for an enum, by the values of its members."""
+    """Return a coder for an enum, by the values of its members."""
     members = {member.value: member for member in cls.__members__.values()}
     classes = frozenset(map(type, members))
     if not members:
@@ -30,7 +30,7 @@ def enum_coder(cls: type[Enum]) -> Coder:
             raise expected(cls.__name__, value)
         stored = value._value_  # ``value`` is a property and costs four times as much
         if known_bits is not None and stored not in members and stored & ~known_bits:
-            raise Mismatch(f"has bits that are no flags of {cls.__name__}")
+            raise Mismatch(f"has bits that are not flags of {cls.__name__}")
         return stored
 
     def decode(data: Any, _: Any = None) -> Enum:
@@ -42,10 +42,10 @@ def enum_coder(cls: type[Enum]) -> Coder:
         if member is not None:
             return member
         if known_bits is not None and data & ~known_bits:
-            # An IntFlag would keep a member for each such number for ever.
-            raise Mismatch(f"has bits that are no flags of {cls.__name__}")
+            # An IntFlag would cache a member for each such number for ever.
+            raise Mismatch(f"has bits that are not flags of {cls.__name__}")
         try:
-            return cls(data)  # several flags in one, or what the class's own _missing_ knows
+            return cls(data)  # a combination of flags, or what _missing_ knows
         except ValueError:
             raise Mismatch(f"is not a value of {cls.__name__}") from None
 
@@ -53,8 +53,8 @@ def enum_coder(cls: type[Enum]) -> Coder:
 
 
 def literal_coder(values: tuple[Any, ...]) -> Coder:
-    """A coder for the values of a ``Literal``."""
-    # Keys hold the class too: 1, True and 1.0 are equal.
+    """Return a coder for the values of a ``Literal``."""
+    # The keys include the class, because 1, True and 1.0 are equal.
     encoded = {
         (type(value), value): value.value if isinstance(value, Enum) else value for value in values
     }
@@ -65,12 +65,12 @@ def literal_coder(values: tuple[Any, ...]) -> Coder:
     decoded = {(type(data), data): value for (_, value), data in encoded.items()}
     if len(decoded) != len(encoded):
         raise Unsupported("two values of the Literal are stored as the same data")
-    problem = f"is none of {', '.join(map(repr, encoded.values()))}"
+    problem = f"is not one of {', '.join(map(repr, encoded.values()))}"
 
     def encode(value: Any) -> Any:
         try:
             return encoded[type(value), value]
-        except (KeyError, TypeError):  # the latter if it cannot be hashed
+        except (KeyError, TypeError):  # TypeError if it cannot be hashed
             raise Mismatch(problem) from None
 
     def decode(data: Any, _: Any = None) -> Any:

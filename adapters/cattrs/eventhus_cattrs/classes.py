@@ -1,4 +1,4 @@
-"""attrs classes: stored as a dict with a key for each argument of ``__init__``."""
+"""Coders for attrs classes: a dict with a key for each argument of ``__init__``."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from eventhus_cattrs.problems import Mismatch, Unsupported, expect_mapping, expe
 
 @frozen(kw_only=True)
 class Field:
-    """A field that is stored.
+    """A stored field.
 
     Attributes:
-        attribute: What attrs knows of it.
-        key: What it is stored under: the argument of ``__init__``.
-        coder: For its type.
+        attribute: The attribute of attrs.
+        key: The key under which it is stored: the name of the argument of ``__init__``.
+        coder: The coder for its type.
     """
 
     attribute: Attribute[Any]
@@ -33,12 +33,12 @@ class Field:
 
 @frozen(kw_only=True)
 class Shape:
-    """An attrs class, read and resolved.
+    """An attrs class with resolved types.
 
     Attributes:
         cls: The class.
-        bindings: What its type variables stand for.
-        fields: Those that are stored.
+        bindings: The types that its type variables stand for.
+        fields: The stored fields.
     """
 
     cls: type
@@ -54,7 +54,7 @@ def read_shape(as_type: Any, coder_of: Callable[[Any], Coder]) -> Shape:
         coder_of: Finds the coder for the type of a field.
 
     Raises:
-        CompositionError: A field cannot be stored. Names it.
+        CompositionError: A field cannot be stored. The message names it.
     """
     cls = get_origin(as_type) or as_type
     bindings = Bindings(as_type)
@@ -77,7 +77,7 @@ def _check_storable(attribute: Attribute[Any], hints: Mapping[str, Any]) -> None
         raise Unsupported("has no type; annotate it")
     if attribute.eq and not attribute.init:
         raise Unsupported(
-            "is no argument of __init__, so it could not be given its value again; make it one, "
+            "is not an argument of __init__, so it could not be restored; make it one, "
             "or a property, or say eq=False if it follows from the other fields"
         )
 
@@ -90,17 +90,16 @@ def _hints(cls: type) -> dict[str, Any]:
         found = [f.name for f in attrs.fields(cls) if name is not None and name in str(f.type)]
         raise CompositionError(
             f"{'.'.join([cls.__qualname__, *found[:1]])}: the annotation cannot be resolved "
-            f"({error}); define what it names in the module of the class, and not only while "
-            f"type checking"
+            f"({error}); define the name in the module of the class, not only for type checking"
         ) from error
 
 
 def fast_coder(shape: Shape, converter: Converter) -> Coder:
-    """A coder made of code that cattrs generates. It does not say where a mismatch is.
+    """Return a coder of code that cattrs generates. It does not say where a mismatch is.
 
     Args:
         shape: The class.
-        converter: Made by ``coder_converter``.
+        converter: The converter that ``coder_converter`` made.
     """
     cls = shape.cls
     fields = [field.attribute.evolve(type=field.coder) for field in shape.fields]
@@ -108,7 +107,7 @@ def fast_coder(shape: Shape, converter: Converter) -> Coder:
     unstructure: Callable[[Any], Any] = make_dict_unstructure_fn_from_attrs(
         fields, cls, converter, names, _cattrs_use_linecache=False
     )
-    # cattrs writes the arguments of __init__ in this order, and Python wants positional ones first.
+    # cattrs writes the arguments of __init__ in this order, and positional ones must come first.
     fields.sort(key=lambda field: field.kw_only)
     structure: Callable[..., Any] = make_dict_structure_fn_from_attrs(
         fields, cls, converter, names, _cattrs_use_linecache=False
@@ -123,11 +122,11 @@ def fast_coder(shape: Shape, converter: Converter) -> Coder:
 
 
 def coder_converter() -> Converter:
-    """A converter for fields whose "type" is their coder.
+    """Return a converter for fields whose "type" is their coder.
 
-    cattrs compiles one function per class out of the hooks of its fields, and asks a converter
-    for the hook of each field's type. The hooks it knows itself turn what they get into what the
-    field wants, so none of them is ever used: each field brings its own.
+    cattrs compiles one function per class from the hooks of its fields, and asks a converter for
+    the hook of each field's type. Its own hooks convert values silently, so none of them is used:
+    each field brings its own.
     """
     converter = Converter(detailed_validation=False, forbid_extra_keys=True, use_alias=True)
     converter.register_structure_hook_factory(_is_coder, lambda coder: coder.decode)
@@ -140,7 +139,7 @@ def _is_coder(field_type: Any) -> bool:
 
 
 def careful_coder(shape: Shape) -> Coder:
-    """A coder that does what the fast one does, step by step, to say where a mismatch is."""
+    """Return a coder that works step by step, to say where a mismatch is."""
     cls = shape.cls
     known = {field.key for field in shape.fields}
 
@@ -162,7 +161,7 @@ def careful_coder(shape: Shape) -> Coder:
                 raise Mismatch("is missing", f".{field.key}")
         for key in data:
             if key not in known:
-                raise Mismatch(f"is no field of {cls.__name__}", f".{key}")
+                raise Mismatch(f"is not a field of {cls.__name__}", f".{key}")
         try:
             return cls(**arguments)
         except Exception as error:

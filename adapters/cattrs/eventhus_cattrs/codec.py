@@ -12,7 +12,7 @@ from eventhus_cattrs.problems import Mismatch, Unsupported, type_text
 
 
 class CattrsCodec:
-    """Turns attrs values into plain data and back, exactly and without a guess.
+    """Turns attrs values into plain data and back, exactly and without guessing.
 
     ==================================  ========================================================
     type                                plain data
@@ -32,7 +32,7 @@ class CattrsCodec:
     other unions                        whatever the member is; no two stored as the same class
     ==================================  ========================================================
 
-    Nothing is converted that is not of this form: ``"300"`` is no ``int``, neither is ``True``,
+    Data of another form is not converted: neither ``"300"`` nor ``True`` is an ``int``,
     and a subclass of ``str`` is no ``str``. What could not be decoded again is not encoded. When
     decoding, fields that are missing take their defaults, and those that are unknown are refused.
     Of a ``datetime`` the moment and the offset come back, its zone's name does not; digits
@@ -89,7 +89,7 @@ class CattrsCodec:
 def _explained(
     name: str, fast: Callable[[Any], Any], careful: Callable[[Any], Any]
 ) -> Callable[[Any], Any]:
-    """The fast function; where that fails, the careful one, which says what is wrong."""
+    """Return the fast function, with the careful one for saying what is wrong if it fails."""
 
     def convert(given: Any) -> Any:
         try:

@@ -13,12 +13,12 @@ class Coder:
     """Encodes and decodes the values of one type, and raises ``Mismatch`` for all others.
 
     Attributes:
-        encode: From a value to new plain data.
-        decode: From plain data to a value. cattrs calls it with the type as a second argument,
-            which is known already and therefore ignored.
-        values: The classes of the values. Empty where not known yet, in a type that holds itself.
-        data: The classes of the plain data, by which a union tells its members apart. Empty
-            where ``values`` is.
+        encode: Turns a value into new plain data.
+        decode: Turns plain data into a value. cattrs passes the type as a second argument, which
+            is known already and therefore ignored.
+        values: The classes of the values. Empty while not known, in a type that contains itself.
+        data: The classes of the plain data, by which a union tells its members apart. Empty if
+            ``values`` is.
         tag: The name of an attrs class, by which a union tells it from another one.
     """
 

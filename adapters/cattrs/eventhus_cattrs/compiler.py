@@ -1,4 +1,4 @@
-"""Finds the coder for a type: a closed list, since what is not known cannot be exact."""
+"""Finds the coder for a type, in a closed list: an unknown type could not be exact."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Compiler:
     """Compiles each type once.
 
     Args:
-        hooks: For classes of the application, by class.
+        hooks: The application's hooks, by class.
         class_coder: Makes the coder for an attrs class.
     """
 
@@ -68,13 +68,13 @@ class Compiler:
         self._unfinished: set[Any] = set()
 
     def coder(self, as_type: Any) -> Coder:
-        """The coder for a type.
+        """Return the coder for a type.
 
         Raises:
             Unsupported: The type cannot be stored faithfully.
-            CompositionError: A field of a class cannot.
+            CompositionError: A field of a class cannot be stored faithfully.
         """
-        if get_origin(as_type) is Annotated:  # first, as it may not be hashable
+        if get_origin(as_type) is Annotated:  # first, because it may not be hashable
             return self.coder(get_args(as_type)[0])
         if as_type in self._coders:
             return self._coders[as_type]
@@ -85,14 +85,14 @@ class Compiler:
         try:
             self._coders[as_type] = self._compile(as_type)
         except (Unsupported, CompositionError):
-            self._coders = finished  # what was finished since may wait for this type
+            self._coders = finished  # a type that was finished since may wait for this one
             raise
         finally:
             self._unfinished.remove(as_type)
         return self._coders[as_type]
 
     def _later(self, as_type: Any) -> Coder:
-        """A coder for a type that holds itself: it finds the finished one when it is called."""
+        """Return a coder for a type that contains itself. It finds the finished one when called."""
         cls = get_origin(as_type) or as_type
         is_class = attrs.has(cls) and cls not in self._hooks
 
@@ -153,7 +153,7 @@ class Compiler:
         return union_coder([self.coder(member) for member in members], type_text(as_type))
 
     def _members(self, as_type: Any) -> Iterator[Any]:
-        """The members of a union, those of the unions in it too."""
+        """Return the members of a union, with those of nested unions."""
         if is_alias(as_type):
             yield from self._members(_aliased(as_type))
         elif _is_union(get_origin(as_type)):
@@ -199,11 +199,11 @@ def _why_not(as_type: Any) -> str:
     name = type_text(as_type)
     origin = get_origin(as_type)
     if as_type in (Any, object):
-        return f"{name} does not say what to decode; name a type"
+        return f"{name} does not say which type to decode; name one"
     if isinstance(as_type, TypeVar):
-        return f"nothing says what {name} stands for; name a type, as in Box[int]"
+        return f"{name} is not bound to a type; name one, as in Box[int]"
     if (origin or as_type) in (list, tuple, set, frozenset, dict, Mapping):
-        return f"{name} does not say what it holds; name a type, as in list[int]"
+        return f"{name} does not say what it contains; name a type, as in list[int]"
     if (origin or as_type) in _INSTEAD:
         return _INSTEAD[origin or as_type]
     if is_typeddict(as_type):

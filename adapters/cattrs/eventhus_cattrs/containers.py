@@ -1,4 +1,4 @@
-"""Lists, tuples, sets and dicts. Encoding and decoding both make new ones."""
+"""Coders for lists, tuples, sets and dicts. Encoding and decoding both make new ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LIST = frozenset({list})
 
 
 def list_coder(item: Coder) -> Coder:
-    """A coder for ``list[X]``."""
+    """Return a coder for ``list[X]``."""
 
     def encode(value: Any) -> list[Any]:
         return _each(item.encode, _exactly(list, value))
@@ -24,7 +24,7 @@ def list_coder(item: Coder) -> Coder:
 
 
 def tuple_coder(item: Coder) -> Coder:
-    """A coder for ``tuple[X, ...]``, stored as a list."""
+    """Return a coder for ``tuple[X, ...]``, stored as a list."""
 
     def encode(value: Any) -> list[Any]:
         return _each(item.encode, _exactly(tuple, value))
@@ -36,7 +36,7 @@ def tuple_coder(item: Coder) -> Coder:
 
 
 def fixed_tuple_coder(items: Sequence[Coder]) -> Coder:
-    """A coder for ``tuple[X, Y]``, stored as a list."""
+    """Return a coder for ``tuple[X, Y]``, stored as a list."""
     encoders = [item.encode for item in items]
     decoders = [item.decode for item in items]
 
@@ -50,16 +50,16 @@ def fixed_tuple_coder(items: Sequence[Coder]) -> Coder:
 
 
 def set_coder(cls: type, item: Coder) -> Coder:
-    """A coder for ``frozenset[X]`` and ``set[X]``, stored as a list.
+    """Return a coder for ``frozenset[X]`` and ``set[X]``, stored as a list.
 
-    The list is sorted, so that equal sets become equal data whatever order they are held in.
+    The list is sorted, so that equal sets become equal data.
     """
 
     def encode(value: Any) -> list[Any]:
         result = _each(item.encode, _exactly(cls, value))
         try:
             result.sort()
-        except TypeError:  # dicts, say, have no order, but their text has one
+        except TypeError:  # dicts cannot be compared, but their texts can
             result.sort(key=repr)
         return result
 
@@ -73,7 +73,7 @@ def set_coder(cls: type, item: Coder) -> Coder:
 
 
 def dict_coder(key: Coder, item: Coder) -> Coder:
-    """A coder for ``dict[K, X]``, for keys that are stored as text."""
+    """Return a coder for ``dict[K, X]``, for keys that are stored as text."""
     if key.data != {str}:
         raise Unsupported(
             "the keys of a dict must be stored as text, as those of str, UUID, Decimal, date and "

@@ -1,4 +1,4 @@
-"""What type variables stand for."""
+"""Resolves type variables and aliases."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 
 class Bindings:
-    """What the type variables of a class stand for, in the class and in each of its bases.
+    """The types that the type variables of a class stand for, in it and in each base.
 
-    Each base has its own, since one variable may stand for different types in two of them.
+    Each base has its own, since a variable may stand for different types in two bases.
 
     Args:
         as_type: A class, or a generic one with its arguments.
@@ -24,17 +24,17 @@ class Bindings:
 
     @property
     def of_class(self) -> Mapping[Any, Any]:
-        """What those of the class itself stand for."""
+        """Return the bindings of the class itself."""
         return self._by_class[self._cls]
 
     def resolve(self, name: str, hint: Any) -> Any:
-        """The type of a field, given what the class or a base annotates it with."""
+        """Return the type of a field from its annotation in the class or a base."""
         owner = next(cls for cls in self._cls.__mro__ if name in inspect.get_annotations(cls))
         return substitute(hint, self._by_class.get(owner, {}))
 
 
 def substitute(as_type: Any, arguments: Mapping[Any, Any]) -> Any:
-    """A type with its type variables replaced by what they stand for."""
+    """Return a type with its type variables replaced."""
     if isinstance(as_type, TypeVar):
         return arguments.get(as_type, as_type)
     parameters = getattr(as_type, "__parameters__", ())
@@ -44,7 +44,7 @@ def substitute(as_type: Any, arguments: Mapping[Any, Any]) -> Any:
 
 
 def is_alias(as_type: Any) -> bool:
-    """Whether it is ``type X = …`` of Python 3.12, or what typing_extensions has before it."""
+    """Return whether a type is ``type X = …`` of Python 3.12, or its backport."""
     return type(get_origin(as_type) or as_type).__name__ == "TypeAliasType"
 
 

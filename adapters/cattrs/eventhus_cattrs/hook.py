@@ -1,4 +1,4 @@
-"""How an application stores a class of its own."""
+"""Hooks for the application's own classes."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ P = TypeVar("P")
 
 @frozen
 class Hook(Generic[T, P]):
-    """Stores a class that the codec does not know by way of a type that it does.
+    """Stores a class that the codec does not know as a type that it knows.
 
-    ``decode`` must undo ``encode``. What lies between the two is checked as strictly as any field
-    of the type ``as_type``, so neither needs checks of its own.
+    ``decode`` must undo ``encode``. The value in between is checked as strictly as any field of
+    the type ``as_type``, so neither function needs checks of its own.
 
     >>> from pathlib import PurePosixPath
     >>> paths = Hook(PurePosixPath, as_type=str, encode=str, decode=PurePosixPath)
 
     Attributes:
-        cls: The class. Fields of it may hold instances of its subclasses, too.
-        as_type: What it is stored as: any type that the codec handles.
-        encode: From an instance to a value of ``as_type``.
-        decode: From a value of ``as_type`` to an instance. Raises ``ValueError`` for one that
+        cls: The class. Fields may hold instances of its subclasses, too.
+        as_type: The type that is stored: any type that the codec handles.
+        encode: Turns an instance into a value of ``as_type``.
+        decode: Turns a value of ``as_type`` to an instance. Raises ``ValueError`` for one that
             it cannot take.
 
     Raises:
@@ -44,11 +44,11 @@ class Hook(Generic[T, P]):
     def __attrs_post_init__(self) -> None:
         cls: object = self.cls
         if not isinstance(cls, type):
-            raise CompositionError(f"a Hook is for a class, and {type_text(cls)} is none")
+            raise CompositionError(f"a Hook is for a class, and {type_text(cls)} is not a class")
 
 
 def hook_coder(hook: Hook[Any, Any], stored: Coder) -> Coder:
-    """A coder for the class of a hook, by way of that of the type it is stored as."""
+    """Return a coder for the class of a hook."""
     cls, name = hook.cls, hook.cls.__name__
 
     def encode(value: Any) -> Any:

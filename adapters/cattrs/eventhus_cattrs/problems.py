@@ -1,4 +1,4 @@
-"""What does not fit, where it is, and how types are called in messages."""
+"""Mismatches with their paths, and the names of types in messages."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, Union, get_args, get_origin
 
 
 class Mismatch(Exception):
-    """A value, or data, is not what its type admits.
+    """A value, or data, does not fit its type.
 
-    Raised where it is found; what encloses that place adds its own step on the way out.
-    The problem never quotes what was found: it may be personal.
+    It is raised where it is found, and each enclosing coder adds its step to the path. The problem
+    never quotes the value, which may be personal.
     """
 
     def __init__(self, problem: str, step: str = "") -> None:
@@ -20,32 +20,34 @@ class Mismatch(Exception):
         self._steps = [step]
 
     def within(self, step: str) -> None:
-        """Put a step before the path: ``.row`` for a field, ``[2]`` for an item of a list."""
+        """Put a step in front of the path: ``.row`` for a field, ``[2]`` for an item of a list."""
         self._steps.append(step)
 
     @property
     def path(self) -> str:
-        """From the outermost value to the place, such as ``seats[2].row``."""
+        """The path from the outermost value to the place, such as ``seats[2].row``."""
         return "".join(reversed(self._steps)).removeprefix(".")
 
 
 class Unsupported(Exception):
-    """A type that cannot be encoded and decoded faithfully. Says why and what to do."""
+    """A type cannot be encoded and decoded faithfully. The message says why, and what to do."""
 
 
 def expected(wanted: str, found: object) -> Mismatch:
-    """What to raise for a value of another class than the one that was wanted."""
+    """Return the error for a value of another class."""
     return Mismatch(f"expected {wanted}, found {type_text(type(found))}")
 
 
 def expect_mapping(wanted: str, data: Any) -> None:
-    """Raise a ``Mismatch`` unless ``data`` is a dict, or what a store has in its place."""
-    if type(data) is not dict and not isinstance(data, Mapping):  # the latter takes its time
+    """Raise a ``Mismatch`` unless ``data`` is a dict, or a mapping of a store's driver."""
+    if type(data) is not dict and not isinstance(
+        data, Mapping
+    ):  # isinstance with an abstract class is slow
         raise expected(wanted, data)
 
 
 def type_text(as_type: Any) -> str:
-    """What a reader would write for a type: ``int``, ``A | None``, ``dict[str, A]``."""
+    """Return a type as a reader would write it: ``int``, ``A | None``, ``dict[str, A]``."""
     if get_origin(as_type) in (Union, types.UnionType):
         return " | ".join(type_text(member) for member in get_args(as_type))
     if arguments := get_args(as_type):

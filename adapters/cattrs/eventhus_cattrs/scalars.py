@@ -1,7 +1,7 @@
-"""Values that have no parts.
+"""Coders for values without parts.
 
-Exact classes on both sides: a ``bool`` is no ``int`` and a subclass of ``str`` is no ``str``,
-since it would come back as something else than was written. Only a ``datetime`` may be of a
+Classes are exact on both sides. A ``bool`` does not count as an ``int``, nor a subclass of ``str``
+as a ``str``, because it would come back as another class. Only a ``datetime`` may be of a
 subclass, because tests freeze the clock with one.
 """
 
@@ -24,7 +24,7 @@ _LEAST, _MOST = -(2**63), 2**63 - 1  # BSON and most readers of JSON hold no mor
 
 
 def store_int(data: Any) -> Any:
-    """``data``, without the subclass of ``int`` in which pymongo hands out 64-bit integers."""
+    """Return an int without the subclass that pymongo uses for 64-bit integers."""
     return int(data) if isinstance(data, int) and type(data) is not bool else data
 
 
@@ -42,7 +42,7 @@ def _bool(value: Any, _: Any = None) -> bool:
 def _str(value: Any, _: Any = None) -> str:
     if type(value) is not str:
         raise expected("str", value)
-    if not value.isascii():  # costs nothing: a str knows
+    if not value.isascii():  # cheap: a str knows whether it is ASCII
         try:
             value.encode()
         except UnicodeEncodeError:
@@ -71,7 +71,7 @@ def _encode_float(value: Any) -> float:
         return value
     if type(value) is not int:
         raise expected("float", value)
-    # To a type checker an int is a float. It comes back as one, so the two must be equal.
+    # Type checkers accept an int as a float. It comes back as a float, so both must be equal.
     try:
         converted = float(value)
     except OverflowError:
@@ -82,7 +82,7 @@ def _encode_float(value: Any) -> float:
 
 
 def _decode_float(data: Any, _: Any = None) -> float:
-    # 3.0 is 3 and 1e21 is 1000000000000000000000 in what some writers of JSON produce.
+    # Some writers of JSON turn 3.0 into 3 and 1e21 into 1000000000000000000000.
     if type(data) is not float:
         data = store_int(data)
         if type(data) is not int:
@@ -108,15 +108,15 @@ def _text(
     *,
     subclasses: bool = False,
 ) -> Coder:
-    """A coder for values that are stored as text.
+    """Return a coder for values that are stored as text.
 
     Args:
         cls: The class of the values.
-        form: What the text is called in messages.
-        write: From a value to its text.
-        read: From text to a value. Raises ``ValueError`` or ``ArithmeticError``.
-        check: Raises ``Mismatch`` for a value of the class that is not to be stored.
-        subclasses: Whether values of subclasses are encoded, too. They come back as ``cls``.
+        form: The name of the text in messages.
+        write: Turns a value into its text.
+        read: Turns text into a value. Raises ``ValueError`` or ``ArithmeticError``.
+        check: Raises ``Mismatch`` for a value of the class that must not be stored.
+        subclasses: Whether to encode values of subclasses, which come back as ``cls``.
     """
 
     def encode(value: Any) -> str:
@@ -149,12 +149,12 @@ def _check_aware(value: datetime) -> None:
     offset = value.utcoffset()
     if offset is None:
         raise Mismatch("has no UTC offset; make it aware, as datetime.now(UTC) is")
-    if offset.microseconds:  # fromisoformat loses it where the rest of the offset is zero
+    if offset.microseconds:  # fromisoformat loses it if the rest of the offset is zero
         raise Mismatch("has a UTC offset with a fraction of a second")
 
 
 def _duration_text(value: timedelta) -> str:
-    # ISO 8601, since a bare number does not show its unit and microseconds overflow 64 bits.
+    # ISO 8601, because a number does not show its unit and microseconds overflow 64 bits.
     sign, length = ("-" if value.days < 0 else ""), abs(value)
     minutes, seconds = divmod(length.seconds, 60)
     hours, minutes = divmod(minutes, 60)
@@ -162,7 +162,7 @@ def _duration_text(value: timedelta) -> str:
     return f"{sign}P{length.days}DT{hours}H{minutes}M{seconds}{fraction}S"
 
 
-# Years, months and weeks are left out: the first two have no length, nobody writes the third.
+# No years, months and weeks: years and months have no fixed length, and weeks are not written.
 _DURATION = re.compile(
     r"(-?)P(?=\d|T\d)(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,6}))?S)?)?",
     re.ASCII,

@@ -1,4 +1,4 @@
-"""Unions: members are told apart by the class of their data, and attrs classes by a tag."""
+"""Coders for unions. The class of the data tells members apart; a tag tells attrs classes apart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NONE = SCALARS[None]
 
 
 def optional_coder(member: Coder) -> Coder:
-    """A coder for ``X | None``, the most frequent union, without a look-up."""
+    """Return a coder for ``X | None``, the most frequent union, without a look-up."""
     encode_member, decode_member = member.encode, member.decode
 
     def encode(value: Any) -> Any:
@@ -35,11 +35,11 @@ def optional_coder(member: Coder) -> Coder:
 
 
 def union_coder(members: Sequence[Coder], text: str) -> Coder:
-    """A coder for a union.
+    """Return a coder for a union.
 
     Args:
-        members: Those of the union, nested unions dissolved.
-        text: What the union is called in messages.
+        members: The members, with nested unions flattened.
+        text: The name of the union in messages.
     """
     tagged = [member for member in members if member.tag is not None]
     if len(tagged) > 1:
@@ -59,7 +59,7 @@ def union_coder(members: Sequence[Coder], text: str) -> Coder:
     def encode(value: Any) -> Any:
         member = by_value.get(type(value))
         if member is None:
-            # A hook may be for a base of the class; any other member says why it refuses.
+            # A hook may be for a base of the class. Any other member says why it refuses.
             member = next((by_value[cls] for cls in by_value if isinstance(value, cls)), None)
         if member is None:
             raise expected(text, value)
@@ -87,13 +87,13 @@ def _by_class(pairs: Sequence[tuple[type, Coder]]) -> dict[type, Coder]:
                 f"{type_text(cls)}; use attrs classes, which are stored with their names"
             )
         result[cls] = member
-    if float in result:  # takes any int, unless that is a member too
+    if float in result:  # accepts any int, unless int is a member, too
         result.setdefault(int, result[float])
     return result
 
 
 def _tagged_coder(members: Sequence[Coder], text: str) -> Coder:
-    """A coder for a union of attrs classes, whose names are stored with their fields."""
+    """Return a coder for a union of attrs classes, whose names are stored with their fields."""
     by_class: dict[type, Coder] = {}
     by_tag: dict[str | None, Coder] = {}
     for member in members:
@@ -118,7 +118,7 @@ def _tagged_coder(members: Sequence[Coder], text: str) -> Coder:
         if type(tag) is not str:
             raise Mismatch("is missing" if tag is None else expected("str", tag).problem, f".{TAG}")
         if tag not in by_tag:
-            raise Mismatch(f"names no member of {text}", f".{TAG}")
+            raise Mismatch(f"does not name a member of {text}", f".{TAG}")
         return by_tag[tag].decode(untagged)
 
     return Coder(encode=encode, decode=decode, values=frozenset(by_class), data=frozenset({dict}))

@@ -1,4 +1,4 @@
-"""Everything in memory: for tests, for trying out, and for programs that need no more."""
+"""Store and bus in memory, for tests, experiments, and programs that need no more."""
 
 from eventhus_memory.bus import MemoryBus
 from eventhus_memory.store import MemoryStore

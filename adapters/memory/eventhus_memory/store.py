@@ -1,4 +1,4 @@
-"""A log, and what is made of it, that live as long as the object that holds them."""
+"""A store in memory: everything lives as long as the object."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _BREATHE_EVERY = 64  # appends between two yields to the event loop
 
 
 class _Entry(NamedTuple):
-    """An event as it is kept: as JSON text, so that nobody holds a reference into the log."""
+    """A stored event: JSON text, so that no caller holds a reference into the log."""
 
     commit: StoredCommit
     number: int  # in the commit, from 0
@@ -59,17 +59,17 @@ class _Entry(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """A lease, and until when it holds on the machine's monotonic clock."""
+    """A lease, and its expiry by the machine's monotonic clock."""
 
     lease: Lease
     until_s: float
 
 
 class MemoryStore:
-    """Implements every storage port in memory, for one event loop.
+    """Every storage port in memory, for one event loop.
 
-    Data is kept as JSON text: what a database would refuse is refused here, and nothing that is
-    handed out is shared with the log.
+    Data is stored as JSON text. Data that a database would refuse is refused here, too, and
+    nothing that is returned is shared with the log.
     """
 
     def __init__(self) -> None:
@@ -89,10 +89,10 @@ class MemoryStore:
 
     @classmethod
     def open(cls, url: str, bucket: str) -> Self:  # noqa: ARG003 - the object is the bucket
-        """A new, empty store for ``memory://``.
+        """Return a new, empty store for ``memory://``.
 
         Raises:
-            CompositionError: The URL says more than that.
+            CompositionError: The URL is not ``memory://``.
         """
         check_url(url)
         return cls()
@@ -106,13 +106,13 @@ class MemoryStore:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     async def append(self, commit: Commit) -> StoredCommit:
         """See ``EventStore.append``."""
         self._appends += 1
         if self._appends % _BREATHE_EVERY == 0:
-            # Nothing here ever has to wait, so a caller in a loop would keep all others waiting.
+            # Nothing here ever waits, so a caller in a loop would starve every other task.
             await asyncio.sleep(0)
         commit = checked_commit(commit)
         texts = _texts(commit)
@@ -278,7 +278,7 @@ class MemoryStore:
             self._leases[lease.name] = held._replace(until_s=0.0)
 
     def _restored(self, stored: StoredCommit) -> StoredCommit:
-        # The data that the caller gave may have changed since: the log has not.
+        # The caller's data may have changed since. The log has not.
         events = _data(self._log[stored.position - 1 : stored.last_position])
         return evolve(stored, commit=evolve(stored.commit, events=events))
 
@@ -297,9 +297,9 @@ class MemoryStore:
 
 
 def check_url(url: str) -> None:
-    """Refuse a URL that says more than ``memory://``."""
+    """Check that a URL is ``memory://``."""
     if url != "memory://":
-        raise CompositionError("a memory URL says nothing but memory://")
+        raise CompositionError("a memory URL must be exactly memory://")
 
 
 def _dumps(data: Any) -> str:
@@ -320,7 +320,7 @@ def _texts(commit: Commit) -> list[str]:
 
 
 def _data(entries: Sequence[_Entry]) -> list[EventData]:
-    # One call of the parser for the whole page: its fixed cost is that of a small event.
+    # One call of the parser for the whole page: a call costs as much as a small event.
     page = json.loads(f"[{','.join([entry.json for entry in entries])}]")
     events: list[EventData] = []
     for (commit, number, _), data in zip(entries, page, strict=True):

@@ -1,4 +1,4 @@
-"""What every store and every bus promises, as cases that run against yours.
+"""The promises of every store and every bus, as test suites to run against yours.
 
 They need pytest and no plugin. Subclass a suite in a test module, and let pytest run it::
 

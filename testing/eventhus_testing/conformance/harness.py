@@ -1,4 +1,4 @@
-"""What every case runs in: an event loop and a bucket of its own, and a time to end by."""
+"""The surroundings of a case: its own event loop and bucket, and a time limit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GRACE_S = 0.5  # for what was cancelled to end
 
 
 class Bucketed:
-    """Cases that each have a bucket of their own.
+    """Cases with a bucket each.
 
     Attributes:
         timeout_s: A case that has not ended after this many seconds fails.
@@ -35,13 +35,13 @@ class Bucketed:
 
     @cached_property
     def bucket(self) -> str:
-        """The bucket of this case: lower-case ASCII letters, digits and ``_``, under 40 of them."""
+        """The bucket of this case: under 40 lower-case ASCII letters, digits and ``_``."""
         # pytest makes an instance for each case, so no two ever share a bucket.
         return f"conformance_{new_id().lower()}"
 
 
 class Cases(Bucketed):
-    """Cases that a store must pass, each a method made by ``case``."""
+    """Cases for a store. Each is a method that ``case`` made."""
 
     def store(self, bucket: str) -> Storage:
         """Make a store over ``bucket``, not entered. To be written by the subclass.
@@ -55,14 +55,14 @@ class Cases(Bucketed):
 def case(
     test: Callable[Concatenate[C, Storage, P], Coroutine[Any, Any, None]],
 ) -> Callable[Concatenate[C, P], None]:
-    """Make a plain method of an asynchronous one, which is given a store that was entered."""
+    """Turn an asynchronous method that takes an entered store into a plain one."""
     return with_entered("store", test)
 
 
 def with_entered(
     name: str, test: Callable[Concatenate[B, T, P], Coroutine[Any, Any, None]]
 ) -> Callable[Concatenate[B, P], None]:
-    """Make a plain method of an asynchronous one, which is given what a method makes, entered.
+    """Turn an asynchronous method that takes an entered context manager into a plain one.
 
     It needs no plugin, and none that runs asynchronous tests takes it for one.
 

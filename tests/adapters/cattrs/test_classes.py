@@ -91,7 +91,7 @@ def test_keys_are_the_arguments() -> None:
     value = Private(owner="Ada", klass="first")  # pyright: ignore[reportCallIssue]
     assert {"owner": "Ada", "klass": "first"} == CODEC.encoder(Private)(value)
     assert value == through_json(Private, value)
-    assert "_owner: is no field of Private" == decode_error(
+    assert "_owner: is not a field of Private" == decode_error(
         Private, {"owner": "x", "klass": "x", "_owner": "x"}
     )
     assert "owner: expected str, found None" == encode_error(
@@ -136,7 +136,7 @@ def test_a_derived_field_is_not_stored() -> None:
     data = CODEC.encoder(Order)(Order((1, 2)))
     assert {"prices": [1, 2]} == data
     assert 3 == CODEC.decoder(Order)(data).total
-    assert "total: is no field of Order" == decode_error(Order, {"prices": [], "total": 0})
+    assert "total: is not a field of Order" == decode_error(Order, {"prices": [], "total": 0})
 
 
 @frozen
@@ -149,7 +149,7 @@ class Numbered:
 def test_a_field_that_cannot_be_given_back() -> None:
     """A value that would be lost is refused before anything is written."""
     assert (
-        "Numbered.number: is no argument of __init__, so it could not be given its value again; "
+        "Numbered.number: is not an argument of __init__, so it could not be restored; "
         "make it one, or a property, or say eq=False if it follows from the other fields"
     ) == composition_error(Numbered)
 
@@ -233,9 +233,9 @@ def test_bases_that_are_generic() -> None:
 
 def test_a_generic_class_needs_its_arguments() -> None:
     """A type variable alone does not say what to decode."""
-    assert (
-        "Box.content: nothing says what T stands for; name a type, as in Box[int]"
-    ) == composition_error(Box)
+    assert ("Box.content: T is not bound to a type; name one, as in Box[int]") == composition_error(
+        Box
+    )
 
 
 @frozen
@@ -306,7 +306,7 @@ class Garbled:
 
 def test_annotations_that_cannot_be_resolved() -> None:
     """The message names the field and the way out."""
-    way_out = "define what it names in the module of the class, and not only while type checking"
+    way_out = "define the name in the module of the class, not only for type checking"
     assert composition_error(Lost) == (
         f"Lost.hall: the annotation cannot be resolved (name 'Hall' is not defined); {way_out}"
     )

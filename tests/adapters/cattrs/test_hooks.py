@@ -198,7 +198,9 @@ def test_without_its_hook() -> None:
 
 def test_a_hook_is_for_a_class() -> None:
     """A union, say, is told apart by its members, so a hook for it would not be found."""
-    with pytest.raises(CompositionError, match=r"^a Hook is for a class, and int \| str is none$"):
+    with pytest.raises(
+        CompositionError, match=r"^a Hook is for a class, and int \| str is not a class$"
+    ):
         Hook(int | str, as_type=str, encode=str, decode=int)  # type: ignore[arg-type]
 
 

@@ -95,9 +95,9 @@ BOTH_WAYS = [
     (float, float("nan"), "is not finite, and JSON has no word for that"),
     (float, float("-inf"), "is not finite, and JSON has no word for that"),
     (float, 10**400, "is an int too large for a float"),
-    (Literal["a", 1], 1.0, "is none of 'a', 1"),
-    (Literal["a", 1], True, "is none of 'a', 1"),
-    (Literal["a", 1], [], "is none of 'a', 1"),
+    (Literal["a", 1], 1.0, "is not one of 'a', 1"),
+    (Literal["a", 1], True, "is not one of 'a', 1"),
+    (Literal["a", 1], [], "is not one of 'a', 1"),
     (list[int], [1, "2"], "[1]: expected int, found str"),
     (list[int], {1}, "expected list, found set"),
     (dict[str, int], {"a secret": "x"}, "[*]: expected int, found str"),
@@ -126,7 +126,7 @@ ENCODE = [
     (Level, 1, "expected Level, found int"),
     (Colour, "red", "expected Colour, found str"),
     (Category, "stalls", "expected Category, found str"),
-    (Literal["red"], Colour.RED, "is none of 'red'"),
+    (Literal["red"], Colour.RED, "is not one of 'red'"),
     (Decimal, 1.5, "expected Decimal, found float"),
     (Decimal, "1.5", "expected Decimal, found str"),
     (Decimal, Decimal("NaN"), "is not finite"),
@@ -223,14 +223,14 @@ DECODE = [
     (Seat, "a secret", "expected Seat as dict, found str"),
     (Seat, {}, "row: is missing"),
     (Seat, {"row": "A", "number": None}, "number: expected int, found None"),
-    (Seat, {"row": "A", "colour": "a secret"}, "colour: is no field of Seat"),
+    (Seat, {"row": "A", "colour": "a secret"}, "colour: is not a field of Seat"),
     (Seat, {"row": "A", "number": -3}, "Seat refuses these fields: ValueError"),
     (Booked, {"seats": [], "prices": {"x": [1.5]}}, "prices[*][0]: expected int, found float"),
     (Booked, {"seats": [SEAT, {}], "prices": {}}, "seats[1].row: is missing"),
     (
         Booked,
         {"seats": [SEAT], "prices": {}, "guest": SEAT | {"age": 3}},
-        "guest.age: is no field of Seat",
+        "guest.age: is not a field of Seat",
     ),
     (
         Booked,
@@ -313,8 +313,8 @@ class Access(IntFlag):
 def test_flags_with_unknown_bits_are_refused_and_not_cached() -> None:
     unknown = Access(2**64)
     cached = len(Access._value2member_map_)
-    assert "has bits that are no flags of Access" == encode_error(Access, unknown)
+    assert "has bits that are not flags of Access" == encode_error(Access, unknown)
     for data in (4, 5, -1, 2**70):
-        assert "has bits that are no flags of Access" == decode_error(Access, data)
+        assert "has bits that are not flags of Access" == decode_error(Access, data)
     assert cached == len(Access._value2member_map_)
     assert Access.READ | Access.WRITE == CODEC.decoder(Access)(3)

@@ -93,14 +93,14 @@ class Plain:
 @pytest.mark.parametrize(
     ("as_type", "message"),
     [
-        (Any, "Any: Any does not say what to decode; name a type"),
-        (object, "object: object does not say what to decode; name a type"),
-        (list, "list: list does not say what it holds; name a type, as in list[int]"),
-        (tuple, "tuple: tuple does not say what it holds; name a type, as in list[int]"),
-        (Mapping, "Mapping: Mapping does not say what it holds; name a type, as in list[int]"),
-        (List, "List: List does not say what it holds; name a type, as in list[int]"),  # noqa: UP006
-        (list[Any], "list[Any]: Any does not say what to decode; name a type"),
-        (T, "T: nothing says what T stands for; name a type, as in Box[int]"),
+        (Any, "Any: Any does not say which type to decode; name one"),
+        (object, "object: object does not say which type to decode; name one"),
+        (list, "list: list does not say what it contains; name a type, as in list[int]"),
+        (tuple, "tuple: tuple does not say what it contains; name a type, as in list[int]"),
+        (Mapping, "Mapping: Mapping does not say what it contains; name a type, as in list[int]"),
+        (List, "List: List does not say what it contains; name a type, as in list[int]"),  # noqa: UP006
+        (list[Any], "list[Any]: Any does not say which type to decode; name one"),
+        (T, "T: T is not bound to a type; name one, as in Box[int]"),
         (Plain, f"Plain: Plain is not supported; {ASK}"),
         (Data, f"Data: Data is not supported; {ASK}"),
         (Pair, f"Pair: Pair is not supported; {ASK}"),
@@ -170,7 +170,9 @@ class Boxed(Generic[T]):
 
 def test_the_field_is_named() -> None:
     """That of the class that holds it, however deep."""
-    assert "Inner.notes: Any does not say what to decode; name a type" == composition_error(Outer)
+    assert "Inner.notes: Any does not say which type to decode; name one" == composition_error(
+        Outer
+    )
     assert composition_error(dict[str, Boxed[bytearray]]) == (
         f"Boxed.content: bytearray is not supported; {ASK}"
     )

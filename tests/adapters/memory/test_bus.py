@@ -115,7 +115,7 @@ async def test_members_handle_one_message_of_a_stream_at_a_time(bus: EventBus) -
 
 
 @pytest.mark.parametrize("members", [1, 2, 5])
-async def test_a_stream_keeps_its_order(bus: EventBus, members: int) -> None:
+async def test_the_messages_of_a_stream_keep_their_order(bus: EventBus, members: int) -> None:
     """However many members there are, and however long each message takes."""
     handled: defaultdict[str, list[str]] = defaultdict(list)
     busy: set[str] = set()

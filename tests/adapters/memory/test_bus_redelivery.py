@@ -12,7 +12,7 @@ from tests.adapters.memory.timers import Timers
 
 
 @define
-class Moody:
+class FailingHandler:
     """A handler that fails on some messages, each a given number of times."""
 
     failures: dict[str, int]
@@ -26,8 +26,8 @@ class Moody:
         self.accepted.append(message.id)
 
 
-async def handle(bus: EventBus, failures: dict[str, int], *, members: int = 1) -> Moody:
-    handler = Moody(failures)
+async def handle(bus: EventBus, failures: dict[str, int], *, members: int = 1) -> FailingHandler:
+    handler = FailingHandler(failures)
     for _ in range(members):
         await bus.subscribe(handler, group="g")
     return handler
@@ -116,7 +116,7 @@ async def test_a_failed_message_holds_back_its_stream_only(
 
 
 async def test_each_group_counts_its_own_attempts(bus: EventBus, timers: Timers) -> None:
-    moody, content = Moody({"a-1": 1}), Moody({})
+    moody, content = FailingHandler({"a-1": 1}), FailingHandler({})
     await bus.subscribe(moody)
     await bus.subscribe(content)
     await publish(bus, messages("a", 2))
@@ -136,7 +136,7 @@ async def test_another_member_retries_the_message_of_a_leaving_one(
         await going.wait()
         raise RuntimeError
 
-    staying = Moody({})
+    staying = FailingHandler({})
     subscription = await bus.subscribe(refuse, group="g")
     await publish(bus, messages("a", 2))
     await idle()
@@ -151,7 +151,7 @@ async def test_another_member_retries_the_message_of_a_leaving_one(
 
 
 async def test_closing_the_last_member_cancels_retries(bus: EventBus, timers: Timers) -> None:
-    handler = Moody({"a-1": 9})
+    handler = FailingHandler({"a-1": 9})
     subscription = await bus.subscribe(handler)
     await publish(bus, [message("a")])
     await until(lambda: timers.pending)

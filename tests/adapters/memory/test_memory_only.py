@@ -22,7 +22,7 @@ def test_a_url_with_more_than_the_scheme_is_refused(
     """It would be ignored silently."""
     with pytest.raises(CompositionError) as caught:
         adapter.open(url, "bank")
-    assert "a memory URL says nothing but memory://" == str(caught.value)
+    assert "a memory URL must be exactly memory://" == str(caught.value)
 
 
 async def test_each_opened_store_is_a_new_one() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, TypeAlias, TypeVar
 
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.monitoring import (
@@ -16,6 +16,9 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
+from eventhus.errors import OutcomeUnknown, StoreUnavailable
+
+T = TypeVar("T")
 Client: TypeAlias = AsyncMongoClient[dict[str, Any]]
 
 
@@ -87,3 +90,10 @@ async def until(condition: Callable[[], object]) -> None:
     """Return once something is true. A test is bounded in time, so nothing is here."""
     while not condition():
         await asyncio.sleep(0.002)
+
+
+async def answered(call: Callable[[], Awaitable[T]]) -> T:
+    """Call until the server answers in time. On a busy machine, that may take more than once."""
+    while True:
+        with suppress(StoreUnavailable, OutcomeUnknown):
+            return await call()

@@ -3,7 +3,6 @@
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
@@ -26,7 +25,7 @@ from eventhus_mongo import MongoStore
 from eventhus_mongo.documents import encode_commit
 from eventhus_testing.servers import MongoReplicaSet, MongoServer, standalone_mongo
 from tests.adapters.mongo.made import ACCOUNT, made
-from tests.adapters.mongo.support import Client, Commands, async_client, client
+from tests.adapters.mongo.support import Client, Commands, answered, async_client, client
 
 T = TypeVar("T")
 Plain = Database[dict[str, Any]]
@@ -38,13 +37,6 @@ async def test_an_unreachable_server() -> None:
     with pytest.raises(StoreUnavailable, match="'bank' is not available: no suitable server"):
         await MongoStore.open("mongodb://127.0.0.1:1/?timeoutMS=500", "bank").__aenter__()
     assert monotonic() - started < 15  # half of what it takes without
-
-
-async def answered(call: Callable[[], Awaitable[T]]) -> T:
-    """Call until the server answers: a busy machine may take longer than one call waits."""
-    while True:
-        with suppress(StoreUnavailable, OutcomeUnknown):
-            return await call()
 
 
 async def test_a_server_that_is_away_for_a_while(mongod: Path, bucket: str) -> None:

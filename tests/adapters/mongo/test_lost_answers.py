@@ -25,7 +25,7 @@ from eventhus_testing.conformance.store.samples import (
 from eventhus_testing.conformance.store.views import document, kept, put
 from eventhus_testing.servers import MongoReplicaSet, MongoServer
 from tests.adapters.mongo.proxy import Proxy
-from tests.adapters.mongo.support import Client, Commands, async_client, client, until
+from tests.adapters.mongo.support import Client, Commands, answered, async_client, client, until
 
 PATIENCE_S = 0.5
 
@@ -96,11 +96,16 @@ def connected(proxy: Proxy, kind: str, **options: Any) -> AbstractAsyncContextMa
 
 @asynccontextmanager
 async def filled(through: Client, bucket: str) -> AsyncIterator[MongoStore]:
-    """A store that has appended three events to one stream."""
-    async with MongoStore(through, bucket) as store:
-        await store.append(commit(size=2))
-        await store.append(commit())
+    """A store that has appended three events to one stream, however busy the machine is."""
+    store = MongoStore(through, bucket)
+    first, second = commit(size=2), commit()
+    await answered(store.__aenter__)
+    try:
+        await answered(lambda: store.append(first))
+        await answered(lambda: store.append(second))
         yield store
+    finally:
+        await store.__aexit__(None, None, None)
 
 
 def stored_of(answers: Iterable[object]) -> list[StoredCommit]:

@@ -9,9 +9,9 @@ from eventhus.ports import Message
 from eventhus_nats import NatsBus
 from eventhus_nats import core_nats as module
 from eventhus_testing.conformance.bus.cases import (
+    FailingHandler,
     Gate,
     Inbox,
-    Moody,
     message,
     messages,
     publish,
@@ -43,7 +43,7 @@ async def test_every_subscriber_and_one_member_per_group_get_each_message(
 async def test_a_failed_message_is_retried_and_holds_back_its_stream(
     nats_url: str, nats_bucket: str
 ) -> None:
-    moody = Moody({"a-1": 2})
+    moody = FailingHandler({"a-1": 2})
     async with NatsBus.open(nats_url, nats_bucket, jetstream=False) as bus:
         await bus.subscribe(moody, concurrency=2)
         await publish(bus, [*messages("a", 2), message("b")])

@@ -40,7 +40,7 @@ def test_a_page_that_can_be(start: str) -> None:
         ),
     ],
 )
-def test_a_page_that_cannot_be(page: dict[str, int], message: str) -> None:
+def test_an_invalid_page_is_refused(page: dict[str, int], message: str) -> None:
     """The message names the argument, what it is and what it must be."""
     with pytest.raises(InvalidArgument) as caught:
         check_page(**page)

@@ -274,7 +274,8 @@ def clears_up(owner: str) -> None:
         try:
             assert process.stdout is not None
             directory = Path(process.stdout.readline().strip())
-            assert 2 == len(processes_below(directory))  # the server and its guard
+            # The server and its guard. A process that has just begun is not listed yet.
+            assert wait_for(lambda: 2 == len(processes_below(directory)), timeout_s=PATIENCE_S)
             os.kill(process.pid, signal.SIGKILL)
             assert wait_for(lambda: not processes_below(directory), timeout_s=PATIENCE_S)
             assert wait_for(lambda: not directory.exists(), timeout_s=PATIENCE_S)

@@ -1,4 +1,4 @@
-"""What the cases of buses share: messages, handlers, and waiting for what a bus does."""
+"""Messages, handlers and waiting, for the cases of buses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MARKER = "marker"  # the stream of messages that are published only to be waited
 
 
 class BusCases(Bucketed):
-    """Cases that a bus must pass, each a method made by ``bus_case``."""
+    """Cases for a bus. Each is a method that ``bus_case`` made."""
 
     def bus(self, bucket: str) -> EventBus:
         """Make a bus over ``bucket``, not entered. To be written by the subclass.
@@ -36,12 +36,12 @@ class BusCases(Bucketed):
 def bus_case(
     test: Callable[Concatenate[C, EventBus, P], Coroutine[Any, Any, None]],
 ) -> Callable[Concatenate[C, P], None]:
-    """Make a plain method of an asynchronous one, which is given a bus that was entered."""
+    """Turn an asynchronous method that takes an entered bus into a plain one."""
     return with_entered("bus", test)
 
 
 def message(aggregate_id: str = "a", version: int = 1, **parts: Any) -> Message:
-    """The message of an aggregate's event, the first by default."""
+    """Return the message of an aggregate's event, by default of the first."""
     body = {
         "aggregate_id": aggregate_id,
         "aggregate_type": "Account",
@@ -60,12 +60,12 @@ def message(aggregate_id: str = "a", version: int = 1, **parts: Any) -> Message:
 
 
 def messages(aggregate_id: str, size: int, *, after: int = 0) -> list[Message]:
-    """An aggregate's next messages, in order."""
+    """Return an aggregate's next messages, in order."""
     return [message(aggregate_id, version) for version in range(after + 1, after + size + 1)]
 
 
 async def publish(bus: EventBus, given: Sequence[Message]) -> None:
-    """Hand messages to a bus, beginning again as often as somebody else gets in between."""
+    """Publish messages, and begin again whenever another publisher takes over."""
     taken = 0
     while taken < len(given):
         publisher = await bus.publisher()
@@ -78,14 +78,14 @@ async def publish(bus: EventBus, given: Sequence[Message]) -> None:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait until something is true; the case's own time limit ends it."""
+    """Wait until a condition holds, within the case's time limit."""
     while not condition():  # noqa: ASYNC110 - what happens in a server sets no event
         await asyncio.sleep(SOME_S)
 
 
 @define
 class Inbox:
-    """A handler that keeps what it is given."""
+    """A handler that collects messages."""
 
     messages: list[Message] = field(factory=list[Message])
 
@@ -105,7 +105,7 @@ class Inbox:
 
 @define
 class Gate:
-    """A handler that lets a message through when the case says so."""
+    """A handler that waits until the case opens it."""
 
     entered: list[str] = field(factory=list[str])
     left: list[str] = field(factory=list[str])
@@ -119,8 +119,8 @@ class Gate:
 
 
 @define
-class Moody:
-    """A handler that refuses some messages, each as often as it is told to."""
+class FailingHandler:
+    """A handler that fails on some messages, each a given number of times."""
 
     refusals: dict[str, int]
     attempts: list[tuple[str, int]] = field(factory=list[tuple[str, int]])

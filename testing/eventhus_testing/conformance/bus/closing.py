@@ -1,4 +1,4 @@
-"""Closing: who stops listening loses nothing, and who leaves waits for what is being done."""
+"""Closing: closing a subscription loses no message, and leaving a bus waits for the handlers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from eventhus_testing.conformance.bus.cases import (
 
 
 class Closing(BusCases):
-    """Subscriptions that are closed.
+    """Subscriptions that are closed, and buses that are left.
 
     Attributes:
         keeps_groups: Whether a group without members keeps its place and what comes meanwhile.
@@ -31,7 +31,7 @@ class Closing(BusCases):
     keeps_groups: ClassVar[bool] = False
 
     @bus_case
-    async def test_closing_an_idle_subscription(self, bus: EventBus) -> None:
+    async def test_a_closed_subscription_gets_no_more_messages(self, bus: EventBus) -> None:
         """It gets no more messages; others go on."""
         gone, staying = Inbox(), Inbox()
         subscription = await bus.subscribe(gone)
@@ -63,7 +63,7 @@ class Closing(BusCases):
         assert sorted(gate.left) == sorted(gate.entered)
 
     @bus_case
-    async def test_the_rest_of_a_group_takes_over(self, bus: EventBus) -> None:
+    async def test_the_other_members_take_over_from_a_closing_one(self, bus: EventBus) -> None:
         """What a closing member did not begin goes to the others, in order and once."""
         gate, inbox = Gate(), Inbox()
         async with self.bus(self.bucket) as other:
@@ -80,7 +80,7 @@ class Closing(BusCases):
         assert (["a-1"], ["a-2", "a-3", "a-4"]) == (gate.left, inbox.ids)
 
     @bus_case
-    async def test_a_handler_that_closes_its_own_subscription(self, bus: EventBus) -> None:
+    async def test_a_handler_may_close_its_own_subscription(self, bus: EventBus) -> None:
         """It cannot wait for itself: its subscription ends when it does; the message is done."""
         handled: list[str] = []
         witness = Inbox()
@@ -97,7 +97,7 @@ class Closing(BusCases):
         assert ["a-1"] == handled
 
     @bus_case
-    async def test_cancelling_who_closes(self, bus: EventBus) -> None:
+    async def test_cancelling_a_close_loses_no_message(self, bus: EventBus) -> None:
         """The cancelled caller learns of it; the handler goes on, and its message is not lost."""
         gate, inbox = Gate(), Inbox()
         subscription = await bus.subscribe(gate, group="g")

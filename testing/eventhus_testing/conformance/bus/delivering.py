@@ -1,4 +1,4 @@
-"""Delivering: everybody gets everything, whole, and an aggregate's messages in order."""
+"""Delivering: every group gets every message, unchanged and in order per aggregate."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ODD_IDS = ["01ARZ3NDEKTSV4RRFFQ69G5FAV-1", "order 17", "100%", "%41", "é\n", "a
 
 
 class Delivering(BusCases):
-    """What reaches a handler."""
+    """Messages on their way to a handler."""
 
     @bus_case
     async def test_a_message_arrives_as_it_was_published(self, bus: EventBus) -> None:
@@ -54,7 +54,7 @@ class Delivering(BusCases):
         assert ODD_IDS == inbox.ids
 
     @bus_case
-    async def test_everybody_gets_everything(self, bus: EventBus) -> None:
+    async def test_every_group_gets_every_message(self, bus: EventBus) -> None:
         """Every subscriber without a group, and every group; also on another bus of the bucket."""
         async with self.bus(self.bucket) as other:
             inboxes = [Inbox() for _ in range(4)]
@@ -70,7 +70,7 @@ class Delivering(BusCases):
                 assert (["a-1", "a-2", "a-3"], ["b-1", "b-2"]) == (inbox.of("a"), inbox.of("b"))
 
     @bus_case
-    async def test_who_comes_later_gets_what_comes_later(self, bus: EventBus) -> None:
+    async def test_a_subscription_starts_with_the_next_message(self, bus: EventBus) -> None:
         """A subscription starts with the next message that is published."""
         early, late, group = Inbox(), Inbox(), Inbox()
         await publish(bus, [message("a", 1)])
@@ -83,7 +83,7 @@ class Delivering(BusCases):
         assert (["a-2", "a-3"], ["a-3"], ["a-3"]) == (early.ids, late.ids, group.ids)
 
     @bus_case
-    async def test_publishing_nothing(self, bus: EventBus) -> None:
+    async def test_publishing_nothing_does_nothing(self, bus: EventBus) -> None:
         """It does nothing, and counts for nothing."""
         inbox = Inbox()
         await bus.subscribe(inbox)
@@ -97,7 +97,7 @@ class Delivering(BusCases):
         assert ["a-1", "a-2", "a-3"] == inbox.ids
 
     @bus_case
-    async def test_a_group_shares_its_messages(self, bus: EventBus) -> None:
+    async def test_the_members_of_a_group_share_its_messages(self, bus: EventBus) -> None:
         """Each message goes to one member, wherever the members are."""
         async with self.bus(self.bucket) as other:
             inboxes = [Inbox(), Inbox(), Inbox()]
@@ -115,7 +115,9 @@ class Delivering(BusCases):
 
     @pytest.mark.parametrize("concurrency", [1, 3, 16])
     @bus_case
-    async def test_a_stream_keeps_its_order(self, bus: EventBus, concurrency: int) -> None:
+    async def test_the_messages_of_a_stream_keep_their_order(
+        self, bus: EventBus, concurrency: int
+    ) -> None:
         """However many are handled at once, and however long each takes."""
         handled: defaultdict[str, list[str]] = defaultdict(list)
         busy: set[str] = set()
@@ -144,7 +146,7 @@ class Delivering(BusCases):
             assert [each.id for each in given] == handled[aggregate_id]
 
     @bus_case
-    async def test_many_at_once(self, bus: EventBus) -> None:
+    async def test_thousands_of_messages_keep_their_order(self, bus: EventBus) -> None:
         """Thousands in one call, of one stream and of many, keep their order."""
         alone, shared = Inbox(), Inbox()
         await bus.subscribe(alone)
@@ -161,7 +163,7 @@ class Delivering(BusCases):
                 assert expected == inbox.of(aggregate_id)
 
     @bus_case
-    async def test_a_publisher_that_was_replaced(self, bus: EventBus) -> None:
+    async def test_a_replaced_publisher_changes_no_order(self, bus: EventBus) -> None:
         """Either it still publishes, or it says that it cannot; nothing comes out of order."""
         inbox = Inbox()
         await bus.subscribe(inbox)
@@ -181,7 +183,7 @@ class Delivering(BusCases):
         assert (["a-1", "a-2"], expected) == (inbox.of("a"), inbox.of("b"))
 
     @bus_case
-    async def test_a_group_of_another_form(self, bus: EventBus) -> None:
+    async def test_an_invalid_group_or_concurrency_is_refused(self, bus: EventBus) -> None:
         """It is refused, whatever is asked of it, and so is no concurrency at all."""
         for group in ("", "a b", "a.b", "*", ">", "é", "a" * 64, "a/b"):
             with pytest.raises(InvalidArgument):
@@ -194,7 +196,7 @@ class Delivering(BusCases):
             await bus.subscribe(Inbox(), concurrency=0)
 
     @bus_case
-    async def test_what_is_no_event_is_delivered_too(self, bus: EventBus) -> None:
+    async def test_a_message_that_is_not_an_event_is_delivered(self, bus: EventBus) -> None:
         """It is for whoever subscribes to say what to do with it."""
         inbox = Inbox()
         await bus.subscribe(inbox)
@@ -209,10 +211,10 @@ class Delivering(BusCases):
 
 
 class SideBySide(BusCases):
-    """How much goes on at once."""
+    """Concurrency of handlers."""
 
     @bus_case
-    async def test_other_streams_go_on(self, bus: EventBus) -> None:
+    async def test_streams_are_handled_side_by_side(self, bus: EventBus) -> None:
         """One that is being handled keeps no other from it, up to the concurrency."""
         gate = Gate()
         await bus.subscribe(gate, group="g", concurrency=3)
@@ -223,7 +225,7 @@ class SideBySide(BusCases):
         await until(lambda: len(gate.left) >= 7)
 
     @bus_case
-    async def test_one_at_a_time(self, bus: EventBus) -> None:
+    async def test_one_message_at_a_time_is_handled_by_default(self, bus: EventBus) -> None:
         """By default, a subscription handles one message."""
         busy = most = 0
         handled: list[str] = []
@@ -242,7 +244,7 @@ class SideBySide(BusCases):
         assert 1 == most
 
     @bus_case
-    async def test_never_more_than_asked_for(self, bus: EventBus) -> None:
+    async def test_the_concurrency_is_never_exceeded(self, bus: EventBus) -> None:
         """With many streams waiting, as many are handled at once as may be, and no more."""
         gate = Gate()
         await bus.subscribe(gate, group="g", concurrency=4)
@@ -257,7 +259,7 @@ class SideBySide(BusCases):
         await until(lambda: len(gate.left) >= 41)
 
     @bus_case
-    async def test_a_slow_handler_holds_up_nobody_else(self, bus: EventBus) -> None:
+    async def test_a_slow_handler_delays_no_other_subscription(self, bus: EventBus) -> None:
         """Every subscription has its own pace."""
         slow, quick, group = Gate(), Inbox(), Inbox()
         await bus.subscribe(slow)
@@ -270,7 +272,7 @@ class SideBySide(BusCases):
         await until(lambda: len(slow.left) >= 4)
 
     @bus_case
-    async def test_a_handler_that_publishes(self, bus: EventBus) -> None:
+    async def test_a_handler_may_publish(self, bus: EventBus) -> None:
         """What a handler publishes is carried like everything else, also to itself."""
         inbox = Inbox()
 
@@ -287,7 +289,7 @@ class SideBySide(BusCases):
         assert ["b-1", "b-2", "b-3", "b-4"] == inbox.of("b")
 
     @bus_case
-    async def test_a_handler_that_subscribes(self, bus: EventBus) -> None:
+    async def test_a_handler_may_subscribe(self, bus: EventBus) -> None:
         """The new subscription gets what is published from then on."""
         inbox = Inbox()
         invited = asyncio.Event()

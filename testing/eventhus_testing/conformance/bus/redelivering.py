@@ -1,4 +1,4 @@
-"""Redelivering: what a handler refuses comes again, and holds back its own stream only."""
+"""Redelivering: a failed message is delivered again, and blocks only its own stream."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from eventhus.ports import DeadLetter, EventBus, Message
 from eventhus_testing.conformance.bus.cases import (
     MARKER,
     BusCases,
+    FailingHandler,
     Inbox,
-    Moody,
     bus_case,
     message,
     messages,
@@ -22,16 +22,16 @@ class Redelivering(BusCases):
     """Handlers that raise."""
 
     @bus_case
-    async def test_a_refused_message_comes_again(self, bus: EventBus) -> None:
+    async def test_a_failed_message_is_redelivered(self, bus: EventBus) -> None:
         """The same message, with an attempt that counts from 1."""
-        handler = Moody({"a-1": 2})
+        handler = FailingHandler({"a-1": 2})
         await bus.subscribe(handler, group="g")
         await publish(bus, [message("a")])
         await until(lambda: handler.accepted)
         assert [("a-1", 1), ("a-1", 2), ("a-1", 3)] == handler.attempts
 
     @bus_case
-    async def test_only_the_attempt_differs(self, bus: EventBus) -> None:
+    async def test_a_redelivery_differs_only_in_its_attempt(self, bus: EventBus) -> None:
         """Id, stream, type, body and headers are those of the first delivery."""
         seen: list[Message] = []
 
@@ -49,9 +49,9 @@ class Redelivering(BusCases):
         ] == seen
 
     @bus_case
-    async def test_a_refused_message_holds_back_its_stream(self, bus: EventBus) -> None:
+    async def test_a_failed_message_blocks_only_its_stream(self, bus: EventBus) -> None:
         """Later messages of its stream wait; those of others do not."""
-        handler = Moody({"a-2": 3})
+        handler = FailingHandler({"a-2": 3})
         await bus.subscribe(handler, group="g", concurrency=4)
         await publish(bus, [*messages("a", 4), *messages("b", 4)])
         await until(lambda: len(handler.accepted) >= 8)
@@ -61,9 +61,9 @@ class Redelivering(BusCases):
         assert [1, 2, 3, 4] == [attempt for id_, attempt in handler.attempts if id_ == "a-2"]
 
     @bus_case
-    async def test_every_group_counts_for_itself(self, bus: EventBus) -> None:
+    async def test_a_failure_in_one_group_does_not_affect_another(self, bus: EventBus) -> None:
         """A message that one group refuses comes to another once."""
-        moody, content = Moody({"a-1": 1}), Moody({})
+        moody, content = FailingHandler({"a-1": 1}), FailingHandler({})
         await bus.subscribe(moody, group="g")
         await bus.subscribe(content, group="h")
         await publish(bus, messages("a", 2))
@@ -72,7 +72,7 @@ class Redelivering(BusCases):
         assert [("a-1", 1), ("a-1", 2), ("a-2", 1)] == moody.attempts
 
     @bus_case
-    async def test_a_handler_that_was_cancelled_within(self, bus: EventBus) -> None:
+    async def test_a_handler_that_raises_cancelled_error_has_failed(self, bus: EventBus) -> None:
         """Its message comes again, and the subscription lives."""
         attempts: list[tuple[str, int]] = []
 
@@ -144,7 +144,7 @@ class Burying(BusCases):
         assert ["a-2"] == [letter.message.id for letter in await letters_of(bus, "h")]
 
     @bus_case
-    async def test_discarding_while_reading(self, bus: EventBus) -> None:
+    async def test_dead_letters_may_be_discarded_while_reading(self, bus: EventBus) -> None:
         """Each letter is seen once, and none is left."""
         for each in messages("a", 5):
             await bus.bury(each, "g")
@@ -167,5 +167,5 @@ class Burying(BusCases):
 
 
 async def letters_of(bus: EventBus, group: str) -> list[DeadLetter]:
-    """All dead letters of a group."""
+    """Return all dead letters of a group."""
     return [letter async for letter in bus.dead_letters(group)]

@@ -7,7 +7,7 @@ from eventhus_testing.conformance.bus.redelivering import Burying, Redelivering
 
 # pytest runs the cases of the last base first: the simple promises come before what needs them.
 class BusConformance(Closing, Burying, Redelivering, SideBySide, Delivering):
-    """What a bus must pass. Subclass it and write ``bus``; the class's name starts with Test.
+    """The suite for a bus. Subclass it under a name that starts with Test, and write ``bus``.
 
     Attributes:
         timeout_s: A case that has not ended after this many seconds fails.

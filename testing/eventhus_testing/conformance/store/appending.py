@@ -1,4 +1,4 @@
-"""Appending: a commit goes in as a whole, at the end, however large it is."""
+"""Appending: a commit of any size is stored as a whole, at the end of the log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_PLAIN = EventData("Deposited", {"amount": object()})
 
 
 class Appending(Cases):
-    """Where a commit goes, and that it goes there as a whole."""
+    """The place of a commit."""
 
     @case
     async def test_the_first_commit_gets_the_first_place(self, store: Storage) -> None:
@@ -49,7 +49,7 @@ class Appending(Cases):
         assert [*first.recorded(), *second.recorded()] == await whole_log(store)
 
     @case
-    async def test_a_commit_without_events(self, store: Storage) -> None:
+    async def test_a_commit_without_events_is_refused(self, store: Storage) -> None:
         """It would have no place in the log, so it is refused and leaves no trace."""
         empty = Commit(
             id="empty",
@@ -67,7 +67,9 @@ class Appending(Cases):
 
     @pytest.mark.parametrize("place", [0, 1, 2, 3])
     @case
-    async def test_all_or_nothing(self, store: Storage, place: int) -> None:
+    async def test_a_commit_is_stored_as_a_whole_or_not_at_all(
+        self, store: Storage, place: int
+    ) -> None:
         """One event that cannot be kept leaves nothing of its commit, its ids included."""
         first = await store.append(commit())
         good = events(3)
@@ -82,7 +84,7 @@ class Appending(Cases):
         assert 4 == await store.head()
 
     @case
-    async def test_a_large_event(self, store: Storage) -> None:
+    async def test_a_large_event_is_exact(self, store: Storage) -> None:
         """An event of a million bytes comes back whole, beside small ones."""
         large = EventData("Imported", {"rows": ["0123456789" * 1000] * 100})
         given = commit(events=[*events(1), large, *events(1)], command_id="k")
@@ -91,7 +93,7 @@ class Appending(Cases):
             assert (way, True) == (way, list(given.events) == back)  # too long to be shown
 
     @case
-    async def test_a_commit_of_many_events(self, store: Storage) -> None:
+    async def test_a_commit_may_have_thousands_of_events(self, store: Storage) -> None:
         """Five thousand events go in together, and can be read page by page."""
         await store.append(commit(OTHER))
         given = commit(size=5000, expected_version=0)

@@ -1,4 +1,4 @@
-"""Cancelling: whenever a call is cancelled, a commit is in the log as a whole or not at all."""
+"""Cancelling: a cancelled append is stored as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from eventhus_testing.conformance.store.samples import (
 
 
 class Cancelling(Cases):
-    """Calls that are cancelled, and those beside them that are not."""
+    """Cancelled calls, and the calls beside them."""
 
     @case
-    async def test_cancelling_an_append(self, store: Storage) -> None:
+    async def test_a_cancelled_append_is_stored_as_a_whole_or_not_at_all(
+        self, store: Storage
+    ) -> None:
         """At any moment: the commit is there whole or not at all, and can be appended again."""
         tried = await moments(store)
         given = [
@@ -37,7 +39,7 @@ class Cancelling(Cases):
         await appended_once(store, given, appending)
 
     @case
-    async def test_cancelling_some_of_many_appends(self, store: Storage) -> None:
+    async def test_a_cancelled_append_affects_no_other(self, store: Storage) -> None:
         """Those that are not cancelled go in, whatever they shared with those that are."""
         for batch, moment in enumerate((await moments(store))[::4]):
             streams = accounts(30 * (batch + 1))[-30:]
@@ -51,7 +53,7 @@ class Cancelling(Cases):
             await appended_once(store, given, appending)
 
     @case
-    async def test_cancelling_some_of_many_loads(self, store: Storage) -> None:
+    async def test_a_cancelled_load_affects_no_other(self, store: Storage) -> None:
         """Those that are not cancelled get what they asked for."""
         log = await filled(store)
         own = [recorded.event for recorded in log if recorded.stream == ACCOUNT]

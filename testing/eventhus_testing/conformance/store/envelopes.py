@@ -1,4 +1,4 @@
-"""Envelopes: ids, types, times and metadata come back as they were given."""
+"""Envelopes: ids, types, times and metadata are returned unchanged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from eventhus_testing.conformance.store.samples import (
 
 
 async def envelopes(store: Storage, size: int) -> dict[str, Sequence[StoredEvent]]:
-    """The first ``size`` events of the log, all of one stream, in each way that has envelopes."""
+    """Return the first ``size`` events of the log, all of one stream, from each method."""
     return {
         "read": list(await store.read(limit=size)),
         "history": list(await store.history(ACCOUNT, limit=size)),
@@ -33,7 +33,7 @@ async def envelopes(store: Storage, size: int) -> dict[str, Sequence[StoredEvent
 
 
 class Envelopes(Cases):
-    """What stands around the data of an event."""
+    """The envelopes of events."""
 
     @case
     async def test_every_event_has_an_id_of_its_own(self, store: Storage) -> None:
@@ -131,7 +131,7 @@ class Envelopes(Cases):
         assert 0 == await store.head()
 
     @case
-    async def test_times_do_not_order_the_log(self, store: Storage) -> None:
+    async def test_the_order_of_the_log_does_not_depend_on_times(self, store: Storage) -> None:
         """A writer whose clock is behind still comes after what was there."""
         times = [datetime(2024, 1, day, tzinfo=UTC) for day in (2, 1, 3)]
         for time in times:

@@ -1,4 +1,4 @@
-"""Following: what is there and then what comes, with nothing missing or twice in between."""
+"""Following: stored events and then new ones, with no gap and no repeat in between."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ class Following(Cases):
 
     @pytest.mark.parametrize("limit", [1, 3, 1000])
     @case
-    async def test_the_seam_between_history_and_now(self, store: Storage, limit: int) -> None:
+    async def test_no_event_is_missed_between_history_and_live(
+        self, store: Storage, limit: int
+    ) -> None:
         """Whenever an append falls between a follower's read and its wait, the follower sees it."""
         followed: list[StoredEvent] = []
         async with aclosing(store.follow(limit=limit)) as batches:
@@ -74,7 +76,7 @@ class Following(Cases):
         same(await whole_log(store), followed)
 
     @case
-    async def test_what_comes_while_a_batch_is_being_handled(self, store: Storage) -> None:
+    async def test_a_busy_follower_misses_nothing(self, store: Storage) -> None:
         """A follower that is busy misses nothing."""
         first = await store.append(commit())
         async with aclosing(store.follow()) as batches:
@@ -84,7 +86,7 @@ class Following(Cases):
             assert late == await take(batches, 3)
 
     @case
-    async def test_following_from_beyond_the_end(self, store: Storage) -> None:
+    async def test_following_from_beyond_the_end_waits(self, store: Storage) -> None:
         """Nothing comes before the position is reached."""
         following = asyncio.create_task(follow(store, 4, after=3))
         for _ in range(3):
@@ -134,7 +136,7 @@ class Following(Cases):
                 assert stored.recorded() == await taking
 
     @case
-    async def test_a_cancelled_follower_is_gone(self, store: Storage) -> None:
+    async def test_a_cancelled_follower_affects_no_other(self, store: Storage) -> None:
         """It ends, whenever that is, and neither the log nor the other followers notice."""
         for moment in range(12):
             after = await store.head()
@@ -166,7 +168,7 @@ class Following(Cases):
             assert stored.recorded() == await staying
 
     @case
-    async def test_a_closed_follower(self, store: Storage) -> None:
+    async def test_a_closed_follower_ends(self, store: Storage) -> None:
         """Closing it after some batches ends it; a new one starts wherever it is told to."""
         log = await filled(store)
         async with aclosing(store.follow(limit=3)) as batches:

@@ -1,4 +1,4 @@
-"""Idempotency: what was stored once is not stored again, and the first answer stands."""
+"""Idempotency: a repeated commit is not stored again, and gets the first answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from eventhus_testing.conformance.store.samples import (
 
 
 class Idempotency(Cases):
-    """Commit ids, and the command ids that callers give."""
+    """Commit ids and command ids."""
 
     @case
     async def test_the_answer_holds_the_commit_that_was_stored(self, store: Storage) -> None:
@@ -35,7 +35,9 @@ class Idempotency(Cases):
 
     @pytest.mark.parametrize("expected", [2, None])
     @case
-    async def test_the_same_commit_again(self, store: Storage, expected: int | None) -> None:
+    async def test_a_repeated_commit_gets_the_first_answer(
+        self, store: Storage, expected: int | None
+    ) -> None:
         """Its id is known, so it gets the first answer, though the stream has moved on since."""
         await store.append(commit(size=2))
         given = commit(size=2, expected_version=expected)
@@ -48,7 +50,7 @@ class Idempotency(Cases):
 
     @pytest.mark.parametrize("expected", [0, 1, 2, 7, None])
     @case
-    async def test_a_known_commit_id_with_another_version(
+    async def test_a_repeated_commit_is_found_whatever_its_expected_version(
         self, store: Storage, expected: int | None
     ) -> None:
         """The version does not matter any more: the commit went in where it fitted."""
@@ -58,7 +60,7 @@ class Idempotency(Cases):
         assert first.recorded() == await whole_log(store)
 
     @case
-    async def test_a_known_commit_id_with_other_events(self, store: Storage) -> None:
+    async def test_a_repeated_commit_id_keeps_the_first_events(self, store: Storage) -> None:
         """What was stored first stands, and is what the answer shows."""
         first = await store.append(commit(size=2))
         again = await store.append(commit(size=3, id=first.commit.id))
@@ -67,7 +69,7 @@ class Idempotency(Cases):
 
     @pytest.mark.parametrize("other", [OTHER, CUSTOMER], ids=str)
     @case
-    async def test_a_known_commit_id_for_another_stream(
+    async def test_a_commit_id_of_another_stream_is_refused(
         self, store: Storage, other: StreamId
     ) -> None:
         """Ids that are not unique would lose events in silence, so this is refused."""
@@ -78,7 +80,7 @@ class Idempotency(Cases):
         assert 1 == (await store.append(commit(other, expected_version=0))).version
 
     @case
-    async def test_the_same_command_again(self, store: Storage) -> None:
+    async def test_a_repeated_command_gets_the_first_answer(self, store: Storage) -> None:
         """A command id is executed once: the second commit is left out, the first one answers."""
         await store.append(commit(OTHER))
         first = await store.append(commit(size=2, expected_version=0, command_id="k"))
@@ -89,7 +91,7 @@ class Idempotency(Cases):
         assert 4 == await store.head()
 
     @case
-    async def test_finding_what_a_command_did(self, store: Storage) -> None:
+    async def test_a_command_id_finds_its_commit(self, store: Storage) -> None:
         """A command id leads to its commit, and no other id does."""
         first = await store.append(commit(size=2, command_id="k"))
         await store.append(commit())
@@ -100,7 +102,7 @@ class Idempotency(Cases):
             assert await store.find(unknown) is None
 
     @case
-    async def test_commit_ids_and_command_ids_are_apart(self, store: Storage) -> None:
+    async def test_commit_ids_and_command_ids_do_not_collide(self, store: Storage) -> None:
         """One text may be both, of two commits."""
         command = await store.append(commit(command_id="k"))
         named = await store.append(commit(OTHER, id="k"))
@@ -109,7 +111,9 @@ class Idempotency(Cases):
 
     @pytest.mark.parametrize("other", [OTHER, CUSTOMER], ids=str)
     @case
-    async def test_a_command_id_of_another_stream(self, store: Storage, other: StreamId) -> None:
+    async def test_a_command_id_of_another_stream_is_refused(
+        self, store: Storage, other: StreamId
+    ) -> None:
         """One id for two aggregates is a mistake of the caller's, not a repeat."""
         first = await store.append(commit(ACCOUNT, command_id="k"))
         with pytest.raises(CommandIdReused) as caught:
@@ -131,7 +135,7 @@ class Idempotency(Cases):
 
     @one_store_and_two
     @case
-    async def test_one_commit_appended_many_times_at_once(
+    async def test_concurrent_repeats_of_a_commit_store_it_once(
         self, store: Storage, stores: int
     ) -> None:
         """One of the calls stores it, and all get the one answer."""
@@ -146,7 +150,9 @@ class Idempotency(Cases):
 
     @one_store_and_two
     @case
-    async def test_one_command_sent_many_times_at_once(self, store: Storage, stores: int) -> None:
+    async def test_concurrent_repeats_of_a_command_store_it_once(
+        self, store: Storage, stores: int
+    ) -> None:
         """One of the commits is stored, and all get the one answer."""
         async with self.store(self.bucket) as other:
             writers = [store, other][:stores] * 10
@@ -162,7 +168,7 @@ class Idempotency(Cases):
 
     @one_store_and_two
     @case
-    async def test_one_command_id_for_many_streams_at_once(
+    async def test_concurrent_streams_with_one_command_id_have_one_winner(
         self, store: Storage, stores: int
     ) -> None:
         """One of the streams gets it, and the others are told which."""

@@ -1,4 +1,4 @@
-"""Leases: one holder at a time, and tokens that tell a later holder from an earlier one."""
+"""Leases: one holder at a time, with fencing tokens that increase."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CLOCK_S = 0.05  # what two clocks, one of them the server's, may disagree about
 
 
 async def taken(store: Storage, name: str, owner: str, *, ttl_s: float = LONG_S) -> Lease:
-    """The lease, which must be free."""
+    """Acquire a lease that must be free."""
     lease = await store.acquire(name, owner, ttl_s=ttl_s)
     assert lease is not None
     assert (name, owner) == (lease.name, lease.owner)
@@ -26,7 +26,7 @@ async def taken(store: Storage, name: str, owner: str, *, ttl_s: float = LONG_S)
 
 
 async def taken_at_last(store: Storage, name: str, owner: str) -> Lease:
-    """The lease, once whoever holds it has let it run out."""
+    """Acquire a lease once it has expired."""
     # What is waited for happens in the store, which sets no event.
     while (lease := await store.acquire(name, owner, ttl_s=LONG_S)) is None:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
@@ -34,7 +34,7 @@ async def taken_at_last(store: Storage, name: str, owner: str) -> Lease:
 
 
 class Leasing(Cases):
-    """Leases, and checkpoints that are saved under them."""
+    """Leases, and the checkpoints that are saved under them."""
 
     @case
     async def test_a_lease_has_one_holder(self, store: Storage) -> None:
@@ -46,7 +46,7 @@ class Leasing(Cases):
         assert lease == await store.acquire("relay", "a", ttl_s=LONG_S)
 
     @case
-    async def test_many_ask_for_one_lease(self, store: Storage) -> None:
+    async def test_one_of_many_gets_a_lease(self, store: Storage) -> None:
         """One of them gets it, wherever they ask."""
         async with self.store(self.bucket) as other:
             for name in map(str, range(5)):
@@ -69,7 +69,7 @@ class Leasing(Cases):
             await asyncio.sleep(0.01)
 
     @case
-    async def test_a_lease_runs_out(self, store: Storage) -> None:
+    async def test_a_lease_expires(self, store: Storage) -> None:
         """Then, and not before, another gets it, with a higher token; the first one does not."""
         began = time.monotonic()
         lease = await taken(store, "relay", "a", ttl_s=SHORT_S)
@@ -80,7 +80,7 @@ class Leasing(Cases):
         assert next_ == await store.acquire("relay", "b", ttl_s=LONG_S)
 
     @case
-    async def test_an_owner_that_comes_back_too_late(self, store: Storage) -> None:
+    async def test_an_owner_that_returns_late_gets_a_new_token(self, store: Storage) -> None:
         """It gets a new token, since another may have held the lease meanwhile."""
         lease = await taken(store, "relay", "a", ttl_s=SHORT_S)
         await taken_at_last(store, "relay", "b")
@@ -98,7 +98,7 @@ class Leasing(Cases):
         assert sorted(set(tokens)) == tokens
 
     @case
-    async def test_a_checkpoint_that_is_ahead_of_its_lease(self, store: Storage) -> None:
+    async def test_a_new_token_is_above_that_of_the_checkpoint(self, store: Storage) -> None:
         """Who asks gets a token to save it with, whether the lease was free or its own."""
         await store.save_checkpoint("relay", 5, token=7)
         lease = await taken(store, "relay", "a")
@@ -113,7 +113,7 @@ class Leasing(Cases):
         assert 7 == (await store.load_checkpoint("relay")).position
 
     @case
-    async def test_releasing_what_is_lost(self, store: Storage) -> None:
+    async def test_releasing_a_lost_lease_does_nothing(self, store: Storage) -> None:
         """It takes nothing from whoever holds the lease now, a later self included."""
         lost = await taken(store, "relay", "a", ttl_s=SHORT_S)
         held = await taken_at_last(store, "relay", "b")
@@ -144,7 +144,7 @@ class Leasing(Cases):
             await store.release(lease)
 
     @case
-    async def test_a_time_that_is_none(self, store: Storage) -> None:
+    async def test_an_invalid_ttl_is_refused(self, store: Storage) -> None:
         """It is refused, and nobody holds anything."""
         for ttl_s in (0, -1.0, float("inf"), float("nan")):
             with pytest.raises(InvalidArgument):
@@ -159,7 +159,7 @@ class Leasing(Cases):
             await taken(elsewhere, "relay", "b")
 
     @case
-    async def test_two_stores_know_one_holder(self, store: Storage) -> None:
+    async def test_two_stores_agree_on_the_holder(self, store: Storage) -> None:
         """What one gave, the other does not give, and releases."""
         lease = await taken(store, "relay", "a")
         async with self.store(self.bucket) as other:
@@ -168,7 +168,7 @@ class Leasing(Cases):
             assert (await taken(store, "relay", "b")).token > lease.token
 
     @case
-    async def test_a_checkpoint_under_an_old_lease(self, store: Storage) -> None:
+    async def test_a_checkpoint_with_an_older_token_is_refused(self, store: Storage) -> None:
         """It is refused, and the later holder's stays; no token at all is the oldest."""
         await store.save_checkpoint("relay", 5)
         await store.save_checkpoint("relay", 7, token=2)

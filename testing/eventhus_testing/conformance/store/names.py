@@ -1,4 +1,4 @@
-"""Names: ids and types are any text, and differ when their text does."""
+"""Names: ids and types may be any text, and differ if their text differs."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Names(Cases):
         assert 2 == (await store.append(commit(stream, expected_version=1))).version
 
     @case
-    async def test_names_that_are_nearly_the_same(self, store: Storage) -> None:
+    async def test_similar_names_differ(self, store: Storage) -> None:
         """Names differ when their text differs, however they look or would be joined."""
         stored = await asyncio.gather(
             *[store.append(commit(stream, expected_version=0)) for stream in ALIKE]
@@ -84,7 +84,7 @@ class Names(Cases):
         assert len(ALIKE) == len(await whole_log(store))
 
     @case
-    async def test_ids_that_are_nearly_the_same(self, store: Storage) -> None:
+    async def test_similar_ids_differ(self, store: Storage) -> None:
         """The same holds for the ids of commits and of commands."""
         ids = [stream.aggregate_id for stream in ALIKE if stream.aggregate_type == "a"]
         stored = await asyncio.gather(

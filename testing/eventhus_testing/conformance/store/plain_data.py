@@ -1,4 +1,4 @@
-"""Plain data: what is stored is what is read, to the last bit and type, and is nobody else's."""
+"""Plain data: data is read exactly as it was stored, and is shared with no caller."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from eventhus_testing.conformance.store.samples import (
 
 
 def nested(depth: int) -> dict[str, Any]:
-    """Lists and dicts in one another, ``depth`` of them, around a number."""
+    """Return a number inside ``depth`` nested lists and dicts."""
     value: Any = 1
     for level in range(depth - 1):
         value = [value] if level % 2 else {"a": value}
@@ -37,7 +37,7 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 def circular() -> dict[str, Any]:
-    """A dict that holds itself."""
+    """Return a dict that contains itself."""
     value: dict[str, Any] = {}
     value["a"] = [value]
     return value
@@ -107,7 +107,7 @@ class PlainData(Cases):
 
     @pytest.mark.parametrize("value", ACCEPTED.values(), ids=ACCEPTED)
     @case
-    async def test_data_at_the_edge(self, store: Storage, value: object) -> None:
+    async def test_edge_cases_of_json_are_exact(self, store: Storage, value: object) -> None:
         """What JSON can say is kept exactly."""
         given = commit(events=[EventData("Deposited", {"value": value})], command_id="k")
         await store.append(given)
@@ -115,7 +115,7 @@ class PlainData(Cases):
             assert (way, exact({"value": value})) == (way, exact(back.data))
 
     @case
-    async def test_keys_at_the_top(self, store: Storage) -> None:
+    async def test_keys_at_the_top_level_have_no_meaning(self, store: Storage) -> None:
         """A key means as little there as deeper down."""
         keys = ["$ref", "$id", "$", "$set", "a.b", ".", "", "\0", "a\0b", "_id", "_", "type"]
         given = commit(events=[EventData("A", {key: key}) for key in keys], command_id="k")
@@ -124,7 +124,7 @@ class PlainData(Cases):
             assert (way, [{key: key} for key in keys]) == (way, [event.data for event in back])
 
     @case
-    async def test_data_ninety_deep(self, store: Storage) -> None:
+    async def test_data_may_be_ninety_levels_deep(self, store: Storage) -> None:
         """Lists and dicts in one another, as deep as is promised."""
         given = commit(events=[EventData("Deposited", nested(90))], command_id="k")
         await store.append(given)
@@ -132,7 +132,7 @@ class PlainData(Cases):
             assert (way, [nested(90)]) == (way, [event.data for event in back])
 
     @case
-    async def test_data_of_every_kind(self, store: Storage) -> None:
+    async def test_random_data_is_exact(self, store: Storage) -> None:
         """Five hundred values made by chance, the same in every run."""
         chance = Random(2024)  # noqa: S311 - nothing here is secret
         values = [{str(number): any_data(chance, 4)} for number in range(500)]
@@ -146,7 +146,7 @@ class PlainData(Cases):
 
     @pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED)
     @case
-    async def test_data_that_no_store_could_keep(
+    async def test_data_that_is_not_plain_is_refused(
         self, store: Storage, make: Callable[[], object]
     ) -> None:
         """It is refused, never changed in silence; the message names the event, not its data."""
@@ -162,10 +162,10 @@ class PlainData(Cases):
 
 
 class Sharing(Cases):
-    """Whose the data is: neither a writer nor a reader can change what is in the log."""
+    """Isolation of data: neither a writer nor a reader can change the log."""
 
     @case
-    async def test_what_a_writer_changes_afterwards(self, store: Storage) -> None:
+    async def test_later_changes_by_the_writer_do_not_reach_the_log(self, store: Storage) -> None:
         """It may go on using its lists and dicts."""
         seats: list[Any] = [{"row": 1}]
         values = {"user": "u1"}
@@ -183,7 +183,7 @@ class Sharing(Cases):
         assert [{"user": "u1"}] == [recorded.metadata.values for recorded in await store.read()]
 
     @case
-    async def test_what_a_reader_changes(self, store: Storage) -> None:
+    async def test_changes_by_a_reader_do_not_reach_the_log(self, store: Storage) -> None:
         """It may do what it likes with what it gets; the next one gets the original."""
         given = commit(
             events=[EventData("Reserved", {"seats": [{"row": 1}], "by": {}})], command_id="k"
@@ -200,7 +200,9 @@ class Sharing(Cases):
             assert (way, {"seats": [{"row": 1}], "by": {}}) == (way, back.data)
 
     @case
-    async def test_what_a_reader_changes_in_metadata(self, store: Storage) -> None:
+    async def test_changes_of_metadata_by_a_reader_do_not_reach_the_log(
+        self, store: Storage
+    ) -> None:
         """Whether it can be changed at all or not, the next reader gets the original."""
         await store.append(commit(metadata=Metadata(values={"user": "u1"})))
         for recorded in await store.read():
@@ -209,7 +211,7 @@ class Sharing(Cases):
         assert [{"user": "u1"}] == [recorded.metadata.values for recorded in await store.read()]
 
     @case
-    async def test_two_readers_share_nothing(self, store: Storage) -> None:
+    async def test_readers_share_no_data(self, store: Storage) -> None:
         """Events that hold the same lists when they are written do not when they are read."""
         shared: list[int] = []
         same = EventData("Reserved", {"a": shared, "b": shared})
@@ -221,7 +223,7 @@ class Sharing(Cases):
 
 
 def any_data(chance: Random, depth: int) -> object:
-    """Plain data of any kind, at most ``depth`` deep."""
+    """Return random plain data, at most ``depth`` deep."""
     match chance.randrange(9 if depth else 7):
         case 0:
             return None
@@ -246,6 +248,6 @@ def any_data(chance: Random, depth: int) -> object:
 
 
 def any_text(chance: Random) -> str:
-    """Text of every script, and of the characters that mean something to databases."""
+    """Return random text, with characters that have a meaning to databases."""
     kinds = ("$._\0 ab01", "äé\u0301ßﬁ", "\r\n\t\x7f\u2028\u202e\uffff", "🏦👩🚀\U0010ffff")
     return "".join(chance.choice(chance.choice(kinds)) for _ in range(chance.randrange(6)))

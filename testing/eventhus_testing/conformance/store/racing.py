@@ -1,4 +1,4 @@
-"""Racing: writers that do not know of each other make one log without a gap."""
+"""Racing: concurrent writers make one log without gaps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from eventhus_testing.conformance.store.samples import (
 
 
 class Racing(Cases):
-    """Many writers at once, through one store and through two on the same log."""
+    """Concurrent writers, through one store and through two on the same log."""
 
     @one_store_and_two
     @case
@@ -78,7 +78,9 @@ class Racing(Cases):
 
     @one_store_and_two
     @case
-    async def test_a_hot_stream(self, store: Storage, stores: int) -> None:
+    async def test_rivals_on_one_stream_all_succeed_in_the_end(
+        self, store: Storage, stores: int
+    ) -> None:
         """Writers that try again on the version they are told all get in, each at its own."""
 
         async def write(writer: int) -> list[StoredCommit]:

@@ -1,4 +1,4 @@
-"""Reading: a stream or the log, from anywhere, as much as was asked for."""
+"""Reading: a stream or the log, from any place, in pages of any size."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ STARTS = {"load": "after_version", "history": "after_version", "read": "after", 
 
 
 def parts(loaded: Slice) -> tuple[object, ...]:
-    """All that a slice says, to compare."""
+    """Return the fields of a slice, to compare."""
     return (list(loaded.events), loaded.version, loaded.position, loaded.event_id)
 
 
 def as_slice(events: list[StoredEvent]) -> tuple[object, ...]:
-    """What the slice of these events must say."""
+    """Return the fields of the slice with these events."""
     if not events:
         return EMPTY
     last = events[-1]
@@ -42,7 +42,7 @@ def as_slice(events: list[StoredEvent]) -> tuple[object, ...]:
 
 
 def same_slice(events: list[StoredEvent], loaded: Slice) -> None:
-    """Assert that a long slice is that of these events."""
+    """Assert that a long slice has these events."""
     __tracebackhide__ = True
     same([recorded.event for recorded in events], loaded.events)
     assert as_slice(events[-1:])[1:] == parts(loaded)[1:]
@@ -127,7 +127,7 @@ class Reading(Cases):
             assert as_slice(stored.recorded()) == parts(await store.load(stream))
 
     @case
-    async def test_many_streams(self, store: Storage) -> None:
+    async def test_streams_do_not_mix(self, store: Storage) -> None:
         """Each has its own events and versions, also where many are loaded at once."""
         streams = accounts(200)
         for size in (1, 2):
@@ -144,7 +144,7 @@ class Reading(Cases):
         same([*map(as_slice, own.values())], [*map(parts, slices)])
 
     @case
-    async def test_many_loads_of_one_stream_at_once(self, store: Storage) -> None:
+    async def test_concurrent_loads_of_one_stream_get_their_own_pages(self, store: Storage) -> None:
         """Each gets the part that it asked for."""
         own = [recorded for recorded in await filled(store) if recorded.stream == ACCOUNT]
         wanted = [(after, limit) for after in range(9) for limit in (1, 3, 1000)]
@@ -163,7 +163,7 @@ class Reading(Cases):
         ],
     )
     @case
-    async def test_a_page_that_cannot_be(
+    async def test_an_invalid_page_is_refused(
         self, store: Storage, method: str, argument: str, value: int
     ) -> None:
         """No events, or some before the first: a mistake that is named, when following at first."""

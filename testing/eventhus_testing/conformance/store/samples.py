@@ -1,4 +1,4 @@
-"""What the cases share: commits to append, and ways to look at what came of them."""
+"""Commits to append, and ways to read them back, for the cases of stores."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _numbers = count(1)
 
 
 def events(size: int = 1) -> list[EventData]:
-    """Events that can be told apart."""
+    """Return distinct events."""
     return [EventData("Deposited", {"amount": next(_numbers)}) for _ in range(size)]
 
 
 def commit(stream: StreamId = ACCOUNT, *, size: int = 1, **changes: Any) -> Commit:
-    """A commit of ``size`` events that goes wherever the stream ends, unless told otherwise."""
+    """Return a commit of ``size`` events, by default without an expected version."""
     made = Commit(
         id=f"commit-{next(_numbers)}",
         stream=stream,
@@ -42,17 +42,17 @@ def commit(stream: StreamId = ACCOUNT, *, size: int = 1, **changes: Any) -> Comm
 
 
 def of_data(data: object) -> Commit:
-    """A commit of one event with any data."""
+    """Return a commit of one event with this data."""
     return commit(events=[EventData("Deposited", data)])  # type: ignore[arg-type]
 
 
 def accounts(size: int) -> list[StreamId]:
-    """As many streams."""
+    """Return so many streams."""
     return [StreamId("Account", f"s{number}") for number in range(size)]
 
 
 async def filled(store: Storage) -> list[StoredEvent]:
-    """Append twelve events to three streams, and give what the answers said about them.
+    """Append twelve events to three streams, and return the answers.
 
     The seven of ACCOUNT are at versions 1, 2 to 5, and 6 to 7, one commit each.
     """
@@ -70,7 +70,7 @@ async def filled(store: Storage) -> list[StoredEvent]:
 
 
 def exact(value: Any) -> object:
-    """Data with the type of its every part, to compare: 1 equals 1.0 and True, -0.0 equals 0.0."""
+    """Return data with the type of each part: 1 equals 1.0 and True, and -0.0 equals 0.0."""
     kind = type(value)
     if isinstance(value, dict):
         return kind, [(exact(key), exact(inner)) for key, inner in value.items()]
@@ -80,7 +80,7 @@ def exact(value: Any) -> object:
 
 
 def answer(stored: StoredCommit | None) -> tuple[object, ...] | None:
-    """What a stored commit says, to compare.
+    """Return the fields of a stored commit, to compare.
 
     Its events may come in any kind of sequence, and the version that its writer expected may be
     given as the one that it met.
@@ -92,7 +92,7 @@ def answer(stored: StoredCommit | None) -> tuple[object, ...] | None:
 
 
 async def every_way(store: Storage, given: Commit) -> dict[str, list[EventData]]:
-    """The events of a commit that is in the log, in each way that a store gives them back.
+    """Yield the events of a stored commit, from each method of a store.
 
     The commit has a ``command_id``.
     """
@@ -128,7 +128,7 @@ def same(expected: Sequence[object], actual: Sequence[object]) -> None:
 
 
 async def whole_log(store: Storage) -> list[StoredEvent]:
-    """All events up to the head, at positions that must start at 1 and have no gap."""
+    """Return all events up to the head, and check that their positions have no gap."""
     log: list[StoredEvent] = []
     head = await store.head()
     while page := await store.read(after=len(log)):
@@ -142,7 +142,7 @@ async def whole_log(store: Storage) -> list[StoredEvent]:
 async def follow(
     store: Storage, to: int, *, after: int = 0, limit: int = 1000, pace: int = 0
 ) -> list[StoredEvent]:
-    """What a follower gets until it has come to a position.
+    """Return the events that a follower gets up to a position.
 
     Args:
         store: Where to follow.
@@ -158,7 +158,7 @@ async def follow(
 async def take(
     batches: AsyncIterator[Sequence[StoredEvent]], to: int, *, limit: int = 1000, pace: int = 0
 ) -> list[StoredEvent]:
-    """What a follower gets from here until it has come to a position. See ``follow``."""
+    """Return what a follower gets next, up to a position. See ``follow``."""
     taken: list[StoredEvent] = []
     async for batch in batches:
         assert 1 <= len(batch) <= limit
@@ -170,7 +170,7 @@ async def take(
 
 
 async def turns(number: int) -> None:
-    """Let the event loop turn: to choose a moment among many, never to wait for something."""
+    """Let the event loop turn, to choose a moment, never to wait for something."""
     for _ in range(number):
         await asyncio.sleep(0)
 
@@ -180,7 +180,7 @@ Moment = Callable[[], Awaitable[object]]
 
 
 async def moments(store: Storage) -> list[Moment]:
-    """Moments amid an append: every turn of the event loop at first, and then by the clock.
+    """Yield moments during an append: first each turn of the event loop, then by the clock.
 
     Nothing depends on what has happened at any of them: the later they are tried, the better.
     """
@@ -196,7 +196,7 @@ async def moments(store: Storage) -> list[Moment]:
 async def appended_once(
     store: Storage, given: Sequence[Commit], appending: Sequence[asyncio.Task[StoredCommit]]
 ) -> None:
-    """Check commits whose appends were cut short, each the first of its stream, and finish them.
+    """Check and finish commits whose appends were cut short, each the first of its stream.
 
     One that is not there yet may land at any time until it is appended again.
     """

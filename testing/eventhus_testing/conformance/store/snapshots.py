@@ -1,4 +1,4 @@
-"""Snapshots and checkpoints: what saves time, and what remembers how far a reader has come."""
+"""Snapshots and checkpoints."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Snapshots(Cases):
         ],
     )
     @case
-    async def test_a_snapshot_takes_the_place_of_the_one_before(
+    async def test_a_snapshot_replaces_the_earlier_one(
         self, store: Storage, saved: Snapshot
     ) -> None:
         """Whichever was saved last is the one: an older log may have been restored meanwhile."""
@@ -121,7 +121,7 @@ class Snapshots(Cases):
         assert SNAPSHOT == await store.load_snapshot(ACCOUNT)
 
     @case
-    async def test_a_state_that_is_not_plain(self, store: Storage) -> None:
+    async def test_a_state_that_is_not_plain_is_refused(self, store: Storage) -> None:
         """It is refused without being quoted, and what was kept stays."""
         await store.save_snapshot(SNAPSHOT)
         refusals: dict[str, str] = {}
@@ -138,10 +138,10 @@ class Snapshots(Cases):
 
 
 class Checkpoints(Cases):
-    """One position for each reader of the log."""
+    """One checkpoint for each reader of the log."""
 
     @case
-    async def test_a_checkpoint_is_what_was_saved_last(self, store: Storage) -> None:
+    async def test_a_checkpoint_is_the_last_one_saved(self, store: Storage) -> None:
         """It starts before the first event, and a reader may also go back."""
         assert 0 == (await store.load_checkpoint("relay")).position
         for position in (3, 7, 7, 2**62, 2, 0):

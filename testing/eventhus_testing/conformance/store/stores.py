@@ -1,4 +1,4 @@
-"""Stores: they are entered and left, shared, and used side by side on one log."""
+"""Stores: entered and left, shared, and used side by side on one log."""
 
 from __future__ import annotations
 
@@ -27,10 +27,12 @@ from eventhus_testing.conformance.store.snapshots import SNAPSHOT
 
 
 class Stores(Cases):
-    """The lives of stores."""
+    """The life cycle of stores."""
 
     @case
-    async def test_two_applications_share_a_store(self, store: Storage) -> None:
+    async def test_a_store_stays_open_until_it_is_left_as_often_as_entered(
+        self, store: Storage
+    ) -> None:
         """It stays usable until it has been left as often as it was entered."""
         async with self.store(self.bucket) as shared:
             async with shared as again:
@@ -41,7 +43,7 @@ class Stores(Cases):
         assert 2 == len(await whole_log(store))
 
     @case
-    async def test_a_store_that_is_left_takes_nothing_with_it(self, store: Storage) -> None:
+    async def test_leaving_a_store_loses_nothing(self, store: Storage) -> None:
         """Whoever comes next finds all that was acknowledged."""
         async with self.store(self.bucket) as leaving:
             log = await filled(leaving)
@@ -55,7 +57,7 @@ class Stores(Cases):
             assert 13 == (await next_.append(commit())).position
 
     @case
-    async def test_leaving_with_appends_in_flight(self, store: Storage) -> None:
+    async def test_leaving_settles_appends_in_flight(self, store: Storage) -> None:
         """It ends, and each append has either succeeded and is there, or failed and says so."""
         for number, moment in enumerate((await moments(store))[::4]):
             streams = accounts(20 * (number + 1))[-20:]
@@ -84,7 +86,7 @@ class Stores(Cases):
                 assert answer(stored) == answer(await another.find(f"k{before}"))
 
     @case
-    async def test_two_stores_know_one_version(self, store: Storage) -> None:
+    async def test_two_stores_agree_on_versions(self, store: Storage) -> None:
         """Each notices what the other has appended to a stream since it looked."""
         async with self.store(self.bucket) as other:
             for version in range(0, 6, 2):
@@ -98,7 +100,7 @@ class Stores(Cases):
             assert [*range(1, 7)] == [recorded.version for recorded in await store.history(ACCOUNT)]
 
     @case
-    async def test_two_stores_know_one_set_of_ids(self, store: Storage) -> None:
+    async def test_two_stores_agree_on_ids(self, store: Storage) -> None:
         """What one has stored, the other does not store again."""
         given = commit(size=2, expected_version=0, command_id="k")
         async with self.store(self.bucket) as other:

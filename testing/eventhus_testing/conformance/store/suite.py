@@ -37,7 +37,7 @@ class StoreConformance(
     Versions,
     Appending,
 ):
-    """What a store must pass. Subclass it and write ``store``; the class's name starts with Test.
+    """The suite for a store. Subclass it under a name that starts with Test, and write ``store``.
 
     Attributes:
         timeout_s: A case that has not ended after this many seconds fails.

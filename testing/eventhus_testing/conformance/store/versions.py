@@ -1,4 +1,4 @@
-"""Versions: a commit goes in only where its writer expected the stream to end."""
+"""Versions: optimistic concurrency by the expected version."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from eventhus_testing.conformance.store.samples import ACCOUNT, CUSTOMER, OTHER,
 
 
 class Versions(Cases):
-    """The expected version, as it is with one writer."""
+    """The expected version, with one writer."""
 
     @pytest.mark.parametrize("expected", [3, None])
     @case
-    async def test_a_version_that_fits(self, store: Storage, expected: int | None) -> None:
+    async def test_the_expected_version_is_accepted(
+        self, store: Storage, expected: int | None
+    ) -> None:
         """The exact version, or none at all, goes behind what is there."""
         await store.append(commit(size=1, expected_version=0 if expected else None))
         await store.append(commit(size=2, expected_version=1 if expected else None))
@@ -36,7 +38,7 @@ class Versions(Cases):
         ],
     )
     @case
-    async def test_a_version_that_does_not_fit(self, store: Storage, expected: int) -> None:
+    async def test_another_version_is_refused(self, store: Storage, expected: int) -> None:
         """The error tells where the stream ends, and nothing is written."""
         await store.append(commit(OTHER, size=5))
         await store.append(commit(size=1))
@@ -52,7 +54,7 @@ class Versions(Cases):
 
     @pytest.mark.parametrize("expected", [1, 5, -1])
     @case
-    async def test_a_stream_that_is_not_there(self, store: Storage, expected: int) -> None:
+    async def test_a_missing_stream_is_at_version_0(self, store: Storage, expected: int) -> None:
         """What was never appended to is at version 0, whatever else the log holds."""
         await store.append(commit(OTHER, size=5))
         await store.append(commit(CUSTOMER, size=1))

@@ -1,4 +1,4 @@
-"""Documents of views and processes: one for each key, each with the position that it has seen."""
+"""Documents of views and processes: one for each key, with the position that it has seen."""
 
 from __future__ import annotations
 
@@ -34,37 +34,37 @@ VALUES: dict[str, object] = {
 
 
 def document(key: str = "a", position: int = 1, data: object = "x") -> ViewDocument:
-    """A document with a value."""
+    """Return a document with a value."""
     return ViewDocument(key=key, position=position, data=data)
 
 
 def deleted(key: str = "a", position: int = 1) -> ViewDocument:
-    """A document whose value was deleted."""
+    """Return a document whose value was deleted."""
     return ViewDocument(key=key, position=position, data=None, deleted=True)
 
 
 async def put(
     store: Storage, *documents: ViewDocument, over: int = 0, collection: str = BALANCES
 ) -> set[str]:
-    """Save documents in the place of those at a position; give the keys of those refused."""
+    """Replace documents at a position; return the keys of those that were refused."""
     writes = [ViewWrite(document=each, replaces=over) for each in documents]
     return {*await store.save_documents(collection, writes)}
 
 
 async def kept(store: Storage, *keys: str, collection: str = BALANCES) -> dict[str, ViewDocument]:
-    """The documents of some keys, in an order of their own."""
+    """Return the documents of some keys."""
     return dict(await store.load_documents(collection, keys))
 
 
 async def kept_of(store: Storage, key: str = "a") -> ViewDocument:
-    """The document of one key, which must have one."""
+    """Return the document of a key that must have one."""
     found = await kept(store, key)
     assert [key] == [*found]
     return found[key]
 
 
 class Views(Cases):
-    """What views and processes keep."""
+    """The documents of views and processes."""
 
     @case
     async def test_a_document_is_kept_as_it_is(self, store: Storage) -> None:
@@ -91,7 +91,7 @@ class Views(Cases):
         assert set() == await put(store)
 
     @case
-    async def test_a_document_takes_the_place_of_the_one_it_names(self, store: Storage) -> None:
+    async def test_a_document_replaces_the_one_it_names(self, store: Storage) -> None:
         """Whole: no field of the earlier one stays."""
         await put(store, document(data={"a": 1, "b": 2}))
         for position, data in ((3, {"b": 3}), (4, [1]), (9, {}), (10, {"c": {}})):
@@ -101,7 +101,7 @@ class Views(Cases):
             assert {"a": next_} == await kept(store, "a")
 
     @case
-    async def test_a_document_whose_place_is_taken(self, store: Storage) -> None:
+    async def test_a_document_at_another_position_is_not_replaced(self, store: Storage) -> None:
         """It is refused and named; the others of the call are kept."""
         there = document("a", 5, "there")
         await put(store, there)
@@ -115,13 +115,13 @@ class Views(Cases):
             assert {"a": there, new.key: new} == await kept(store, "a", new.key)
 
     @case
-    async def test_a_document_over_one_that_never_was(self, store: Storage) -> None:
+    async def test_a_missing_document_is_not_replaced(self, store: Storage) -> None:
         """There is nothing to take the place of."""
         assert {"a"} == await put(store, document(position=9), over=5)
         assert {} == await kept(store, "a")
 
     @case
-    async def test_a_document_that_comes_again(self, store: Storage) -> None:
+    async def test_a_repeated_write_is_accepted(self, store: Storage) -> None:
         """A write that is repeated, since its answer got lost, is left alone and is not refused."""
         await put(store, document(position=5))
         for over in (0, 3):
@@ -131,7 +131,7 @@ class Views(Cases):
         assert {"a": document(position=7)} == await kept(store, "a")
 
     @case
-    async def test_a_deleted_document_keeps_its_place(self, store: Storage) -> None:
+    async def test_a_deleted_document_keeps_its_position(self, store: Storage) -> None:
         """What comes again from before the deletion is noticed."""
         await put(store, document(position=1))
         assert set() == await put(store, deleted(position=3), over=1)
@@ -144,13 +144,13 @@ class Views(Cases):
         assert {"a": document(position=6, data={})} == await kept(store, "a")
 
     @case
-    async def test_a_document_that_was_never_there_is_deleted(self, store: Storage) -> None:
+    async def test_a_missing_document_may_be_deleted(self, store: Storage) -> None:
         """Its place is kept all the same."""
         assert set() == await put(store, deleted(position=3))
         assert {"a": deleted(position=3)} == await kept(store, "a")
 
     @case
-    async def test_many_save_one_document(self, store: Storage) -> None:
+    async def test_one_of_many_writers_replaces_a_document(self, store: Storage) -> None:
         """Of those that take the place of one document, one does, wherever they ask."""
         async with self.store(self.bucket) as other:
             before = 0
@@ -209,7 +209,7 @@ class Views(Cases):
         ],
     )
     @case
-    async def test_a_collection_of_another_name(self, store: Storage, name: str) -> None:
+    async def test_an_invalid_collection_is_refused(self, store: Storage, name: str) -> None:
         """It is refused, before anything is looked at."""
         with pytest.raises(InvalidArgument):
             await put(store, document(), collection=name)
@@ -217,7 +217,7 @@ class Views(Cases):
             await kept(store, "a", collection=name)
 
     @case
-    async def test_documents_that_cannot_be_kept(self, store: Storage) -> None:
+    async def test_documents_that_are_not_plain_are_refused(self, store: Storage) -> None:
         """They are refused without being quoted, and so is all that comes with them."""
         refusals: dict[str, str] = {}
         for name, make in REFUSED.items():

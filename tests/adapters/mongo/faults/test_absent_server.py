@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -18,8 +18,9 @@ from eventhus_mongo import MongoStore
 from eventhus_testing.servers import MongoServer, mongo_replica_set, standalone_mongo
 from tests.adapters.mongo.faults.journal import Sent
 from tests.adapters.mongo.faults.ledger import Write, ledger
-from tests.adapters.mongo.faults.run import PATIENCE_S, Soak, running
+from tests.adapters.mongo.faults.run import Soak, running
 from tests.adapters.mongo.faults.writer import commit_of
+from tests.adapters.mongo.support import answered
 
 TIMEOUT_MS = 1000
 BOUND_S = 6  # for a busy machine; the driver's own patience is 30 s
@@ -72,14 +73,6 @@ async def answer(call: Awaitable[object]) -> str:
     return "that all is well"
 
 
-async def acknowledged(send: Callable[[], Awaitable[T]]) -> T:
-    """Send until the server answers in time. On a busy machine, that may take more than once."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            with suppress(StoreUnavailable, OutcomeUnknown):
-                return await send()
-
-
 async def answers(
     url: str, bucket: str, store: MongoStore, application: Application, number: int
 ) -> dict[str, str]:
@@ -126,10 +119,8 @@ async def absences(server: MongoServer, url: str, away: Away, soak: Soak, direct
             await run.progress()
             # Whatever became of them: sent again, they are stored, and only once.
             write = command(number)
-            stored = await acknowledged(partial(store.append, commit(number)))
-            committed = await acknowledged(
-                partial(application.dispatch, write, command_id=write.key)
-            )
+            stored = await answered(partial(store.append, commit(number)))
+            committed = await answered(partial(application.dispatch, write, command_id=write.key))
             assert (2 * number, 3 * number) == (stored.last_version, committed.version)
         await run.finish()
 

@@ -19,13 +19,13 @@ class LosesTheLastEvent(Rewriting):
         return evolve(commit, events=commit.events[:-1] or commit.events)
 
 
-@caught_by("test_a_commit_of_many_events")
+@caught_by("test_a_commit_may_have_thousands_of_events")
 class CutsLargeCommits(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
         return evolve(commit, events=commit.events[:4096])
 
 
-@caught_by("test_a_commit_without_events")
+@caught_by("test_a_commit_without_events_is_refused")
 class AcceptsEmptyCommits(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         if not commit.events:
@@ -33,7 +33,7 @@ class AcceptsEmptyCommits(MemoryStore):
         return await super().append(commit)
 
 
-@caught_by("test_a_commit_without_events")
+@caught_by("test_a_commit_without_events_is_refused")
 class RemembersEmptyCommits(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         if not commit.events and commit.command_id:
@@ -41,7 +41,7 @@ class RemembersEmptyCommits(MemoryStore):
         return await super().append(commit)
 
 
-@caught_by("test_all_or_nothing")
+@caught_by("test_a_commit_is_stored_as_a_whole_or_not_at_all")
 class KeepsHalfOfABadCommit(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         try:
@@ -57,7 +57,7 @@ class KeepsHalfOfABadCommit(MemoryStore):
             raise
 
 
-@caught_by("test_cancelling_an_append")
+@caught_by("test_a_cancelled_append_is_stored_as_a_whole_or_not_at_all")
 class KeepsHalfOfACancelledCommit(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         version = len(await self.history(commit.stream, limit=10_000))
@@ -74,7 +74,7 @@ class KeepsHalfOfACancelledCommit(MemoryStore):
         return evolve(stored, commit=commit)
 
 
-@caught_by("test_cancelling_some_of_many_appends")
+@caught_by("test_a_cancelled_append_affects_no_other")
 class CancelsTheWholeBatch(MemoryStore):
     _batch: asyncio.Task[None] | None = None
 
@@ -85,7 +85,7 @@ class CancelsTheWholeBatch(MemoryStore):
         return await super().append(commit)
 
 
-@caught_by("test_cancelling_an_append", hangs=True)
+@caught_by("test_a_cancelled_append_is_stored_as_a_whole_or_not_at_all", hangs=True)
 class IsStuckOnceCancelled(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class TakesThePositionForTheVersion(MemoryStore):
         return evolve(stored, version=stored.position)
 
 
-@caught_by("test_a_version_that_does_not_fit")
+@caught_by("test_another_version_is_refused")
 class IgnoresTheExpectedVersion(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
         return evolve(commit, expected_version=None)
@@ -132,38 +132,38 @@ class Lenient(Rewriting):
         return commit
 
 
-@caught_by("test_a_version_that_does_not_fit")
+@caught_by("test_another_version_is_refused")
 class AcceptsVersionsAhead(Lenient):
     def accepts(self, expected: int, actual: int, commit: Commit) -> bool:
         return expected > actual
 
 
-@caught_by("test_a_stream_that_is_not_there")
+@caught_by("test_a_missing_stream_is_at_version_0")
 class AcceptsAnyVersionOfANewStream(Lenient):
     def accepts(self, expected: int, actual: int, commit: Commit) -> bool:
         return actual == 0
 
 
-@caught_by("test_a_version_that_does_not_fit")
+@caught_by("test_another_version_is_refused")
 class AcceptsVersionsAmidACommit(Lenient):
     def accepts(self, expected: int, actual: int, commit: Commit) -> bool:
         stream = self._streams.get(commit.stream, [])
         return 0 < expected < actual and stream[expected].number > 0
 
 
-@caught_by("test_a_version_that_does_not_fit")
+@caught_by("test_another_version_is_refused")
 class AcceptsNegativeVersions(Lenient):
     def accepts(self, expected: int, actual: int, commit: Commit) -> bool:
         return expected < 0
 
 
-@caught_by("test_a_version_that_fits")
+@caught_by("test_the_expected_version_is_accepted")
 class TakesAnyVersionForNone(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
         return commit if commit.expected_version else evolve(commit, expected_version=0)
 
 
-@caught_by("test_a_version_that_does_not_fit")
+@caught_by("test_another_version_is_refused")
 class SaysAWrongActualVersion(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         try:
@@ -173,7 +173,7 @@ class SaysAWrongActualVersion(MemoryStore):
 
 
 @caught_by("test_one_of_many_rivals_wins")
-@caught_by("test_a_hot_stream")
+@caught_by("test_rivals_on_one_stream_all_succeed_in_the_end")
 class ChecksBeforeItWrites(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         actual = len(self._streams.get(commit.stream, []))
@@ -194,7 +194,7 @@ class Moving(MemoryStore):
         return moved
 
 
-@caught_by("test_a_version_that_does_not_fit")
+@caught_by("test_another_version_is_refused")
 class LeavesAHole(Moving):
     _taken = 0  # positions that went to commits that were refused
 

@@ -57,7 +57,7 @@ class Rewriting(MemoryBus):
 
 
 @caught_by("test_a_message_arrives_as_it_was_published")
-@caught_by("test_only_the_attempt_differs")
+@caught_by("test_a_redelivery_differs_only_in_its_attempt")
 class DropsHeaders(Rewriting):
     def rewritten(self, given: Message) -> Message:
         return evolve(given, headers={})
@@ -69,21 +69,21 @@ class TrimsIds(Rewriting):
         return evolve(given, id=given.id.strip())
 
 
-@caught_by("test_what_is_no_event_is_delivered_too")
+@caught_by("test_a_message_that_is_not_an_event_is_delivered")
 class DropsWhatIsNoEvent(Rewriting):
     def rewritten(self, given: Message) -> Message | None:
         return given if given.body.startswith(b"{") else None
 
 
-@caught_by("test_a_refused_message_comes_again")
+@caught_by("test_a_failed_message_is_redelivered")
 class NeverCounts(Rewriting):
     def rewritten(self, given: Message) -> Message:
         return evolve(given, attempt=1)
 
 
-@caught_by("test_everybody_gets_everything")
-@caught_by("test_every_group_counts_for_itself")
-@caught_by("test_a_slow_handler_holds_up_nobody_else")
+@caught_by("test_every_group_gets_every_message")
+@caught_by("test_a_failure_in_one_group_does_not_affect_another")
+@caught_by("test_a_slow_handler_delays_no_other_subscription")
 class HasOneGroup(MemoryBus):
     async def subscribe(
         self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
@@ -91,9 +91,9 @@ class HasOneGroup(MemoryBus):
         return await super().subscribe(handler, group="all", concurrency=concurrency)
 
 
-@caught_by("test_a_group_shares_its_messages")
-@caught_by("test_the_rest_of_a_group_takes_over")
-@caught_by("test_cancelling_who_closes")
+@caught_by("test_the_members_of_a_group_share_its_messages")
+@caught_by("test_the_other_members_take_over_from_a_closing_one")
+@caught_by("test_cancelling_a_close_loses_no_message")
 class HasNoGroups(MemoryBus):
     async def subscribe(
         self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
@@ -101,8 +101,8 @@ class HasNoGroups(MemoryBus):
         return await super().subscribe(handler, concurrency=concurrency)
 
 
-@caught_by("test_who_comes_later_gets_what_comes_later")
-@caught_by("test_a_handler_that_subscribes")
+@caught_by("test_a_subscription_starts_with_the_next_message")
+@caught_by("test_a_handler_may_subscribe")
 class GivesWhatWasBefore(MemoryBus):
     def __init__(self) -> None:
         super().__init__()
@@ -142,21 +142,21 @@ class Publishing(MemoryBus):
         return Other(self._groups)
 
 
-@caught_by("test_publishing_nothing")
+@caught_by("test_publishing_nothing_does_nothing")
 class CountsOneMore(Publishing):
     def handed_on(self, messages: Sequence[Message]) -> Sequence[Message]:
         return messages or [Message(id="x", stream=StreamId("Account", "x"), body=b"{}")]
 
 
-@caught_by("test_many_at_once")
-@caught_by("test_a_publisher_that_was_replaced")
+@caught_by("test_thousands_of_messages_keep_their_order")
+@caught_by("test_a_replaced_publisher_changes_no_order")
 class TurnsTheOrder(Publishing):
     def handed_on(self, messages: Sequence[Message]) -> Sequence[Message]:
         return [*reversed(messages)]
 
 
-@caught_by("test_a_stream_keeps_its_order")
-@caught_by("test_a_refused_message_holds_back_its_stream")
+@caught_by("test_the_messages_of_a_stream_keep_their_order")
+@caught_by("test_a_failed_message_blocks_only_its_stream")
 class TakesEachForAStreamOfItsOwn(Publishing):
     def handed_on(self, messages: Sequence[Message]) -> Sequence[Message]:
         return [evolve(each, stream=Own.of(each.stream, each.id)) for each in messages]
@@ -173,7 +173,7 @@ class Own(StreamId):
         return cls(stream.aggregate_type, stream.aggregate_id, number)
 
 
-@caught_by("test_a_group_of_another_form")
+@caught_by("test_an_invalid_group_or_concurrency_is_refused")
 class TakesAnyGroup(MemoryBus):
     async def subscribe(
         self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
@@ -184,7 +184,7 @@ class TakesAnyGroup(MemoryBus):
         await super().bury(message, "any")
 
 
-@caught_by("test_other_streams_go_on")
+@caught_by("test_streams_are_handled_side_by_side")
 class HandlesOneAtATime(MemoryBus):
     async def subscribe(
         self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
@@ -192,8 +192,8 @@ class HandlesOneAtATime(MemoryBus):
         return await super().subscribe(handler, group=group)
 
 
-@caught_by("test_one_at_a_time")
-@caught_by("test_never_more_than_asked_for")
+@caught_by("test_one_message_at_a_time_is_handled_by_default")
+@caught_by("test_the_concurrency_is_never_exceeded")
 class HandlesManyAtOnce(MemoryBus):
     async def subscribe(
         self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
@@ -201,7 +201,7 @@ class HandlesManyAtOnce(MemoryBus):
         return await super().subscribe(handler, group=group, concurrency=9)
 
 
-@caught_by("test_a_handler_that_publishes")
+@caught_by("test_a_handler_may_publish")
 class IsDeafWhileItHandles(Rewriting, Publishing):
     _published = 0
 
@@ -231,21 +231,21 @@ class Handling(MemoryBus):
         return await super().subscribe(handle, group=group, concurrency=concurrency)
 
 
-@caught_by("test_a_refused_message_comes_again")
+@caught_by("test_a_failed_message_is_redelivered")
 class AcceptsWhatIsRefused(Handling):
     async def failed(self, given: Message, error: BaseException) -> None:
         pass
 
 
-@caught_by("test_a_refused_message_holds_back_its_stream")
-@caught_by("test_every_group_counts_for_itself")
+@caught_by("test_a_failed_message_blocks_only_its_stream")
+@caught_by("test_a_failure_in_one_group_does_not_affect_another")
 class PublishesAgain(Handling):
     async def failed(self, given: Message, error: BaseException) -> None:
         publisher = await self.publisher()
         await publisher.publish([evolve(given, attempt=given.attempt + 1)])
 
 
-@caught_by("test_a_handler_that_was_cancelled_within")
+@caught_by("test_a_handler_that_raises_cancelled_error_has_failed")
 class TakesACancellationForAnAnswer(Handling):
     async def failed(self, given: Message, error: BaseException) -> None:
         if not isinstance(error, asyncio.CancelledError):
@@ -253,7 +253,7 @@ class TakesACancellationForAnAnswer(Handling):
 
 
 @caught_by("test_a_dead_letter_is_kept")
-@caught_by("test_discarding_while_reading")
+@caught_by("test_dead_letters_may_be_discarded_while_reading")
 class KeepsNoLetters(MemoryBus):
     async def bury(self, message: Message, group: str) -> None:
         pass
@@ -332,8 +332,8 @@ class DoesNotWait(Ending):
         return close
 
 
-@caught_by("test_closing_an_idle_subscription")
-@caught_by("test_a_handler_that_closes_its_own_subscription")
+@caught_by("test_a_closed_subscription_gets_no_more_messages")
+@caught_by("test_a_handler_may_close_its_own_subscription")
 class DoesNotClose(Ending):
     def ending(self, subscription: MemorySubscription) -> Any:
         async def close() -> None:

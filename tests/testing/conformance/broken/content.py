@@ -16,7 +16,7 @@ from eventhus_memory import MemoryStore
 from tests.testing.conformance.defects import Distorting, Rewriting, caught_by
 
 
-@caught_by("test_data_that_no_store_could_keep")
+@caught_by("test_data_that_is_not_plain_is_refused")
 class TurnsTuplesIntoLists(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
         return evolve(
@@ -30,7 +30,7 @@ def listed(value: Any) -> Any:
     return [*value] if isinstance(value, tuple) else value
 
 
-@caught_by("test_data_that_no_store_could_keep")
+@caught_by("test_data_that_is_not_plain_is_refused")
 class TurnsKeysIntoText(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
         return evolve(
@@ -47,7 +47,7 @@ def with_text_keys(value: Any, depth: int = 3) -> Any:
     return value
 
 
-@caught_by("test_data_that_no_store_could_keep")
+@caught_by("test_data_that_is_not_plain_is_refused")
 class QuotesTheData(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         try:
@@ -56,8 +56,8 @@ class QuotesTheData(MemoryStore):
             raise InvalidCommit(f"{refused}: {str(commit.events)[:1000]}") from None
 
 
-@caught_by("test_data_at_the_edge")
-@caught_by("test_keys_at_the_top")
+@caught_by("test_edge_cases_of_json_are_exact")
+@caught_by("test_keys_at_the_top_level_have_no_meaning")
 class DropsKeysWithADollar(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
         return evolve(
@@ -75,7 +75,7 @@ def without_dollars(value: Any, depth: int = 3) -> Any:
     return value
 
 
-@caught_by("test_what_a_writer_changes_afterwards")
+@caught_by("test_later_changes_by_the_writer_do_not_reach_the_log")
 class SharesDataWithItsWriters(MemoryStore):
     def _restored(self, stored: StoredCommit) -> StoredCommit:
         return evolve(stored, commit=evolve(stored.commit))
@@ -135,7 +135,7 @@ class TakesNaiveTimesForUtc(Rewriting):
         return evolve(commit, recorded_at=commit.recorded_at.replace(tzinfo=UTC))
 
 
-@caught_by("test_times_do_not_order_the_log")
+@caught_by("test_the_order_of_the_log_does_not_depend_on_times")
 class OrdersByTime(MemoryStore):
     async def read(self, **page: Any) -> Sequence[StoredEvent]:
         return sorted(await super().read(**page), key=lambda recorded: recorded.recorded_at)
@@ -185,40 +185,40 @@ class GivesPositionsOfADriver(Distorting):
         return evolve(recorded, position=Int64(recorded.position))
 
 
-@caught_by("test_data_at_the_edge")
+@caught_by("test_edge_cases_of_json_are_exact")
 class GivesIntsOfADriver(Mangling):
     def mangled(self, value: Any) -> Any:
         return Int64(value) if type(value) is int else super().mangled(value)
 
 
-@caught_by("test_data_at_the_edge")
-@caught_by("test_data_of_every_kind")
+@caught_by("test_edge_cases_of_json_are_exact")
+@caught_by("test_random_data_is_exact")
 class TurnsWholeFloatsIntoInts(Mangling):
     def mangled(self, value: Any) -> Any:
         whole = isinstance(value, float) and value.is_integer()
         return int(value) if whole else super().mangled(value)
 
 
-@caught_by("test_data_at_the_edge")
+@caught_by("test_edge_cases_of_json_are_exact")
 class DropsEmptyLists(Mangling):
     def mangled(self, value: Any) -> Any:
         return None if value == [] else super().mangled(value)
 
 
-@caught_by("test_data_at_the_edge")
+@caught_by("test_edge_cases_of_json_are_exact")
 class SortsKeys(Mangling):
     def mangled(self, value: Any) -> Any:
         whole = super().mangled(value)
         return dict(sorted(whole.items())) if isinstance(whole, dict) else whole
 
 
-@caught_by("test_data_at_the_edge")
+@caught_by("test_edge_cases_of_json_are_exact")
 class EndsTextAtNul(Mangling):
     def mangled(self, value: Any) -> Any:
         return value.partition("\0")[0] if isinstance(value, str) else super().mangled(value)
 
 
-@caught_by("test_data_ninety_deep")
+@caught_by("test_data_may_be_ninety_levels_deep")
 class CutsWhatIsDeep(Mangling):
     def mangled(self, value: Any, depth: int = 0) -> Any:
         if isinstance(value, dict) and depth < 80:
@@ -228,13 +228,13 @@ class CutsWhatIsDeep(Mangling):
         return None if depth >= 80 else value
 
 
-@caught_by("test_a_large_event")
+@caught_by("test_a_large_event_is_exact")
 class CutsLongLists(Mangling):
     def mangled(self, value: Any) -> Any:
         return super().mangled(value[:64] if isinstance(value, list) else value)
 
 
-@caught_by("test_what_a_reader_changes")
+@caught_by("test_changes_by_a_reader_do_not_reach_the_log")
 class SharesDataWithItsReaders(Distorting):
     def __init__(self) -> None:
         super().__init__()
@@ -244,7 +244,7 @@ class SharesDataWithItsReaders(Distorting):
         return self._shared.setdefault(recorded.position, recorded)
 
 
-@caught_by("test_what_a_reader_changes_in_metadata")
+@caught_by("test_changes_of_metadata_by_a_reader_do_not_reach_the_log")
 class SharesMetadataWithItsReaders(SharesDataWithItsReaders):
     def distorted(self, recorded: StoredEvent) -> StoredEvent:
         writable = dict(recorded.metadata.values)
@@ -252,7 +252,7 @@ class SharesMetadataWithItsReaders(SharesDataWithItsReaders):
         return super().distorted(recorded)
 
 
-@caught_by("test_two_readers_share_nothing")
+@caught_by("test_readers_share_no_data")
 class SharesEqualEvents(MemoryStore):
     async def read(self, **page: Any) -> Sequence[StoredEvent]:
         events: dict[str, EventData] = {}

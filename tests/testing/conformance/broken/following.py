@@ -13,7 +13,7 @@ from tests.testing.conformance.defects import caught_by
 Batches = AsyncGenerator[Sequence[StoredEvent], None]
 
 
-@caught_by("test_the_seam_between_history_and_now")
+@caught_by("test_no_event_is_missed_between_history_and_live")
 class RepeatsAtTheSeam(MemoryStore):
     async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
         while True:
@@ -24,7 +24,7 @@ class RepeatsAtTheSeam(MemoryStore):
             after = max(after - 1, 0)
 
 
-@caught_by("test_the_seam_between_history_and_now")
+@caught_by("test_no_event_is_missed_between_history_and_live")
 class SkipsAtTheSeam(MemoryStore):
     async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
         while True:
@@ -35,7 +35,7 @@ class SkipsAtTheSeam(MemoryStore):
             after = max(after, len(self._log) - 1)
 
 
-@caught_by("test_what_comes_while_a_batch_is_being_handled", hangs=True)
+@caught_by("test_a_busy_follower_misses_nothing", hangs=True)
 class MissesWhatComesBeforeItWaits(MemoryStore):
     async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
         while True:
@@ -76,7 +76,7 @@ class FollowsFromNow(MemoryStore):
             yield batch
 
 
-@caught_by("test_following_from_beyond_the_end")
+@caught_by("test_following_from_beyond_the_end_waits")
 class FollowsFromTheEndAtMost(MemoryStore):
     async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
         async for batch in super().follow(after=min(after, len(self._log)), limit=limit):
@@ -90,7 +90,7 @@ class GivesWholeCommitsToFollowers(MemoryStore):
             yield batch
 
 
-@caught_by("test_the_seam_between_history_and_now")
+@caught_by("test_no_event_is_missed_between_history_and_live")
 class GivesEmptyBatches(MemoryStore):
     async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
         async for batch in super().follow(after=after, limit=limit):
@@ -98,7 +98,7 @@ class GivesEmptyBatches(MemoryStore):
             yield []
 
 
-@caught_by("test_a_cancelled_follower_is_gone", hangs=True)
+@caught_by("test_a_cancelled_follower_affects_no_other", hangs=True)
 class HeedsNoCancellation(MemoryStore):
     async def _growth(self) -> None:
         try:
@@ -107,7 +107,7 @@ class HeedsNoCancellation(MemoryStore):
             await super()._growth()
 
 
-@caught_by("test_a_cancelled_follower_is_gone", hangs=True)
+@caught_by("test_a_cancelled_follower_affects_no_other", hangs=True)
 class DiesWithOneFollower(MemoryStore):
     async def _growth(self) -> None:
         try:
@@ -124,7 +124,7 @@ class TripsOverACancelledFollower(MemoryStore):
             grown.set_result(None)
 
 
-@caught_by("test_a_closed_follower")
+@caught_by("test_a_closed_follower_ends")
 class GoesOnWhenClosed(MemoryStore):
     async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
         try:

@@ -14,14 +14,14 @@ from eventhus_memory import MemoryStore
 from tests.testing.conformance.defects import Rewriting, caught_by
 
 
-@caught_by("test_the_same_commit_again")
+@caught_by("test_a_repeated_commit_gets_the_first_answer")
 class ForgetsCommitIds(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         self._commits.clear()
         return await super().append(commit)
 
 
-@caught_by("test_the_same_commit_again")
+@caught_by("test_a_repeated_commit_gets_the_first_answer")
 class RemembersTheLastCommitIdOfAStream(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         stored = await super().append(commit)
@@ -31,7 +31,7 @@ class RemembersTheLastCommitIdOfAStream(MemoryStore):
         return stored
 
 
-@caught_by("test_a_known_commit_id_with_another_version")
+@caught_by("test_a_repeated_commit_is_found_whatever_its_expected_version")
 class ChecksTheVersionFirst(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         first, actual = self._commits.get(commit.id), len(self._streams.get(commit.stream, []))
@@ -40,7 +40,7 @@ class ChecksTheVersionFirst(MemoryStore):
         return await super().append(commit)
 
 
-@caught_by("test_a_known_commit_id_for_another_stream")
+@caught_by("test_a_commit_id_of_another_stream_is_refused")
 class KeepsCommitIdsByStream(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
         first = self._commits.get(commit.id)
@@ -48,19 +48,19 @@ class KeepsCommitIdsByStream(Rewriting):
         return evolve(commit, id=new_id()) if other else commit
 
 
-@caught_by("test_the_same_command_again")
+@caught_by("test_a_repeated_command_gets_the_first_answer")
 class ForgetsCommandIds(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
         return evolve(commit, command_id=None)
 
 
-@caught_by("test_ids_that_are_nearly_the_same")
+@caught_by("test_similar_ids_differ")
 class IgnoresTheCaseOfCommandIds(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
         return evolve(commit, command_id=commit.command_id and commit.command_id.lower())
 
 
-@caught_by("test_a_command_id_of_another_stream")
+@caught_by("test_a_command_id_of_another_stream_is_refused")
 class KeepsCommandIdsByStream(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
         first = self._commands.get(commit.command_id or "")
@@ -91,16 +91,16 @@ class AnswersWithACopy(MemoryStore):
         return evolve(await super().append(commit), commit=evolve(commit))
 
 
-@caught_by("test_a_known_commit_id_with_other_events")
+@caught_by("test_a_repeated_commit_id_keeps_the_first_events")
 class AnswersWithTheEventsOfTheRepeat(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         stored = await super().append(commit)
         return evolve(stored, commit=evolve(stored.commit, events=commit.events))
 
 
-@caught_by("test_one_commit_appended_many_times_at_once")
-@caught_by("test_one_command_sent_many_times_at_once")
-@caught_by("test_one_command_id_for_many_streams_at_once")
+@caught_by("test_concurrent_repeats_of_a_commit_store_it_once")
+@caught_by("test_concurrent_repeats_of_a_command_store_it_once")
+@caught_by("test_concurrent_streams_with_one_command_id_have_one_winner")
 class LooksForIdsBeforeItWrites(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         known = commit.id in self._commits or commit.command_id in self._commands
@@ -112,7 +112,7 @@ class LooksForIdsBeforeItWrites(MemoryStore):
         return await super().append(commit)
 
 
-@caught_by("test_commit_ids_and_command_ids_are_apart")
+@caught_by("test_commit_ids_and_command_ids_do_not_collide")
 class MixesCommitAndCommandIds(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         if (first := self._commands.get(commit.id)) is not None:
@@ -141,25 +141,25 @@ class Renaming(MemoryStore):
         ]
 
 
-@caught_by("test_names_that_are_nearly_the_same")
+@caught_by("test_similar_names_differ")
 class IgnoresCase(Renaming):
     def renamed(self, text: str) -> str:
         return text.lower()
 
 
-@caught_by("test_names_that_are_nearly_the_same")
+@caught_by("test_similar_names_differ")
 class TrimsNames(Renaming):
     def renamed(self, text: str) -> str:
         return text.strip() or text
 
 
-@caught_by("test_names_that_are_nearly_the_same")
+@caught_by("test_similar_names_differ")
 class CutsLongNames(Renaming):
     def renamed(self, text: str) -> str:
         return text[:254]
 
 
-@caught_by("test_names_that_are_nearly_the_same")
+@caught_by("test_similar_names_differ")
 class EndsNamesAtNul(Renaming):
     def renamed(self, text: str) -> str:
         return text.partition("\0")[0] or text
@@ -171,7 +171,7 @@ class IgnoresTheType(Renaming):
         return StreamId("Aggregate", stream.aggregate_id)
 
 
-@caught_by("test_names_that_are_nearly_the_same")
+@caught_by("test_similar_names_differ")
 class JoinsTheTwoNames(Renaming):
     def _stream(self, stream: StreamId) -> StreamId:
         return StreamId("Aggregate", str(stream))

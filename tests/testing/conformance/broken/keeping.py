@@ -21,14 +21,14 @@ class KeepsNoSnapshots(MemoryStore):
         return None
 
 
-@caught_by("test_a_snapshot_takes_the_place_of_the_one_before")
+@caught_by("test_a_snapshot_replaces_the_earlier_one")
 class KeepsTheFirstSnapshot(MemoryStore):
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         if snapshot.stream not in self._snapshots:
             await super().save_snapshot(snapshot)
 
 
-@caught_by("test_a_snapshot_takes_the_place_of_the_one_before")
+@caught_by("test_a_snapshot_replaces_the_earlier_one")
 class KeepsTheNewestSnapshot(MemoryStore):
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         kept = self._snapshots.get(snapshot.stream)
@@ -77,7 +77,7 @@ class WritesSnapshotsToTheLog(MemoryStore):
         )
 
 
-@caught_by("test_a_state_that_is_not_plain")
+@caught_by("test_a_state_that_is_not_plain_is_refused")
 @caught_by("test_a_snapshot_is_shared_with_nobody")
 class KeepsSnapshotsAsTheyAre(MemoryStore):
     async def save_snapshot(self, snapshot: Snapshot) -> None:
@@ -98,7 +98,7 @@ class KeepsOneCheckpoint(MemoryStore):
         return await super().load_checkpoint("relay")
 
 
-@caught_by("test_a_checkpoint_is_what_was_saved_last")
+@caught_by("test_a_checkpoint_is_the_last_one_saved")
 class NeverGoesBack(MemoryStore):
     async def save_checkpoint(
         self, name: str, position: int, *, event_id: str = "", token: int = 0
@@ -108,8 +108,8 @@ class NeverGoesBack(MemoryStore):
 
 
 @caught_by("test_two_stores_see_one_log")
-@caught_by("test_two_stores_know_one_version")
-@caught_by("test_two_stores_know_one_set_of_ids")
+@caught_by("test_two_stores_agree_on_versions")
+@caught_by("test_two_stores_agree_on_ids")
 @caught_by("test_two_stores_keep_one_snapshot_and_one_checkpoint")
 @caught_by("test_two_stores_keep_one_document")
 @caught_by("test_a_follower_of_another_store", hangs=True)
@@ -144,7 +144,7 @@ class Closing(MemoryStore):
         self.on_leaving()
 
 
-@caught_by("test_two_applications_share_a_store")
+@caught_by("test_a_store_stays_open_until_it_is_left_as_often_as_entered")
 class ClosesWhenItIsFirstLeft(Closing):
     async def append(self, commit: Commit) -> StoredCommit:
         if not self.is_open:
@@ -152,7 +152,7 @@ class ClosesWhenItIsFirstLeft(Closing):
         return await super().append(commit)
 
 
-@caught_by("test_a_store_that_is_left_takes_nothing_with_it")
+@caught_by("test_leaving_a_store_loses_nothing")
 class LosesTheLastCommitWhenLeft(Closing):
     def on_leaving(self) -> None:
         if self._log:
@@ -161,7 +161,7 @@ class LosesTheLastCommitWhenLeft(Closing):
             del self._streams[last.commit.stream][last.version - 1 :]
 
 
-@caught_by("test_leaving_with_appends_in_flight", hangs=True)
+@caught_by("test_leaving_settles_appends_in_flight", hangs=True)
 class ForgetsWhoWaitsWhenLeft(Closing):
     async def append(self, commit: Commit) -> StoredCommit:
         await asyncio.sleep(0)
@@ -170,7 +170,7 @@ class ForgetsWhoWaitsWhenLeft(Closing):
         return await super().append(commit)
 
 
-@caught_by("test_leaving_with_appends_in_flight")
+@caught_by("test_leaving_settles_appends_in_flight")
 class AnswersWithoutWritingWhenLeft(Closing):
     async def append(self, commit: Commit) -> StoredCommit:
         await asyncio.sleep(0)
@@ -179,7 +179,7 @@ class AnswersWithoutWritingWhenLeft(Closing):
         return await super().append(commit)
 
 
-@caught_by("test_leaving_with_appends_in_flight", hangs=True)
+@caught_by("test_leaving_settles_appends_in_flight", hangs=True)
 class IsNeverLeft(MemoryStore):
     async def __aexit__(
         self,

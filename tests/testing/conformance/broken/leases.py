@@ -13,15 +13,15 @@ from tests.testing.conformance.defects import caught_by
 
 @caught_by("test_a_lease_has_one_holder")
 @caught_by("test_every_name_is_a_lease_of_its_own")
-@caught_by("test_two_stores_know_one_holder")
+@caught_by("test_two_stores_agree_on_the_holder")
 class GivesToEverybody(MemoryStore):
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         self._leases.pop(name, None)
         return await super().acquire(name, owner, ttl_s=ttl_s)
 
 
-@caught_by("test_many_ask_for_one_lease")
-@caught_by("test_a_time_that_is_none")
+@caught_by("test_one_of_many_gets_a_lease")
+@caught_by("test_an_invalid_ttl_is_refused")
 @caught_by("test_two_buckets_share_no_lease")
 class GivesToNobody(MemoryStore):
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
@@ -38,13 +38,13 @@ class NeverRenews(MemoryStore):
         return lease
 
 
-@caught_by("test_a_lease_runs_out")
+@caught_by("test_a_lease_expires")
 class EndsTooEarly(MemoryStore):
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         return await super().acquire(name, owner, ttl_s=ttl_s / 10)
 
 
-@caught_by("test_an_owner_that_comes_back_too_late")
+@caught_by("test_an_owner_that_returns_late_gets_a_new_token")
 @caught_by("test_a_lease_is_released")
 class CountsOwners(MemoryStore):
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
@@ -58,7 +58,7 @@ class ForgetsTokens(MemoryStore):
         self._leases.pop(lease.name, None)
 
 
-@caught_by("test_a_checkpoint_that_is_ahead_of_its_lease")
+@caught_by("test_a_new_token_is_above_that_of_the_checkpoint")
 class CountsFromOneAgain(MemoryStore):
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         saved = self._checkpoints.copy()
@@ -69,7 +69,7 @@ class CountsFromOneAgain(MemoryStore):
             self._checkpoints.update(saved)
 
 
-@caught_by("test_releasing_what_is_lost")
+@caught_by("test_releasing_a_lost_lease_does_nothing")
 class ReleasesForAll(MemoryStore):
     async def release(self, lease: Lease) -> None:
         held = self._leases.get(lease.name)
@@ -77,7 +77,7 @@ class ReleasesForAll(MemoryStore):
             await super().release(held.lease)
 
 
-@caught_by("test_releasing_what_is_lost")
+@caught_by("test_releasing_a_lost_lease_does_nothing")
 class ReleasesByOwner(MemoryStore):
     async def release(self, lease: Lease) -> None:
         held = self._leases.get(lease.name)
@@ -98,7 +98,7 @@ class CutsOwners(MemoryStore):
         return lease and evolve(lease, owner=owner)
 
 
-@caught_by("test_a_checkpoint_under_an_old_lease")
+@caught_by("test_a_checkpoint_with_an_older_token_is_refused")
 class SavesUnderAnyLease(MemoryStore):
     async def save_checkpoint(
         self, name: str, position: int, *, event_id: str = "", token: int = 0
@@ -106,7 +106,7 @@ class SavesUnderAnyLease(MemoryStore):
         await super().save_checkpoint(name, position, event_id=event_id)
 
 
-@caught_by("test_two_stores_know_one_holder")
+@caught_by("test_two_stores_agree_on_the_holder")
 class HasLeasesOfItsOwn(MemoryStore):
     async def __aenter__(self) -> Self:
         self._leases = {}

@@ -81,8 +81,8 @@ class MakesTheStreamsThatItIsAskedFor(MemoryStore):
         return await super().history(stream, **page)
 
 
-@caught_by("test_many_loads_of_one_stream_at_once")
-@caught_by("test_many_streams")
+@caught_by("test_concurrent_loads_of_one_stream_get_their_own_pages")
+@caught_by("test_streams_do_not_mix")
 class MixesUpWhatIsLoadedAtOnce(MemoryStore):
     _loading: asyncio.Task[Slice] | None = None
 
@@ -96,7 +96,7 @@ class MixesUpWhatIsLoadedAtOnce(MemoryStore):
         return await super().load(stream, **page)
 
 
-@caught_by("test_cancelling_some_of_many_loads")
+@caught_by("test_a_cancelled_load_affects_no_other")
 class CancelsAllThatIsLoaded(MemoryStore):
     _loading: asyncio.Task[None] | None = None
 
@@ -107,19 +107,19 @@ class CancelsAllThatIsLoaded(MemoryStore):
         return await super().load(stream, **page)
 
 
-@caught_by("test_a_page_that_cannot_be")
+@caught_by("test_an_invalid_page_is_refused")
 class CountsFromTheEnd(MemoryStore):
     async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         return await super().read(after=max(after, 0), limit=limit)
 
 
-@caught_by("test_a_page_that_cannot_be")
+@caught_by("test_an_invalid_page_is_refused")
 class TakesZeroForNoLimit(MemoryStore):
     async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
         return await super().load(stream, after_version=after_version, limit=limit or 1000)
 
 
-@caught_by("test_finding_what_a_command_did")
+@caught_by("test_a_command_id_finds_its_commit")
 class FindsCommitIdsToo(MemoryStore):
     async def find(self, command_id: str) -> StoredCommit | None:
         return await super().find(command_id) or self._commits.get(command_id)

@@ -36,7 +36,7 @@ class FindsAHundred(MemoryStore):
         return await super().load_documents(collection, [*keys][:100])
 
 
-@caught_by("test_a_document_takes_the_place_of_the_one_it_names")
+@caught_by("test_a_document_replaces_the_one_it_names")
 class MergesFields(MemoryStore):
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         merged: list[ViewWrite] = []
@@ -50,9 +50,9 @@ class MergesFields(MemoryStore):
         return await super().save_documents(collection, merged)
 
 
-@caught_by("test_a_document_whose_place_is_taken")
-@caught_by("test_a_document_that_comes_again")
-@caught_by("test_many_save_one_document")
+@caught_by("test_a_document_at_another_position_is_not_replaced")
+@caught_by("test_a_repeated_write_is_accepted")
+@caught_by("test_one_of_many_writers_replaces_a_document")
 class OverwritesEverything(MemoryStore):
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         kept = self._documents.setdefault(collection, {})
@@ -61,14 +61,14 @@ class OverwritesEverything(MemoryStore):
         return await super().save_documents(collection, [evolve(w, replaces=0) for w in writes])
 
 
-@caught_by("test_a_document_whose_place_is_taken")
+@caught_by("test_a_document_at_another_position_is_not_replaced")
 class RefusesAllOrNone(MemoryStore):
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         refused = await super().save_documents(collection, writes)
         return frozenset(each.document.key for each in writes) if refused else refused
 
 
-@caught_by("test_a_document_over_one_that_never_was")
+@caught_by("test_a_missing_document_is_not_replaced")
 class Upserts(MemoryStore):
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         there = await self.load_documents(collection, [each.document.key for each in writes])
@@ -78,7 +78,7 @@ class Upserts(MemoryStore):
         )
 
 
-@caught_by("test_a_document_that_comes_again")
+@caught_by("test_a_repeated_write_is_accepted")
 class RefusesRepeats(MemoryStore):
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         there = await self.load_documents(collection, [each.document.key for each in writes])
@@ -90,8 +90,8 @@ def _replaced(writes: Sequence[ViewWrite], key: str) -> int:
     return next(each.replaces for each in writes if each.document.key == key)
 
 
-@caught_by("test_a_deleted_document_keeps_its_place")
-@caught_by("test_a_document_that_was_never_there_is_deleted")
+@caught_by("test_a_deleted_document_keeps_its_position")
+@caught_by("test_a_missing_document_may_be_deleted")
 @caught_by("test_documents_stay_when_a_store_is_left")
 class DeletesForGood(MemoryStore):
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
@@ -123,13 +123,13 @@ class KeepsOneCollection(MemoryStore):
         return await super().load_documents("view_all", keys)
 
 
-@caught_by("test_a_collection_of_another_name")
+@caught_by("test_an_invalid_collection_is_refused")
 class TakesAnyCollection(MemoryStore):
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         return await super().save_documents("view_all", writes)
 
 
-@caught_by("test_documents_that_cannot_be_kept")
+@caught_by("test_documents_that_are_not_plain_are_refused")
 class RefusesOneByOne(MemoryStore):
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         refused: frozenset[str] = frozenset()
@@ -138,7 +138,7 @@ class RefusesOneByOne(MemoryStore):
         return refused
 
 
-@caught_by("test_documents_that_cannot_be_kept")
+@caught_by("test_documents_that_are_not_plain_are_refused")
 class QuotesWhatItRefuses(MemoryStore):
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         try:
