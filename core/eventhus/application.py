@@ -315,7 +315,8 @@ class Application:
             TooManyConflicts: Other processes appended during 50 attempts in a row.
             CommandIdReused: The ``command_id`` belongs to a command of another aggregate.
             UnknownCommand: No aggregate handles this class of command.
-            InvalidArgument: The ``aggregate_id`` or ``command_id`` is empty or not text, or the
+            InvalidArgument: The ``aggregate_id`` or ``command_id`` is empty or not text, an id or
+                the metadata is beyond its limit (see ``eventhus.ports.store``), or the
                 ``command_id`` is reserved.
             UndeclaredEvent: ``decide`` returned a value that is not an event of its aggregate.
             CodecError: A new or stored event, or a stored state, does not fit its class.

@@ -14,8 +14,12 @@ from attrs import evolve
 
 from eventhus.adapter_support import (
     check_collection,
+    check_command_id,
+    check_keys,
     check_page,
     check_plain_data,
+    check_reader,
+    check_stream,
     check_ttl,
     check_writes,
     checked_commit,
@@ -144,11 +148,13 @@ class MemoryStore:
 
     async def find(self, command_id: str) -> StoredCommit | None:
         """See ``EventStore.find``."""
+        check_command_id(command_id)
         stored = self._commands.get(command_id)
         return stored and self._restored(stored)
 
     async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
         """See ``EventStore.load``."""
+        check_stream(stream)
         check_page(limit, after_version=after_version)
         entries = self._streams.get(stream, [])[after_version : after_version + limit]
         if not entries:
@@ -165,6 +171,7 @@ class MemoryStore:
         self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
     ) -> Sequence[StoredEvent]:
         """See ``EventStore.history``."""
+        check_stream(stream)
         check_page(limit, after_version=after_version)
         return _recorded(self._streams.get(stream, [])[after_version : after_version + limit])
 
@@ -189,11 +196,13 @@ class MemoryStore:
 
     async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
         """See ``SnapshotStore.load_snapshot``."""
+        check_stream(stream)
         kept = self._snapshots.get(stream)
         return kept and evolve(kept, data=json.loads(kept.data))
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """See ``SnapshotStore.save_snapshot``."""
+        check_stream(snapshot.stream)
         try:
             text = _dumps(snapshot.data)
         except ValueError as error:
@@ -204,12 +213,14 @@ class MemoryStore:
 
     async def load_checkpoint(self, name: str) -> Checkpoint:
         """See ``CheckpointStore.load_checkpoint``."""
+        check_reader(name)
         return self._checkpoints[name][0]
 
     async def save_checkpoint(
         self, name: str, position: int, *, event_id: str = "", token: int = 0
     ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
+        check_reader(name)
         if token < self._checkpoints[name][1]:
             raise LeaseLost(name, token)
         self._checkpoints[name] = (Checkpoint(position, event_id), token)
@@ -219,6 +230,7 @@ class MemoryStore:
     ) -> Mapping[str, ViewDocument]:
         """See ``ViewStore.load_documents``."""
         check_collection(collection)
+        check_keys(keys)
         kept = self._documents.get(collection, {})
         return {
             key: evolve(kept[key], data=json.loads(kept[key].data)) for key in keys if key in kept
@@ -245,6 +257,7 @@ class MemoryStore:
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``."""
+        check_reader(name, owner)
         check_ttl(ttl_s)
         now = time.monotonic()
         free = _Held(Lease(name=name, owner=owner, token=0), until_s=0.0)

@@ -13,7 +13,16 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from eventhus import StreamId
-from eventhus.adapter_support import check_collection, check_page, check_ttl, check_writes
+from eventhus.adapter_support import (
+    check_collection,
+    check_command_id,
+    check_keys,
+    check_page,
+    check_reader,
+    check_stream,
+    check_ttl,
+    check_writes,
+)
 from eventhus.errors import CompositionError, NotRunning, OutcomeUnknown, StoreUnavailable
 from eventhus.ports import (
     Checkpoint,
@@ -177,12 +186,14 @@ class MongoStore:
 
     async def find(self, command_id: str) -> StoredCommit | None:
         """See ``EventStore.find``."""
+        check_command_id(command_id)
         running = self._here()
         with running.connection.calls:
             return await running.appender.find({"command_id": command_id})
 
     async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
         """See ``EventStore.load``."""
+        check_stream(stream)
         check_page(limit, after_version=after_version)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
@@ -193,6 +204,7 @@ class MongoStore:
         self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
     ) -> Sequence[StoredEvent]:
         """See ``EventStore.history``."""
+        check_stream(stream)
         check_page(limit, after_version=after_version)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
@@ -229,6 +241,7 @@ class MongoStore:
 
     async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
         """See ``SnapshotStore.load_snapshot``."""
+        check_stream(stream)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             async with running.connection.operation() as session:
@@ -239,6 +252,7 @@ class MongoStore:
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """See ``SnapshotStore.save_snapshot``."""
+        check_stream(snapshot.stream)
         document = encode_snapshot(snapshot)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
@@ -249,6 +263,7 @@ class MongoStore:
 
     async def load_checkpoint(self, name: str) -> Checkpoint:
         """See ``CheckpointStore.load_checkpoint``."""
+        check_reader(name)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             return await leases.load_checkpoint(running.connection, name)
@@ -257,6 +272,7 @@ class MongoStore:
         self, name: str, position: int, *, event_id: str = "", token: int = 0
     ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
+        check_reader(name)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             checkpoint = Checkpoint(position, event_id)
@@ -267,6 +283,7 @@ class MongoStore:
     ) -> Mapping[str, ViewDocument]:
         """See ``ViewStore.load_documents``."""
         check_collection(collection)
+        check_keys(keys)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             return await views.load(running.connection, collection, keys)
@@ -288,6 +305,7 @@ class MongoStore:
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``. The resolution is a millisecond."""
+        check_reader(name, owner)
         check_ttl(ttl_s)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):

@@ -11,6 +11,12 @@ from eventhus.adapter_support.arguments import (
 from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
+from eventhus.adapter_support.limits import (
+    check_command_id,
+    check_keys,
+    check_reader,
+    check_stream,
+)
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.adapter_support.stream_queues import StreamQueues
 from eventhus.adapter_support.worker_pool import WorkerPool
@@ -20,9 +26,13 @@ __all__ = [
     "StreamQueues",
     "WorkerPool",
     "check_collection",
+    "check_command_id",
     "check_group",
+    "check_keys",
     "check_page",
     "check_plain_data",
+    "check_reader",
+    "check_stream",
     "check_ttl",
     "check_writes",
     "checked_commit",

@@ -6,6 +6,12 @@ from math import inf
 
 from attrs import evolve
 
+from eventhus.adapter_support.limits import (
+    check_command_id,
+    check_commit_names,
+    check_keys,
+    check_stream,
+)
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.domain.names import is_name
 from eventhus.domain.recorded import is_text
@@ -78,8 +84,13 @@ def checked_commit(commit: Commit) -> Commit:
     """Return the commit with its time in UTC. ``append`` of every store calls this first.
 
     Raises:
+        InvalidArgument: An id, a name or the metadata is beyond its limit.
         InvalidCommit: The commit has no events, or its ``recorded_at`` has no UTC offset.
     """
+    check_stream(commit.stream)
+    check_commit_names(commit.id, (event.type for event in commit.events), commit.metadata)
+    if commit.command_id is not None:
+        check_command_id(commit.command_id)
     if not commit.events:
         raise InvalidCommit(f"the commit for {commit.stream} has no events; append at least one")
     offset = commit.recorded_at.utcoffset()
@@ -98,13 +109,14 @@ def check_writes(collection: str, writes: Sequence[ViewWrite]) -> None:
 
     Raises:
         InvalidArgument: The collection's name is of another form, a key is not whole Unicode
-            text, or data is not plain. The message quotes none of it.
+            text or beyond its limit, or data is not plain. The message quotes none of it.
     """
     check_collection(collection)
     for write in writes:
         document = write.document
         if not is_text(document.key):
             raise InvalidArgument(f"a key of {collection} is not a str of whole Unicode characters")
+        check_keys((document.key,))
         try:
             check_plain_data(document.data)
         except ValueError as error:

@@ -1,4 +1,13 @@
-"""Storage: the event store, snapshots and checkpoints, all in plain data."""
+"""Storage: the event store, snapshots and checkpoints, all in plain data.
+
+Every store refuses ids and names beyond these limits with ``InvalidArgument``, in reads before the
+server is asked. Lengths are in bytes of UTF-8.
+
+- ``aggregate_id``, ``command_id``, ``correlation_id``, ``causation_id``, key of a document: 1,024.
+- ``aggregate_type``, type of an event, id of a commit, name of a lease or checkpoint, owner of a
+  lease: 255.
+- Metadata: 64 pairs, keys of 255, values of 8,192.
+"""
 
 from __future__ import annotations
 

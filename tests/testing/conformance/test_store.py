@@ -34,6 +34,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     ids,
     keeping,
     leases,
+    limits,
     pages,
     views,
 )

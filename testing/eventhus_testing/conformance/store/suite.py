@@ -6,6 +6,7 @@ from eventhus_testing.conformance.store.envelopes import Envelopes
 from eventhus_testing.conformance.store.following import Following
 from eventhus_testing.conformance.store.idempotency import Idempotency
 from eventhus_testing.conformance.store.leases import Leasing
+from eventhus_testing.conformance.store.limits import Limits
 from eventhus_testing.conformance.store.names import Names
 from eventhus_testing.conformance.store.plain_data import PlainData, Sharing
 from eventhus_testing.conformance.store.racing import Racing
@@ -25,6 +26,7 @@ class StoreConformance(
     Checkpoints,
     Snapshots,
     Envelopes,
+    Limits,
     Names,
     Sharing,
     PlainData,

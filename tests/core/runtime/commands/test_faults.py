@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
-from eventhus import Command, Committed, StreamId
+from eventhus import Command, Committed, Metadata, StreamId
 from eventhus.errors import CodecError, InvalidArgument, InvalidCommit, UndeclaredEvent
 from eventhus_memory import MemoryStore
 from tests.bank import (
@@ -215,7 +215,7 @@ async def test_an_aggregate_id_that_is_not_unicode_is_refused(aggregate_id: str)
 
 
 @pytest.mark.parametrize(
-    "aggregate_id", [" ", "a/b", "a.b", "$a", "*", ">", "\n", "\0", "é", "🏦", "x" * 10_000]
+    "aggregate_id", [" ", "a/b", "a.b", "$a", "*", ">", "\n", "\0", "é", "🏦", "x" * 1024]
 )
 async def test_any_other_text_is_an_aggregate_id(aggregate_id: str) -> None:
     """Ids are the domain's; none has a meaning to the runtime."""
@@ -225,6 +225,24 @@ async def test_any_other_text_is_an_aggregate_id(aggregate_id: str) -> None:
         await app.dispatch(Scribble(aggregate_id=aggregate_id))
     async with compose(store) as app:
         assert Account("Ada") == await app.state(account, aggregate_id)
+
+
+@pytest.mark.parametrize(
+    ("aggregate_id", "options"),
+    [
+        pytest.param("x" * 1025, {}, id="aggregate_id"),
+        pytest.param("a", {"command_id": "x" * 1025}, id="command_id"),
+        pytest.param("a", {"metadata": Metadata(values={"a": "x" * 8193})}, id="metadata"),
+    ],
+)
+async def test_ids_and_metadata_beyond_the_limits_are_refused(
+    aggregate_id: str, options: dict[str, Any]
+) -> None:
+    store = MemoryStore()
+    async with compose(store) as app:
+        with pytest.raises(InvalidArgument, match="limit"):
+            await app.dispatch(Open(aggregate_id=aggregate_id), **options)
+    assert 0 == await store.head()
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ class TrimsNames(Renaming):
 @caught_by("test_similar_names_differ")
 class CutsLongNames(Renaming):
     def renamed(self, text: str) -> str:
-        return text[:1024]
+        return text[:254]
 
 
 @caught_by("test_similar_names_differ")

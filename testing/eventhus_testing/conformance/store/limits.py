@@ -1,0 +1,108 @@
+"""Limits: ids, names and keys up to a length are stored, and longer ones are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from eventhus import Metadata, StreamId
+from eventhus.errors import InvalidArgument
+from eventhus.ports import EventData, Snapshot, Storage, ViewDocument, ViewWrite
+from eventhus_testing.conformance.harness import Cases, case
+from eventhus_testing.conformance.store.samples import ACCOUNT, answer, commit, whole_log
+
+ID = "ü" * 512
+NAME = "x" + "ü" * 127
+VALUE = "ü" * 4096
+
+LONG_ID, LONG_NAME = ID + "x", NAME + "x"
+
+COMMITS: dict[str, dict[str, Any]] = {
+    "aggregate_type": {"stream": StreamId(LONG_NAME, "a")},
+    "aggregate_id": {"stream": StreamId("A", LONG_ID)},
+    "event type": {"events": [EventData(LONG_NAME, {})]},
+    "commit id": {"id": LONG_NAME},
+    "command_id": {"command_id": LONG_ID},
+    "correlation_id": {"metadata": Metadata(correlation_id=LONG_ID)},
+    "causation_id": {"metadata": Metadata(causation_id=LONG_ID)},
+    "metadata key": {"metadata": Metadata(values={LONG_NAME: ""})},
+    "metadata value": {"metadata": Metadata(values={"a": VALUE + "x"})},
+    "metadata has 65": {"metadata": Metadata(values={str(n): "" for n in range(65)})},
+}
+
+_SNAPSHOT = Snapshot(
+    stream=ACCOUNT, version=1, position=1, event_id="e", fingerprint="f", data={"balance": 1}
+)
+
+
+def _write(key: str) -> ViewWrite:
+    return ViewWrite(document=ViewDocument(key=key, position=1, data={}), replaces=0)
+
+
+OPERATIONS: dict[str, Callable[[Storage], Awaitable[object]]] = {
+    "find": lambda store: store.find(LONG_ID),
+    "load": lambda store: store.load(StreamId("A", LONG_ID)),
+    "history": lambda store: store.history(StreamId("A", LONG_ID)),
+    "load of a type": lambda store: store.load(StreamId(LONG_NAME, "a")),
+    "load_snapshot": lambda store: store.load_snapshot(StreamId("A", LONG_ID)),
+    "save_snapshot": lambda store: store.save_snapshot(
+        evolve(_SNAPSHOT, stream=StreamId("A", LONG_ID))
+    ),
+    "load_checkpoint": lambda store: store.load_checkpoint(LONG_NAME),
+    "save_checkpoint": lambda store: store.save_checkpoint(LONG_NAME, 1),
+    "acquire": lambda store: store.acquire(LONG_NAME, "me", ttl_s=60),
+    "acquire by an owner": lambda store: store.acquire("lease", LONG_NAME, ttl_s=60),
+    "load_documents": lambda store: store.load_documents("view_v", ["a", LONG_ID]),
+    "save_documents": lambda store: store.save_documents("view_v", [_write(LONG_ID)]),
+}
+
+
+class Limits(Cases):
+    """The limits that ``eventhus.ports.store`` lists, in bytes of UTF-8."""
+
+    @case
+    async def test_ids_and_names_may_be_as_long_as_their_limits(self, store: Storage) -> None:
+        """Commits, snapshots, checkpoints, leases and documents are found under them."""
+        stream = StreamId(NAME, ID)
+        pairs = {NAME: VALUE, **{str(number): "" for number in range(63)}}
+        given = commit(
+            stream,
+            id=NAME,
+            events=[EventData(NAME, {})],
+            metadata=Metadata(ID, ID, pairs),
+            command_id=ID,
+        )
+        stored = await store.append(given)
+        assert stored.recorded() == await whole_log(store)
+        assert stored.recorded() == list(await store.history(stream))
+        assert answer(stored) == answer(await store.find(ID))
+        assert list(given.events) == list((await store.load(stream)).events)
+        snapshot = evolve(_SNAPSHOT, stream=stream)
+        await store.save_snapshot(snapshot)
+        assert snapshot == await store.load_snapshot(stream)
+        await store.save_checkpoint(NAME, 1)
+        assert 1 == (await store.load_checkpoint(NAME)).position
+        assert await store.acquire(NAME, NAME, ttl_s=60) is not None
+        await store.save_documents("view_v", [_write(ID)])
+        assert [ID] == list(await store.load_documents("view_v", [ID]))
+
+    @pytest.mark.parametrize("name", COMMITS)
+    @case
+    async def test_commits_beyond_a_limit_are_refused(self, store: Storage, name: str) -> None:
+        """The error names the limit without the text, and nothing is stored."""
+        with pytest.raises(InvalidArgument, match=name) as caught:
+            await store.append(commit(**COMMITS[name]))
+        assert "üü" not in str(caught.value)
+        assert 0 == await store.head()
+
+    @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+    @case
+    async def test_operations_beyond_a_limit_are_refused(
+        self, store: Storage, operation: Callable[[Storage], Awaitable[object]]
+    ) -> None:
+        """Reads are refused, too: a request that is too large would fail its neighbours."""
+        with pytest.raises(InvalidArgument, match="limit"):
+            await operation(store)

@@ -1,0 +1,32 @@
+"""Stores with other limits than every store has."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from eventhus import StreamId
+from eventhus.errors import InvalidArgument
+from eventhus.ports import Commit, StoredCommit
+from eventhus_memory import MemoryStore
+from tests.testing.conformance.defects import Rewriting, caught_by
+
+
+@caught_by("test_ids_and_names_may_be_as_long_as_their_limits")
+class RefusesIdsAtTheLimit(MemoryStore):
+    async def append(self, commit: Commit) -> StoredCommit:
+        if len(commit.stream.aggregate_id.encode()) >= 1024:
+            raise InvalidArgument("too long")
+        return await super().append(commit)
+
+
+@caught_by("test_commits_beyond_a_limit_are_refused")
+class CutsLongIds(Rewriting):
+    def rewritten(self, commit: Commit) -> Commit:
+        type_, id_ = commit.stream.aggregate_type, commit.stream.aggregate_id
+        return evolve(commit, stream=StreamId(type_, id_[:512]))
+
+
+@caught_by("test_operations_beyond_a_limit_are_refused")
+class LooksForLongCommandIds(MemoryStore):
+    async def find(self, command_id: str) -> StoredCommit | None:
+        return await super().find(command_id[:512])
