@@ -1,8 +1,7 @@
 """Coders for values without parts.
 
 Classes are exact on both sides. A ``bool`` does not count as an ``int``, nor a subclass of ``str``
-as a ``str``, because it would come back as another class. Only a ``datetime`` may be of a
-subclass, because tests freeze the clock with one.
+as a ``str``, because it would come back as another class.
 """
 
 from __future__ import annotations
@@ -105,8 +104,6 @@ def _text(
     write: Callable[[Any], str],
     read: Callable[[str], Any],
     check: Callable[[Any], None] | None = None,
-    *,
-    subclasses: bool = False,
 ) -> Coder:
     """Return a coder for values that are stored as text.
 
@@ -116,11 +113,10 @@ def _text(
         write: Turns a value into its text.
         read: Turns text into a value. Raises ``ValueError`` or ``ArithmeticError``.
         check: Raises ``Mismatch`` for a value of the class that must not be stored.
-        subclasses: Whether to encode values of subclasses, which come back as ``cls``.
     """
 
     def encode(value: Any) -> str:
-        if type(value) is not cls and not (subclasses and isinstance(value, cls)):
+        if type(value) is not cls:
             raise expected(cls.__name__, value)
         if check is not None:
             check(value)
@@ -207,7 +203,6 @@ SCALARS: dict[Any, Coder] = {
         datetime.isoformat,
         datetime.fromisoformat,
         _check_aware,
-        subclasses=True,  # freezegun and time-machine patch in subclasses
     ),
     date: _text(date, "an ISO 8601 date", date.isoformat, date.fromisoformat),
     timedelta: _text(timedelta, "an ISO 8601 duration", _duration_text, _duration),
