@@ -205,7 +205,7 @@ def test_a_hook_is_for_a_class() -> None:
 
 
 def test_the_error_leads_to_its_cause() -> None:
-    """Whoever debugs finds what the hook raised, which no log shows."""
+    """The cause is there for a debugger, and no log shows it."""
     with pytest.raises(CodecError) as caught:
         HOOKED.decoder(Money)([5, "Euro"])
     mismatch = caught.value.__context__

@@ -272,7 +272,7 @@ class Chain:
     link: "Chain | None" = None
 
 
-def test_what_is_nested_too_deeply() -> None:
+def test_data_nested_too_deeply_is_refused() -> None:
     """Even what cannot be looked at to the end is the one kind of error."""
     value = Chain()
     data: dict[str, Any] = {}

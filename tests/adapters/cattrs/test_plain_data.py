@@ -261,7 +261,7 @@ def test_an_enum_may_know_former_values() -> None:
 
 
 def test_encoding_makes_new_data() -> None:
-    """Whoever changes the data does not change the value."""
+    """Changing the data does not change the value."""
     value = {"a": [1]}
     data = CODEC.encoder(dict[str, list[int]])(value)
     data["a"].append(2)
@@ -269,7 +269,7 @@ def test_encoding_makes_new_data() -> None:
 
 
 def test_decoding_makes_new_values_and_leaves_the_data_alone() -> None:
-    """Whoever changes the value does not change the data, and decoding neither."""
+    """Neither decoding nor changing the value changes the data."""
     data = {"a": [{"row": "A", "number": 2}]}
     value = CODEC.decoder(dict[str, list[Seat]])(data)
     value["a"].append(Seat("B", 1))

@@ -112,7 +112,7 @@ def test_members_are_told_apart(as_type: Any, value: object, data: object) -> No
 
 
 def test_the_tag_comes_first() -> None:
-    """So that whoever reads the data knows what the fields are."""
+    """A reader of the data then knows which fields follow."""
     assert ["_type", "number"] == list(CODEC.encoder(Card | Cash)(Card("1")))
 
 

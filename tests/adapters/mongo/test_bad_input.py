@@ -327,7 +327,7 @@ async def test_a_store_is_entered_first(mongo: Client, bucket: str) -> None:
             assert 0 == await store.head()
 
 
-async def test_who_closes_a_client(
+async def test_the_owner_of_a_client_closes_it(
     mongo: Client, replica_set: MongoReplicaSet, bucket: str
 ) -> None:
     """The store that has made it; one that was given stays its owner's."""

@@ -75,7 +75,7 @@ async def test_a_commit_as_it_is_stored(store: MongoStore, plain: Plain) -> None
     )
 
 
-async def test_what_is_left_out(store: MongoStore, plain: Plain) -> None:
+async def test_defaults_are_left_out_of_documents(store: MongoStore, plain: Plain) -> None:
     """What a commit does not have takes no room, and is no null that an index would hold."""
     await store.append(commit())
     (document,) = plain.events.find()
@@ -179,7 +179,9 @@ async def test_a_snapshot_and_a_checkpoint(store: MongoStore, plain: Plain) -> N
     assert [expected] == [*plain.checkpoints.find()]
 
 
-async def test_what_a_client_decodes_otherwise(replica_set: MongoReplicaSet, bucket: str) -> None:
+async def test_codec_options_of_the_client_change_nothing(
+    replica_set: MongoReplicaSet, bucket: str
+) -> None:
     """The options that it has for other uses change nothing of what is read here."""
     options: dict[str, Any] = {"document_class": bson.SON, "tz_aware": True}
     async with (
@@ -260,7 +262,7 @@ MET.remove(("load", "a time of another form"))  # it does not look at the envelo
 async def test_a_document_of_no_known_form(
     store: MongoStore, plain: Plain, way: str, kind: str
 ) -> None:
-    """Whoever wrote it, the log cannot be trusted to be one."""
+    """The log cannot be trusted then."""
     await store.append(commit())
     await store.append(commit())
     plain.events.update_one({"_id": 2}, STRANGE[kind])

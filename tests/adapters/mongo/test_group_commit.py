@@ -61,7 +61,7 @@ async def test_an_idle_append_leaves_at_once(store: MongoStore, commands: Comman
     assert ["insert"] * 3 == commands.names
 
 
-async def test_what_waits_goes_out_together(
+async def test_waiting_commits_go_out_in_one_insert(
     store: MongoStore, commands: Commands, busy: Appending
 ) -> None:
     """All that is appended while an insert is under way is in the next one, in its order."""
@@ -94,7 +94,7 @@ async def read_all(store: MongoStore) -> list[Any]:
 async def test_a_conflict_fails_its_own_commit_only(
     store: MongoStore, commands: Commands, busy: Appending
 ) -> None:
-    """Those behind it move up, so that there is no gap where it would have been."""
+    """The later commits move up, so that there is no gap."""
     (before, late, after) = firsts(3, size=2)
     late = evolve(late, stream=ACCOUNT)  # which has its first version by then
     appending = start(store, before, late, after)
@@ -182,7 +182,7 @@ async def test_the_largest_commit(store: MongoStore, commands: Commands) -> None
     assert [] == commands.names
 
 
-async def test_what_cannot_be_kept_is_not_sent(
+async def test_an_unstorable_commit_is_not_sent(
     store: MongoStore, commands: Commands, busy: Appending
 ) -> None:
     """It is refused before it could hold up those that go out with it."""

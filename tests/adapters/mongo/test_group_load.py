@@ -159,10 +159,10 @@ async def test_a_caller_who_leaves(store: MongoStore, commands: Commands) -> Non
     assert "a2" not in str(query["filter"])
 
 
-async def test_what_was_loaded_can_be_appended_to(
+async def test_a_loaded_stream_can_be_appended_to(
     store: MongoStore, mongo: Client, bucket: str, commands: Commands
 ) -> None:
-    """A load proves where the stream ends, so that an append behind it asks for nothing more."""
+    """A load proves where the stream ends, so an append needs no further query."""
     await filled(store)
     async with MongoStore(mongo, bucket) as other:
         await other.append(commit(OTHER))

@@ -160,7 +160,7 @@ async def test_an_answer_to_many_that_got_lost(far: MongoStore, proxy: Proxy) ->
 async def test_others_append_before_it_is_sent_again(
     far: MongoStore, near: MongoStore, proxy: Proxy, expected: int | None
 ) -> None:
-    """What lies behind it by then does not hide that it was stored."""
+    """Later commits do not hide that it was stored."""
 
     async def others_append(name: str) -> bool:
         if name != "insert" or others:

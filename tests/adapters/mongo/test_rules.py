@@ -60,7 +60,7 @@ def halted(members: MongoReplicaSet) -> Iterator[MongoServer]:
 
 @contextmanager
 def primary_alone(members: MongoReplicaSet) -> Iterator[MongoServer]:
-    """Let the primary write what nobody else has, until it is lost, and another takes over."""
+    """Let the primary write what no other member has, then lose it, and let another take over."""
     with halted(members) as primary:
         yield primary
         primary.kill()
@@ -106,10 +106,10 @@ async def filled(
 
 
 @pytest.mark.parametrize("level", ["majority"])
-async def test_what_no_majority_has_is_not_read(
+async def test_reads_see_only_what_a_majority_has(
     filled: MongoStore, members: MongoReplicaSet, bucket: str, commands: Commands
 ) -> None:
-    """A failover takes it back, so nobody sees it, and nobody appends behind it."""
+    """A failover takes it back, so no reader sees it, and no writer appends after it."""
     with primary_alone(members) as primary:
         leave_behind(primary, bucket)
         assert 5 == await filled.head()
@@ -129,7 +129,7 @@ async def test_what_no_majority_has_is_not_read(
 async def test_without_majority_reads_there_is_a_hole(
     filled: MongoStore, members: MongoReplicaSet, bucket: str
 ) -> None:
-    """The rule is needed: a writer sees what is taken back, and has appended behind it."""
+    """The rule is needed: a writer sees what is taken back, and appends after it."""
     with primary_alone(members) as primary:
         leave_behind(primary, bucket)
         assert 6 == len(await filled.history(ACCOUNT))
@@ -155,7 +155,7 @@ def start(store: MongoStore) -> list[Appending]:
 async def test_a_follower_is_woken_for_what_had_no_majority(
     members: MongoReplicaSet, bucket: str, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A change stream that is opened meanwhile begins behind it, if nothing else is asked for."""
+    """By default, a change stream that is opened meanwhile begins after it."""
     monkeypatch.setattr(wakeups, "POLL_S", 3600.0)
     monkeypatch.setattr(wakeups, "POLL_WATCHED_S", 3600.0)
     async with AsyncExitStack() as stack:

@@ -67,7 +67,7 @@ async def test_a_deletion_as_it_is_stored(store: MongoStore, plain: Plain) -> No
     assert [{"_id": "k", "_position": 9, "_deleted": True}] == [*plain[BALANCES].find()]
 
 
-async def test_what_is_sent(store: MongoStore, commands: Commands) -> None:
+async def test_a_save_sends_one_bulk_write(store: MongoStore, commands: Commands) -> None:
     """One query and one bulk write for all keys of a batch; one more query where one is refused."""
     keys = [f"k{number}" for number in range(500)]
     await kept(store, *keys)

@@ -17,7 +17,7 @@ class NotAnException(BaseException):
 
 
 @pytest.mark.parametrize("error", [ValueError(), NotAnException(), asyncio.CancelledError()])
-async def test_what_a_handler_raises_is_returned(error: BaseException) -> None:
+async def test_the_error_of_a_handler_is_returned(error: BaseException) -> None:
     assert error is await handler_failure(raising, error)
 
 

@@ -42,7 +42,7 @@ async def test_a_cancellation_that_gets_lost(monkeypatch: pytest.MonkeyPatch) ->
     assert (2, True) == (len(lost), task.cancelled())
 
 
-async def test_what_a_stopped_task_ended_with_is_not_lost(
+async def test_the_result_of_a_stopped_task_is_not_lost(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It can be asked for, and is not logged where nobody does."""

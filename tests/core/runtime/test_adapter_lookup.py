@@ -235,7 +235,7 @@ def test_a_built_in_adapter_that_was_not_packed_is_named(monkeypatch: pytest.Mon
     )
 
 
-def test_what_memory_cannot_do_is_said_by_memory() -> None:
+def test_the_memory_adapters_refuse_other_urls() -> None:
     """An adapter's own complaint about its URL arrives."""
     with pytest.raises(CompositionError, match="memory://"):
         open_with(store="memory://somewhere")

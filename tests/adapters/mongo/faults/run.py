@@ -134,7 +134,7 @@ class Run:
         self._tasks[number] = writer, asyncio.create_task(writer.run())
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
-        """Wait for a condition, and fail if a writer ends or it takes for ever.
+        """Wait for a condition, and fail if a writer ends or the time is up.
 
         Raises:
             AssertionError: It does.

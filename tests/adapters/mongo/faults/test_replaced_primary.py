@@ -57,7 +57,7 @@ async def step_down(primary: MongoServer, run: Run, replica_set: MongoReplicaSet
 
 
 async def cut_off(primary: MongoServer, run: Run, replica_set: MongoReplicaSet) -> None:
-    """The primary takes writes that reach nobody else, and crashes; they are rolled back later."""
+    """The primary accepts writes that reach no other member, and crashes; they are rolled back."""
     others = [member for member in replica_set.members if member is not primary]
     for member in others:
         await halt(member)

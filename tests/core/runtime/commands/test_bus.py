@@ -187,7 +187,7 @@ async def test_a_command_that_nobody_takes_is_unknown() -> None:
         await app.dispatch(Open(aggregate_id="a"))
 
 
-async def test_what_is_no_command_at_all_is_unknown() -> None:
+async def test_a_value_that_is_not_a_command_is_unknown() -> None:
     """An event that was dispatched by mistake, say."""
     event: Any = Undeclared()
     async with compose() as app:
@@ -282,7 +282,7 @@ async def next_works(app: Application, aggregate_id: str, version: int) -> None:
 
 
 async def test_cancelled_while_waiting_for_its_turn() -> None:
-    """It is not carried out, and those behind it move up."""
+    """It is not carried out, and the later ones move up."""
     store, gate = Proxy(), Gate()
     store.before["append"] = gate
     async with compose(store) as app:

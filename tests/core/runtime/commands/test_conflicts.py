@@ -249,7 +249,7 @@ async def test_a_conflict_with_an_expected_version_is_not_retried() -> None:
 
 
 @pytest.mark.parametrize("expected", [-1, True, "1", 1.0])
-async def test_what_is_no_version_is_refused(expected: Any) -> None:
+async def test_an_invalid_version_is_refused(expected: Any) -> None:
     """It would never fit, and the message would say that version 1 is not 1."""
     async with compose() as app:
         with pytest.raises(InvalidArgument, match="expected_version must be an int of at least 0"):

@@ -33,7 +33,7 @@ def test_any_text_is_a_command_id(command_id: str) -> None:
 
 
 @pytest.mark.parametrize("command_id", ["", 5, b"k", "\ud800"])
-def test_what_is_no_text_is_no_command_id(command_id: Any) -> None:
+def test_a_command_id_must_be_text(command_id: Any) -> None:
     """An empty key would make all such commands one."""
     with pytest.raises(InvalidArgument, match="command_id must be a non-empty str"):
         Envelope(command=Open(aggregate_id="a1"), command_id=command_id)

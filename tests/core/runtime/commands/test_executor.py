@@ -148,7 +148,7 @@ async def test_a_refusal_on_a_loaded_state_costs_no_second_load() -> None:
         assert {"load": 1, "events loaded": 0} == store.calls
 
 
-async def test_what_was_loaded_is_remembered_even_when_the_answer_is_no() -> None:
+async def test_a_loaded_state_is_cached_even_if_the_command_is_refused() -> None:
     """Neither a refusal, nor a confirmed one, nor a bug sends the next command to the log again."""
     store = Proxy()
 
@@ -475,7 +475,7 @@ async def test_a_command_caused_by_an_event_continues_its_conversation() -> None
     assert Metadata("c1", "c2-1") == third.metadata
 
 
-async def test_what_was_recorded_does_not_change_with_the_callers_dict() -> None:
+async def test_metadata_does_not_change_with_the_callers_dict() -> None:
     """The log is history, whatever becomes of the values that went into it."""
     pairs = {"user": "ada"}
     async with compose() as app:
@@ -485,7 +485,7 @@ async def test_what_was_recorded_does_not_change_with_the_callers_dict() -> None
         assert {"user": "ada"} == only.metadata.values
 
 
-async def test_what_a_caller_does_with_an_answer_leaves_the_log_alone() -> None:
+async def test_changes_of_an_answer_do_not_reach_the_log() -> None:
     """The pairs that are handed out are not those that are kept."""
     async with compose() as app:
         await app.dispatch(Open(aggregate_id="a"), metadata=Metadata(values={"user": "ada"}))

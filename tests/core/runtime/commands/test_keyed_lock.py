@@ -149,7 +149,7 @@ async def play(steps: Sequence[tuple[str, int] | None], lanes: KeyedLock[Key], k
 
 
 @given(STEPS)
-def test_whatever_happens_one_is_inside_and_everyone_gets_its_turn(
+def test_a_key_has_one_holder_and_every_caller_gets_it_in_the_end(
     steps: Sequence[tuple[str, int] | None],
 ) -> None:
     """One holder at a time, in order of arrival, nobody left waiting, nothing left behind."""

@@ -119,7 +119,7 @@ async def test_nothing_is_taken_of_a_refused_or_needless_command() -> None:
 
 
 async def test_a_stuck_snapshot_store_delays_no_answer() -> None:
-    """Neither that of the command whose events made it due, nor of those behind it."""
+    """Neither that command nor the later ones wait."""
     store, gate = Proxy(), Gate()
     store.before["save_snapshot"] = gate
     async with compose(store, snapshot_every=2, workers=1) as app:

@@ -130,7 +130,7 @@ async def test_the_error_in_a_header_is_short() -> None:
         pytest.param(message(EventData("Deposited", {"other": 3})), id="other fields"),
     ],
 )
-async def test_what_cannot_be_decoded_is_a_dead_letter_at_once(
+async def test_an_undecodable_message_is_a_dead_letter_at_once(
     bad: Message, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Trying again would change nothing; the log tells of it."""
@@ -213,7 +213,7 @@ async def test_an_event_of_a_newer_version_goes_back_to_the_bus(
 
 
 async def test_a_message_that_was_delivered_often(caplog: pytest.LogCaptureFixture) -> None:
-    """Whoever had it may never have begun with it: it gets its attempts here, and is named."""
+    """An earlier process may never have begun it: it gets its attempts, and a warning names it."""
     handler, bus = Handler(failures=2), MemoryBus()
     await subscriber(handler, bus, attempts=3)(message(attempt=9))
     assert [9, 10, 11] == handler.attempts
@@ -231,7 +231,7 @@ async def test_a_message_that_was_delivered_often_and_fails() -> None:
     assert '"b\\u00e5ng\\n"' == letter.message.headers["Eventhus-Error"]
 
 
-async def test_who_is_in_a_hurry_does_not_pause() -> None:
+async def test_a_stopping_subscriber_does_not_pause() -> None:
     """A pause ends, and the error goes to the bus, which delivers the message again."""
     handler, clock = Handler(failures=9), FakeClock()
     waiting = asyncio.Event()
@@ -266,7 +266,7 @@ async def test_a_handler_that_raises_what_is_no_exception() -> None:
         await subscriber(Handler(failures=1, error=SystemExit()))(message())
 
 
-async def test_who_is_cancelled_is_cancelled() -> None:
+async def test_a_cancelled_caller_is_cancelled() -> None:
     """A handler's task that is being cancelled does not try again."""
     begun = asyncio.Event()
     calls: list[Any] = []

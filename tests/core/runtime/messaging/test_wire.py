@@ -121,7 +121,7 @@ EVENTS = st.builds(
 
 
 @given(EVENTS)
-def test_what_went_onto_the_wire_comes_off_it(event: StoredEvent) -> None:
+def test_a_message_decodes_to_the_event_it_was_made_of(event: StoredEvent) -> None:
     """Whatever the ids, the pairs and the data hold; and the headers are one line of ASCII each."""
     message = to_message(event)
     for name, value in message.headers.items():
@@ -175,7 +175,7 @@ def body(**changes: Any) -> bytes:
     ],
 )
 def test_a_body_of_another_form_is_refused(bad: bytes) -> None:
-    """Whoever wrote it: an error that names the message, and never a half-read event."""
+    """The error names the message, and no half-read event is returned."""
     with pytest.raises(CodecError, match="c-1 is not an event on the wire"):
         from_message(attrs.evolve(to_message(stored()), body=bad))
 

@@ -132,7 +132,7 @@ async def test_the_relay_stops_when_the_log_has_another_history(
 
 
 @pytest.mark.parametrize("kept", [0, 2])
-async def test_what_the_bus_has_lost_is_published_again(
+async def test_the_lost_tail_of_the_bus_is_published_again(
     kept: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A bus that was restored to an earlier state ends before the checkpoint."""

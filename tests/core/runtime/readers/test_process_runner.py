@@ -71,7 +71,7 @@ async def test_a_process_sends_what_comes_next() -> None:
     assert ("Account/new 1", "Account/new", {"amount": 10}) in await sent(store)
 
 
-async def test_what_a_command_of_a_process_carries() -> None:
+async def test_a_command_of_a_process_carries_its_cause() -> None:
     """The conversation goes on, and the event is the cause; its id is made of the event's."""
     store, envelopes = MemoryStore(), list[Envelope]()
 

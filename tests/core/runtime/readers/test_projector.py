@@ -348,7 +348,7 @@ async def test_an_event_that_a_view_cannot_take(
 
 
 async def test_an_event_that_cannot_be_decoded() -> None:
-    """It is not passed over, though all that come behind it could be."""
+    """It is not skipped, although the later events could be decoded."""
     store = MemoryStore()
     view = View(name="stuck", initial=Balance(), key=key, evolve=_fine)
     stream = StreamId("Account", "a")
@@ -392,7 +392,7 @@ class Narrow(Proxy):
 
 
 async def test_a_value_that_the_store_does_not_keep() -> None:
-    """The first event that makes it so stops the view, whatever came behind it in its batch."""
+    """The first event that makes it so stops the view, whatever follows in its batch."""
     store = Narrow()
     view = View(name="stuck", initial=Balance(), key=key, evolve=_fine)
     async with bank(store) as app:

@@ -119,7 +119,7 @@ async def test_the_checkpoint_moves_over_events_only_that_the_bus_has_taken() ->
     assert (27, 29) == seen[-1]  # and it moves with every batch
 
 
-async def test_what_a_failing_bus_acknowledged_of_a_batch_is_not_published_again() -> None:
+async def test_acknowledged_events_of_a_failed_batch_are_not_published_again() -> None:
     store, bus = Proxy(), RecordingBus()
 
     async def slowly(*_: object) -> None:
@@ -242,7 +242,7 @@ async def test_draining_ends_when_the_relay_is_in_trouble() -> None:
         await relay.drain()  # and while it lasts
 
 
-async def test_what_was_left_behind_in_trouble_is_published_by_the_next_relay() -> None:
+async def test_the_next_relay_publishes_the_rest_of_a_failing_one() -> None:
     """Later is not never."""
     store, down, up = MemoryStore(), RecordingBus(), RecordingBus()
     down.before = fail_with(DOWN)
@@ -319,7 +319,7 @@ async def test_an_adapter_that_cancels_itself_does_not_end_the_relay() -> None:
         await eventually(lambda: bus.positions == [1])
 
 
-async def test_who_leaves_can_be_cancelled_while_the_relay_stops() -> None:
+async def test_leaving_can_be_cancelled_while_the_relay_stops() -> None:
     """The relay may need time to stop; a cancellation that comes meanwhile is not swallowed."""
     store, stopping, go_on = Proxy(), asyncio.Event(), asyncio.Event()
 

@@ -77,7 +77,7 @@ async def test_one_of_many_publishes() -> None:
 
 
 async def test_another_takes_over_at_once() -> None:
-    """A relay that ends in good order leaves its lease, and the next goes on behind it."""
+    """A relay that ends in good order releases its lease, and the next one continues."""
     store, first, second = MemoryStore(), RecordingBus(), RecordingBus()
     await append(store, 2)
     leaving = relay_of(store, first)
@@ -133,7 +133,7 @@ async def test_a_lease_that_ran_out_and_came_back(short: None) -> None:
 
 
 async def test_a_lease_that_was_deleted() -> None:
-    """Whoever takes it next can move the checkpoint, though the lease has forgotten its token."""
+    """The next holder can move the checkpoint, although the lease has lost its token."""
     store = MemoryStore()
     for position in (1, 2, 3):
         await append(store, 1)
