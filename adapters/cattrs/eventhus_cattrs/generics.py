@@ -56,10 +56,12 @@ def aliased(as_type: Any) -> Any:
     """
     alias = get_origin(as_type) or as_type
     variables = {variable.__name__: variable for variable in alias.__type_params__}
+    # One that ``exec`` has made may be in no module.
+    module = sys.modules.get(alias.__module__ or "")
     # Before Python 3.12, an alias that contains itself must quote its own name.
     value = get_type_hints(
         SimpleNamespace(__annotations__={"value": alias.__value__}),
-        globalns=vars(sys.modules[alias.__module__]),
+        globalns={} if module is None else vars(module),
         localns=variables,
         include_extras=True,
     )["value"]
