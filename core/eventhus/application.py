@@ -486,12 +486,17 @@ class Application:
 
         Raises:
             CompositionError: The application has no bus.
-            InvalidArgument: ``after`` is negative.
+            InvalidArgument: ``after`` is negative, or beyond what is in the log and was published:
+                the events in between would never be published.
             ReaderBusy: Another process is publishing; nothing was changed.
             NotRunning: The application has not been entered, or has been left.
         """
         self._entered_bus()
         check_page(1, after=after)
+        published = (await self._store.load_checkpoint(CHECKPOINT)).position
+        most = min(published, await self._store.head())
+        if after > most:
+            raise InvalidArgument(f"after is {after}, and only {most} events were published")
         assert self._relay is not None, "it is there while there is a bus"
         await self._relay.rewind(after)
 

@@ -1,4 +1,4 @@
-"""What conflicts with is one typed error that names the bucket, and nothing is written."""
+"""Every obstacle is one typed error that names the bucket, and nothing is written."""
 
 import asyncio
 import traceback

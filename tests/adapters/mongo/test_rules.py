@@ -1,6 +1,6 @@
 """The rules that make the log right, each beside what happens without it.
 
-The third, that a commit which conflicts with is compared by its id, is in test_lost_answers.
+The third, that a duplicate commit is compared by its id, is in test_lost_answers.
 """
 
 from __future__ import annotations
@@ -280,7 +280,7 @@ async def test_without_proof_there_are_overlaps_and_gaps(
     places: list[tuple[int, int]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The rule is needed: no index conflicts with of a version that nobody has."""
+    """The rule is needed: no index refuses a version that no commit has."""
     await store.append(commit(size=2))
     monkeypatch.setattr(Appender, "_known_end", _believe)
     async with MongoStore(store._connect(), plain.name) as fresh:

@@ -114,10 +114,10 @@ class LeasedReader(ABC):
                 try:
                     await self._forget()
                     await self._store.save_checkpoint(self._name, position, token=lease.token)
+                    self._position, self._failure = position, None
                 finally:
                     await self._release(lease)
             finally:
-                self._position, self._failure = position, None
                 self.start()
 
     @abstractmethod

@@ -170,6 +170,19 @@ async def test_republishing_starts_after_the_given_position() -> None:
     assert [1, 2, 3, 2, 3, 1, 2, 3] == bus.positions
 
 
+async def test_republishing_never_skips_an_event() -> None:
+    store, bus = MemoryStore(), RecordingBus()
+    async with bank(store, bus=bus) as app:
+        await add(app, 1, 2, 3)
+        await eventually(lambda: len(bus.taken) == 3)
+        await eventually(lambda: store._checkpoints[CHECKPOINT][0].position == 3)
+        with pytest.raises(InvalidArgument, match="after is 4, and only 3 events were published"):
+            await app.republish(after=4)
+        await add(app, 4)
+        await eventually(lambda: len(bus.taken) == 4)
+    assert [1, 2, 3, 4] == bus.positions
+
+
 async def test_republishing_needs_a_bus_and_a_position() -> None:
     async with bank() as app:
         with pytest.raises(CompositionError):
