@@ -163,6 +163,7 @@ async def test_republishing_starts_after_the_given_position() -> None:
     async with bank(store, bus=bus) as app:
         await add(app, 1, 2, 3)
         await eventually(lambda: len(bus.taken) == 3)
+        await eventually(lambda: store._checkpoints[CHECKPOINT][0].position == 3)
         await app.republish(after=1)
         await eventually(lambda: len(bus.taken) == 5)
         await app.republish()
