@@ -9,8 +9,9 @@ EventhusError
 │   ├── UnknownCommand        no aggregate handles this class of command      (also LookupError)
 │   ├── UndeclaredEvent       ``decide`` produced an event it never declared  (also TypeError)
 │   └── CommandIdReused       one command id was sent to two aggregates       (also ValueError)
-├── ConflictError             another writer changed the stream first
+├── ConflictError             another writer was first
 │   ├── ConcurrencyError      the stream is not at the expected version
+│   ├── ConditionFailed       an event that matches the commit's condition is in the log
 │   └── TooManyConflicts      every attempt to decide a command met a conflict
 ├── CodecError                data does not fit its class                     (also ValueError)
 ├── StoreError                the event store cannot do what it was asked for
@@ -57,6 +58,7 @@ __all__ = [
     "CommitTooLarge",
     "CompositionError",
     "ConcurrencyError",
+    "ConditionFailed",
     "ConflictError",
     "EventhusError",
     "IncompatibleBucket",
@@ -183,7 +185,7 @@ class CommandIdReused(UsageError, ValueError):
 
 
 class ConflictError(EventhusError):
-    """Another writer changed the stream first; nothing was written."""
+    """Another writer was first; nothing was written."""
 
 
 @define(eq=False, slots=False)
@@ -201,6 +203,25 @@ class ConcurrencyError(ConflictError):
     actual: int
     _message = (
         "{stream} is at version {actual}, not {expected}; load it again and decide on its new state"
+    )
+
+
+@define(eq=False, slots=False)
+class ConditionFailed(ConflictError):
+    """An event that matches a commit's condition was stored after the position that it names.
+
+    Attributes:
+        stream: The stream that the append was for, the first if there are several.
+        after: The position up to which the writer had looked at the log.
+        position: The position of an event after it that matches.
+    """
+
+    stream: StreamId
+    after: int
+    position: int
+    _message = (
+        "the commit for {stream} was decided on the log up to position {after}, and the event at "
+        "position {position} matches its condition; read again and decide on what is there now"
     )
 
 

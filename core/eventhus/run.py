@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
 
 from eventhus.adapter_support.tasks import being_cancelled
-from eventhus.ports.store import StoredEvent
+from eventhus.ports.store import Page, StoredEvent
 from eventhus.runtime.commands.envelope import Handler
 
 
@@ -39,22 +39,18 @@ class Run:
             pending.cancel()
         await self._resources.__aexit__(exc_type, exc, traceback)
 
-    async def follow(
-        self, batches: AsyncGenerator[Sequence[StoredEvent], None]
-    ) -> AsyncGenerator[StoredEvent, None]:
-        """Yield the events of ``batches`` until the application is being left."""
-        async with aclosing(batches):
-            while not self._leaving.is_set() and (batch := await self._next(batches)):
-                for stored in batch:
+    async def follow(self, pages: AsyncGenerator[Page, None]) -> AsyncGenerator[StoredEvent, None]:
+        """Yield the events of ``pages`` until the application is being left."""
+        async with aclosing(pages):
+            while not self._leaving.is_set() and (page := await self._next(pages)):
+                for stored in page.events:
                     yield stored
                     if self._leaving.is_set():
                         return
 
-    async def _next(
-        self, batches: AsyncGenerator[Sequence[StoredEvent], None]
-    ) -> Sequence[StoredEvent] | None:
-        """Await the next batch; return ``None`` if there is none before the application is left."""
-        pending = asyncio.ensure_future(anext(batches, None))
+    async def _next(self, pages: AsyncGenerator[Page, None]) -> Page | None:
+        """Await the next page; return ``None`` if there is none before the application is left."""
+        pending = asyncio.ensure_future(anext(pages, None))
         self._pending.add(pending)
         try:
             return await pending

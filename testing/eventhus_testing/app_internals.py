@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from eventhus import Aggregate, Application, Metadata, Process, Recorded, StreamId
-from eventhus.ports import Commit, EventBus, Storage
+from eventhus.ports import Commit, EventBus, Part, Storage
 from eventhus.runtime.serializer import EventSerializer
 
 __all__ = ["AppInternals", "EventSerializer"]
@@ -59,10 +59,10 @@ class AppInternals:
         """
         serializer: EventSerializer = self._app._serializer
         after = 0
-        while page := await self.store.read(after=after):
-            for stored in page:
+        while (page := await self.store.read(after=after)).events:
+            for stored in page.events:
                 yield serializer.recorded(stored)
-            after = page[-1].position
+            after = page.position
 
     async def append(self, stream: StreamId, events: Sequence[object]) -> None:
         """Append events in one commit, without a command.
@@ -74,9 +74,13 @@ class AppInternals:
         commit_id = self._app._new_id()
         commit = Commit(
             id=commit_id,
-            stream=stream,
-            events=[serializer.encode(event) for event in events],
-            expected_version=None,
+            parts=[
+                Part(
+                    stream=stream,
+                    events=[serializer.encode(event) for event in events],
+                    expected_version=None,
+                )
+            ],
             recorded_at=self._app._clock.now(),
             metadata=Metadata(correlation_id=commit_id),
         )

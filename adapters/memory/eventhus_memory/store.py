@@ -7,6 +7,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from itertools import islice
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -15,20 +16,23 @@ from attrs import evolve
 from eventhus.adapter_support import (
     check_collection,
     check_command_id,
+    check_condition,
     check_keys,
     check_page,
     check_plain_data,
+    check_query,
     check_reader,
     check_stream,
     check_ttl,
     check_writes,
     checked_commit,
 )
-from eventhus.domain.recorded import EventData, StreamId
+from eventhus.domain.recorded import EventData, Recorded, StreamId
 from eventhus.errors import (
     CommandIdReused,
     CompositionError,
     ConcurrencyError,
+    ConditionFailed,
     InvalidArgument,
     InvalidCommit,
     LeaseLost,
@@ -37,13 +41,17 @@ from eventhus.ports import (
     Checkpoint,
     Commit,
     Lease,
+    Page,
+    Query,
     Slice,
     Snapshot,
     StoredCommit,
     StoredEvent,
     ViewDocument,
     ViewWrite,
+    event_id,
 )
+from eventhus_memory.index import Index
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -55,7 +63,14 @@ class _Entry(NamedTuple):
 
     commit: StoredCommit
     number: int  # in the commit, from 0
+    stream: StreamId
+    version: int
+    event: EventData
     json: str
+
+    @property
+    def position(self) -> int:
+        return self.commit.position + self.number
 
 
 class _Held(NamedTuple):
@@ -74,6 +89,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._log: list[_Entry] = []
+        self._index = Index()
         self._streams: dict[StreamId, list[_Entry]] = {}
         self._commits: dict[str, StoredCommit] = {}  # by commit id
         self._commands: dict[str, StoredCommit] = {}  # by command id
@@ -116,35 +132,53 @@ class MemoryStore:
             await asyncio.sleep(0)
         commit = checked_commit(commit)
         texts = _texts(commit)
-        first = self._commits.get(commit.id)
-        if first is None and commit.command_id is not None:
-            first = self._commands.get(commit.command_id)
-            if first is not None and first.commit.stream != commit.stream:
-                raise CommandIdReused(commit.command_id, commit.stream, first.commit.stream)
-        if first is not None:
-            if first.commit.stream != commit.stream:
-                raise InvalidCommit(
-                    f"commit id {commit.id} of {commit.stream} names a commit of "
-                    f"{first.commit.stream}; make ids that are unique for ever"
-                )
+        if first := self._known(commit):
             return self._restored(first)
-        stream = self._streams.get(commit.stream)
-        version = 0 if stream is None else len(stream)
-        if commit.expected_version is not None and commit.expected_version != version:
-            raise ConcurrencyError(commit.stream, commit.expected_version, version)
+        self._check_versions(commit)
+        self._check_condition(commit)
 
-        stored = StoredCommit(commit=commit, version=version + 1, position=len(self._log) + 1)
-        entries = [_Entry(stored, number, text) for number, text in enumerate(texts)]
-        self._log += entries
-        if stream is None:
-            self._streams[commit.stream] = entries
-        else:
-            stream += entries
+        versions = [len(self._streams.get(part.stream, ())) + 1 for part in commit.parts]
+        stored = StoredCommit(commit=commit, versions=versions, position=len(self._log) + 1)
+        for recorded, text in zip(stored.recorded(), texts, strict=True):
+            number = recorded.position - stored.position
+            entry = _Entry(stored, number, recorded.stream, recorded.version, recorded.event, text)
+            self._log.append(entry)
+            self._streams.setdefault(recorded.stream, []).append(entry)
+            self._index.add(recorded.position, recorded.event)
         self._commits[commit.id] = stored
         if commit.command_id is not None:
             self._commands[commit.command_id] = stored
         self._wake()
         return stored
+
+    def _known(self, commit: Commit) -> StoredCommit | None:
+        """Return the commit that is in the log under the id or command id of ``commit``."""
+        first = self._commits.get(commit.id)
+        if first is not None and commit.streams.isdisjoint(first.commit.streams):
+            raise InvalidCommit(
+                f"commit id {commit.id} of {commit.stream} names a commit of "
+                f"{first.commit.stream}; make ids that are unique for ever"
+            )
+        if first is None and commit.command_id is not None:
+            first = self._commands.get(commit.command_id)
+            if first is not None and commit.streams.isdisjoint(first.commit.streams):
+                raise CommandIdReused(commit.command_id, commit.stream, first.commit.stream)
+        return first
+
+    def _check_versions(self, commit: Commit) -> None:
+        for part in commit.parts:
+            version = len(self._streams.get(part.stream, ()))
+            if part.expected_version not in (None, version):
+                assert part.expected_version is not None
+                raise ConcurrencyError(part.stream, part.expected_version, version)
+
+    def _check_condition(self, commit: Commit) -> None:
+        if commit.condition is None:
+            return
+        after = commit.condition.after
+        check_condition(commit, len(self._log))
+        for position in self._index.positions(commit.condition.query, after + 1, len(self._log)):
+            raise ConditionFailed(commit.stream, after, position)
 
     async def find(self, command_id: str) -> StoredCommit | None:
         """See ``EventStore.find``."""
@@ -159,12 +193,12 @@ class MemoryStore:
         entries = self._streams.get(stream, [])[after_version : after_version + limit]
         if not entries:
             return Slice(events=(), version=0, position=0, event_id="")
-        commit, number, _ = entries[-1]
+        last = entries[-1]
         return Slice(
             events=_data(entries),
-            version=commit.version + number,
-            position=commit.position + number,
-            event_id=commit.event_id(number),
+            version=last.version,
+            position=last.position,
+            event_id=event_id(last.commit.commit.id, last.number),
         )
 
     async def history(
@@ -175,20 +209,60 @@ class MemoryStore:
         check_page(limit, after_version=after_version)
         return _recorded(self._streams.get(stream, [])[after_version : after_version + limit])
 
-    async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+    async def version_of(self, stream: StreamId) -> int:
+        """See ``EventStore.version_of``."""
+        check_stream(stream)
+        return len(self._streams.get(stream, ()))
+
+    async def read(self, query: Query | None = None, *, after: int = 0, limit: int = 1000) -> Page:
         """See ``EventStore.read``."""
         check_page(limit, after=after)
-        return _recorded(self._log[after : after + limit])
+        head = len(self._log)
+        if query is None:
+            entries = self._log[after : after + limit]
+        else:
+            check_query(query)
+            matching = self._index.positions(query, after + 1, head)
+            entries = [self._log[position - 1] for position in islice(matching, limit)]
+        return self._page(
+            entries, entries[-1].position if len(entries) == limit else max(after, head)
+        )
+
+    async def read_backwards(
+        self, query: Query | None = None, *, before: int | None = None, limit: int = 1000
+    ) -> Page:
+        """See ``EventStore.read_backwards``."""
+        check_page(limit, before=before)
+        last = len(self._log) if before is None else min(before - 1, len(self._log))
+        if query is None:
+            entries = self._log[max(last - limit, 0) : last][::-1]
+        else:
+            check_query(query)
+            matching = self._index.positions_backwards(query, last)
+            entries = [self._log[position - 1] for position in islice(matching, limit)]
+        return self._page(entries, entries[-1].position if len(entries) == limit else 1)
 
     async def follow(
-        self, *, after: int = 0, limit: int = 1000
-    ) -> AsyncGenerator[Sequence[StoredEvent], None]:
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> AsyncGenerator[Page, None]:
         """See ``EventStore.follow``."""
         while True:
-            while batch := await self.read(after=after, limit=limit):
-                yield batch
-                after += len(batch)
+            while (page := await self.read(query, after=after, limit=limit)).position > after:
+                yield page
+                after = page.position
             await self._growth()
+
+    async def commits(self, *, after: int = 0, limit: int = 100) -> Sequence[StoredCommit]:
+        """See ``EventStore.commits``."""
+        check_page(limit, after=after)
+        found: list[StoredCommit] = []
+        place = after
+        while place < len(self._log) and len(found) < limit:
+            stored = self._log[place].commit
+            if stored.position > after:
+                found.append(self._restored(stored))
+            place = stored.last_position
+        return found
 
     async def head(self) -> int:
         """See ``EventStore.head``."""
@@ -277,10 +351,22 @@ class MemoryStore:
         if held is not None and held.lease == lease:
             self._leases[lease.name] = held._replace(until_s=0.0)
 
+    def _page(self, entries: Sequence[_Entry], position: int) -> Page:
+        last = self._log[position - 1 : position] if position else []
+        return Page(
+            events=_recorded(entries),
+            position=position,
+            event_id=event_id(last[0].commit.commit.id, last[0].number) if last else "",
+        )
+
     def _restored(self, stored: StoredCommit) -> StoredCommit:
         # The caller's data may have changed since. The log has not.
-        events = _data(self._log[stored.position - 1 : stored.last_position])
-        return evolve(stored, commit=evolve(stored.commit, events=events))
+        events = iter(_data(self._log[stored.position - 1 : stored.last_position]))
+        parts = [
+            evolve(part, events=[*islice(events, len(part.events))], expected_version=version - 1)
+            for part, version in zip(stored.commit.parts, stored.versions, strict=True)
+        ]
+        return evolve(stored, commit=evolve(stored.commit, parts=parts, condition=None))
 
     async def _growth(self) -> None:
         grown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -323,14 +409,22 @@ def _data(entries: Sequence[_Entry]) -> list[EventData]:
     # One call of the parser for the whole page: a call costs as much as a small event.
     page = json.loads(f"[{','.join([entry.json for entry in entries])}]")
     events: list[EventData] = []
-    for (commit, number, _), data in zip(entries, page, strict=True):
-        event = commit.commit.events[number]
-        events.append(EventData(event.type, data, event.schema))
+    for entry, data in zip(entries, page, strict=True):
+        event = entry.event
+        events.append(EventData(event.type, data, event.schema, event.tags))
     return events
 
 
 def _recorded(entries: Sequence[_Entry]) -> list[StoredEvent]:
     return [
-        commit.wrap(number, event)
-        for (commit, number, _), event in zip(entries, _data(entries), strict=True)
+        Recorded(
+            stream=entry.stream,
+            version=entry.version,
+            position=entry.position,
+            id=event_id(entry.commit.commit.id, entry.number),
+            event=event,
+            recorded_at=entry.commit.commit.recorded_at,
+            metadata=entry.commit.commit.metadata,
+        )
+        for entry, event in zip(entries, _data(entries), strict=True)
     ]

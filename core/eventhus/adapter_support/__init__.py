@@ -2,6 +2,7 @@
 
 from eventhus.adapter_support.arguments import (
     check_collection,
+    check_condition,
     check_group,
     check_page,
     check_ttl,
@@ -14,6 +15,7 @@ from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.adapter_support.limits import (
     check_command_id,
     check_keys,
+    check_query,
     check_reader,
     check_stream,
 )
@@ -27,10 +29,12 @@ __all__ = [
     "WorkerPool",
     "check_collection",
     "check_command_id",
+    "check_condition",
     "check_group",
     "check_keys",
     "check_page",
     "check_plain_data",
+    "check_query",
     "check_reader",
     "check_stream",
     "check_ttl",

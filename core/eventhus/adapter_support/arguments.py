@@ -1,5 +1,6 @@
 """Checks of the arguments of stores and buses, shared by all of them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, timedelta
 from math import inf
@@ -7,10 +8,13 @@ from math import inf
 from attrs import evolve
 
 from eventhus.adapter_support.limits import (
+    PARTS,
     check_command_id,
     check_commit_names,
     check_keys,
+    check_query,
     check_stream,
+    check_tags,
 )
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.domain.names import is_name
@@ -22,22 +26,27 @@ from eventhus.ports.views import ViewWrite
 MOST = 2**62  # events in a log, by far
 
 
-def check_page(limit: int, *, after: int = 0, after_version: int = 0) -> None:
+def check_page(
+    limit: int, *, after: int = 0, after_version: int = 0, before: int | None = None
+) -> None:
     """Check the bounds of a page of events. Every reading method of a store calls this first.
 
     A slice would count a negative start from the end, and a driver may read a limit of 0 as none.
 
     Raises:
-        InvalidArgument: ``limit`` is below 1, ``after`` or ``after_version`` is negative, or one of
-            them needs more than 62 bits, because databases add them up in 64.
+        InvalidArgument: ``limit`` or ``before`` is below 1, ``after`` or ``after_version`` is
+            negative, or one of them needs more than 62 bits, because databases add them up in 64.
     """
     if limit < 1:
         raise InvalidArgument(f"limit is {limit}; ask for at least 1 event")
     for name, start in (("after", after), ("after_version", after_version)):
         if start < 0:
             raise InvalidArgument(f"{name} is {start}; 0 starts at the first event")
-    for name, number in (("limit", limit), ("after", after), ("after_version", after_version)):
-        if number > MOST:
+    if before is not None and before < 1:
+        raise InvalidArgument(f"before is {before}; the first event has position 1")
+    numbers = {"limit": limit, "after": after, "after_version": after_version, "before": before}
+    for name, number in numbers.items():
+        if number is not None and number > MOST:
             raise InvalidArgument(f"{name} is {number:.3e}; no log has so many events")
 
 
@@ -84,15 +93,18 @@ def checked_commit(commit: Commit) -> Commit:
     """Return the commit with its time in UTC. ``append`` of every store calls this first.
 
     Raises:
-        InvalidArgument: An id, a name or the metadata is beyond its limit.
-        InvalidCommit: The commit has no events, or its ``recorded_at`` has no UTC offset.
+        InvalidArgument: An id, a name, the tags, the query or the metadata is beyond its limit.
+        InvalidCommit: The commit has no parts, a part has no events, two parts have the same
+            stream, or ``recorded_at`` has no UTC offset.
     """
-    check_stream(commit.stream)
+    _check_parts(commit)
     check_commit_names(commit.id, (event.type for event in commit.events), commit.metadata)
+    check_tags(commit.events)
     if commit.command_id is not None:
         check_command_id(commit.command_id)
-    if not commit.events:
-        raise InvalidCommit(f"the commit for {commit.stream} has no events; append at least one")
+    if commit.condition is not None:
+        check_query(commit.condition.query)
+        check_page(1, after=commit.condition.after)
     offset = commit.recorded_at.utcoffset()
     if offset is None:
         raise InvalidCommit(
@@ -102,6 +114,37 @@ def checked_commit(commit: Commit) -> Commit:
     if offset == timedelta(0) and commit.recorded_at.tzinfo is UTC:
         return commit
     return evolve(commit, recorded_at=commit.recorded_at.astimezone(UTC))
+
+
+def check_condition(commit: Commit, head: int) -> None:
+    """Check that the condition of a commit, if any, does not begin after the head of the log.
+
+    Raises:
+        InvalidCommit: It does.
+    """
+    if commit.condition is not None and commit.condition.after > head:
+        raise InvalidCommit(
+            f"the condition of the commit for {commit.stream} begins after position "
+            f"{commit.condition.after}, and the log ends at {head}; use the position of a page "
+            f"that was read from this log"
+        )
+
+
+def _check_parts(commit: Commit) -> None:
+    if not commit.parts:
+        raise InvalidCommit(f"commit {commit.id} has no parts; append at least one event")
+    if len(commit.parts) > PARTS:
+        raise InvalidArgument(f"the commit has {len(commit.parts):,} parts; the limit is {PARTS:,}")
+    for part in commit.parts:
+        check_stream(part.stream)
+        if not part.events:
+            raise InvalidCommit(f"the commit for {part.stream} has no events; append at least one")
+    streams = Counter(part.stream for part in commit.parts)
+    stream, times = streams.most_common(1)[0]
+    if times > 1:
+        raise InvalidCommit(
+            f"the commit has {times} parts for {stream}; put all events of a stream into one"
+        )
 
 
 def check_writes(collection: str, writes: Sequence[ViewWrite]) -> None:

@@ -7,7 +7,8 @@ server.
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from eventhus.domain.recorded import Metadata, StreamId
+from eventhus.domain.query import Query, checked_tags
+from eventhus.domain.recorded import EventData, Metadata, StreamId
 from eventhus.errors import InvalidArgument
 
 ID_BYTES: Final = 1024
@@ -21,6 +22,24 @@ VALUE_BYTES: Final = 8 * 1024
 
 PAIRS: Final = 64
 """Of metadata in a commit."""
+
+PARTS: Final = 1_000
+"""Of a commit."""
+
+TAGS: Final = 10_000
+"""Of all events of a commit together. MongoDB refuses to index more than 100,000 in a document."""
+
+TAG_BYTES: Final = 255
+"""Of a tag."""
+
+ITEMS: Final = 100
+"""Of a query."""
+
+ITEM_TYPES: Final = 1_000
+"""Of an item of a query."""
+
+ITEM_TAGS: Final = 100
+"""Of an item of a query."""
 
 
 def check_stream(stream: StreamId) -> None:
@@ -64,6 +83,43 @@ def check_commit_names(id_: str, types: Iterable[str], metadata: Metadata) -> No
         _check("metadata value", value, VALUE_BYTES)
 
 
+def check_tags(events: Iterable[EventData]) -> None:
+    """Check the tags of the events of a commit.
+
+    Raises:
+        InvalidArgument: A tag is not non-empty text, or they are beyond their limits.
+    """
+    tags = [tag for event in events if event.tags for tag in checked_tags(event.tags)]
+    if len(tags) > TAGS:
+        raise InvalidArgument(
+            f"the events of the commit have {len(tags):,} tags; the limit is {TAGS:,}"
+        )
+    for tag in tags:
+        _check("tag", tag, TAG_BYTES)
+
+
+def check_query(query: Query) -> None:
+    """Check a query. Every operation of a store that takes one calls this first.
+
+    Raises:
+        InvalidArgument: It holds a class instead of a stored name, or is beyond its limits.
+    """
+    _check_count("the query has", len(query.items), "items", ITEMS)
+    for item in query.items:
+        types = item.types | item.other_than
+        _check_count("an item of the query has", len(types), "types", ITEM_TYPES)
+        _check_count("an item of the query has", len(item.tags), "tags", ITEM_TAGS)
+        for type_ in types:
+            if not isinstance(type_, str):
+                raise InvalidArgument(
+                    f"a store finds events by their stored names, and the query has the class "
+                    f"{type_.__qualname__}; query through the application, or give the name"
+                )
+            _check("event type", type_, NAME_BYTES)
+        for tag in item.tags:
+            _check("tag", tag, TAG_BYTES)
+
+
 def check_keys(keys: Collection[str]) -> None:
     """Check keys of documents.
 
@@ -82,6 +138,11 @@ def check_reader(name: str, owner: str = "") -> None:
     """
     _check("lease or checkpoint name", name, NAME_BYTES)
     _check("lease owner", owner, NAME_BYTES)
+
+
+def _check_count(owner: str, count: int, things: str, limit: int) -> None:
+    if count > limit:
+        raise InvalidArgument(f"{owner} {count:,} {things}; the limit is {limit:,}")
 
 
 def _check(name: str, text: str, limit_bytes: int) -> None:

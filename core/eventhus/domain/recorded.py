@@ -112,11 +112,13 @@ class EventData:
         data: JSON-compatible: ``None``, ``bool``, ``int`` within 64 bits, finite ``float``,
             ``str``, and lists and ``str``-keyed dicts of these, at most 90 deep.
         schema: The version of the data's shape, from 1.
+        tags: Names by which a query finds the event, such as ``course:c1``. Non-empty text.
     """
 
     type: str
     data: Mapping[str, Any] = field(hash=False)
     schema: int = 1
+    tags: frozenset[str] = frozenset()
 
 
 @frozen(kw_only=True)

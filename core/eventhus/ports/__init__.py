@@ -1,5 +1,6 @@
 """Protocols that adapters implement, and the values that they exchange with the runtime."""
 
+from eventhus.domain.query import Query, QueryItem
 from eventhus.domain.recorded import EventData
 from eventhus.ports.bus import (
     DeadLetter,
@@ -17,7 +18,11 @@ from eventhus.ports.store import (
     Checkpoint,
     CheckpointStore,
     Commit,
+    Condition,
     EventStore,
+    Page,
+    Part,
+    Place,
     Slice,
     Snapshot,
     SnapshotStore,
@@ -34,6 +39,7 @@ __all__ = [
     "Clock",
     "Codec",
     "Commit",
+    "Condition",
     "DeadLetter",
     "EventBus",
     "EventData",
@@ -43,7 +49,12 @@ __all__ = [
     "Message",
     "MessageHandler",
     "NotHandledHere",
+    "Page",
+    "Part",
+    "Place",
     "Publisher",
+    "Query",
+    "QueryItem",
     "Slice",
     "Snapshot",
     "SnapshotStore",

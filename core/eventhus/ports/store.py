@@ -7,6 +7,8 @@ server is asked. Lengths are in bytes of UTF-8.
 - ``aggregate_type``, type of an event, id of a commit, name of a lease or checkpoint, owner of a
   lease: 255.
 - Metadata: 64 pairs, keys of 255, values of 8,192.
+- A commit: 1,000 parts, and 10,000 tags on all of its events together. A tag: 255.
+- A query: 100 items, each with 1,000 types and 100 tags.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
+from eventhus.domain.query import Query
 from eventhus.domain.recorded import EventData, Metadata, Recorded, StreamId
 from eventhus.ports.leases import Leases
 from eventhus.ports.views import ViewStore
@@ -28,8 +31,12 @@ StoredEvent: TypeAlias = Recorded[EventData]
 """An event as a store keeps it: plain data in its envelope."""
 
 
-def _tuple(events: Iterable[EventData]) -> tuple[EventData, ...]:
+def _events(events: Iterable[EventData]) -> tuple[EventData, ...]:
     return tuple(events)
+
+
+def _parts(parts: Iterable[Part]) -> tuple[Part, ...]:
+    return tuple(parts)
 
 
 def event_id(commit_id: str, index: int) -> str:
@@ -38,27 +45,84 @@ def event_id(commit_id: str, index: int) -> str:
 
 
 @frozen(kw_only=True)
-class Commit:
-    """Events for one stream that are appended atomically.
+class Part:
+    """The events that a commit adds to one stream.
 
     Attributes:
-        id: Unique. Appending a commit whose id is in the log changes nothing.
         stream: The stream to append to.
         events: One or more, in order.
         expected_version: The version that the stream must end at (optimistic concurrency); 0 for
             a new stream. ``None`` appends at any version.
+    """
+
+    stream: StreamId
+    events: Sequence[EventData] = field(converter=_events)
+    expected_version: int | None
+
+
+@frozen(kw_only=True)
+class Condition:
+    """A condition of a commit: no event after a position matches a query.
+
+    Attributes:
+        query: The events that must not be there, by stored names and tags.
+        after: The position up to which the writer has looked at the log.
+    """
+
+    query: Query
+    after: int
+
+
+@frozen(kw_only=True)
+class Commit:
+    """Events that are appended atomically, to one stream or to several.
+
+    Attributes:
+        id: Unique. Appending a commit whose id is in the log changes nothing.
+        parts: One for each stream, in the order in which their events are stored. No stream
+            appears twice.
+        condition: What must not be in the log, if anything.
         recorded_at: When the commit was made: timezone-aware, UTC, to the microsecond.
         metadata: Shared by all events.
         command_id: The caller's idempotency key, if any. A log holds each key at most once.
     """
 
     id: str
-    stream: StreamId
-    events: Sequence[EventData] = field(converter=_tuple)
-    expected_version: int | None
+    parts: Sequence[Part] = field(converter=_parts)
+    condition: Condition | None = None
     recorded_at: datetime
     metadata: Metadata = field(factory=Metadata)
     command_id: str | None = None
+
+    @property
+    def stream(self) -> StreamId:
+        """The stream of the first part, which stands for the commit in messages."""
+        return self.parts[0].stream
+
+    @property
+    def events(self) -> list[EventData]:
+        """The events of all parts, in the order in which they are stored."""
+        return [event for part in self.parts for event in part.events]
+
+    @property
+    def streams(self) -> frozenset[StreamId]:
+        """The streams of all parts."""
+        return frozenset(part.stream for part in self.parts)
+
+
+@frozen(kw_only=True)
+class Place:
+    """The place of an event.
+
+    Attributes:
+        version: Its version in its stream.
+        position: Its position in the log.
+        event_id: Its id.
+    """
+
+    version: int
+    position: int
+    event_id: str
 
 
 @frozen(kw_only=True)
@@ -66,51 +130,82 @@ class StoredCommit:
     """A commit and its place in the log.
 
     Attributes:
-        commit: The commit. If it was in the log before, its ``expected_version`` may be the version
-            at which it was stored.
-        version: The version of its first event.
-        position: The position of its first event.
+        commit: The commit. If it was in the log before, its parts may expect the versions at which
+            they were stored, and its ``condition`` is ``None``.
+        versions: For each part, the version of its first event.
+        position: The position of the first event. The events of all parts have consecutive ones.
     """
 
     commit: Commit
-    version: int
+    versions: Sequence[int] = field(converter=tuple[int, ...])
     position: int
-
-    @property
-    def last_version(self) -> int:
-        """The version of the commit's last event."""
-        return self.version + len(self.commit.events) - 1
 
     @property
     def last_position(self) -> int:
         """The position of the commit's last event."""
-        return self.position + len(self.commit.events) - 1
+        return self.position + sum(len(part.events) for part in self.commit.parts) - 1
+
+    def last_of(self, stream: StreamId) -> Place:
+        """Return the place of the commit's last event in one of its streams.
+
+        Raises:
+            KeyError: The commit does not add to the stream.
+        """
+        before = 0
+        for part, version in zip(self.commit.parts, self.versions, strict=True):
+            before += len(part.events)
+            if part.stream == stream:
+                return Place(
+                    version=version + len(part.events) - 1,
+                    position=self.position + before - 1,
+                    event_id=event_id(self.commit.id, before - 1),
+                )
+        raise KeyError(stream)
 
     def recorded(self) -> list[StoredEvent]:
         """Return the commit's events, each in its envelope."""
-        return [self.wrap(index, event) for index, event in enumerate(self.commit.events)]
+        return self.wrap(self.commit.events)
 
-    @property
-    def last_event_id(self) -> str:
-        """The id of the commit's last event."""
-        return self.event_id(len(self.commit.events) - 1)
+    def wrap(self, events: Iterable[T]) -> list[Recorded[T]]:
+        """Return the events of the commit in another form, each in its envelope.
 
-    def event_id(self, index: int) -> str:
-        """Return the id of the commit's event at ``index``, from 0."""
-        return event_id(self.commit.id, index)
-
-    def wrap(self, index: int, event: T) -> Recorded[T]:
-        """Return ``event`` in the envelope of the commit's event at ``index``, from 0."""
+        Args:
+            events: As many as the commit has, in the same order.
+        """
         commit = self.commit
-        return Recorded(
-            stream=commit.stream,
-            version=self.version + index,
-            position=self.position + index,
-            id=self.event_id(index),
-            event=event,
-            recorded_at=commit.recorded_at,
-            metadata=commit.metadata,
+        places = (
+            (part.stream, version + number)
+            for part, version in zip(commit.parts, self.versions, strict=True)
+            for number in range(len(part.events))
         )
+        return [
+            Recorded(
+                stream=stream,
+                version=version,
+                position=self.position + index,
+                id=event_id(commit.id, index),
+                event=event,
+                recorded_at=commit.recorded_at,
+                metadata=commit.metadata,
+            )
+            for index, ((stream, version), event) in enumerate(zip(places, events, strict=True))
+        ]
+
+
+@frozen(kw_only=True)
+class Page:
+    """Some of the next events of the log, and the position up to which it was looked at.
+
+    Attributes:
+        events: The events, in the order of reading.
+        position: A reader continues from here. Forwards, every event up to this position was
+            looked at. Backwards, every event from this position on.
+        event_id: The id of the event at that position; empty if the log has none there.
+    """
+
+    events: Sequence[StoredEvent]
+    position: int
+    event_id: str
 
 
 @frozen(kw_only=True)
@@ -149,17 +244,22 @@ class EventStore(Protocol):
     async def append(self, commit: Commit) -> StoredCommit:
         """Add a commit to the end of the log.
 
-        If the log already holds the ``id`` or ``command_id`` for the same stream, nothing changes,
-        and the first stored commit is returned, which may differ from ``commit``.
+        If the log already holds the ``id`` or ``command_id`` in a commit that shares a stream with
+        this one, nothing changes, and the first stored commit is returned, which may differ from
+        ``commit``. That comes before every other reason to refuse.
 
         Returns:
             The stored commit. Its ``commit`` is the argument itself if this call stored it.
 
         Raises:
-            ConcurrencyError: The stream does not end at ``expected_version``.
-            CommandIdReused: A commit of another stream has the ``command_id``.
-            InvalidCommit: There are no events, the data is not JSON-compatible, ``recorded_at``
-                is naive, or a commit of another stream has the ``id``.
+            ConcurrencyError: A stream does not end at the ``expected_version`` of its part.
+            ConditionFailed: An event after the condition's position matches its query.
+            CommandIdReused: A commit of other streams has the ``command_id``.
+            InvalidCommit: There are no parts, or no events in one of them, or two parts have the
+                same stream; the data is not JSON-compatible; ``recorded_at`` is naive; the
+                condition begins after the end of the log; or a commit of other streams has the
+                ``id``.
+            InvalidArgument: An id, a name, the tags or the metadata is beyond its limit.
         """
         ...
 
@@ -196,32 +296,77 @@ class EventStore(Protocol):
         """
         ...
 
-    async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+    async def version_of(self, stream: StreamId) -> int:
+        """Return the version of the last event of a stream; 0 if it has none."""
+        ...
+
+    async def read(self, query: Query | None = None, *, after: int = 0, limit: int = 1000) -> Page:
         """Return the next events of the log, of all streams, in order.
 
         Args:
+            query: Which events, by stored names and tags; ``None`` for all. The store looks them
+                up by tag; it does not read through the others.
             after: Start after this position; 0 starts at the first event.
-            limit: The maximum number of events, at least 1. Fewer means the end of the log.
+            limit: The maximum number of events, at least 1.
+
+        Returns:
+            A page. Its position is that of its last event if there may be more, and otherwise the
+            head of the log, or ``after`` if that lies beyond.
 
         Raises:
-            InvalidArgument: ``limit`` is below 1, or ``after`` is negative.
+            InvalidArgument: ``limit`` is below 1, ``after`` is negative, or the query is beyond
+                its limits or holds classes.
+        """
+        ...
+
+    async def read_backwards(
+        self, query: Query | None = None, *, before: int | None = None, limit: int = 1000
+    ) -> Page:
+        """Return the events before a position, of all streams, last first.
+
+        Args:
+            query: As for ``read``.
+            before: Start before this position; ``None`` starts at the last event.
+            limit: The maximum number of events, at least 1.
+
+        Returns:
+            A page. Its position is that of its last event if there may be more, and otherwise 1.
+
+        Raises:
+            InvalidArgument: As for ``read``; ``before`` is below 1.
         """
         ...
 
     def follow(
-        self, *, after: int = 0, limit: int = 1000
-    ) -> AsyncGenerator[Sequence[StoredEvent], None]:
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> AsyncGenerator[Page, None]:
         """Tail the log for ever: yield the stored events, then each new one.
 
         Args:
+            query: As for ``read``.
             after: Start after this position; 0 starts at the first event.
-            limit: The maximum number of events in one batch, at least 1.
+            limit: The maximum number of events in one page, at least 1.
 
         Yields:
-            Batches of at least one event. Each continues directly after the previous one.
+            Pages, each with a higher position than the one before. Without a query, each has at
+            least one event and continues directly after the previous one. With one, a page without
+            events tells that the log has grown by events that do not match.
 
         Raises:
-            InvalidArgument: At the first iteration: ``limit`` is below 1, or ``after`` is negative.
+            InvalidArgument: At the first iteration, as for ``read``.
+        """
+        ...
+
+    async def commits(self, *, after: int = 0, limit: int = 100) -> Sequence[StoredCommit]:
+        """Return the next whole commits of the log, in order, with their command ids.
+
+        Args:
+            after: Start with the first commit that begins after this position.
+            limit: The maximum number of commits, at least 1. A store may return fewer because of
+                their size, but returns none only at the end of the log.
+
+        Raises:
+            InvalidArgument: ``limit`` is below 1, or ``after`` is negative.
         """
         ...
 

@@ -14,7 +14,7 @@ from attrs import define, field
 
 from eventhus import new_id
 from eventhus.errors import OutcomeUnknown, StoreUnavailable
-from eventhus.ports import Commit, EventData, Storage
+from eventhus.ports import Commit, EventData, Part, Storage
 from eventhus_testing.doubles.wrapper import Wrapper
 
 if TYPE_CHECKING:
@@ -134,9 +134,7 @@ class FaultyStore(Wrapper[Storage], _EveryMethod):
         async def get_in_between(commit: Commit) -> None:
             foreign = Commit(
                 id=new_id(),
-                stream=commit.stream,
-                events=events,
-                expected_version=None,
+                parts=[Part(stream=commit.stream, events=events, expected_version=None)],
                 recorded_at=commit.recorded_at,
             )
             await self._wrapped.append(foreign)

@@ -17,7 +17,7 @@ from eventhus.errors import (
     TooManyConflicts,
 )
 from eventhus.ports.clock import Clock
-from eventhus.ports.store import Commit, EventStore, StoredCommit
+from eventhus.ports.store import Commit, EventStore, Part, StoredCommit
 from eventhus.runtime.commands.envelope import Committed, Envelope
 from eventhus.runtime.commands.keyed_lock import KeyedLock
 from eventhus.runtime.commands.repository import Repository
@@ -118,8 +118,8 @@ class Executor(Generic[C, E, S]):
                 continue
             if stored.commit is not commit:
                 return self._answer_of_another(stream, commit, stored)
-            self.repository.remember(stored, state, current.snapshot_version)
-            return _answer(stored, [stored.wrap(n, event) for n, event in enumerate(events)])
+            self.repository.remember(stream, stored, state, current.snapshot_version)
+            return _answer(stream, stored, stored.wrap(events))
 
     def _decide(self, envelope: Envelope, stream: StreamId, current: CachedState[S]) -> Sequence[E]:
         expected = envelope.expected_version
@@ -144,9 +144,7 @@ class Executor(Generic[C, E, S]):
             metadata = Metadata(commit_id, metadata.causation_id, metadata.values)
         commit = Commit(
             id=commit_id,
-            stream=stream,
-            events=data,
-            expected_version=current.version,
+            parts=[Part(stream=stream, events=data, expected_version=current.version)],
             recorded_at=self._clock.now(),
             metadata=metadata,
             command_id=envelope.command_id,
@@ -168,9 +166,9 @@ class Executor(Generic[C, E, S]):
         first = await self._store.find(command_id)
         if first is None:
             return None
-        if first.commit.stream != stream:
+        if stream not in first.commit.streams:
             raise CommandIdReused(command_id, stream, first.commit.stream)
-        return self._stored_answer(first)
+        return self._stored_answer(stream, first)
 
     def _answer_of_another(
         self, stream: StreamId, commit: Commit, stored: StoredCommit
@@ -181,16 +179,16 @@ class Executor(Generic[C, E, S]):
                 f"commit id {commit.id} is in the log of {stream} already; "
                 f"make ids that are unique for ever"
             )
-        return self._stored_answer(stored)
+        return self._stored_answer(stream, stored)
 
-    def _stored_answer(self, stored: StoredCommit) -> Committed:
-        return _answer(stored, [*map(self._serializer.recorded, stored.recorded())])
+    def _stored_answer(self, stream: StreamId, stored: StoredCommit) -> Committed:
+        return _answer(stream, stored, [*map(self._serializer.recorded, stored.recorded())])
 
 
-def _answer(stored: StoredCommit, events: Sequence[Recorded[Any]]) -> Committed:
+def _answer(stream: StreamId, stored: StoredCommit, events: Sequence[Recorded[Any]]) -> Committed:
     return Committed(
-        stream=stored.commit.stream,
-        version=stored.last_version,
+        stream=stream,
+        version=stored.last_of(stream).version,
         position=stored.last_position,
         events=events,
     )

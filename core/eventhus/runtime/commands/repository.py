@@ -74,14 +74,16 @@ class Repository(Generic[S]):
             lost = self._initial()
         return await self._catch_up(stream, lost)
 
-    def remember(self, stored: StoredCommit, state: S, snapshot_version: int) -> None:
+    def remember(
+        self, stream: StreamId, stored: StoredCommit, state: S, snapshot_version: int
+    ) -> None:
         """Cache the state that a commit led to, and start a snapshot if one is due."""
-        stream = stored.commit.stream
+        last = stored.last_of(stream)
         current = CachedState(
             state=state,
-            version=stored.last_version,
-            position=stored.last_position,
-            event_id=stored.last_event_id,
+            version=last.version,
+            position=last.position,
+            event_id=last.event_id,
             snapshot_version=snapshot_version,
         )
         if self._snapshots is not None:

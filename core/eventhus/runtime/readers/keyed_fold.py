@@ -102,9 +102,9 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
 
     async def _read(self, lease: Lease) -> None:
         after = await self._resume()
-        async with aclosing(self._store.follow(after=after)) as batches:
-            async for batch in batches:
-                await self._take(batch, lease)
+        async with aclosing(self._store.follow(after=after)) as pages:
+            async for page in pages:
+                await self._take(page.events, lease)
                 # A store that never waits would starve every other task.
                 await asyncio.sleep(0)
 

@@ -232,8 +232,8 @@ class LeasedReader(ABC):
     async def _check_history(self, checkpoint: Checkpoint) -> None:
         if not checkpoint.event_id:
             return
-        found = await self._store.read(after=checkpoint.position - 1, limit=1)
-        actual = found[0].id if found else ""
+        page = await self._store.read(after=checkpoint.position - 1, limit=1)
+        actual = page.event_id if page.events else ""
         if actual != checkpoint.event_id:
             raise LogChanged(self.label, checkpoint.position, checkpoint.event_id, actual)
 

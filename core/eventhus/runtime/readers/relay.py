@@ -11,7 +11,7 @@ from eventhus.errors import CodecError
 from eventhus.ports.bus import EventBus, Message
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
-from eventhus.ports.store import Checkpoint, Storage, StoredEvent
+from eventhus.ports.store import Checkpoint, Page, Storage, StoredEvent
 from eventhus.runtime.messaging.wire import to_message
 from eventhus.runtime.readers.leased_reader import LeasedReader
 
@@ -53,20 +53,21 @@ class Relay(LeasedReader):
             async with (
                 asyncio.TaskGroup() as saving,
                 aclosing(self._store.follow(after=after)) as following,
-                _one_ahead(following) as batches,
+                _one_ahead(following) as pages,
             ):
                 checkpoint = _Checkpoint(self._store, lease, saving, on_saved=self._moved)
-                async for batch in batches:
+                async for page in pages:
                     before = publisher.acknowledged
-                    publishable = [*self._publishable(batch)]
+                    publishable = [*self._publishable(page.events)]
                     try:
                         await publisher.publish([message for _, message in publishable])
                     except Exception:
                         if taken := publisher.acknowledged - before:
-                            await checkpoint.save(publishable[taken - 1][0])
+                            last, _ = publishable[taken - 1]
+                            await checkpoint.save(Checkpoint(last.position, last.id))
                             await checkpoint.saved()
                         raise
-                    await checkpoint.save(batch[-1])
+                    await checkpoint.save(Checkpoint(page.position, page.event_id))
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
 
@@ -117,10 +118,10 @@ class _Checkpoint:
         self._on_saved = on_saved
         self._saving: asyncio.Task[None] | None = None
 
-    async def save(self, last: StoredEvent) -> None:
-        """Start to save the position of an event, once the previous one is saved."""
+    async def save(self, checkpoint: Checkpoint) -> None:
+        """Start to save a checkpoint, once the previous one is saved."""
         await self.saved()
-        self._saving = self._tasks.create_task(self._save(Checkpoint(last.position, last.id)))
+        self._saving = self._tasks.create_task(self._save(checkpoint))
 
     async def saved(self) -> None:
         """Wait until the save under way is done."""
@@ -142,17 +143,17 @@ class _Checkpoint:
 
 @asynccontextmanager
 async def _one_ahead(
-    batches: AsyncGenerator[Sequence[StoredEvent], None],
-) -> AsyncIterator[AsyncIterator[Sequence[StoredEvent]]]:
-    """Yield the same batches, each read while the previous one is being published."""
-    reading = asyncio.ensure_future(anext(batches))
+    pages: AsyncGenerator[Page, None],
+) -> AsyncIterator[AsyncIterator[Page]]:
+    """Yield the same pages, each read while the previous one is being published."""
+    reading = asyncio.ensure_future(anext(pages))
 
-    async def ahead() -> AsyncGenerator[Sequence[StoredEvent], None]:
+    async def ahead() -> AsyncGenerator[Page, None]:
         nonlocal reading
         while True:
-            batch = await reading
-            reading = asyncio.ensure_future(anext(batches))
-            yield batch
+            page = await reading
+            reading = asyncio.ensure_future(anext(pages))
+            yield page
 
     try:
         async with aclosing(ahead()) as given:
