@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
 
@@ -25,7 +25,7 @@ class Run:
         self.loop = asyncio.get_running_loop()
         self._resources = resources
         self._leaving = asyncio.Event()
-        self._pending: set[asyncio.Future[Sequence[StoredEvent] | None]] = set()
+        self._pending: set[asyncio.Future[Page | None]] = set()
 
     async def leave(
         self,
