@@ -14,7 +14,11 @@ from pymongo.read_concern import ReadConcern
 
 from benchmarks.harness import Sample
 from eventhus import Metadata, StreamId, new_id
-from eventhus.ports import Commit, EventData
+from eventhus.ports import (
+    Commit,
+    EventData,
+    Part,
+)
 from eventhus_mongo.documents import OPTIONS, encode_commit, last_position
 
 Document: TypeAlias = dict[str, Any]
@@ -87,9 +91,13 @@ def commit(aggregate_id: str, version: int, size: int = 1) -> Commit:
     commit_id = new_id()
     return Commit(
         id=commit_id,
-        stream=StreamId("Account", aggregate_id),
-        events=[*_events(version, size)],
-        expected_version=version,
+        parts=[
+            Part(
+                stream=StreamId("Account", aggregate_id),
+                events=[*_events(version, size)],
+                expected_version=version,
+            )
+        ],
         recorded_at=datetime.now(UTC),
         metadata=Metadata(correlation_id=commit_id),
     )
