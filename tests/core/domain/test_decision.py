@@ -131,7 +131,9 @@ def test_an_item_without_types_leaves_out_known_events_of_others_only() -> None:
 
     catalog = Catalog([course], [decision(evolve=fold)])
     stored = catalog.stored_query(Query.of(tags={"x"}) | Query.of(SeatTaken), [SeatTaken])
-    assert Query([QueryItem(tags={"x"}, other_than={"Defined"}), QueryItem({"SeatTaken"})]) == stored
+    assert (
+        Query([QueryItem(tags={"x"}, other_than={"Defined"}), QueryItem({"SeatTaken"})]) == stored
+    )
 
 
 def test_unknown_events_in_the_streams_of_a_decision_are_of_newer_code() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from attrs import evolve as change
 
 from eventhus import Application, Query, StreamId
 from eventhus.errors import (
@@ -21,8 +22,9 @@ from eventhus.ports import Commit, EventData, Part, Snapshot
 from eventhus.runtime.commands.boundaries import PAGE
 from eventhus.runtime.commands.executor import ATTEMPTS
 from eventhus_memory import MemoryStore
-from tests.core.support import JsonCodec, Proxy, instant
+from tests.core.support import FakeClock, JsonCodec, Proxy
 from tests.courses import (
+    TAGS,
     Announce,
     CourseFull,
     Define,
@@ -41,12 +43,20 @@ C1 = StreamId("Course", "c1")
 def school(store: Any = None, **options: Any) -> Application:
     options = {"aggregates": [course], "decisions": [enrolment], **options}
     return Application(
-        bucket="school", store=store or MemoryStore(), codec=JsonCodec(), clock=instant(), **options
+        bucket="school",
+        store=store or MemoryStore(),
+        codec=JsonCodec(),
+        clock=FakeClock(),
+        **options,
     )
 
 
 def take(student: str, course_id: str = "c1") -> TakeSeat:
     return TakeSeat(aggregate_id=course_id, student=student)
+
+
+def announce(capacity: int) -> Announce:
+    return Announce(aggregate_id="c1", decide=lambda _: [Defined("c1", capacity)])
 
 
 async def seats(app: Application) -> list[SeatTaken]:
@@ -96,9 +106,7 @@ async def test_a_refusal_is_checked_against_the_log() -> None:
     async with school(store) as here, school(store) as there:
         await here.dispatch(Define(aggregate_id="c1", capacity=1))
         await here.dispatch(take("s1"))
-        await there.dispatch(
-            Announce(aggregate_id="c1", decide=lambda _: [Defined(course="c1", capacity=2)])
-        )
+        await there.dispatch(announce(2))
         await here.dispatch(take("s2"))
 
 
@@ -122,8 +130,8 @@ async def test_a_decision_on_cached_events_reads_no_event_again() -> None:
         query = {"aggregate_id": "c1", "student": "s1"}
         await app.dispatch(TakeSeat(**query))
         read = store.calls["read"]
-        await app.dispatch(Announce(aggregate_id="c1", decide=lambda _: [Defined("c1", 9)]))
-        await app.dispatch(Announce(aggregate_id="c1", decide=lambda _: [Defined("c1", 8)]))
+        await app.dispatch(announce(9))
+        await app.dispatch(announce(8))
         assert read + 1 == store.calls["read"]
 
 
@@ -192,10 +200,7 @@ async def test_an_aggregate_must_declare_the_events_that_a_decision_adds_to_its_
     def forget(is_defined: bool, event: Defined) -> bool:
         return True
 
-    from eventhus import Aggregate  # noqa: PLC0415
-    from tests.courses import TAGS, define  # noqa: PLC0415
-
-    blind = Aggregate(name="Course", initial=False, decide=define, evolve=forget, tags={Defined: TAGS[Defined]})
+    blind = change(course, evolve=forget, events=[Defined], tags={Defined: TAGS[Defined]})
     async with school(aggregates=[blind]) as app:
         await app.dispatch(Define(aggregate_id="c1"))
         with pytest.raises(UndeclaredEvent, match="SeatTaken"):
@@ -205,9 +210,7 @@ async def test_an_aggregate_must_declare_the_events_that_a_decision_adds_to_its_
 
 async def test_a_decision_needs_no_aggregate() -> None:
     async with school(aggregates=[]) as app:
-        await app.dispatch(
-            Announce(aggregate_id="c1", decide=lambda _: [Defined(course="c1", capacity=1)])
-        )
+        await app.dispatch(announce(1))
         assert 2 == (await app.dispatch(take("s1"))).version
 
 
@@ -228,18 +231,8 @@ async def test_an_event_outside_of_the_boundary_is_not_folded() -> None:
 async def test_an_unknown_event_in_the_boundary_stops_the_command() -> None:
     """A newer version of the code has written it. Deciding without it could break a rule."""
     store = MemoryStore()
-    from tests.courses import Enrolment as State  # noqa: PLC0415
-    from eventhus import Decision  # noqa: PLC0415
-    from tests.courses import TAGS, decide, evolve  # noqa: PLC0415
-
-    open_ended = Decision(
-        name="Enrolment",
-        aggregate_type="Course",
-        initial=State(),
-        decide=decide,
-        evolve=evolve,
-        boundary=lambda command: Query.of(tags={f"course:{command.aggregate_id}"}),
-        tags=TAGS,
+    open_ended = change(
+        enrolment, boundary=lambda command: Query.of(tags={f"course:{command.aggregate_id}"})
     )
     async with school(store, decisions=[open_ended]) as app:
         committed = await app.dispatch(Define(aggregate_id="c1"))
@@ -264,50 +257,66 @@ async def test_a_large_boundary_is_read_page_by_page() -> None:
         assert 1 + 2 + 2 == store.calls["read"]
 
 
+def keeping(store: Proxy) -> list[Snapshot]:
+    """Return a list that receives every snapshot that is saved."""
+    saved: list[Snapshot] = []
+
+    async def keep(snapshot: Snapshot) -> None:
+        saved.append(snapshot)
+
+    store.after["save_snapshot"] = keep
+    return saved
+
+
+async def state_of(app: Application, course_id: str = "c1") -> Enrolment:
+    """Return the state that a command for a course is decided on."""
+    seen: list[Enrolment] = []
+
+    def look(state: Enrolment) -> list[Defined]:
+        seen.append(state)
+        return []
+
+    await app.dispatch(Announce(aggregate_id=course_id, decide=look))
+    return seen[-1]
+
+
 async def test_a_snapshot_saves_reading_the_boundary_again() -> None:
     store = Proxy()
+    saved = keeping(store)
     async with school(store, snapshot_every=3, cache_size=0) as app:
         await app.dispatch(Define(aggregate_id="c1", capacity=9))
-        for number in range(3):
-            await app.dispatch(Announce(aggregate_id="c1", decide=lambda _: [Defined("c1", 9)]))
-    assert isinstance(store.inner, MemoryStore)
-    [(stream, snapshot)] = store.inner._snapshots.items()
-    assert ("Enrolment", 3, 3) == (stream.aggregate_type, snapshot.version, snapshot.position)
-    seen: list[int] = []
+        for _ in range(2):
+            await app.dispatch(announce(9))
+    [snapshot] = saved
+    assert ("Enrolment", 3, 3) == (
+        snapshot.stream.aggregate_type,
+        snapshot.version,
+        snapshot.position,
+    )
+    asked: list[int] = []
 
     async def note(*_: object) -> None:
-        seen.append(1)
+        asked.append(1)
 
     async with school(store, snapshot_every=3, cache_size=0) as app:
-        store.after["load_snapshot"] = note
-        found: list[Enrolment] = []
-
-        def look(state: Enrolment) -> Iterable[Any]:
-            found.append(state)
-            return []
-
-        await app.dispatch(Announce(aggregate_id="c1", decide=look))
-    assert [1] == seen
-    assert Enrolment(capacity=9) == found[-1]
+        store.before["read"] = note
+        assert Enrolment(capacity=9) == await state_of(app)
+    assert 2 == len(asked)  # the event of the snapshot, then those after it
 
 
 async def test_a_snapshot_of_another_log_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
-    store, other = MemoryStore(), MemoryStore()
+    store, other = Proxy(), Proxy()
+    saved = keeping(store)
     async with school(store, snapshot_every=2) as app:
         await app.dispatch(Define(aggregate_id="c1", capacity=9))
-        await app.dispatch(Announce(aggregate_id="c1", decide=lambda _: [Defined("c1", 9)]))
-    [(stream, snapshot)] = store._snapshots.items()
-    async with school(other, snapshot_every=2) as app:
-        for stored in (snapshot, Snapshot(**{**_fields(snapshot), "position": 7})):
-            other._snapshots[stream] = stored
-            await app.dispatch(Define(aggregate_id=f"c{stored.position}"))
-            with pytest.raises(CourseFull):
-                await app.dispatch(take("s1"))
+        await app.dispatch(announce(9))
+    async with school(other, snapshot_every=2, cache_size=0) as app:
+        await app.dispatch(Define(aggregate_id="c1", capacity=8))
+        await app.dispatch(Define(aggregate_id="c2", capacity=8))
+        for snapshot in (saved[0], change(saved[0], position=7)):
+            await other.save_snapshot(snapshot)
+            assert Enrolment(capacity=8) == await state_of(app)
     assert 2 == caplog.text.count("the log has another event at its place")
-
-
-def _fields(snapshot: Snapshot) -> dict[str, Any]:
-    return {name: getattr(snapshot, name) for name in Snapshot.__slots__ if name[0] != "_"}
 
 
 async def test_a_log_restored_to_an_earlier_point_is_read_again() -> None:
@@ -325,9 +334,8 @@ async def test_a_cached_position_beyond_the_log_is_dropped() -> None:
     store = Proxy()
     async with school(store) as app:
         for _ in range(3):
-            await app.dispatch(Announce(aggregate_id="c1", decide=lambda _: [Defined("c1", 9)]))
+            await app.dispatch(announce(9))
         store.inner = MemoryStore()
-        announce = Announce(aggregate_id="c1", decide=lambda _: [Defined("c1", 9)])
         with pytest.raises(InvalidCommit, match="begins after position 3"):
-            await app.dispatch(announce)
-        assert 1 == (await app.dispatch(announce)).position
+            await app.dispatch(announce(9))
+        assert 1 == (await app.dispatch(announce(9))).position
