@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 from pymongo import ASCENDING
 
-from eventhus.ports import Query, QueryItem
+from eventhus import Query
+from eventhus.ports import QueryItem
 from eventhus_mongo.commits import log_span, names_of
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import Document, UnknownFormat

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from pymongo import ASCENDING, DESCENDING
 
-from eventhus.ports import Page, Query, StoredEvent
+from eventhus import Query
+from eventhus.ports import Page, StoredEvent
 from eventhus_mongo import query_filters
 from eventhus_mongo.commits import Span, decode_events, event_id_of, log_span, names_of
 from eventhus_mongo.connection import Connection, Tail

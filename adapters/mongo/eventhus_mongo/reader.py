@@ -6,8 +6,9 @@ from collections.abc import AsyncGenerator, Sequence
 
 from pymongo import ASCENDING, DESCENDING
 
+from eventhus import Query
 from eventhus.errors import LogCorrupted
-from eventhus.ports import Page, Query, StoredCommit, StoredEvent
+from eventhus.ports import Page, StoredCommit, StoredEvent
 from eventhus_mongo.commits import Span, decode_commit, decode_events, event_id_of, log_span
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.driver_errors import translating_errors
