@@ -27,7 +27,7 @@ from eventhus_testing.properties.counterexample import (
 from eventhus_testing.properties.invariant import Invariant, Violation, violation_of
 from eventhus_testing.properties.strategies import MAX_COMMANDS, commands, sequences
 from eventhus_testing.properties.typed_values import Refinements
-from eventhus_testing.rules.aggregate_checker import AggregateChecker, aggregate_checker
+from eventhus_testing.rules.decider_checker import DeciderChecker, decider_checker
 from eventhus_testing.rules.rules import ALL, RuleBroken, Rules
 from eventhus_testing.specs.story import C, E, S
 from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Passage, mark
@@ -80,8 +80,8 @@ def check_aggregate(
     """
     __tracebackhide__ = True
     check = _Check(
-        SpecArguments(aggregate=aggregate, rules=rules, codec=codec),
-        aggregate_checker(aggregate, rules, codec),
+        SpecArguments(decider=aggregate, rules=rules, codec=codec),
+        decider_checker(aggregate, rules, codec),
         invariant,
     )
     found: Breach | None = None
@@ -113,7 +113,7 @@ class _Check(Generic[C, E, S]):
     """The state of one check, across its runs."""
 
     arguments: SpecArguments
-    judge: AggregateChecker[C, E, S]
+    judge: DeciderChecker[C, E, S]
     invariant: Invariant[S] | None
     smallest: Breach | None = None
     _size: int = 0
@@ -122,9 +122,9 @@ class _Check(Generic[C, E, S]):
     def initial(self) -> S:
         """Return a copy of the initial state, so that no run can change that of another."""
         try:
-            return copy.deepcopy(self.judge.aggregate.initial)
+            return copy.deepcopy(self.judge.decider.initial)
         except Exception:  # noqa: BLE001 - values such as locks cannot be copied
-            return self.judge.aggregate.initial
+            return self.judge.decider.initial
 
     def read(self, stored: Sequence[EventData]) -> tuple[E, ...]:
         """Read a stored history.
@@ -204,7 +204,7 @@ class _Check(Generic[C, E, S]):
         return Breach(
             arguments=self.arguments,
             problem=problem,
-            name=f"{snake(self.arguments.aggregate.name)}_reads_stored_events",
+            name=f"{snake(self.arguments.decider.name)}_reads_stored_events",
             meaning="Stored events can be read and folded",
             passages=[("stored", mark(SAME, map(repr, stored))), ("but", what)],
             body=stored_body(self.arguments, stored, None),
@@ -365,7 +365,7 @@ def _then(step: CommandStep, broken: RuleBroken) -> Then | None:
     decided = step.decided
     if not decided:
         try:
-            decided = tuple(step.arguments.aggregate.decide(step.command, _as_it_is(step.state)))
+            decided = tuple(step.arguments.decider.decide(step.command, _as_it_is(step.state)))
         except Rejected as refusal:
             return expecting("then_rejected", type(refusal))
         except Exception:  # noqa: BLE001 - the test shows it

@@ -1,4 +1,4 @@
-"""Writes broken properties of aggregates as tests to paste."""
+"""Writes broken properties of aggregates and decisions as tests to paste."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 import pytest
 from attrs import evolve, field, frozen
 
-from eventhus import Aggregate
+from eventhus import Decision
+from eventhus.domain.decider import Decider
 from eventhus.ports import Codec, EventData
 from eventhus_testing.python_source.functions import visible_name
 from eventhus_testing.python_source.imports import Imports
@@ -25,7 +26,7 @@ This test shows the smallest case found. Paste it: it fails until the bug is fix
 
 
 class Counterexample(AssertionError, pytest.fail.Exception):  # type: ignore[name-defined,misc]
-    """A broken property. For an aggregate, the text ends with a test that reproduces it.
+    """A broken property. The text ends with a test that reproduces it.
 
     It derives from pytest's failure, because pytest prints only the lines of those without an
     ``E`` in front, so that they can be copied.
@@ -59,21 +60,26 @@ Then: TypeAlias = Callable[[Imports], Brackets]
 
 @frozen(kw_only=True)
 class SpecArguments:
-    """The arguments of ``spec``: the aggregate under test and its options."""
+    """The arguments of ``spec``: the aggregate or the decision under test, and its options."""
 
-    aggregate: Aggregate[Any, Any, Any]
+    decider: Decider[Any, Any, Any]
     rules: Rules = ALL
     codec: Codec | None = None
 
+    @property
+    def kind(self) -> str:
+        """Return "aggregate" or "decision"."""
+        return "decision" if isinstance(self.decider, Decision) else "aggregate"
+
     def name(self, imports: Imports) -> str:
-        """Return the aggregate's name in the source."""
-        aggregate = self.aggregate
-        homes = [getattr(each, "__module__", "") for each in (aggregate.decide, aggregate.evolve)]
-        homes += [cls.__module__ for cls in aggregate.events]
-        name = visible_name(aggregate, imports, homes)
+        """Return the name of the subject in the source."""
+        decider = self.decider
+        homes = [getattr(each, "__module__", "") for each in (decider.decide, decider.evolve)]
+        homes += [cls.__module__ for cls in decider.events]
+        name = visible_name(decider, imports, homes)
         if name is None:
-            name = snake(aggregate.name)
-            imports.note(f"{name} is the aggregate that was passed to check_aggregate")
+            name = snake(decider.name)
+            imports.note(f"{name} is the {self.kind} that was passed to check_{self.kind}")
         return name
 
     def codec_name(self, imports: Imports) -> Node:
@@ -81,7 +87,7 @@ class SpecArguments:
         name = visible_name(self.codec, imports, [])
         if name is None:
             name = "codec"
-            imports.note("codec is the one that was passed to check_aggregate")
+            imports.note(f"codec is the one that was passed to check_{self.kind}")
         return name
 
     def spec(self, imports: Imports) -> Brackets:
@@ -100,8 +106,8 @@ class Breach:
     """A broken property, with what a counterexample needs.
 
     Attributes:
-        arguments: The aggregate and its options.
-        problem: The problem, to follow the name of the aggregate.
+        arguments: The subject and its options.
+        problem: The problem, to follow the name of the subject.
         name: The name of the test without ``test_``. It says what should hold.
         meaning: The same as a sentence.
         passages: The steps that led to the problem.
@@ -122,7 +128,7 @@ class Breach:
             remark: A paragraph to add.
         """
         spec = self.spec()
-        headline = f"{self.arguments.aggregate.name}: {self.problem}"
+        headline = f"{self.arguments.decider.name}: {self.problem}"
         paragraphs = [page(headline, self.passages), remark, _INVITATION, spec]
         return Counterexample("\n\n".join(filter(None, paragraphs)), spec)
 
@@ -140,7 +146,7 @@ class CommandStep:
     """A command and its events so far, which a test has to reproduce.
 
     Attributes:
-        arguments: The aggregate and its options.
+        arguments: The subject and its options.
         given: The earlier events.
         state: The state after them.
         command: The command.

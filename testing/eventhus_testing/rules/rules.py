@@ -29,15 +29,21 @@ class Rules:
         unchanged: The functions of the domain do not change their arguments, including nested
             lists and dicts.
         repeatable: A second call with the same arguments returns an equal result. For ``evolve``
-            of an aggregate, only events that ``decide`` produced are checked, not given events.
-        declared: Each event that ``decide`` produces is of a class that the aggregate declares.
+            of an aggregate or a decision, only events that ``decide`` produced are checked, not
+            given events.
+        declared: Each event that ``decide`` produces is of a class that the aggregate or the
+            decision declares.
         evolvable: ``evolve`` accepts each event that ``decide`` produces and returns a state.
             A process must return a state and a view a value, too. ``None`` counts as one only if
             the state type admits it, or the return annotation of the view's ``evolve`` does.
         stored: Each event, each view value and each process state survives a round trip through
             the codec.
-        snapshot: Each aggregate state survives a round trip through the codec, and the restored
-            state evolves in the same way. Only applications that take snapshots need this rule.
+        snapshot: Each state of an aggregate or a decision survives a round trip through the codec,
+            and the restored state evolves in the same way. Only applications that take snapshots
+            need this rule.
+        guarded: The boundary of a command finds each event that the decision produces for it, if
+            it asks for events of that class. Otherwise two such commands at once can both be
+            accepted.
     """
 
     unchanged: bool = True
@@ -46,6 +52,7 @@ class Rules:
     evolvable: bool = True
     stored: bool = True
     snapshot: bool = True
+    guarded: bool = True
 
 
 ALL = Rules()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol, TypeVar, cast
 
 from eventhus import Aggregate, Command, Process, StreamId, View
@@ -13,27 +13,10 @@ from eventhus_testing.scenarios import failure_texts
 from eventhus_testing.scenarios.outcome import CommandChecks
 from eventhus_testing.specs import expectations
 from eventhus_testing.specs.expectations import Miss, compare
+from eventhus_testing.specs.transaction_spec import StateOf
 
 S = TypeVar("S")
 V = TypeVar("V")
-
-
-class StateOf(Protocol[S]):
-    """An aggregate with exactly this state type, for type checkers.
-
-    The state of ``Aggregate`` is covariant, so type checkers would infer ``object`` for a state of
-    another type instead of reporting it.
-    """
-
-    @property
-    def initial(self) -> S:
-        """See ``Aggregate.initial``."""
-        ...
-
-    @property
-    def decide(self) -> Callable[[Any, S], Iterable[Any]]:
-        """See ``Aggregate.decide``."""
-        ...
 
 
 class ValuesOf(Protocol[V]):

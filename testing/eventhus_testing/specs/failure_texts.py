@@ -1,4 +1,4 @@
-"""Failure texts of aggregate specs."""
+"""Failure texts of specs of aggregates and decisions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
+from eventhus import Decision
 from eventhus.ports import EventData
+from eventhus_testing.rules.boundaries import left_out_lines
 from eventhus_testing.rules.rules import RuleBroken
 from eventhus_testing.specs.expectations import Miss, event_texts, outcome_texts
 from eventhus_testing.specs.recording import Check, note
 from eventhus_testing.specs.story import Call, Story
-from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Passage, mark, page
+from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Line, Passage, mark, page
 
 AnyStory: TypeAlias = Story[Any, Any, Any]
 
@@ -32,13 +34,13 @@ def adding_story(story: AnyStory, word: str, causes: Iterable[object]) -> Iterat
         causes = [*causes]
         passages = _before(story)
         if broken.rule == "unchanged":
-            passages.pop()  # it may have been changed
+            passages = [each for each in passages if each[0] != "state"]  # it may have changed
         if word == "given":
             passages[0] = (word, mark(SAME, map(repr, [*story.given, *causes])))
         else:
             passages.append((word, mark(SAME, map(repr, causes))))
         passages.append(("but", [(ACTUAL, broken.problem), *mark(NOTE, broken.notes)]))
-        headline = f"{story.aggregate.name}: rule {broken.rule!r} is broken"
+        headline = f"{story.decider.name}: rule {broken.rule!r} is broken"
         switch = f"rules=Rules({broken.rule}=False) switches it off"
         text = page(f"{headline} ({switch})", passages)
         note(story).checks.append(Check(word, tuple(causes), text))
@@ -68,7 +70,7 @@ def _page(story: AnyStory, happened: str, outcome: Sequence[Passage]) -> str:
     """Return the headline, the story and the outcome as one text."""
     causes = story.causes
     return page(
-        f"{story.aggregate.name}: {_subject(causes[-1])} {happened} (- expected, + actual)",
+        f"{story.decider.name}: {_subject(causes[-1])} {happened} (- expected, + actual)",
         [*_before(story), ("when", mark(SAME, map(repr, causes))), *outcome],
     )
 
@@ -88,6 +90,16 @@ def _before(story: AnyStory) -> list[Passage]:
     for step in story.earlier:
         passages.append(("when", [(SAME, repr(step.cause))]))
         passages.append(("then", mark(SAME, outcome_texts(step.events, step.refusal))))
-    state = story.steps[0].before if story.steps else story.state
-    passages.append(("state", [(SAME, repr(state))]))
+    if story.steps:
+        passages.append(("state", [(SAME, repr(story.steps[0].before)), *_left_out(story)]))
+    elif not story.is_of_decision:  # which has a state for each command only
+        passages.append(("state", [(SAME, repr(story.state))]))
     return passages
+
+
+def _left_out(story: AnyStory) -> list[Line]:
+    """Return notes on the events that the boundary of the last command left out."""
+    step = story.steps[-1]
+    if step.query is None or not isinstance(story.decider, Decision):
+        return []
+    return mark(NOTE, left_out_lines(story.decider, step.query, step.left_out))

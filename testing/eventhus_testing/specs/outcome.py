@@ -1,4 +1,4 @@
-"""The outcome of an aggregate spec and its checks."""
+"""The outcome of a spec of an aggregate or a decision, and its checks."""
 
 from __future__ import annotations
 
@@ -38,8 +38,14 @@ class Outcome(Generic[C, E, S]):
         return self._story.refusal
 
     @property
+    def history(self) -> tuple[E, ...]:
+        """Return the given and the produced events, in order."""
+        self._entry.looked_at = True
+        return self._story.history
+
+    @property
     def state(self) -> S:
-        """Return the state after the events."""
+        """Return the state after the events. A decision has one for its last command only."""
         self._entry.looked_at = True
         return self._story.state
 

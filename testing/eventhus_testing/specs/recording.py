@@ -32,11 +32,12 @@ class Entry:
     """One outcome and its checks.
 
     Attributes:
-        story: A ``Story``, ``ViewStory`` or ``ProcessStory``.
+        story: A ``Story``, ``TransactionStory``, ``ViewStory`` or ``ProcessStory``.
         checks: The checks, in order.
         goes_on: Whether another ``when`` follows, which has its own entry.
         looked_at: Whether the test read the outcome, for example to assert on it directly.
         before: The entry of the outcome that this one continues, or ``None``.
+        open: The changed streams of a transaction that no check has named yet.
     """
 
     story: Any
@@ -44,11 +45,14 @@ class Entry:
     goes_on: bool = False
     looked_at: bool = False
     before: Entry | None = None
+    open: set[Any] = field(factory=set)
 
     @property
     def is_unchecked(self) -> bool:
         """Return whether no check, no read and no further ``when`` followed."""
-        return not (self.checks or self.goes_on or self.looked_at)
+        if self.goes_on or self.looked_at:
+            return False
+        return bool(self.open) or not self.checks
 
 
 @define(eq=False)

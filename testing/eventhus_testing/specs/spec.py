@@ -1,4 +1,4 @@
-"""Given-when-then specs for aggregates, and ``spec``, which starts every kind of spec."""
+"""Given-when-then specs for aggregates and decisions, and ``spec``, which starts every spec."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from attrs import evolve, field, frozen
 
-from eventhus import Aggregate, Process, View
+from eventhus import Aggregate, Decision, Process, Transaction, View
+from eventhus.domain.decider import Decider
 from eventhus.ports import Codec, EventData
-from eventhus_testing.rules.aggregate_checker import aggregate_checker
+from eventhus_testing.rules.decider_checker import decider_checker
 from eventhus_testing.rules.rules import ALL, Rules
 from eventhus_testing.specs import failure_texts
 from eventhus_testing.specs.outcome import Outcome, carried_out, outcome_of
 from eventhus_testing.specs.process_spec import ProcessSpec
 from eventhus_testing.specs.recording import Entry, begin, go_on
 from eventhus_testing.specs.story import C, Call, E, Given, S, Story
+from eventhus_testing.specs.transaction_spec import TransactionSpec
 from eventhus_testing.specs.view_spec import ViewSpec
 from eventhus_testing.values.defensive_copies import defensive_copy
 
@@ -24,8 +26,12 @@ V = TypeVar("V")
 
 @overload
 def spec(
-    subject: Aggregate[C, E, S], *, rules: Rules = ALL, codec: Codec | None = None
+    subject: Decider[C, E, S], *, rules: Rules = ALL, codec: Codec | None = None
 ) -> Spec[C, E, S]: ...
+@overload
+def spec(
+    subject: Transaction[C], *, rules: Rules = ALL, codec: Codec | None = None
+) -> TransactionSpec[C]: ...
 @overload
 def spec(
     subject: View[E, V], *, rules: Rules = ALL, codec: Codec | None = None
@@ -35,7 +41,7 @@ def spec(
     subject: Process[E, S], *, rules: Rules = ALL, codec: Codec | None = None
 ) -> ProcessSpec[E, S]: ...
 def spec(subject: Any, *, rules: Rules = ALL, codec: Codec | None = None) -> Any:
-    """Return a given-when-then spec of an aggregate, a view or a process.
+    """Return a given-when-then spec of a part of a domain.
 
     Give the history, handle a command and check the outcome:
 
@@ -94,7 +100,7 @@ def spec(subject: Any, *, rules: Rules = ALL, codec: Codec | None = None) -> Any
            ? guest: expected 'bo', actual 'bob'
 
     Args:
-        subject: The aggregate, the view or the process to test.
+        subject: The aggregate, the decision, the transaction, the view or the process to test.
         rules: The rules that are checked in addition; by default all.
         codec: Encodes events and states for the rules; ``None`` takes the one of
             ``eventhus_cattrs``. Pass the application's codec if its types need a ``Hook``.
@@ -108,19 +114,28 @@ def spec(subject: Any, *, rules: Rules = ALL, codec: Codec | None = None) -> Any
             return ViewSpec.of(subject, rules, codec)
         case Process():
             return ProcessSpec.of(subject, rules, codec)
-        case Aggregate():
+        case Transaction():
+            return TransactionSpec.of(subject, rules, codec)
+        case Aggregate() | Decision():
             story = Story(
-                checker=aggregate_checker(subject, rules, codec),
+                checker=decider_checker(subject, rules, codec),
                 state=defensive_copy(subject.initial),
             )
             return Spec(story, begin(story))
         case _:
-            raise TypeError(f"spec takes an Aggregate, a View or a Process, not {subject!r}")
+            raise TypeError(
+                f"spec takes an Aggregate, a Decision, a Transaction, a View or a Process, "
+                f"not {subject!r}"
+            )
 
 
 @frozen
 class Spec(Generic[C, E, S]):
-    """The given history of an aggregate. Made by ``spec``."""
+    """The given history of an aggregate or a decision. Made by ``spec``.
+
+    A decision sees of its history what the boundary of a command finds. A failure lists what the
+    boundary left out.
+    """
 
     _story: Story[C, E, S]
     _entry: Entry = field(repr=False, eq=False)  # it has the story once more

@@ -1,4 +1,4 @@
-"""The immutable record of an aggregate spec: given events, steps and state."""
+"""The immutable record of a spec with commands: given events, steps and state."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Any, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
-from eventhus import Aggregate, Command, Rejected, StreamId
+from eventhus import Command, Decision, Query, Rejected, StreamId
+from eventhus.domain.decider import Decider
 from eventhus.ports import EventData
 from eventhus_testing.matching.difference import full_name
 from eventhus_testing.matching.matchers import class_of
 from eventhus_testing.python_source.functions import readable
-from eventhus_testing.rules.aggregate_checker import AggregateChecker
+from eventhus_testing.rules.decider_checker import DeciderChecker
 from eventhus_testing.rules.rules import call_checked
+from eventhus_testing.values.defensive_copies import defensive_copy
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E")
@@ -99,6 +101,8 @@ class StoryStep(Generic[C, E, S]):
         events: The produced events; empty after a refusal.
         refusal: The refusal, or ``None``.
         after: The state after the events.
+        query: The boundary of the command, if it is one of a decision.
+        left_out: The earlier events that the boundary did not find.
     """
 
     before: S
@@ -106,30 +110,48 @@ class StoryStep(Generic[C, E, S]):
     events: tuple[E, ...]
     refusal: Rejected | None
     after: S
+    query: Query | None = None
+    left_out: tuple[E, ...] = ()
 
 
 @frozen(kw_only=True)
 class Story(Generic[C, E, S]):
-    """The given events and the steps of an aggregate spec.
+    """The given events and the steps of a spec of an aggregate or a decision.
+
+    The state of a decision is folded anew for each command, from the events that its boundary
+    finds. A function or a stored event has no boundary, and finds all of them.
 
     Attributes:
         checker: Handles commands and checks the rules.
         given: The given events or states, oldest first.
         earlier: The steps of earlier outcomes, in order.
         steps: The steps of the current outcome, in order.
-        state: The current state.
+        state: The current state; that of a decision is the one after its last command.
     """
 
-    checker: AggregateChecker[C, E, S] = field(repr=False)
+    checker: DeciderChecker[C, E, S] = field(repr=False)
     given: tuple[E | Given[S], ...] = ()
     earlier: tuple[StoryStep[C, E, S], ...] = ()
     steps: tuple[StoryStep[C, E, S], ...] = ()
     state: S
 
     @property
-    def aggregate(self) -> Aggregate[C, E, S]:
-        """Return the aggregate."""
-        return self.checker.aggregate
+    def decider(self) -> Decider[C, E, S]:
+        """Return the aggregate or the decision."""
+        return self.checker.decider
+
+    @property
+    def history(self) -> tuple[E, ...]:
+        """Return the given and the produced events, in order, since the last given state."""
+        events: list[E] = []
+        for given in self.given:
+            if isinstance(given, Given):
+                events.clear()
+            else:
+                events.append(given)
+        for step in (*self.earlier, *self.steps):
+            events += step.events
+        return tuple(events)
 
     @property
     def causes(self) -> tuple[object, ...]:
@@ -158,7 +180,8 @@ class Story(Generic[C, E, S]):
         state = self.state
         for event in events:
             self.checker.check_stored(event)
-            state = self.checker.evolve(state, event)
+            if not self.is_of_decision:
+                state = self.checker.evolve(state, event)
         self.checker.check_snapshot(state)
         return evolve(self, given=(*self.given, *events), state=state)
 
@@ -185,13 +208,15 @@ class Story(Generic[C, E, S]):
             RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
-        check_classes("when", "a command", self.aggregate.name, [command], self.aggregate.commands)
-        StreamId(self.aggregate.name, command.aggregate_id)
+        check_classes("when", "a command", self.decider.name, [command], self.decider.commands)
+        StreamId(self.decider.name, command.aggregate_id)
+        query = self.checker.boundary(command)
+        before = self._before(query)
         try:
-            events = self.checker.decide(command, self.state)
+            events = self.checker.decide(command, before, query)
         except Rejected as refusal:
-            return self._with_step(command, refusal=refusal)
-        return self._with_step(command, events)
+            return self._with_step(before, command, refusal=refusal, query=query)
+        return self._with_step(before, command, events, query=query)
 
     def with_call(self, call: Call[S, E]) -> Story[C, E, S]:
         """Return the story with one more function call.
@@ -201,13 +226,14 @@ class Story(Generic[C, E, S]):
             RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
-        answer = call_checked(self.checker.rules, "the function", call.answer, state=self.state)
+        before = self._before(None)
+        answer = call_checked(self.checker.rules, "the function", call.answer, state=before)
         if isinstance(answer, Rejected):
-            return self._with_step(call, refusal=answer)
+            return self._with_step(before, call, refusal=answer)
         self.check_events("when_called", answer)
         for event in answer:
             self.checker.check_stored(event)
-        return self._with_step(call, answer)
+        return self._with_step(before, call, answer)
 
     def with_stored(self, stored: EventData) -> Story[C, E, S]:
         """Return the story with one more stored event.
@@ -219,7 +245,7 @@ class Story(Generic[C, E, S]):
         __tracebackhide__ = True
         event = self.checker.read(stored)
         self.checker.check_stored(event)
-        return self._with_step(stored, (event,))
+        return self._with_step(self._before(None), stored, (event,))
 
     def check_events(self, method: str, values: Iterable[object]) -> None:
         """Refuse values that are not events of the aggregate, before ``evolve`` sees them.
@@ -228,7 +254,7 @@ class Story(Generic[C, E, S]):
             TypeError: A value has another class. The message lists the classes that are accepted.
         """
         __tracebackhide__ = True
-        check_classes(method, "an event", self.aggregate.name, values, self.aggregate.events)
+        check_classes(method, "an event", self.decider.name, values, self.decider.events)
 
     def check_expected(self, method: str, values: Iterable[object]) -> None:
         """Refuse expectations that no event of the aggregate can meet.
@@ -237,23 +263,53 @@ class Story(Generic[C, E, S]):
             TypeError: As for ``check_events``. A ``like`` counts as a value of its class.
         """
         __tracebackhide__ = True
-        check_classes(
-            method, "an event", self.aggregate.name, values, self.aggregate.events, class_of
-        )
+        check_classes(method, "an event", self.decider.name, values, self.decider.events, class_of)
+
+    @property
+    def is_of_decision(self) -> bool:
+        """Return whether the spec is one of a decision."""
+        return isinstance(self.decider, Decision)
+
+    def _before(self, query: Query | None) -> S:
+        """Return the state that a command with this boundary is decided on."""
+        __tracebackhide__ = True
+        if not self.is_of_decision:
+            return self.state
+        states = [given.state for given in self.given if isinstance(given, Given)]
+        state = states[-1] if states else defensive_copy(self.decider.initial)
+        for event in self.history:
+            if self.checker.finds(query, event):
+                state = self.checker.evolve(state, event)
+        self.checker.check_snapshot(state)
+        return state
+
+    def _left_out_of(self, query: Query | None) -> tuple[E, ...]:
+        if query is None:
+            return ()
+        return tuple(event for event in self.history if not self.checker.finds(query, event))
 
     def _with_step(
         self,
+        before: S,
         cause: C | Call[S, E] | EventData,
         events: tuple[E, ...] = (),
         refusal: Rejected | None = None,
+        query: Query | None = None,
     ) -> Story[C, E, S]:
         __tracebackhide__ = True
-        after = self.state
+        after = before
         for event in events:
-            after = self.checker.evolve_decided(after, event)
+            if self.checker.finds(query, event):
+                after = self.checker.evolve_decided(after, event)
         if events:
             self.checker.check_snapshot(after)
         step = StoryStep(
-            before=self.state, cause=cause, events=events, refusal=refusal, after=after
+            before=before,
+            cause=cause,
+            events=events,
+            refusal=refusal,
+            after=after,
+            query=query,
+            left_out=self._left_out_of(query),
         )
         return evolve(self, steps=(*self.steps, step), state=after)

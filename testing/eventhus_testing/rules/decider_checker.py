@@ -1,4 +1,4 @@
-"""Handles commands of an aggregate and checks that the aggregate keeps the rules."""
+"""Handles commands of an aggregate or a decision and checks that it keeps the rules."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from eventhus import Aggregate, Command, Rejected
+from eventhus import Aggregate, Command, Decision, Query, Rejected
 from eventhus.domain.catalog import Catalog
+from eventhus.domain.decider import Decider
 from eventhus.errors import UndeclaredEvent
 from eventhus.ports import Codec, EventData
 from eventhus_cattrs import CattrsCodec
 from eventhus_testing.app_internals import EventSerializer
 from eventhus_testing.matching.difference import differences
+from eventhus_testing.rules.boundaries import check_guarded
 from eventhus_testing.rules.missing_cases import admits_none, missing_case
 from eventhus_testing.rules.rules import (
     Coders,
@@ -33,44 +35,72 @@ S = TypeVar("S")
 
 
 @made_once
-def aggregate_checker(
-    aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec | None
-) -> AggregateChecker[C, E, S]:
-    """Return the checker of an aggregate. Checkers are cached.
+def decider_checker(
+    decider: Decider[C, E, S], rules: Rules, codec: Codec | None
+) -> DeciderChecker[C, E, S]:
+    """Return the checker of an aggregate or a decision. Checkers are cached.
 
     Args:
-        aggregate: The aggregate to check.
+        decider: The aggregate or the decision to check.
         rules: The rules to check.
         codec: Encodes events and states; the default is a ``CattrsCodec``.
 
     Raises:
         RuleBroken: The codec does not support an event class or the state type.
     """
-    return AggregateChecker(aggregate, rules, codec or CattrsCodec())
+    return DeciderChecker(decider, rules, codec or CattrsCodec())
 
 
-class AggregateChecker(Generic[C, E, S]):
-    """A caller of an aggregate's functions that checks the rules."""
+class DeciderChecker(Generic[C, E, S]):
+    """A caller of the functions of an aggregate or a decision that checks the rules.
 
-    def __init__(self, aggregate: Aggregate[C, E, S], rules: Rules, codec: Codec) -> None:
-        self.aggregate = aggregate
+    Attributes:
+        decider: The aggregate or the decision.
+        rules: The rules to check.
+    """
+
+    def __init__(self, decider: Decider[C, E, S], rules: Rules, codec: Codec) -> None:
+        self.decider = decider
         self.rules = rules
         # Calling evolve twice for each given event would double the cost of a long history. Specs
         # that produce the events with decide check them.
         self._single_call_rules = attrs.evolve(rules, repeatable=False)
         self._codec = codec
-        self._none_is_a_state = aggregate.initial is None or admits_none(aggregate.state_type)
+        self._none_is_a_state = decider.initial is None or admits_none(decider.state_type)
         if rules.stored:
             _ = self._serializer  # fail early
         if rules.snapshot:
             _ = self._state_coders
 
-    def decide(self, command: C, state: S) -> tuple[E, ...]:
+    def boundary(self, command: C) -> Query | None:
+        """Return the boundary of a decision for a command; ``None`` for an aggregate.
+
+        Raises:
+            RuleBroken: ``boundary`` broke a rule.
+            TypeError: It returned no query, or asks for something else than its events.
+        """
+        __tracebackhide__ = True
+        if not isinstance(self.decider, Decision):
+            return None
+        return call_checked(self.rules, "boundary", self.decider.query, command=command)
+
+    def finds(self, query: Query | None, event: E) -> bool:
+        """Tell whether a boundary finds an event. Without one, every event is found."""
+        if query is None or not isinstance(self.decider, Decision):
+            return True
+        return self.decider.concerns(query, event)
+
+    def decide(self, command: C, state: S, query: Query | None = None) -> tuple[E, ...]:
         """Return the events that ``decide`` produces.
+
+        Args:
+            command: The command.
+            state: The state; that of a decision is folded from the events that the query finds.
+            query: The boundary of the command.
 
         Raises:
             Rejected: ``decide`` refused the command.
-            RuleBroken: ``decide`` broke a rule.
+            RuleBroken: ``decide`` broke a rule, or the boundary does not guard its events.
         """
         __tracebackhide__ = True
         answer = call_checked(self.rules, "decide", self._answer, command=command, state=state)
@@ -78,6 +108,9 @@ class AggregateChecker(Generic[C, E, S]):
             raise answer
         for event in answer:
             self.check_stored(event)
+        if self.rules.guarded and query is not None and isinstance(self.decider, Decision):
+            for event in answer:
+                check_guarded(self.decider, command, query, event)
         return answer
 
     def evolve(self, state: S, event: E) -> S:
@@ -91,7 +124,7 @@ class AggregateChecker(Generic[C, E, S]):
 
     def _evolve(self, rules: Rules, state: S, event: E) -> S:
         __tracebackhide__ = True
-        after = call_checked(rules, "evolve", self.aggregate.evolve, state=state, event=event)
+        after = call_checked(rules, "evolve", self.decider.evolve, state=state, event=event)
         if after is None and self.rules.evolvable and not self._none_is_a_state:
             raise missing_case(event, "state")
         return after
@@ -118,16 +151,17 @@ class AggregateChecker(Generic[C, E, S]):
         return after
 
     def check_stored(self, event: E) -> None:
-        """Check that an event survives a round trip through the codec.
+        """Check that an event survives a round trip through the codec, and check its tags.
 
         Raises:
-            RuleBroken: The decoded value differs.
+            RuleBroken: The decoded value differs, or the function for its tags broke a rule.
         """
         __tracebackhide__ = True
-        if not self.rules.stored or type(event) not in self.aggregate.events:
-            return
-        serializer = self._serializer
-        check_round_trip("stored", event, lambda e: serializer.decode(serializer.encode(e)))
+        if self.rules.stored and type(event) in self.decider.events:
+            serializer = self._serializer
+            check_round_trip("stored", event, lambda e: serializer.decode(serializer.encode(e)))
+        if type(event) in self.decider.tags:
+            call_checked(self.rules, "tags", self.decider.tags_of, event=event)
 
     def check_snapshot(self, state: S) -> None:
         """Check that a state survives a round trip through the codec.
@@ -146,7 +180,7 @@ class AggregateChecker(Generic[C, E, S]):
         if not self.rules.snapshot:
             return
         encode, decode = self._state_coders
-        from_snapshot = self.aggregate.evolve(decode(encode(state)), event)
+        from_snapshot = self.decider.evolve(decode(encode(state)), event)
         if not same(after, from_snapshot):
             raise RuleBroken(
                 "snapshot",
@@ -158,8 +192,8 @@ class AggregateChecker(Generic[C, E, S]):
         __tracebackhide__ = True
         try:
             if self.rules.declared:
-                return self.aggregate.decided(command, state)
-            return tuple(self.aggregate.decide(command, state))
+                return self.decider.decided(command, state)
+            return tuple(self.decider.decide(command, state))
         except Rejected as refusal:
             return refusal
         except UndeclaredEvent as undeclared:
@@ -176,14 +210,15 @@ class AggregateChecker(Generic[C, E, S]):
 
     @cached_property
     def _serializer(self) -> EventSerializer:
-        catalog = Catalog([self.aggregate])
+        decider = self.decider
+        catalog = Catalog([decider]) if isinstance(decider, Aggregate) else Catalog([], [decider])
         return compiled(
             "stored",
-            f"the events of {self.aggregate.name}",
+            f"the events of {self.decider.name}",
             lambda: EventSerializer(catalog, self._codec),
         )
 
     @cached_property
     def _state_coders(self) -> Coders:
-        name, as_type = self.aggregate.name, self.aggregate.state_type
+        name, as_type = self.decider.name, self.decider.state_type
         return coders("snapshot", f"the state of {name}", as_type, self._codec)
