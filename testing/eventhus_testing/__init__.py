@@ -14,10 +14,12 @@ from eventhus_testing.scenarios.scenario import AppScenario, scenario
 from eventhus_testing.specs.outcome import Outcome
 from eventhus_testing.specs.process_spec import ProcessOutcome, ProcessSpec
 from eventhus_testing.specs.spec import Spec, spec
+from eventhus_testing.specs.transaction_spec import TransactionOutcome, TransactionSpec
 from eventhus_testing.specs.view_spec import ViewOutcome, ViewSpec
 
 if typing.TYPE_CHECKING:
     from eventhus_testing.properties.check_aggregate import check_aggregate
+    from eventhus_testing.properties.check_decision import check_decision
     from eventhus_testing.properties.counterexample import Counterexample
     from eventhus_testing.properties.machine import AggregateMachine
     from eventhus_testing.properties.strategies import commands, events, histories
@@ -39,9 +41,12 @@ __all__ = [
     "RuleBroken",
     "Rules",
     "Spec",
+    "TransactionOutcome",
+    "TransactionSpec",
     "ViewOutcome",
     "ViewSpec",
     "check_aggregate",
+    "check_decision",
     "commands",
     "counted_ids",
     "events",
@@ -60,6 +65,7 @@ _ON_FIRST_USE = {
     "NoStrategy": "properties.typed_values",
     "Refinements": "properties.typed_values",
     "check_aggregate": "properties.check_aggregate",
+    "check_decision": "properties.check_decision",
     "commands": "properties.strategies",
     "events": "properties.strategies",
     "histories": "properties.strategies",

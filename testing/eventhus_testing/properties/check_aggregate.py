@@ -8,35 +8,36 @@ from typing import Generic, TypeVar
 
 import hypothesis
 from attrs import define, evolve, field
-from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
 from eventhus import Aggregate, Rejected
 from eventhus.errors import CodecError
 from eventhus.ports import Codec, EventData
+from eventhus_testing.properties.breaches import (
+    as_it_is,
+    bug_breach,
+    passages_of,
+    raised,
+    rule_breach,
+)
 from eventhus_testing.properties.counterexample import (
     Breach,
     CommandStep,
     SpecArguments,
-    Then,
-    expecting,
     snake,
     stored_body,
 )
 from eventhus_testing.properties.invariant import Invariant, Violation, violation_of
+from eventhus_testing.properties.search import Found, fewest, search
 from eventhus_testing.properties.strategies import MAX_COMMANDS, commands, sequences
 from eventhus_testing.properties.typed_values import Refinements
 from eventhus_testing.rules.decider_checker import DeciderChecker, decider_checker
 from eventhus_testing.rules.rules import ALL, RuleBroken, Rules
 from eventhus_testing.specs.story import C, E, S
-from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Passage, mark
-from eventhus_testing.values.defensive_copies import copy_if_mutable
+from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, mark
 
 T = TypeVar("T")
-
-# The user's command classes decide how long a run takes and how much data it draws.
-_SUPPRESSED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
 
 def check_aggregate(
@@ -89,8 +90,8 @@ def check_aggregate(
     try:
         histories = [(), check.read(tuple(stored))]
         tried = sequences(commands(aggregate, refine=refine), max_commands)
-        _search(check, st.sampled_from(histories), tried, settings)
-    except _Found as breach:
+        search(check.carry_out, settings, history=st.sampled_from(histories), tried=tried)
+    except Found as breach:
         found = check.fewest(breach.breach)
     except Flaky:
         found = check.smallest
@@ -99,13 +100,6 @@ def check_aggregate(
             raise
     if found is not None:
         raise found.counterexample(remark)
-
-
-class _Found(Exception):
-    """A breach. Hypothesis distinguishes breaches by the cause of the exception."""
-
-    def __init__(self, breach: Breach) -> None:
-        self.breach = breach
 
 
 @define
@@ -130,7 +124,7 @@ class _Check(Generic[C, E, S]):
         """Read a stored history.
 
         Raises:
-            _Found: An event cannot be decoded or folded.
+            Found: An event cannot be decoded or folded.
         """
         run = _Run(self, self.initial())
         for number, data in enumerate(stored, 1):
@@ -140,10 +134,10 @@ class _Check(Generic[C, E, S]):
                 state = self.judge.evolve(run.state, event)
                 self.judge.check_snapshot(state)
             except Exception as error:
-                raise _Found(self._unreadable(stored[:number], error)) from error
+                raise Found(self._unreadable(stored[:number], error)) from error
             violation = self.violation(state)
             if violation is not None:
-                raise _Found(self._broken_by_history(stored[:number], state, violation))
+                raise Found(self._broken_by_history(stored[:number], state, violation))
             run.add(event, state)
         return tuple(run.happened)
 
@@ -151,7 +145,7 @@ class _Check(Generic[C, E, S]):
         """Carry out commands after a history.
 
         Raises:
-            _Found: A rule or the invariant is broken.
+            Found: A rule or the invariant is broken.
         """
         self._last = history, tried
         run = _Run(self, self.initial())
@@ -161,25 +155,17 @@ class _Check(Generic[C, E, S]):
             run.carry_out(command)
 
     def fewest(self, found: Breach) -> Breach:
-        """Remove each command that a breach does not need; Hypothesis may stop before that."""
+        """Return the same breach with the fewest commands."""
         history, tried = self._last
         without = self._again((), tried, found) if history else None
         if without is not None:
             history, found = (), without
-        done = False
-        while not done:
-            done = True
-            for index in reversed(range(len(tried))):
-                fewer = [*tried[:index], *tried[index + 1 :]]
-                without = self._again(history, fewer, found)
-                if without is not None:
-                    tried, found, done = fewer, without, False
-        return found
+        return fewest(found, tried, lambda fewer: self._again(history, fewer, found))
 
     def _again(self, history: tuple[E, ...], tried: list[C], found: Breach) -> Breach | None:
         try:
             self.carry_out(history, tried)
-        except _Found as again:
+        except Found as again:
             return again.breach if again.breach.problem == found.problem else None
         return None
 
@@ -198,7 +184,7 @@ class _Check(Generic[C, E, S]):
             problem = f"rule {error.rule!r} is broken by stored events"
             what = [*mark(ACTUAL, [error.problem]), *mark(NOTE, error.notes)]
         else:
-            what = mark(ACTUAL, [_raised(error)])
+            what = mark(ACTUAL, [raised(error)])
             reader = "be read" if isinstance(error, CodecError) else "be folded"
             problem = f"stored events cannot {reader}"
         return Breach(
@@ -238,35 +224,35 @@ class _Run(Generic[C, E, S]):
         """Carry out a command.
 
         Raises:
-            _Found: A rule or the invariant is broken.
+            Found: A rule or the invariant is broken.
         """
         judge = self.check.judge
         step = CommandStep(
             arguments=self.check.arguments,
             given=tuple(self.happened),
-            state=_as_it_is(self.state),
-            command=_as_it_is(command),
+            state=as_it_is(self.state),
+            command=as_it_is(command),
         )
         try:
             decided = judge.decide(command, self.state)
         except Rejected:
             return
         except RuleBroken as broken:
-            raise self._found(self._rule(step, broken)) from broken
+            raise self._found(rule_breach(step, broken)) from broken
         except Exception as error:
-            raise self._found(self._bug(step, error)) from error
-        step = evolve(step, decided=tuple(map(_as_it_is, decided)))
+            raise self._found(bug_breach(step, error)) from error
+        step = evolve(step, decided=tuple(map(as_it_is, decided)))
         for number, event in enumerate(decided, 1):
             try:
                 after = judge.evolve_decided(self.state, event)
             except RuleBroken as broken:
-                raise self._found(self._rule(step, broken)) from broken
+                raise self._found(rule_breach(step, broken)) from broken
             except Exception as error:
-                raise self._found(self._bug(step, error)) from error
+                raise self._found(bug_breach(step, error)) from error
             try:
                 judge.check_snapshot(after)
             except RuleBroken as broken:
-                raise self._found(self._rule(step.up_to(number), broken)) from broken
+                raise self._found(rule_breach(step.up_to(number), broken)) from broken
             violation = self.check.violation(after)
             if violation is not None:
                 breach = self._invariant(step.up_to(number), after, violation)
@@ -275,35 +261,11 @@ class _Run(Generic[C, E, S]):
 
     def add(self, event: E, after: S) -> None:
         """Add an event and the state after it."""
-        self.happened.append(_as_it_is(event))
+        self.happened.append(as_it_is(event))
         self.state = after
 
-    def _found(self, breach: Breach) -> _Found:
-        return _Found(self.check.keep(breach, len(self.happened)))
-
-    def _rule(self, step: CommandStep, broken: RuleBroken) -> Breach:
-        command = type(step.command).__qualname__
-        but = [*mark(ACTUAL, [broken.problem]), *mark(NOTE, broken.notes)]
-        return Breach(
-            arguments=step.arguments,
-            problem=f"rule {broken.rule!r} is broken",
-            name=f"{snake(command)}_keeps_the_rule_{broken.rule}",
-            meaning=f"{command} keeps the rule {broken.rule!r}",
-            passages=[*_passages(step), ("but", but)],
-            body=step.body(_then(step, broken)),
-        )
-
-    def _bug(self, step: CommandStep, error: Exception) -> Breach:
-        command = type(step.command).__qualname__
-        name = type(error).__name__
-        return Breach(
-            arguments=step.arguments,
-            problem=f"{command} raises {name}",
-            name=f"{snake(command)}_does_not_raise_{snake(name)}",
-            meaning=f"{command} is carried out or refused, and does not raise {name}",
-            passages=[*_passages(step), ("but", mark(ACTUAL, [_raised(error)]))],
-            body=step.body(None),
-        )
+    def _found(self, breach: Breach) -> Found:
+        return Found(self.check.keep(breach, len(self.happened)))
 
     def _invariant(self, step: CommandStep, after: S, violation: Violation) -> Breach:
         command = type(step.command).__qualname__
@@ -313,77 +275,6 @@ class _Run(Generic[C, E, S]):
             problem=f"{violation.name} does not hold after {command}",
             name=f"{snake(command)}_keeps_{snake(violation.name)}",
             meaning=f"After {command}, {violation.name} holds",
-            passages=[*_passages(step), then, *violation.passages(after)],
+            passages=[*passages_of(step), then, *violation.passages(after)],
             body=violation.body(step.body),
         )
-
-
-def _search(
-    check: _Check[C, E, S],
-    histories: st.SearchStrategy[tuple[E, ...]],
-    tried: st.SearchStrategy[list[C]],
-    settings: hypothesis.settings | None,
-) -> None:
-    """Search for commands that break something.
-
-    Raises:
-        _Found: The search found a breach; the commands are shrunk.
-    """
-
-    def run(history: tuple[E, ...], tried: list[C]) -> None:
-        check.carry_out(history, tried)
-
-    chosen = settings or hypothesis.settings()
-    hypothesis.settings(
-        chosen,
-        # An example stored for another bug may be larger than the smallest for this one.
-        database=None,
-        deadline=None,  # a run may take long if there are many commands
-        report_multiple_bugs=False,
-        # The explain phase is slow, and the counterexample is minimal without it.
-        phases=[phase for phase in chosen.phases if phase is not Phase.explain],
-        suppress_health_check=[*{*chosen.suppress_health_check, *_SUPPRESSED}],
-    )(hypothesis.given(history=histories, tried=tried)(run))()
-
-
-def _as_it_is(value: T) -> T:
-    kept = copy_if_mutable(value)
-    return value if kept is None else kept
-
-
-def _passages(step: CommandStep) -> list[Passage]:
-    given = [*map(repr, step.given)] or ["nothing"]
-    return [
-        ("given", mark(SAME, given)),
-        ("state", mark(SAME, [repr(step.state)])),
-        ("when", mark(SAME, [repr(step.command)])),
-    ]
-
-
-def _then(step: CommandStep, broken: RuleBroken) -> Then | None:
-    """Return the expected outcome of a command once the rule is kept."""
-    decided = step.decided
-    if not decided:
-        try:
-            decided = tuple(step.arguments.decider.decide(step.command, _as_it_is(step.state)))
-        except Rejected as refusal:
-            return expecting("then_rejected", type(refusal))
-        except Exception:  # noqa: BLE001 - the test shows it
-            return None
-    if not decided:
-        return expecting("then_nothing")
-    if broken.rule == "repeatable":  # the events differ each time
-        return expecting("then_only", *dict.fromkeys(map(type, decided)))
-    return expecting("then", *decided[: step.number])
-
-
-def _raised(error: BaseException) -> str:
-    """Return the text of an exception, with the place where it was raised."""
-    traceback = error.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    text = f"{type(error).__name__}: {error}".removesuffix(": ")
-    if traceback is None:
-        return text
-    code = traceback.tb_frame.f_code
-    return f"{text} (in {code.co_name}, {code.co_filename}:{traceback.tb_lineno})"

@@ -21,6 +21,9 @@ from eventhus_testing.texts.page import Passage, page
 
 KIT = "eventhus_testing"
 
+UNKNOWN: Any = object()
+"""The state of a decision whose boundary failed."""
+
 _INVITATION = """\
 This test shows the smallest case found. Paste it: it fails until the bug is fixed."""
 
@@ -148,7 +151,7 @@ class CommandStep:
     Attributes:
         arguments: The subject and its options.
         given: The earlier events.
-        state: The state after them.
+        state: The state that the command was decided on, or ``UNKNOWN``.
         command: The command.
         decided: The events that the command led to, as far as known.
         number: The number of these to reproduce; ``None`` for all.

@@ -48,14 +48,23 @@ class Violation:
         Args:
             spec: Returns the body of a test that consists of a spec with this ``then``.
         """
-        if not self.raised:
-            return spec(self._matching)
+        return self._called(spec, "state") if self.raised else spec(self._matching)
 
+    def history_body(self, spec: Callable[[Then | None], Body]) -> Body:
+        """Return the body of a test that calls the invariant on the history.
+
+        Args:
+            spec: As for ``body``.
+        """
+        return self._called(spec, "history")
+
+    def _called(self, spec: Callable[[Then | None], Body], subject: str) -> Body:
         def body(imports: Imports) -> Sequence[tuple[str, Node]]:
             ((_, chain),) = spec(None)(imports)
             function = self._source(imports)
             function = f"({function})" if function.startswith("lambda") else function
-            return [("outcome = ", chain), ("", call(function, "outcome.state"))]
+            prefix = "" if self.raised else "assert "
+            return [("outcome = ", chain), (prefix, call(function, f"outcome.{subject}"))]
 
         return body
 

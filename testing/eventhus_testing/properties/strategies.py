@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from eventhus import Aggregate, Command, Rejected
+from eventhus import Aggregate, Command, Decision, Transaction
+from eventhus.domain.decider import Decider
+from eventhus_testing.properties.model import Model
 from eventhus_testing.properties.typed_values import Refinements, TypedValues
 
 C = TypeVar("C", bound=Command)
@@ -18,19 +20,20 @@ MAX_COMMANDS = 50
 
 
 def commands(
-    aggregate: Aggregate[C, Any, Any], *, refine: Refinements | None = None
+    subject: Decider[C, Any, Any] | Transaction[C], *, refine: Refinements | None = None
 ) -> st.SearchStrategy[C]:
-    """Return a strategy for the commands of an aggregate.
+    """Return a strategy for the commands of an aggregate, a decision or a transaction.
 
     Fields get values of their types. Small numbers and a few texts are drawn more often than
-    others, so that commands concern each other, and all commands have the same ``aggregate_id``.
+    others, so that commands concern each other. All commands of an aggregate have the same
+    ``aggregate_id``; those of a decision or a transaction have one of four.
     Values that a class refuses with ``ValueError`` or ``TypeError`` are discarded.
 
     >>> from examples.bank.account import PerformDeposit, account
     >>> amounts = commands(account, refine={PerformDeposit: {"amount": st.integers(1, 100)}})
 
     Args:
-        aggregate: The aggregate.
+        subject: The aggregate, the decision or the transaction.
         refine: Strategies that take precedence. For a class, or any type of a field, give a
             strategy for its values or a dict of strategies for some of its fields. Those for
             the fields of a class apply to its subclasses too:
@@ -41,28 +44,31 @@ def commands(
             exist. The message names the class and the field. If a class refuses all drawn
             values, the error is raised while drawing.
     """
-    one_id = st.just(f"{aggregate.name[0].lower()}1")
-    refine = {Command: {"aggregate_id": one_id}, **(refine or {})}
-    return _any_of(aggregate.commands, refine)
+    letter = subject.name[0].lower()
+    numbers = "1" if isinstance(subject, Aggregate) else "1234"
+    ids = st.sampled_from([f"{letter}{number}" for number in numbers])
+    return _any_of(subject.commands, {Command: {"aggregate_id": ids}, **(refine or {})})
 
 
 def events(
-    aggregate: Aggregate[Any, E, Any], *, refine: Refinements | None = None
+    subject: Decider[Any, E, Any], *, refine: Refinements | None = None
 ) -> st.SearchStrategy[E]:
-    """Return a strategy for the events of an aggregate, including ones ``decide`` never returns.
+    """Return a strategy for the events that an aggregate or a decision declares.
+
+    They include ones that ``decide`` never returns.
 
     Args:
-        aggregate: The aggregate.
+        subject: The aggregate or the decision.
         refine: As for ``commands``.
 
     Raises:
         NoStrategy: As for ``commands``.
     """
-    return _any_of(aggregate.events, refine or {})
+    return _any_of(subject.events, refine or {})
 
 
 def histories(
-    aggregate: Aggregate[Any, E, Any],
+    subject: Aggregate[Any, E, Any] | Decision[Any, E, Any],
     *,
     refine: Refinements | None = None,
     max_commands: int = MAX_COMMANDS,
@@ -70,7 +76,7 @@ def histories(
     """Return a strategy for histories that can happen: the events of random commands.
 
     Args:
-        aggregate: The aggregate.
+        subject: The aggregate or the decision.
         refine: As for ``commands``.
         max_commands: The maximum number of commands. Refused ones add no events.
 
@@ -79,19 +85,12 @@ def histories(
     """
 
     def history(tried: Iterable[Any]) -> tuple[E, ...]:
-        happened: list[E] = []
-        state = aggregate.initial
+        model = Model()
         for command in tried:
-            try:
-                decided = aggregate.decided(command, state)
-            except Rejected:
-                continue
-            for event in decided:
-                state = aggregate.evolve(state, event)
-            happened += decided
-        return tuple(happened)
+            _, model = model.after(subject, command)
+        return tuple(event for _, event in model.log)
 
-    return sequences(commands(aggregate, refine=refine), max_commands).map(history)
+    return sequences(commands(subject, refine=refine), max_commands).map(history)
 
 
 def sequences(values: st.SearchStrategy[C], longest: int) -> st.SearchStrategy[list[C]]:

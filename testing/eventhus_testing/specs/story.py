@@ -211,7 +211,7 @@ class Story(Generic[C, E, S]):
         check_classes("when", "a command", self.decider.name, [command], self.decider.commands)
         StreamId(self.decider.name, command.aggregate_id)
         query = self.checker.boundary(command)
-        before = self._before(query)
+        before = self.before(query)
         try:
             events = self.checker.decide(command, before, query)
         except Rejected as refusal:
@@ -226,7 +226,7 @@ class Story(Generic[C, E, S]):
             RuleBroken: The aggregate breaks a rule.
         """
         __tracebackhide__ = True
-        before = self._before(None)
+        before = self.before(None)
         answer = call_checked(self.checker.rules, "the function", call.answer, state=before)
         if isinstance(answer, Rejected):
             return self._with_step(before, call, refusal=answer)
@@ -245,7 +245,7 @@ class Story(Generic[C, E, S]):
         __tracebackhide__ = True
         event = self.checker.read(stored)
         self.checker.check_stored(event)
-        return self._with_step(self._before(None), stored, (event,))
+        return self._with_step(self.before(None), stored, (event,))
 
     def check_events(self, method: str, values: Iterable[object]) -> None:
         """Refuse values that are not events of the aggregate, before ``evolve`` sees them.
@@ -270,7 +270,7 @@ class Story(Generic[C, E, S]):
         """Return whether the spec is one of a decision."""
         return isinstance(self.decider, Decision)
 
-    def _before(self, query: Query | None) -> S:
+    def before(self, query: Query | None) -> S:
         """Return the state that a command with this boundary is decided on."""
         __tracebackhide__ = True
         if not self.is_of_decision:

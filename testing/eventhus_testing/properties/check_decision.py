@@ -1,0 +1,177 @@
+"""Checks a decision against random commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic
+
+import hypothesis
+from attrs import define, evolve, field
+from hypothesis.errors import Flaky
+
+from eventhus import Decision
+from eventhus.ports import Codec
+from eventhus_testing.properties.breaches import as_it_is, bug_breach, passages_of, rule_breach
+from eventhus_testing.properties.counterexample import (
+    UNKNOWN,
+    Breach,
+    CommandStep,
+    SpecArguments,
+    snake,
+)
+from eventhus_testing.properties.invariant import Invariant, Violation, violation_of
+from eventhus_testing.properties.search import Found, fewest, search
+from eventhus_testing.properties.strategies import MAX_COMMANDS, commands, sequences
+from eventhus_testing.properties.typed_values import Refinements
+from eventhus_testing.rules.decider_checker import decider_checker
+from eventhus_testing.rules.rules import ALL, RuleBroken, Rules
+from eventhus_testing.specs.story import C, E, S, Story
+from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, mark
+from eventhus_testing.values.defensive_copies import defensive_copy
+
+
+def check_decision(
+    decision: Decision[C, E, S],
+    *,
+    invariant: Invariant[tuple[E, ...]] | None = None,
+    refine: Refinements | None = None,
+    rules: Rules = ALL,
+    codec: Codec | None = None,
+    max_commands: int = MAX_COMMANDS,
+    settings: hypothesis.settings | None = None,
+) -> None:
+    """Check the rules and an invariant of a decision against random commands.
+
+    The commands have different boundaries, and each is decided on the events that its own boundary
+    finds. The invariant is one of the whole history, so that it also finds a boundary that leaves
+    out what a rule needs. Each step must keep the rules that ``spec`` checks.
+
+    >>> from examples.courses.enrolment import enrolment
+    >>> from examples.courses.test_properties import no_course_is_overbooked
+    >>> check_decision(enrolment, invariant=no_course_is_overbooked, max_commands=10)
+
+    A failure is shrunk to the smallest case and printed as a spec to paste.
+
+    Args:
+        decision: The decision to check.
+        invariant: A predicate on the events so far, oldest first. It returns a bool, or asserts
+            and returns ``None``.
+        refine: Strategies for values in commands, as for ``commands``.
+        rules: The rules, as for ``spec``.
+        codec: Encodes events and states, as for ``spec``.
+        max_commands: The largest number of commands in one run.
+        settings: As for ``check_aggregate``.
+
+    Raises:
+        Counterexample: A rule or the invariant is broken. The text ends with a spec.
+        TypeError: The invariant returns anything but a bool or ``None``.
+        NoStrategy: As for ``commands``.
+    """
+    __tracebackhide__ = True
+    check = _Check(
+        SpecArguments(decider=decision, rules=rules, codec=codec),
+        Story(
+            checker=decider_checker(decision, rules, codec),
+            state=defensive_copy(decision.initial),
+        ),
+        invariant,
+    )
+    found: Breach | None = None
+    remark = ""
+    try:
+        tried = sequences(commands(decision, refine=refine), max_commands)
+        search(check.carry_out, settings, tried=tried)
+    except Found as breach:
+        found = fewest(breach.breach, check.last, check.again(breach.breach))
+    except Flaky:
+        found = check.smallest
+        remark = "It is flaky: the same commands lead to different outcomes."
+        if found is None:
+            raise
+    if found is not None:
+        raise found.counterexample(remark)
+
+
+@define
+class _Check(Generic[C, E, S]):
+    """The state of one check, across its runs."""
+
+    arguments: SpecArguments
+    start: Story[C, E, S]
+    invariant: Invariant[tuple[E, ...]] | None
+    smallest: Breach | None = None
+    last: list[C] = field(factory=list[C])  # the commands of the last run
+    _size: int = 0
+
+    def carry_out(self, tried: list[C]) -> None:
+        """Carry out commands, each within its own boundary.
+
+        Raises:
+            Found: A rule or the invariant is broken.
+        """
+        self.last = tried
+        story = self.start
+        for command in tried:
+            story = self._with(story, command).going_on()
+
+    def again(self, found: Breach) -> Callable[[list[C]], Breach | None]:
+        """Return a function that returns the same breach for other commands, or ``None``."""
+
+        def breach(tried: list[C]) -> Breach | None:
+            try:
+                self.carry_out(tried)
+            except Found as again:
+                return again.breach if again.breach.problem == found.problem else None
+            return None
+
+        return breach
+
+    def _with(self, story: Story[C, E, S], command: C) -> Story[C, E, S]:
+        shown = as_it_is(command)
+        try:
+            done = story.with_command(command)
+        except RuleBroken as broken:
+            step = self._step(story, shown, _state_before(story, command))
+            raise self._found(step, rule_breach(step, broken)) from broken
+        except Exception as error:
+            step = self._step(story, shown, _state_before(story, command))
+            raise self._found(step, bug_breach(step, error)) from error
+        last = done.steps[-1]
+        if self.invariant is not None and last.events:
+            violation = violation_of(self.invariant, done.history)
+            if violation is not None:
+                step = evolve(self._step(story, shown, last.before), decided=last.events)
+                raise self._found(step, _violated(step, violation))
+        return done
+
+    def _step(self, story: Story[C, E, S], command: C, state: Any) -> CommandStep:
+        return CommandStep(
+            arguments=self.arguments, given=story.history, state=state, command=command
+        )
+
+    def _found(self, step: CommandStep, breach: Breach) -> Found:
+        if self.smallest is None or len(step.given) <= self._size:
+            self.smallest, self._size = breach, len(step.given)
+        return Found(breach)
+
+
+def _state_before(story: Story[Any, Any, Any], command: Any) -> Any:
+    """Return the state that a command is decided on; ``UNKNOWN`` if its boundary fails."""
+    try:
+        return story.before(story.checker.boundary(command))
+    except Exception:  # noqa: BLE001 - the breach tells
+        return UNKNOWN
+
+
+def _violated(step: CommandStep, violation: Violation) -> Breach:
+    command = type(step.command).__qualname__
+    but = [(ACTUAL, f"{violation.name} does not hold"), *mark(NOTE, violation.notes)]
+    then = ("then", mark(SAME, map(repr, step.decided)))
+    return Breach(
+        arguments=step.arguments,
+        problem=f"{violation.name} does not hold after {command}",
+        name=f"{snake(command)}_keeps_{snake(violation.name)}",
+        meaning=f"After {command}, {violation.name} holds",
+        passages=[*passages_of(step), then, ("but", but)],
+        body=violation.history_body(step.body),
+    )
