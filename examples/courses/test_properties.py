@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from eventhus import Command
-from eventhus_testing import check_decision
+from eventhus_testing import Refinements, check_decision
 from examples.courses.enrolment import (
     MAX_COURSES,
     CapacityChanged,
@@ -16,7 +16,7 @@ from examples.courses.enrolment import (
     enrolment,
 )
 
-KEEN = {
+KEEN: Refinements = {
     Command: {"aggregate_id": st.sampled_from(["c1", "c2", "c3", "c4"])},
     DefineCourse: {"capacity": st.integers(1, 3)},
     Subscribe: {"student": st.just("ann")},

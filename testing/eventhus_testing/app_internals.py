@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from eventhus import Aggregate, Application, Metadata, Process, Recorded, StreamId
+from eventhus import Aggregate, Application, Decision, Metadata, Process, Recorded, StreamId
 from eventhus.ports import Commit, EventBus, Part, Storage
 from eventhus.runtime.serializer import EventSerializer
 
@@ -38,13 +38,14 @@ class AppInternals:
 
     @property
     def events(self) -> list[type]:
-        """Return the event classes that the aggregates declare."""
+        """Return the event classes that the aggregates and the decisions declare."""
         return [each.cls for each in self._app._catalog.types()]
 
     @property
-    def aggregates(self) -> list[Aggregate[Any, Any, Any]]:
-        """Return the aggregates."""
-        return list(dict.fromkeys(self._app._catalog.routes.values()))
+    def deciders(self) -> list[Aggregate[Any, Any, Any] | Decision[Any, Any, Any]]:
+        """Return the aggregates and the decisions."""
+        parts = dict.fromkeys(self._app._catalog.routes.values())
+        return [each for each in parts if isinstance(each, Aggregate | Decision)]
 
     @property
     def processes(self) -> list[Process[Any, Any]]:
@@ -58,11 +59,12 @@ class AppInternals:
             CodecError: A stored event cannot be decoded.
         """
         serializer: EventSerializer = self._app._serializer
-        after = 0
-        while (page := await self.store.read(after=after)).events:
+        after, is_last = 0, False
+        while not is_last:
+            page = await self.store.read(after=after)
             for stored in page.events:
                 yield serializer.recorded(stored)
-            after = page.position
+            after, is_last = page.position, page.is_last
 
     async def append(self, stream: StreamId, events: Sequence[object]) -> None:
         """Append events in one commit, without a command.

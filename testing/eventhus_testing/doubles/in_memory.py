@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from eventhus import Aggregate, Application, Process, View
+from eventhus import Aggregate, Application, Decision, Process, Transaction, View
 from eventhus.middleware import Middleware
 from eventhus.ports import Clock, Codec, EventBus, Storage
 from eventhus_cattrs import CattrsCodec
@@ -16,6 +16,8 @@ from eventhus_testing.doubles.ids import counted_ids
 
 def memory_application(
     *aggregates: Aggregate[Any, Any, Any],
+    decisions: Iterable[Decision[Any, Any, Any]] = (),
+    transactions: Iterable[Transaction[Any]] = (),
     views: Iterable[View[Any, Any]] = (),
     processes: Iterable[Process[Any, Any]] = (),
     bucket: str = "test",
@@ -33,6 +35,8 @@ def memory_application(
 
     Args:
         aggregates: The aggregates.
+        decisions: The decisions.
+        transactions: The transactions.
         views: The views.
         processes: The processes.
         bucket: The bucket. Applications that share a store need different ones, because the ids
@@ -47,6 +51,8 @@ def memory_application(
     return Application(
         bucket=bucket,
         aggregates=aggregates,
+        decisions=decisions,
+        transactions=transactions,
         views=views,
         processes=processes,
         store=store or MemoryStore(),

@@ -25,8 +25,9 @@ from typing import Any
 
 from attrs import frozen
 
-from eventhus import Aggregate
+from eventhus import Aggregate, Decision
 from eventhus.domain.catalog import Catalog, EventType
+from eventhus.domain.decider import Decider
 from eventhus.errors import CodecError
 from eventhus.ports import Codec, EventData
 from eventhus_cattrs import CattrsCodec
@@ -40,13 +41,15 @@ from eventhus_testing.golden.schema_diff import change_of, json_text
 __all__ = ["MalformedSamples", "check", "update"]
 
 Aggregates = Iterable[Aggregate[Any, Any, Any]]
+Decisions = Iterable[Decision[Any, Any, Any]]
 Missing = Mapping[tuple[str, int], EventType]
 """The types of events without a sample, by name and schema."""
 
 
 def check(
     *,
-    aggregates: Aggregates,
+    aggregates: Aggregates = (),
+    decisions: Decisions = (),
     path: Path,
     samples: Iterable[object] = (),
     codec: Codec | None = None,
@@ -57,6 +60,7 @@ def check(
 
     Args:
         aggregates: The aggregates of the application.
+        decisions: Its decisions.
         path: The file of samples.
         samples: The events that ``update`` adds. Here they are only checked to be events.
         codec: The codec of the application; ``None`` is a ``CattrsCodec``.
@@ -64,11 +68,11 @@ def check(
     Raises:
         AssertionError: A sample cannot be read, is encoded differently, or is missing. The
             message shows the code to paste.
-        TypeError: One of ``samples`` is not an event of the aggregates.
+        TypeError: One of ``samples`` is not an event of the aggregates or decisions.
         MalformedSamples: The file is not in the format that ``update`` writes.
     """
     __tracebackhide__ = True
-    checked = _Checked.of(aggregates, path, codec)
+    checked = _Checked.of(aggregates, decisions, path, codec)
     for sample in samples:
         checked.stored(sample)
     if problems := checked.problems():
@@ -79,7 +83,8 @@ def check(
 
 def update(
     *,
-    aggregates: Aggregates,
+    aggregates: Aggregates = (),
+    decisions: Decisions = (),
     path: Path,
     samples: Iterable[object] = (),
     codec: Codec | None = None,
@@ -90,6 +95,7 @@ def update(
 
     Args:
         aggregates: As for ``check``.
+        decisions: As for ``check``.
         path: As for ``check``.
         samples: Events to add unless the file has them. Give an event of an earlier schema as it
             was stored, as an ``EventData``. A type without a sample gets one that is made up.
@@ -98,11 +104,11 @@ def update(
     Raises:
         AssertionError: Samples were added. Or none were, because ``check`` would report more than
             missing samples, or because a missing sample cannot be made up.
-        TypeError: One of ``samples`` is not an event of the aggregates.
+        TypeError: One of ``samples`` is not an event of the aggregates or decisions.
         MalformedSamples: As for ``check``.
     """
     __tracebackhide__ = True
-    checked = _Checked.of(aggregates, path, codec)
+    checked = _Checked.of(aggregates, decisions, path, codec)
     if problems := checked.problems():
         raise AssertionError(problems)
     added = [each for each in map(checked.stored, samples) if each not in checked.events]
@@ -128,19 +134,22 @@ class _Checked:
     """A file of samples, and the classes that should read it."""
 
     file: str
-    aggregates: Collection[Aggregate[Any, Any, Any]]
+    deciders: Collection[Decider[Any, Any, Any]]
     catalog: Catalog
     codec: Codec
     serializer: EventSerializer
     events: list[EventData]
 
     @classmethod
-    def of(cls, aggregates: Aggregates, path: Path, codec: Codec | None) -> _Checked:
-        aggregates = tuple(aggregates)
+    def of(
+        cls, aggregates: Aggregates, decisions: Decisions, path: Path, codec: Codec | None
+    ) -> _Checked:
+        aggregates, decisions = tuple(aggregates), tuple(decisions)
         codec = codec or CattrsCodec()
-        catalog = Catalog(aggregates)
+        catalog = Catalog(aggregates, decisions)
         serializer = EventSerializer(catalog, codec)
-        return cls(path.name, aggregates, catalog, codec, serializer, golden_file.read(path))
+        events = golden_file.read(path)
+        return cls(path.name, (*aggregates, *decisions), catalog, codec, serializer, events)
 
     def stored(self, sample: object) -> EventData:
         """Return a sample as it is stored."""
@@ -151,7 +160,7 @@ class _Checked:
         except KeyError:
             raise TypeError(
                 f"samples: {sample!r} is not an event of "
-                f"{', '.join(aggregate.name for aggregate in self.aggregates)}"
+                f"{', '.join(decider.name for decider in self.deciders)}"
             ) from None
 
     def missing(self, added: Iterable[EventData] = ()) -> Missing:
@@ -183,7 +192,7 @@ class _Checked:
             event_type = self.catalog.of_name(stored.type)
         except CodecError:
             return texts.unknown_name(self.file, stored, self._new_names(stored))
-        aggregate = self._aggregate(event_type)
+        decider = self._decider(event_type)
         if stored.schema > event_type.schema:
             return texts.unknown_schema(self.file, stored, event_type)
         data: Mapping[str, Any] = stored.data
@@ -194,15 +203,15 @@ class _Checked:
             if stored.schema < event_type.schema:
                 return texts.unreadable(self.file, stored, event_type, data, error)
             change = change_of(event_type.cls, stored.data, self.codec, problem=error)
-            return texts.changed(self.file, stored, event_type, aggregate, change)
+            return texts.changed(self.file, stored, event_type, decider, change)
         if stored.schema == event_type.schema:
             now = self.serializer.encode(event).data
             if json_text(now) != json_text(stored.data):
                 change = change_of(event_type.cls, stored.data, self.codec, now=now)
-                return texts.changed(self.file, stored, event_type, aggregate, change)
+                return texts.changed(self.file, stored, event_type, decider, change)
         return None
 
-    def _new_names(self, stored: EventData) -> list[tuple[EventType, Aggregate[Any, Any, Any]]]:
+    def _new_names(self, stored: EventData) -> list[tuple[EventType, Decider[Any, Any, Any]]]:
         """Return the types that may be the new name of a sample's type.
 
         They are the types without samples, and of these only those that can read it, if any can.
@@ -210,7 +219,7 @@ class _Checked:
         there = {event.type for event in self.events}
         new = [each for each in self.catalog.types() if each.name not in there]
         reading = [each for each in new if self._reads(each, stored)]
-        return [(each, self._aggregate(each)) for each in reading or new]
+        return [(each, self._decider(each)) for each in reading or new]
 
     def _reads(self, event_type: EventType, stored: EventData) -> bool:
         try:
@@ -220,5 +229,5 @@ class _Checked:
             return False
         return True
 
-    def _aggregate(self, event_type: EventType) -> Aggregate[Any, Any, Any]:
-        return next(each for each in self.aggregates if event_type.cls in each.events)
+    def _decider(self, event_type: EventType) -> Decider[Any, Any, Any]:
+        return next(each for each in self.deciders if event_type.cls in each.events)

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from eventhus import Aggregate
 from eventhus.domain.catalog import EventType
+from eventhus.domain.decider import Decider
 from eventhus.errors import CodecError
 from eventhus.ports import EventData
 from eventhus_testing.golden.schema_diff import Change, FieldChange, json_text
 
-AnyAggregate = Aggregate[Any, Any, Any]
+AnyDecider = Decider[Any, Any, Any]
 
 
 def missing(file: str, lacking: Mapping[tuple[str, int], EventType], *, exists: bool) -> str:
@@ -57,7 +57,7 @@ def changed(
     file: str,
     stored: EventData,
     event_type: EventType,
-    aggregate: AnyAggregate,
+    decider: AnyDecider,
     change: Change,
 ) -> str:
     """Show how a class differs from the data that is stored, with an upcaster to paste."""
@@ -73,7 +73,7 @@ def changed(
         "",
         "Stored events never change. If the class was changed on purpose, add an upcaster:",
         "",
-        *_upcaster(event_type, aggregate, change),
+        *_upcaster(event_type, decider, change),
         "",
         "Then add a sample of the new schema with golden.update(...).",
     ]
@@ -111,16 +111,16 @@ def unknown_schema(file: str, stored: EventData, event_type: EventType) -> str:
 
 
 def unknown_name(
-    file: str, stored: EventData, candidates: Sequence[tuple[EventType, AnyAggregate]]
+    file: str, stored: EventData, candidates: Sequence[tuple[EventType, AnyDecider]]
 ) -> str:
     """Say that a stored name belongs to no class, and suggest aliases."""
     lines = [f"{file}: samples of {stored.type!r} are stored, but no aggregate declares it"]
-    for event_type, aggregate in candidates:
+    for event_type, decider in candidates:
         lines += [
             "",
             f"If it is called {event_type.cls.__qualname__} now, add an alias:",
             "",
-            *_aliases(stored.type, event_type.cls, aggregate),
+            *_aliases(stored.type, event_type.cls, decider),
         ]
     lines += [
         "",
@@ -130,13 +130,13 @@ def unknown_name(
     return "\n".join(lines)
 
 
-def _aliases(name: str, cls: type, aggregate: AnyAggregate) -> list[str]:
-    aliases = {**aggregate.aliases, name: cls}
+def _aliases(name: str, cls: type, decider: AnyDecider) -> list[str]:
+    aliases = {**decider.aliases, name: cls}
     entries = [f"{json.dumps(old)}: {new.__qualname__}" for old, new in aliases.items()]
-    return _argument(aggregate, "aliases", entries)
+    return _argument(decider, "aliases", entries)
 
 
-def _upcaster(event_type: EventType, aggregate: AnyAggregate, change: Change) -> Iterator[str]:
+def _upcaster(event_type: EventType, decider: AnyDecider, change: Change) -> Iterator[str]:
     cls, schema = event_type.cls.__qualname__, event_type.schema
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", event_type.cls.__name__).lower()
     function = f"{words}_from_{schema}_to_{schema + 1}"
@@ -145,11 +145,11 @@ def _upcaster(event_type: EventType, aggregate: AnyAggregate, change: Change) ->
     yield from (f"    {line}" for line in _statements(change))
     yield "    return data"
     yield ""
-    upcasters = {**aggregate.upcasters}
+    upcasters = {**decider.upcasters}
     chains = {each.__qualname__: [*map(_function_name, upcasters[each])] for each in upcasters}
     chains.setdefault(cls, []).append(function)
     entries = [f"{name}: [{', '.join(chain)}]" for name, chain in chains.items()]
-    yield from _argument(aggregate, "upcasters", entries)
+    yield from _argument(decider, "upcasters", entries)
 
 
 def _statements(change: Change) -> Iterator[str]:
@@ -186,10 +186,9 @@ def _note(field: FieldChange) -> str:
     return f"{now} ({field.problem})" if field.problem else now
 
 
-def _argument(aggregate: AnyAggregate, name: str, entries: Sequence[str]) -> list[str]:
-    return [
-        f"{name}={{{', '.join(entries)}}},  # in Aggregate(name={json.dumps(aggregate.name)}, ...)"
-    ]
+def _argument(decider: AnyDecider, name: str, entries: Sequence[str]) -> list[str]:
+    owner = f"{type(decider).__name__}(name={json.dumps(decider.name)}, ...)"
+    return [f"{name}={{{', '.join(entries)}}},  # in {owner}"]
 
 
 def _how_to_give(keys: Iterable[tuple[str, int]]) -> str:

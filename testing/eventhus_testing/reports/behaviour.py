@@ -1,4 +1,4 @@
-"""Measures which commands, events and refusals of aggregates the specs exercise."""
+"""Measures which commands, events and refusals the specs exercise."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from math import floor
 import attrs
 from attrs import frozen
 
-from eventhus_testing.reports.model import AGGREGATE, CommandOutcome, Subject, Term, TestRecord
+from eventhus_testing.reports.model import DECIDING, CommandOutcome, Subject, Term, TestRecord
 
 
 @frozen
 class Behaviour:
-    """The behaviour of an aggregate that its specs exercise.
+    """The behaviour of an aggregate, a decision or a transaction that its specs exercise.
 
     Attributes:
-        subject: The aggregate. Its refusals are those that specs exercise, and those that are
-            defined in its modules and that no spec of any aggregate exercises.
+        subject: The subject. Its refusals are those that specs exercise, and those that are
+            defined in its modules and that no spec of any subject exercises.
         outcomes: The outcomes of its commands, sorted.
     """
 
@@ -26,7 +26,7 @@ class Behaviour:
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """Return all commands, events and refusals of the aggregate."""
+        """Return all commands, events and refusals of the subject."""
         return (*self.subject.commands, *self.subject.events, *self.subject.refusals)
 
     @property
@@ -61,7 +61,7 @@ class Coverage:
 
     @classmethod
     def of(cls, behaviours: Iterable[Behaviour]) -> Coverage:
-        """Return the coverage of some aggregates together."""
+        """Return the coverage of some subjects together."""
         counts = [(len(each.terms), len(each.missing)) for each in behaviours]
         terms = sum(count for count, _ in counts)
         return cls(terms - sum(missing for _, missing in counts), terms)
@@ -78,10 +78,10 @@ class Coverage:
 
 
 def behaviours(records: Iterable[TestRecord]) -> list[Behaviour]:
-    """Return the exercised behaviour of each aggregate with specs, sorted by name."""
+    """Return the exercised behaviour of each subject with specs and commands, sorted by name."""
     found: dict[Subject, dict[CommandOutcome, None]] = {}
     for record in records:
-        if record.subject.nature == AGGREGATE:
+        if record.subject.nature in DECIDING:
             found.setdefault(record.subject, {}).update(dict.fromkeys(record.outcomes))
     refused = {
         each.refusal for outcomes in found.values() for each in outcomes if each.refusal is not None

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from eventhus_testing.reports.behaviour import Behaviour, Coverage, behaviours
 from eventhus_testing.reports.model import (
-    AGGREGATE,
+    DECIDING,
     FAILS,
     HOLDS,
     PENDING,
@@ -73,12 +73,12 @@ class Document:
 
     @property
     def behaviours(self) -> list[Behaviour]:
-        """Return the exercised behaviour of each aggregate."""
+        """Return the exercised behaviour of each subject with commands."""
         return [part.behaviour for part in self.parts if part.behaviour is not None]
 
     @property
     def coverage(self) -> Coverage:
-        """Return the coverage of all aggregates together."""
+        """Return the coverage of all of them together."""
         return Coverage.of(self.behaviours)
 
     @property
@@ -99,7 +99,7 @@ def document(records: Sequence[TestRecord]) -> Document:
     for record in records:
         by_key.setdefault(record.subject.key, []).append(record)
     exercised = {each.subject.key: each for each in behaviours(records)}
-    natures = [AGGREGATE, VIEW, PROCESS]
+    natures = [*DECIDING, VIEW, PROCESS]
     parts = []
     for key in sorted(by_key, key=lambda key: (natures.index(key[0]), key)):
         behaviour = exercised.get(key)

@@ -13,7 +13,11 @@ from eventhus_testing.texts.printable import printable_lines
 
 HOLDS, FAILS, PENDING = "holds", "fails", "pending"
 
-AGGREGATE, VIEW, PROCESS = "aggregate", "view", "process"
+AGGREGATE, DECISION, TRANSACTION = "aggregate", "decision", "transaction"
+VIEW, PROCESS = "view", "process"
+
+DECIDING = (AGGREGATE, DECISION, TRANSACTION)
+"""The natures of subjects that handle commands."""
 
 
 @frozen
@@ -33,16 +37,17 @@ class Term:
 
 @frozen
 class Subject:
-    """The aggregate, view or process that specs are about.
+    """The part of a domain that specs are about.
 
     Attributes:
-        nature: ``AGGREGATE``, ``VIEW`` or ``PROCESS``.
+        nature: ``AGGREGATE``, ``DECISION``, ``TRANSACTION``, ``VIEW`` or ``PROCESS``.
         name: The name.
         module: The module of its functions.
         meaning: The first paragraph of the module's docstring.
-        commands: The commands of an aggregate.
-        events: The events of an aggregate, or those that a view or process handles.
-        refusals: The classes of ``Rejected`` that ``decide`` may raise.
+        commands: The commands of an aggregate, a decision or a transaction.
+        events: The events that an aggregate or a decision may produce, or those that a view or
+            process handles. The events of a transaction are those of its aggregates.
+        refusals: The classes of ``Rejected`` that the functions may raise.
     """
 
     nature: str

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import sys
+import types
+import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, groupby
@@ -11,14 +13,17 @@ from typing import Any
 
 import attrs
 
-from eventhus import Command, Recorded, Rejected
+from eventhus import Command, Decision, Recorded, Rejected, StreamId
 from eventhus.ports import EventData
 from eventhus_testing.matching.matchers import Like
 from eventhus_testing.reports.model import (
     AGGREGATE,
+    DECIDING,
+    DECISION,
     FAILS,
     HOLDS,
     PROCESS,
+    TRANSACTION,
     VIEW,
     Clause,
     CommandOutcome,
@@ -27,10 +32,12 @@ from eventhus_testing.reports.model import (
     Term,
 )
 from eventhus_testing.reports.words import Phrase, in_words, one_line, phrase, words
+from eventhus_testing.rules.missing_cases import return_annotation
 from eventhus_testing.specs.history import ANY_TYPE
 from eventhus_testing.specs.process_spec import ProcessStory
 from eventhus_testing.specs.recording import Check, Entry
-from eventhus_testing.specs.story import Call, Given, Story
+from eventhus_testing.specs.story import Call, Given, Story, StoryStep
+from eventhus_testing.specs.transaction_story import Happened, TransactionStory
 from eventhus_testing.specs.view_spec import ViewStory
 
 NOTHING = Phrase("nothing")
@@ -56,15 +63,16 @@ def failure_of(entry: Entry) -> str:
 
 def command_outcomes(entry: Entry) -> Iterator[CommandOutcome]:
     """Yield the outcomes of the commands of an entry."""
-    if not isinstance(entry.story, Story):
+    if not isinstance(entry.story, Story | TransactionStory):
         return
     for step in entry.story.steps:
         command = term_of(type(step.cause)) if isinstance(step.cause, Command) else None
-        for event in step.events:
+        events = step.events if isinstance(step, StoryStep) else [e.event for e in step.happened]
+        for event in events:
             yield CommandOutcome(command, event=term_of(type(event)))
         if step.refusal is not None:
             yield CommandOutcome(command, refusal=term_of(type(step.refusal)))
-        elif not step.events:
+        elif not events:
             yield CommandOutcome(command)
 
 
@@ -72,7 +80,9 @@ def subject_of(story: Any) -> Subject | None:
     """Return the subject of a story; ``None`` if reports do not support the story."""
     match story:
         case Story():
-            return _subject(story.aggregate, AGGREGATE)
+            return _subject(story.decider, DECISION if story.is_of_decision else AGGREGATE)
+        case TransactionStory():
+            return _subject(story.transaction, TRANSACTION)
         case ViewStory():
             return _subject(story.view, VIEW)
         case ProcessStory():
@@ -83,21 +93,46 @@ def subject_of(story: Any) -> Subject | None:
 
 @lru_cache(maxsize=256)
 def _subject(subject: Any, nature: str) -> Subject:
-    commands: Sequence[Any] = subject.commands if nature == AGGREGATE else ()
-    function = subject.decide if nature == AGGREGATE else subject.evolve
+    commands: Sequence[Any] = subject.commands if nature in DECIDING else ()
+    events: Sequence[Any] = () if nature == TRANSACTION else subject.events
+    function = subject.evolve
+    if nature in DECIDING:
+        function = subject.split if nature == TRANSACTION else subject.decide
+    if nature == DECISION:
+        events = _produced(subject)
     module = getattr(function, "__module__", "")
     refusals: Iterable[type] = ()
-    if nature == AGGREGATE:
-        refusals = _refusals({module, *(cls.__module__ for cls in (*commands, *subject.events))})
+    if nature in DECIDING:
+        refusals = _refusals({module, *(cls.__module__ for cls in (*commands, *events))})
     return Subject(
         nature,
         subject.name,
         module,
         _meaning(sys.modules.get(module)),
         tuple(map(term_of, commands)),
-        tuple(map(term_of, subject.events)),
+        tuple(map(term_of, events)),
         tuple(map(term_of, refusals)),
     )
+
+
+def _produced(decision: Decision[Any, Any, Any]) -> Sequence[type]:
+    """Return the events that ``decide`` is annotated to return; if it is not, all events.
+
+    A decision also declares events that others produce and its boundary finds.
+    """
+    annotated = typing.get_args(return_annotation(decision.decide))
+    produced = [*_members(annotated[0])] if annotated else []
+    return [event for event in decision.events if event in produced] or [*decision.events]
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    if hasattr(annotation, "__value__"):  # a type alias of Python 3.12
+        yield from _members(annotation.__value__)
+    elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        for member in typing.get_args(annotation):
+            yield from _members(member)
+    else:
+        yield annotation
 
 
 def _refusals(modules: Iterable[str]) -> list[type]:
@@ -139,7 +174,7 @@ def _chain(entry: Entry) -> list[Entry]:
 
 
 def _given(story: Any) -> Clause:
-    if isinstance(story, Story):
+    if isinstance(story, Story | TransactionStory):
         phrases = [*map(_happened, story.given)]
     else:
         phrases = [_recorded(recorded) for recorded in story.history.events[: story.given]]
@@ -147,11 +182,11 @@ def _given(story: Any) -> Clause:
 
 
 def _happened(given: object) -> Phrase:
-    return phrase(given.state, "state") if isinstance(given, Given) else phrase(given, "event")
+    return phrase(given.state, "state") if isinstance(given, Given) else _event(given)
 
 
 def _when(story: Any) -> tuple[Phrase, ...]:
-    if isinstance(story, Story):
+    if isinstance(story, Story | TransactionStory):
         return _merged(_cause(step.cause) for step in story.steps) if story.steps else ()
     return tuple(map(_recorded, story.seen))
 
@@ -168,10 +203,17 @@ def _cause(cause: Any) -> Phrase:
             return phrase(cause, "command")
 
 
+def _event(event: Any) -> Phrase:
+    return _of(event.stream, event.event) if isinstance(event, Happened) else phrase(event, "event")
+
+
 def _recorded(recorded: Recorded[Any]) -> Phrase:
-    stream = recorded.stream
+    return _of(recorded.stream, recorded.event)
+
+
+def _of(stream: StreamId, event: Any) -> Phrase:
     kind = "" if stream.aggregate_type == ANY_TYPE else f"{words(stream.aggregate_type)} "
-    return phrase(recorded.event, "event", one_line(kind + stream.aggregate_id))
+    return phrase(event, "event", one_line(kind + stream.aggregate_id))
 
 
 def _merged(phrases: Iterable[Phrase]) -> tuple[Phrase, ...]:
@@ -202,7 +244,7 @@ def _outcome(story: Any) -> tuple[Phrase, ...]:
             return _merged(map(_sent, story.sent))
         case _:
             refusals = () if story.refusal is None else (_refusal(story),)
-            return _merged([*(phrase(event, "event") for event in story.events), *refusals])
+            return _merged([*map(_event, story.events), *refusals])
 
 
 def _sent(command: Any) -> Phrase:
@@ -212,7 +254,7 @@ def _sent(command: Any) -> Phrase:
     return phrase(command, "command", one_line(getattr(command, "aggregate_id", "")))
 
 
-def _refusal(story: Story[Any, Any, Any]) -> Phrase:
+def _refusal(story: Story[Any, Any, Any] | TransactionStory[Any]) -> Phrase:
     message = one_line(str(story.refusal))
     return Phrase(
         words(type(story.refusal).__qualname__), ((message, ""),) if message else (), "", "refusal"
@@ -220,15 +262,15 @@ def _refusal(story: Story[Any, Any, Any]) -> Phrase:
 
 
 def _events(_: Any, check: Check) -> Iterator[Clause]:
-    yield Clause("then", _merged(phrase(event, "event") for event in check.arguments))
+    yield Clause("then", _merged(map(_event, check.arguments)))
 
 
 def _in_any_order(_: Any, check: Check) -> Iterator[Clause]:
-    yield Clause("in any order", _merged(phrase(event, "event") for event in check.arguments))
+    yield Clause("in any order", _merged(map(_event, check.arguments)))
 
 
 def _containing(_: Any, check: Check) -> Iterator[Clause]:
-    yield Clause("among others", _merged(phrase(event, "event") for event in check.arguments))
+    yield Clause("among others", _merged(map(_event, check.arguments)))
 
 
 def _only(_: Any, check: Check) -> Iterator[Clause]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from eventhus.ports import EventData
@@ -10,6 +10,7 @@ from eventhus_testing.specs import history
 from eventhus_testing.specs.process_spec import ProcessStory
 from eventhus_testing.specs.recording import Entry
 from eventhus_testing.specs.story import Story
+from eventhus_testing.specs.transaction_story import TransactionStory, before
 from eventhus_testing.specs.view_spec import NO_VALUE, ViewStory
 from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Passage, mark, page
 from eventhus_testing.values.comparing import same
@@ -23,7 +24,10 @@ def unchecked_text(entries: Sequence[Entry]) -> str:
     Args:
         entries: The unchecked entries of one test; at least one.
     """
-    texts = [_given_text(entry.story) or _story_text(entry.story) for entry in entries[:MAX_SHOWN]]
+    texts = [
+        _given_text(entry.story) or _story_text(entry.story, entry.open)
+        for entry in entries[:MAX_SHOWN]
+    ]
     if len(entries) > MAX_SHOWN:
         texts.append(f"and {len(entries) - MAX_SHOWN} more")
     return "\n\n".join(texts)
@@ -39,7 +43,10 @@ def _given_text(story: Any) -> str | None:
             name, events = story.process.name, map(history.text, story.history.events)
             add = ".when(...) and what should come of it: .then_commands(...)"
         case Story(steps=()):
-            name, events = story.aggregate.name, map(repr, story.given)
+            name, events = story.decider.name, map(repr, story.given)
+            add = ".when(...) and what should come of it: .then(...)"
+        case TransactionStory(steps=()):
+            name, events = story.transaction.name, map(repr, story.given)
             add = ".when(...) and what should come of it: .then(...)"
         case _:
             return None
@@ -47,7 +54,7 @@ def _given_text(story: Any) -> str | None:
     return page(f"{name}: nothing was done: a given needs a when", [("given", lines)])
 
 
-def _story_text(story: Any) -> str:
+def _story_text(story: Any, open_streams: Collection[Any]) -> str:
     match story:
         case ViewStory():
             subject, name = "the view", story.view.name
@@ -59,16 +66,39 @@ def _story_text(story: Any) -> str:
             outcome = [*map(repr, story.sent)]
             check = f".then_commands({', '.join(outcome)})" if outcome else ".then_nothing()"
         case Story():
-            subject, name = _cause(story), story.aggregate.name
+            subject, name = _cause(story), story.decider.name
             passages = _command_passages(story)
             outcome = _outcome_lines(story.events, story.refusal)
             check = _suggested_check(story)
+        case TransactionStory():
+            return _transaction_text(story, open_streams)
         case _:
             return f"{story!r} was not checked: a when needs a then"
     then = mark(ACTUAL, outcome or ["nothing"])
     then.append((NOTE, f"add {check}, or the outcome that you expect"))
     headline = f"{name}: the outcome of {subject} was not checked: a when needs a then"
     return page(headline, [*passages, ("then", then)])
+
+
+def _transaction_text(story: TransactionStory[Any], open_streams: Collection[Any]) -> str:
+    """Return the text for a transaction, with the checks of the streams that none has named."""
+    checks = [f".then_rejected({type(story.refusal).__qualname__})"] if story.refusal else []
+    for stream in story.changed:
+        if stream in open_streams:
+            events = ", ".join(map(repr, story.of(stream).events))
+            checks.append(
+                f".then({stream.aggregate_type.lower()}, {stream.aggregate_id!r}, {events})"
+            )
+    then = mark(ACTUAL, _outcome_lines(story.happened, story.refusal) or ["nothing"])
+    added = " and ".join(checks) or ".then_nothing()"
+    then.append((NOTE, f"add {added}, or the outcome that you expect"))
+    command = type(story.steps[-1].cause).__qualname__
+    headline = (
+        f"{story.transaction.name}: the outcome of {command} was not checked: "
+        f"a when needs a then for each aggregate that changed"
+    )
+    when = ("when", mark(SAME, map(repr, story.causes)))
+    return page(headline, [*before(story), when, ("then", then)])
 
 
 def _cause(story: Story[Any, Any, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from eventhus import Aggregate, Command, Decision, Query, Rejected
+from eventhus import Command, Decision, Query, Rejected
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.decider import Decider
 from eventhus.errors import UndeclaredEvent
@@ -211,7 +211,7 @@ class DeciderChecker(Generic[C, E, S]):
     @cached_property
     def _serializer(self) -> EventSerializer:
         decider = self.decider
-        catalog = Catalog([decider]) if isinstance(decider, Aggregate) else Catalog([], [decider])
+        catalog = Catalog([], [decider]) if isinstance(decider, Decision) else Catalog([decider])
         return compiled(
             "stored",
             f"the events of {self.decider.name}",

@@ -8,7 +8,16 @@ from typing import Any, Self, TypeVar
 
 from attrs import evolve
 
-from eventhus import Aggregate, Application, Command, Committed, Metadata, Rejected, StreamId
+from eventhus import (
+    Aggregate,
+    Application,
+    Command,
+    Committed,
+    Decision,
+    Metadata,
+    Rejected,
+    StreamId,
+)
 from eventhus.errors import InvalidArgument
 from eventhus_testing.scenarios.effects import AppChecks
 from eventhus_testing.scenarios.failure_texts import Dispatched
@@ -69,32 +78,38 @@ class AppScenario(AppChecks):
         if exc_type is None:
             self._must_be_checked()
 
-    async def given(self, aggregate: Aggregate[Any, E, Any], aggregate_id: str, *events: E) -> None:
-        """Append events to the history of an aggregate.
+    async def given(
+        self,
+        subject: Aggregate[Any, E, Any] | Decision[Any, E, Any],
+        aggregate_id: str,
+        *events: E,
+    ) -> None:
+        """Append events to the history of an aggregate, or to the stream of a decision.
 
-        The events are written to the log in one commit, without a command and without ``decide``.
+        The events are written to the log in one commit, without a command and without ``decide``,
+        and with their tags.
 
         Args:
-            aggregate: An aggregate of the application.
+            subject: An aggregate or a decision of the application.
             aggregate_id: The id of the aggregate.
             events: The events, oldest first.
 
         Raises:
             AssertionError: A process did not catch up in time.
             CodecError: An event has a value that its type does not admit.
-            InvalidArgument: The aggregate is not one of the application's.
+            InvalidArgument: The aggregate or the decision is not one of the application's.
             ReaderStopped: A process has stopped because it failed on an event.
-            TypeError: No event is given, or a value is not an event of the aggregate.
+            TypeError: No event is given, or a value is not an event of the subject.
         """
         __tracebackhide__ = True
         if not events:
             raise TypeError("given takes at least one event")
-        if aggregate not in self._internals.aggregates:
-            raise InvalidArgument(
-                f"{aggregate.name} is not an aggregate of application {self._app.bucket}"
-            )
-        check_classes("given", "an event", aggregate.name, events, aggregate.events)
-        stream = StreamId(aggregate.name, aggregate_id)
+        if subject not in self._internals.deciders:
+            kind = "a decision" if isinstance(subject, Decision) else "an aggregate"
+            raise InvalidArgument(f"{subject.name} is not {kind} of application {self._app.bucket}")
+        check_classes("given", "an event", subject.name, events, subject.events)
+        name = subject.aggregate_type if isinstance(subject, Decision) else subject.name
+        stream = StreamId(name, aggregate_id)
         await self._internals.append(stream, events)
         self._story.given(stream, events)
         await self._settled()

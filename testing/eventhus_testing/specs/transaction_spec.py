@@ -184,6 +184,8 @@ class TransactionOutcome(Generic[C]):
         check_classes("then", "an event", aggregate.name, events, aggregate.events, class_of)
         expected = mask_fields(events, ignoring)
         miss = expectations.in_order(self._story.of(stream), expected, ignoring)
+        if not events and miss is None:
+            return self._checked("then_untouched", (stream,), None, stream)
         return self._checked("then", tuple(Happened(stream, e) for e in expected), miss, stream)
 
     def then_matching(
@@ -203,10 +205,10 @@ class TransactionOutcome(Generic[C]):
         """
         __tracebackhide__ = True
         stream = self._stream("then_matching", aggregate, aggregate_id)
-        miss = expectations.in_order(self._story.of(stream), expected)
-        return self._checked(
-            "then_matching", tuple(Happened(stream, e) for e in expected), miss, stream
-        )
+        result = self._story.of(stream)
+        miss = expectations.in_order(result, expected)
+        shown = expected if miss else result.events  # which say more than the matchers
+        return self._checked("then", tuple(Happened(stream, e) for e in shown), miss, stream)
 
     def then_nothing(self) -> TransactionOutcome[C]:
         """Check that the command was accepted and no aggregate got an event.
@@ -303,7 +305,8 @@ class TransactionOutcome(Generic[C]):
         stream = self._stream(method, of, aggregate_id)
         actual = self._story.state(of, stream)
         miss = expectations.as_state(self._story, expected, actual, ignoring, whose=stream)
-        return self._checked(method, (stream, expected), miss, stream, of_state=True)
+        shown = expected if miss or method == "then_state" else actual
+        return self._checked("then_state", (stream, shown), miss, stream, of_state=True)
 
     def _stream(
         self, method: str, aggregate: Aggregate[Any, Any, Any], aggregate_id: str
