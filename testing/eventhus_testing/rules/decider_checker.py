@@ -211,7 +211,9 @@ class DeciderChecker(Generic[C, E, S]):
     @cached_property
     def _serializer(self) -> EventSerializer:
         decider = self.decider
-        catalog = Catalog([], [decider]) if isinstance(decider, Decision) else Catalog([decider])
+        aggregates = [decider] if isinstance(decider, Aggregate) else []
+        decisions = [decider] if isinstance(decider, Decision) else []
+        catalog = Catalog(aggregates, decisions)
         return compiled(
             "stored",
             f"the events of {self.decider.name}",
