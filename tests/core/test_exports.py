@@ -24,6 +24,7 @@ TOP = [
     "EventhusError",
     "Loaded",
     "Metadata",
+    "ParkedKey",
     "Process",
     "Recorded",
     "Rejected",

@@ -22,6 +22,9 @@ VALUE_BYTES: Final = 8 * 1024
 PAIRS: Final = 64
 """Of metadata in a commit."""
 
+REASON_BYTES: Final = 1024
+"""Of the reason why an event is skipped."""
+
 
 def check_stream(stream: StreamId) -> None:
     """Check the name of a stream. Every operation of a store on one stream calls this first.
@@ -72,6 +75,15 @@ def check_keys(keys: Collection[str]) -> None:
     """
     for key in keys:
         _check("document key", key, ID_BYTES)
+
+
+def check_reason(why: str) -> None:
+    """Check the reason why an event is skipped.
+
+    Raises:
+        InvalidArgument: It is beyond its limit.
+    """
+    _check("reason", why, REASON_BYTES)
 
 
 def check_reader(name: str, owner: str = "") -> None:

@@ -26,7 +26,7 @@ from eventhus.ports.store import (
     StoredEvent,
     event_id,
 )
-from eventhus.ports.views import ViewDocument, ViewStore, ViewWrite
+from eventhus.ports.views import Parked, Skipped, ViewDocument, ViewStore, ViewWrite
 
 __all__ = [
     "Checkpoint",
@@ -43,7 +43,9 @@ __all__ = [
     "Message",
     "MessageHandler",
     "NotHandledHere",
+    "Parked",
     "Publisher",
+    "Skipped",
     "Slice",
     "Snapshot",
     "SnapshotStore",

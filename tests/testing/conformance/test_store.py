@@ -114,6 +114,11 @@ class Nothing:
     ) -> Mapping[str, ViewDocument]:
         return {}
 
+    async def load_parked(
+        self, collection: str, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        return []
+
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         return frozenset()
 
