@@ -36,6 +36,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     leases,
     limits,
     pages,
+    parked,
     views,
 )
 from tests.testing.conformance.defects import DEFECTS, Defect
