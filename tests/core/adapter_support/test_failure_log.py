@@ -7,6 +7,7 @@ import pytest
 
 from eventhus import StreamId
 from eventhus.adapter_support import summary, unexpected
+from eventhus.adapter_support.failure_log import raised_in
 from eventhus.errors import (
     BusUnavailable,
     CodecError,
