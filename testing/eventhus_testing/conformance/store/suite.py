@@ -8,6 +8,7 @@ from eventhus_testing.conformance.store.idempotency import Idempotency
 from eventhus_testing.conformance.store.leases import Leasing
 from eventhus_testing.conformance.store.limits import Limits
 from eventhus_testing.conformance.store.names import Names
+from eventhus_testing.conformance.store.parked import ParkedDocuments
 from eventhus_testing.conformance.store.plain_data import PlainData, Sharing
 from eventhus_testing.conformance.store.racing import Racing
 from eventhus_testing.conformance.store.reading import Reading
@@ -21,6 +22,7 @@ from eventhus_testing.conformance.store.views import Views
 class StoreConformance(
     Stores,
     Cancelling,
+    ParkedDocuments,
     Views,
     Leasing,
     Checkpoints,
