@@ -17,7 +17,7 @@ import pymongo
 from attrs import define, evolve
 from pymongo.errors import BulkWriteError, PyMongoError
 
-from eventhus import ConcurrencyError, StreamId
+from eventhus import ConcurrencyError, Query, StreamId
 from eventhus.adapter_support import Backoff, check_condition, checked_commit
 from eventhus.errors import (
     AccessDenied,
@@ -26,7 +26,7 @@ from eventhus.errors import (
     OutcomeUnknown,
     StoreUnavailable,
 )
-from eventhus.ports import Commit, Part, Query, StoredCommit
+from eventhus.ports import Commit, Part, StoredCommit
 from eventhus_mongo.batching import Batcher
 from eventhus_mongo.commits import Encoded, encode_commit
 from eventhus_mongo.conditions import Stretch, Verdict, look

@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 from pymongo import ASCENDING
 
-from eventhus.ports import Query, QueryItem
+from eventhus import Query
+from eventhus.ports import QueryItem
 from eventhus_mongo.commits import log_span, names_of
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import Document, UnknownFormat
@@ -76,7 +77,7 @@ class Stretch:
             self._unreadable.append((last, error))
 
     def judge(self, query: Query, after: int, head: int) -> Verdict | int:
-        """Return the position of the first matching event after ``after``, or a verdict without one.
+        """Return the position of the first match after ``after``, or a verdict if there is none.
 
         Args:
             query: The query of the condition.

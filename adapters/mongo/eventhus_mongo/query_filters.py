@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from eventhus.ports import Query, QueryItem
+from eventhus import Query
+from eventhus.ports import QueryItem
 
 Filter = dict[str, Any]
 

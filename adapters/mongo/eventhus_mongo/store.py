@@ -12,7 +12,7 @@ import pymongo
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from eventhus import StreamId
+from eventhus import Query, StreamId
 from eventhus.adapter_support import (
     check_collection,
     check_command_id,
@@ -30,7 +30,6 @@ from eventhus.ports import (
     Commit,
     Lease,
     Page,
-    Query,
     Slice,
     Snapshot,
     StoredCommit,

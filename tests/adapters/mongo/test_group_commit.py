@@ -58,7 +58,7 @@ async def test_an_idle_append_leaves_at_once(store: MongoStore, commands: Comman
     stored = await store.append(commit())
     commands.forget()
     for _ in range(3):
-        stored = await store.append(commit(expected_version=stored.version))
+        stored = await store.append(commit(expected_version=stored.versions[0]))
     assert ["insert"] * 3 == commands.names
 
 
@@ -230,7 +230,7 @@ async def test_all_callers_leave(store: MongoStore, commands: Commands, busy: Ap
         each.cancel()
     await asyncio.wait([busy, *appending])
     stored = await store.append(commit())
-    assert (2, 2) == (stored.position, stored.version)
+    assert (2, 2) == (stored.position, stored.versions[0])
     assert [1, 1] == commands.inserts()
 
 

@@ -169,5 +169,5 @@ async def test_a_loaded_stream_can_be_appended_to(
         commands.forget()
         page = await other.load(ACCOUNT)
         stored = await other.append(commit(ACCOUNT, expected_version=page.version))
-    assert (8, 14) == (stored.version, stored.position)
+    assert (8, 14) == (stored.versions[0], stored.position)
     assert ["find", "insert"] == commands.names

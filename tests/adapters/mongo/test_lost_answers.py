@@ -13,7 +13,7 @@ from eventhus import ConcurrencyError, EventhusError
 from eventhus.errors import AccessDenied, OutcomeUnknown, StoreUnavailable
 from eventhus.ports import Commit, StoredCommit
 from eventhus_mongo import MongoStore
-from eventhus_mongo.appender import Appender
+from eventhus_mongo.lookups import Lookups
 from eventhus_testing.conformance.store.samples import (
     ACCOUNT,
     OTHER,
@@ -119,7 +119,7 @@ async def test_an_answer_that_got_lost(far: MongoStore, proxy: Proxy, expected: 
     proxy.lose_answers("insert", times=2)
     given = commit(size=2, expected_version=expected)
     stored = await far.append(given)
-    assert (4, 4) == (stored.position, stored.version)
+    assert (4, 4) == (stored.position, stored.versions[0])
     assert answer(stored) == answer(await far.append(given))
     assert stored.recorded() == (await whole_log(far))[3:]
 
@@ -222,7 +222,7 @@ async def test_a_server_that_stays_away(
 
     await proxy.restore()
     stored = await impatient.append(given)
-    assert (4, 4) == (stored.position, stored.version)
+    assert (4, 4) == (stored.position, stored.versions[0])
     assert 5 == len(await whole_log(impatient))
 
 
@@ -276,7 +276,7 @@ async def test_a_write_that_no_majority_confirmed(
     assert given[0].id in [find["filter"].get("commit_id") for find in commands.named("find")]
 
 
-async def _unknown(appender: Appender, commit: Commit) -> None:
+async def _unknown(lookups: Lookups, commit: Commit) -> None:
     """In place of the look for a commit's id."""
 
 
@@ -285,7 +285,7 @@ async def test_without_the_comparison_success_is_called_a_conflict(
     far: MongoStore, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rule is needed: else the caller would be told to decide again on its own events."""
-    monkeypatch.setattr(Appender, "_stored", _unknown)
+    monkeypatch.setattr(Lookups, "stored", _unknown)
     proxy.lose_answers("insert")
     with pytest.raises(ConcurrencyError):
         await far.append(commit(size=2, expected_version=3))
@@ -301,7 +301,7 @@ async def test_without_the_comparison_a_commit_is_stored_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The rule is needed: else what goes wherever the stream ends goes there again."""
-    monkeypatch.setattr(Appender, "_stored", _unknown)
+    monkeypatch.setattr(Lookups, "stored", _unknown)
     with client(server.url) as plain:
         plain[bucket]["events"].drop_index("commit_id")
     proxy.lose_answers("insert")
