@@ -23,7 +23,7 @@ from eventhus_mongo.documents import Document, UnknownFormat
 NEAR = 1000
 """The longest stretch of the log, in positions, that a batch reads to check its conditions."""
 
-_NAMES = ("parts", "events.type", "events.tags", "format")
+_NAMES = ("parts.size", "events.type", "events.tags", "format")
 
 _Event: TypeAlias = tuple[int, str, frozenset[str]]
 """The position, the type and the tags of an event."""

@@ -44,7 +44,7 @@ async def test_loads_that_wait_together_are_one_query(
     await asyncio.gather(*map(store.append, given))
     commands.forget()
     loaded = await load(store, *[(stream, 0, 1000) for stream in streams])
-    assert [one.events for one in given] == [tuple(page.events) for page in loaded]
+    assert [one.events for one in given] == [[*page.events] for page in loaded]
     assert [2] * 20 == [page.version for page in loaded]
     assert ["find"] == commands.names
 
@@ -56,7 +56,7 @@ async def test_a_query_has_a_most_of_streams(store: MongoStore, commands: Comman
     await asyncio.gather(*map(store.append, given))
     commands.forget()
     loaded = await load(store, *[(stream, 0, 1000) for stream in streams])
-    assert [one.events for one in given] == [tuple(page.events) for page in loaded]
+    assert [one.events for one in given] == [[*page.events] for page in loaded]
     assert ["find"] * 3 == commands.names
     assert 2 == commands.most["find"]
 

@@ -113,7 +113,7 @@ async def test_reads_see_only_what_a_majority_has(
     with primary_alone(members) as primary:
         leave_behind(primary, bucket)
         assert 5 == await filled.head()
-        assert 5 == len(await filled.read())
+        assert 5 == len((await filled.read()).events)
         assert 5 == len(await filled.history(ACCOUNT))
         with pytest.raises(ConcurrencyError) as caught:
             await filled.append(commit(expected_version=6))
@@ -122,7 +122,7 @@ async def test_reads_see_only_what_a_majority_has(
         await commands.wait_for("insert")
     stored = await appending
     assert (6, 6) == (stored.position, stored.versions[0])
-    assert [*range(1, 7)] == [recorded.position for recorded in await filled.read()]
+    assert [*range(1, 7)] == [recorded.position for recorded in (await filled.read()).events]
 
 
 @pytest.mark.parametrize("level", ["local"])
