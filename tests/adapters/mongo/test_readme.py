@@ -20,7 +20,7 @@ QUERIES = {found["title"]: found["query"].strip() for found in QUERY.finditer(RE
 
 def carried_out(query: str, events: Any) -> list[Any]:
     """What a query of the shell finds: its keys need quotes here, and its methods take pairs."""
-    quoted = re.sub(r"([{,] *)([$_a-z]+):", r'\1"\2":', query)
+    quoted = re.sub(r"([{,]\s*)([$_a-zA-Z]+):", r'\1"\2":', query)
     quoted = re.sub(r"\.sort\((\{.*?\})\)", r".sort(\1.items())", quoted)
     found = eval(f"({quoted})", {"db": type("Db", (), {"events": events})})
     return list(found)
