@@ -98,8 +98,9 @@ def checked_commit(commit: Commit) -> Commit:
             stream, or ``recorded_at`` has no UTC offset.
     """
     _check_parts(commit)
-    check_commit_names(commit.id, (event.type for event in commit.events), commit.metadata)
-    check_tags(commit.events)
+    events = commit.events
+    check_commit_names(commit.id, [event.type for event in events], commit.metadata)
+    check_tags(events)
     if commit.command_id is not None:
         check_command_id(commit.command_id)
     if commit.condition is not None:
@@ -139,7 +140,7 @@ def _check_parts(commit: Commit) -> None:
         check_stream(part.stream)
         if not part.events:
             raise InvalidCommit(f"the commit for {part.stream} has no events; append at least one")
-    if len(commit.streams) < len(commit.parts):
+    if len(commit.parts) > 1 and len(commit.streams) < len(commit.parts):
         streams = Counter(part.stream for part in commit.parts)
         stream, times = streams.most_common(1)[0]
         raise InvalidCommit(
