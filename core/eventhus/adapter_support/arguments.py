@@ -111,8 +111,9 @@ def checked_commit(commit: Commit) -> Commit:
             stream, or ``recorded_at`` has no UTC offset.
     """
     _check_parts(commit)
-    check_commit_names(commit.id, (event.type for event in commit.events), commit.metadata)
-    check_tags(commit.events)
+    events = commit.events
+    check_commit_names(commit.id, [event.type for event in events], commit.metadata)
+    check_tags(events)
     if commit.command_id is not None:
         check_command_id(commit.command_id)
     if commit.condition is not None:
@@ -152,9 +153,9 @@ def _check_parts(commit: Commit) -> None:
         check_stream(part.stream)
         if not part.events:
             raise InvalidCommit(f"the commit for {part.stream} has no events; append at least one")
-    streams = Counter(part.stream for part in commit.parts)
-    stream, times = streams.most_common(1)[0]
-    if times > 1:
+    if len(commit.parts) > 1 and len(commit.streams) < len(commit.parts):
+        streams = Counter(part.stream for part in commit.parts)
+        stream, times = streams.most_common(1)[0]
         raise InvalidCommit(
             f"the commit has {times} parts for {stream}; put all events of a stream into one"
         )
