@@ -265,9 +265,12 @@ class Conditions(Cases):
 
         async def take_seats(writer: int) -> None:
             to = [store, other][writer % stores]
+            attempts = 0
             for course, capacity in capacities.items():
                 query = Query.of("SeatTaken", tags={course})
                 while len((page := await to.read(query)).events) < capacity:
+                    attempts += 1
+                    assert attempts <= 100, "refusals without an end"
                     given = commit(
                         streams[writer],
                         events=[tagged(course, type_="SeatTaken")],

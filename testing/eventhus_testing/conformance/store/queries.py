@@ -80,7 +80,9 @@ async def mixed(store: Storage) -> list[StoredEvent]:
         commit(CUSTOMER, events=[tagged("w", type_="D")]),
     ):
         await store.append(each)
-    return await whole_log(store)
+    log = await whole_log(store)
+    assert 18 == len(log)
+    return log
 
 
 def page_of(log: Sequence[StoredEvent], events: list[StoredEvent], position: int) -> Page:
@@ -158,6 +160,7 @@ class Queries(Cases):
         """They are the first ones forwards, and the last ones backwards."""
         await store.append(commit(events=[tagged("x", type_="AB"[n % 2]) for n in range(2200)]))
         wanted = matching(Query.of("A"), await whole_log(store))
+        assert 1100 == len(wanted)
         page = await store.read(Query.of("A"))
         same(wanted[:1000], page.events)
         assert wanted[999].position == page.position
@@ -199,8 +202,9 @@ class Queries(Cases):
 
         async def page_through(reader: Storage, limit: int) -> list[StoredEvent]:
             found: list[StoredEvent] = []
-            position = 0
-            while position < size:
+            position, is_over = 0, False
+            while not is_over or position < await reader.head():
+                is_over = writing.done()
                 page = await reader.read(query, after=position, limit=limit)
                 assert position <= page.position
                 found += page.events
@@ -211,6 +215,7 @@ class Queries(Cases):
         streams = accounts(7)
         async with self.store(self.bucket) as other:
             used = [store, other]
+            writing = asyncio.gather(*map(write, range(20)))
             reading = [
                 asyncio.create_task(page_through(used[number % stores], limit))
                 for number, limit in enumerate((1, 2, 5, 1000))
@@ -219,7 +224,7 @@ class Queries(Cases):
                 asyncio.create_task(follow(used[number % stores], size, query=query, limit=limit))
                 for number, limit in enumerate((1, 7, 1000))
             ]
-            await asyncio.gather(*map(write, range(20)))
+            await writing
             expected = matching(query, await whole_log(store))
             for found in await asyncio.gather(*reading, *following):
                 same(expected, found)

@@ -118,6 +118,7 @@ class SeveralStreams(Cases):
             parts = [part(each, size=1 + (step + n) % 3) for n, each in enumerate(order)]
             await store.append(commit_of(*parts[: 1 + step % 3]))
         log = await whole_log(store)
+        assert log
         for stream in streams:
             own = [recorded for recorded in log if recorded.stream == stream]
             for after in range(len(own) + 2):

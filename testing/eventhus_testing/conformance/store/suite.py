@@ -12,6 +12,7 @@ from eventhus_testing.conformance.store.names import Names
 from eventhus_testing.conformance.store.plain_data import PlainData, Sharing
 from eventhus_testing.conformance.store.queries import Queries
 from eventhus_testing.conformance.store.racing import Racing
+from eventhus_testing.conformance.store.racing_conditions import RacingConditions
 from eventhus_testing.conformance.store.reading import Reading
 from eventhus_testing.conformance.store.several_streams import SeveralStreams
 from eventhus_testing.conformance.store.snapshots import Checkpoints, Snapshots
@@ -31,6 +32,7 @@ class StoreConformance(
     Checkpoints,
     Snapshots,
     WholeCommits,
+    RacingConditions,
     Conditions,
     Queries,
     Tags,
