@@ -9,9 +9,14 @@ This package holds the names that a domain and its composition root need. Furthe
 
 from eventhus import errors
 from eventhus.application import Application
-from eventhus.domain.aggregate import Aggregate, Command, Upcaster
+from eventhus.domain.aggregate import Aggregate
+from eventhus.domain.command import Command
+from eventhus.domain.decider import Upcaster
+from eventhus.domain.decision import Decision
 from eventhus.domain.process import Process
+from eventhus.domain.query import Query
 from eventhus.domain.recorded import Metadata, Recorded, StreamId
+from eventhus.domain.transaction import Transaction
 from eventhus.domain.view import View
 from eventhus.errors import ConcurrencyError, EventhusError, Rejected
 from eventhus.ids import new_id
@@ -24,15 +29,18 @@ __all__ = [
     "Command",
     "Committed",
     "ConcurrencyError",
+    "Decision",
     "Delivered",
     "EventhusError",
     "Loaded",
     "Metadata",
     "Process",
+    "Query",
     "Recorded",
     "Rejected",
     "Replayed",
     "StreamId",
+    "Transaction",
     "Upcaster",
     "View",
     "errors",

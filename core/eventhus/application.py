@@ -7,7 +7,6 @@ import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
-from functools import partial
 from random import Random
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -20,15 +19,21 @@ from eventhus.composition import (
     check_parts,
     check_settings,
     stored_names,
+    stored_query,
 )
-from eventhus.domain.aggregate import Aggregate, Command
+from eventhus.domain.aggregate import Aggregate
 from eventhus.domain.catalog import Catalog
+from eventhus.domain.command import Command
+from eventhus.domain.decision import Decision
 from eventhus.domain.names import check_name
 from eventhus.domain.process import Process
+from eventhus.domain.query import Query
 from eventhus.domain.recorded import Metadata, Recorded, StreamId
+from eventhus.domain.transaction import Transaction
 from eventhus.domain.view import View
 from eventhus.errors import CompositionError, InvalidArgument, NotRunning
 from eventhus.ids import new_id as ulid
+from eventhus.log_pages import LogPages
 from eventhus.ports.bus import EventBus, Subscription
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
@@ -47,7 +52,7 @@ from eventhus.runtime.commands.envelope import (
 )
 from eventhus.runtime.commands.executor import Executor
 from eventhus.runtime.commands.repository import PAGE, Repository
-from eventhus.runtime.commands.snapshots import Snapshots
+from eventhus.runtime.commands.router import Router
 from eventhus.runtime.messaging.subscriber import (
     UNGROUPED,
     AppSubscription,
@@ -85,6 +90,8 @@ class Application:
         bucket: The name of the application in the store and on the bus: 1 to 63 letters, digits,
             hyphens and underscores.
         aggregates: The aggregates.
+        decisions: The decisions over events of several streams.
+        transactions: The commands that change several aggregates at once.
         views: The views (read models, projections). A new view is folded from the first event of
             the log, so a view whose code has changed needs a new name.
         processes: The process managers. Each sends its commands once for each event. A process
@@ -113,7 +120,9 @@ class Application:
         self,
         *,
         bucket: str,
-        aggregates: Iterable[Aggregate[Any, Any, Any]],
+        aggregates: Iterable[Aggregate[Any, Any, Any]] = (),
+        decisions: Iterable[Decision[Any, Any, Any]] = (),
+        transactions: Iterable[Transaction[Any]] = (),
         views: Iterable[View[Any, Any]] = (),
         processes: Iterable[Process[Any, Any]] = (),
         store: Storage,
@@ -138,37 +147,29 @@ class Application:
         self._middleware = tuple(middleware)
         self._clock = clock or SystemClock()
         aggregates = check_parts(Aggregate, aggregates)
-        self._catalog = catalog = Catalog(aggregates)
+        decisions = check_parts(Decision, decisions)
+        transactions = check_parts(Transaction, transactions)
+        self._catalog = catalog = Catalog(aggregates, decisions, transactions)
         self._serializer = EventSerializer(catalog, codec)
         self._new_id = new_id
         self._relay: Relay | None = None
-        repository = partial(
-            Repository[Any], store=store, serializer=self._serializer, cache_size=cache_size
+        self._router = Router(
+            catalog,
+            aggregates,
+            decisions,
+            store=store,
+            serializer=self._serializer,
+            codec=codec,
+            cache_size=cache_size,
+            snapshot_every=snapshot_every,
         )
-        executor = partial(
-            Executor[Any, Any, Any],
+        self._executor = Executor(
             store=store,
             serializer=self._serializer,
             clock=self._clock,
             random=random or Random(),  # noqa: S311 - spreads retries, guards nothing
             new_id=new_id,
         )
-        self._executors = {
-            aggregate.name: executor(
-                aggregate,
-                repository(
-                    aggregate,
-                    snapshots=Snapshots(aggregate, store, codec, snapshot_every)
-                    if snapshot_every
-                    else None,
-                ),
-            )
-            for aggregate in aggregates
-        }
-        self._routes = {
-            command: self._executors[aggregate.name]
-            for command, aggregate in catalog.routes.items()
-        }
         self._readers = ReaderGroup(
             check_parts(View, views),
             check_parts(Process, processes),
@@ -187,7 +188,9 @@ class Application:
         cls,
         *,
         bucket: str,
-        aggregates: Iterable[Aggregate[Any, Any, Any]],
+        aggregates: Iterable[Aggregate[Any, Any, Any]] = (),
+        decisions: Iterable[Decision[Any, Any, Any]] = (),
+        transactions: Iterable[Transaction[Any]] = (),
         views: Iterable[View[Any, Any]] = (),
         processes: Iterable[Process[Any, Any]] = (),
         store: str = "memory://",
@@ -207,6 +210,8 @@ class Application:
         Args:
             bucket: As for the class.
             aggregates: As for the class.
+            decisions: As for the class.
+            transactions: As for the class.
             views: As for the class.
             processes: As for the class.
             store: The URL of the store.
@@ -225,6 +230,8 @@ class Application:
         return cls(
             bucket=bucket,
             aggregates=aggregates,
+            decisions=decisions,
+            transactions=transactions,
             views=views,
             processes=processes,
             store=adapter_for(store, STORES)(store, bucket),
@@ -251,8 +258,8 @@ class Application:
                 leaving.add(stack, lambda: "the relay to stop", relay.stop)
                 leaving.add(stack, lambda: f"the relay, which {relay.progress}", relay.drain)
                 self._relay = relay
-            leaving.add(stack, self._unfinished_snapshots, self._drain_snapshots)
-            commands = CommandBus(self._routes, workers=self._workers)
+            leaving.add(stack, self._unfinished_snapshots, self._router.drain)
+            commands = CommandBus(self._router, self._executor, workers=self._workers)
             leaving.add(stack, lambda: counted(commands.accepted, "command"), commands.close)
             handle: Handler = commands.handle
             for middleware in reversed(self._middleware):
@@ -359,9 +366,35 @@ class Application:
             NotRunning: The application has not been entered, or has been left.
         """
         self._running()
-        repository = self._executor(aggregate).repository
+        repository = self._repository(aggregate)
         current = await repository.current(StreamId(aggregate.name, aggregate_id))
         return Loaded(state=current.state, version=current.version, position=current.position)
+
+    async def state_at(
+        self, aggregate: Aggregate[Any, Any, S], aggregate_id: str, *, version: int
+    ) -> S:
+        """Return the state of an aggregate as it was at a version.
+
+        Args:
+            aggregate: The aggregate.
+            aggregate_id: Its id.
+            version: The version of the last event to fold, from 0 for the initial state.
+
+        Raises:
+            InvalidArgument: ``version`` is negative, or the aggregate has not come so far; or as
+                for ``load``.
+            CodecError: As for ``load``.
+            LogCorrupted: As for ``load``.
+            NotRunning: As for ``load``.
+        """
+        self._running()
+        repository = self._repository(aggregate)
+        check_page(1, after_version=version)
+        stream = StreamId(aggregate.name, aggregate_id)
+        past = await repository.at(stream, version)
+        if past.version < version:
+            raise InvalidArgument(f"{stream} is at version {past.version}, so it has no {version}")
+        return past.state
 
     async def history(
         self, aggregate: Aggregate[Any, E, Any], aggregate_id: str
@@ -371,7 +404,7 @@ class Application:
         Raises the errors of ``load``.
         """
         self._running()
-        self._executor(aggregate)
+        self._repository(aggregate)
         stream = StreamId(aggregate.name, aggregate_id)
         history: list[Recorded[E]] = []
         while True:
@@ -425,23 +458,60 @@ class Application:
             committed = committed.position
         await self._readers.caught_up(reader, committed)
 
-    async def follow(self, *, after: int = 0) -> AsyncGenerator[Recorded[Any], None]:
+    async def follow(
+        self, query: Query | None = None, *, after: int = 0
+    ) -> AsyncGenerator[Recorded[Any], None]:
         """Tail the log: yield every stored event in order, then each new one.
 
         Ends when the application is left. To continue later without gaps or repeats, pass the
         ``position`` of the last handled event as ``after``.
 
         Args:
+            query: Which events, such as ``Query.of(Deposited, tags={"customer:c1"})``; ``None`` for
+                all. A type is an event class, or the stored name of one.
             after: Start after this position; 0 starts at the first event.
 
         Raises:
             CodecError: A stored event does not fit its class.
+            InvalidArgument: ``after`` is negative, or a class is not an event of this application.
             NotRunning: The application has not been entered, or has been left.
         """
         run = self._running()
-        async with aclosing(run.follow(self._store.follow(after=after))) as events:
-            async for stored in events:
-                yield self._serializer.recorded(stored)
+        stored = stored_query(self._catalog, query)
+        async with aclosing(run.follow(self._store.follow(stored, after=after))) as events:
+            async for event in events:
+                yield self._serializer.recorded(event)
+
+    async def events(
+        self,
+        query: Query | None = None,
+        *,
+        stream: StreamId | None = None,
+        after: int = 0,
+        backwards: bool = False,
+    ) -> AsyncGenerator[Recorded[Any], None]:
+        """Yield the events that the log holds now, and end.
+
+        Args:
+            query: As for ``follow``.
+            stream: Only the events of this stream.
+            after: Only the events after this position.
+            backwards: Yield the last event first.
+
+        Raises:
+            CodecError: As for ``follow``.
+            InvalidArgument: As for ``follow``.
+            NotRunning: As for ``follow``.
+        """
+        self._running()
+        check_page(1, after=after)
+        log = LogPages(self._store, stored_query(self._catalog, query), stream)
+        pages = log.backwards(after) if backwards else log.forwards(after)
+        async with aclosing(pages):
+            async for page in pages:
+                for event in page:
+                    self._running()
+                    yield self._serializer.recorded(event)
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT, or until the caller is cancelled.
@@ -643,15 +713,10 @@ class Application:
             )
         return self._bus
 
-    async def _drain_snapshots(self) -> None:
-        for executor in self._executors.values():
-            await executor.repository.close()
-
     def _unfinished_snapshots(self) -> str:
         return ", ".join(
             f"{counted(saving, 'snapshot')} of {name}"
-            for name, executor in self._executors.items()
-            if (saving := executor.repository.saving)
+            for name, saving in self._router.saving.items()
         )
 
     def _unfinished_handlers(self) -> str:
@@ -677,11 +742,11 @@ class Application:
             )
         return run
 
-    def _executor(self, aggregate: Aggregate[Any, Any, S]) -> Executor[Any, Any, S]:
+    def _repository(self, aggregate: Aggregate[Any, Any, S]) -> Repository[S]:
         check_is(aggregate, Aggregate)
-        executor = self._executors.get(aggregate.name)
-        if executor is None or executor.aggregate is not aggregate:
+        repository = self._router.repository(aggregate)
+        if repository is None:
             raise InvalidArgument(
                 f"{aggregate.name} is not an aggregate of this application; add it to aggregates"
             )
-        return executor
+        return repository

@@ -9,22 +9,38 @@ from typing import Any, TypeVar
 from eventhus.domain.aggregate import Aggregate
 from eventhus.domain.callables import is_async
 from eventhus.domain.catalog import Catalog
+from eventhus.domain.decision import Decision
 from eventhus.domain.immutability import check_immutable
 from eventhus.domain.process import Process
+from eventhus.domain.query import EventClass, Query
+from eventhus.domain.transaction import Transaction
 from eventhus.domain.view import View
 from eventhus.errors import CompositionError, InvalidArgument
 
-T = TypeVar("T", Aggregate[Any, Any, Any], View[Any, Any], Process[Any, Any])
+T = TypeVar(
+    "T",
+    Aggregate[Any, Any, Any],
+    Decision[Any, Any, Any],
+    Transaction[Any],
+    View[Any, Any],
+    Process[Any, Any],
+)
 
-_ARGUMENTS: dict[type, str] = {Aggregate: "aggregates", View: "views", Process: "processes"}
+_ARGUMENTS: dict[type, str] = {
+    Aggregate: "aggregates",
+    Decision: "decisions",
+    Transaction: "transactions",
+    View: "views",
+    Process: "processes",
+}
 
 
 def check_parts(cls: type[T], given: Iterable[T]) -> Sequence[T]:
-    """Return the aggregates, views or processes of an application after checking them.
+    """Return the parts of an application that are of one kind, after checking them.
 
     Args:
-        cls: ``Aggregate``, ``View`` or ``Process``.
-        given: The value of ``aggregates``, ``views`` or ``processes``.
+        cls: The class of the parts, such as ``Aggregate``.
+        given: The value of the argument for them, such as ``aggregates``.
 
     Raises:
         CompositionError: It is not iterable, one of its items is not a ``cls``, or the initial
@@ -43,7 +59,8 @@ def check_parts(cls: type[T], given: Iterable[T]) -> Sequence[T]:
                 f"{argument} must hold instances of {cls.__name__}, found {_described(part)}; "
                 f"{f'move it to {right}=[...]' if right else 'remove it'}"
             )
-        check_immutable(_described(part), part.initial)
+        if not isinstance(part, Transaction):
+            check_immutable(_described(part), part.initial)
     return parts
 
 
@@ -107,23 +124,41 @@ def stored_names(catalog: Catalog, types: Iterable[type]) -> frozenset[str]:
             f"types must be a list of event classes, found {_described(types)}; put it in brackets"
         )
     wanted = tuple(types)
-    known = {event.cls for event in catalog.types()}
     for cls in wanted:
         if not isinstance(cls, type):
             raise InvalidArgument(
                 f"types must hold event classes, found {_described(cls)}; pass the class itself"
             )
-    if unknown := [cls.__qualname__ for cls in wanted if cls not in known]:
+    _check_events(catalog, wanted)
+    return catalog.names_of(wanted)
+
+
+def stored_query(catalog: Catalog, query: Query | None) -> Query | None:
+    """Return a query with the stored names of its classes.
+
+    Raises:
+        InvalidArgument: It is not a query, or one of its classes is not an event of the catalog.
+    """
+    if query is None:
+        return None
+    check_is(query, Query)
+    types = frozenset[EventClass]().union(*[item.types | item.other_than for item in query.items])
+    _check_events(catalog, [cls for cls in types if isinstance(cls, type)])
+    return catalog.stored_query(query)
+
+
+def _check_events(catalog: Catalog, classes: Iterable[type]) -> None:
+    known = {event.cls for event in catalog.types()}
+    if unknown := [cls.__qualname__ for cls in classes if cls not in known]:
         raise InvalidArgument(
-            f"{', '.join(unknown)} is not an event of this application; "
+            f"{', '.join(sorted(unknown))} is not an event of this application; "
             f"compose it with the aggregate that declares it"
         )
-    return catalog.names_of(wanted)
 
 
 def _described(value: object) -> str:
     """Return how a message refers to a value."""
-    if isinstance(value, Aggregate | View | Process):
+    if isinstance(value, Aggregate | Decision | Transaction | View | Process):
         return f"{type(value).__name__.lower()} {value.name}"
     if isinstance(value, type):
         return f"class {value.__qualname__}"

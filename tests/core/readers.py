@@ -9,10 +9,9 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from eventhus import Application, Command, Process, Recorded, View
+from eventhus import Application, Command, Process, Query, Recorded, View
 from eventhus.ports import (
     Page,
-    Query,
     Storage,
 )
 from eventhus_cattrs import CattrsCodec

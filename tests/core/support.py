@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import attrs
 
-from eventhus import Application, Metadata, Recorded, StreamId
+from eventhus import Application, Metadata, Query, Recorded, StreamId
 from eventhus.errors import CodecError
 from eventhus.ports import (
     Checkpoint,
@@ -28,7 +28,6 @@ from eventhus.ports import (
     Message,
     MessageHandler,
     Page,
-    Query,
     Slice,
     Snapshot,
     Storage,

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 
 from attrs import evolve
 
+from eventhus import Query
 from eventhus.adapter_support import (
     check_collection,
     check_command_id,
@@ -42,7 +43,6 @@ from eventhus.ports import (
     Commit,
     Lease,
     Page,
-    Query,
     Slice,
     Snapshot,
     StoredCommit,
@@ -224,9 +224,7 @@ class MemoryStore:
             check_query(query)
             matching = self._index.positions(query, after + 1, head)
             entries = [self._log[position - 1] for position in islice(matching, limit)]
-        return self._page(
-            entries, entries[-1].position if len(entries) == limit else max(after, head)
-        )
+        return self._page(entries, limit, max(after, head))
 
     async def read_backwards(
         self, query: Query | None = None, *, before: int | None = None, limit: int = 1000
@@ -240,7 +238,7 @@ class MemoryStore:
             check_query(query)
             matching = self._index.positions_backwards(query, last)
             entries = [self._log[position - 1] for position in islice(matching, limit)]
-        return self._page(entries, entries[-1].position if len(entries) == limit else 1)
+        return self._page(entries, limit, 1)
 
     async def follow(
         self, query: Query | None = None, *, after: int = 0, limit: int = 1000
@@ -351,12 +349,15 @@ class MemoryStore:
         if held is not None and held.lease == lease:
             self._leases[lease.name] = held._replace(until_s=0.0)
 
-    def _page(self, entries: Sequence[_Entry], position: int) -> Page:
-        last = self._log[position - 1 : position] if position else []
+    def _page(self, entries: Sequence[_Entry], limit: int, end: int) -> Page:
+        is_last = len(entries) < limit
+        position = end if is_last else entries[-1].position
+        there = self._log[position - 1 : position] if position else []
         return Page(
             events=_recorded(entries),
             position=position,
-            event_id=event_id(last[0].commit.commit.id, last[0].number) if last else "",
+            event_id=event_id(there[0].commit.commit.id, there[0].number) if there else "",
+            is_last=is_last,
         )
 
     def _restored(self, stored: StoredCommit) -> StoredCommit:

@@ -7,8 +7,9 @@ server.
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from eventhus.domain.query import Query, checked_tags
+from eventhus.domain.query import Query
 from eventhus.domain.recorded import EventData, Metadata, StreamId
+from eventhus.domain.tags import checked_tags
 from eventhus.errors import InvalidArgument
 
 ID_BYTES: Final = 1024

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from inspect import iscoroutine
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from attrs import frozen
 
-from eventhus.domain.aggregate import Aggregate, Upcaster
+from eventhus.domain.aggregate import Aggregate
+from eventhus.domain.decider import Decider, Upcaster
+from eventhus.domain.decision import Decision
+from eventhus.domain.query import EventClass, Query, QueryItem
 from eventhus.domain.recorded import EventData, StreamId
+from eventhus.domain.tags import Tagger, tags_from
+from eventhus.domain.transaction import Transaction
 from eventhus.errors import CodecError, CompositionError
+
+Route: TypeAlias = Aggregate[Any, Any, Any] | Decision[Any, Any, Any] | Transaction[Any]
+"""The part of a domain that handles a command."""
 
 
 @frozen(kw_only=True)
@@ -23,12 +32,22 @@ class EventType:
         cls: The class of the events.
         schema: The current version of the class's shape, from 1.
         upcasters: One function from each earlier schema to the next, oldest first.
+        tagger: Returns the tags of an event; ``None`` if it has none.
     """
 
     name: str
     cls: type
     schema: int
     upcasters: Sequence[Upcaster]
+    tagger: Tagger | None = None
+
+    def tags_of(self, event: object) -> frozenset[str]:
+        """Return the tags of an event.
+
+        Raises:
+            CodecError: The function for them raises, or returns something else than tags.
+        """
+        return tags_from(self.tagger, event)
 
     def upcast(self, stored: EventData) -> Mapping[str, Any]:
         """Return the data of ``stored``, which stays unchanged, in today's schema.
@@ -68,35 +87,55 @@ class EventType:
 
 
 class Catalog:
-    """The event types of some aggregates, by stored name and by class.
+    """The event types of some aggregates and decisions, by stored name and by class.
 
     >>> from eventhus import Aggregate
     >>> Catalog([]).types()
     []
 
     Raises:
-        CompositionError: Two aggregates share a name, two classes share a stored name, two
-            aggregates handle one command class, or an aggregate handles no command.
+        CompositionError: Two parts share a name, two classes share a stored name, two parts handle
+            one command class, a part handles no command, or a transaction is for an aggregate that
+            is not among them.
     """
 
-    def __init__(self, aggregates: Iterable[Aggregate[Any, Any, Any]]) -> None:
+    def __init__(
+        self,
+        aggregates: Iterable[Aggregate[Any, Any, Any]],
+        decisions: Iterable[Decision[Any, Any, Any]] = (),
+        transactions: Iterable[Transaction[Any]] = (),
+    ) -> None:
         self._by_name: dict[str, EventType] = {}
         self._by_class: dict[type, EventType] = {}
-        self._routes: dict[type, Aggregate[Any, Any, Any]] = {}
-        self._aggregates: set[str] = set()
-        for aggregate in aggregates:
-            if aggregate.name in self._aggregates:
-                raise CompositionError(f"two aggregates are named {aggregate.name!r}; rename one")
-            self._aggregates.add(aggregate.name)
-            self._add_routes(aggregate)
-            for event_type in _event_types(aggregate):
+        self._routes: dict[type, Route] = {}
+        aggregates, decisions = tuple(aggregates), tuple(decisions)
+        transactions = tuple(transactions)
+        self._aggregates = {each.name: each for each in aggregates}
+        self._stream_types = {*self._aggregates}
+        deciders: list[Aggregate[Any, Any, Any] | Decision[Any, Any, Any]] = [
+            *aggregates,
+            *decisions,
+        ]
+        parts: list[Route] = [*deciders, *transactions]
+        for name, times in Counter(part.name for part in parts).items():
+            if times > 1:
+                raise CompositionError(f"{times} parts are named {name!r}; rename all but one")
+        for part in parts:
+            self._add_routes(part)
+        for decider in deciders:
+            for event_type in _event_types(decider):
                 self._add_type(event_type)
-            for alias, cls in aggregate.aliases.items():
-                self._add_name(alias, self._by_class[cls])
+            for alias, cls in decider.aliases.items():
+                if cls in decider.events:
+                    self._add_name(alias, self._by_class[cls])
+        for decision in decisions:
+            self._stream_types.add(decision.aggregate_type)
+        for transaction in transactions:
+            self._check_aggregates(transaction)
 
     @property
-    def routes(self) -> Mapping[type, Aggregate[Any, Any, Any]]:
-        """The aggregate of each command class."""
+    def routes(self) -> Mapping[type, Route]:
+        """The part that handles each command class."""
         return self._routes
 
     def types(self) -> list[EventType]:
@@ -109,7 +148,7 @@ class Catalog:
         That is so if the catalog has the aggregate of the stream, but not the name or the schema
         of the event. An unknown event of another stream belongs to somebody else.
         """
-        if stream.aggregate_type not in self._aggregates:
+        if stream.aggregate_type not in self._stream_types:
             return False
         known = self._by_name.get(event.type)
         return known is None or event.schema > known.schema
@@ -131,6 +170,30 @@ class Catalog:
         wanted = set(classes)
         return frozenset(name for name, each in self._by_name.items() if each.cls in wanted)
 
+    def aggregate(self, name: str) -> Aggregate[Any, Any, Any] | None:
+        """Return the aggregate of this name, if there is one."""
+        return self._aggregates.get(name)
+
+    def stored_query(self, query: Query, events: Iterable[type] | None = None) -> Query:
+        """Return a query with every stored name of its classes, current and former.
+
+        Args:
+            query: The query. Names in it stay as they are.
+            events: If given, an item without types finds these, and events whose names are not
+                known here: a newer version of the code has written them, and leaving them out would
+                hide them.
+        """
+        others = frozenset() if events is None else frozenset(self._by_name) - self.names_of(events)
+        return Query(
+            QueryItem(
+                types=self._names_in(item.types),
+                tags=item.tags,
+                other_than=self._names_in(item.other_than)
+                | (frozenset() if item.types else others),
+            )
+            for item in query.items
+        )
+
     def of_name(self, name: str) -> EventType:
         """Return the event type of a current or former stored name.
 
@@ -147,23 +210,35 @@ class Catalog:
                 "declare it, or map the name to its new class in aliases={...}",
             ) from None
 
-    def _add_routes(self, aggregate: Aggregate[Any, Any, Any]) -> None:
-        if not aggregate.commands:
-            raise CompositionError(f"{aggregate.name} handles no commands; pass commands=(...)")
-        for command in aggregate.commands:
-            other = self._routes.setdefault(command, aggregate)
-            if other is not aggregate:
+    def _names_in(self, types: Iterable[EventClass]) -> frozenset[str]:
+        names = frozenset(each for each in types if isinstance(each, str))
+        return names | self.names_of(each for each in types if isinstance(each, type))
+
+    def _add_routes(self, part: Route) -> None:
+        if not part.commands:
+            raise CompositionError(f"{part.name} handles no commands; pass commands=(...)")
+        for command in part.commands:
+            other = self._routes.setdefault(command, part)
+            if other is not part:
                 raise CompositionError(
                     f"command {command.__qualname__} is handled by {other.name} and by "
-                    f"{aggregate.name}; give each aggregate commands of its own"
+                    f"{part.name}; give each of them commands of its own"
+                )
+
+    def _check_aggregates(self, transaction: Transaction[Any]) -> None:
+        for aggregate in transaction.aggregates:
+            if self._aggregates.get(aggregate.name) is not aggregate:
+                raise CompositionError(
+                    f"{transaction.name} is for {aggregate.name}, which is not an aggregate of "
+                    f"this application; add it to aggregates=[...]"
                 )
 
     def _add_type(self, event_type: EventType) -> None:
         known = self._by_class.setdefault(event_type.cls, event_type)
         if known != event_type:
             raise CompositionError(
-                f"event {event_type.cls.__qualname__} is declared twice with different names or "
-                f"upcasters; declare it the same way in both aggregates"
+                f"event {event_type.cls.__qualname__} is declared twice with different names, "
+                f"upcasters or tags; declare it the same way everywhere"
             )
         self._add_name(event_type.name, event_type)
 
@@ -177,14 +252,15 @@ class Catalog:
             )
 
 
-def _event_types(aggregate: Aggregate[Any, Any, Any]) -> Iterator[EventType]:
-    for cls in aggregate.events:
-        upcasters = tuple(aggregate.upcasters.get(cls, ()))
+def _event_types(decider: Decider[Any, Any, Any]) -> Iterator[EventType]:
+    for cls in decider.events:
+        upcasters = tuple(decider.upcasters.get(cls, ()))
         yield EventType(
-            name=aggregate.names.get(cls, cls.__name__),
+            name=decider.names.get(cls, cls.__name__),
             cls=cls,
             schema=len(upcasters) + 1,
             upcasters=upcasters,
+            tagger=decider.tags.get(cls),
         )
 
 

@@ -29,3 +29,8 @@ def check_name(what: str, name: object) -> None:
         raise CompositionError(
             f"{what} {name!r} is not 1 to 63 letters, digits, hyphens and underscores"
         )
+
+
+def described(value: object) -> str:
+    """Return the name of a class, or how the value is written."""
+    return value.__qualname__ if isinstance(value, type) else repr(value)

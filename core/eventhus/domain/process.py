@@ -7,9 +7,9 @@ from typing import Any, Generic, TypeVar
 
 from attrs import Factory, field, frozen
 
-from eventhus.domain.aggregate import Command
 from eventhus.domain.annotations import folded_type, recorded_classes
 from eventhus.domain.callables import check_pure
+from eventhus.domain.command import Command
 from eventhus.domain.names import check_name
 from eventhus.domain.recorded import Recorded
 

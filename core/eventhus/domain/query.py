@@ -8,33 +8,11 @@ from typing import Any, TypeAlias
 from attrs import field, frozen
 
 from eventhus.domain.recorded import is_id
+from eventhus.domain.tags import checked_tags
 from eventhus.errors import InvalidArgument
 
 EventClass: TypeAlias = str | type[Any]
 """An event class, or the stored name of one."""
-
-
-def checked_tags(tags: Iterable[str]) -> frozenset[str]:
-    """Return tags as a set.
-
-    Raises:
-        InvalidArgument: They are one ``str``, or a tag is not non-empty text.
-    """
-    if isinstance(tags, str):
-        raise InvalidArgument("tags must be a set of str, found one str; write {'name:id'}")
-    try:
-        found = frozenset(tags)
-    except TypeError:
-        raise InvalidArgument(
-            f"tags must be a set of str, found {type(tags).__name__}; write {{'name:id'}}"
-        ) from None
-    for tag in found:
-        if not is_id(tag):
-            raise InvalidArgument(
-                f"a tag must be a non-empty str of whole Unicode characters, found "
-                f"{'an empty one' if tag == '' else type(tag).__name__}"
-            )
-    return found
 
 
 def _types(types: Iterable[EventClass]) -> frozenset[EventClass]:
@@ -64,8 +42,8 @@ class QueryItem:
     tags: frozenset[str] = field(default=frozenset(), converter=checked_tags)
     other_than: frozenset[EventClass] = field(default=frozenset(), converter=_types)
 
-    def matches(self, type_: str, tags: Collection[str]) -> bool:
-        """Tell whether an event with this stored name and these tags matches."""
+    def matches(self, type_: EventClass, tags: Collection[str]) -> bool:
+        """Tell whether an event of this type with these tags matches."""
         return (
             (not self.types or type_ in self.types)
             and type_ not in self.other_than
@@ -111,6 +89,6 @@ class Query:
         """Return a query for events that match either."""
         return Query((*self.items, *other.items))
 
-    def matches(self, type_: str, tags: Collection[str]) -> bool:
-        """Tell whether an event with this stored name and these tags matches."""
+    def matches(self, type_: EventClass, tags: Collection[str]) -> bool:
+        """Tell whether an event of this type with these tags matches."""
         return any(item.matches(type_, tags) for item in self.items)

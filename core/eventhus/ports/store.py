@@ -201,11 +201,13 @@ class Page:
         position: A reader continues from here. Forwards, every event up to this position was
             looked at. Backwards, every event from this position on.
         event_id: The id of the event at that position; empty if the log has none there.
+        is_last: Whether the store has looked at the whole log in that direction, as it was then.
     """
 
     events: Sequence[StoredEvent]
     position: int
     event_id: str
+    is_last: bool
 
 
 @frozen(kw_only=True)
@@ -310,8 +312,9 @@ class EventStore(Protocol):
             limit: The maximum number of events, at least 1.
 
         Returns:
-            A page. Its position is that of its last event if there may be more, and otherwise the
-            head of the log, or ``after`` if that lies beyond.
+            A page. Its position is the head of the log, or ``after`` if that lies beyond, if it
+            is the last one, and otherwise that of its last event. It may hold fewer events than
+            ``limit`` because of their size, but holds none only if it is the last one.
 
         Raises:
             InvalidArgument: ``limit`` is below 1, ``after`` is negative, or the query is beyond
@@ -330,7 +333,7 @@ class EventStore(Protocol):
             limit: The maximum number of events, at least 1.
 
         Returns:
-            A page. Its position is that of its last event if there may be more, and otherwise 1.
+            A page, as for ``read``. If it is the last one, its position is 1.
 
         Raises:
             InvalidArgument: As for ``read``; ``before`` is below 1.

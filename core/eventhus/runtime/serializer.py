@@ -17,7 +17,7 @@ class EventSerializer:
     def __init__(self, catalog: Catalog, codec: Codec) -> None:
         self._catalog = catalog
         types = catalog.types()
-        self._encoders = {t.cls: (t.name, codec.encoder(t.cls), t.schema) for t in types}
+        self._encoders = {t.cls: (t, codec.encoder(t.cls)) for t in types}
         self._decoders = {t.cls: codec.decoder(t.cls) for t in types}
         self._current = {(t.name, t.schema): self._decoders[t.cls] for t in types}
 
@@ -28,12 +28,12 @@ class EventSerializer:
             KeyError: No aggregate declares the event's class.
             CodecError: A field holds what its type does not admit.
         """
-        name, encoder, schema = self._encoders[type(event)]
+        event_type, encoder = self._encoders[type(event)]
         try:
             data = encoder(event)
         except Exception as error:  # noqa: BLE001 - codecs may raise anything
-            raise codec_error(name, error) from None
-        return EventData(name, data, schema)
+            raise codec_error(event_type.name, error) from None
+        return EventData(event_type.name, data, event_type.schema, event_type.tags_of(event))
 
     def decode(self, stored: EventData) -> Any:
         """Return a stored event, upcast to the current schema.

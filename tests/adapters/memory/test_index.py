@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import pytest
 
-from eventhus.ports import EventData, Query, QueryItem
+from eventhus import Query
+from eventhus.ports import EventData, QueryItem
 from eventhus_memory.index import Index
 
 TYPES = ["A", "B", "C", "D"]

@@ -22,7 +22,7 @@ from eventhus.errors import (
 )
 from eventhus.ports import Snapshot, ViewDocument, ViewWrite
 from eventhus_mongo import MongoStore
-from eventhus_mongo.documents import encode_commit
+from eventhus_mongo.commits import encode_commit
 from eventhus_testing.servers import MongoReplicaSet, MongoServer, standalone_mongo
 from tests.adapters.mongo.made import ACCOUNT, made
 from tests.adapters.mongo.support import Client, Commands, answered, async_client, client

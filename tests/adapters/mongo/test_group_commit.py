@@ -13,7 +13,8 @@ from eventhus import ConcurrencyError, StreamId
 from eventhus.errors import CommitTooLarge, InvalidCommit
 from eventhus.ports import Commit, EventData, StoredCommit
 from eventhus_mongo import MongoStore, appender
-from eventhus_mongo.documents import LIMIT_BYTES, encode_commit
+from eventhus_mongo.commits import encode_commit
+from eventhus_mongo.documents import LIMIT_BYTES
 from eventhus_testing.conformance.store.samples import ACCOUNT, accounts, answer, commit, whole_log
 from eventhus_testing.servers import MongoReplicaSet
 from tests.adapters.mongo.support import Client, Commands

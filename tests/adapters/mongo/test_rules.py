@@ -20,7 +20,7 @@ from eventhus.errors import LogCorrupted, OutcomeUnknown
 from eventhus.ports import Commit, StoredCommit
 from eventhus_mongo import MongoStore, connection, wakeups
 from eventhus_mongo.appender import Appender
-from eventhus_mongo.documents import encode_commit
+from eventhus_mongo.commits import encode_commit
 from eventhus_testing.conformance.store.samples import (
     ACCOUNT,
     CUSTOMER,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from eventhus import StreamId
+from eventhus import Query, StreamId
 from eventhus.adapter_support import (
     check_collection,
     check_condition,
@@ -17,7 +17,7 @@ from eventhus.adapter_support import (
     checked_commit,
 )
 from eventhus.errors import InvalidArgument, InvalidCommit
-from eventhus.ports import Commit, Condition, EventData, Part, Query, ViewDocument, ViewWrite
+from eventhus.ports import Commit, Condition, EventData, Part, ViewDocument, ViewWrite
 
 EVENT = EventData("Deposited", {})
 

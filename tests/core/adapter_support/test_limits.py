@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from eventhus import StreamId
+from eventhus import Query, StreamId
 from eventhus.adapter_support import (
     check_command_id,
     check_keys,
@@ -14,7 +14,7 @@ from eventhus.adapter_support import (
 )
 from eventhus.adapter_support.limits import check_tags
 from eventhus.errors import InvalidArgument
-from eventhus.ports import EventData, Query, QueryItem
+from eventhus.ports import EventData, QueryItem
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from attrs import frozen
 
+from eventhus import Query
 from eventhus.errors import InvalidArgument
-from eventhus.ports import Query, QueryItem
+from eventhus.ports import QueryItem
 
 
 @frozen

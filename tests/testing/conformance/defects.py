@@ -7,12 +7,11 @@ from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
-from eventhus import StreamId
+from eventhus import Query, StreamId
 from eventhus.ports import (
     Commit,
     EventData,
     Page,
-    Query,
     StoredCommit,
     StoredEvent,
 )

@@ -12,13 +12,12 @@ from typing import Self
 
 import pytest
 
-from eventhus import StreamId
+from eventhus import Query, StreamId
 from eventhus.ports import (
     Checkpoint,
     Commit,
     Lease,
     Page,
-    Query,
     Slice,
     Snapshot,
     Storage,
@@ -96,12 +95,12 @@ class Nothing:
         return 0
 
     async def read(self, query: Query | None = None, *, after: int = 0, limit: int = 1000) -> Page:
-        return Page(events=(), position=after, event_id="")
+        return Page(events=(), position=after, event_id="", is_last=True)
 
     async def read_backwards(
         self, query: Query | None = None, *, before: int | None = None, limit: int = 1000
     ) -> Page:
-        return Page(events=(), position=1, event_id="")
+        return Page(events=(), position=1, event_id="", is_last=True)
 
     async def follow(
         self, query: Query | None = None, *, after: int = 0, limit: int = 1000

@@ -1,26 +1,30 @@
-"""Routes commands, and bounds how many run at once."""
+"""Bounds how many commands run at once, and orders those of one stream."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
-from eventhus.errors import NotRunning, UnknownCommand
+from eventhus.domain.recorded import StreamId
+from eventhus.errors import NotRunning
 from eventhus.runtime.commands.envelope import Committed, Envelope
 from eventhus.runtime.commands.executor import Executor
+from eventhus.runtime.commands.keyed_lock import KeyedLock
+from eventhus.runtime.commands.router import Router
 
 
 class CommandBus:
-    """Runs at most ``workers`` commands at once, and those of one aggregate in order.
+    """Runs at most ``workers`` commands at once, and those of one stream in order.
 
     A command runs in its caller's task. There is no queue that could overflow, lose a command or
     answer the wrong caller. A waiting caller is the back-pressure, and cancelling it withdraws its
     command.
     """
 
-    def __init__(self, routes: Mapping[type, Executor[Any, Any, Any]], *, workers: int) -> None:
-        self._routes = routes
+    def __init__(self, router: Router, executor: Executor, *, workers: int) -> None:
+        self._router = router
+        self._executor = executor
+        self._locks: KeyedLock[StreamId] = KeyedLock()
         self._workers = asyncio.Semaphore(workers)
         self._accepted = 0
         self._closing = False
@@ -33,24 +37,23 @@ class CommandBus:
 
     async def handle(self, envelope: Envelope) -> Committed:
         """Carry out a command when its turn comes. Raises what ``Application.dispatch`` does."""
-        command = envelope.command
-        executor = self._routes.get(type(command))
-        if executor is None:
-            raise UnknownCommand(type(command), self._routes)
+        unit = self._router.unit(envelope)
         if self._closing:
             raise NotRunning("the application is closing and takes no more commands")
-        stream = executor.stream(command)
+        # Every command locks its streams in the same order, so that no two wait for each other.
+        streams = unit.streams if len(unit.streams) == 1 else sorted(unit.streams, key=str)
+        held = 0
         self._accepted += 1
         try:
-            # The aggregate's lock comes before a worker, so that callers who wait for one
-            # aggregate never occupy the workers of others.
-            await executor.lock.acquire(stream.aggregate_id)
-            try:
-                async with self._workers:
-                    return await executor.execute(stream, envelope)
-            finally:
-                executor.lock.release(stream.aggregate_id)
+            # The locks come before a worker, so that callers who wait for one aggregate never
+            # occupy the workers of others.
+            for stream in streams:
+                await self._locks.acquire(stream)
+                held += 1
+            async with self._workers:
+                return await self._executor.execute(unit, envelope)
         finally:
+            self._release(streams[:held])
             self._accepted -= 1
             if not self._accepted:
                 self._idle.set()
@@ -61,3 +64,7 @@ class CommandBus:
         while self._accepted:
             self._idle.clear()
             await self._idle.wait()
+
+    def _release(self, streams: Sequence[StreamId]) -> None:
+        for stream in streams:
+            self._locks.release(stream)

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
-from eventhus.domain.aggregate import Command
+from eventhus.domain.command import Command
 from eventhus.domain.recorded import Metadata, Recorded, StreamId, is_id
 from eventhus.errors import InvalidArgument
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, Generic, TypeVar
 
 from eventhus.domain.aggregate import Aggregate
@@ -37,11 +38,14 @@ class Repository(Generic[S]):
         snapshots: Snapshots[S] | None,
         cache_size: int,
     ) -> None:
-        self._aggregate = aggregate
+        self.aggregate = aggregate
         self._store = store
         self._serializer = serializer
         self._snapshots = snapshots
-        self._cache: StateCache[S] = StateCache(cache_size)
+        self._cache: StateCache[str, S] = StateCache(cache_size)
+        self.initial: CachedState[S] = CachedState(
+            state=aggregate.initial, version=0, position=0, event_id=""
+        )
 
     def cached(self, stream: StreamId) -> CachedState[S] | None:
         """Return the cached state, which may be out of date, or ``None``."""
@@ -57,9 +61,16 @@ class Repository(Generic[S]):
         cached = self._cache.get(stream.aggregate_id)
         if cached is None and self._snapshots is not None:
             cached = await self._snapshots.load(stream)
-        cached = await self._catch_up(stream, cached or self._initial())
+        cached = await self._catch_up(stream, cached or self.initial)
         self._cache.put(stream.aggregate_id, cached)
         return cached
+
+    async def at(self, stream: StreamId, version: int) -> CachedState[S]:
+        """Return the state after the event at ``version``, or the current one if that is older.
+
+        Raises what ``current`` does.
+        """
+        return await self._catch_up(stream, self.initial, until=version)
 
     async def after_conflict(
         self, stream: StreamId, lost: CachedState[S], actual: int
@@ -71,7 +82,7 @@ class Repository(Generic[S]):
         if actual < lost.version:
             # The log is shorter than what was read of it, so it was restored to an earlier point.
             # Neither the cache nor a snapshot says anything about it any more.
-            lost = self._initial()
+            lost = self.initial
         return await self._catch_up(stream, lost)
 
     def remember(
@@ -94,33 +105,24 @@ class Repository(Generic[S]):
         """Drop the cached state."""
         self._cache.drop(stream.aggregate_id)
 
-    @property
-    def saving(self) -> int:
-        """The number of snapshots that are being saved."""
-        return 0 if self._snapshots is None else self._snapshots.saving
-
-    async def close(self) -> None:
-        """Wait until no snapshot is being written."""
-        if self._snapshots is not None:
-            await self._snapshots.drain()
-
-    def _initial(self) -> CachedState[S]:
-        return CachedState(state=self._aggregate.initial, version=0, position=0, event_id="")
-
-    async def _catch_up(self, stream: StreamId, known: CachedState[S]) -> CachedState[S]:
-        """Fold the events after ``known``."""
-        while True:
-            page = await self._store.load(stream, after_version=known.version, limit=PAGE)
+    async def _catch_up(
+        self, stream: StreamId, known: CachedState[S], until: float = inf
+    ) -> CachedState[S]:
+        """Fold the events after ``known``, up to a version."""
+        while known.version < until:
+            limit = int(min(PAGE, until - known.version))
+            page = await self._store.load(stream, after_version=known.version, limit=limit)
             if page.events:
                 known = self._fold(stream, known, page)
-            if len(page.events) < PAGE and not page.is_cut:
-                return known
+            if len(page.events) < limit and not page.is_cut:
+                break
+        return known
 
     def _fold(self, stream: StreamId, known: CachedState[S], page: Slice) -> CachedState[S]:
         if page.version != known.version + len(page.events):
             raise LogCorrupted(stream, known.version + len(page.events), page.version)
         state = known.state
-        evolve, decode = self._aggregate.evolve, self._serializer.decode
+        evolve, decode = self.aggregate.evolve, self._serializer.decode
         done = 0
         try:
             for data in page.events:

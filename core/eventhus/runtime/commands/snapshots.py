@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 import attrs
 
 from eventhus.adapter_support.failure_log import summary, unexpected
-from eventhus.domain.aggregate import Aggregate
+from eventhus.domain.decider import Decider
 from eventhus.domain.recorded import StreamId
 from eventhus.errors import CodecError
 from eventhus.ports.codec import Codec
-from eventhus.ports.store import EventStore, Snapshot, SnapshotStore, Storage
+from eventhus.ports.store import EventStore, Snapshot, SnapshotStore
 from eventhus.runtime.commands.fingerprint import fingerprint
 from eventhus.runtime.commands.state_cache import CachedState
 
@@ -23,24 +24,31 @@ _logger = logging.getLogger(__name__)
 
 
 class Snapshots(Generic[S]):
-    """Takes and restores the snapshots of one aggregate type.
+    """Takes and restores the snapshots of one aggregate type or one decision.
 
     Args:
-        aggregate: The aggregate type.
-        store: Holds the snapshots and the events.
+        decider: The aggregate or the decision.
+        event_at: Returns the id of the event that the log has at the place of a snapshot.
+        store: Holds the snapshots.
         codec: Turns states into plain data.
         every: Take a snapshot once so many events follow the newest one.
     """
 
     def __init__(
-        self, aggregate: Aggregate[Any, Any, S], store: Storage, codec: Codec, every: int
+        self,
+        decider: Decider[Any, Any, S],
+        event_at: Callable[[Snapshot], Awaitable[str]],
+        *,
+        store: SnapshotStore,
+        codec: Codec,
+        every: int,
     ) -> None:
-        self._store: SnapshotStore = store
-        self._events: EventStore = store
+        self._store = store
+        self._event_at = event_at
         self._every = every
-        self._encode = codec.encoder(aggregate.state_type)
-        self._decode = codec.decoder(aggregate.state_type)
-        self._fingerprint = fingerprint(aggregate.state_type, aggregate.revision)
+        self._encode = codec.encoder(decider.state_type)
+        self._decode = codec.decoder(decider.state_type)
+        self._fingerprint = fingerprint(decider.state_type, decider.revision)
         self._saving: set[asyncio.Task[None]] = set()
 
     async def load(self, stream: StreamId) -> CachedState[S] | None:
@@ -59,10 +67,9 @@ class Snapshots(Generic[S]):
             )
             return None
         # A log that was restored to an earlier point may have gone on differently since.
-        last = await self._events.history(stream, after_version=snapshot.version - 1, limit=1)
-        if not last or last[0].id != snapshot.event_id:
+        if await self._event_at(snapshot) != snapshot.event_id:
             _logger.warning(
-                "snapshot of %s ignored: the log has another event at its version", stream
+                "snapshot of %s ignored: the log has another event at its place", stream
             )
             return None
         return CachedState(
@@ -113,3 +120,15 @@ class Snapshots(Generic[S]):
                 summary(error),
                 exc_info=unexpected(error),
             )
+
+
+async def event_in_stream(store: EventStore, snapshot: Snapshot) -> str:
+    """Return the id of the event at the version of an aggregate's snapshot, or ``""``."""
+    last = await store.history(snapshot.stream, after_version=snapshot.version - 1, limit=1)
+    return last[0].id if last else ""
+
+
+async def event_in_log(store: EventStore, snapshot: Snapshot) -> str:
+    """Return the id of the event at the position of a decision's snapshot, or ``""``."""
+    page = await store.read(after=snapshot.position - 1, limit=1)
+    return page.event_id if page.events else ""

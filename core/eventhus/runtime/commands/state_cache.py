@@ -1,11 +1,13 @@
-"""A cache of the states of recently used aggregates."""
+"""A cache of recently used states."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from attrs import frozen
 
+K = TypeVar("K", bound=Hashable)
 S = TypeVar("S")
 
 
@@ -28,28 +30,28 @@ class CachedState(Generic[S]):
     snapshot_version: int = 0
 
 
-class StateCache(Generic[S]):
+class StateCache(Generic[K, S]):
     """A least-recently-used cache of at most ``size`` states. Any of them may be out of date."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._states: dict[str, CachedState[S]] = {}  # least recently used first
+        self._states: dict[K, CachedState[S]] = {}  # least recently used first
 
-    def get(self, aggregate_id: str) -> CachedState[S] | None:
+    def get(self, key: K) -> CachedState[S] | None:
         """Return the cached state, or ``None``."""
-        state = self._states.pop(aggregate_id, None)
+        state = self._states.pop(key, None)
         if state is not None:
-            self._states[aggregate_id] = state
+            self._states[key] = state
         return state
 
-    def put(self, aggregate_id: str, state: CachedState[S]) -> None:
+    def put(self, key: K, state: CachedState[S]) -> None:
         """Cache a state unless a newer one is cached; drop the least recently used one."""
-        known = self._states.pop(aggregate_id, None)
-        newer = known if known is not None and known.version > state.version else state
-        self._states[aggregate_id] = newer
+        known = self._states.pop(key, None)
+        newer = known if known is not None and known.position > state.position else state
+        self._states[key] = newer
         if len(self._states) > self._size:
             del self._states[next(iter(self._states))]
 
-    def drop(self, aggregate_id: str) -> None:
+    def drop(self, key: K) -> None:
         """Drop a state."""
-        self._states.pop(aggregate_id, None)
+        self._states.pop(key, None)

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from eventhus.domain.recorded import EventData, Metadata, Recorded, StreamId
+from eventhus.domain.tags import checked_tags
 from eventhus.errors import CodecError
 from eventhus.ports.bus import Message
 from eventhus.ports.store import StoredEvent
@@ -24,6 +25,7 @@ RECORDED_AT = "Eventhus-Recorded-At"
 SCHEMA = "Eventhus-Schema"
 CORRELATION_ID = "Eventhus-Correlation-Id"
 CAUSATION_ID = "Eventhus-Causation-Id"
+TAGS = "Eventhus-Tags"  # as one JSON list
 METADATA = "Eventhus-Metadata"  # the caller's values, as one JSON object
 TRACE = ("traceparent", "tracestate")  # also as headers of their own, where tracers look
 
@@ -35,6 +37,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 _decode = json.JSONDecoder().decode
 
 _NO_METADATA = Metadata()
+_NO_TAGS: frozenset[str] = frozenset()
 
 
 def to_body(stored: StoredEvent) -> bytes:
@@ -80,6 +83,8 @@ def to_message(stored: StoredEvent) -> Message:
         headers[CORRELATION_ID] = json.dumps(metadata.correlation_id)
     if metadata.causation_id is not None:
         headers[CAUSATION_ID] = json.dumps(metadata.causation_id)
+    if stored.event.tags:
+        headers[TAGS] = json.dumps(sorted(stored.event.tags))
     if metadata.values:
         headers[METADATA] = json.dumps(dict(metadata.values))
         for key in TRACE:
@@ -112,7 +117,10 @@ def from_message(message: Message) -> StoredEvent:
             position=int(headers.get(POSITION, 0)),
             id=message.id,
             event=EventData(
-                _of(str, body["type"]), _of(dict, body["data"]), int(headers.get(SCHEMA, 1))
+                _of(str, body["type"]),
+                _of(dict, body["data"]),
+                int(headers.get(SCHEMA, 1)),
+                checked_tags(_of(list, _decode(headers[TAGS]))) if TAGS in headers else _NO_TAGS,
             ),
             recorded_at=_recorded_at(message),
             metadata=_metadata(headers),

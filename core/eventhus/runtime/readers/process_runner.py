@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, TypeVar
 
-from eventhus.domain.aggregate import Command
+from eventhus.domain.command import Command
 from eventhus.domain.process import Process
 from eventhus.domain.recorded import Recorded
 from eventhus.errors import (

@@ -13,8 +13,8 @@ from typing import Any
 
 from attrs import evolve
 
-from eventhus import StreamId
-from eventhus.ports import Commit, EventData, Page, Part, Query, Storage, StoredCommit, StoredEvent
+from eventhus import Query, StreamId
+from eventhus.ports import Commit, EventData, Page, Part, Storage, StoredCommit, StoredEvent
 
 ACCOUNT = StreamId("Account", "a1")
 OTHER = StreamId("Account", "a2")

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from eventhus import Metadata, StreamId, new_id
+from eventhus import Metadata, Query, StreamId, new_id
 from eventhus.ports import (
     Commit,
     EventData,
     Message,
     Page,
     Part,
-    Query,
     Storage,
 )
 from eventhus.runtime.readers.leased_reader import RETRY, STEP_DOWN_S, retry_s

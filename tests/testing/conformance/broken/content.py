@@ -9,13 +9,12 @@ from typing import Any
 
 from attrs import evolve
 
-from eventhus import Metadata, new_id
+from eventhus import Metadata, Query, new_id
 from eventhus.errors import InvalidCommit
 from eventhus.ports import (
     Commit,
     EventData,
     Page,
-    Query,
     StoredCommit,
     StoredEvent,
 )

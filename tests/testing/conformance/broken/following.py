@@ -8,7 +8,8 @@ from itertools import islice
 
 from attrs import evolve
 
-from eventhus.ports import Commit, Page, Query, StoredCommit
+from eventhus import Query
+from eventhus.ports import Commit, Page, StoredCommit
 from eventhus_memory import MemoryStore
 from tests.testing.conformance.defects import caught_by
 
@@ -113,7 +114,7 @@ class GivesEmptyPages(MemoryStore):
     ) -> Pages:
         async for page in super().follow(query, after=after, limit=limit):
             yield page
-            yield Page(events=(), position=0, event_id="")
+            yield Page(events=(), position=0, event_id="", is_last=True)
 
 
 @caught_by("test_a_cancelled_follower_affects_no_other", hangs=True)
@@ -151,7 +152,7 @@ class GoesOnWhenClosed(MemoryStore):
             async for page in super().follow(query, after=after, limit=limit):
                 yield page
         finally:
-            yield Page(events=(), position=0, event_id="")
+            yield Page(events=(), position=0, event_id="", is_last=True)
 
 
 @caught_by("test_many_followers_beside_many_writers")

@@ -8,10 +8,9 @@ from typing import Any
 
 from attrs import evolve
 
-from eventhus import StreamId
+from eventhus import Query, StreamId
 from eventhus.ports import (
     Page,
-    Query,
     Slice,
     StoredCommit,
     StoredEvent,
