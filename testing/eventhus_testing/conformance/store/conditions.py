@@ -9,9 +9,15 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from eventhus import ConcurrencyError, StreamId
+from eventhus import ConcurrencyError, Query, StreamId
 from eventhus.errors import ConditionFailed, InvalidCommit
-from eventhus.ports import Commit, Condition, Query, Storage, StoredCommit, StoredEvent
+from eventhus.ports import (
+    Commit,
+    Condition,
+    Storage,
+    StoredCommit,
+    StoredEvent,
+)
 from eventhus_testing.conformance.harness import Cases, case, one_store_and_two
 from eventhus_testing.conformance.store.queries import QUERIES, matching, mixed
 from eventhus_testing.conformance.store.samples import (

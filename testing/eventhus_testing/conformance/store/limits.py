@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from eventhus import Metadata, StreamId
+from eventhus import Metadata, Query, StreamId
 from eventhus.errors import InvalidArgument
 from eventhus.ports import (
     Condition,
     EventData,
-    Query,
     QueryItem,
     Snapshot,
     Storage,

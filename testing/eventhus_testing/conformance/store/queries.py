@@ -8,7 +8,13 @@ from contextlib import aclosing
 
 import pytest
 
-from eventhus.ports import Page, Query, QueryItem, Storage, StoredEvent
+from eventhus import Query
+from eventhus.ports import (
+    Page,
+    QueryItem,
+    Storage,
+    StoredEvent,
+)
 from eventhus_testing.conformance.harness import Cases, case, one_store_and_two
 from eventhus_testing.conformance.store.samples import (
     ACCOUNT,
@@ -85,15 +91,29 @@ async def mixed(store: Storage) -> list[StoredEvent]:
     return log
 
 
-def page_of(log: Sequence[StoredEvent], events: list[StoredEvent], position: int) -> Page:
-    """Return the page that a store must give."""
-    at = [recorded.id for recorded in log if recorded.position == position]
-    return Page(events=events, position=position, event_id=at[0] if at else "")
-
-
 def shown(page: Page) -> tuple[object, ...]:
     """Return the fields of a page, to compare."""
-    return list(page.events), page.position, page.event_id
+    return list(page.events), page.position, page.event_id, page.is_last
+
+
+def check_page(
+    log: Sequence[StoredEvent], left: Sequence[StoredEvent], limit: int, end: int, page: Page
+) -> None:
+    """Check a page of small events.
+
+    Args:
+        log: All events.
+        left: The matches from the start of the page on.
+        limit: The maximum number of events that was asked for.
+        end: The position of the last page.
+        page: The page.
+    """
+    same(left[:limit], page.events)
+    assert page.is_last or len(left) >= limit
+    assert not page.is_last or len(left) <= limit
+    position = end if page.is_last else left[limit - 1].position
+    there = [recorded.id for recorded in log if recorded.position == position]
+    assert (position, there[0] if there else "") == (page.position, page.event_id)
 
 
 class Queries(Cases):
@@ -125,8 +145,7 @@ class Queries(Cases):
             left = matching(query, log[after:])
             for limit in (1, 2, 3, 1000):
                 page = await store.read(query, after=after, limit=limit)
-                end = left[limit - 1].position if len(left) >= limit else max(after, len(log))
-                assert shown(page_of(log, left[:limit], end)) == shown(page)
+                check_page(log, left, limit, max(after, len(log)), page)
 
     @each_query
     @case
@@ -139,19 +158,18 @@ class Queries(Cases):
             left = matching(query, log[: None if before is None else before - 1])[::-1]
             for limit in (1, 2, 3, 1000):
                 page = await store.read_backwards(query, before=before, limit=limit)
-                end = left[limit - 1].position if len(left) >= limit else 1
-                assert shown(page_of(log, left[:limit], end)) == shown(page)
+                check_page(log, left, limit, 1, page)
 
     @case
     async def test_pages_of_an_empty_log(self, store: Storage) -> None:
         """They have no events, stay where they were asked for, and name no event."""
         for query in (None, Query.of(), Query.of("A", tags={"x"})):
-            assert ([], 0, "") == shown(await store.read(query))
-            assert ([], 7, "") == shown(await store.read(query, after=7))
-            assert ([], 1, "") == shown(await store.read_backwards(query))
+            assert ([], 0, "", True) == shown(await store.read(query))
+            assert ([], 7, "", True) == shown(await store.read(query, after=7))
+            assert ([], 1, "", True) == shown(await store.read_backwards(query))
         first = await store.append(commit(events=[tagged("x", type_="A")]))
         page = await store.read(Query.of("A", tags={"x"}))
-        assert (first.recorded(), 1, first.recorded()[0].id) == shown(page)
+        assert (first.recorded(), 1, first.recorded()[0].id, True) == shown(page)
 
     @case
     async def test_a_query_reads_a_thousand_events_unless_told_otherwise(
@@ -178,7 +196,7 @@ class Queries(Cases):
                 await turns(5)
                 stored = await store.append(commit(events=[tagged("y"), tagged(type_="A")]))
                 last = stored.recorded()[-1]
-                assert ([], last.position, last.id) == shown(await waiting)
+                assert ([], last.position, last.id, True) == shown(await waiting)
                 found = await store.append(commit(events=[tagged("x", type_="A")]))
                 assert found.recorded() == await take(pages, found.position)
 

@@ -21,9 +21,16 @@ from typing import Literal, TypeAlias
 
 from attrs import evolve, frozen
 
-from eventhus import StreamId, new_id
+from eventhus import Query, StreamId, new_id
 from eventhus.errors import ConditionFailed, OutcomeUnknown, StoreUnavailable
-from eventhus.ports import Commit, Condition, EventData, Part, Query, Storage, StoredEvent
+from eventhus.ports import (
+    Commit,
+    Condition,
+    EventData,
+    Part,
+    Storage,
+    StoredEvent,
+)
 
 COURSES, SEATS = 5, 4  # of a term, of a course
 STUDENTS, SEATS_OF_STUDENT = 8, 2

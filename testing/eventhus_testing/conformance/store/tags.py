@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from eventhus import Query
 from eventhus.errors import InvalidArgument
-from eventhus.ports import EventData, Query, Storage
+from eventhus.ports import (
+    EventData,
+    Storage,
+)
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.names import ALIKE, HOSTILE
 from eventhus_testing.conformance.store.samples import (

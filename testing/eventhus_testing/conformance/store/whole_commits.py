@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eventhus import Metadata, StreamId
-from eventhus.ports import Condition, Query, Storage, StoredCommit
+from eventhus import Metadata, Query, StreamId
+from eventhus.ports import (
+    Condition,
+    Storage,
+    StoredCommit,
+)
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.samples import (
     ACCOUNT,

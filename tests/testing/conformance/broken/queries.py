@@ -7,7 +7,14 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 
 from attrs import evolve
 
-from eventhus.ports import Commit, EventData, Page, Query, QueryItem, StoredEvent
+from eventhus import Query
+from eventhus.ports import (
+    Commit,
+    EventData,
+    Page,
+    QueryItem,
+    StoredEvent,
+)
 from eventhus_memory import MemoryStore
 from tests.testing.conformance.defects import Distorting, Rewriting, caught_by, with_events
 
@@ -203,5 +210,5 @@ class FindsNoClasses(MemoryStore):
         self, query: Query | None = None, *, before: int | None = None, limit: int = 1000
     ) -> Page:
         if query and any(EventData in item.types for item in query.items):
-            return Page(events=(), position=1, event_id="")
+            return Page(events=(), position=1, event_id="", is_last=True)
         return await super().read_backwards(query, before=before, limit=limit)
