@@ -120,30 +120,36 @@ class Appender:
             loop.create_future(),
             clear_to=0 if commit.condition is None else commit.condition.after,
         )
-        ends = [self._known_end(part) for part in commit.parts]
-        attempt = 0
-        while True:
-            try:
-                examined = await self._examine(waiting, ends, was_stopped=attempt > 0)
-            except StoreUnavailable as error:
-                if waiting.sent:  # and its outcome cannot be looked up
-                    raise self._unknown(commit, error.problem) from error
-                raise
+        known = [self._known_end(part) for part in commit.parts]
+        waiting.ends = [end for end in known if end is not None]
+        if len(waiting.ends) < len(known):
+            examined = await self._examine(waiting, known)
             if isinstance(examined, StoredCommit):
                 return examined
-            waiting = evolve(waiting, ends=examined, done=loop.create_future())
+            waiting.ends = examined
+        attempt = 0
+        while True:
             self._batcher.add(waiting)
             stored = await waiting.done
             if stored is not None:
                 return stored
             # A version or one of its ids is taken, perhaps by this very commit, sent earlier. Or
             # its condition could not be checked.
-            ends = [None for _ in commit.parts]
             if loop.time() > waiting.deadline:
                 raise self._late(waiting, "other writers kept getting in first")
             if attempt > 0:
                 await self._back_off(attempt)
             attempt += 1
+            try:
+                examined = await self._examine(waiting)
+            except StoreUnavailable as error:
+                if waiting.sent:  # and its outcome cannot be looked up
+                    raise self._unknown(commit, error.problem) from error
+                raise
+            if isinstance(examined, StoredCommit):
+                return examined
+            # A new one, because the old one may still be in a batch.
+            waiting = evolve(waiting, ends=examined, done=loop.create_future())
 
     async def drain(self) -> None:
         """Wait until no commit is in flight."""
@@ -162,20 +168,20 @@ class Appender:
         return known if expected is None or expected == known else None
 
     async def _examine(
-        self, waiting: _Append, known: Sequence[int | None], *, was_stopped: bool
+        self, waiting: _Append, known: Sequence[int | None] = ()
     ) -> StoredCommit | list[int]:
         """Return the version to append at for each part, or the commit if the log holds it.
 
         Args:
             waiting: The commit.
-            known: Those versions, as far as they are known.
-            was_stopped: Whether an attempt was stopped, perhaps by the commit itself.
+            known: Before the first attempt, those versions as far as they are known. Later none
+                is known for sure, and the commit may have been stored.
         """
         commit = waiting.commit
         # The streams first. In the other order, a commit that lands in between would be missed.
         ends = [
             await self._lookups.end_of(part.stream) if end is None else end
-            for part, end in zip(commit.parts, known, strict=True)
+            for part, end in zip(commit.parts, known or [None] * len(commit.parts), strict=True)
         ]
         misfit = next(
             (
@@ -186,7 +192,7 @@ class Appender:
             None,
         )
         match = await self._look_apart(waiting) if waiting.is_apart and misfit is None else None
-        if was_stopped or misfit is not None:
+        if not known or misfit is not None:
             first = await self._lookups.stored(commit)
             if first is not None:
                 return first
@@ -368,11 +374,10 @@ class Appender:
                 versions.append(end + 1)
             if has_conditions:
                 earlier.add(position, [(event.type, event.tags) for event in commit.events])
-            stored = StoredCommit(commit=commit, versions=versions, position=position)
-            placed.append(stored)
+            placed.append(StoredCommit(commit=commit, versions=versions, position=position))
             sending.append(waiting)
             documents.append(waiting.encoded.at(position, versions))
-            position = stored.last_position + 1
+            position += sum([len(part.events) for part in commit.parts])
         for waiting in reversed(deferred):
             self._batcher.put_back(waiting)
         return sending, documents
@@ -382,8 +387,9 @@ class Appender:
         for waiting, stored in zip(batch, placed, strict=True):
             for part, version in zip(stored.commit.parts, stored.versions, strict=True):
                 self._known.learn(part.stream, version + len(part.events) - 1)
-            self._next = stored.last_position + 1
             _resolve(waiting, stored)
+        if placed:
+            self._next = placed[-1].last_position + 1
 
     def _failed(
         self, batch: Sequence[_Append], placed: Sequence[StoredCommit], error: PyMongoError

@@ -23,7 +23,7 @@ from eventhus_mongo.documents import Document, UnknownFormat
 NEAR = 1000
 """The longest stretch of the log, in positions, that a batch reads to check its conditions."""
 
-_NAMES = ("parts", "events.type", "events.tags", "format")
+_NAMES = ("parts.size", "events.type", "events.tags", "format")
 
 _Event: TypeAlias = tuple[int, str, frozenset[str]]
 """The position, the type and the tags of an event."""
@@ -77,7 +77,7 @@ class Stretch:
             self._unreadable.append((last, error))
 
     def judge(self, query: Query, after: int, head: int) -> Verdict | int:
-        """Return the position of the first matching event after ``after``, or a verdict without one.
+        """Return the position of the first match after ``after``, or a verdict if there is none.
 
         Args:
             query: The query of the condition.
