@@ -19,7 +19,8 @@ from eventhus.ports import (
     EventData,
     Part,
 )
-from eventhus_mongo.documents import OPTIONS, encode_commit, last_position
+from eventhus_mongo.commits import encode_commit, log_span
+from eventhus_mongo.documents import OPTIONS
 
 Document: TypeAlias = dict[str, Any]
 T = TypeVar("T")
@@ -72,12 +73,12 @@ async def fill(
         size: How many in each commit.
     """
     last = await log.with_options(codec_options=OPTIONS).find_one(sort=[("_id", DESCENDING)])
-    position = 1 if last is None else last_position(last) + 1
+    position = 1 if last is None else log_span(last).last + 1
     chunk: list[Document] = []
     for number in range(0, events, size):
         for aggregate_id in ids:
             encoded = encode_commit(commit(aggregate_id, number, size))
-            chunk.append(encoded.at(position, number + 1))
+            chunk.append(encoded.at(position, [number + 1]))
             position += size
             if len(chunk) == CHUNK:
                 await log.insert_many(chunk)

@@ -71,16 +71,15 @@ class _Append:
         """The query of its condition, if it has one."""
         return None if self.commit.condition is None else self.commit.condition.query
 
-    @property
-    def weight(self) -> float:
-        """The share of a batch that it takes."""
-        names = len(self.commit.parts)
-        if self.query is not None:
-            names += sum(
-                len(item.types) + len(item.other_than) + len(item.tags) + 1
-                for item in self.query.items
-            )
-        return max(self.encoded.size_bytes / BATCH_BYTES, names / BATCH_NAMES)
+
+def _weight(waiting: _Append) -> float:
+    """Return the share of a batch that a commit takes."""
+    bytes_share = waiting.encoded.size_bytes / BATCH_BYTES
+    parts, query = waiting.commit.parts, waiting.query
+    if query is None:
+        return max(bytes_share, len(parts) / BATCH_NAMES)
+    names = sum(1 + len(item.types) + len(item.other_than) + len(item.tags) for item in query.items)
+    return max(bytes_share, (len(parts) + names) / BATCH_NAMES)
 
 
 class Appender:
@@ -102,7 +101,7 @@ class Appender:
             self._insert_batch,
             self._give_up,
             most=BATCH_COMMITS,
-            weight=lambda waiting: waiting.weight,
+            weight=_weight,
             most_weight=1,
         )
         self._next: int | None = None  # the next free position, as far as is known
@@ -120,30 +119,36 @@ class Appender:
             loop.create_future(),
             clear_to=0 if commit.condition is None else commit.condition.after,
         )
-        ends = [self._known_end(part) for part in commit.parts]
-        attempt = 0
-        while True:
-            try:
-                examined = await self._examine(waiting, ends, was_stopped=attempt > 0)
-            except StoreUnavailable as error:
-                if waiting.sent:  # and its outcome cannot be looked up
-                    raise self._unknown(commit, error.problem) from error
-                raise
+        known = [self._known_end(part) for part in commit.parts]
+        waiting.ends = [end for end in known if end is not None]
+        if len(waiting.ends) < len(known):
+            examined = await self._examine(waiting, known)
             if isinstance(examined, StoredCommit):
                 return examined
-            waiting = evolve(waiting, ends=examined, done=loop.create_future())
+            waiting.ends = examined
+        attempt = 0
+        while True:
             self._batcher.add(waiting)
             stored = await waiting.done
             if stored is not None:
                 return stored
             # A version or one of its ids is taken, perhaps by this very commit, sent earlier. Or
             # its condition could not be checked.
-            ends = [None for _ in commit.parts]
             if loop.time() > waiting.deadline:
                 raise self._late(waiting, "other writers kept getting in first")
             if attempt > 0:
                 await self._back_off(attempt)
             attempt += 1
+            try:
+                examined = await self._examine(waiting)
+            except StoreUnavailable as error:
+                if waiting.sent:  # and its outcome cannot be looked up
+                    raise self._unknown(commit, error.problem) from error
+                raise
+            if isinstance(examined, StoredCommit):
+                return examined
+            # A new one, because the old one may still be in a batch.
+            waiting = evolve(waiting, ends=examined, done=loop.create_future())
 
     async def drain(self) -> None:
         """Wait until no commit is in flight."""
@@ -162,20 +167,20 @@ class Appender:
         return known if expected is None or expected == known else None
 
     async def _examine(
-        self, waiting: _Append, known: Sequence[int | None], *, was_stopped: bool
+        self, waiting: _Append, known: Sequence[int | None] = ()
     ) -> StoredCommit | list[int]:
         """Return the version to append at for each part, or the commit if the log holds it.
 
         Args:
             waiting: The commit.
-            known: Those versions, as far as they are known.
-            was_stopped: Whether an attempt was stopped, perhaps by the commit itself.
+            known: Before the first attempt, those versions as far as they are known. Later none
+                is known for sure, and the commit may have been stored.
         """
         commit = waiting.commit
         # The streams first. In the other order, a commit that lands in between would be missed.
         ends = [
             await self._lookups.end_of(part.stream) if end is None else end
-            for part, end in zip(commit.parts, known, strict=True)
+            for part, end in zip(commit.parts, known or [None] * len(commit.parts), strict=True)
         ]
         misfit = next(
             (
@@ -186,7 +191,7 @@ class Appender:
             None,
         )
         match = await self._look_apart(waiting) if waiting.is_apart and misfit is None else None
-        if was_stopped or misfit is not None:
+        if not known or misfit is not None:
             first = await self._lookups.stored(commit)
             if first is not None:
                 return first
@@ -265,14 +270,18 @@ class Appender:
         """Drop the commits that would stop the insert, because a stream is known to have grown."""
         fresh: list[_Append] = []
         for waiting in batch:
-            if any(
-                part.expected_version is not None and (self._known.get(part.stream) or 0) > end
-                for part, end in zip(waiting.commit.parts, waiting.ends, strict=True)
-            ):
+            if self._is_stale(waiting):
                 _resolve(waiting, None)
             else:
                 fresh.append(waiting)
         return fresh
+
+    def _is_stale(self, waiting: _Append) -> bool:
+        for part, end in zip(waiting.commit.parts, waiting.ends, strict=True):
+            known = self._known.get(part.stream)
+            if known is not None and known > end and part.expected_version is not None:
+                return True
+        return False
 
     async def _drop_taken(self, batch: Sequence[_Append]) -> list[_Append]:
         """Drop the commits one of whose versions is taken.
@@ -368,11 +377,10 @@ class Appender:
                 versions.append(end + 1)
             if has_conditions:
                 earlier.add(position, [(event.type, event.tags) for event in commit.events])
-            stored = StoredCommit(commit=commit, versions=versions, position=position)
-            placed.append(stored)
+            placed.append(StoredCommit(commit=commit, versions=versions, position=position))
             sending.append(waiting)
             documents.append(waiting.encoded.at(position, versions))
-            position = stored.last_position + 1
+            position += sum([len(part.events) for part in commit.parts])
         for waiting in reversed(deferred):
             self._batcher.put_back(waiting)
         return sending, documents
@@ -382,8 +390,9 @@ class Appender:
         for waiting, stored in zip(batch, placed, strict=True):
             for part, version in zip(stored.commit.parts, stored.versions, strict=True):
                 self._known.learn(part.stream, version + len(part.events) - 1)
-            self._next = stored.last_position + 1
             _resolve(waiting, stored)
+        if placed:
+            self._next = placed[-1].last_position + 1
 
     def _failed(
         self, batch: Sequence[_Append], placed: Sequence[StoredCommit], error: PyMongoError

@@ -40,8 +40,8 @@ from eventhus_mongo.documents import (
 ENVELOPE = ("command_id", "recorded_at", "metadata")
 """The fields of a commit that are not needed to fold a state."""
 
-PLACE = ("parts", "commit_id", "format")
-"""The fields of a commit that tell where its events are, and their ids."""
+PLACE = ("parts.size", "commit_id", "format")
+"""The fields of a commit that tell the positions and the ids of its events."""
 
 _NO_TAGS: frozenset[str] = frozenset()
 
@@ -233,7 +233,7 @@ def log_span(document: Document) -> Span:
     """Return all events of a document, numbered by their positions.
 
     Args:
-        document: A commit, or at least its fields ``parts`` and ``format``.
+        document: A commit, or at least its field ``format`` and the sizes of its parts.
 
     Raises:
         UnknownFormat: The document was not written by this version of the library.
@@ -241,7 +241,7 @@ def log_span(document: Document) -> Span:
     check_format(document)
     first = document.get("_id")
     try:
-        size = sum([_checked(part)[1] for part in document["parts"]])
+        size = sum([_number(part["size"]) for part in document["parts"]])
     except MALFORMED:
         raise not_ours(document) from None
     if not (type(first) is int and first > 0 and size > 0):
@@ -263,7 +263,7 @@ def stream_span(document: Document, stream: StreamId) -> Span:
     offset = 0
     try:
         for part in document["parts"]:
-            version, size = _checked(part)
+            version, size = _number(part["version"]), _number(part["size"])
             if part["id"] == stream.aggregate_id and part["type"] == stream.aggregate_type:
                 return Span(document, version, version + size - 1, offset)
             offset += size
@@ -296,15 +296,14 @@ def stream_filter(stream: StreamId, **versions: Any) -> dict[str, Any]:
 
 def _parts(document: Document) -> Iterator[_Part]:
     for part in document["parts"]:
-        version, size = _checked(part)
-        yield StreamId(part["type"], part["id"]), version, size
+        stream = StreamId(part["type"], part["id"])
+        yield stream, _number(part["version"]), _number(part["size"])
 
 
-def _checked(part: Document) -> tuple[int, int]:
-    version, size = part["version"], part["size"]
-    if not (type(version) is int and type(size) is int and version > 0 and size > 0):
-        raise ValueError("a version and a size are whole numbers from 1")
-    return version, size
+def _number(value: object) -> int:
+    if type(value) is int and value > 0:
+        return value
+    raise ValueError("versions and sizes are whole numbers from 1")
 
 
 def _places(document: Document, start: int, end: int) -> Iterator[tuple[StreamId, int]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from attrs import evolve
 from pymongo import ASCENDING, DESCENDING
 
 from eventhus import Query
@@ -38,20 +39,24 @@ class QueryReader:
         events: list[StoredEvent] = []
         tail = await self._connection.tail()
         while True:
-            page = await self.next(query, after, limit - len(events), tail)
+            page, is_cut = await self.next(query, after, limit - len(events), tail)
             events += page.events
-            if len(events) == limit or page.position >= tail.position:
-                return Page(events=events, position=page.position, event_id=page.event_id)
+            if page.is_last:
+                return evolve(page, events=events)
+            if len(events) == limit or (events and is_cut):
+                return page_of(events, is_last=False)
             after = page.position
 
-    async def next(self, query: Query, after: int, limit: int, tail: Tail) -> Page:
+    async def next(self, query: Query, after: int, limit: int, tail: Tail) -> tuple[Page, bool]:
         """Return the next page of the log up to ``tail``, as far as one reply of the server goes.
 
-        Its position is above ``after``, unless that is the tail or lies beyond.
+        Returns:
+            The page, and whether it was cut because of the size of its events. Its position is
+            above ``after``, unless that is the tail or lies beyond.
         """
         if after >= tail.position:
             event_id = tail.event_id if after == tail.position else ""
-            return Page(events=(), position=after, event_id=event_id)
+            return Page(events=(), position=after, event_id=event_id, is_last=True), False
         end = tail
         if query_filters.is_scan(query) and tail.position - after > SCAN:
             end = await self._connection.tail(up_to=after + SCAN)
@@ -72,12 +77,17 @@ class QueryReader:
             start = max(after + 1 - span.first, 0)
             events += _matching(span, query, start, limit - len(events))
             if len(events) == limit:
-                last = events[-1]
-                self._unfinished.keep(LOG, span, until=last.position)
-                return Page(events=events, position=last.position, event_id=last.id)
+                self._unfinished.keep(LOG, span, until=events[-1].position)
+                return page_of(events, is_last=False), False
         if reply.is_cut:
             end = _end_of(spans[-1])
-        return Page(events=events, position=end.position, event_id=end.event_id)
+        page = Page(
+            events=events,
+            position=end.position,
+            event_id=end.event_id,
+            is_last=end.position == tail.position,
+        )
+        return page, reply.is_cut
 
     async def read_backwards(self, query: Query, before: int | None, limit: int) -> Page:
         """Return the page before a position, which ends at 1 if it has too few events."""
@@ -91,15 +101,18 @@ class QueryReader:
             low = max(high - step, 0)
             reply = await self._connection.first_reply(
                 query_filters.at(found, {"$gt": low, "$lte": high}),
-                limit=limit,
+                limit=limit + 1,  # what matches in the first one may lie beyond ``before``
                 sort=[("_id", DESCENDING)],
             )
             for document in reply.documents:
                 events += _matching_backwards(document, query, last, limit - len(events))
                 if len(events) == limit:
-                    return Page(events=events, position=events[-1].position, event_id=events[-1].id)
+                    return page_of(events, is_last=False)
+            if reply.is_cut and events:
+                return page_of(events, is_last=False)
             high = log_span(reply.documents[-1]).first - 1 if reply.is_cut else low
-        return Page(events=events, position=1, event_id=await self.first_event_id())
+        event_id = await self.first_event_id()
+        return Page(events=events, position=1, event_id=event_id, is_last=True)
 
     async def first_event_id(self) -> str:
         """Return the id of the first event of the log; empty if there is none."""
@@ -112,6 +125,12 @@ class QueryReader:
             return [known]
         document = await self._connection.last({"_id": {"$lte": position}})
         return [] if document is None else [log_span(document)]
+
+
+def page_of(events: Sequence[StoredEvent], *, is_last: bool) -> Page:
+    """Return a page that ends at its last event."""
+    last = events[-1]
+    return Page(events=events, position=last.position, event_id=last.id, is_last=is_last)
 
 
 def _end_of(span: Span) -> Tail:

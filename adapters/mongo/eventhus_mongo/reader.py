@@ -13,7 +13,7 @@ from eventhus_mongo.commits import Span, decode_commit, decode_events, event_id_
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.driver_errors import translating_errors
 from eventhus_mongo.pages import recorded
-from eventhus_mongo.query_reader import LOG, QueryReader
+from eventhus_mongo.query_reader import LOG, QueryReader, page_of
 from eventhus_mongo.unfinished import Unfinished
 from eventhus_mongo.wakeups import Wakeups
 
@@ -38,15 +38,15 @@ class LogReader:
         with translating_errors(self._connection.bucket):
             if query is not None:
                 return await self._queries.read(query, after, limit)
-            spans, _ = await self._next(after, limit)
+            spans, has_more = await self._next(after, limit)
             if after > 0 and not (spans and spans[0].first == after + 1):
                 spans = [*await self._queries.commit_at(after), *spans]
-            if page := _page(spans, after, limit):
-                self._unfinished.keep(LOG, spans[-1], until=page.position)
-                return page
+            if events := recorded(spans, after, limit):
+                self._unfinished.keep(LOG, spans[-1], until=events[-1].position)
+                return page_of(events, is_last=len(events) < limit and not has_more)
             is_there = bool(spans) and spans[-1].last == after
             event_id = event_id_of(spans[-1].document, after - spans[-1].first) if is_there else ""
-            return Page(events=(), position=after, event_id=event_id)
+            return Page(events=(), position=after, event_id=event_id, is_last=True)
 
     async def read_backwards(self, query: Query | None, before: int | None, limit: int) -> Page:
         """See ``EventStore.read_backwards``."""
@@ -70,11 +70,11 @@ class LogReader:
                 events += decode_events(document, start, end)[::-1]
                 first = span.first
             if reply.is_cut or len(events) == limit:
-                return Page(events=events, position=events[-1].position, event_id=events[-1].id)
+                return page_of(events, is_last=False)
             if events and events[-1].position > 1:
                 raise LogCorrupted(None, 1, events[-1].position)
             event_id = events[-1].id if events else await self._queries.first_event_id()
-            return Page(events=events, position=1, event_id=event_id)
+            return Page(events=events, position=1, event_id=event_id, is_last=True)
 
     async def commits(self, after: int, limit: int) -> Sequence[StoredCommit]:
         """See ``EventStore.commits``."""
@@ -103,22 +103,22 @@ class LogReader:
     async def _follow(self, after: int, limit: int) -> AsyncGenerator[Page, None]:
         with self._connection.calls:
             spans = await self._opening(after)
-        is_bounded = True
+        is_bounded = has_more = True
         while True:
             # Taken before the log is read, so that growth in between is noticed.
             ticket = self._wakeups.ticket()
             if not spans:
                 with self._connection.calls, translating_errors(self._connection.bucket):
-                    spans, is_cut = await self._next(after, limit, is_bounded=is_bounded)
-                is_bounded = is_bounded or is_cut
+                    spans, has_more = await self._next(after, limit, is_bounded=is_bounded)
+                is_bounded = is_bounded or has_more
             if spans:
                 self._wakeups.grown(spans[-1].last)
                 # A page at a time, so that memory stays flat.
                 while spans and spans[-1].last > after:
                     with translating_errors(self._connection.bucket):
-                        page = _page(spans, after, limit)
-                    assert page is not None, "there are events after it"
-                    after = page.position
+                        events = recorded(spans, after, limit)
+                    after = events[-1].position
+                    page = page_of(events, is_last=after == spans[-1].last and not has_more)
                     while spans and spans[0].last <= after:
                         del spans[0]
                     yield page
@@ -133,7 +133,7 @@ class LogReader:
             ticket = self._wakeups.ticket()
             with self._connection.calls, translating_errors(self._connection.bucket):
                 tail = await self._connection.tail()
-                page = await self._queries.next(query, after, limit, tail)
+                page, _ = await self._queries.next(query, after, limit, tail)
             self._wakeups.grown(tail.position)
             if page.position > after:
                 after = page.position
@@ -164,12 +164,6 @@ class LogReader:
         reply = await self._connection.first_reply(
             {"_id": positions}, limit=limit, sort=[("_id", ASCENDING)]
         )
-        return [log_span(document) for document in reply.documents], reply.is_cut
-
-
-def _page(spans: Sequence[Span], after: int, limit: int) -> Page | None:
-    """Return a page of the next events, or ``None`` if there are none."""
-    events = recorded(spans, after, limit)
-    if not events:
-        return None
-    return Page(events=events, position=events[-1].position, event_id=events[-1].id)
+        spans = [log_span(document) for document in reply.documents]
+        is_full = is_bounded and bool(spans) and spans[-1].last >= after + limit
+        return spans, reply.is_cut or is_full
