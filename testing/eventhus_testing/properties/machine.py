@@ -1,4 +1,4 @@
-"""Stateful tests of applications, with the pure aggregate as their model."""
+"""Stateful tests of applications, with the pure domain as their model."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from functools import lru_cache
 from random import Random
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from attrs import evolve, frozen
+from attrs import frozen
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
@@ -19,44 +19,25 @@ from eventhus import (
     Command,
     Committed,
     ConcurrencyError,
+    Decision,
     Rejected,
     StreamId,
+    Transaction,
 )
 from eventhus.errors import LogCorrupted
 from eventhus.ports import Storage
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
 from eventhus_testing.properties.machine_case import Disagreement, TestCaseOf
+from eventhus_testing.properties.model import Answer, Model, Part, streams_of
 from eventhus_testing.properties.strategies import commands
 from eventhus_testing.properties.typed_values import Refinements
 from eventhus_testing.texts.page import ACTUAL, EXPECTED, SAME, Passage, mark, page
 
 T = TypeVar("T")
 
-Answer: TypeAlias = "tuple[Any, ...] | Rejected"
-"""The outcome of a command: events or a refusal."""
-
 FIRST, SECOND = 0, 1
 _NAMES = ("one", "other")
-
-
-@frozen
-class _Model:
-    """The expected state and events of one aggregate id."""
-
-    aggregate: Aggregate[Any, Any, Any]
-    state: Any
-    events: tuple[Any, ...] = ()
-
-    def after(self, command: Command) -> tuple[Answer, _Model]:
-        try:
-            decided = self.aggregate.decided(command, self.state)
-        except Rejected as refusal:
-            return refusal, self
-        state = self.state
-        for event in decided:
-            state = self.aggregate.evolve(state, event)
-        return decided, evolve(self, state=state, events=(*self.events, *decided))
 
 
 @frozen
@@ -71,7 +52,18 @@ class _Sent:
 @lru_cache(maxsize=64)  # making a strategy takes longer than drawing from it
 def _commands(machine: type[AggregateMachine]) -> st.SearchStrategy[Command]:
     ids: Refinements = {Command: {"aggregate_id": st.sampled_from(["a1", "a2"])}}
-    return commands(machine.aggregate, refine={**ids, **machine.refine})
+    refine: Refinements = {**ids, **machine.refine}
+    return st.one_of([commands(part, refine=refine) for part in _parts(machine)])
+
+
+def _parts(machine: type[AggregateMachine]) -> tuple[Part, ...]:
+    return (*_aggregates(machine), *machine.decisions, *machine.transactions)
+
+
+def _aggregates(machine: type[AggregateMachine]) -> tuple[Aggregate[Any, Any, Any], ...]:
+    one = [machine.aggregate] if hasattr(machine, "aggregate") else []
+    others = [each for part in machine.transactions for each in part.aggregates]
+    return tuple(dict.fromkeys([*one, *machine.aggregates, *others]))
 
 
 def _commands_of(machine: Any) -> st.SearchStrategy[Command]:
@@ -93,6 +85,8 @@ class AggregateMachine(RuleBasedStateMachine):
 
         TestAccount = AccountMachine.TestCase
 
+    For decisions and transactions, give ``decisions`` and ``transactions``, too, or alone.
+
     It runs in memory. Override ``stores`` to run it on another store. Answers, refusals, versions,
     states and histories must be those of ``decide`` and ``evolve``. A command repeated under its
     id must get its first answer, an outdated expected version must be refused, and concurrent
@@ -102,11 +96,17 @@ class AggregateMachine(RuleBasedStateMachine):
 
     Attributes:
         aggregate: The model, and the aggregate of both applications.
+        aggregates: More aggregates; those of ``transactions`` are added to them.
+        decisions: The decisions.
+        transactions: The transactions.
         refine: Strategies for values in commands, as for ``commands``. Their ids are ``"a1"`` and
             ``"a2"`` by default.
     """
 
     aggregate: ClassVar[Aggregate[Any, Any, Any]]
+    aggregates: ClassVar[Sequence[Aggregate[Any, Any, Any]]] = ()
+    decisions: ClassVar[Sequence[Decision[Any, Any, Any]]] = ()
+    transactions: ClassVar[Sequence[Transaction[Any]]] = ()
     refine: ClassVar[Refinements] = {}
     TestCase: Any = TestCaseOf()  # runs like that of Hypothesis, but shows the steps as text
 
@@ -119,20 +119,26 @@ class AggregateMachine(RuleBasedStateMachine):
         """Return an application on one of the stores."""
         return Application(
             bucket="machine",
-            aggregates=[self.aggregate],
+            aggregates=_aggregates(type(self)),
+            decisions=self.decisions,
+            transactions=self.transactions,
             store=store,
             codec=CattrsCodec(),
             random=Random(0),  # noqa: S311 - a repeated run must be the same
         )
 
     def __init__(self) -> None:
-        if not hasattr(type(self), "aggregate"):
+        self._parts = _parts(type(self))
+        if not self._parts:
             name = type(self).__qualname__
             raise TypeError(
-                f"{name} has no aggregate to compare applications with; set the attribute aggregate"
+                f"{name} has no aggregate to compare applications with; set the attribute "
+                f"aggregate, decisions or transactions"
             )
         super().__init__()
-        self._models: dict[str, _Model] = {}
+        self._routes = {command: part for part in self._parts for command in part.commands}
+        self._model = Model()
+        self._streams: dict[StreamId, None] = {}  # that commands were for, in order
         self._sent: list[_Sent] = []
         self._passages: list[Passage] = []
         self._disagreed = False
@@ -143,12 +149,12 @@ class AggregateMachine(RuleBasedStateMachine):
 
     @rule(to=APPLICATIONS, command=COMMANDS)
     def dispatch(self, to: int, command: Command) -> None:
-        """Compare the answer of either application with that of the aggregate."""
+        """Compare the answer of either application with that of the domain."""
         self._add("when", _call(to, command))
-        expected, after = self._model(command).after(command)
+        expected, after = self._after(self._model, command)
         actual = self._run(self._answer(to, command, self._next_id()))
         self._compare(_answer_lines(expected), _answer_lines(actual))
-        self._models[command.aggregate_id] = after
+        self._model = after
 
     @precondition(lambda self: self._sent)
     @rule(to=APPLICATIONS, which=st.integers(0, 5))
@@ -166,13 +172,15 @@ class AggregateMachine(RuleBasedStateMachine):
     @rule(to=APPLICATIONS, command=COMMANDS)
     def dispatch_on_an_outdated_version(self, to: int, command: Command) -> None:
         """Dispatch with an outdated expected version, which must change nothing."""
-        model = self._model(command)
-        expected, _ = model.after(command)
-        if not model.events or isinstance(expected, Rejected) or not expected:
+        expected, _ = self._after(self._model, command)
+        if isinstance(expected, Rejected) or not expected:
             return
-        outdated = len(model.events) - 1
+        version = len(self._model.events(streams_of(self._part(command), command)[0]))
+        if not version:
+            return
+        outdated = version - 1
         self._add("when", f"{_call(to, command)}, expecting version {outdated}")
-        refused = [f"a ConcurrencyError, because the stream is at version {len(model.events)}"]
+        refused = [f"a ConcurrencyError, because the stream is at version {version}"]
         try:
             committed = self._run(
                 self._applications[to].dispatch(command, expected_version=outdated)
@@ -189,8 +197,8 @@ class AggregateMachine(RuleBasedStateMachine):
         answers = self._run(self._both(one, other))
         orders = (self._in_order(one, other), _swapped(self._in_order(other, one)))
         explained = [
-            models
-            for (first, second), models in orders
+            model
+            for (first, second), model in orders
             if _alike(first, answers[0]) and _alike(second, answers[1])
         ]
         actual = [*_answer_lines(answers[0]), *_answer_lines(answers[1])]
@@ -202,10 +210,10 @@ class AggregateMachine(RuleBasedStateMachine):
                 for (first, second), _ in orders
             ]
             self._compare([" or ".join(dict.fromkeys(in_words))], [" and ".join(actual)])
-        # If both orders explain the answers, the history tells which of them happened.
-        happened = self._run(self._history(self._applications[FIRST], one.aggregate_id))
-        mine = [models for models in explained if _alike(models[one.aggregate_id].events, happened)]
-        self._models = (mine or explained)[0]
+        # If both orders explain the answers, the log tells which of them happened.
+        log = repr(self._run(self._log(self._applications[FIRST])))
+        mine = [model for model in explained if repr(model.log) == log]
+        self._model = (mine or explained)[0]
 
     @rule(at=APPLICATIONS)
     def look(self, at: int) -> None:
@@ -238,24 +246,32 @@ class AggregateMachine(RuleBasedStateMachine):
         then: Passage = ("then", [*mark(EXPECTED, expected), *mark(ACTUAL, actual)])
         raise Disagreement(
             page(
-                f"{self.aggregate.name}: an application differs from its aggregate "
-                f"(- expected, + actual)",
+                f"{', '.join(part.name for part in self._parts)}: an application differs from "
+                f"its {'domain' if len(self._parts) > 1 else 'aggregate'} (- expected, + actual)",
                 [*self._passages, then],
             )
         )
 
     def _look(self, at: int) -> None:
-        for aggregate_id, model in self._models.items():
-            application = self._applications[at]
+        application = self._applications[at]
+        aggregates = {aggregate.name: aggregate for aggregate in _aggregates(type(self))}
+        for stream in dict.fromkeys([*self._streams, *self._model.streams]):
             before = [*self._passages]
-            self._add("when", f"{_NAMES[at]}.history({aggregate_id!r})")
-            history = self._run(self._history(application, aggregate_id))
-            self._compare(_answer_lines(model.events), _answer_lines(history))
+            aggregate = aggregates.get(stream.aggregate_type)
+            read = f"events(stream={stream!r})"
+            if aggregate is not None:
+                read = f"history({stream.aggregate_id!r})"
+            self._add("when", f"{_NAMES[at]}.{read}")
+            history = self._run(self._history(application, stream))
+            self._compare(_answer_lines(self._model.events(stream)), _answer_lines(history))
             self._passages = before
-            self._add("when", f"{_NAMES[at]}.state({aggregate_id!r})")
-            state = self._run(application.state(self.aggregate, aggregate_id))
-            if state != model.state:
-                self._compare([repr(model.state)], [repr(state)])
+            if aggregate is None:
+                continue
+            self._add("when", f"{_NAMES[at]}.state({stream.aggregate_id!r})")
+            expected = self._model.state(aggregate, stream.aggregate_id)
+            state = self._run(application.state(aggregate, stream.aggregate_id))
+            if state != expected:
+                self._compare([repr(expected)], [repr(state)])
             self._passages = before  # comparisons that hold are not shown
 
     def _run(self, doing: Coroutine[Any, Any, T]) -> T:
@@ -276,9 +292,13 @@ class AggregateMachine(RuleBasedStateMachine):
             await self._exit.enter_async_context(self.application(store)) for store in self.stores()
         ]
 
-    def _model(self, command: Command) -> _Model:
-        fresh = _Model(self.aggregate, self.aggregate.initial)
-        return self._models.get(command.aggregate_id, fresh)
+    def _part(self, command: Command) -> Part:
+        return self._routes[type(command)]
+
+    def _after(self, model: Model, command: Command) -> tuple[Answer, Model]:
+        part = self._part(command)
+        self._streams.update(dict.fromkeys(streams_of(part, command)))
+        return model.after(part, command)
 
     def _next_id(self) -> str:
         self._count += 1
@@ -301,26 +321,20 @@ class AggregateMachine(RuleBasedStateMachine):
             self._answer(FIRST, one, self._next_id()), self._answer(SECOND, other, self._next_id())
         )
 
-    def _in_order(
-        self, one: Command, other: Command
-    ) -> tuple[tuple[Answer, Answer], dict[str, _Model]]:
-        """Return the answers to two commands in sequence, and the models after them."""
-        models = dict(self._models)
-        answers = []
-        for command in (one, other):
-            fresh = _Model(self.aggregate, self.aggregate.initial)
-            model = models.get(command.aggregate_id, fresh)
-            answer, models[command.aggregate_id] = model.after(command)
-            answers.append(answer)
-        return (answers[0], answers[1]), models
+    def _in_order(self, one: Command, other: Command) -> tuple[tuple[Answer, Answer], Model]:
+        """Return the answers to two commands in sequence, and the model after them."""
+        first, model = self._after(self._model, one)
+        second, model = self._after(model, other)
+        return (first, second), model
 
-    async def _history(self, application: Application, aggregate_id: str) -> tuple[Any, ...]:
-        history = await application.history(self.aggregate, aggregate_id)
+    async def _log(self, application: Application) -> tuple[tuple[StreamId, Any], ...]:
+        return tuple([(each.stream, each.event) async for each in application.events()])
+
+    async def _history(self, application: Application, stream: StreamId) -> tuple[Any, ...]:
+        history = [recorded async for recorded in application.events(stream=stream)]
         versions = [recorded.version for recorded in history]
         if versions != [*range(1, len(history) + 1)]:
-            raise LogCorrupted(
-                StreamId(self.aggregate.name, aggregate_id), len(history), max(versions)
-            )
+            raise LogCorrupted(stream, len(history), max(versions))
         return tuple(recorded.event for recorded in history)
 
 
@@ -331,10 +345,10 @@ def _alike(expected: Answer, actual: Answer) -> bool:
 
 
 def _swapped(
-    outcome: tuple[tuple[Answer, Answer], dict[str, _Model]],
-) -> tuple[tuple[Answer, Answer], dict[str, _Model]]:
-    (one, other), models = outcome
-    return (other, one), models
+    outcome: tuple[tuple[Answer, Answer], Model],
+) -> tuple[tuple[Answer, Answer], Model]:
+    (one, other), model = outcome
+    return (other, one), model
 
 
 def _answer_lines(answer: Answer) -> list[str]:

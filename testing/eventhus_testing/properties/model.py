@@ -78,13 +78,18 @@ class Model:
         return [each for own in by_stream.values() for each in own]
 
 
-def stream_of(part: Part, command: Command) -> StreamId:
-    """Return the stream of a command: for a transaction, that of the first of its commands."""
-    match part:
-        case Aggregate():
-            return StreamId(part.name, command.aggregate_id)
-        case Decision():
-            return StreamId(part.aggregate_type, command.aggregate_id)
-        case _:
-            aggregate, first = part.commands_for(command)[0]
-            return StreamId(aggregate.name, first.aggregate_id)
+def stream_of(part: Aggregate[Any, Any, Any] | Decision[Any, Any, Any], command: Any) -> StreamId:
+    """Return the stream that the events of a command go to."""
+    name = part.aggregate_type if isinstance(part, Decision) else part.name
+    return StreamId(name, command.aggregate_id)
+
+
+def streams_of(part: Part, command: Any) -> tuple[StreamId, ...]:
+    """Return the streams that a command may change; none if a transaction refuses to split it."""
+    if not isinstance(part, Transaction):
+        return (stream_of(part, command),)
+    try:
+        split = part.commands_for(command)
+    except Rejected:
+        return ()
+    return tuple(dict.fromkeys(stream_of(aggregate, each) for aggregate, each in split))

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from eventhus import Command, Decision, Query, Rejected
+from eventhus import Aggregate, Command, Decision, Query, Rejected
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.decider import Decider
 from eventhus.errors import UndeclaredEvent
