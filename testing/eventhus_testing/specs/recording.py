@@ -49,8 +49,11 @@ class Entry:
 
     @property
     def is_unchecked(self) -> bool:
-        """Return whether no check, no read and no further ``when`` followed."""
-        if self.goes_on or self.looked_at:
+        """Return whether no check, no read and no further ``when`` followed.
+
+        A failed check stops a test, so nothing else is expected after it.
+        """
+        if self.goes_on or self.looked_at or any(check.failure for check in self.checks):
             return False
         return bool(self.open) or not self.checks
 

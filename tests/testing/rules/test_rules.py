@@ -16,6 +16,7 @@ from eventhus_cattrs import CattrsCodec
 from eventhus_testing import RuleBroken, Rules, spec
 from eventhus_testing.values.comparing import same
 from eventhus_testing.values.defensive_copies import copy_if_mutable
+from examples.courses.enrolment import DefineCourse, enrolment
 from tests.testing.cart import TEA, ItemAdded, add, cart
 from tests.testing.specs import flawed_domains as broken
 
@@ -43,6 +44,9 @@ BREACHES: dict[str, Callable[[Rules], object]] = {
     "snapshot": lambda rules: spec(
         broken.scales, codec=broken.ROUNDING, rules=attrs.evolve(rules, stored=False)
     ).when(broken.weigh),
+    "guarded": lambda rules: spec(attrs.evolve(enrolment, tags={}), rules=rules).when(
+        DefineCourse(aggregate_id="physics", capacity=1)
+    ),
 }
 
 
