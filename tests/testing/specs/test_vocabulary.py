@@ -307,7 +307,7 @@ def test_invalid_arguments_raise_type_error() -> None:
     with pytest.raises(TypeError, match=r"when_called: .* returned NoneType"):
         spec(cart).when_called(nothing)
     decide: Any = cart.decide
-    with pytest.raises(TypeError, match="spec takes an Aggregate, a View or a Process"):
+    with pytest.raises(TypeError, match="spec takes an Aggregate, a Decision, a Transaction, "):
         spec(decide)
 
 
