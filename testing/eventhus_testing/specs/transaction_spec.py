@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar, cast
 
 from attrs import field, frozen
@@ -43,9 +43,8 @@ class StateOf(Protocol[S]):
         """See ``Aggregate.initial``."""
         ...
 
-    @property
-    def decide(self) -> Callable[[Any, S], Iterable[Any]]:
-        """See ``Aggregate.decide``."""
+    def decided(self, command: Any, state: S) -> tuple[Any, ...]:
+        """See ``Aggregate.decided``."""
         ...
 
 

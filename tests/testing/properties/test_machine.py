@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -13,8 +14,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
-from eventhus import Aggregate, Command
-from eventhus.ports import Commit, Storage, StoredCommit
+from eventhus import Aggregate, Command, Decision, Query, Transaction
+from eventhus.ports import Commit, Page, Storage, StoredCommit
 from eventhus_memory import MemoryStore
 from eventhus_mongo import MongoStore
 from eventhus_testing import AggregateMachine, Counterexample
@@ -23,6 +24,8 @@ from eventhus_testing.properties import machine_case
 from eventhus_testing.properties.typed_values import Refinements
 from eventhus_testing.servers.mongo import connect
 from examples.bank.account import CreateAccount, PerformDeposit, account
+from examples.bank.transfer import Transfer, transfer
+from examples.courses.enrolment import DefineCourse, Subscribe, enrolment
 
 run_machine: Any = run_state_machine_as_test  # some versions have no annotations
 
@@ -47,13 +50,19 @@ TestInMemory = AccountMachine.TestCase
 TestInMemory.settings = FEW
 
 
-def test_two_applications_on_mongodb_agree_with_their_aggregate(
-    mongo_url: str, mongo_bucket: str
+@pytest.mark.parametrize("kind", ["aggregate", "decision", "transaction"])
+def test_two_applications_on_mongodb_agree_with_their_domain(
+    mongo_url: str, mongo_bucket: str, kind: str
 ) -> None:
     """Each run has its own bucket."""
     buckets: list[str] = []
+    machines: dict[str, Any] = {
+        "aggregate": AccountMachine,
+        "decision": EnrolmentMachine,
+        "transaction": TransferMachine,
+    }
 
-    class OnMongo(AccountMachine):
+    class OnMongo(machines[kind]):  # type: ignore[misc,valid-type]
         def stores(self) -> tuple[Storage, Storage]:
             buckets.append(f"{mongo_bucket}_{uuid4().hex[:8]}")
             one, other = (MongoStore.open(mongo_url, buckets[-1]) for _ in range(2))
@@ -66,6 +75,66 @@ def test_two_applications_on_mongodb_agree_with_their_aggregate(
         with connect(mongo_url) as client:
             for bucket in buckets:
                 client.drop_database(bucket)
+
+
+class EnrolmentMachine(AggregateMachine):
+    decisions: ClassVar[Sequence[Decision[Any, Any, Any]]] = [enrolment]
+    refine: ClassVar[Refinements] = {
+        DefineCourse: {"capacity": st.integers(1, 2)},
+        Subscribe: {"student": st.sampled_from(["ann", "bob"])},
+    }
+
+
+class TransferMachine(AggregateMachine):
+    transactions: ClassVar[Sequence[Transaction[Any]]] = [transfer]
+    refine: ClassVar[Refinements] = {
+        CreateAccount: {"owner": st.just("ada")},
+        Transfer: {"to": st.sampled_from(["a1", "a2"]), "amount": st.integers(1, 5)},
+        PerformDeposit: {"amount": st.just(9)},
+    }
+
+
+TestDecisions = EnrolmentMachine.TestCase
+TestDecisions.settings = FEW
+TestTransactions = TransferMachine.TestCase
+TestTransactions.settings = FEW
+
+
+class Unconditional(MemoryStore):
+    """A store that ignores the conditions of commits, and lets commands overtake each other."""
+
+    async def read(self, query: Query | None = None, *, after: int = 0, limit: int = 1000) -> Page:
+        page = await super().read(query, after=after, limit=limit)
+        await asyncio.sleep(0)
+        return page
+
+    async def append(self, commit: Commit) -> StoredCommit:
+        stored = await super().append(attrs.evolve(commit, condition=None))
+        return attrs.evolve(stored, commit=commit)
+
+
+class Halving(MemoryStore):
+    """A store that keeps the first part of a commit only."""
+
+    async def append(self, commit: Commit) -> StoredCommit:
+        stored = await super().append(attrs.evolve(commit, parts=commit.parts[:1]))
+        return attrs.evolve(stored, commit=commit)
+
+
+@pytest.mark.parametrize(
+    ("machine", "store"), [(EnrolmentMachine, Unconditional), (TransferMachine, Halving)]
+)
+def test_a_store_that_breaks_decisions_or_transactions_is_found(
+    machine: type[AggregateMachine], store: type[MemoryStore]
+) -> None:
+    class Broken(machine):  # type: ignore[misc,valid-type]
+        def stores(self) -> tuple[Storage, Storage]:
+            shared = store()
+            return shared, shared
+
+    many = settings(FEW, max_examples=200, phases=[Phase.generate])
+    with pytest.raises(AssertionError, match="differs from its"):
+        run_machine(Broken, settings=many)
 
 
 class Careless(MemoryStore):

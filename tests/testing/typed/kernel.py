@@ -8,7 +8,18 @@ from typing import Any, assert_type
 
 from attrs import frozen
 
-from eventhus import Aggregate, Application, Command, Process, Recorded, Upcaster, View
+from eventhus import (
+    Aggregate,
+    Application,
+    Command,
+    Decision,
+    Process,
+    Query,
+    Recorded,
+    Transaction,
+    Upcaster,
+    View,
+)
 
 
 @frozen(kw_only=True)
@@ -140,3 +151,41 @@ async def what_an_application_returns(app: Application) -> None:
     assert_type((await app.load(seat, "s1")).state, Seat)
     assert_type(await app.history(seat, "s1"), list[Recorded[Enrolled]])
     assert_type(await app.view(seats, "s1"), Seat | None)
+
+
+def boundary(command: Enrol | Leave) -> Query:
+    return Query.of(Enrolled, Left, tags={f"course:{command.aggregate_id}"})
+
+
+def evolve_text(text: str, event: Enrolled | Left) -> str:
+    return text
+
+
+def split(command: Enrol) -> Iterable[Command]:
+    yield Leave(aggregate_id="c1")
+
+
+TAGS_OF_ONE = {Enrolled: lambda event: {f"name:{event.name}"}}
+
+enrolment = Decision(
+    name="Enrolment", initial=0, boundary=boundary, decide=decide, evolve=evolve, tags=TAGS_OF_ONE
+)
+assert_type(enrolment, Decision[Enrol | Leave, Enrolled | Left, int])
+assert_type(
+    Decision(
+        name="Enrolment",
+        initial=0,
+        boundary=lambda command: Query.of(tags={command.aggregate_id}),
+        decide=decide,
+        evolve=evolve,
+    ),
+    Decision[Enrol | Leave, Enrolled | Left, int],
+)
+leave = Transaction(name="Leave", aggregates=[plain, seat], split=split)
+assert_type(leave, Transaction[Enrol])
+
+
+def misuse_of_decisions_and_transactions() -> None:
+    Decision(name="D", initial=0, boundary=boundary, decide=decide, evolve=evolve_text)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Transaction(name="T", aggregates=[enrolment], split=split)  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    Transaction(name="T", aggregates=[plain], split=evolve)  # type: ignore[arg-type,type-var]  # pyright: ignore[reportArgumentType]

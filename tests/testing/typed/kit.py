@@ -10,16 +10,31 @@ from typing import assert_type
 from attrs import frozen
 
 import eventhus_testing
-from eventhus import Aggregate, Command, Metadata, Process, Recorded, Rejected, View
+from eventhus import (
+    Aggregate,
+    Command,
+    Decision,
+    Metadata,
+    Process,
+    Query,
+    Recorded,
+    Rejected,
+    Transaction,
+    View,
+)
 from eventhus_testing import (
     AppScenario,
     Outcome,
     ProcessOutcome,
     ProcessSpec,
     Spec,
+    TransactionOutcome,
+    TransactionSpec,
     ViewOutcome,
     ViewSpec,
+    check_decision,
     like,
+    memory_application,
     spec,
 )
 
@@ -92,6 +107,54 @@ closing = Process(name="closing", initial=0, key=by_id, evolve=fold, react=react
 deposit = Deposit(aggregate_id="a1", amount=1)
 given = spec(account).given(Deposited(1), Closed())
 outcome = given.when(deposit)
+
+
+def boundary(command: Deposit | Close) -> Query:
+    return Query.of(Deposited, tags={command.aggregate_id})
+
+
+def split(command: Write) -> Iterator[Command]:
+    yield deposit
+
+
+ledger = Decision(name="Ledger", initial=Account(), boundary=boundary, decide=decide, evolve=evolve)
+writing = Transaction(name="Writing", aggregates=[account], split=split)
+wrote = spec(writing).given(account, "a1", Deposited(1)).when(Write(aggregate_id="n"))
+
+
+def what_is_inferred_of_decisions_and_transactions() -> None:
+    """The same as of an aggregate."""
+    assert_type(spec(ledger), Spec[Deposit | Close, Deposited | Closed, Account])
+    assert_type(spec(ledger).when(deposit), Outcome[Deposit | Close, Deposited | Closed, Account])
+    assert_type(spec(writing), TransactionSpec[Write])
+    assert_type(wrote.then(account, "a1", Deposited(1)), TransactionOutcome[Write])
+    assert_type(wrote.events(account, "a1"), tuple[Deposited | Closed, ...])
+    assert_type(wrote.state(account, "a1"), Account)
+
+
+def what_is_allowed_of_decisions_and_transactions() -> None:
+    """Everything that belongs together."""
+    spec(ledger).given(Deposited(1), Closed()).when(deposit).then(Deposited(1))
+    wrote.then(account, "a1", like(Deposited), Closed()).then_state(account, "a1", Account(1))
+    wrote.then_state_matching(account, "a1", lambda a: a.balance > 0).then_rejected(Overdrawn)
+    check_decision(ledger, invariant=lambda history: len(history) < 9)
+    memory_application(account, decisions=[ledger], transactions=[writing])
+
+
+def what_is_caught_of_decisions_and_transactions() -> None:
+    """What belongs elsewhere."""
+    spec(ledger).given(Written())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    spec(ledger).when(Write(aggregate_id="n"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    spec(ledger).when(deposit).then(Written())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    spec(ledger).when(deposit).then_state(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    spec(writing).given(account, "a1", Written())  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+    spec(writing).given(balances, "a1", Deposited(1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    spec(writing).when(deposit)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    wrote.then(account, "a1", Written())  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+    wrote.then_state(account, "a1", 1)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+    wrote.then_rejected(ValueError)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+    check_decision(account)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    memory_application(ledger)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def what_is_inferred() -> None:
