@@ -112,7 +112,7 @@ class QueryReader:
             low = max(high - step, 0)
             reply = await self._connection.first_reply(
                 query_filters.at(found, {"$gt": low, "$lte": high}),
-                limit=limit,
+                limit=limit + 1,  # what matches in the first one may lie beyond ``before``
                 sort=[("_id", DESCENDING)],
             )
             spans, is_cut = [log_span(document) for document in reply.documents], reply.is_cut

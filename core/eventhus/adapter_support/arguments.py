@@ -89,6 +89,19 @@ def check_collection(collection: str) -> None:
         )
 
 
+def check_parked_page(collection: str, after: str | None, limit: int) -> None:
+    """Check the arguments of ``load_parked``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: The name of the collection is of another form, ``after`` is beyond the
+            limit of keys, or ``limit`` is below 1.
+    """
+    check_collection(collection)
+    check_page(limit)
+    if after is not None:
+        check_keys((after,))
+
+
 def checked_commit(commit: Commit) -> Commit:
     """Return the commit with its time in UTC. ``append`` of every store calls this first.
 

@@ -30,6 +30,7 @@ from eventhus_memory import MemoryStore
 from eventhus_testing.conformance import StoreConformance
 from tests.testing.conformance.broken import (  # noqa: F401 - they note their defects
     appending,
+    conditions,
     content,
     following,
     ids,
@@ -37,7 +38,11 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     leases,
     limits,
     pages,
+    parked,
+    queries,
+    several_streams,
     views,
+    whole_commits,
 )
 from tests.testing.conformance.defects import DEFECTS, Defect
 
@@ -126,6 +131,11 @@ class Nothing:
         self, collection: str, keys: Collection[str]
     ) -> Mapping[str, ViewDocument]:
         return {}
+
+    async def load_parked(
+        self, collection: str, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        return []
 
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         return frozenset()
