@@ -87,7 +87,7 @@ class QueryReader:
             event_id=end.event_id,
             is_last=end.position == tail.position,
         )
-        return page, reply.is_cut
+        return page, reply.is_cut and len(reply.documents) <= limit
 
     async def read_backwards(self, query: Query, before: int | None, limit: int) -> Page:
         """Return the page before a position, which ends at 1 if it has too few events."""
@@ -104,7 +104,7 @@ class QueryReader:
                 if len(events) == limit:
                     self._unfinished.keep_backwards(LOG, span, before=events[-1].position)
                     return page_of(events, is_last=False)
-            if is_cut and events:
+            if is_cut and events and len(spans) <= limit:
                 return page_of(events, is_last=False)
             high = spans[-1].first - 1 if is_cut else low
             if high == 0:
