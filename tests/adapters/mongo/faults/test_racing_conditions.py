@@ -171,8 +171,8 @@ async def test_killed_racers(mongo_url: str, mongo_bucket: str, soak: Soak, tmp_
         for number in range(1 if short else 4):
             if number > 0:
                 race.start(number)
-            for _ in range(3 if short else soak.factor):
-                await race.settled(200 if short else 2_500)
+            for _ in range(2 if short else soak.factor):
+                await race.settled(100 if short else 2_500)
                 race.kill_one()
 
 
