@@ -124,7 +124,7 @@ async def parked(app: Application, process: Process[Any, Any]) -> list[tuple[str
     return [(each.key, each.position, each.error) for each in await app.parked(process)]
 
 
-async def fill(store: MemoryStore) -> None:
+async def fill(store: Storage) -> None:
     """The deposits 1, 13 and 4 of a, and 2 and 5 of b, in turns."""
     async with bank(store) as app:
         await add(app, 1)
