@@ -273,6 +273,17 @@ async def test_a_view_stops_at_the_event_that_would_park_one_key_too_many() -> N
         assert [("b", 2, "KeyError"), ("c", 3, "KeyError")] == await whereabouts(app, broken)
 
 
+async def test_parking_many_keys_counts_them_once() -> None:
+    store = Proxy()
+    async with bank(store) as app:
+        for number in range(20):
+            await add(app, POISON, aggregate_id=f"a{number}")
+    async with bank(store, views=[broken], max_parked=20) as app:
+        await app.caught_up(broken)
+        assert 1 == store.calls["load_parked"]
+        assert 20 == len(await app.parked(broken))
+
+
 async def test_parked_keys_are_listed_page_by_page() -> None:
     async with bank(views=[broken]) as app:
         for name in ("b", "a", "", "c"):
