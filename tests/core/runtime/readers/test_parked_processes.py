@@ -32,8 +32,8 @@ from eventhus.middleware import Envelope, Handler
 from eventhus.ports import Storage
 from eventhus_memory import MemoryStore
 from tests.bank import Deposited, Open, Scribble, Withdraw
-from tests.core.hooks import Gate, fail_with
-from tests.core.readers import bank, crash, expire, first, interrupt
+from tests.core.hooks import Gate
+from tests.core.readers import bank, interrupted_retry
 from tests.core.support import Proxy, add
 from tests.core.waiting import settle
 
@@ -406,37 +406,29 @@ async def test_a_retried_key_goes_on_without_a_restart_of_its_reader(
 # Crashes and races.
 
 
-@pytest.mark.parametrize("ways", ["it raises", "the process is killed"])
-async def test_a_retry_that_is_interrupted_anywhere_sends_each_command_once(ways: str) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [StoreUnavailable("bank", "down"), None],
+    ids=["it raises", "the process is killed"],
+)
+async def test_a_retry_that_is_interrupted_anywhere_sends_each_command_once(
+    error: Exception | None,
+) -> None:
     """In the order of the events of the key, while another process follows the log."""
     steps = 0
     for step in count(1):
         store = await parked_store()
-        proxy, gate = Proxy(store), Gate()
-        down = fail_with(StoreUnavailable("bank", "down"))
         async with bank(store, processes=[mended]) as leader:
             await leader.caught_up(mended)
-            async with bank(proxy, processes=[mended]) as app:
-                await settle()
-                met = interrupt(proxy, step, down if ways == "it raises" else gate)
-                retrying = asyncio.create_task(app.retry(mended, "a"))
-                await first(gate.arrived.wait(), asyncio.wait([retrying]))
-                await add(leader, 6)
-                await leader.caught_up(mended)
-                if ways == "it raises":
-                    await asyncio.wait([retrying])
-                else:
-                    crash(proxy)
-                    retrying.cancel()
-                    await asyncio.wait([retrying])
-            expire(store)
+            met, finished = await interrupted_retry(leader, mended, store, step, error)
             if await leader.parked(mended):
+                assert not finished
                 await leader.retry(mended, "a")
             await add(leader, 7)
             await leader.caught_up(mended)
             assert (step, []) == (step, await parked(leader, mended))
         assert (step, [*AFTER_RETRY, "a 24", "a 31"]) == (step, await written(store))
-        if not met():
+        if not met:
             break
         steps = step
     assert steps > 20

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
 
@@ -24,7 +25,17 @@ from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.store.samples import commit
 from tests.bank import Deposited, Renamed
 from tests.core.hooks import Gate, at, fail_with
-from tests.core.readers import Paged, balances, bank, crash, expire, first, interrupt, welcome
+from tests.core.readers import (
+    Paged,
+    balances,
+    bank,
+    crash,
+    expire,
+    first,
+    interrupt,
+    interrupted_retry,
+    welcome,
+)
 from tests.core.support import FakeClock, Proxy, add
 from tests.core.waiting import eventually, settle
 
@@ -430,30 +441,15 @@ async def test_a_key_stays_parked_if_the_log_cannot_be_decoded() -> None:
 # Crashes and races.
 
 
-@pytest.mark.parametrize("ways", ["it raises", "the process is killed"])
-async def test_a_retry_that_is_interrupted_anywhere_loses_nothing(ways: str) -> None:
+@pytest.mark.parametrize("error", [DOWN, None], ids=["it raises", "the process is killed"])
+async def test_a_retry_that_is_interrupted_anywhere_loses_nothing(error: Exception | None) -> None:
     """At every call of the store, before it or after it, while another process follows the log."""
     steps = 0
     for step in count(1):
         store = await parked_store(4, 5)
-        proxy, gate = Proxy(store), Gate()
         async with bank(store, views=[mended]) as leader:
             await leader.caught_up(mended)
-            async with bank(proxy, views=[mended]) as app:
-                await settle()
-                met = interrupt(proxy, step, fail_with(DOWN) if ways == "it raises" else gate)
-                retrying = asyncio.create_task(app.retry(mended, "a"))
-                await first(gate.arrived.wait(), asyncio.wait([retrying]))
-                await add(leader, 6)
-                await leader.caught_up(mended)
-                if ways == "it raises":
-                    await asyncio.wait([retrying])
-                else:
-                    crash(proxy)
-                    retrying.cancel()
-            with_gate = retrying.done() and not retrying.cancelled()
-            finished = with_gate and retrying.exception() is None
-            expire(store)
+            met, finished = await interrupted_retry(leader, mended, store, step, error)
             if await leader.parked(mended):
                 assert not finished
                 await leader.retry(mended, "a")
@@ -461,7 +457,7 @@ async def test_a_retry_that_is_interrupted_anywhere_loses_nothing(ways: str) -> 
             await leader.caught_up(mended)
             value = await leader.view(mended, "a")
             assert (step, 1 + POISON + 4 + 5 + 6 + 7) == (step, value)
-        if not met():
+        if not met:
             break
         steps = step
     assert steps > 8
@@ -492,22 +488,38 @@ async def test_parking_that_is_interrupted_anywhere_loses_and_repeats_nothing() 
     assert steps > 12
 
 
+@asynccontextmanager
+async def held_retry(
+    store: MemoryStore, view: View[Any, int], leading: View[Any, int]
+) -> AsyncIterator[tuple[Application, Callable[[], Awaitable[None]]]]:
+    """Retry the key a beside a leader, and hold that before it writes.
+
+    Yields:
+        The leader, and a function that lets the retry write and awaits it.
+    """
+    proxy, gate = Proxy(store), Gate()
+    async with bank(store, views=[leading]) as leader:
+        await leader.caught_up(leading)
+        async with bank(proxy, views=[view]) as app:
+            proxy.before["save_documents"] = at([1], gate)
+            retrying = asyncio.create_task(app.retry(view, "a"))
+            await gate.arrived.wait()
+
+            async def go_on() -> None:
+                gate.opened.set()
+                await retrying
+
+            yield leader, go_on
+
+
 async def test_events_that_come_during_a_retry_are_not_lost() -> None:
     """The leader has passed over them when the retry wants to write."""
     store = await parked_store(4)
-    proxy, gate = Proxy(store), Gate()
-    async with bank(store, views=[mended]) as leader:
+    async with held_retry(store, mended, mended) as (leader, go_on):
+        await add(leader, 5, 6)
         await leader.caught_up(mended)
-        async with bank(proxy, views=[mended]) as app:
-            proxy.before["save_documents"] = at([1], gate)
-            retrying = asyncio.create_task(app.retry(mended, "a"))
-            await gate.arrived.wait()
-            await add(leader, 5, 6)
-            await leader.caught_up(mended)
-            assert [("a", 2, "KeyError")] == await whereabouts(leader, mended)
-            gate.opened.set()
-            await retrying
-            assert 2 == proxy.calls["save_documents"]
+        assert [("a", 2, "KeyError")] == await whereabouts(leader, mended)
+        await go_on()
         assert 1 + POISON + 4 + 5 + 6 == await leader.view(mended, "a")
 
 
@@ -531,37 +543,22 @@ async def test_a_leader_does_not_park_a_key_again_that_was_retried_meanwhile() -
 
 async def test_a_failed_retry_follows_the_document_that_the_leader_has_moved() -> None:
     store = await parked_store(4)
-    proxy, gate = Proxy(store), Gate()
-    async with bank(store, views=[broken]) as leader:
+    async with held_retry(store, totals(4), broken) as (leader, go_on):
+        await add(leader, 5)
         await leader.caught_up(broken)
-        view = totals(4)
-        async with bank(proxy, views=[view]) as app:
-            proxy.before["save_documents"] = at([1], gate)
-            retrying = asyncio.create_task(app.retry(view, "a"))
-            await gate.arrived.wait()
-            await add(leader, 5)
-            await leader.caught_up(broken)
-            gate.opened.set()
-            with pytest.raises(KeyParked):
-                await retrying
-            assert [("a", 4, "KeyError")] == await whereabouts(leader, broken)
+        with pytest.raises(KeyParked):
+            await go_on()
+        assert [("a", 4, "KeyError")] == await whereabouts(leader, broken)
     assert 5 == (await store.load_documents(NAME, ["a"]))["a"].position
 
 
 async def test_a_retry_ends_if_the_key_is_not_parked_any_more() -> None:
     """As after a reset that comes in between."""
     store = await parked_store(4)
-    proxy, gate = Proxy(store), Gate()
-    async with bank(store, views=[mended]) as leader:
-        await leader.caught_up(mended)
-        async with bank(proxy, views=[mended]) as app:
-            proxy.before["save_documents"] = at([1], gate)
-            retrying = asyncio.create_task(app.retry(mended, "a"))
-            await gate.arrived.wait()
-            await store.delete_documents(NAME)
-            gate.opened.set()
-            with pytest.raises(InvalidArgument, match="is not parked"):
-                await retrying
+    async with held_retry(store, mended, mended) as (leader, go_on):
+        await store.delete_documents(NAME)
+        with pytest.raises(InvalidArgument, match="is not parked"):
+            await go_on()
         assert await leader.view(mended, "a") is None
 
 
