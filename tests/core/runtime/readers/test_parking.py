@@ -284,6 +284,17 @@ async def test_a_view_stops_at_the_event_that_would_park_one_key_too_many() -> N
         assert [("b", 2, "KeyError"), ("c", 3, "KeyError")] == await whereabouts(app, broken)
 
 
+async def test_a_skipped_key_makes_room_for_another_one(caplog: pytest.LogCaptureFixture) -> None:
+    async with bank(views=[broken], max_parked=1) as app:
+        await add(app, POISON)
+        await app.caught_up(broken)
+        await app.skip(broken, "a", 1, why="a test deposit")
+        await add(app, POISON, aggregate_id="b")
+        await app.caught_up(broken)
+        assert [("b", 2, "KeyError")] == await whereabouts(app, broken)
+    assert "stopped at" not in caplog.text
+
+
 async def test_parking_many_keys_counts_them_once() -> None:
     store = Proxy()
     async with bank(store) as app:
