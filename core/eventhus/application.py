@@ -535,6 +535,7 @@ class Application:
                 parked.
             ReaderStopped: An event of the log cannot be decoded. The key stays parked.
             ReaderBusy: Another retry of this view or process takes longer than a term of its lease.
+            LogChanged: The log was replaced, as by a restore. The key stays parked.
             LeaseLost: Another retry has begun, because the store took too long. Look at ``parked``.
             EventhusError, OSError: The store did not answer, or a command of the process failed for
                 a passing reason, such as ``StoreUnavailable``, ``TooManyConflicts`` or
