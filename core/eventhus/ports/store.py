@@ -39,6 +39,10 @@ def _parts(parts: Iterable[Part]) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+def _versions(versions: Iterable[int]) -> tuple[int, ...]:
+    return tuple(versions)
+
+
 def event_id(commit_id: str, index: int) -> str:
     """Return the id of a commit's event at ``index`` (from 0): ``<commit id>-<index + 1>``."""
     return f"{commit_id}-{index + 1}"
@@ -137,13 +141,13 @@ class StoredCommit:
     """
 
     commit: Commit
-    versions: Sequence[int] = field(converter=tuple[int, ...])
+    versions: Sequence[int] = field(converter=_versions)
     position: int
 
     @property
     def last_position(self) -> int:
         """The position of the commit's last event."""
-        return self.position + sum(len(part.events) for part in self.commit.parts) - 1
+        return self.position + sum([len(part.events) for part in self.commit.parts]) - 1
 
     def last_of(self, stream: StreamId) -> Place:
         """Return the place of the commit's last event in one of its streams.
