@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from typing import Any, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
+
+from eventhus.domain.type_hints import is_union
 
 
 class Mismatch(Exception):
@@ -48,7 +50,7 @@ def expect_mapping(wanted: str, data: Any) -> None:
 
 def type_text(as_type: Any) -> str:
     """Return a type as a reader would write it: ``int``, ``A | None``, ``dict[str, A]``."""
-    if get_origin(as_type) in (Union, types.UnionType):
+    if is_union(as_type):
         return " | ".join(type_text(member) for member in get_args(as_type))
     if arguments := get_args(as_type):
         inside = ", ".join(type_text(argument) for argument in arguments)

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from eventhus.domain.type_hints import field_types
 from eventhus.errors import CompositionError
 
 _MUTABLE = (abc.MutableSequence, abc.MutableSet, abc.MutableMapping, bytearray)
@@ -32,7 +33,7 @@ def check_immutable(owner: str, initial: object) -> None:
     for path, cls in _mutable_parts("initial", initial):
         raise CompositionError(
             f"{owner}: {path} is a mutable {cls.__name__}, and all states start from it; use "
-            f"@attrs.frozen, tuple, frozenset or types.MappingProxyType"
+            f"@attrs.frozen, tuple and frozenset, and annotate a field with a dict as Mapping"
         )
 
 
@@ -47,7 +48,7 @@ def _mutable_parts(
             yield path, cls
         declared: dict[str, Any] = {}
         with suppress(Exception):  # a name that only type checkers see
-            declared = typing.get_type_hints(cls)
+            declared = field_types(cls)
         for name in _field_names(cls):
             yield from _mutable_parts(
                 f"{path}.{name}",

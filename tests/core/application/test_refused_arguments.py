@@ -84,14 +84,14 @@ class PlainHandler:
             },
             (
                 "aggregate Account: initial is a mutable dict, and all states start from it; use "
-                "@attrs.frozen, tuple, frozenset or types.MappingProxyType"
+                "@attrs.frozen, tuple and frozenset, and annotate a field with a dict as Mapping"
             ),
         ),
         (
             {"views": [mutable]},
             (
                 "view mutable: initial is a mutable list, and all states start from it; use "
-                "@attrs.frozen, tuple, frozenset or types.MappingProxyType"
+                "@attrs.frozen, tuple and frozenset, and annotate a field with a dict as Mapping"
             ),
         ),
     ],

@@ -1,10 +1,11 @@
 """Initial values that several aggregates share."""
 
 import dataclasses
+import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import pytest
@@ -86,5 +87,24 @@ def test_an_initial_value_with_a_mutable_part_is_refused(initial: object, part: 
         check_immutable("aggregate Lamp", initial)
     assert (
         f"aggregate Lamp: {part}, and all states start from it; use "
-        f"@attrs.frozen, tuple, frozenset or types.MappingProxyType"
+        f"@attrs.frozen, tuple and frozenset, and annotate a field with a dict as Mapping"
     ) == str(caught.value)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="new syntax in Python 3.12")
+def test_read_only_fields_of_generic_classes_are_recognised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python before 3.12.4 does not find ``T`` in an annotation that is text."""
+    monkeypatch.setitem(sys.modules, "generic_state", ModuleType("generic_state"))
+    source = """
+from collections.abc import Mapping
+from attrs import Factory, frozen
+
+@frozen
+class State[T]:
+    by_name: "Mapping[str, T]" = Factory(dict)
+"""
+    names = vars(sys.modules["generic_state"])
+    exec(source, names)
+    check_immutable("aggregate Account", names["State"]())
