@@ -48,6 +48,7 @@ from eventhus_cattrs.containers import (
     set_coder,
     tuple_coder,
 )
+from eventhus_cattrs.frozen_clock import frozen_clock_advice
 from eventhus_cattrs.hook import Hook, hook_coder
 from eventhus_cattrs.problems import Unsupported, type_text
 from eventhus_cattrs.scalars import SCALARS
@@ -205,4 +206,6 @@ def _why_not(as_type: Any) -> str:
         return "a TypedDict is not supported; use an attrs class, or dict[str, T]"
     if not isinstance(as_type, type) or origin is not None:
         return f"{name} is not supported; use an attrs class or another type that the codec stores"
+    if advice := frozen_clock_advice(as_type):
+        return f"{name} {advice}"
     return f"{name} is not supported; use an attrs class, or give CattrsCodec a Hook for it"

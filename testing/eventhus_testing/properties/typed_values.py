@@ -21,7 +21,9 @@ from hypothesis import reject
 from hypothesis import strategies as st
 
 from eventhus.domain.type_hints import UnresolvedAlias, aliased, field_types, is_alias, is_union
+from eventhus_cattrs.frozen_clock import frozen_clock_advice
 from eventhus_cattrs.generics import Bindings
+from eventhus_cattrs.problems import type_text
 from eventhus_testing.properties.scalars import SCALARS, sizes_of
 from eventhus_testing.properties.validators import NO_LIMITS, Limits, limits_of
 
@@ -115,7 +117,9 @@ class TypedValues:
                 keys, items = self.of(key, where), self.of(item, where)
                 return st.dictionaries(keys, items, **self._sizes(limits, before))
             case _:
-                name = getattr(as_type, "__name__", None) or repr(as_type)
+                name = type_text(as_type)
+                if isinstance(as_type, type) and (advice := frozen_clock_advice(as_type)):
+                    raise NoStrategy(f"{where}: {name} {advice}")
                 raise NoStrategy(
                     f"{where}: no strategy for {name} is known; pass one for the type or for the "
                     f"field: refine={{{name}: ...}} or {_example(where)}"
