@@ -12,7 +12,7 @@ from eventhus.domain.catalog import Catalog
 from eventhus.domain.immutability import check_immutable
 from eventhus.domain.process import Process
 from eventhus.domain.view import View
-from eventhus.errors import CompositionError, InvalidArgument
+from eventhus.errors import CompositionError, InvalidArgument, namesake
 
 T = TypeVar("T", Aggregate[Any, Any, Any], View[Any, Any], Process[Any, Any])
 
@@ -60,12 +60,35 @@ def check_settings(
         ("cache_size", cache_size, 0),
         ("snapshot_every", snapshot_every, 1),
     ):
-        if value is not None and value < least:
-            raise CompositionError(f"{name} must be at least {least}, found {value}")
-    if not 0 < shutdown_timeout_s < inf:
+        if value is not None and not (isinstance(value, int) and value >= least):
+            raise CompositionError(f"{name} must be an int of at least {least}, found {value!r}")
+    if not (isinstance(shutdown_timeout_s, int | float) and 0 < shutdown_timeout_s < inf):
         raise CompositionError(
-            f"shutdown_timeout_s must be above 0 and finite, found {shutdown_timeout_s}"
+            f"shutdown_timeout_s must be above 0 and finite, found {shutdown_timeout_s!r}"
         )
+
+
+def check_adapters(store: object, bus: object, codec: object) -> None:
+    """Refuse a URL, a class or anything else where an adapter is expected.
+
+    Raises:
+        CompositionError: One of them is not an instance of an adapter.
+    """
+    for name, value, method in (
+        ("store", store, "append"),
+        ("bus", bus, "subscribe"),
+        ("codec", codec, "encoder"),
+    ):
+        if isinstance(value, str):
+            raise CompositionError(
+                f"{name} must be an adapter, found the text {value!r}; pass URLs to "
+                f"Application.open(...)"
+            )
+        optional = value is None and name == "bus"
+        if not optional and (isinstance(value, type) or not hasattr(value, method)):
+            raise CompositionError(
+                f"{name} must be an instance of an adapter, found {_described(value)}"
+            )
 
 
 def check_is(value: object, *classes: type) -> None:
@@ -77,8 +100,8 @@ def check_is(value: object, *classes: type) -> None:
     if not isinstance(value, classes):
         wanted = " or ".join(cls.__name__ for cls in classes)
         raise InvalidArgument(
-            f"expected a {wanted}, found {_described(value)}; pass the object that the application "
-            f"is composed of"
+            f"expected {'an' if wanted.startswith('A') else 'a'} {wanted}, found "
+            f"{_described(value)}; pass the object that the application is composed of"
         )
 
 
@@ -113,12 +136,16 @@ def stored_names(catalog: Catalog, types: Iterable[type]) -> frozenset[str]:
             raise InvalidArgument(
                 f"types must hold event classes, found {_described(cls)}; pass the class itself"
             )
-    if unknown := [cls.__qualname__ for cls in wanted if cls not in known]:
-        raise InvalidArgument(
-            f"{', '.join(unknown)} is not an event of this application; "
-            f"compose it with the aggregate that declares it"
-        )
+    for cls in wanted:
+        if cls not in known:
+            raise InvalidArgument(not_an_event(cls, known))
     return catalog.names_of(wanted)
+
+
+def not_an_event(cls: type, known: Iterable[type]) -> str:
+    """Return the message for a class that no aggregate of an application declares."""
+    advice = namesake(cls, known) or "compose it with the aggregate that declares it"
+    return f"{cls.__qualname__} is not an event of this application; {advice}"
 
 
 def _described(value: object) -> str:

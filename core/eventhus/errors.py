@@ -121,6 +121,21 @@ class NotRunning(UsageError, RuntimeError):
     """
 
 
+def namesake(cls: type, known: Iterable[type]) -> str:
+    """Return what to do about a known class of the same name; nothing if there is none.
+
+    A cell of a notebook defines its classes anew each time, and a module that is imported under
+    two names has two of each.
+    """
+    for other in known:
+        if other is not cls and other.__qualname__ == cls.__qualname__:
+            return (
+                f"another class of that name is known, {other.__module__}.{other.__qualname__}: "
+                f"import it from one place, and when you define it again, define again what uses it"
+            )
+    return ""
+
+
 def _tuple(classes: Iterable[type]) -> tuple[type, ...]:
     return tuple(classes)
 
@@ -140,9 +155,11 @@ class UnknownCommand(UsageError, LookupError):
 
     def __str__(self) -> str:
         known = ", ".join(sorted(cls.__name__ for cls in self.known)) or "none"
+        advice = namesake(self.command, self.known) or (
+            f"add its aggregate to the application, which handles: {known}"
+        )
         return (
-            f"no aggregate handles {self.command.__module__}.{self.command.__qualname__}; add its "
-            f"aggregate to the application, which handles: {known}"
+            f"no aggregate handles {self.command.__module__}.{self.command.__qualname__}; {advice}"
         )
 
 
@@ -153,14 +170,21 @@ class UndeclaredEvent(UsageError, TypeError):
     Attributes:
         aggregate_type: The name of the aggregate.
         event: The class of the value.
+        declared: The classes that the aggregate declares.
     """
 
     aggregate_type: str
     event: type
-    _message = (
-        "decide of {aggregate_type} produced {event.__qualname__}, which is not one of its events; "
-        "add it to the event annotation of evolve, or to events=(...)"
-    )
+    declared: tuple[type, ...] = field(default=(), converter=_tuple)
+
+    def __str__(self) -> str:
+        advice = namesake(self.event, self.declared) or (
+            "add it to the event annotation of evolve, or to events=(...)"
+        )
+        return (
+            f"decide of {self.aggregate_type} produced {self.event.__qualname__}, which is not one "
+            f"of its events; {advice}"
+        )
 
 
 @define(eq=False, slots=False)

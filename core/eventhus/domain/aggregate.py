@@ -195,7 +195,7 @@ class Aggregate(Generic[C, E, S_co]):
                         f"decide of {self.name} returned a {_name(type(event))} as an event; use "
                         f"yield from, or return it alone"
                     )
-                raise UndeclaredEvent(self.name, type(event))
+                raise UndeclaredEvent(self.name, type(event), self.events)
         return events
 
     def fold(self, events: Iterable[E]) -> S_co:

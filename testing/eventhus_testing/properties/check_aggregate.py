@@ -79,6 +79,9 @@ def check_aggregate(
         NoStrategy: As for ``commands``.
     """
     __tracebackhide__ = True
+    subject: object = aggregate
+    if not isinstance(subject, Aggregate):
+        raise TypeError(f"check_aggregate takes an Aggregate, not {subject!r}")
     check = _Check(
         SpecArguments(aggregate=aggregate, rules=rules, codec=codec),
         aggregate_checker(aggregate, rules, codec),

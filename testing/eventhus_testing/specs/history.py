@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from attrs import evolve, field, frozen
 
 from eventhus import Metadata, Recorded, StreamId
+from eventhus.errors import namesake
 from eventhus_testing.rules.rules import RuleBroken
 from eventhus_testing.specs.recording import Check, note
 from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Passage, mark, page
@@ -132,7 +133,8 @@ def check_handled(who: str, classes: Collection[type], events: Iterable[object])
     for event in events:
         if type(event) not in classes:
             takes = ", ".join(sorted(cls.__qualname__ for cls in classes))
-            raise TypeError(f"{event!r} is not an event of {who}; it handles {takes}")
+            advice = namesake(type(event), classes) or f"it handles {takes}"
+            raise TypeError(f"{event!r} is not an event of {who}; {advice}")
 
 
 def passage(word: str, events: Iterable[Recorded[object]]) -> Passage:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from eventhus.errors import NotRunning, UnknownCommand
+from eventhus.errors import InvalidArgument, NotRunning, UnknownCommand
 from eventhus.runtime.commands.envelope import Committed, Envelope
 from eventhus.runtime.commands.executor import Executor
 
@@ -36,6 +36,10 @@ class CommandBus:
         command = envelope.command
         executor = self._routes.get(type(command))
         if executor is None:
+            if isinstance(command, type):
+                raise InvalidArgument(
+                    f"expected a command, found class {command.__qualname__}; create an instance"
+                )
             raise UnknownCommand(type(command), self._routes)
         if self._closing:
             raise NotRunning("the application is closing and takes no more commands")
