@@ -11,6 +11,7 @@ from attrs import evolve, field, frozen
 
 from eventhus import Metadata, Recorded, StreamId
 from eventhus.errors import namesake
+from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.rules.rules import RuleBroken
 from eventhus_testing.specs.recording import Check, note
 from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Passage, mark, page
@@ -91,7 +92,7 @@ def text(recorded: Recorded[object]) -> str:
     """Return a readable text of an event with its stream and any explicit time or metadata."""
     stream = recorded.stream
     where = stream.aggregate_id if stream.aggregate_type == ANY_TYPE else str(stream)
-    words = [f"{where}: {recorded.event!r}"]
+    words = [f"{where}: {wrapped(recorded.event)}"]
     if recorded.recorded_at != LONG_AGO:
         words.append(f"at {recorded.recorded_at.isoformat()}")
     metadata = recorded.metadata
