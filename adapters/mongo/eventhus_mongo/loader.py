@@ -33,7 +33,7 @@ class Found:
 
     Attributes:
         documents: The documents, in order.
-        is_cut: Whether there may be more of them, because their size has reached the limit.
+        is_cut: True if there may be more of them, because their size has reached the limit.
     """
 
     documents: list[Document]

@@ -51,7 +51,7 @@ def slice_of(
         documents: The commits.
         after: The version to start after.
         limit: The most events.
-        is_cut: Whether there may be more commits than these.
+        is_cut: True if there may be more commits than these.
     """
     events: list[EventData] = []
     document: Document = {}

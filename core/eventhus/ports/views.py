@@ -17,7 +17,7 @@ class ViewDocument:
         position: The position of the last event folded into the value, above 0. The value contains
             every event of the key up to this position, and no later one.
         data: The value, as plain data; ``None`` if it is deleted.
-        deleted: Whether the value was deleted. The document stays, because its position prevents
+        deleted: True if the value was deleted. The document stays, because its position prevents
             older events from being folded again.
     """
 

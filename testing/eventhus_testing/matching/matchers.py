@@ -51,7 +51,7 @@ class Like:
     Attributes:
         cls: The class.
         fields: The expectation for each field.
-        is_whole: Whether these are all compared fields of the class.
+        is_whole: True if these are all compared fields of the class.
     """
 
     cls: type

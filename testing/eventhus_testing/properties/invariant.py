@@ -30,7 +30,7 @@ class Violation:
     Attributes:
         invariant: The invariant.
         name: The name of the invariant.
-        raised: Whether it raised, rather than returned false.
+        raised: True if it raised, rather than returned false.
         notes: The first line of the message.
     """
 

@@ -94,7 +94,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         """Fold one event into a value.
 
         Returns:
-            Whether the value must be saved before the next event.
+            True if the value must be saved before the next event.
 
         Raises:
             ReaderStopped: The event cannot be folded; ``folded`` has not changed.

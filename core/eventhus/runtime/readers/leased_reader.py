@@ -89,7 +89,7 @@ class LeasedReader(ABC):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether its task has ended, or was not started."""
+        """Return whether its task has ended, or was not started."""
         return self._task is None or self._task.done()
 
     async def stop(self) -> None:
