@@ -5,7 +5,10 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from types import MappingProxyType, ModuleType
+from enum import Enum
+from fractions import Fraction
+from pathlib import PurePosixPath
+from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,6 +32,33 @@ class Frozen:
 class Declared:
     pairs: Mapping[str, Any] = Factory(dict[str, Any])
     items: Sequence[Any] | None = Factory(list[Any])
+
+
+class Plain:
+    def __init__(self) -> None:
+        self.number = 0
+
+
+class Slotted:
+    __slots__ = ("number",)
+
+
+class Closed:
+    def __init__(self, number: int) -> None:
+        self.__dict__["number"] = number
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(name)
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+def endless() -> Frozen:
+    value = Frozen()
+    object.__setattr__(value, "value", (value,))
+    return value
 
 
 @dataclasses.dataclass
@@ -56,8 +86,14 @@ class FrozenData:
         FrozenData(Frozen()),
         Declared(),
         Frozen,
+        Closed(1),
+        Colour.RED,
+        Fraction(1, 2),
+        PurePosixPath("a/b"),
+        object(),
+        endless(),
     ],
-    ids=repr,
+    ids=lambda initial: type(initial).__name__,
 )
 def test_immutable_initial_values_are_accepted(initial: object) -> None:
     check_immutable("aggregate Lamp", initial)
@@ -73,6 +109,9 @@ def test_immutable_initial_values_are_accepted(initial: object) -> None:
         (deque(), "initial is a mutable deque"),
         (Open(), "initial is a mutable Open"),
         (OpenData(), "initial is a mutable OpenData"),
+        (Plain(), "initial is a mutable Plain"),
+        (Frozen(Slotted()), "initial.value is a mutable Slotted"),
+        (SimpleNamespace(number=0), "initial is a mutable SimpleNamespace"),
         (((), []), "initial[1] is a mutable list"),
         (MappingProxyType({"a": []}), "initial['a'] is a mutable list"),
         (Frozen(Frozen([])), "initial.value.value is a mutable list"),
@@ -80,7 +119,7 @@ def test_immutable_initial_values_are_accepted(initial: object) -> None:
         (Declared({"a": []}), "initial.pairs['a'] is a mutable list"),
         (Declared(items=[{}]), "initial.items[0] is a mutable dict"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_an_initial_value_with_a_mutable_part_is_refused(initial: object, part: str) -> None:
     with pytest.raises(CompositionError) as caught:
