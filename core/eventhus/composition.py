@@ -12,7 +12,8 @@ from eventhus.domain.catalog import Catalog
 from eventhus.domain.immutability import check_immutable
 from eventhus.domain.process import Process
 from eventhus.domain.view import View
-from eventhus.errors import CompositionError, InvalidArgument, namesake
+from eventhus.errors import CompositionError, InvalidArgument
+from eventhus.namesakes import namesake
 
 T = TypeVar("T", Aggregate[Any, Any, Any], View[Any, Any], Process[Any, Any])
 

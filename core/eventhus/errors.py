@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import define, field
 
+from eventhus.namesakes import namesake
 from eventhus.printable import printable
 
 if TYPE_CHECKING:
@@ -119,21 +120,6 @@ class NotRunning(UsageError, RuntimeError):
 
     An application also raises it when another event loop than the one that entered it uses it.
     """
-
-
-def namesake(cls: type, known: Iterable[type]) -> str:
-    """Return what to do about a known class of the same name; nothing if there is none.
-
-    A cell of a notebook defines its classes anew each time, and a module that is imported under
-    two names has two of each.
-    """
-    for other in known:
-        if other is not cls and other.__qualname__ == cls.__qualname__:
-            return (
-                f"another class of that name is known, {other.__module__}.{other.__qualname__}: "
-                f"import it from one place, and when you define it again, define again what uses it"
-            )
-    return ""
 
 
 def _tuple(classes: Iterable[type]) -> tuple[type, ...]:

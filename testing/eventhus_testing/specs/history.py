@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from attrs import evolve, field, frozen
 
 from eventhus import Metadata, Recorded, StreamId
-from eventhus.errors import namesake
+from eventhus.namesakes import namesake
 from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.rules.rules import RuleBroken
 from eventhus_testing.specs.recording import Check, note

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from attrs import evolve, field, frozen
 
 from eventhus import Aggregate, Command, Rejected, StreamId
-from eventhus.errors import namesake
+from eventhus.namesakes import namesake
 from eventhus.ports import EventData
 from eventhus_testing.matching.difference import full_name
 from eventhus_testing.matching.matchers import class_of

@@ -10,7 +10,8 @@ from eventhus.domain.catalog import Catalog
 from eventhus.domain.process import Process
 from eventhus.domain.recorded import is_text
 from eventhus.domain.view import View
-from eventhus.errors import CompositionError, InvalidArgument, namesake
+from eventhus.errors import CompositionError, InvalidArgument
+from eventhus.namesakes import namesake
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.store import Storage
