@@ -195,7 +195,7 @@ class Box[T]:
                 "Many[int, str]: Unpack[Ts] is not supported; use an attrs class or another type "
                 "that the codec stores"
             ),
-            "no strategy for Unpack is known",
+            "no strategy for Unpack[Ts] is known",
         ),
     ],
 )
