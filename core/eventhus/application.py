@@ -12,13 +12,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
-from eventhus.adapter_support.arguments import check_group, check_page
+from eventhus.adapter_support.arguments import check_count, check_group, check_page
 from eventhus.adapter_support.limits import check_reason
 from eventhus.composition import (
+    check_adapters,
     check_handler,
     check_is,
     check_parts,
     check_settings,
+    not_an_event,
     stored_names,
     stored_query,
 )
@@ -146,6 +148,7 @@ class Application:
     ) -> None:
         check_name("bucket", bucket)
         check_settings(workers, cache_size, snapshot_every, max_parked, shutdown_timeout_s)
+        check_adapters(store, bus, codec)
         self.bucket = bucket
         self._store = store
         self._bus = bus
@@ -556,6 +559,7 @@ class Application:
             NotRunning: The application has not been entered, or has been left.
         """
         self._running()
+        check_is(view, View)
         await self._readers.reset(view)
 
     async def parked(
@@ -725,8 +729,7 @@ class Application:
         bus = self._entered_bus()
         check_handler(handler)
         check_group(group, concurrency)
-        if attempts < 1:
-            raise InvalidArgument(f"attempts must be at least 1, found {attempts}")
+        check_count("attempts", attempts)
         names = None if types is None else stored_names(self._catalog, types)
         subscriber = Subscriber(
             handler,
@@ -801,10 +804,8 @@ class Application:
         try:
             return to_body(recorded.with_event(self._serializer.encode(recorded.event)))
         except KeyError:
-            raise InvalidArgument(
-                f"{type(recorded.event).__qualname__} is not an event of this application; "
-                f"compose it with the aggregate that declares it"
-            ) from None
+            known = [event.cls for event in self._catalog.types()]
+            raise InvalidArgument(not_an_event(type(recorded.event), known)) from None
 
     def _entered_bus(self) -> EventBus:
         self._running()

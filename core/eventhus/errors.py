@@ -44,6 +44,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import define, field
 
+from eventhus.namesakes import namesake
 from eventhus.printable import printable
 
 if TYPE_CHECKING:
@@ -144,9 +145,11 @@ class UnknownCommand(UsageError, LookupError):
 
     def __str__(self) -> str:
         known = ", ".join(sorted(cls.__name__ for cls in self.known)) or "none"
+        advice = namesake(self.command, self.known) or (
+            f"add its aggregate to the application, which handles: {known}"
+        )
         return (
-            f"no aggregate handles {self.command.__module__}.{self.command.__qualname__}; add its "
-            f"aggregate to the application, which handles: {known}"
+            f"no aggregate handles {self.command.__module__}.{self.command.__qualname__}; {advice}"
         )
 
 
@@ -157,14 +160,21 @@ class UndeclaredEvent(UsageError, TypeError):
     Attributes:
         aggregate_type: The name of the aggregate.
         event: The class of the value.
+        declared: The classes that the aggregate declares.
     """
 
     aggregate_type: str
     event: type
-    _message = (
-        "decide of {aggregate_type} produced {event.__qualname__}, which is not one of its events; "
-        "add it to the event annotation of evolve, or to events=(...)"
-    )
+    declared: tuple[type, ...] = field(default=(), converter=_tuple)
+
+    def __str__(self) -> str:
+        advice = namesake(self.event, self.declared) or (
+            "add it to the event annotation of evolve, or to events=(...)"
+        )
+        return (
+            f"decide of {self.aggregate_type} produced {self.event.__qualname__}, which is not one "
+            f"of its events; {advice}"
+        )
 
 
 @define(eq=False, slots=False)

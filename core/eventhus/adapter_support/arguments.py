@@ -61,8 +61,17 @@ def check_group(group: str | None, concurrency: int = 1) -> None:
         raise InvalidArgument(
             f"group {group!r} is not 1 to 63 letters, digits, hyphens and underscores"
         )
-    if concurrency < 1:
-        raise InvalidArgument(f"concurrency must be at least 1, found {concurrency}")
+    check_count("concurrency", concurrency)
+
+
+def check_count(what: str, count: object) -> None:
+    """Check a number that is at least 1.
+
+    Raises:
+        InvalidArgument: It is below 1, or not an int.
+    """
+    if not isinstance(count, int) or count < 1:
+        raise InvalidArgument(f"{what} must be an int of at least 1, found {count!r}")
 
 
 def check_ttl(ttl_s: float) -> None:

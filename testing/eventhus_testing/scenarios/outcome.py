@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from eventhus import Application, Metadata, Process, Rejected, View
 from eventhus_testing.app_internals import AppInternals
-from eventhus_testing.matching.matchers import class_of
+from eventhus_testing.matching.matchers import Expectation, class_of
 from eventhus_testing.scenarios import failure_texts
 from eventhus_testing.scenarios.background_work import BackgroundWork
 from eventhus_testing.specs import expectations
@@ -119,7 +119,7 @@ class CommandChecks:
         done = self._expects("then_containing", events)
         self._must_hold(expectations.among_others(done, events, ignoring))
 
-    async def then_matching(self, *expected: object) -> None:
+    async def then_matching(self, *expected: Expectation) -> None:
         """Check each event against the expectation at the same position.
 
         Args:

@@ -36,6 +36,9 @@ def scenario(app: Application, *, patience_s: float = 10.0) -> AppScenario:
         app: The application. The scenario enters and exits it, unless it is already running.
         patience_s: The longest wait for background work, in seconds.
     """
+    subject: object = app
+    if not isinstance(subject, Application):
+        raise TypeError(f"scenario takes an Application, not {subject!r}")
     return AppScenario(app, patience_s)
 
 

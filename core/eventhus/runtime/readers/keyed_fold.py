@@ -105,7 +105,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         """Do what follows from an event.
 
         Returns:
-            Whether the value must be saved before the next event.
+            True if the value must be saved before the next event.
 
         Raises:
             Poisoned: Something that follows can never be done.
