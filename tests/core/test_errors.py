@@ -23,6 +23,8 @@ from eventhus.errors import (
     LeaseLost,
     LogChanged,
     LogCorrupted,
+    LogFileDamaged,
+    LogsDiffer,
     NotRunning,
     OutcomeUnknown,
     PublisherReplaced,
@@ -135,6 +137,20 @@ MESSAGES: list[tuple[EventhusError, str]] = [
         (
             "the log is at 5 according to the store, but counting its events gives 3; "
             "stop writing to it and compare the store with its last backup"
+        ),
+    ),
+    (
+        LogsDiffer(7, "c1", "c2"),
+        (
+            "at position 7 the log should hold commit c1, and it holds c2 or differs in its "
+            "content; take an empty log, or one that begins with the same commits"
+        ),
+    ),
+    (
+        LogFileDamaged("bank.ndjson", 7, "it ends in the middle"),
+        (
+            "bank.ndjson is damaged in line 7: it ends in the middle; fetch the file again, or "
+            "export the log again"
         ),
     ),
     (
@@ -291,6 +307,7 @@ def test_errors_of_one_family_are_not_caught_as_each_other() -> None:
         (CodecError("Deposited", "", "x"), ValueError),
         (InvalidArgument("x"), ValueError),
         (InvalidCommit("x"), ValueError),
+        (LogFileDamaged("bank.ndjson", 7, "x"), ValueError),
     ],
 )
 def test_errors_are_caught_as_their_builtin_base(

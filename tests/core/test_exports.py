@@ -43,6 +43,7 @@ MODULES = [
         "eventhus.adapter_support",
         "eventhus.errors",
         "eventhus.middleware",
+        "eventhus.portable",
         "eventhus.ports",
         "eventhus_memory",
         "eventhus_cattrs",

@@ -1,8 +1,8 @@
 """Appends the commits of one log to another so that each gets the place that it had.
 
-A condition on each commit makes the append a compare-and-swap over the whole log: nothing may stand
-after the position before its own. So many appends may be in flight. Any order that a store gives
-them, any retry and any other writer can delay a commit, but never put it elsewhere.
+A condition on each commit makes the append a compare-and-swap over the whole log: nothing may
+stand after the position before its own. So many appends may be in flight: another order, a retry or
+a lost answer can delay a commit, but never put it elsewhere.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from eventhus.domain.recorded import StreamId
 from eventhus.errors import CommandIdReused, ConflictError, InvalidCommit, LogsDiffer
 from eventhus.portable.lines import to_line
 from eventhus.portable.tally import Entry
-from eventhus.ports.store import Commit, Condition, EventStore, StoredCommit
+from eventhus.ports.store import Commit, Condition, EventStore, Part, StoredCommit
 
 _EVERYTHING = Query.of()
 _IN_FLIGHT = 1000  # commits
@@ -97,9 +97,13 @@ def _in_place(entries: Sequence[Entry]) -> list[Commit]:
     for stored, _ in entries:
         commit = stored.commit
         parts = [
-            # A version that an earlier one of these commits leads to is not there yet. The position
-            # implies it: all that precedes is as it was.
-            evolve(part, expected_version=None if part.stream in before else version - 1)
+            Part(
+                stream=part.stream,
+                events=part.events,
+                # A version that an earlier one of these commits leads to is not there yet. The
+                # position implies it: all that precedes is as it was.
+                expected_version=None if part.stream in before else version - 1,
+            )
             for part, version in zip(commit.parts, stored.versions, strict=True)
         ]
         condition = Condition(query=_EVERYTHING, after=stored.position - 1)

@@ -1,0 +1,363 @@
+"""Importing and copying: exact, resumable at every point, repeatable, and never half a mistake."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeAlias
+
+import pytest
+from attrs import evolve
+from hypothesis import given, settings
+
+from eventhus.errors import (
+    CommandIdReused,
+    InvalidArgument,
+    InvalidCommit,
+    LogsDiffer,
+    OutcomeUnknown,
+    StoreUnavailable,
+)
+from eventhus.portable import LogSummary, Progress, copy_log, export_log, import_log, moving
+from eventhus.portable.lines import from_line
+from eventhus.portable.tally import Entry, Tally
+from eventhus.portable.writing import footer
+from eventhus.ports import Commit, EventData, Storage, StoredCommit
+from eventhus_memory import MemoryStore
+from eventhus_testing import FaultyStore
+from tests.core.portable.support import (
+    ACCOUNT,
+    CUSTOMER,
+    NOW,
+    OTHER,
+    commit,
+    exported,
+    log_of,
+    logs,
+    part,
+    some_commits,
+)
+
+Move: TypeAlias = Callable[[Storage], Awaitable[LogSummary]]
+SIZE = len(some_commits())
+
+
+@pytest.fixture
+async def source() -> MemoryStore:
+    return await log_of(some_commits())
+
+
+@pytest.fixture(params=["import", "copy"])
+async def move(request: pytest.FixtureRequest, source: MemoryStore, tmp_path: Path) -> Move:
+    """Either way to bring the log of ``source`` into another store."""
+    if request.param == "copy":
+        return lambda target: copy_log(source, target)
+    file = tmp_path / "log.ndjson"
+    await export_log(source, file)
+    return lambda target: import_log(file, target)
+
+
+async def test_the_log_arrives_whole(move: Move, source: MemoryStore, tmp_path: Path) -> None:
+    target = MemoryStore()
+    summary = await move(target)
+    assert await source.commits() == await target.commits()
+    assert await exported(source, tmp_path) == await exported(target, tmp_path)
+    assert (11, 13) == (summary.commits, summary.events)
+    assert await target.find("k10") == await source.find("k10")
+
+
+async def test_a_repeat_changes_nothing(move: Move, tmp_path: Path) -> None:
+    target = FaultyStore(MemoryStore())
+    first = await move(target)
+    before = await exported(target, tmp_path)
+    appends = target.calls["append"]
+    assert first == await move(target)
+    assert appends == target.calls["append"]
+    assert before == await exported(target, tmp_path)
+
+
+async def test_a_log_that_has_gone_on_keeps_what_came_later(move: Move) -> None:
+    target = MemoryStore()
+    await move(target)
+    await target.append(commit("later"))
+    await move(target)
+    assert 14 == await target.head()
+
+
+@pytest.mark.parametrize("at", range(1, SIZE + 1))
+async def test_a_move_that_failed_at_any_commit_is_continued(
+    at: int, move: Move, source: MemoryStore, tmp_path: Path
+) -> None:
+    wrapped = MemoryStore()
+    target = FaultyStore(wrapped)
+    target.fails("append", at=at, times=100)
+    with pytest.raises(StoreUnavailable):
+        await move(target)
+    prefix = await wrapped.commits()
+    assert at - 1 == len(prefix)
+    assert (await source.commits())[: at - 1] == prefix
+    await move(wrapped)
+    assert await exported(source, tmp_path) == await exported(wrapped, tmp_path)
+
+
+@pytest.mark.parametrize("at", range(1, SIZE + 1))
+@pytest.mark.parametrize("loses", [False, True])
+async def test_one_failure_among_commits_in_flight_changes_no_place(
+    at: int, loses: bool, move: Move, source: MemoryStore, tmp_path: Path
+) -> None:
+    wrapped = MemoryStore()
+    target = FaultyStore(wrapped)
+    (target.loses_acknowledgement if loses else target.fails)("append", at=at)
+    if at == 1:
+        with pytest.raises((StoreUnavailable, OutcomeUnknown)):
+            await move(target)
+    await move(target)
+    assert [] == target.pending
+    assert await exported(source, tmp_path) == await exported(wrapped, tmp_path)
+
+
+@pytest.mark.parametrize("at", range(1, SIZE + 1))
+async def test_a_move_that_was_stopped_at_any_commit_is_continued(
+    at: int, move: Move, source: MemoryStore, tmp_path: Path
+) -> None:
+    wrapped = MemoryStore()
+    target = FaultyStore(wrapped)
+    hold = target.delays("append", at=at)
+    stopped = asyncio.ensure_future(move(target))
+    await hold.reached()
+    stopped.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopped
+    prefix = await wrapped.commits()
+    assert (await source.commits())[: len(prefix)] == prefix
+    await move(wrapped)
+    assert await exported(source, tmp_path) == await exported(wrapped, tmp_path)
+
+
+@pytest.mark.parametrize("size", range(SIZE + 1))
+async def test_every_beginning_of_the_log_is_continued(
+    size: int, move: Move, source: MemoryStore, tmp_path: Path
+) -> None:
+    target = await log_of(some_commits()[:size])
+    await move(target)
+    assert await exported(source, tmp_path) == await exported(target, tmp_path)
+
+
+@pytest.mark.parametrize("size", range(SIZE))
+async def test_a_log_with_other_commits_is_refused_before_the_first_append(
+    size: int, move: Move
+) -> None:
+    wrapped = await log_of([*some_commits()[:size], commit("foreign")])
+    target = FaultyStore(wrapped)
+    before = await wrapped.commits()
+    with pytest.raises(LogsDiffer) as caught:
+        await move(target)
+    position = before[-1].position
+    assert (position, some_commits()[size].id, "foreign") == caught.value.args
+    assert 0 == target.calls["append"]
+    assert before == await wrapped.commits()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"command_id": "another"},
+        {"recorded_at": NOW + timedelta(microseconds=1)},
+        {"parts": [part(ACCOUNT, EventData("Deposited", {"amount": 5.0}))]},
+        {"parts": [part(CUSTOMER)]},
+    ],
+)
+async def test_other_content_under_the_same_id_is_refused(
+    change: dict[str, object], move: Move
+) -> None:
+    target = await log_of([evolve(some_commits()[0], **change)])
+    with pytest.raises(LogsDiffer) as caught:
+        await move(target)
+    assert (1, "c0", "c0") == caught.value.args
+    assert 1 == await target.head()
+
+
+@pytest.mark.parametrize("at", range(1, SIZE + 1))
+async def test_another_writer_is_found_and_puts_no_commit_elsewhere(
+    at: int, move: Move, source: MemoryStore
+) -> None:
+    """It commits to a stream of the log, so its version is taken, too."""
+    wrapped = MemoryStore()
+    target = FaultyStore(wrapped)
+    target.conflicts(EventData("Intruded", {}), at=at)
+    with pytest.raises(LogsDiffer) as caught:
+        await move(target)
+    places = {each.position: each.commit.id for each in await source.commits()}
+    intruders = {
+        each.position: each.commit.id
+        for each in await wrapped.commits()
+        if each.commit.id != places.get(each.position)
+    }
+    assert {caught.value.position: caught.value.actual} == intruders
+    assert places[caught.value.position] == caught.value.expected == f"c{at - 1}"
+
+
+async def test_a_log_with_one_command_id_in_two_streams_is_refused_by_the_store(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "log"
+    first, second = commit("c1", command_id="k"), commit("c2", part(OTHER), command_id="l")
+    await forge(file, [first, second], ('"l"', '"k"'))
+    with pytest.raises(CommandIdReused):
+        await import_log(file, MemoryStore())
+
+
+async def test_a_log_with_one_commit_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    await forge(file, [commit("c1"), commit("c2")], ('"c2"', '"c1"'))
+    target = MemoryStore()
+    with pytest.raises(LogsDiffer) as caught:
+        await import_log(file, target)
+    assert (2, "c1", "c1") == caught.value.args
+    assert 1 == await target.head()
+
+
+async def forge(file: Path, commits: list[Commit], replacement: tuple[str, str]) -> None:
+    """Write a file with a fitting digest whose log no store would have taken."""
+    await export_log(await log_of(commits), file)
+    header, *lines, _ = file.read_bytes().replace(*map(str.encode, replacement)).splitlines(True)
+    tally = Tally()
+    for line in lines:
+        tally.add(Entry(from_line(line), line))
+    file.write_bytes(b"".join([header, *lines, footer(tally.summary)]))
+
+
+class Short(MemoryStore):
+    """Returns fewer commits than it was asked for, as a store may."""
+
+    async def commits(self, *, after: int = 0, limit: int = 100) -> list[StoredCommit]:
+        return [*await super().commits(after=after, limit=min(limit, 2))]
+
+
+async def test_short_pages_are_read_on(move: Move, tmp_path: Path) -> None:
+    target = Short()
+    await move(target)
+    copied = MemoryStore()
+    assert await move(target) == await copy_log(target, copied)
+    assert await exported(copied, tmp_path) == await exported(target, tmp_path)
+
+
+async def test_a_long_log_goes_in_pages(tmp_path: Path) -> None:
+    """So many that the memory store lets other tasks go first, several times a page."""
+    size = 2 * moving.PAGE_COMMITS + 500
+    source = await log_of([commit(f"c{n}", part((ACCOUNT, OTHER)[n % 2])) for n in range(size)])
+    target, seen = MemoryStore(), list[Progress]()
+    await copy_log(source, target, progress=seen.append)
+    assert [1000, 2000, 2500] == [each.commits for each in seen]
+    assert {size} == {each.head for each in seen}
+    assert await exported(source, tmp_path) == await exported(target, tmp_path)
+
+
+async def test_a_copy_adds_what_is_new_in_the_source(source: MemoryStore, tmp_path: Path) -> None:
+    target = MemoryStore()
+    await copy_log(source, target)
+    await source.append(commit("new"))
+    assert 12 == (await copy_log(source, target)).commits
+    assert await exported(source, tmp_path) == await exported(target, tmp_path)
+
+
+async def test_where_copies_some_commits_and_counts_anew(source: MemoryStore) -> None:
+    target = MemoryStore()
+
+    def accounts(stored: StoredCommit) -> bool:
+        return stored.commit.stream == OTHER
+
+    summary = await copy_log(source, target, where=accounts)
+    stored = await target.commits()
+    assert ["c1", "c3", "c5", "c7", "c9"] == [each.commit.id for each in stored]
+    assert [1, 3, 4, 5, 6] == [each.position for each in stored]
+    assert [(1, 1), (2,), (3,), (4,), (5,)] == [each.versions for each in stored]
+    assert (5, 6) == (summary.commits, summary.events)
+
+
+def renamed(given: Commit) -> Commit | None:
+    """Rename an event, drop a stream, and leave out a commit, on plain data."""
+    if given.id == "c3":
+        return None
+    parts = [
+        evolve(
+            each,
+            events=[
+                evolve(event, type=event.type.replace("Deposited", "Credited"))
+                for event in each.events
+            ],
+        )
+        for each in given.parts
+        if each.stream != CUSTOMER
+    ]
+    return evolve(given, parts=parts, recorded_at=given.recorded_at.astimezone(timezone.max))
+
+
+async def test_transform_gives_commits_another_form(source: MemoryStore, tmp_path: Path) -> None:
+    target = MemoryStore()
+    summary = await copy_log(source, target, transform=renamed)
+    types = {event.type for each in await target.commits() for event in each.commit.events}
+    assert {"Credited", "Noted", "SeatTaken"} == types
+    assert 0 == await target.version_of(CUSTOMER)
+    assert (10, 11) == (summary.commits, summary.events)
+    assert summary == await export_log(target, tmp_path / "log")
+
+
+@pytest.mark.parametrize("at", range(1, SIZE))
+async def test_a_changed_copy_is_continued_and_repeated(
+    at: int, source: MemoryStore, tmp_path: Path
+) -> None:
+    whole = MemoryStore()
+    await copy_log(source, whole, transform=renamed)
+    target = FaultyStore(stopped := MemoryStore())
+    target.fails("append", at=at, times=100)
+    with pytest.raises(StoreUnavailable):
+        await copy_log(source, target, transform=renamed)
+    for _ in range(2):
+        await copy_log(source, stopped, transform=renamed)
+        assert await exported(whole, tmp_path) == await exported(stopped, tmp_path)
+
+
+async def test_another_where_is_refused_for_a_copy_that_was_begun(source: MemoryStore) -> None:
+    target = MemoryStore()
+    await copy_log(source, target, where=lambda stored: stored.position > 1)
+    before = await target.head()
+    with pytest.raises(LogsDiffer) as caught:
+        await copy_log(source, target)
+    assert (1, "c0", "c1") == caught.value.args
+    assert before == await target.head()
+
+
+async def test_the_id_of_a_commit_cannot_be_transformed(source: MemoryStore) -> None:
+    target = MemoryStore()
+    with pytest.raises(InvalidArgument, match=r"transform changed the id of commit c0 to x"):
+        await copy_log(source, target, transform=lambda given: evolve(given, id="x"))
+    assert 0 == await target.head()
+
+
+@pytest.mark.parametrize("data", [{"amount": {1}}, {"amount": float("nan")}, {1: 2}])
+async def test_a_transformed_commit_that_no_store_takes_is_refused(
+    data: dict[str, object], source: MemoryStore
+) -> None:
+    bad = part(ACCOUNT, EventData("Deposited", data))
+    target = MemoryStore()
+    with pytest.raises(InvalidCommit, match=r"commit c0 is not JSON-compatible"):
+        await copy_log(source, target, transform=lambda given: evolve(given, parts=[bad]))
+    with pytest.raises(InvalidCommit, match=r"c0 has no parts"):
+        await copy_log(source, target, transform=lambda given: evolve(given, parts=[]))
+    assert 0 == await target.head()
+
+
+@settings(max_examples=30)
+@given(log=logs())
+def test_any_log_is_copied_exactly(log: list[Commit]) -> None:
+    async def there_and_back(folder: Path) -> None:
+        source, target = await log_of(log), MemoryStore()
+        await copy_log(source, target)
+        assert await exported(source, folder) == await exported(target, folder)
+
+    with TemporaryDirectory() as folder:
+        asyncio.run(there_and_back(Path(folder)))
