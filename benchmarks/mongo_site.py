@@ -14,8 +14,13 @@ from pymongo.read_concern import ReadConcern
 
 from benchmarks.harness import Sample
 from eventhus import Metadata, StreamId, new_id
-from eventhus.ports import Commit, EventData
-from eventhus_mongo.documents import OPTIONS, encode_commit, last_position
+from eventhus.ports import (
+    Commit,
+    EventData,
+    Part,
+)
+from eventhus_mongo.commits import encode_commit, log_span
+from eventhus_mongo.documents import OPTIONS
 
 Document: TypeAlias = dict[str, Any]
 T = TypeVar("T")
@@ -68,12 +73,12 @@ async def fill(
         size: How many in each commit.
     """
     last = await log.with_options(codec_options=OPTIONS).find_one(sort=[("_id", DESCENDING)])
-    position = 1 if last is None else last_position(last) + 1
+    position = 1 if last is None else log_span(last).last + 1
     chunk: list[Document] = []
     for number in range(0, events, size):
         for aggregate_id in ids:
             encoded = encode_commit(commit(aggregate_id, number, size))
-            chunk.append(encoded.at(position, number + 1))
+            chunk.append(encoded.at(position, [number + 1]))
             position += size
             if len(chunk) == CHUNK:
                 await log.insert_many(chunk)
@@ -87,9 +92,13 @@ def commit(aggregate_id: str, version: int, size: int = 1) -> Commit:
     commit_id = new_id()
     return Commit(
         id=commit_id,
-        stream=StreamId("Account", aggregate_id),
-        events=[*_events(version, size)],
-        expected_version=version,
+        parts=[
+            Part(
+                stream=StreamId("Account", aggregate_id),
+                events=[*_events(version, size)],
+                expected_version=version,
+            )
+        ],
         recorded_at=datetime.now(UTC),
         metadata=Metadata(correlation_id=commit_id),
     )

@@ -111,8 +111,8 @@ def read(site: Site, bucket: str, *, events: int) -> Sample:
         async with MongoStore(site.client, bucket) as store:
             position = 0
             with Stopwatch() as stopwatch:
-                while page := await store.read(after=position):
-                    position = page[-1].position
+                while (page := await store.read(after=position)).events:
+                    position = page.position
         if position != events:
             raise AssertionError(position)
         return stopwatch.seconds / events
@@ -134,7 +134,7 @@ def follow(site: Site, bucket: str, *, events: int) -> Sample:
 
 async def followed(store: MongoStore, until: int) -> None:
     """Follow the log from its first event up to a position."""
-    async with aclosing(store.follow()) as batches:
-        async for batch in batches:
-            if batch[-1].position == until:
+    async with aclosing(store.follow()) as pages:
+        async for page in pages:
+            if page.position == until:
                 return

@@ -137,9 +137,9 @@ async def _fill(site: Site) -> None:
         async with NatsBus.open(site.nats, "delivered") as bus:
             publisher = await bus.publisher()
             after = 0
-            while page := await store.read(after=after):
-                await publisher.publish([to_message(each) for each in page])
-                after = page[-1].position
+            while (page := await store.read(after=after)).events:
+                await publisher.publish([to_message(each) for each in page.events])
+                after = page.position
 
 
 def _bare_relay(site: Site) -> Sample:

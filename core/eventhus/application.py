@@ -19,6 +19,7 @@ from eventhus.composition import (
     check_parts,
     check_settings,
     stored_names,
+    stored_query,
 )
 from eventhus.domain.aggregate import Aggregate
 from eventhus.domain.catalog import Catalog
@@ -26,11 +27,13 @@ from eventhus.domain.command import Command
 from eventhus.domain.decision import Decision
 from eventhus.domain.names import check_name
 from eventhus.domain.process import Process
+from eventhus.domain.query import Query
 from eventhus.domain.recorded import Metadata, Recorded, StreamId
 from eventhus.domain.transaction import Transaction
 from eventhus.domain.view import View
 from eventhus.errors import CompositionError, InvalidArgument, NotRunning
 from eventhus.ids import new_id as ulid
+from eventhus.log_pages import LogPages
 from eventhus.ports.bus import EventBus, Subscription
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
@@ -367,6 +370,32 @@ class Application:
         current = await repository.current(StreamId(aggregate.name, aggregate_id))
         return Loaded(state=current.state, version=current.version, position=current.position)
 
+    async def state_at(
+        self, aggregate: Aggregate[Any, Any, S], aggregate_id: str, *, version: int
+    ) -> S:
+        """Return the state of an aggregate as it was at a version.
+
+        Args:
+            aggregate: The aggregate.
+            aggregate_id: Its id.
+            version: The version of the last event to fold, from 0 for the initial state.
+
+        Raises:
+            InvalidArgument: ``version`` is negative, or the aggregate has not come so far; or as
+                for ``load``.
+            CodecError: As for ``load``.
+            LogCorrupted: As for ``load``.
+            NotRunning: As for ``load``.
+        """
+        self._running()
+        repository = self._repository(aggregate)
+        check_page(1, after_version=version)
+        stream = StreamId(aggregate.name, aggregate_id)
+        past = await repository.at(stream, version)
+        if past.version < version:
+            raise InvalidArgument(f"{stream} is at version {past.version}, so it has no {version}")
+        return past.state
+
     async def history(
         self, aggregate: Aggregate[Any, E, Any], aggregate_id: str
     ) -> list[Recorded[E]]:
@@ -429,23 +458,60 @@ class Application:
             committed = committed.position
         await self._readers.caught_up(reader, committed)
 
-    async def follow(self, *, after: int = 0) -> AsyncGenerator[Recorded[Any], None]:
+    async def follow(
+        self, query: Query | None = None, *, after: int = 0
+    ) -> AsyncGenerator[Recorded[Any], None]:
         """Tail the log: yield every stored event in order, then each new one.
 
         Ends when the application is left. To continue later without gaps or repeats, pass the
         ``position`` of the last handled event as ``after``.
 
         Args:
+            query: Which events, such as ``Query.of(Deposited, tags={"customer:c1"})``; ``None`` for
+                all. A type is an event class, or the stored name of one.
             after: Start after this position; 0 starts at the first event.
 
         Raises:
             CodecError: A stored event does not fit its class.
+            InvalidArgument: ``after`` is negative, or a class is not an event of this application.
             NotRunning: The application has not been entered, or has been left.
         """
         run = self._running()
-        async with aclosing(run.follow(self._store.follow(after=after))) as events:
-            async for stored in events:
-                yield self._serializer.recorded(stored)
+        stored = stored_query(self._catalog, query)
+        async with aclosing(run.follow(self._store.follow(stored, after=after))) as events:
+            async for event in events:
+                yield self._serializer.recorded(event)
+
+    async def events(
+        self,
+        query: Query | None = None,
+        *,
+        stream: StreamId | None = None,
+        after: int = 0,
+        backwards: bool = False,
+    ) -> AsyncGenerator[Recorded[Any], None]:
+        """Yield the events that the log holds now, and end.
+
+        Args:
+            query: As for ``follow``.
+            stream: Only the events of this stream.
+            after: Only the events after this position.
+            backwards: Yield the last event first.
+
+        Raises:
+            CodecError: As for ``follow``.
+            InvalidArgument: As for ``follow``.
+            NotRunning: As for ``follow``.
+        """
+        self._running()
+        check_page(1, after=after)
+        log = LogPages(self._store, stored_query(self._catalog, query), stream)
+        pages = log.backwards(after) if backwards else log.forwards(after)
+        async with aclosing(pages):
+            async for page in pages:
+                for event in page:
+                    self._running()
+                    yield self._serializer.recorded(event)
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT, or until the caller is cancelled.

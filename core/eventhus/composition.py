@@ -12,6 +12,7 @@ from eventhus.domain.catalog import Catalog
 from eventhus.domain.decision import Decision
 from eventhus.domain.immutability import check_immutable
 from eventhus.domain.process import Process
+from eventhus.domain.query import EventClass, Query
 from eventhus.domain.transaction import Transaction
 from eventhus.domain.view import View
 from eventhus.errors import CompositionError, InvalidArgument
@@ -123,18 +124,36 @@ def stored_names(catalog: Catalog, types: Iterable[type]) -> frozenset[str]:
             f"types must be a list of event classes, found {_described(types)}; put it in brackets"
         )
     wanted = tuple(types)
-    known = {event.cls for event in catalog.types()}
     for cls in wanted:
         if not isinstance(cls, type):
             raise InvalidArgument(
                 f"types must hold event classes, found {_described(cls)}; pass the class itself"
             )
-    if unknown := [cls.__qualname__ for cls in wanted if cls not in known]:
+    _check_events(catalog, wanted)
+    return catalog.names_of(wanted)
+
+
+def stored_query(catalog: Catalog, query: Query | None) -> Query | None:
+    """Return a query with the stored names of its classes.
+
+    Raises:
+        InvalidArgument: It is not a query, or one of its classes is not an event of the catalog.
+    """
+    if query is None:
+        return None
+    check_is(query, Query)
+    types = frozenset[EventClass]().union(*[item.types | item.other_than for item in query.items])
+    _check_events(catalog, [cls for cls in types if isinstance(cls, type)])
+    return catalog.stored_query(query)
+
+
+def _check_events(catalog: Catalog, classes: Iterable[type]) -> None:
+    known = {event.cls for event in catalog.types()}
+    if unknown := [cls.__qualname__ for cls in classes if cls not in known]:
         raise InvalidArgument(
-            f"{', '.join(unknown)} is not an event of this application; "
+            f"{', '.join(sorted(unknown))} is not an event of this application; "
             f"compose it with the aggregate that declares it"
         )
-    return catalog.names_of(wanted)
 
 
 def _described(value: object) -> str:

@@ -3,14 +3,17 @@
 # ruff: noqa: SLF001 - the memory store's leases are expired by hand
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
 from typing import Any
 
 from attrs import evolve, frozen
 
-from eventhus import Application, Command, Process, Recorded, View
-from eventhus.ports import Storage, StoredEvent
+from eventhus import Application, Command, Process, Query, Recorded, View
+from eventhus.ports import (
+    Page,
+    Storage,
+)
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
 from tests.bank import Deposit, Deposited, Open, Opened, Renamed, Scribble, Withdraw, Withdrawn
@@ -93,12 +96,12 @@ class Paged(Proxy):
     """A store whose log is followed two events at a time."""
 
     async def follow(
-        self, *, after: int = 0, limit: int = 1000
-    ) -> AsyncGenerator[Sequence[StoredEvent], None]:
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> AsyncGenerator[Page, None]:
         """See ``EventStore.follow``."""
-        async with aclosing(super().follow(after=after, limit=2)) as batches:
-            async for batch in batches:
-                yield batch
+        async with aclosing(super().follow(query, after=after, limit=2)) as pages:
+            async for page in pages:
+                yield page
 
 
 STEPS = (
@@ -216,7 +219,7 @@ async def caught_up(app: Application, *readers: Process[Any, Any]) -> None:
 
 async def sent(store: Storage) -> list[tuple[str, str, Any]]:
     """Return the events of the commands of processes: cause, stream and data, sorted."""
-    log = await store.read()
+    log = (await store.read()).events
     causes = {each.id: f"{each.stream} {each.version}" for each in log}
     return sorted(
         (causes[each.metadata.causation_id], str(each.stream), each.event.data)

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import attrs
 
-from eventhus import Application, Metadata, Recorded, StreamId
+from eventhus import Application, Metadata, Query, Recorded, StreamId
 from eventhus.errors import CodecError
 from eventhus.ports import (
     Checkpoint,
@@ -27,6 +27,7 @@ from eventhus.ports import (
     Lease,
     Message,
     MessageHandler,
+    Page,
     Slice,
     Snapshot,
     Storage,
@@ -127,21 +128,38 @@ class Proxy:
         )
         return page
 
-    async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+    async def version_of(self, stream: StreamId) -> int:
+        """See ``EventStore.version_of``."""
+        version: int = await self._through("version_of", stream)
+        return version
+
+    async def read(self, query: Query | None = None, *, after: int = 0, limit: int = 1000) -> Page:
         """See ``EventStore.read``."""
-        page: Sequence[StoredEvent] = await self._through("read", after=after, limit=limit)
+        page: Page = await self._through("read", query, after=after, limit=limit)
+        return page
+
+    async def read_backwards(
+        self, query: Query | None = None, *, before: int | None = None, limit: int = 1000
+    ) -> Page:
+        """See ``EventStore.read_backwards``."""
+        page: Page = await self._through("read_backwards", query, before=before, limit=limit)
         return page
 
     async def follow(
-        self, *, after: int = 0, limit: int = 1000
-    ) -> AsyncGenerator[Sequence[StoredEvent], None]:
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> AsyncGenerator[Page, None]:
         """See ``EventStore.follow``."""
-        async with aclosing(self.inner.follow(after=after, limit=limit)) as batches:
-            async for batch in batches:
+        async with aclosing(self.inner.follow(query, after=after, limit=limit)) as pages:
+            async for page in pages:
                 self.calls["follow"] += 1
                 if hook := self.before.get("follow"):
-                    await hook(batch)
-                yield batch
+                    await hook(page)
+                yield page
+
+    async def commits(self, *, after: int = 0, limit: int = 100) -> Sequence[StoredCommit]:
+        """See ``EventStore.commits``."""
+        commits: Sequence[StoredCommit] = await self._through("commits", after=after, limit=limit)
+        return commits
 
     async def head(self) -> int:
         """See ``EventStore.head``."""
@@ -302,7 +320,7 @@ class FakeClock:
 
 async def stored_events(store: Storage, stream: StreamId | None = None) -> list[StoredEvent]:
     """Return the first page of the log or of a stream, straight from the store."""
-    return [*(await (store.read() if stream is None else store.history(stream)))]
+    return [*((await store.read()).events if stream is None else await store.history(stream))]
 
 
 def recorded(event: Any = None, **changes: Any) -> Recorded[Any]:

@@ -16,6 +16,7 @@ from eventhus.errors import (
     CommandIdReused,
     CommitTooLarge,
     CompositionError,
+    ConditionFailed,
     ConflictError,
     IncompatibleBucket,
     InvalidArgument,
@@ -77,6 +78,13 @@ MESSAGES: list[tuple[EventhusError, str]] = [
     (
         ConcurrencyError(STREAM, 3, 4),
         "Account/a1 is at version 4, not 3; load it again and decide on its new state",
+    ),
+    (
+        ConditionFailed(STREAM, 7, 9),
+        (
+            "the commit for Account/a1 was decided on the log up to position 7, and the event at "
+            "position 9 matches its condition; read again and decide on what is there now"
+        ),
     ),
     (
         TooManyConflicts(STREAM, 10),
@@ -274,7 +282,14 @@ def test_the_drawing_of_the_tree_matches_the_classes() -> None:
 
 FAMILIES = [
     (UsageError, [InvalidArgument("x"), NotRunning("x"), UndeclaredEvent("Account", Deposit)]),
-    (ConflictError, [ConcurrencyError(STREAM, 3, 4), TooManyConflicts(STREAM, 10)]),
+    (
+        ConflictError,
+        [
+            ConcurrencyError(STREAM, 3, 4),
+            ConditionFailed(STREAM, 7, 9),
+            TooManyConflicts(STREAM, 10),
+        ],
+    ),
     (StoreError, [StoreUnavailable("bank", "x"), LeaseLost("relay", 3), InvalidCommit("x")]),
     (BusError, [BusUnavailable("bank", "x"), PublisherReplaced("bank")]),
     (BucketError, [AccessDenied("bank", "x"), IncompatibleBucket("bank", "x")]),
@@ -324,6 +339,8 @@ def test_errors_expose_their_fields() -> None:
     assert ("Account", Deposit) == (undeclared.aggregate_type, undeclared.event)
     conflict = ConcurrencyError(STREAM, 3, 4)
     assert (STREAM, 3, 4) == (conflict.stream, conflict.expected, conflict.actual)
+    failed = ConditionFailed(STREAM, 7, 9)
+    assert (STREAM, 7, 9) == (failed.stream, failed.after, failed.position)
     conflicts = TooManyConflicts(STREAM, 10)
     assert (STREAM, 10) == (conflicts.stream, conflicts.attempts)
     reused = CommandIdReused("k1", STREAM, StreamId("Account", "a2"))

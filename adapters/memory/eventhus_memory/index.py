@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import groupby
 
-from eventhus.ports import EventData, Query, QueryItem
+from eventhus import Query
+from eventhus.ports import EventData, QueryItem
 
 _NONE: Sequence[int] = ()
 

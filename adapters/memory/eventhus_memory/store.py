@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 
 from attrs import evolve
 
+from eventhus import Query
 from eventhus.adapter_support import (
     check_collection,
     check_command_id,
@@ -42,7 +43,6 @@ from eventhus.ports import (
     Commit,
     Lease,
     Page,
-    Query,
     Slice,
     Snapshot,
     StoredCommit,

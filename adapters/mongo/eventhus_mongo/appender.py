@@ -13,32 +13,25 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from attrs import define
+import pymongo
+from attrs import define, evolve
 from pymongo.errors import BulkWriteError, PyMongoError
 
-from eventhus import ConcurrencyError, StreamId
-from eventhus.adapter_support import Backoff, checked_commit
+from eventhus import ConcurrencyError, Query, StreamId
+from eventhus.adapter_support import Backoff, check_condition, checked_commit
 from eventhus.errors import (
     AccessDenied,
-    CommandIdReused,
+    ConditionFailed,
     IncompatibleBucket,
-    InvalidCommit,
     OutcomeUnknown,
     StoreUnavailable,
 )
-from eventhus.ports import Commit, StoredCommit
+from eventhus.ports import Commit, Part, StoredCommit
 from eventhus_mongo.batching import Batcher
+from eventhus_mongo.commits import Encoded, encode_commit
+from eventhus_mongo.conditions import Stretch, Verdict, look
 from eventhus_mongo.connection import Connection
-from eventhus_mongo.documents import (
-    Document,
-    Encoded,
-    UnknownFormat,
-    decode_commit,
-    encode_commit,
-    last_position,
-    last_version,
-    stream_key,
-)
+from eventhus_mongo.documents import Document, UnknownFormat
 from eventhus_mongo.driver_errors import (
     DUPLICATE_KEY,
     describe,
@@ -47,12 +40,16 @@ from eventhus_mongo.driver_errors import (
     translating_errors,
 )
 from eventhus_mongo.known_versions import KnownVersions
+from eventhus_mongo.lookups import Lookups
+from eventhus_mongo.query_reader import QueryReader
 
 BATCH_COMMITS = 200
 BATCH_BYTES = 4_000_000
+BATCH_NAMES = 2_000  # of streams, and of types and tags in conditions
 RETRY = Backoff(first_s=0.004, cap_s=0.5)
 RIVALRY = 4  # the most failures that count after a position that another writer took
 MIN_ATTEMPT_S = 0.05
+AHEAD_TRIES = 8  # for a condition that begins after the head: about half a second
 
 
 @define(eq=False)
@@ -63,23 +60,50 @@ class _Append:
     encoded: Encoded
     deadline: float  # by the event loop's clock
     done: asyncio.Future[StoredCommit | None]
-    end: int  # the version of the stream to append at, where a commit is known to end
+    ends: Sequence[int] = ()  # for each part, the version to append at, where a commit ends
     sent: bool = False  # it was sent, and its outcome is not known
+    clear_to: int = 0  # the position up to which nothing is in the way of its condition
+    is_apart: bool = False  # its condition cannot be checked together with others
+    ahead: int = 0  # how often its condition began after the head of the log
+
+    @property
+    def query(self) -> Query | None:
+        """The query of its condition, if it has one."""
+        return None if self.commit.condition is None else self.commit.condition.query
+
+    @property
+    def weight(self) -> float:
+        """The share of a batch that it takes."""
+        names = len(self.commit.parts)
+        if self.query is not None:
+            names += sum(
+                len(item.types) + len(item.other_than) + len(item.tags) + 1
+                for item in self.query.items
+            )
+        return max(self.encoded.size_bytes / BATCH_BYTES, names / BATCH_NAMES)
 
 
 class Appender:
     """Appends commits to the log of one bucket."""
 
-    def __init__(self, connection: Connection, known: KnownVersions) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        known: KnownVersions,
+        lookups: Lookups,
+        queries: QueryReader,
+    ) -> None:
         self._connection = connection
         self._known = known
+        self._lookups = lookups
+        self._queries = queries
         self._random = Random()  # noqa: S311 - spreads retries, guards nothing
         self._batcher: Batcher[_Append] = Batcher(
             self._insert_batch,
             self._give_up,
             most=BATCH_COMMITS,
-            weight=lambda waiting: waiting.encoded.size_bytes,
-            most_weight=BATCH_BYTES,
+            weight=lambda waiting: waiting.weight,
+            most_weight=1,
         )
         self._next: int | None = None  # the next free position, as far as is known
         self._failures = 0  # of inserts, in a row
@@ -88,35 +112,44 @@ class Appender:
     async def append(self, commit: Commit) -> StoredCommit:
         """See ``EventStore.append``."""
         commit = checked_commit(commit)
-        encoded = encode_commit(commit)
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._connection.timeout_s
-        end = self._known_end(commit)
-        sent = False
+        waiting = _Append(
+            commit,
+            encode_commit(commit),
+            loop.time() + self._connection.timeout_s,
+            loop.create_future(),
+            clear_to=0 if commit.condition is None else commit.condition.after,
+        )
+        known = [self._known_end(part) for part in commit.parts]
+        waiting.ends = [end for end in known if end is not None]
+        if len(waiting.ends) < len(known):
+            examined = await self._examine(waiting, known)
+            if isinstance(examined, StoredCommit):
+                return examined
+            waiting.ends = examined
         attempt = 0
         while True:
-            if end is None:
-                try:
-                    examined = await self._examine(commit, clashed=attempt > 0)
-                except StoreUnavailable as error:
-                    if sent:  # and its outcome cannot be looked up
-                        raise self._unknown(commit, error.problem) from error
-                    raise
-                if isinstance(examined, StoredCommit):
-                    return examined
-                end = examined
-            waiting = _Append(commit, encoded, deadline, loop.create_future(), end, sent)
             self._batcher.add(waiting)
             stored = await waiting.done
             if stored is not None:
                 return stored
-            # Its version or one of its ids is taken, perhaps by this very commit, sent earlier.
-            end, sent = None, waiting.sent
-            if loop.time() > deadline:
+            # A version or one of its ids is taken, perhaps by this very commit, sent earlier. Or
+            # its condition could not be checked.
+            if loop.time() > waiting.deadline:
                 raise self._late(waiting, "other writers kept getting in first")
             if attempt > 0:
                 await self._back_off(attempt)
             attempt += 1
+            try:
+                examined = await self._examine(waiting)
+            except StoreUnavailable as error:
+                if waiting.sent:  # and its outcome cannot be looked up
+                    raise self._unknown(commit, error.problem) from error
+                raise
+            if isinstance(examined, StoredCommit):
+                return examined
+            # A new one, because the old one may still be in a batch.
+            waiting = evolve(waiting, ends=examined, done=loop.create_future())
 
     async def drain(self) -> None:
         """Wait until no commit is in flight."""
@@ -126,65 +159,61 @@ class Appender:
         """Send no more."""
         self._batcher.cut_off()
 
-    async def tail(self, timeout_s: float | None = None) -> int:
-        """Return the position of the last event in the log. Raises the driver's errors."""
-        last = await self._connection.last(
-            {}, "_id", projection=["size", "format"], timeout_s=timeout_s
-        )
-        return 0 if last is None else last_position(last)
-
-    async def find(self, key: Mapping[str, Any]) -> StoredCommit | None:
-        """Return the commit with a commit id or a command id, or ``None``."""
-        with translating_errors(self._connection.bucket):
-            async with self._connection.operation() as session:
-                document = await self._connection.events.find_one(key, session=session)
-            return None if document is None else decode_commit(document)
-
-    def _known_end(self, commit: Commit) -> int | None:
+    def _known_end(self, part: Part) -> int | None:
         """Return the version to append at, if it is known that a commit ends there."""
-        expected = commit.expected_version
+        expected = part.expected_version
         if expected == 0:
             return 0  # nothing precedes the first version
-        known = self._known.get(commit.stream)
+        known = self._known.get(part.stream)
         return known if expected is None or expected == known else None
 
-    async def _examine(self, commit: Commit, *, clashed: bool) -> StoredCommit | int:
-        """Look up the version to append at; return the commit itself if the log holds it."""
-        # The stream first. In the other order, a commit that lands in between would be missed.
-        end = await self._end_of(commit.stream)
-        fits = commit.expected_version in (None, end)
-        if clashed or not fits:
-            first = await self._stored(commit)
+    async def _examine(
+        self, waiting: _Append, known: Sequence[int | None] = ()
+    ) -> StoredCommit | list[int]:
+        """Return the version to append at for each part, or the commit if the log holds it.
+
+        Args:
+            waiting: The commit.
+            known: Before the first attempt, those versions as far as they are known. Later none
+                is known for sure, and the commit may have been stored.
+        """
+        commit = waiting.commit
+        # The streams first. In the other order, a commit that lands in between would be missed.
+        ends = [
+            await self._lookups.end_of(part.stream) if end is None else end
+            for part, end in zip(commit.parts, known or [None] * len(commit.parts), strict=True)
+        ]
+        misfit = next(
+            (
+                ConcurrencyError(part.stream, part.expected_version, end)
+                for part, end in zip(commit.parts, ends, strict=True)
+                if part.expected_version is not None and part.expected_version != end
+            ),
+            None,
+        )
+        match = await self._look_apart(waiting) if waiting.is_apart and misfit is None else None
+        if not known or misfit is not None:
+            first = await self._lookups.stored(commit)
             if first is not None:
                 return first
-        if not fits:
-            assert commit.expected_version is not None
-            raise ConcurrencyError(commit.stream, commit.expected_version, end)
-        self._known.learn(commit.stream, end)
-        return end
+        if misfit is not None:
+            raise misfit
+        if match is not None:
+            raise self._refusal(waiting, match)
+        if waiting.ahead >= AHEAD_TRIES:
+            with translating_errors(self._connection.bucket):
+                check_condition(commit, (await self._connection.tail()).position)
+        return ends
 
-    async def _end_of(self, stream: StreamId) -> int:
+    async def _look_apart(self, waiting: _Append) -> int | None:
+        """Return the position of an event that matches the commit's condition, if any."""
+        assert waiting.query is not None
         with translating_errors(self._connection.bucket):
-            last = await self._connection.last(
-                stream_key(stream), "version", projection=["version", "size", "format"]
-            )
-            return 0 if last is None else last_version(last)
-
-    async def _stored(self, commit: Commit) -> StoredCommit | None:
-        first = await self.find({"commit_id": commit.id})
-        if first is not None:
-            if first.commit.stream != commit.stream:
-                raise InvalidCommit(
-                    f"commit id {commit.id} of {commit.stream} names a commit of "
-                    f"{first.commit.stream}; make ids that are unique for ever"
-                )
-            return first
-        if commit.command_id is None:
-            return None
-        first = await self.find({"command_id": commit.command_id})
-        if first is not None and first.commit.stream != commit.stream:
-            raise CommandIdReused(commit.command_id, commit.stream, first.commit.stream)
-        return first
+            page = await self._queries.read(waiting.query, waiting.clear_to, 1)
+        if page.events:
+            return page.position
+        waiting.clear_to, waiting.is_apart = page.position, False
+        return None
 
     async def _insert_batch(self, batch: list[_Append]) -> None:
         if self._failures:
@@ -208,16 +237,14 @@ class Appender:
         attempt_s = max(remaining / 2, MIN_ATTEMPT_S)
         placed: list[StoredCommit] = []
         try:
-            if self._next is None:
-                self._next = await self.tail(attempt_s) + 1
-            batch = self._drop_stale(batch)
-            if self._clashed:
-                batch = await self._drop_taken(batch, attempt_s)
-            if not batch:
-                return
-            documents = self._place(batch, self._next, placed)
-            async with self._connection.operation(attempt_s) as session:
-                await self._connection.events.insert_many(documents, session=session)
+            with pymongo.timeout(attempt_s):
+                batch = await self._drop_hopeless(batch)
+                if not batch:
+                    return
+                assert self._next is not None
+                batch, documents = self._place(batch, self._next, placed)
+                async with self._connection.operation() as session:
+                    await self._connection.events.insert_many(documents, session=session)
         except UnknownFormat as unknown:
             for waiting in batch:
                 _fail(waiting, IncompatibleBucket(self._connection.bucket, str(unknown)))
@@ -227,73 +254,142 @@ class Appender:
             self._failures, self._clashed = 0, False
             self._settle(batch, placed)
 
+    async def _drop_hopeless(self, batch: Sequence[_Append]) -> list[_Append]:
+        """Drop the commits that are known not to fit into the log as it is now."""
+        was_known = self._next is not None
+        if self._next is None:
+            self._next = (await self._connection.tail()).position + 1
+        batch = self._drop_stale(batch)
+        if self._clashed:
+            batch = await self._drop_taken(batch)
+        if was_known and any(waiting.query and waiting.clear_to >= self._next for waiting in batch):
+            # Another writer must have appended, unless the position was made up.
+            self._next = (await self._connection.tail()).position + 1
+        return await self._drop_unmet(batch, self._next - 1)
+
     def _drop_stale(self, batch: Sequence[_Append]) -> list[_Append]:
-        """Drop the commits whose stream is known to have grown: they would stop the insert."""
+        """Drop the commits that would stop the insert, because a stream is known to have grown."""
         fresh: list[_Append] = []
         for waiting in batch:
-            known = self._known.get(waiting.commit.stream)
-            if waiting.commit.expected_version is None or known is None or known <= waiting.end:
-                fresh.append(waiting)
-            else:
+            if any(
+                part.expected_version is not None and (self._known.get(part.stream) or 0) > end
+                for part, end in zip(waiting.commit.parts, waiting.ends, strict=True)
+            ):
                 _resolve(waiting, None)
+            else:
+                fresh.append(waiting)
         return fresh
 
-    async def _drop_taken(self, batch: Sequence[_Append], timeout_s: float) -> list[_Append]:
-        """Drop the commits whose version is taken.
+    async def _drop_taken(self, batch: Sequence[_Append]) -> list[_Append]:
+        """Drop the commits one of whose versions is taken.
 
         If others write to the same streams, many commits of a batch may come too late, and each
         would cost the later ones another insert. After the first, one query finds the others.
         """
         if not batch:
             return []
-        key = ("aggregate_id", "aggregate_type", "version")
         places = [
-            (
-                waiting.commit.stream.aggregate_id,
-                waiting.commit.stream.aggregate_type,
-                waiting.end + 1,
-            )
+            {
+                (part.stream, end + 1)
+                for part, end in zip(waiting.commit.parts, waiting.ends, strict=True)
+            }
             for waiting in batch
         ]
-        async with self._connection.operation(timeout_s) as session:
-            found = await self._connection.find_all(
-                {"$or": [dict(zip(key, place, strict=True)) for place in places]},
-                session,
-                projection=key,
-            )
-        taken = [tuple(document[name] for name in key) for document in found]
+        taken = await self._lookups.taken(set().union(*places))
         free: list[_Append] = []
-        for waiting, place in zip(batch, places, strict=True):
-            if place in taken:
-                _resolve(waiting, None)
-            else:
+        for waiting, each in zip(batch, places, strict=True):
+            if taken.isdisjoint(each):
                 free.append(waiting)
+            else:
+                _resolve(waiting, None)
         return free
+
+    async def _drop_unmet(self, batch: Sequence[_Append], head: int) -> list[_Append]:
+        """Drop the commits whose conditions fail, or cannot be checked here."""
+        conditions = [
+            (waiting.query, waiting.clear_to) for waiting in batch if waiting.query is not None
+        ]
+        if not conditions:
+            return [*batch]
+        stretch = await look(self._connection, conditions, head)
+        verdicts = [self._judge(waiting, stretch, head) for waiting in batch]
+        matches = [
+            waiting.commit
+            for waiting, verdict in zip(batch, verdicts, strict=True)
+            if isinstance(verdict, int)
+        ]
+        # After the match was found. In the other order, the commit may land in between, and be told
+        # that its own events are in its way.
+        held = await self._lookups.held(matches)
+        free: list[_Append] = []
+        for waiting, verdict in zip(batch, verdicts, strict=True):
+            if verdict is Verdict.FREE:
+                waiting.clear_to = max(waiting.clear_to, head)
+                free.append(waiting)
+            elif isinstance(verdict, UnknownFormat):
+                _fail(waiting, IncompatibleBucket(self._connection.bucket, str(verdict)))
+            elif isinstance(verdict, int) and waiting.commit.id not in held:
+                _fail(waiting, self._refusal(waiting, verdict))
+            else:
+                waiting.is_apart = verdict is Verdict.APART
+                waiting.ahead += verdict is Verdict.AHEAD
+                _resolve(waiting, None)
+        return free
+
+    def _judge(
+        self, waiting: _Append, stretch: Stretch, head: int
+    ) -> Verdict | int | UnknownFormat:
+        if waiting.query is None:
+            return Verdict.FREE
+        try:
+            return stretch.judge(waiting.query, waiting.clear_to, head)
+        except UnknownFormat as unknown:
+            return unknown
 
     def _place(
         self, batch: Sequence[_Append], position: int, placed: list[StoredCommit]
-    ) -> list[Document]:
+    ) -> tuple[list[_Append], list[Document]]:
+        """Give each commit its place in the log, except those whose condition an earlier one fails.
+
+        These go into a later batch. To refuse them would be too early: that one may not land.
+        """
+        sending: list[_Append] = []
+        deferred: list[_Append] = []
         documents: list[Document] = []
         ends: dict[StreamId, int] = {}  # after the commits placed so far
+        earlier = Stretch()
+        has_conditions = any(waiting.query is not None for waiting in batch)
         for waiting in batch:
             commit = waiting.commit
-            end = waiting.end
-            if commit.expected_version is None:
-                known = self._known.get(commit.stream) or 0
-                end = max(end, known, ends.get(commit.stream, 0))
-            stored = StoredCommit(commit=commit, version=end + 1, position=position)
-            ends[commit.stream] = stored.last_version
-            placed.append(stored)
-            documents.append(waiting.encoded.at(position, end + 1))
-            position += len(commit.events)
-        return documents
+            if waiting.query is not None and earlier.first_match(waiting.query) is not None:
+                deferred.append(waiting)
+                continue
+            versions: list[int] = []
+            for part, known_end in zip(commit.parts, waiting.ends, strict=True):
+                end = known_end
+                if part.expected_version is None:
+                    known = self._known.get(part.stream) or 0
+                    end = max(end, known, ends.get(part.stream, 0))
+                ends[part.stream] = end + len(part.events)
+                versions.append(end + 1)
+            if has_conditions:
+                earlier.add(position, [(event.type, event.tags) for event in commit.events])
+            placed.append(StoredCommit(commit=commit, versions=versions, position=position))
+            sending.append(waiting)
+            documents.append(waiting.encoded.at(position, versions))
+            position += sum([len(part.events) for part in commit.parts])
+        for waiting in reversed(deferred):
+            self._batcher.put_back(waiting)
+        return sending, documents
 
     def _settle(self, batch: Sequence[_Append], placed: Sequence[StoredCommit]) -> None:
         """Answer commits that are in the log, acknowledged by a majority."""
         for waiting, stored in zip(batch, placed, strict=True):
-            self._known.learn(stored.commit.stream, stored.last_version)
-            self._next = stored.last_position + 1
+            for part, version in zip(stored.commit.parts, stored.versions, strict=True):
+                self._known.learn(part.stream, version + len(part.events) - 1)
             _resolve(waiting, stored)
+        if placed:
+            self._next = placed[-1].last_position + 1
 
     def _failed(
         self, batch: Sequence[_Append], placed: Sequence[StoredCommit], error: PyMongoError
@@ -352,6 +448,11 @@ class Appender:
         if waiting.sent:
             return self._unknown(waiting.commit, problem)
         return StoreUnavailable(self._connection.bucket, problem)
+
+    def _refusal(self, waiting: _Append, position: int) -> ConditionFailed:
+        commit = waiting.commit
+        assert commit.condition is not None
+        return ConditionFailed(commit.stream, commit.condition.after, position)
 
     def _unknown(self, commit: Commit, problem: str) -> OutcomeUnknown:
         return OutcomeUnknown(self._connection.bucket, problem, commit.stream, commit.id)

@@ -11,8 +11,9 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from eventhus.errors import IncompatibleBucket, InvalidArgument
-from eventhus_mongo.connection import Connection
-from eventhus_mongo.documents import Document, decode_commit
+from eventhus_mongo.commits import decode_commit
+from eventhus_mongo.connection import STREAM_KEYS, Connection
+from eventhus_mongo.documents import Document
 from eventhus_mongo.driver_errors import translating_errors
 
 _RESERVED = {"admin", "config", "local"}
@@ -45,17 +46,20 @@ def check_name(bucket: str) -> None:
 
 @frozen
 class _Index:
-    """A unique index that the log relies on."""
+    """An index that the log relies on."""
 
     name: str
-    keys: tuple[str, ...]
+    keys: tuple[tuple[str, int], ...]
     only_where: str | None = None  # only documents with this field are indexed
+    is_unique: bool = True
 
     def model(self) -> IndexModel:
-        options: dict[str, Any] = {"name": self.name, "unique": True}
+        options: dict[str, Any] = {"name": self.name}
+        if self.is_unique:
+            options["unique"] = True
         if self.only_where:
             options["partialFilterExpression"] = self.filter
-        return IndexModel([(key, ASCENDING) for key in self.keys], **options)
+        return IndexModel(self.keys, **options)
 
     @property
     def filter(self) -> dict[str, Any] | None:
@@ -63,8 +67,8 @@ class _Index:
 
     def is_in(self, indexes: Mapping[str, Mapping[str, Any]]) -> bool:
         return any(
-            [*index["key"].items()] == [(key, ASCENDING) for key in self.keys]
-            and index.get("unique") is True
+            tuple(index["key"].items()) == self.keys
+            and index.get("unique", False) is self.is_unique
             and index.get("partialFilterExpression") == self.filter
             and not index.get("sparse")
             and "collation" not in index
@@ -73,23 +77,35 @@ class _Index:
 
     def is_like_one_in(self, indexes: Mapping[str, Mapping[str, Any]]) -> bool:
         """Return whether an index has the same name or the same keys."""
-        keys = [(key, ASCENDING) for key in self.keys]
         return self.name in indexes or any(
-            [*index["key"].items()] == keys for index in indexes.values()
+            tuple(index["key"].items()) == self.keys for index in indexes.values()
         )
 
     def __str__(self) -> str:
-        keys = ", ".join(f"{key}: 1" for key in self.keys)
-        options = f"name: '{self.name}', unique: true"
+        keys = ", ".join(f"{_quoted(key)}: {direction}" for key, direction in self.keys)
+        options = f"name: '{self.name}'"
+        if self.is_unique:
+            options += ", unique: true"
         if self.only_where:
-            options += f", partialFilterExpression: {{{self.only_where}: {{$exists: true}}}}"
+            where = f"{{{_quoted(self.only_where)}: {{$exists: true}}}}"
+            options += f", partialFilterExpression: {where}"
         return f"db.events.createIndex({{{keys}}}, {{{options}}})"
 
 
+def _quoted(field: str) -> str:
+    return f"'{field}'" if "." in field else field
+
+
 INDEXES = (
-    _Index("stream", ("aggregate_id", "aggregate_type", "version")),
-    _Index("commit_id", ("commit_id",)),
-    _Index("command_id", ("command_id",), only_where="command_id"),
+    _Index("stream", STREAM_KEYS),
+    _Index("commit_id", (("commit_id", ASCENDING),)),
+    _Index("command_id", (("command_id", ASCENDING),), only_where="command_id"),
+    _Index(
+        "tags",
+        (("events.tags", ASCENDING), ("events.type", ASCENDING), ("_id", ASCENDING)),
+        only_where="events.tags",
+        is_unique=False,
+    ),
 )
 
 

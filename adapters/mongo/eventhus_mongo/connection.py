@@ -9,14 +9,17 @@ from math import inf
 from typing import Any, TypeAlias
 
 import pymongo
+from attrs import frozen
 from bson.timestamp import Timestamp
-from pymongo import DESCENDING, AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import AutoReconnect, ConfigurationError
 from pymongo.read_concern import ReadConcern
 
-from eventhus_mongo.documents import OPTIONS, Count, Document, decode_reply
+from eventhus import StreamId
+from eventhus_mongo.commits import PLACE, event_id_of, log_span, stream_filter
+from eventhus_mongo.documents import OPTIONS, Document, decode_reply
 from eventhus_mongo.in_flight import CallsInFlight
 
 Client: TypeAlias = AsyncMongoClient[Document]
@@ -26,7 +29,36 @@ TIMEOUT_S = 30.0  # the driver's default for serverSelectionTimeoutMS
 # so nothing is read, or counted as written, below majority.
 READ_CONCERN = ReadConcern("majority")
 WRITE_CONCERN = WriteConcern("majority", j=True)
+# The versions descend, so that the first entry of a stream is its last commit. In the other order,
+# the server would read and sort the whole stream to find it.
+STREAM_KEYS = (("parts.id", ASCENDING), ("parts.type", ASCENDING), ("parts.version", DESCENDING))
 _NO_SESSIONS = "Sessions are not supported"  # every server that this adapter accepts supports them
+
+
+@frozen
+class Tail:
+    """The end of the log, or of a part of it.
+
+    Attributes:
+        position: The position of the last event; 0 if there is none.
+        event_id: The id of that event; empty if there is none.
+    """
+
+    position: int = 0
+    event_id: str = ""
+
+
+@frozen
+class Reply:
+    """Documents in one reply of the server, which is at most 16 MB.
+
+    Attributes:
+        documents: The documents, in order.
+        is_cut: Whether there may be more.
+    """
+
+    documents: list[Document]
+    is_cut: bool
 
 
 class Connection:
@@ -60,19 +92,17 @@ class Connection:
         return self._seen
 
     @asynccontextmanager
-    async def operation(self, timeout_s: float | None = None) -> AsyncIterator[AsyncClientSession]:
+    async def operation(self) -> AsyncIterator[AsyncClientSession]:
         """Open a session for one exchange with the server. Later ones never see an older state.
 
         Majority alone does not promise monotonic reads: a new primary may show a majority's past
-        for a moment. Each session therefore continues from the latest operation time.
-
-        Args:
-            timeout_s: The limit for the exchange, in seconds; by default that of the connection.
+        for a moment. Each session therefore continues from the latest operation time. The exchange
+        takes at most ``timeout_s``, and less inside another ``pymongo.timeout``.
         """
         task = asyncio.current_task()
         assert task is not None
         cancels = task.cancelling()
-        with pymongo.timeout(self.timeout_s if timeout_s is None else timeout_s):
+        with pymongo.timeout(self.timeout_s):
             async with self.client.start_session(causal_consistency=True) as session:
                 if self._seen is not None:
                     session.advance_operation_time(self._seen)
@@ -103,18 +133,57 @@ class Connection:
             await server.pool.reset_without_pause()
 
     async def last(
-        self,
-        key: Mapping[str, Any],
-        by: Count,
-        *,
-        projection: Sequence[str] | None = None,
-        timeout_s: float | None = None,
+        self, key: Mapping[str, Any], *, projection: Sequence[str] | None = None
     ) -> Document | None:
-        """Return the last matching document of ``events``, ordered by a field."""
-        async with self.operation(timeout_s) as session:
+        """Return the matching document of ``events`` with the highest position."""
+        async with self.operation() as session:
             return await self.events.find_one(
-                key, sort=[(by, DESCENDING)], projection=projection, session=session
+                key, sort=[("_id", DESCENDING)], projection=projection, session=session
             )
+
+    async def last_of(
+        self,
+        stream: StreamId,
+        *,
+        up_to: int | None = None,
+        projection: Sequence[str] | None = None,
+    ) -> Document | None:
+        """Return the last commit of a stream, or the last that begins at or before a version."""
+        versions = {} if up_to is None else {"version": {"$lte": up_to}}
+        async with self.operation() as session:
+            # No sort: MongoDB does not see that the entries of an array are in order already.
+            return await self.events.find_one(
+                stream_filter(stream, **versions),
+                hint=STREAM_KEYS,
+                projection=projection,
+                session=session,
+            )
+
+    async def tail(self, *, up_to: int | None = None) -> Tail:
+        """Return the end of the log, or of its commits that begin at or before a position.
+
+        Raises:
+            PyMongoError: The driver's errors.
+            UnknownFormat: The last document was not written by this version of the library.
+        """
+        key = {} if up_to is None else {"_id": {"$lte": up_to}}
+        document = await self.last(key, projection=PLACE)
+        if document is None:
+            return Tail()
+        span = log_span(document)
+        return Tail(span.last, event_id_of(document, span.last - span.first))
+
+    async def first_reply(self, key: Mapping[str, Any], *, limit: int, **options: Any) -> Reply:
+        """Return the first ``limit`` matching documents, or as many as fit into one reply."""
+        async with self.operation() as session:
+            replies: Any = self.events.find_raw_batches(
+                key, session=session, limit=limit, batch_size=limit + 1, **options
+            )
+            async with replies:
+                async for reply in replies:
+                    documents = decode_reply(reply)
+                    return Reply(documents, is_cut=replies.alive or len(documents) == limit)
+        return Reply([], is_cut=False)
 
     async def find_all(
         self, key: Mapping[str, Any], session: AsyncClientSession, **options: Any
@@ -125,23 +194,22 @@ class Connection:
         takes four times as long for each document. A document that is not valid BSON is marked, so
         that it fails only the caller that asked for it.
         """
-        found = await self.find_within(inf, key, session, **options)
-        assert found is not None, "nothing takes more than that"
-        return found
+        reply = await self.find_within(inf, key, session, **options)
+        return reply.documents
 
     async def find_within(
         self, max_bytes: float, key: Mapping[str, Any], session: AsyncClientSession, **options: Any
-    ) -> list[Document] | None:
-        """Return what ``find_all`` does, or ``None`` if it takes more than so many bytes."""
+    ) -> Reply:
+        """Return what ``find_all`` does, or less if it takes more than so many bytes."""
         documents: list[Document] = []
         replies: Any = self.events.find_raw_batches(key, session=session, **options)
         size_bytes = 0
         async for reply in replies:
             size_bytes += len(reply)
             if size_bytes > max_bytes:
-                return None
+                return Reply(documents, is_cut=True)
             documents += decode_reply(reply)
-        return documents
+        return Reply(documents, is_cut=False)
 
     def collection(self, name: str) -> AsyncCollection[Document]:
         """Return a collection of the bucket, read and written at majority."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from operator import itemgetter
-from typing import Any
+from collections.abc import Sequence
+from math import inf
+from operator import attrgetter
+from typing import Any, TypeAlias
 
-from attrs import astuple, define, evolve, frozen
-from pymongo import ASCENDING
+from attrs import define, evolve, frozen
 from pymongo.errors import PyMongoError
 
 from eventhus import EventhusError, StreamId
 from eventhus.errors import StoreUnavailable
 from eventhus_mongo.batching import Batcher
+from eventhus_mongo.commits import Span, stream_places, stream_span
 from eventhus_mongo.connection import Connection
-from eventhus_mongo.documents import Document, last_version, not_ours, stream_key
+from eventhus_mongo.documents import Document
 from eventhus_mongo.driver_errors import to_eventhus_error, translating_errors
 from eventhus_mongo.known_versions import KnownVersions
 from eventhus_mongo.unfinished import Unfinished
@@ -24,25 +25,26 @@ GROUP_STREAMS = 25
 GROUP_BYTES = 16 * 1024 * 1024  # of documents in one group
 QUERIES = 2  # in flight at once: the server answers one while the other's answer is decoded
 
-_version = itemgetter("version")
+_ByStream: TypeAlias = dict[tuple[str, str], list[Document]]
+"""Documents by the type and the id of a stream."""
 
 
 @frozen
 class Found:
-    """The documents that a load has found.
+    """The commits that a load has found.
 
     Attributes:
-        documents: The documents, in order.
+        spans: The events of the stream in each commit, in order.
         is_cut: Whether there may be more of them, because their size has reached the limit.
     """
 
-    documents: list[Document]
+    spans: list[Span]
     is_cut: bool = False
 
 
 @define(eq=False)
 class _Load:
-    """A call of ``load`` that waits for its documents."""
+    """A call of ``load`` that waits for its commits."""
 
     stream: StreamId
     after: int
@@ -71,45 +73,43 @@ class Loader:
         )
 
     async def load(self, stream: StreamId, after: int, limit: int) -> Found:
-        """Return the documents that hold the next ``limit`` events after version ``after``.
+        """Return the commits that hold the next ``limit`` events after version ``after``.
 
-        The first and the last document may hold more events, and the first one may hold none.
+        The first and the last commit may hold more events, and the first one may hold none.
         """
         loading = _Load(stream, after, limit, asyncio.get_running_loop().create_future())
         self._batcher.add(loading)
         found = await loading.done
-        documents = found.documents
+        spans = found.spans
         with translating_errors(self._connection.bucket):
-            if after > 0 and not self._begins_after(after, stream, documents):
+            if after > 0 and not self._begins_after(after, stream, spans):
                 # The page begins inside a commit, or after one whose end is not known yet.
-                documents = [*await self._commit_at(stream, after), *documents]
-            if documents:
-                last = last_version(documents[-1])
-                self._known.learn(stream, last)
-                self._unfinished.keep(stream, documents[-1], is_unfinished=last > after + limit)
-        return evolve(found, documents=documents)
+                spans = [*await self._commit_at(stream, after), *spans]
+            if spans:
+                self._known.learn(stream, spans[-1].last)
+                self._unfinished.keep(stream, spans[-1], until=after + limit)
+        return evolve(found, spans=spans)
 
     def cut_off(self) -> None:
         """End the queries in flight."""
         self._batcher.cut_off()
 
-    def _begins_after(self, after: int, stream: StreamId, documents: Sequence[Document]) -> bool:
-        if documents:
-            return bool(documents[0].get("version") == after + 1)
+    def _begins_after(self, after: int, stream: StreamId, spans: Sequence[Span]) -> bool:
+        if spans:
+            return spans[0].first == after + 1
         return self._known.get(stream) == after
 
-    async def _commit_at(self, stream: StreamId, version: int) -> list[Document]:
+    async def _commit_at(self, stream: StreamId, version: int) -> list[Span]:
         """Return the commit that holds a version of a stream, or the last one before it."""
-        if known := self._unfinished.get(stream, version, "version"):
+        if known := self._unfinished.get(stream, version):
             return [known]
-        key = {**stream_key(stream), "version": {"$lte": version}}
-        document = await self._connection.last(key, "version")
-        return [] if document is None else [document]
+        document = await self._connection.last_of(stream, up_to=version)
+        return [] if document is None else [stream_span(document, stream)]
 
     async def _query(self, group: Sequence[_Load]) -> None:
         """Load a group of streams. Each caller gets its own answer, or its own error."""
         try:
-            found = await self._find(_filter(group))
+            found = await self._find(group)
             if found is None:
                 await self._load_each(group)
                 return
@@ -147,33 +147,41 @@ class Loader:
                 if not loading.done.done():
                     loading.done.set_result(found)
 
-    async def _find_one(self, loading: _Load) -> list[Document]:
-        async with self._connection.operation() as session:
-            found = await self._connection.find_all(
-                _filter([loading]),
-                session,
-                projection=self._projection,
-                sort=[("version", ASCENDING)],
-                limit=-loading.limit,  # negative: one reply, with as many documents as fit
-                batch_size=loading.limit,
-            )
-        return _chosen(loading, {astuple(loading.stream): found})
+    async def _find_one(self, loading: _Load) -> list[Span]:
+        """Return as many of the next commits of a large stream as fit into one group."""
+        most = loading.limit
+        while True:
+            part = evolve(loading, limit=most)
+            # The index has the last commit first, so what is cut off would be the next ones. A
+            # commit has at least one event, so there are no more of them than versions.
+            within = GROUP_BYTES if most > 1 else inf
+            async with self._connection.operation() as session:
+                reply = await self._connection.find_within(
+                    within, _filter([part]), session, projection=self._projection
+                )
+            if not reply.is_cut:
+                return _chosen(part, _by_stream([part], reply.documents))
+            most = max(1, min(most // 2, len(reply.documents)))
 
-    async def _find(self, key: Mapping[str, Any]) -> dict[tuple[str, str], list[Document]] | None:
-        """Return the documents by stream, or ``None`` if they are too large for one group."""
+    async def _find(self, group: Sequence[_Load]) -> _ByStream | None:
+        """Return the commits by stream, or ``None`` if they are too large for one group."""
         async with self._connection.operation() as session:
-            found = await self._connection.find_within(
-                GROUP_BYTES, key, session, projection=self._projection
+            reply = await self._connection.find_within(
+                GROUP_BYTES, _filter(group), session, projection=self._projection
             )
-        if found is None:
-            return None
-        documents: dict[tuple[str, str], list[Document]] = {}
-        for document in found:
-            stream = document["aggregate_type"], document["aggregate_id"]
-            # An array matches, too, if one of its members does. It belongs to no stream.
-            if all(isinstance(part, str) for part in stream):
-                documents.setdefault(stream, []).append(document)
-        return documents
+        return None if reply.is_cut else _by_stream(group, reply.documents)
+
+
+def _by_stream(group: Sequence[_Load], documents: Sequence[Document]) -> _ByStream:
+    """Return the documents by stream; one may belong to several."""
+    found: _ByStream = {
+        (each.stream.aggregate_type, each.stream.aggregate_id): [] for each in group
+    }
+    for document in documents:
+        for type_, id_, _ in stream_places(document):
+            if (type_, id_) in found:
+                found[type_, id_].append(document)
+    return found
 
 
 def _filter(group: Sequence[_Load]) -> dict[str, Any]:
@@ -182,12 +190,19 @@ def _filter(group: Sequence[_Load]) -> dict[str, Any]:
     for loading in group:
         alike = (loading.stream.aggregate_type, loading.after, loading.limit)
         ids.setdefault(alike, []).append(loading.stream.aggregate_id)
+    # Within one element, or MongoDB would find the commits in which the id belongs to one part and
+    # the version to another, and could not use the index for both.
     filters: list[dict[str, Any]] = [
         {
-            "aggregate_id": {"$in": aggregate_ids},
-            "aggregate_type": aggregate_type,
-            # Commits have at least one event, so the page's last one begins in this range.
-            "version": {"$gt": after, "$lte": after + limit},
+            "parts": {
+                "$elemMatch": {
+                    "id": {"$in": aggregate_ids},
+                    "type": aggregate_type,
+                    # Commits have at least one event of each stream, so the page's last one begins
+                    # in this range.
+                    "version": {"$gt": after, "$lte": after + limit},
+                }
+            }
         }
         for (aggregate_type, after, limit), aggregate_ids in ids.items()
     ]
@@ -196,12 +211,10 @@ def _filter(group: Sequence[_Load]) -> dict[str, Any]:
     return {"$or": filters}
 
 
-def _chosen(loading: _Load, found: dict[tuple[str, str], list[Document]]) -> list[Document]:
+def _chosen(loading: _Load, found: _ByStream) -> list[Span]:
     stream, after, until = loading.stream, loading.after, loading.after + loading.limit
-    documents = found.get((stream.aggregate_type, stream.aggregate_id), [])
-    for document in documents:
-        if type(document["version"]) is not int:  # a number of another kind matches the query, too
-            raise not_ours(document)
-    chosen = [document for document in documents if after < document["version"] <= until]
-    chosen.sort(key=_version)
+    documents = found[stream.aggregate_type, stream.aggregate_id]
+    spans = [stream_span(document, stream) for document in documents]
+    chosen = [span for span in spans if after < span.first <= until]
+    chosen.sort(key=attrgetter("first"))
     return chosen

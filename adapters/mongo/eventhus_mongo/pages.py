@@ -2,78 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
+from eventhus import StreamId
 from eventhus.errors import LogCorrupted
 from eventhus.ports import EventData, Slice, StoredEvent
-from eventhus_mongo.documents import (
-    Count,
-    Document,
-    decode_events,
-    event_id_of,
-    events_of,
-    span,
-    stream_of,
-)
+from eventhus_mongo.commits import Span, decode_events, event_id_of, events_of
 
-Part: TypeAlias = tuple[Document, int, int]
-"""A document, and the range of its events that a reader asked for, as start and end indexes."""
+Piece: TypeAlias = tuple[Span, int, int]
+"""A part of a span: the range of its events in the document, as start and end indexes."""
 
 
-def parts(documents: Sequence[Document], counted: Count, after: int, limit: int) -> Iterator[Part]:
-    """Yield the next ``limit`` events after ``after``, document by document.
+def pieces(
+    spans: Iterable[Span], after: int, limit: int, stream: StreamId | None = None
+) -> Iterator[Piece]:
+    """Yield the next ``limit`` events after the number ``after``, document by document.
+
+    Args:
+        spans: The events of documents, in order.
+        after: The number to start after.
+        limit: The most events.
+        stream: The stream in which they are numbered; ``None`` for the log.
 
     Raises:
         LogCorrupted: There is a gap between the documents.
         UnknownFormat: A document was not written by this version of the library.
     """
     until = after + limit
-    for document in documents:
-        start, last = span(document, counted)
-        if start > after + 1:
-            stream = None if counted == "_id" else stream_of(document)
-            raise LogCorrupted(stream, after + 1, start)
-        if last > after:
-            last = min(last, until)
-            yield document, after + 1 - start, last + 1 - start
+    for span in spans:
+        if span.first > after + 1:
+            raise LogCorrupted(stream, after + 1, span.first)
+        if span.last > after:
+            last = min(span.last, until)
+            shift = span.offset - span.first
+            yield span, after + 1 + shift, last + 1 + shift
             after = last
         if after == until:
             return
 
 
 def slice_of(
-    documents: Sequence[Document], after: int, limit: int, *, is_cut: bool = False
+    spans: Iterable[Span], after: int, limit: int, stream: StreamId, *, is_cut: bool = False
 ) -> Slice:
-    """Return the next events of a stream without envelopes. Raises what ``parts`` does.
+    """Return the next events of a stream without envelopes. Raises what ``pieces`` does.
 
     Args:
-        documents: The commits.
+        spans: The events of the stream in its commits.
         after: The version to start after.
         limit: The most events.
+        stream: The stream.
         is_cut: Whether there may be more commits than these.
     """
     events: list[EventData] = []
-    document: Document = {}
-    last = 0
-    for document, first, last in parts(documents, "version", after, limit):
-        events += events_of(document, first, last)
+    span, end = Span({}, 0, 0, 0), 0
+    for span, start, end in pieces(spans, after, limit, stream):
+        events += events_of(span.document, start, end)
     if not events:
         return Slice(events=(), version=0, position=0, event_id="")
     return Slice(
         events=events,
-        version=document["version"] + last - 1,
-        position=document["_id"] + last - 1,
-        event_id=event_id_of(document, last - 1),
+        version=span.first + end - 1 - span.offset,
+        position=span.document["_id"] + end - 1,
+        event_id=event_id_of(span.document, end - 1),
         is_cut=is_cut and len(events) < limit,
     )
 
 
 def recorded(
-    documents: Sequence[Document], counted: Count, after: int, limit: int
+    spans: Iterable[Span], after: int, limit: int, stream: StreamId | None = None
 ) -> list[StoredEvent]:
-    """Return the next events in their envelopes. Raises what ``parts`` does."""
+    """Return the next events in their envelopes. Raises what ``pieces`` does."""
     events: list[StoredEvent] = []
-    for document, first, last in parts(documents, counted, after, limit):
-        events += decode_events(document, first, last)
+    for span, start, end in pieces(spans, after, limit, stream):
+        events += decode_events(span.document, start, end)
     return events

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
-from pymongo import ASCENDING
+from pymongo import ASCENDING, DESCENDING
 
-from eventhus.ports import StoredEvent
+from eventhus import Query
+from eventhus.errors import LogCorrupted
+from eventhus.ports import Page, StoredCommit, StoredEvent
+from eventhus_mongo.commits import Span, decode_commit, decode_events, event_id_of, log_span
 from eventhus_mongo.connection import Connection
-from eventhus_mongo.documents import Document, last_position
 from eventhus_mongo.driver_errors import translating_errors
 from eventhus_mongo.pages import recorded
+from eventhus_mongo.query_reader import LOG, QueryReader, page_of
 from eventhus_mongo.unfinished import Unfinished
 from eventhus_mongo.wakeups import Wakeups
 
@@ -18,73 +21,149 @@ from eventhus_mongo.wakeups import Wakeups
 class LogReader:
     """Reads the log of one bucket."""
 
-    def __init__(self, connection: Connection, wakeups: Wakeups) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        wakeups: Wakeups,
+        queries: QueryReader,
+        unfinished: Unfinished,
+    ) -> None:
         self._connection = connection
         self._wakeups = wakeups
-        self._unfinished = Unfinished()
+        self._queries = queries
+        self._unfinished = unfinished
 
-    async def read(self, after: int, limit: int) -> list[StoredEvent]:
+    async def read(self, query: Query | None, after: int, limit: int) -> Page:
         """See ``EventStore.read``."""
         with translating_errors(self._connection.bucket):
-            async with self._connection.operation() as session:
-                # Commits have at least one event, so the page's last one begins in this range.
-                documents = await self._connection.find_all(
-                    {"_id": {"$gt": after, "$lte": after + limit}},
-                    session,
-                    sort=[("_id", ASCENDING)],
-                    batch_size=limit + 1,
-                )
-            if after > 0 and not (documents and documents[0]["_id"] == after + 1):
-                documents = [*await self._commit_at(after), *documents]
-            if documents:
-                last = last_position(documents[-1])
-                self._unfinished.keep("log", documents[-1], is_unfinished=last > after + limit)
-            return recorded(documents, "_id", after, limit)
+            if query is not None:
+                return await self._queries.read(query, after, limit)
+            spans, has_more = await self._next(after, limit)
+            if after > 0 and not (spans and spans[0].first == after + 1):
+                spans = [*await self._queries.commit_at(after), *spans]
+            if events := recorded(spans, after, limit):
+                self._unfinished.keep(LOG, spans[-1], until=events[-1].position)
+                return page_of(events, is_last=len(events) < limit and not has_more)
+            is_there = bool(spans) and spans[-1].last == after
+            event_id = event_id_of(spans[-1].document, after - spans[-1].first) if is_there else ""
+            return Page(events=(), position=after, event_id=event_id, is_last=True)
 
-    async def follow(self, after: int, limit: int) -> AsyncGenerator[Sequence[StoredEvent], None]:
+    async def read_backwards(self, query: Query | None, before: int | None, limit: int) -> Page:
+        """See ``EventStore.read_backwards``."""
+        with translating_errors(self._connection.bucket):
+            if query is not None:
+                return await self._queries.read_backwards(query, before, limit)
+            reply = await self._connection.first_reply(
+                {} if before is None else {"_id": {"$lt": before}},
+                limit=limit,
+                sort=[("_id", DESCENDING)],
+            )
+            events: list[StoredEvent] = []
+            first = before  # of the events so far
+            for document in reply.documents:
+                span = log_span(document)
+                if events and span.last + 1 != first:
+                    raise LogCorrupted(None, span.last + 1, events[-1].position)
+                last = span.last if first is None else min(span.last, first - 1)
+                end = last + 1 - span.first
+                start = max(end - (limit - len(events)), 0)
+                events += decode_events(document, start, end)[::-1]
+                first = span.first
+            if reply.is_cut or len(events) == limit:
+                return page_of(events, is_last=False)
+            if events and events[-1].position > 1:
+                raise LogCorrupted(None, 1, events[-1].position)
+            event_id = events[-1].id if events else await self._queries.first_event_id()
+            return Page(events=events, position=1, event_id=event_id, is_last=True)
+
+    async def commits(self, after: int, limit: int) -> Sequence[StoredCommit]:
+        """See ``EventStore.commits``."""
+        with translating_errors(self._connection.bucket):
+            reply = await self._connection.first_reply(
+                {"_id": {"$gt": after}}, limit=limit, sort=[("_id", ASCENDING)]
+            )
+            spans = [log_span(document) for document in reply.documents]
+            if after > 0 and spans and spans[0].first != after + 1:
+                for before in await self._queries.commit_at(after):
+                    after = max(after, before.last)
+            for span in spans:
+                if span.first != after + 1:
+                    raise LogCorrupted(None, after + 1, span.first)
+                after = span.last
+            return [decode_commit(span.document) for span in spans]
+
+    async def follow(
+        self, query: Query | None, after: int, limit: int
+    ) -> AsyncGenerator[Page, None]:
         """See ``EventStore.follow``."""
+        pages = self._follow(after, limit) if query is None else self._select(query, after, limit)
+        async for page in pages:
+            yield page
+
+    async def _follow(self, after: int, limit: int) -> AsyncGenerator[Page, None]:
         with self._connection.calls:
-            documents = await self._opening(after)
+            spans = await self._opening(after)
+        is_bounded = has_more = True
         while True:
             # Taken before the log is read, so that growth in between is noticed.
             ticket = self._wakeups.ticket()
-            if not documents:
-                with self._connection.calls:
-                    documents = await self._reply(after, limit)
-            if not documents:
+            if not spans:
+                with self._connection.calls, translating_errors(self._connection.bucket):
+                    spans, has_more = await self._next(after, limit, is_bounded=is_bounded)
+                is_bounded = is_bounded or has_more
+            if spans:
+                self._wakeups.grown(spans[-1].last)
+                # A page at a time, so that memory stays flat.
+                while spans and spans[-1].last > after:
+                    with translating_errors(self._connection.bucket):
+                        events = recorded(spans, after, limit)
+                    after = events[-1].position
+                    page = page_of(events, is_last=after == spans[-1].last and not has_more)
+                    while spans and spans[0].last <= after:
+                        del spans[0]
+                    yield page
+                spans = []
+            elif is_bounded:
+                is_bounded = False
+            else:
                 await self._wakeups.wait(ticket)
-                continue
-            with translating_errors(self._connection.bucket):
-                last = last_position(documents[-1])
-                events = recorded(documents, "_id", after, last - after)
-            documents = []
-            self._wakeups.grown(last)
-            for start in range(0, len(events), limit):
-                yield events[start : start + limit]
-            after = max(after, last)
 
-    async def _opening(self, after: int) -> list[Document]:
+    async def _select(self, query: Query, after: int, limit: int) -> AsyncGenerator[Page, None]:
+        while True:
+            ticket = self._wakeups.ticket()
+            with self._connection.calls, translating_errors(self._connection.bucket):
+                tail = await self._connection.tail()
+                page, _ = await self._queries.next(query, after, limit, tail)
+            self._wakeups.grown(tail.position)
+            if page.position > after:
+                after = page.position
+                yield page
+            else:
+                await self._wakeups.wait(ticket)
+
+    async def _opening(self, after: int) -> list[Span]:
         """Return the commit that a position lies in, if it has later events."""
         if after == 0:
             return []
         with translating_errors(self._connection.bucket):
-            return [doc for doc in await self._commit_at(after) if last_position(doc) > after]
+            return [span for span in await self._queries.commit_at(after) if span.last > after]
 
-    async def _commit_at(self, position: int) -> list[Document]:
-        """Return the commit that holds a position, or the last one before it."""
-        if known := self._unfinished.get("log", position, "_id"):
-            return [known]
-        document = await self._connection.last({"_id": {"$lte": position}}, "_id")
-        return [] if document is None else [document]
+    async def _next(
+        self, after: int, limit: int, *, is_bounded: bool = True
+    ) -> tuple[list[Span], bool]:
+        """Return the next commits, at most one reply of the server, and whether there may be more.
 
-    async def _reply(self, after: int, limit: int) -> list[Document]:
-        """Return one reply of the server, at most 16 MB, so that memory stays flat."""
-        with translating_errors(self._connection.bucket):
-            async with self._connection.operation() as session:
-                return await self._connection.find_all(
-                    {"_id": {"$gt": after}},
-                    session,
-                    sort=[("_id", ASCENDING)],
-                    limit=-limit,  # negative: one reply, with as many documents as fit
-                    batch_size=limit,  # otherwise the first reply has 101
-                )
+        Args:
+            after: The position to start after.
+            limit: The most commits.
+            is_bounded: Whether to leave out commits that begin more than ``limit`` positions
+                later. Commits have at least one event, so there are none, unless some are missing.
+                Without it, ``limit`` commits may have many more events than are asked for.
+        """
+        positions = {"$gt": after, **({"$lte": after + limit} if is_bounded else {})}
+        reply = await self._connection.first_reply(
+            {"_id": positions}, limit=limit, sort=[("_id", ASCENDING)]
+        )
+        spans = [log_span(document) for document in reply.documents]
+        is_full = is_bounded and bool(spans) and spans[-1].last >= after + limit
+        return spans, reply.is_cut or is_full

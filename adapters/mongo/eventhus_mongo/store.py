@@ -12,12 +12,13 @@ import pymongo
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from eventhus import StreamId
+from eventhus import Query, StreamId
 from eventhus.adapter_support import (
     check_collection,
     check_command_id,
     check_keys,
     check_page,
+    check_query,
     check_reader,
     check_stream,
     check_ttl,
@@ -28,6 +29,7 @@ from eventhus.ports import (
     Checkpoint,
     Commit,
     Lease,
+    Page,
     Slice,
     Snapshot,
     StoredCommit,
@@ -38,13 +40,17 @@ from eventhus.ports import (
 from eventhus_mongo import leases, views
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.bucket import check_name, prepare
+from eventhus_mongo.commits import ENVELOPE
 from eventhus_mongo.connection import Client, Connection
-from eventhus_mongo.documents import ENVELOPE, encode_snapshot, readable_snapshot, stream_key
 from eventhus_mongo.driver_errors import translating_errors
 from eventhus_mongo.known_versions import KnownVersions
 from eventhus_mongo.loader import Loader
+from eventhus_mongo.lookups import Lookups
 from eventhus_mongo.pages import recorded, slice_of
+from eventhus_mongo.query_reader import QueryReader
 from eventhus_mongo.reader import LogReader
+from eventhus_mongo.snapshots import encode_snapshot, readable_snapshot, stream_key
+from eventhus_mongo.unfinished import Unfinished
 from eventhus_mongo.wakeups import Wakeups
 
 CUT_OFF_S = 0.1  # for disconnecting once nobody waits for it any more
@@ -57,10 +63,13 @@ class _Running:
         self.connection = Connection(client, bucket)
         known = KnownVersions()
         self.wakeups = Wakeups(self.connection)
-        self.appender = Appender(self.connection, known)
+        unfinished = Unfinished()
+        queries = QueryReader(self.connection, unfinished)
+        self.lookups = Lookups(self.connection, known)
+        self.appender = Appender(self.connection, known, self.lookups, queries)
         self.loader = Loader(self.connection, known, without=ENVELOPE)
         self.histories = Loader(self.connection, known)
-        self.reader = LogReader(self.connection, self.wakeups)
+        self.reader = LogReader(self.connection, self.wakeups, queries, unfinished)
 
     def cut_off(self) -> None:
         """End all calls in flight at once."""
@@ -189,7 +198,7 @@ class MongoStore:
         check_command_id(command_id)
         running = self._here()
         with running.connection.calls:
-            return await running.appender.find({"command_id": command_id})
+            return await running.lookups.find({"command_id": command_id})
 
     async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
         """See ``EventStore.load``."""
@@ -198,7 +207,7 @@ class MongoStore:
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             found = await running.loader.load(stream, after_version, limit)
-            return slice_of(found.documents, after_version, limit, is_cut=found.is_cut)
+            return slice_of(found.spans, after_version, limit, stream, is_cut=found.is_cut)
 
     async def history(
         self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
@@ -213,31 +222,54 @@ class MongoStore:
             while is_cut and len(events) < limit:
                 after, rest = after_version + len(events), limit - len(events)
                 found = await running.histories.load(stream, after, rest)
-                page = recorded(found.documents, "version", after, rest)
+                page = recorded(found.spans, after, rest, stream)
                 is_cut = found.is_cut and bool(page)
                 events += page
             return events
 
-    async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+    async def version_of(self, stream: StreamId) -> int:
+        """See ``EventStore.version_of``."""
+        check_stream(stream)
+        running = self._here()
+        with running.connection.calls:
+            return await running.lookups.end_of(stream)
+
+    async def read(self, query: Query | None = None, *, after: int = 0, limit: int = 1000) -> Page:
         """See ``EventStore.read``."""
+        _check_reading(query, limit, after=after)
+        running = self._here()
+        with running.connection.calls:
+            return await running.reader.read(query, after, limit)
+
+    async def read_backwards(
+        self, query: Query | None = None, *, before: int | None = None, limit: int = 1000
+    ) -> Page:
+        """See ``EventStore.read_backwards``."""
+        _check_reading(query, limit, before=before)
+        running = self._here()
+        with running.connection.calls:
+            return await running.reader.read_backwards(query, before, limit)
+
+    async def follow(
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> AsyncGenerator[Page, None]:
+        """See ``EventStore.follow``."""
+        _check_reading(query, limit, after=after)
+        async for page in self._here().reader.follow(query, after, limit):
+            yield page
+
+    async def commits(self, *, after: int = 0, limit: int = 100) -> Sequence[StoredCommit]:
+        """See ``EventStore.commits``."""
         check_page(limit, after=after)
         running = self._here()
         with running.connection.calls:
-            return await running.reader.read(after, limit)
-
-    async def follow(
-        self, *, after: int = 0, limit: int = 1000
-    ) -> AsyncGenerator[Sequence[StoredEvent], None]:
-        """See ``EventStore.follow``."""
-        check_page(limit, after=after)
-        async for batch in self._here().reader.follow(after, limit):
-            yield batch
+            return await running.reader.commits(after, limit)
 
     async def head(self) -> int:
         """See ``EventStore.head``."""
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
-            return await running.appender.tail()
+            return (await running.connection.tail()).position
 
     async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
         """See ``SnapshotStore.load_snapshot``."""
@@ -340,6 +372,14 @@ class MongoStore:
             # Closing contacts the servers, which may be gone.
             with pymongo.timeout(within_s):
                 await running.connection.client.close()
+
+
+def _check_reading(
+    query: Query | None, limit: int, *, after: int = 0, before: int | None = None
+) -> None:
+    check_page(limit, after=after, before=before)
+    if query is not None:
+        check_query(query)
 
 
 def _connect(url: str, bucket: str) -> Client:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from eventhus_mongo.documents import Count, Document, span
+from eventhus_mongo.commits import Span
 
 
 class Unfinished:
@@ -18,18 +18,23 @@ class Unfinished:
 
     def __init__(self) -> None:
         self._key: Hashable = None
-        self._document: Document | None = None
+        self._span: Span | None = None
 
-    def keep(self, key: Hashable, document: Document, *, is_unfinished: bool) -> None:
-        """Remember the last document of a page, or forget it if the page has reached its end."""
-        if is_unfinished:
-            self._key, self._document = key, document
+    def keep(self, key: Hashable, span: Span, *, until: int) -> None:
+        """Remember the last commit of a page, or forget it if the page has reached its end.
+
+        Args:
+            key: The numbering: a stream, or the log.
+            span: The events of the commit.
+            until: The number of the last event of the page.
+        """
+        if span.last > until:
+            self._key, self._span = key, span
         elif key == self._key:
-            self._key = self._document = None
+            self._key = self._span = None
 
-    def get(self, key: Hashable, number: int, counted: Count) -> Document | None:
-        """Return the document if it holds the event of this number and more after it."""
-        if self._document is None or key != self._key:
+    def get(self, key: Hashable, number: int) -> Span | None:
+        """Return the commit if it holds the event of this number and more after it."""
+        if self._span is None or key != self._key:
             return None
-        first, last = span(self._document, counted)
-        return self._document if first <= number < last else None
+        return self._span if self._span.first <= number < self._span.last else None

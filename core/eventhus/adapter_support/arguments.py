@@ -139,9 +139,9 @@ def _check_parts(commit: Commit) -> None:
         check_stream(part.stream)
         if not part.events:
             raise InvalidCommit(f"the commit for {part.stream} has no events; append at least one")
-    streams = Counter(part.stream for part in commit.parts)
-    stream, times = streams.most_common(1)[0]
-    if times > 1:
+    if len(commit.streams) < len(commit.parts):
+        streams = Counter(part.stream for part in commit.parts)
+        stream, times = streams.most_common(1)[0]
         raise InvalidCommit(
             f"the commit has {times} parts for {stream}; put all events of a stream into one"
         )

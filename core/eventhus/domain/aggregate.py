@@ -15,6 +15,8 @@ class Aggregate(Decider[C, E, S_co], Generic[C, E, S_co]):
 
     ``decide`` and ``evolve`` must be pure: no I/O, no clock, no randomness, no mutation.
 
+    >>> from collections.abc import Iterable
+    >>> from eventhus import Command
     >>> @frozen(kw_only=True)
     ... class Increment(Command):
     ...     by: int

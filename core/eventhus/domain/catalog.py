@@ -13,7 +13,7 @@ from attrs import frozen
 from eventhus.domain.aggregate import Aggregate
 from eventhus.domain.decider import Decider, Upcaster
 from eventhus.domain.decision import Decision
-from eventhus.domain.query import Query, QueryItem
+from eventhus.domain.query import EventClass, Query, QueryItem
 from eventhus.domain.recorded import EventData, StreamId
 from eventhus.domain.tags import Tagger, tags_from
 from eventhus.domain.transaction import Transaction
@@ -174,19 +174,21 @@ class Catalog:
         """Return the aggregate of this name, if there is one."""
         return self._aggregates.get(name)
 
-    def stored_query(self, query: Query, events: Iterable[type]) -> Query:
+    def stored_query(self, query: Query, events: Iterable[type] | None = None) -> Query:
         """Return a query with every stored name of its classes, current and former.
 
-        An item without types finds ``events`` and those whose names are not known here: a newer
-        version of the code has written them, and leaving them out would hide them.
+        Args:
+            query: The query. Names in it stay as they are.
+            events: If given, an item without types finds these, and events whose names are not
+                known here: a newer version of the code has written them, and leaving them out would
+                hide them.
         """
-        own = self.names_of(events)
-        others = frozenset(self._by_name) - own
+        others = frozenset() if events is None else frozenset(self._by_name) - self.names_of(events)
         return Query(
             QueryItem(
-                types=self.names_of(_classes(item.types)),
+                types=self._names_in(item.types),
                 tags=item.tags,
-                other_than=self.names_of(_classes(item.other_than))
+                other_than=self._names_in(item.other_than)
                 | (frozenset() if item.types else others),
             )
             for item in query.items
@@ -207,6 +209,10 @@ class Catalog:
                 "no aggregate of this application declares an event of this name; "
                 "declare it, or map the name to its new class in aliases={...}",
             ) from None
+
+    def _names_in(self, types: Iterable[EventClass]) -> frozenset[str]:
+        names = frozenset(each for each in types if isinstance(each, str))
+        return names | self.names_of(each for each in types if isinstance(each, type))
 
     def _add_routes(self, part: Route) -> None:
         if not part.commands:
@@ -256,10 +262,6 @@ def _event_types(decider: Decider[Any, Any, Any]) -> Iterator[EventType]:
             upcasters=upcasters,
             tagger=decider.tags.get(cls),
         )
-
-
-def _classes(types: Iterable[str | type]) -> list[type]:
-    return [each for each in types if isinstance(each, type)]
 
 
 def _kind_of(answer: object) -> str:

@@ -1,6 +1,6 @@
 """Protocols that adapters implement, and the values that they exchange with the runtime."""
 
-from eventhus.domain.query import Query, QueryItem
+from eventhus.domain.query import QueryItem
 from eventhus.domain.recorded import EventData
 from eventhus.ports.bus import (
     DeadLetter,
@@ -53,7 +53,6 @@ __all__ = [
     "Part",
     "Place",
     "Publisher",
-    "Query",
     "QueryItem",
     "Slice",
     "Snapshot",

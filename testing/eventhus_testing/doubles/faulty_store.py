@@ -44,7 +44,7 @@ class FaultyStore(Wrapper[Storage], _EveryMethod):
     ['append: fails at call 3', 'append: loses the acknowledgement at call 1']
 
     ``at`` counts the later calls of the method: 1 is the next one. For ``follow``, which is called
-    once and yields batches, it counts the batches. One call may meet several faults, which take
+    once and yields pages, it counts the pages. One call may meet several faults, which take
     effect in the order in which they were injected.
 
     Args:
@@ -59,7 +59,7 @@ class FaultyStore(Wrapper[Storage], _EveryMethod):
 
     @property
     def calls(self) -> Counter[str]:
-        """The number of calls of each method, or for ``follow``, of its batches."""
+        """The number of calls of each method, or for ``follow``, of its pages."""
         return self._calls.copy()
 
     @property

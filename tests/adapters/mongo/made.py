@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 from eventhus import StreamId
-from eventhus.ports import Commit, EventData
+from eventhus.ports import Commit, EventData, Part
 
 ACCOUNT = StreamId("Account", "a1")
 NOW = datetime(2024, 2, 29, 12, 30, 15, 123456, UTC)
@@ -16,8 +16,12 @@ def made(expected: int | None = None, *, size: int = 1, stream: StreamId = ACCOU
     """A commit of events that can be told apart."""
     return Commit(
         id=f"commit-{next(_numbers)}",
-        stream=stream,
-        events=[EventData("Deposited", {"amount": next(_numbers)}) for _ in range(size)],
-        expected_version=expected,
+        parts=[
+            Part(
+                stream=stream,
+                events=[EventData("Deposited", {"amount": next(_numbers)}) for _ in range(size)],
+                expected_version=expected,
+            )
+        ],
         recorded_at=NOW,
     )

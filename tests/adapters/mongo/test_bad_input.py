@@ -22,7 +22,7 @@ from eventhus.errors import (
 )
 from eventhus.ports import Snapshot, ViewDocument, ViewWrite
 from eventhus_mongo import MongoStore
-from eventhus_mongo.documents import encode_commit
+from eventhus_mongo.commits import encode_commit
 from eventhus_testing.servers import MongoReplicaSet, MongoServer, standalone_mongo
 from tests.adapters.mongo.made import ACCOUNT, made
 from tests.adapters.mongo.support import Client, Commands, answered, async_client, client
@@ -61,7 +61,7 @@ async def test_a_server_that_is_away_for_a_while(mongod: Path, bucket: str) -> N
             assert all(isinstance(each, StoreUnavailable | OutcomeUnknown) for each in told), told
             server.resume()
             stored = await answered(lambda: store.append(lost))
-            assert (2, 2) == (stored.version, stored.position)
+            assert (2, 2) == (stored.versions[0], stored.position)
             assert 2 == await store.head()
             assert 2 == len(await store.history(ACCOUNT))
 
@@ -216,8 +216,18 @@ def _collation(plain: Plain) -> None:
 
 def _not_unique(plain: Plain) -> None:
     plain.events.create_index(
-        [("aggregate_id", 1), ("aggregate_type", 1), ("version", 1)], name="stream"
+        [("parts.id", 1), ("parts.type", 1), ("parts.version", -1)], name="stream"
     )
+
+
+def _ascending(plain: Plain) -> None:
+    plain.events.create_index(
+        [("parts.id", 1), ("parts.type", 1), ("parts.version", 1)], name="stream", unique=True
+    )
+
+
+def _tags_of_all(plain: Plain) -> None:
+    plain.events.create_index([("events.tags", 1), ("events.type", 1), ("_id", 1)], name="tags")
 
 
 def _other_keys(plain: Plain) -> None:
@@ -250,8 +260,12 @@ HOLDS: dict[Callable[[Plain], None], str] = {
     _capped: "are a capped collection",
     _collation: "are a collection with a collation of its own",
 }
+STREAM = "{'parts.id': 1, 'parts.type': 1, 'parts.version': -1}, {name: 'stream', unique: true}"
 INDEXES: dict[Callable[[Plain], None], str] = {
-    _not_unique: "{aggregate_id: 1, aggregate_type: 1, version: 1}, {name: 'stream', unique: true}",
+    _not_unique: STREAM,
+    _ascending: STREAM,
+    _tags_of_all: "{'events.tags': 1, 'events.type': 1, _id: 1}, {name: 'tags', "
+    "partialFilterExpression: {'events.tags': {$exists: true}}}",
     _other_keys: "{commit_id: 1}, {name: 'commit_id', unique: true}",
     _partial: "{commit_id: 1}, {name: 'commit_id', unique: true}",
     _sparse: "{commit_id: 1}, {name: 'commit_id', unique: true}",
@@ -301,7 +315,13 @@ async def test_an_index_under_another_name(
     plain.events.create_index("commit_id", name="mine", unique=True)
     async with MongoStore.open(replica_set.url, bucket) as store:
         await store.append(made(0))
-    assert {"_id_", "stream", "mine", "command_id"} == plain.events.index_information().keys()
+    assert {
+        "_id_",
+        "stream",
+        "mine",
+        "command_id",
+        "tags",
+    } == plain.events.index_information().keys()
 
 
 async def test_commits_that_no_index_kept_apart(
@@ -311,7 +331,7 @@ async def test_commits_that_no_index_kept_apart(
     async with MongoStore.open(replica_set.url, bucket) as store:
         await store.append(made(0))
     plain.events.drop_indexes()
-    plain.events.insert_one(encode_commit(made()).at(position=2, version=1))
+    plain.events.insert_one(encode_commit(made()).at(position=2, versions=[1]))
     with pytest.raises(IncompatibleBucket, match="the same version of one stream"):
         await MongoStore.open(replica_set.url, bucket).__aenter__()
 

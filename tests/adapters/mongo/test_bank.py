@@ -71,6 +71,6 @@ async def test_the_bank(
             assert Account(owner="ann", balance=550) == await app.state(account, "a1")
             # The first one finds the snapshot, the next the event that it was made of.
             *_, tail = commands.named("find")
-            assert 4 <= tail["filter"]["version"]["$gt"]
+            assert 4 <= tail["filter"]["parts"]["$elemMatch"]["version"]["$gt"]
             await app.dispatch(PerformDeposit(aggregate_id="a1", amount=100))
             assert Account(owner="ann", balance=650) == await app.state(account, "a1")

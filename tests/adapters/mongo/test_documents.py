@@ -55,10 +55,7 @@ async def test_a_commit_as_it_is_stored(store: MongoStore, plain: Plain) -> None
     assert exact(document) == exact(
         {
             "_id": Int64(2),
-            "aggregate_type": "Account",
-            "aggregate_id": "a1",
-            "version": 2,
-            "size": 2,
+            "parts": [{"type": "Account", "id": "a1", "version": 2, "size": 2}],
             "commit_id": "c-2",
             "command_id": "k",
             "recorded_at": "2024-02-29T12:30:15.123456+00:00",
@@ -138,16 +135,21 @@ async def test_times_as_text_are_in_order(store: MongoStore, plain: Plain) -> No
 
 
 async def test_the_indexes(store: MongoStore, plain: Plain) -> None:
-    """All are unique: they are what keeps versions and ids from being there twice."""
+    """Those that are unique keep versions and ids from being there twice."""
     indexes = {
         name: (index["key"], index.get("unique"), index.get("partialFilterExpression"))
         for name, index in plain.events.index_information().items()
     }
     assert {
         "_id_": ([("_id", 1)], None, None),
-        "stream": ([("aggregate_id", 1), ("aggregate_type", 1), ("version", 1)], True, None),
+        "stream": ([("parts.id", 1), ("parts.type", 1), ("parts.version", -1)], True, None),
         "commit_id": ([("commit_id", 1)], True, None),
         "command_id": ([("command_id", 1)], True, {"command_id": {"$exists": True}}),
+        "tags": (
+            [("events.tags", 1), ("events.type", 1), ("_id", 1)],
+            None,
+            {"events.tags": {"$exists": True}},
+        ),
     } == indexes
 
 
@@ -236,13 +238,13 @@ async def test_a_commit_of_a_newer_version(
 
 
 STRANGE: dict[str, dict[str, Any]] = {
-    "no size": {"$unset": {"size": 1}},
-    "a size of text": {"$set": {"size": "one"}},
-    "a size of nothing": {"$set": {"size": None}},
-    "a size of 0": {"$set": {"size": 0}},
-    "a size below": {"$set": {"size": -3}},
-    "a size that is a float": {"$set": {"size": 1.0}},
-    "an event too few": {"$set": {"size": 2}},
+    "no size": {"$unset": {"parts.0.size": 1}},
+    "a size of text": {"$set": {"parts.0.size": "one"}},
+    "a size of nothing": {"$set": {"parts.0.size": None}},
+    "a size of 0": {"$set": {"parts.0.size": 0}},
+    "a size below": {"$set": {"parts.0.size": -3}},
+    "a size that is a float": {"$set": {"parts.0.size": 1.0}},
+    "an event too few": {"$set": {"parts.0.size": 2}},
     "events of text": {"$set": {"events": "x"}},
     "an event of no data": {"$set": {"events": [{"type": "Deposited"}]}},
     "text that is no JSON": {"$set": {"events": [{"type": "Deposited", "data_json": "{"}]}},

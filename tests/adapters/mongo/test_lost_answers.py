@@ -13,13 +13,15 @@ from eventhus import ConcurrencyError, EventhusError
 from eventhus.errors import AccessDenied, OutcomeUnknown, StoreUnavailable
 from eventhus.ports import Commit, StoredCommit
 from eventhus_mongo import MongoStore
-from eventhus_mongo.appender import Appender
+from eventhus_mongo.lookups import Lookups
 from eventhus_testing.conformance.store.samples import (
     ACCOUNT,
     OTHER,
     accounts,
     answer,
     commit,
+    first_version,
+    place,
     whole_log,
 )
 from eventhus_testing.conformance.store.views import document, kept, put
@@ -119,7 +121,7 @@ async def test_an_answer_that_got_lost(far: MongoStore, proxy: Proxy, expected: 
     proxy.lose_answers("insert", times=2)
     given = commit(size=2, expected_version=expected)
     stored = await far.append(given)
-    assert (4, 4) == (stored.position, stored.version)
+    assert (4, 4) == place(stored)
     assert answer(stored) == answer(await far.append(given))
     assert stored.recorded() == (await whole_log(far))[3:]
 
@@ -172,7 +174,7 @@ async def test_others_append_before_it_is_sent_again(
     others: list[StoredCommit] = []
     proxy.answered = others_append
     stored = await far.append(commit(size=2, expected_version=expected))
-    assert [(4, 4), (6, 6), (7, 1)] == [(each.position, each.version) for each in (stored, *others)]
+    assert [(4, 4), (6, 6), (1, 7)] == [place(each) for each in (stored, *others)]
     assert [event for each in (stored, *others) for event in each.recorded()] == (
         await whole_log(far)
     )[3:]
@@ -196,7 +198,7 @@ async def test_another_commit_at_the_version(
     assert (3, 4) == (caught.value.expected, caught.value.actual)
     assert others[0].recorded() == (await whole_log(far))[3:]
     # Wherever the stream ends is behind the other one, then.
-    assert 5 == (await far.append(commit())).version
+    assert 5 == first_version(await far.append(commit()))
 
 
 @pytest.mark.parametrize("expected", [3, None])
@@ -222,7 +224,7 @@ async def test_a_server_that_stays_away(
 
     await proxy.restore()
     stored = await impatient.append(given)
-    assert (4, 4) == (stored.position, stored.version)
+    assert (4, 4) == place(stored)
     assert 5 == len(await whole_log(impatient))
 
 
@@ -276,7 +278,7 @@ async def test_a_write_that_no_majority_confirmed(
     assert given[0].id in [find["filter"].get("commit_id") for find in commands.named("find")]
 
 
-async def _unknown(appender: Appender, commit: Commit) -> None:
+async def _unknown(lookups: Lookups, commit: Commit) -> None:
     """In place of the look for a commit's id."""
 
 
@@ -285,7 +287,7 @@ async def test_without_the_comparison_success_is_called_a_conflict(
     far: MongoStore, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rule is needed: else the caller would be told to decide again on its own events."""
-    monkeypatch.setattr(Appender, "_stored", _unknown)
+    monkeypatch.setattr(Lookups, "stored", _unknown)
     proxy.lose_answers("insert")
     with pytest.raises(ConcurrencyError):
         await far.append(commit(size=2, expected_version=3))
@@ -301,7 +303,7 @@ async def test_without_the_comparison_a_commit_is_stored_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The rule is needed: else what goes wherever the stream ends goes there again."""
-    monkeypatch.setattr(Appender, "_stored", _unknown)
+    monkeypatch.setattr(Lookups, "stored", _unknown)
     with client(server.url) as plain:
         plain[bucket]["events"].drop_index("commit_id")
     proxy.lose_answers("insert")

@@ -17,10 +17,10 @@ from pymongo.read_concern import ReadConcern
 
 from eventhus import ConcurrencyError, StreamId
 from eventhus.errors import LogCorrupted, OutcomeUnknown
-from eventhus.ports import Commit, StoredCommit
+from eventhus.ports import Part, StoredCommit
 from eventhus_mongo import MongoStore, connection, wakeups
 from eventhus_mongo.appender import Appender
-from eventhus_mongo.documents import encode_commit
+from eventhus_mongo.commits import encode_commit
 from eventhus_testing.conformance.store.samples import (
     ACCOUNT,
     CUSTOMER,
@@ -76,7 +76,7 @@ def held(server: MongoServer, bucket: str) -> list[int]:
 def leave_behind(primary: MongoServer, bucket: str) -> None:
     """Write a sixth commit as a writer would that then dies: nobody waits for a majority."""
     with client(f"{primary.url}&w=1") as direct:
-        sixth = encode_commit(commit()).at(position=6, version=6)
+        sixth = encode_commit(commit()).at(position=6, versions=[6])
         direct[bucket]["events"].insert_one(sixth)
 
 
@@ -113,7 +113,7 @@ async def test_reads_see_only_what_a_majority_has(
     with primary_alone(members) as primary:
         leave_behind(primary, bucket)
         assert 5 == await filled.head()
-        assert 5 == len(await filled.read())
+        assert 5 == len((await filled.read()).events)
         assert 5 == len(await filled.history(ACCOUNT))
         with pytest.raises(ConcurrencyError) as caught:
             await filled.append(commit(expected_version=6))
@@ -121,8 +121,8 @@ async def test_reads_see_only_what_a_majority_has(
         appending = asyncio.create_task(filled.append(commit(expected_version=5)))
         await commands.wait_for("insert")
     stored = await appending
-    assert (6, 6) == (stored.position, stored.version)
-    assert [*range(1, 7)] == [recorded.position for recorded in await filled.read()]
+    assert (6, 6) == (stored.position, stored.versions[0])
+    assert [*range(1, 7)] == [recorded.position for recorded in (await filled.read()).events]
 
 
 @pytest.mark.parametrize("level", ["local"])
@@ -244,7 +244,7 @@ made_up = pytest.mark.parametrize(("stream", "expected", "places"), MADE_UP)
 def places_in(plain: Plain) -> list[tuple[int, int]]:
     """The version of each commit, and how many events it has."""
     found = plain.events.find(sort=[("_id", 1)])
-    return [(document["version"], document["size"]) for document in found]
+    return [(part["version"], part["size"]) for document in found for part in document["parts"]]
 
 
 @made_up
@@ -266,9 +266,9 @@ async def test_a_commit_goes_behind_the_end_of_another(
     assert [(1, 2)] == places_in(plain)
 
 
-def _believe(_: Appender, given: Commit) -> int | None:
+def _believe(_: Appender, part: Part) -> int | None:
     """In place of the look for a proof."""
-    return given.expected_version
+    return part.expected_version
 
 
 @made_up

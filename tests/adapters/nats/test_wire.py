@@ -13,7 +13,12 @@ import pytest
 from attrs import frozen
 
 from eventhus import Aggregate, Application, Command, Metadata, Recorded, StreamId
-from eventhus.ports import Commit, EventData, StoredCommit
+from eventhus.ports import (
+    Commit,
+    EventData,
+    Part,
+    StoredCommit,
+)
 from eventhus.runtime.messaging.wire import to_message
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
@@ -60,13 +65,11 @@ def stored(aggregate_id: str, event: EventData, commit_id: str, **metadata: Any)
     """Return a stored commit of one event."""
     commit = Commit(
         id=commit_id,
-        stream=StreamId("Account", aggregate_id),
-        events=[event],
-        expected_version=0,
+        parts=[Part(stream=StreamId("Account", aggregate_id), events=[event], expected_version=0)],
         recorded_at=AT,
         metadata=Metadata(**metadata),
     )
-    return StoredCommit(commit=commit, version=1, position=7)
+    return StoredCommit(commit=commit, versions=[1], position=7)
 
 
 COMMITS = {

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from eventhus import StreamId
+from eventhus import Query, StreamId
 from eventhus.adapter_support import (
     check_collection,
+    check_condition,
     check_group,
     check_page,
     check_ttl,
@@ -15,13 +17,15 @@ from eventhus.adapter_support import (
     checked_commit,
 )
 from eventhus.errors import InvalidArgument, InvalidCommit
-from eventhus.ports import Commit, EventData, ViewDocument, ViewWrite
+from eventhus.ports import Commit, Condition, EventData, Part, ViewDocument, ViewWrite
+
+EVENT = EventData("Deposited", {})
 
 
-@pytest.mark.parametrize("start", ["after", "after_version"])
-def test_a_page_that_can_be(start: str) -> None:
+@pytest.mark.parametrize(("start", "first"), [("after", 0), ("after_version", 0), ("before", 1)])
+def test_a_page_that_can_be(start: str, first: int) -> None:
     """One event or more, from the first one or further on."""
-    check_page(1, **{start: 0})
+    check_page(1, **{start: first})
     check_page(2**62, **{start: 2**62})
 
 
@@ -32,6 +36,8 @@ def test_a_page_that_can_be(start: str) -> None:
         ({"limit": -5}, "limit is -5; ask for at least 1 event"),
         ({"limit": 1, "after": -1}, "after is -1; 0 starts at the first event"),
         ({"limit": 1, "after_version": -2}, "after_version is -2; 0 starts at the first event"),
+        ({"limit": 1, "before": 0}, "before is 0; the first event has position 1"),
+        ({"limit": 1, "before": 2**63}, "before is 9.223e+18; no log has so many events"),
         ({"limit": 2**63}, "limit is 9.223e+18; no log has so many events"),
         ({"limit": 1, "after": 2**62 + 1}, "after is 4.612e+18; no log has so many events"),
         (
@@ -115,12 +121,18 @@ def test_no_documents(collection: str, write: ViewWrite, message: str) -> None:
         check_writes(collection, [written("a", 1), write])
 
 
+def of_parts(*parts: Part, **changes: Any) -> Commit:
+    return Commit(id="c1", parts=parts, recorded_at=datetime.now(UTC), **changes)
+
+
+def part(id_: str = "a1", *events: EventData) -> Part:
+    return Part(stream=StreamId("Account", id_), events=events or [EVENT], expected_version=None)
+
+
 def commit_at(recorded_at: datetime, *events: EventData) -> Commit:
     return Commit(
         id="c1",
-        stream=StreamId("Account", "a1"),
-        events=events,
-        expected_version=None,
+        parts=[Part(stream=StreamId("Account", "a1"), events=events, expected_version=None)],
         recorded_at=recorded_at,
     )
 
@@ -146,3 +158,69 @@ def test_a_commit_with_a_naive_time_is_refused() -> None:
 def test_a_commit_without_events_is_refused() -> None:
     with pytest.raises(InvalidCommit, match="has no events; append at least one"):
         checked_commit(commit_at(datetime.now(UTC)))
+
+
+def test_a_commit_without_parts_is_refused() -> None:
+    with pytest.raises(InvalidCommit) as caught:
+        checked_commit(of_parts())
+    assert "commit c1 has no parts; append at least one event" == str(caught.value)
+
+
+def test_an_empty_part_is_refused_by_the_name_of_its_stream() -> None:
+    with pytest.raises(InvalidCommit) as caught:
+        checked_commit(of_parts(part("a1"), evolve(part("a2"), events=[])))
+    assert "the commit for Account/a2 has no events; append at least one" == str(caught.value)
+
+
+def test_a_stream_twice_in_a_commit_is_refused() -> None:
+    with pytest.raises(InvalidCommit) as caught:
+        checked_commit(of_parts(part("a1"), part("a2"), part("a3"), part("a2")))
+    assert "the commit has 2 parts for Account/a2; put all events of a stream into one" == str(
+        caught.value
+    )
+
+
+def test_a_thousand_parts_are_the_most() -> None:
+    parts = [part(f"a{number}") for number in range(1001)]
+    checked_commit(of_parts(*parts[:1000]))
+    with pytest.raises(InvalidArgument) as caught:
+        checked_commit(of_parts(*parts))
+    assert "the commit has 1,001 parts; the limit is 1,000" == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        (Condition(query=Query.of(EventData), after=0), "has the class EventData"),
+        (Condition(query=Query.of("x" * 256), after=0), "event type has 256 bytes"),
+        (Condition(query=Query.of(), after=-1), "after is -1"),
+    ],
+)
+def test_the_query_and_position_of_a_condition_are_checked(
+    condition: Condition, message: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        checked_commit(of_parts(part(), condition=condition))
+
+
+def test_every_part_of_a_commit_is_checked() -> None:
+    for bad, message in (
+        (part("x" * 1025), "aggregate_id has 1,025"),
+        (part("a2", EventData("x" * 256, {})), "event type has 256"),
+        (part("a2", EventData("A", {}, tags=frozenset({"x" * 256}))), "the tag has 256"),
+    ):
+        with pytest.raises(InvalidArgument, match=message):
+            checked_commit(of_parts(part("a1"), bad))
+
+
+def test_a_condition_may_begin_at_the_head_and_no_later() -> None:
+    commit = of_parts(part(), condition=Condition(query=Query.of(), after=7))
+    check_condition(of_parts(part()), 0)
+    check_condition(commit, 7)
+    check_condition(commit, 8)
+    with pytest.raises(InvalidCommit) as caught:
+        check_condition(commit, 6)
+    assert (
+        "the condition of the commit for Account/a1 begins after position 7, and the log ends at "
+        "6; use the position of a page that was read from this log" == str(caught.value)
+    )

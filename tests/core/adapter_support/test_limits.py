@@ -1,10 +1,20 @@
-"""The checks of lengths."""
+"""The checks of lengths and numbers."""
+
+from typing import Any
 
 import pytest
 
-from eventhus import StreamId
-from eventhus.adapter_support import check_command_id, check_keys, check_reader, check_stream
+from eventhus import Query, StreamId
+from eventhus.adapter_support import (
+    check_command_id,
+    check_keys,
+    check_query,
+    check_reader,
+    check_stream,
+)
+from eventhus.adapter_support.limits import check_tags
 from eventhus.errors import InvalidArgument
+from eventhus.ports import EventData, QueryItem
 
 
 @pytest.mark.parametrize(
@@ -41,3 +51,73 @@ def test_half_of_a_surrogate_pair_is_left_to_other_checks() -> None:
     check_command_id("\ud800" * 300)
     with pytest.raises(InvalidArgument, match="1,200"):
         check_command_id("\ud800" * 400)
+
+
+def with_tags(*tags: object) -> EventData:
+    chosen: Any = frozenset(tags)
+    return EventData("Deposited", {}, tags=chosen)
+
+
+def test_the_tags_of_a_commit_are_counted_over_all_of_its_events() -> None:
+    full = with_tags(*(f"t{number}" for number in range(5_000)))
+    check_tags([full, with_tags(), full])
+    with pytest.raises(InvalidArgument) as caught:
+        check_tags([full, full, with_tags("one")])
+    assert "the events of the commit have 10,001 tags; the limit is 10,000" == str(caught.value)
+
+
+def test_a_tag_may_be_as_long_as_a_name() -> None:
+    check_tags([with_tags("ü" * 127 + "x")])
+    with pytest.raises(InvalidArgument, match="the tag has 256 bytes"):
+        check_tags([with_tags("short", "ü" * 128)])
+
+
+@pytest.mark.parametrize("tag", ["", 7, None, "\ud800"])
+def test_a_tag_that_is_not_text_is_refused(tag: object) -> None:
+    with pytest.raises(InvalidArgument, match="a tag must be a non-empty str"):
+        check_tags([with_tags(tag)])
+
+
+def test_tags_given_as_one_text_are_refused() -> None:
+    one: Any = "course:c1"
+    with pytest.raises(InvalidArgument, match="found one str"):
+        check_tags([EventData("Deposited", {}, tags=one)])
+
+
+def test_a_query_has_limits() -> None:
+    item = QueryItem(
+        [f"A{number}" for number in range(600)],
+        [f"t{number}" for number in range(100)],
+        [f"B{number}" for number in range(400)],
+    )
+    check_query(Query([item] * 100))
+    for query, message in (
+        (Query([item] * 101), "the query has 101 items; the limit is 100"),
+        (
+            Query.of(*(f"A{number}" for number in range(1001))),
+            "an item of the query has 1,001 types; the limit is 1,000",
+        ),
+        (
+            Query([QueryItem(other_than=[f"A{number}" for number in range(1001)])]),
+            "an item of the query has 1,001 types; the limit is 1,000",
+        ),
+        (
+            Query.of(tags=[f"t{number}" for number in range(101)]),
+            "an item of the query has 101 tags; the limit is 100",
+        ),
+        (Query.of("x" * 256), "the event type has 256 bytes in UTF-8; the limit is 255"),
+        (Query.of(tags=["x" * 256]), "the tag has 256 bytes in UTF-8; the limit is 255"),
+    ):
+        with pytest.raises(InvalidArgument) as caught:
+            check_query(query)
+        assert message == str(caught.value)
+
+
+@pytest.mark.parametrize("query", [Query.of(EventData), Query([QueryItem(other_than=[EventData])])])
+def test_a_store_takes_no_classes(query: Query) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        check_query(query)
+    assert (
+        "a store finds events by their stored names, and the query has the class EventData; "
+        "query through the application, or give the name" == str(caught.value)
+    )

@@ -66,12 +66,10 @@ def same_name_elsewhere() -> type:
         pytest.param({"workers": -1}, "workers", id="less than no worker"),
         pytest.param({"cache_size": -1}, "cache_size must be at least 0, found -1", id="cache"),
         pytest.param({"snapshot_every": 0}, "snapshot_every must be at least 1", id="snapshots"),
-        pytest.param(
-            {"aggregates": [account, account]}, "two aggregates are named 'Account'", id="twice"
-        ),
+        pytest.param({"aggregates": [account, account]}, "2 parts are named 'Account'", id="twice"),
         pytest.param(
             {"aggregates": [account, other(name="Account")]},
-            "two aggregates are named 'Account'",
+            "2 parts are named 'Account'",
             id="two of a name",
         ),
         pytest.param(

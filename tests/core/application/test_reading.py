@@ -13,7 +13,11 @@ import pytest
 
 from eventhus import Application, Loaded, Recorded, StreamId
 from eventhus.errors import CodecError, InvalidArgument, NotRunning
-from eventhus.ports import Commit, EventData
+from eventhus.ports import (
+    Commit,
+    EventData,
+    Part,
+)
 from eventhus.runtime.commands.repository import PAGE
 from eventhus_memory import MemoryStore
 from tests.bank import Account, Deposit, Open, Opened, Scribble, account, note
@@ -138,9 +142,13 @@ async def test_a_history_of_several_pages_has_no_gap_and_no_repeat(length: int) 
     await store.append(
         Commit(
             id="long",
-            stream=StreamId("Account", "a"),
-            events=[EventData("Deposited", {"amount": n}) for n in range(length)],
-            expected_version=0,
+            parts=[
+                Part(
+                    stream=StreamId("Account", "a"),
+                    events=[EventData("Deposited", {"amount": n}) for n in range(length)],
+                    expected_version=0,
+                )
+            ],
             recorded_at=datetime.now(UTC),
         )
     )
@@ -213,9 +221,13 @@ async def test_a_follower_catches_up_over_many_pages_while_events_are_appended()
     await store.append(
         Commit(
             id="long",
-            stream=StreamId("Account", "a"),
-            events=[EventData("Deposited", {"amount": n}) for n in range(2 * PAGE + 1)],
-            expected_version=0,
+            parts=[
+                Part(
+                    stream=StreamId("Account", "a"),
+                    events=[EventData("Deposited", {"amount": n}) for n in range(2 * PAGE + 1)],
+                    expected_version=0,
+                )
+            ],
             recorded_at=datetime.now(UTC),
         )
     )
@@ -385,8 +397,8 @@ async def test_a_follower_keeps_no_reference_to_past_events() -> None:
     store = Proxy()
     stored: list[weakref.ref[Any]] = []
 
-    async def watch(batch: Any) -> None:
-        stored.extend(map(weakref.ref, batch))
+    async def watch(page: Any) -> None:
+        stored.extend(map(weakref.ref, page.events))
 
     store.before["follow"] = watch
     async with compose(store) as app:

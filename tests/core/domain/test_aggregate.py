@@ -139,10 +139,14 @@ NO_EVENT = "decorate it with @attrs.frozen"
     ("changes", "expected"),
     [
         pytest.param(
-            {"name": ""}, "an aggregate's name must be a non-empty str, found ''", id="empty name"
+            {"name": ""},
+            "the name of an aggregate or a decision must be a non-empty str, found ''",
+            id="empty name",
         ),
         pytest.param(
-            {"name": 5}, "an aggregate's name must be a non-empty str, found 5", id="name not a str"
+            {"name": 5},
+            "the name of an aggregate or a decision must be a non-empty str, found 5",
+            id="name not a str",
         ),
         pytest.param(
             {"commands": (Switch, int)},

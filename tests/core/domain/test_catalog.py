@@ -141,12 +141,12 @@ def test_an_undeclared_class_has_no_event_type() -> None:
     [
         pytest.param(
             lambda: [aggregate("Car"), another("Car")],
-            "two aggregates are named 'Car'; rename one",
+            "2 parts are named 'Car'; rename all but one",
             id="two aggregates of one name",
         ),
         pytest.param(
             lambda: [aggregate("Car"), aggregate("Bike")],
-            "command Rent is handled by Car and by Bike; give each aggregate commands of its own",
+            "command Rent is handled by Car and by Bike; give each of them commands of its own",
             id="two routes",
         ),
         pytest.param(
@@ -198,14 +198,14 @@ def test_an_undeclared_class_has_no_event_type() -> None:
         ),
         pytest.param(
             lambda: [aggregate("Car"), another("Bike", names={Rented: "BikeRented"})],
-            "event Rented is declared twice with different names or upcasters; "
-            "declare it the same way in both aggregates",
+            "event Rented is declared twice with different names, upcasters or tags; "
+            "declare it the same way everywhere",
             id="one class under two names",
         ),
         pytest.param(
             lambda: [aggregate("Car"), another("Bike", upcasters={Rented: (dict,)})],
-            "event Rented is declared twice with different names or upcasters; "
-            "declare it the same way in both aggregates",
+            "event Rented is declared twice with different names, upcasters or tags; "
+            "declare it the same way everywhere",
             id="one class with two histories",
         ),
     ],

@@ -8,7 +8,12 @@ import pytest
 
 from eventhus import Aggregate, StreamId
 from eventhus.errors import CodecError
-from eventhus.ports import Commit, EventData, Storage
+from eventhus.ports import (
+    Commit,
+    EventData,
+    Part,
+    Storage,
+)
 from eventhus_memory import MemoryStore
 from tests.bank import Account, Deposited, Opened, Renamed, Script, account, always
 from tests.core.support import compose, stored_events
@@ -41,9 +46,7 @@ async def store_of(*events: EventData) -> Storage:
     await store.append(
         Commit(
             id="c",
-            stream=A,
-            events=events,
-            expected_version=0,
+            parts=[Part(stream=A, events=events, expected_version=0)],
             recorded_at=datetime.now(UTC),
         )
     )

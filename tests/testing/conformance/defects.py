@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
-from eventhus import StreamId
-from eventhus.ports import Commit, StoredCommit, StoredEvent
+from eventhus import Query, StreamId
+from eventhus.ports import (
+    Commit,
+    EventData,
+    Page,
+    StoredCommit,
+    StoredEvent,
+)
 from eventhus_memory import MemoryStore
 
 S = TypeVar("S", bound=type[MemoryStore])
@@ -45,6 +51,13 @@ def caught_by(case: str, *, hangs: bool = False) -> Callable[[S], S]:
     return note
 
 
+def with_events(
+    commit: Commit, change: Callable[[Sequence[EventData]], Iterable[EventData]]
+) -> Commit:
+    """Return the commit with other events in each part."""
+    return evolve(commit, parts=[evolve(part, events=change(part.events)) for part in commit.parts])
+
+
 class Rewriting(MemoryStore):
     """Stores another commit than the one it was given, and says that it was this one."""
 
@@ -63,8 +76,14 @@ class Distorting(MemoryStore):
     def distorted(self, recorded: StoredEvent) -> StoredEvent:
         raise NotImplementedError
 
-    async def read(self, **page: Any) -> Sequence[StoredEvent]:
-        return [self.distorted(each) for each in await super().read(**page)]
+    async def read(self, query: Query | None = None, **page: Any) -> Page:
+        return self._distorted(await super().read(query, **page))
+
+    async def read_backwards(self, query: Query | None = None, **page: Any) -> Page:
+        return self._distorted(await super().read_backwards(query, **page))
+
+    def _distorted(self, page: Page) -> Page:
+        return evolve(page, events=[self.distorted(each) for each in page.events])
 
     async def history(self, stream: StreamId, **page: Any) -> Sequence[StoredEvent]:
         return [self.distorted(each) for each in await super().history(stream, **page)]

@@ -12,11 +12,12 @@ from typing import Self
 
 import pytest
 
-from eventhus import StreamId
+from eventhus import Query, StreamId
 from eventhus.ports import (
     Checkpoint,
     Commit,
     Lease,
+    Page,
     Slice,
     Snapshot,
     Storage,
@@ -72,7 +73,8 @@ class Nothing:
     ) -> None: ...
 
     async def append(self, commit: Commit) -> StoredCommit:
-        return StoredCommit(commit=commit, version=(commit.expected_version or 0) + 1, position=1)
+        versions = [(part.expected_version or 0) + 1 for part in commit.parts]
+        return StoredCommit(commit=commit, versions=versions, position=1)
 
     async def find(self, command_id: str) -> StoredCommit | None:
         return None
@@ -85,14 +87,25 @@ class Nothing:
     ) -> Sequence[StoredEvent]:
         return []
 
-    async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
-        return []
+    async def version_of(self, stream: StreamId) -> int:
+        return 0
+
+    async def read(self, query: Query | None = None, *, after: int = 0, limit: int = 1000) -> Page:
+        return Page(events=(), position=after, event_id="", is_last=True)
+
+    async def read_backwards(
+        self, query: Query | None = None, *, before: int | None = None, limit: int = 1000
+    ) -> Page:
+        return Page(events=(), position=1, event_id="", is_last=True)
 
     async def follow(
-        self, *, after: int = 0, limit: int = 1000
-    ) -> AsyncGenerator[Sequence[StoredEvent], None]:
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> AsyncGenerator[Page, None]:
         return
         yield  # makes it a generator
+
+    async def commits(self, *, after: int = 0, limit: int = 100) -> Sequence[StoredCommit]:
+        return ()
 
     async def head(self) -> int:
         return 0

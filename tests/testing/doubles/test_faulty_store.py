@@ -8,7 +8,13 @@ import pytest
 
 from eventhus import Application, ConcurrencyError, StreamId
 from eventhus.errors import OutcomeUnknown, StoreUnavailable, TooManyConflicts
-from eventhus.ports import Commit, EventData, Storage, StoredCommit
+from eventhus.ports import (
+    Commit,
+    EventData,
+    Part,
+    Storage,
+    StoredCommit,
+)
 from eventhus.runtime.commands.executor import ATTEMPTS
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
@@ -49,9 +55,7 @@ class TestFaultyStore(StoreConformance):
 def commit(id_: str, *events: EventData, expected: int | None = None) -> Commit:
     return Commit(
         id=id_,
-        stream=STREAM,
-        events=events or (OPENED,),
-        expected_version=expected,
+        parts=[Part(stream=STREAM, events=events or (OPENED,), expected_version=expected)],
         recorded_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
 
@@ -87,7 +91,7 @@ async def test_failing_calls_have_no_effect_and_later_ones_succeed(store: Faulty
     store.fails("append", at=2, times=2)
     outcomes = [await appended(store, f"c{number}") for number in range(1, 5)]
     assert [StoreUnavailable, StoreUnavailable] == outcomes[1:3]
-    assert [2, 3] == [each.version for each in outcomes if isinstance(each, StoredCommit)]
+    assert [(2,), (3,)] == [each.versions for each in outcomes if isinstance(each, StoredCommit)]
     assert (3, 5) == (await store.head(), store.calls["append"])
 
 
@@ -109,7 +113,7 @@ async def test_an_append_without_acknowledgement_is_committed_and_its_outcome_un
     with pytest.raises(OutcomeUnknown, match="commit c1 of Account/a1"):
         await store.append(commit("c1"))
     assert 1 == await store.head()
-    assert 1 == (await store.append(commit("c1"))).version
+    assert 1 == (await store.append(commit("c1"))).position
 
 
 async def test_other_calls_without_acknowledgement_take_effect_and_raise(
@@ -136,10 +140,10 @@ async def test_a_held_call_waits_until_released_and_others_pass(store: FaultySto
     hold = store.delays("append")
     held = asyncio.create_task(store.append(commit("c1")))
     await hold.reached()
-    assert 1 == (await store.append(commit("c2"))).version
+    assert 1 == (await store.append(commit("c2"))).position
     assert not held.done()
     hold.release()
-    assert 2 == (await held).version
+    assert 2 == (await held).position
 
 
 async def test_a_cancelled_held_call_has_no_effect(store: FaultyStore) -> None:
@@ -161,14 +165,14 @@ async def test_faults_of_one_call_take_effect_in_order(store: FaultyStore) -> No
     assert StoreUnavailable is await held
 
 
-async def test_faults_of_follow_count_batches(store: FaultyStore) -> None:
+async def test_faults_of_follow_count_pages(store: FaultyStore) -> None:
     for number in range(3):
         await store.append(commit(f"c{number}"))
     store.fails("follow", at=2)
-    async with aclosing(store.follow(limit=1)) as batches:
-        assert [1] == [event.position for event in await anext(batches)]
+    async with aclosing(store.follow(limit=1)) as pages:
+        assert [1] == [event.position for event in (await anext(pages)).events]
         with pytest.raises(StoreUnavailable):
-            await anext(batches)
+            await anext(pages)
 
 
 async def test_pending_lists_the_faults_that_have_not_taken_effect(store: FaultyStore) -> None:

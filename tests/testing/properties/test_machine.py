@@ -18,6 +18,7 @@ from eventhus.ports import Commit, Storage, StoredCommit
 from eventhus_memory import MemoryStore
 from eventhus_mongo import MongoStore
 from eventhus_testing import AggregateMachine, Counterexample
+from eventhus_testing.conformance.store.samples import expecting
 from eventhus_testing.properties import machine_case
 from eventhus_testing.properties.typed_values import Refinements
 from eventhus_testing.servers.mongo import connect
@@ -71,7 +72,7 @@ class Careless(MemoryStore):
     """A store that ignores the expected version."""
 
     async def append(self, commit: Commit) -> StoredCommit:
-        stored = await super().append(attrs.evolve(commit, expected_version=None))
+        stored = await super().append(expecting(commit, None))
         return attrs.evolve(stored, commit=commit)
 
 
@@ -81,9 +82,9 @@ class Forgetful(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         if commit.events[0].type == "DepositPerformed":
             other = MemoryStore()
-            stored = await other.append(attrs.evolve(commit, expected_version=None))
+            stored = await other.append(expecting(commit, None))
             head = await super().load(commit.stream)
-            return attrs.evolve(stored, version=head.version + 1)
+            return attrs.evolve(stored, versions=[head.version + 1])
         return await super().append(commit)
 
 

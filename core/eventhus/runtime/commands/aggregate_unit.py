@@ -44,7 +44,8 @@ class AggregateUnit(UnitOfWork, Generic[S]):
         self._commands = commands
         self._expected_version = expected_version
         self._current: CachedState[S] = repository.initial
-        self._next = aggregate.initial  # the state after the latest answer of decide
+        self._unfolded: tuple[S, Sequence[Any]] = aggregate.initial, ()
+        self._next = aggregate.initial  # the state after the events that were decided
 
     def begin(self) -> bool:
         """See ``UnitOfWork.begin``."""
@@ -65,12 +66,18 @@ class AggregateUnit(UnitOfWork, Generic[S]):
             raise ConcurrencyError(self.stream, expected, current.version)
         state = current.state
         events: list[Any] = []
+        decided: Sequence[Any] = ()
         for command in self._commands:
-            decided = self._aggregate.decided(command, state)
             state = reduce(self._aggregate.evolve, decided, state)
+            decided = self._aggregate.decided(command, state)
             events += decided
-        self._next = state
+        self._unfolded = state, decided
         return (Change(self.stream, current.version, events),) if events else ()
+
+    def fold(self) -> None:
+        """See ``UnitOfWork.fold``."""
+        state, decided = self._unfolded
+        self._next = reduce(self._aggregate.evolve, decided, state)
 
     async def lose(self, conflict: ConflictError) -> None:
         """See ``UnitOfWork.lose``."""
@@ -122,6 +129,11 @@ class TransactionUnit(UnitOfWork):
     def decide(self) -> Sequence[Change]:
         """See ``UnitOfWork.decide``."""
         return [change for unit in self._units for change in unit.decide()]
+
+    def fold(self) -> None:
+        """See ``UnitOfWork.fold``."""
+        for unit in self._units:
+            unit.fold()
 
     async def lose(self, conflict: ConflictError) -> None:
         """See ``UnitOfWork.lose``."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from functools import reduce
 from typing import Any, Generic, TypeVar
 
 from eventhus.domain.catalog import Catalog
@@ -80,19 +78,25 @@ class Boundaries(Generic[S]):
         return known
 
     def remember(
-        self, query: Query, before: CachedState[S], own: Sequence[Any], stored: StoredCommit
+        self,
+        query: Query,
+        before: CachedState[S],
+        state: S,
+        folded: int,
+        stored: StoredCommit,
     ) -> None:
         """Cache the state that a commit led to, and start a snapshot if one is due.
 
         Args:
             query: The query.
             before: The state that the command was decided on.
-            own: The events of the commit that the query finds.
+            state: The state after the commit.
+            folded: The number of the commit's events that the query finds.
             stored: The commit.
         """
         current = CachedState(
-            state=reduce(self._decision.evolve, own, before.state),
-            version=before.version + len(own),
+            state=state,
+            version=before.version + folded,
             position=stored.last_position,
             event_id=event_id(stored.commit.id, len(stored.commit.events) - 1),
             snapshot_version=before.snapshot_version,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, Generic, TypeVar
 
 from eventhus.domain.aggregate import Aggregate
@@ -51,6 +52,8 @@ class DecisionUnit(UnitOfWork, Generic[S]):
         self._query: Query = decision.query(self._command)
         self._current: CachedState[S] = boundaries.initial
         self._decided: Sequence[Any] = ()
+        self._next = decision.initial  # the state after the events that were decided
+        self._folded = 0  # how many of them the query finds
 
     @property
     def condition(self) -> Condition:
@@ -80,14 +83,19 @@ class DecisionUnit(UnitOfWork, Generic[S]):
                     raise UndeclaredEvent(self._owner.name, type(event))
         return (Change(self.stream, self._expected_version, self._decided),)
 
+    def fold(self) -> None:
+        """See ``UnitOfWork.fold``."""
+        own = [event for event in self._decided if self._decision.concerns(self._query, event)]
+        self._next = reduce(self._decision.evolve, own, self._current.state)
+        self._folded = len(own)
+
     async def lose(self, conflict: ConflictError) -> None:  # noqa: ARG002 - reads all that is new
         """See ``UnitOfWork.lose``."""
         await self.refresh()
 
     def win(self, stored: StoredCommit) -> None:
         """See ``UnitOfWork.win``."""
-        own = [event for event in self._decided if self._decision.concerns(self._query, event)]
-        self._boundaries.remember(self._query, self._current, own, stored)
+        self._boundaries.remember(self._query, self._current, self._next, self._folded, stored)
 
     def forget(self) -> None:
         """See ``UnitOfWork.forget``."""

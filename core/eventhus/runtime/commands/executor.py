@@ -89,6 +89,7 @@ class Executor:
                 is_fresh = True
                 continue
             commit = self._commit(unit, changes, envelope)
+            unit.fold()
             try:
                 stored = await self._store.append(commit)
             except ConflictError as conflict:
@@ -108,8 +109,8 @@ class Executor:
             return _answer(unit, stored, stored.wrap(events))
 
     def _commit(self, unit: UnitOfWork, changes: Sequence[Change], envelope: Envelope) -> Commit:
-        # The events are encoded, and were folded, before the append, so that none is written that
-        # cannot be folded or read again.
+        # The events are encoded and folded before the append, so that none is written that cannot
+        # be folded or read again.
         parts = [
             Part(
                 stream=change.stream,

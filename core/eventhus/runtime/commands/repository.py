@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, Generic, TypeVar
 
 from eventhus.domain.aggregate import Aggregate
@@ -64,6 +65,13 @@ class Repository(Generic[S]):
         self._cache.put(stream.aggregate_id, cached)
         return cached
 
+    async def at(self, stream: StreamId, version: int) -> CachedState[S]:
+        """Return the state after the event at ``version``, or the current one if that is older.
+
+        Raises what ``current`` does.
+        """
+        return await self._catch_up(stream, self.initial, until=version)
+
     async def after_conflict(
         self, stream: StreamId, lost: CachedState[S], actual: int
     ) -> CachedState[S]:
@@ -97,14 +105,18 @@ class Repository(Generic[S]):
         """Drop the cached state."""
         self._cache.drop(stream.aggregate_id)
 
-    async def _catch_up(self, stream: StreamId, known: CachedState[S]) -> CachedState[S]:
-        """Fold the events after ``known``."""
-        while True:
-            page = await self._store.load(stream, after_version=known.version, limit=PAGE)
+    async def _catch_up(
+        self, stream: StreamId, known: CachedState[S], until: float = inf
+    ) -> CachedState[S]:
+        """Fold the events after ``known``, up to a version."""
+        while known.version < until:
+            limit = int(min(PAGE, until - known.version))
+            page = await self._store.load(stream, after_version=known.version, limit=limit)
             if page.events:
                 known = self._fold(stream, known, page)
-            if len(page.events) < PAGE and not page.is_cut:
-                return known
+            if len(page.events) < limit and not page.is_cut:
+                break
+        return known
 
     def _fold(self, stream: StreamId, known: CachedState[S], page: Slice) -> CachedState[S]:
         if page.version != known.version + len(page.events):

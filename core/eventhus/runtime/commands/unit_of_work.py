@@ -71,6 +71,10 @@ class UnitOfWork(ABC):
         """
 
     @abstractmethod
+    def fold(self) -> None:
+        """Fold the decided events, so that a bug in ``evolve`` shows before anything is written."""
+
+    @abstractmethod
     async def lose(self, conflict: ConflictError) -> None:
         """Catch up with the log after another writer was first. Raises what ``refresh`` does."""
 

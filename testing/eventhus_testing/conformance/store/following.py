@@ -15,6 +15,7 @@ from eventhus_testing.conformance.store.samples import (
     accounts,
     commit,
     filled,
+    first_version,
     follow,
     same,
     take,
@@ -28,7 +29,7 @@ class Following(Cases):
 
     @case
     async def test_following_from_any_position(self, store: Storage) -> None:
-        """Also from amid a commit, and whatever the size of the batches."""
+        """Also from amid a commit, and whatever the size of the pages."""
         await filled(store)
         wanted = [(after, limit) for after in (0, 1, 4, 11, 12) for limit in (1, 5, 1000)]
         following = [
@@ -52,7 +53,7 @@ class Following(Cases):
         assert [*first.recorded(), *second.recorded()] == await following
 
     @case
-    async def test_batches_are_no_larger_than_asked_for(self, store: Storage) -> None:
+    async def test_pages_are_no_larger_than_asked_for(self, store: Storage) -> None:
         """The limit counts events, not commits."""
         await store.append(commit(size=20))
         log = await whole_log(store)
@@ -66,9 +67,9 @@ class Following(Cases):
     ) -> None:
         """Whenever an append falls between a follower's read and its wait, the follower sees it."""
         followed: list[StoredEvent] = []
-        async with aclosing(store.follow(limit=limit)) as batches:
+        async with aclosing(store.follow(limit=limit)) as pages:
             for moment in range(12):
-                taking = asyncio.create_task(take(batches, 3 * (moment + 1), limit=limit))
+                taking = asyncio.create_task(take(pages, 3 * (moment + 1), limit=limit))
                 for size in (1, 2):
                     await turns(moment)
                     await store.append(commit(size=size))
@@ -79,11 +80,11 @@ class Following(Cases):
     async def test_a_busy_follower_misses_nothing(self, store: Storage) -> None:
         """A follower that is busy misses nothing."""
         first = await store.append(commit())
-        async with aclosing(store.follow()) as batches:
-            assert first.recorded() == await take(batches, 1)
+        async with aclosing(store.follow()) as pages:
+            assert first.recorded() == await take(pages, 1)
             late = [*(await store.append(commit(size=2))).recorded()]
             late += (await store.append(commit(OTHER))).recorded()
-            assert late == await take(batches, 3)
+            assert late == await take(pages, 3)
 
     @case
     async def test_following_from_beyond_the_end_waits(self, store: Storage) -> None:
@@ -128,9 +129,9 @@ class Following(Cases):
     @case
     async def test_a_follower_of_another_store(self, store: Storage) -> None:
         """It sees what the first store appends, as it comes."""
-        async with self.store(self.bucket) as other, aclosing(other.follow()) as batches:
+        async with self.store(self.bucket) as other, aclosing(other.follow()) as pages:
             for size, to in ((1, 1), (3, 4), (2, 6)):
-                taking = asyncio.create_task(take(batches, to))
+                taking = asyncio.create_task(take(pages, to))
                 await turns(5)
                 stored = await store.append(commit(size=size))
                 assert stored.recorded() == await taking
@@ -169,13 +170,13 @@ class Following(Cases):
 
     @case
     async def test_a_closed_follower_ends(self, store: Storage) -> None:
-        """Closing it after some batches ends it; a new one starts wherever it is told to."""
+        """Closing it after some pages ends it; a new one starts wherever it is told to."""
         log = await filled(store)
-        async with aclosing(store.follow(limit=3)) as batches:
-            first = await take(batches, 1, limit=3)
+        async with aclosing(store.follow(limit=3)) as pages:
+            first = await take(pages, 1, limit=3)
         with pytest.raises(StopAsyncIteration):
-            await anext(batches)
+            await anext(pages)
         assert log[: len(first)] == first
         assert log[len(first) :] == await follow(store, 12, after=len(first))
         await store.follow().aclose()
-        assert 8 == (await store.append(commit(ACCOUNT, expected_version=7))).version
+        assert 8 == first_version(await store.append(commit(ACCOUNT, expected_version=7)))

@@ -79,7 +79,7 @@ class Limits(Cases):
         assert stored.recorded() == await whole_log(store)
         assert stored.recorded() == list(await store.history(stream))
         assert answer(stored) == answer(await store.find(ID))
-        assert list(given.events) == list((await store.load(stream)).events)
+        assert given.events == list((await store.load(stream)).events)
         snapshot = evolve(_SNAPSHOT, stream=stream)
         await store.save_snapshot(snapshot)
         assert snapshot == await store.load_snapshot(stream)

@@ -11,6 +11,8 @@ from eventhus_testing.conformance.store.samples import (
     ACCOUNT,
     accounts,
     commit,
+    first_version,
+    place,
     same,
     turns,
     whole_log,
@@ -72,7 +74,7 @@ class Racing(Cases):
                 won = [each for each in answers if isinstance(each, StoredCommit)]
                 lost = [each for each in answers if isinstance(each, ConcurrencyError)]
                 assert (1, len(writers) - 1) == (len(won), len(lost))
-                assert (expected + 1, expected + 1) == (won[0].version, won[0].position)
+                assert (expected + 1, expected + 1) == place(won[0])
                 assert {(expected, expected + 2)} == {(each.expected, each.actual) for each in lost}
             assert 20 == len(await whole_log(store))
 
@@ -99,9 +101,9 @@ class Racing(Cases):
 
         async with self.store(self.bucket) as other:
             owned = await asyncio.gather(*map(write, range(10)))
-            won = sorted((one for own in owned for one in own), key=lambda one: one.version)
+            won = sorted((one for own in owned for one in own), key=first_version)
             assert [(version, version + 1) for version in range(40)] == [
-                (one.commit.expected_version, one.version) for one in won
+                (one.commit.parts[0].expected_version, first_version(one)) for one in won
             ]
             log = await whole_log(store)
             same([event for one in won for event in one.recorded()], log)

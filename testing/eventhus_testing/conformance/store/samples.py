@@ -13,8 +13,8 @@ from typing import Any
 
 from attrs import evolve
 
-from eventhus import StreamId
-from eventhus.ports import Commit, EventData, Storage, StoredCommit, StoredEvent
+from eventhus import Query, StreamId
+from eventhus.ports import Commit, EventData, Page, Part, Storage, StoredCommit, StoredEvent
 
 ACCOUNT = StreamId("Account", "a1")
 OTHER = StreamId("Account", "a2")
@@ -24,21 +24,65 @@ NOW = datetime(2024, 2, 29, 12, 30, 15, 123456, UTC)
 _numbers = count(1)
 
 
-def events(size: int = 1) -> list[EventData]:
+def new_events(size: int = 1) -> list[EventData]:
     """Return distinct events."""
     return [EventData("Deposited", {"amount": next(_numbers)}) for _ in range(size)]
 
 
-def commit(stream: StreamId = ACCOUNT, *, size: int = 1, **changes: Any) -> Commit:
-    """Return a commit of ``size`` events, by default without an expected version."""
-    made = Commit(
-        id=f"commit-{next(_numbers)}",
-        stream=stream,
-        events=changes.pop("events", None) or events(size),
-        expected_version=None,
-        recorded_at=NOW,
-    )
+def tagged(*tags: str, type_: str = "Deposited") -> EventData:
+    """Return a new event with tags."""
+    return EventData(type_, {"amount": next(_numbers)}, tags=frozenset(tags))
+
+
+def part(
+    stream: StreamId = ACCOUNT,
+    *,
+    size: int = 1,
+    events: Sequence[EventData] = (),
+    expected_version: int | None = None,
+) -> Part:
+    """Return a part with these events, or with ``size`` new ones."""
+    return Part(stream=stream, events=events or new_events(size), expected_version=expected_version)
+
+
+def commit_of(*parts: Part, **changes: Any) -> Commit:
+    """Return a commit of some parts."""
+    made = Commit(id=f"commit-{next(_numbers)}", parts=parts, recorded_at=NOW)
     return evolve(made, **changes)
+
+
+def commit(
+    stream: StreamId = ACCOUNT,
+    *,
+    size: int = 1,
+    events: Sequence[EventData] = (),
+    expected_version: int | None = None,
+    **changes: Any,
+) -> Commit:
+    """Return a commit of one part: these events, or ``size`` new ones."""
+    one = part(stream, size=size, events=events, expected_version=expected_version)
+    return commit_of(one, **changes)
+
+
+def expecting(given: Commit, version: int | None) -> Commit:
+    """Return the same commit, whose parts expect another version."""
+    return evolve(given, parts=[evolve(part, expected_version=version) for part in given.parts])
+
+
+def first_version(stored: StoredCommit) -> int:
+    """Return the version of the first event of a commit of one part."""
+    [version] = stored.versions
+    return version
+
+
+def last_version(stored: StoredCommit) -> int:
+    """Return the version of the last event of a commit of one part."""
+    return first_version(stored) + len(stored.commit.events) - 1
+
+
+def place(stored: StoredCommit) -> tuple[int, int]:
+    """Return the version and the position of the first event of a commit of one part."""
+    return first_version(stored), stored.position
 
 
 def of_data(data: object) -> Commit:
@@ -88,30 +132,35 @@ def answer(stored: StoredCommit | None) -> tuple[object, ...] | None:
     if stored is None:
         return None
     given = stored.commit
-    return given.id, given.stream, given.command_id, stored.recorded()
+    return given.id, given.command_id, tuple(stored.versions), stored.recorded()
 
 
 async def every_way(store: Storage, given: Commit) -> dict[str, list[EventData]]:
-    """Yield the events of a stored commit, from each method of a store.
+    """Return the events of a stored commit, from each method of a store.
 
-    The commit has a ``command_id``.
+    The commit has one part and a ``command_id``.
     """
     assert given.command_id is not None
     size = len(given.events)
     again = await store.append(given)
     found = await store.find(given.command_id)
-    loaded = await store.load(given.stream, after_version=again.version - 1, limit=size)
-    history = await store.history(given.stream, after_version=again.version - 1, limit=size)
-    read = await store.read(after=again.position - 1, limit=size)
-    followed = await follow(store, again.last_position, after=again.position - 1, limit=size)
+    before, after_version = again.position - 1, first_version(again) - 1
+    loaded = await store.load(given.stream, after_version=after_version, limit=size)
+    history = await store.history(given.stream, after_version=after_version, limit=size)
+    read = await store.read(after=before, limit=size)
+    backwards = await store.read_backwards(before=again.last_position + 1, limit=size)
+    followed = await follow(store, again.last_position, after=before, limit=size)
+    [whole] = await store.commits(after=before, limit=1)
     assert found is not None
     return {
-        "append again": list(again.commit.events),
-        "find": list(found.commit.events),
+        "append again": again.commit.events,
+        "find": found.commit.events,
         "load": list(loaded.events),
         "history": [recorded.event for recorded in history],
-        "read": [recorded.event for recorded in read],
+        "read": [recorded.event for recorded in read.events],
+        "read_backwards": [recorded.event for recorded in backwards.events][::-1],
         "follow": [recorded.event for recorded in followed],
+        "commits": whole.commit.events,
     }
 
 
@@ -131,7 +180,7 @@ async def whole_log(store: Storage) -> list[StoredEvent]:
     """Return all events up to the head, and check that their positions have no gap."""
     log: list[StoredEvent] = []
     head = await store.head()
-    while page := await store.read(after=len(log)):
+    while page := (await store.read(after=len(log))).events:
         log += page
         # Also keeps a store that does not look at its arguments from reading on for ever.
         assert [*range(1, len(log) + 1)] == [recorded.position for recorded in log]
@@ -140,30 +189,40 @@ async def whole_log(store: Storage) -> list[StoredEvent]:
 
 
 async def follow(
-    store: Storage, to: int, *, after: int = 0, limit: int = 1000, pace: int = 0
+    store: Storage,
+    to: int,
+    *,
+    query: Query | None = None,
+    after: int = 0,
+    limit: int = 1000,
+    pace: int = 0,
 ) -> list[StoredEvent]:
     """Return the events that a follower gets up to a position.
 
     Args:
         store: Where to follow.
-        to: The position to end at, or behind it, with the batch that holds it.
-        after: The position to start behind.
-        limit: The most events in a batch.
-        pace: How many turns of the event loop it takes to handle a batch.
+        to: The position to end at, with the page that reaches it.
+        query: Which events.
+        after: The position to start after.
+        limit: The maximum number of events in a page.
+        pace: The number of turns of the event loop that it takes to handle a page.
     """
-    async with aclosing(store.follow(after=after, limit=limit)) as batches:
-        return await take(batches, to, limit=limit, pace=pace)
+    async with aclosing(store.follow(query, after=after, limit=limit)) as pages:
+        return await take(pages, to, limit=limit, pace=pace)
 
 
 async def take(
-    batches: AsyncIterator[Sequence[StoredEvent]], to: int, *, limit: int = 1000, pace: int = 0
+    pages: AsyncIterator[Page], to: int, *, limit: int = 1000, pace: int = 0
 ) -> list[StoredEvent]:
-    """Return what a follower gets next, up to a position. See ``follow``."""
+    """Return the events that a follower gets next, up to a position. See ``follow``."""
     taken: list[StoredEvent] = []
-    async for batch in batches:
-        assert 1 <= len(batch) <= limit
-        taken += batch
-        if batch[-1].position >= to:
+    position = 0
+    async for page in pages:
+        assert len(page.events) <= limit
+        assert position < page.position
+        position = page.position
+        taken += page.events
+        if position >= to:
             return taken
         await turns(pace)
     raise AssertionError(f"the follower came to an end before position {to}")
@@ -208,9 +267,9 @@ async def appended_once(
             assert task.result().recorded() == list(there)
     await whole_log(store)  # is dense
     again = await asyncio.gather(*map(store.append, given))
-    assert [1] * len(given) == [stored.version for stored in again]
+    assert [1] * len(given) == [*map(first_version, again)]
     log = await whole_log(store)
     for one, stored in zip(given, again, strict=True):
         assert stored.recorded() == log[stored.position - 1 : stored.last_position]
         assert stored.recorded() == [recorded for recorded in log if recorded.stream == one.stream]
-        assert list(one.events) == [recorded.event for recorded in stored.recorded()]
+        assert one.events == [recorded.event for recorded in stored.recorded()]

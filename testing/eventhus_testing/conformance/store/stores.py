@@ -20,6 +20,7 @@ from eventhus_testing.conformance.store.samples import (
     appended_once,
     commit,
     filled,
+    first_version,
     moments,
     whole_log,
 )
@@ -38,7 +39,7 @@ class Stores(Cases):
             async with shared as again:
                 assert shared is again
                 await again.append(commit())
-            assert 2 == (await shared.append(commit(expected_version=1))).version
+            assert 2 == first_version(await shared.append(commit(expected_version=1)))
             assert 2 == len(await whole_log(shared))
         assert 2 == len(await whole_log(store))
 
@@ -77,12 +78,12 @@ class Stores(Cases):
                 before = await one.head()
                 stored = await one.append(commit(size=2, command_id=f"k{before}"))
                 assert stored.last_position == await another.head()
-                assert stored.recorded() == list(await another.read(after=before))
+                assert stored.recorded() == list((await another.read(after=before)).events)
                 assert stored.recorded() == list(
                     await another.history(ACCOUNT, after_version=before)
                 )
                 loaded = await another.load(ACCOUNT, after_version=before)
-                assert list(stored.commit.events) == list(loaded.events)
+                assert stored.commit.events == list(loaded.events)
                 assert answer(stored) == answer(await another.find(f"k{before}"))
 
     @case
@@ -133,7 +134,7 @@ class Stores(Cases):
         async with self.store(f"{self.bucket}b") as elsewhere:
             await store.append(given)
             stored = await elsewhere.append(given)
-            assert (1, 1, True) == (stored.version, stored.position, stored.commit is given)
+            assert (1, 1, True) == (first_version(stored), stored.position, stored.commit is given)
             await store.save_snapshot(SNAPSHOT)
             await store.save_checkpoint("relay", 1)
             await store.append(commit(OTHER, command_id="k2"))

@@ -7,7 +7,15 @@ import pytest
 from eventhus import ConcurrencyError
 from eventhus.ports import Storage
 from eventhus_testing.conformance.harness import Cases, case
-from eventhus_testing.conformance.store.samples import ACCOUNT, CUSTOMER, OTHER, commit, whole_log
+from eventhus_testing.conformance.store.samples import (
+    ACCOUNT,
+    CUSTOMER,
+    OTHER,
+    commit,
+    first_version,
+    place,
+    whole_log,
+)
 
 
 class Versions(Cases):
@@ -22,7 +30,7 @@ class Versions(Cases):
         await store.append(commit(size=1, expected_version=0 if expected else None))
         await store.append(commit(size=2, expected_version=1 if expected else None))
         stored = await store.append(commit(expected_version=expected))
-        assert (4, 4) == (stored.version, stored.position)
+        assert (4, 4) == place(stored)
         assert 4 == len(await store.history(ACCOUNT))
 
     @pytest.mark.parametrize(
@@ -50,7 +58,7 @@ class Versions(Cases):
         assert (ACCOUNT, expected, 3) == (refused.stream, refused.expected, refused.actual)
         assert before == await whole_log(store)
         stored = await store.append(commit(expected_version=3))
-        assert (4, 9) == (stored.version, stored.position)
+        assert (4, 9) == place(stored)
 
     @pytest.mark.parametrize("expected", [1, 5, -1])
     @case
@@ -62,4 +70,4 @@ class Versions(Cases):
             await store.append(commit(expected_version=expected))
         assert 0 == caught.value.actual
         assert [] == list(await store.history(ACCOUNT))
-        assert 1 == (await store.append(commit(expected_version=0))).version
+        assert 1 == first_version(await store.append(commit(expected_version=0)))

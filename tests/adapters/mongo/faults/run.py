@@ -67,9 +67,9 @@ class Follower:
         """Follow for ever."""
         while True:
             try:
-                async with aclosing(self._store.follow(after=self.position)) as batches:
-                    async for batch in batches:
-                        self._take(batch)
+                async with aclosing(self._store.follow(after=self.position)) as pages:
+                    async for page in pages:
+                        self._take(page.events)
             except StoreUnavailable as unavailable:
                 self.interruptions.append(unavailable)
 
@@ -209,7 +209,7 @@ class Run:
 
     async def _whole_log(self) -> list[StoredEvent]:
         log: list[StoredEvent] = []
-        while page := await self.store.read(after=log[-1].position if log else 0):
+        while page := (await self.store.read(after=len(log))).events:
             log += page
         return log
 

@@ -11,7 +11,11 @@ from pathlib import Path
 from random import Random
 
 from eventhus import EventhusError, StreamId, new_id
-from eventhus.ports import Commit, EventData
+from eventhus.ports import (
+    Commit,
+    EventData,
+    Part,
+)
 from eventhus.runtime.clock import SystemClock
 from eventhus_mongo import MongoStore
 from tests.adapters.nats.support import plain
@@ -43,9 +47,13 @@ async def write(store: MongoStore, random: Random, enough: asyncio.Event) -> Non
     while not enough.is_set():
         commit = Commit(
             id=new_id(),
-            stream=StreamId("Account", f"a{random.randrange(STREAMS)}"),
-            events=[EventData("AccountCreated", {"owner": "x"})] * random.randint(1, 3),
-            expected_version=None,
+            parts=[
+                Part(
+                    stream=StreamId("Account", f"a{random.randrange(STREAMS)}"),
+                    events=[EventData("AccountCreated", {"owner": "x"})] * random.randint(1, 3),
+                    expected_version=None,
+                )
+            ],
             recorded_at=SystemClock().now(),
         )
         while True:

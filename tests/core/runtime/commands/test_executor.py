@@ -11,7 +11,12 @@ from attrs import evolve
 
 from eventhus import Committed, Metadata, Recorded, StreamId
 from eventhus.errors import LogCorrupted
-from eventhus.ports import Commit, EventData, Slice
+from eventhus.ports import (
+    Commit,
+    EventData,
+    Part,
+    Slice,
+)
 from eventhus.runtime.commands.repository import PAGE
 from eventhus_memory import MemoryStore
 from tests.bank import (
@@ -346,9 +351,13 @@ async def test_a_stream_longer_than_a_page_is_folded_whole(length: int) -> None:
     await store.append(
         Commit(
             id="long",
-            stream=A,
-            events=[EventData("Deposited", {"amount": n}) for n in range(length)],
-            expected_version=0,
+            parts=[
+                Part(
+                    stream=A,
+                    events=[EventData("Deposited", {"amount": n}) for n in range(length)],
+                    expected_version=0,
+                )
+            ],
             recorded_at=datetime.now(UTC),
         )
     )

@@ -10,7 +10,11 @@ import pytest
 
 from eventhus import StreamId, new_id
 from eventhus.errors import CompositionError, InvalidArgument, LogChanged, ReaderBusy
-from eventhus.ports import Commit, EventData
+from eventhus.ports import (
+    Commit,
+    EventData,
+    Part,
+)
 from eventhus.runtime.clock import SystemClock
 from eventhus.runtime.readers import leased_reader
 from eventhus.runtime.readers.relay import CHECKPOINT, Relay
@@ -34,9 +38,13 @@ async def rewritten(store: MemoryStore, *, events: int) -> AsyncIterator[MemoryS
         await other.append(
             Commit(
                 id=f"other-{number}",
-                stream=StreamId("Account", "a"),
-                events=[EventData("Deposited", {"amount": 1})],
-                expected_version=None,
+                parts=[
+                    Part(
+                        stream=StreamId("Account", "a"),
+                        events=[EventData("Deposited", {"amount": 1})],
+                        expected_version=None,
+                    )
+                ],
                 recorded_at=SystemClock().now(),
             )
         )

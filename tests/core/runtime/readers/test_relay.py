@@ -2,15 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from eventhus import Metadata, StreamId, new_id
-from eventhus.ports import Commit, EventData, Message, Storage, StoredEvent
+from eventhus import Metadata, Query, StreamId, new_id
+from eventhus.ports import (
+    Commit,
+    EventData,
+    Message,
+    Page,
+    Part,
+    Storage,
+)
 from eventhus.runtime.readers.leased_reader import RETRY, STEP_DOWN_S, retry_s
 from eventhus.runtime.readers.relay import CHECKPOINT, Relay
 from eventhus_memory import MemoryBus, MemoryStore
@@ -27,9 +35,13 @@ async def append(store: Storage, events: int, aggregate_id: str = "a") -> None:
     await store.append(
         Commit(
             id=f"c{await store.head()}",
-            stream=StreamId("Account", aggregate_id),
-            events=[EventData("Deposited", {"amount": 1})] * events,
-            expected_version=None,
+            parts=[
+                Part(
+                    stream=StreamId("Account", aggregate_id),
+                    events=[EventData("Deposited", {"amount": 1})] * events,
+                    expected_version=None,
+                )
+            ],
             recorded_at=datetime.now(UTC),
             metadata=Metadata(),
         )
@@ -380,14 +392,15 @@ async def test_an_event_without_a_form_in_json_stops_no_other(
     await append(store, 3)
     follow = store.inner.follow
 
-    async def damaged(**options: Any) -> AsyncGenerator[Sequence[StoredEvent], None]:
-        async for batch in follow(**options):
-            yield [
+    async def damaged(*query: Query | None, **options: Any) -> AsyncGenerator[Page, None]:
+        async for page in follow(*query, **options):
+            events = [
                 each.with_event(EventData("Deposited", {"card 4711": NotPlain()}))
                 if each.position == 2
                 else each
-                for each in batch
+                for each in page.events
             ]
+            yield evolve(page, events=events)
 
     store.inner.follow = damaged  # type: ignore[method-assign]
     relay = Relay(store, bus, FakeClock(), owner=new_id())

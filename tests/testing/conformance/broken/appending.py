@@ -6,30 +6,36 @@ import asyncio
 
 from attrs import evolve
 
-from eventhus import ConcurrencyError, new_id
+from eventhus import ConcurrencyError
 from eventhus.errors import InvalidCommit
 from eventhus.ports import Commit, StoredCommit
 from eventhus_memory import MemoryStore
-from tests.testing.conformance.defects import Rewriting, caught_by
+from eventhus_testing.conformance.store import samples
+from eventhus_testing.conformance.store.samples import expecting
+from tests.testing.conformance.defects import (
+    Rewriting,
+    caught_by,
+    with_events,
+)
 
 
 @caught_by("test_the_answer_is_what_is_read")
 class LosesTheLastEvent(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
-        return evolve(commit, events=commit.events[:-1] or commit.events)
+        return with_events(commit, lambda events: events[:-1] or events)
 
 
 @caught_by("test_a_commit_may_have_thousands_of_events")
 class CutsLargeCommits(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
-        return evolve(commit, events=commit.events[:4096])
+        return with_events(commit, lambda events: events[:4096])
 
 
 @caught_by("test_a_commit_without_events_is_refused")
 class AcceptsEmptyCommits(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         if not commit.events:
-            return StoredCommit(commit=commit, version=1, position=1)
+            return StoredCommit(commit=commit, versions=[1], position=1)
         return await super().append(commit)
 
 
@@ -37,7 +43,9 @@ class AcceptsEmptyCommits(MemoryStore):
 class RemembersEmptyCommits(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         if not commit.events and commit.command_id:
-            self._commands[commit.command_id] = StoredCommit(commit=commit, version=1, position=1)
+            self._commands[commit.command_id] = StoredCommit(
+                commit=commit, versions=[1], position=1
+            )
         return await super().append(commit)
 
 
@@ -48,7 +56,7 @@ class KeepsHalfOfABadCommit(MemoryStore):
             return await super().append(commit)
         except InvalidCommit:
             for size in range(len(commit.events) - 1, 0, -1):
-                half = evolve(commit, id=new_id(), events=commit.events[:size], command_id=None)
+                half = samples.commit(commit.stream, events=commit.events[:size])
                 try:
                     await super().append(half)
                     break
@@ -60,17 +68,14 @@ class KeepsHalfOfABadCommit(MemoryStore):
 @caught_by("test_a_cancelled_append_is_stored_as_a_whole_or_not_at_all")
 class KeepsHalfOfACancelledCommit(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
-        version = len(await self.history(commit.stream, limit=10_000))
-        if commit.id in self._commits or commit.expected_version not in (None, version):
+        version = await self.version_of(commit.stream)
+        if commit.id in self._commits or commit.parts[0].expected_version not in (None, version):
             return await super().append(commit)
-        first, *others = [
-            evolve(commit, id=commit.id if index == 0 else new_id(), events=[event])
-            for index, event in enumerate(commit.events)
-        ]
-        stored = await super().append(first)
-        for each in others:
+        first, *others = commit.events
+        stored = await super().append(with_events(commit, lambda _: [first]))
+        for event in others:
             await asyncio.sleep(0)
-            await super().append(evolve(each, expected_version=None, command_id=None))
+            await super().append(samples.commit(commit.stream, events=[event]))
         return evolve(stored, commit=commit)
 
 
@@ -110,13 +115,13 @@ class StartsAtZero(MemoryStore):
 class TakesThePositionForTheVersion(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         stored = await super().append(commit)
-        return evolve(stored, version=stored.position)
+        return evolve(stored, versions=[stored.position])
 
 
 @caught_by("test_another_version_is_refused")
 class IgnoresTheExpectedVersion(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
-        return evolve(commit, expected_version=None)
+        return expecting(commit, None)
 
 
 class Lenient(Rewriting):
@@ -126,9 +131,10 @@ class Lenient(Rewriting):
         raise NotImplementedError
 
     def rewritten(self, commit: Commit) -> Commit:
-        expected, actual = commit.expected_version, len(self._streams.get(commit.stream, []))
+        expected = commit.parts[0].expected_version
+        actual = len(self._streams.get(commit.stream, []))
         if expected is not None and self.accepts(expected, actual, commit):
-            return evolve(commit, expected_version=None)
+            return expecting(commit, None)
         return commit
 
 
@@ -160,7 +166,7 @@ class AcceptsNegativeVersions(Lenient):
 @caught_by("test_the_expected_version_is_accepted")
 class TakesAnyVersionForNone(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
-        return commit if commit.expected_version else evolve(commit, expected_version=0)
+        return commit if commit.parts[0].expected_version else expecting(commit, 0)
 
 
 @caught_by("test_another_version_is_refused")
@@ -178,8 +184,8 @@ class ChecksBeforeItWrites(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         actual = len(self._streams.get(commit.stream, []))
         await asyncio.sleep(0)
-        if commit.id not in self._commits and commit.expected_version == actual:
-            stored = await super().append(evolve(commit, expected_version=None))
+        if commit.id not in self._commits and commit.parts[0].expected_version == actual:
+            stored = await super().append(expecting(commit, None))
             return evolve(stored, commit=commit)
         return await super().append(commit)
 

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import UTC, timedelta, timezone
 from typing import Any
 
 from attrs import evolve
 
-from eventhus import Metadata, new_id
+from eventhus import Metadata, Query, new_id
 from eventhus.errors import InvalidCommit
-from eventhus.ports import Commit, EventData, StoredCommit, StoredEvent
+from eventhus.ports import (
+    Commit,
+    EventData,
+    Page,
+    StoredCommit,
+    StoredEvent,
+)
 from eventhus_memory import MemoryStore
-from tests.testing.conformance.defects import Distorting, Rewriting, caught_by
+from tests.testing.conformance.defects import (
+    Distorting,
+    Rewriting,
+    caught_by,
+    with_events,
+)
+
+
+def with_data(commit: Commit, change: Callable[[Any], Any]) -> Commit:
+    """Return the commit with the data of each event changed."""
+    return with_events(
+        commit, lambda events: [evolve(each, data=change(each.data)) for each in events]
+    )
 
 
 @caught_by("test_data_that_is_not_plain_is_refused")
 class TurnsTuplesIntoLists(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
-        return evolve(
-            commit, events=[evolve(each, data=listed(each.data)) for each in commit.events]
-        )
+        return with_data(commit, listed)
 
 
 def listed(value: Any) -> Any:
@@ -33,9 +49,7 @@ def listed(value: Any) -> Any:
 @caught_by("test_data_that_is_not_plain_is_refused")
 class TurnsKeysIntoText(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
-        return evolve(
-            commit, events=[evolve(each, data=with_text_keys(each.data)) for each in commit.events]
-        )
+        return with_data(commit, with_text_keys)
 
 
 def with_text_keys(value: Any, depth: int = 3) -> Any:
@@ -60,9 +74,7 @@ class QuotesTheData(MemoryStore):
 @caught_by("test_keys_at_the_top_level_have_no_meaning")
 class DropsKeysWithADollar(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
-        return evolve(
-            commit, events=[evolve(each, data=without_dollars(each.data)) for each in commit.events]
-        )
+        return with_data(commit, without_dollars)
 
 
 def without_dollars(value: Any, depth: int = 3) -> Any:
@@ -137,8 +149,9 @@ class TakesNaiveTimesForUtc(Rewriting):
 
 @caught_by("test_the_order_of_the_log_does_not_depend_on_times")
 class OrdersByTime(MemoryStore):
-    async def read(self, **page: Any) -> Sequence[StoredEvent]:
-        return sorted(await super().read(**page), key=lambda recorded: recorded.recorded_at)
+    async def read(self, query: Query | None = None, **page: Any) -> Page:
+        found = await super().read(query, **page)
+        return evolve(found, events=sorted(found.events, key=lambda each: each.recorded_at))
 
 
 @caught_by("test_every_event_has_an_id_of_its_own")
@@ -172,7 +185,7 @@ class Mangling(Distorting):
 
     def distorted(self, recorded: StoredEvent) -> StoredEvent:
         event = recorded.event
-        return evolve(recorded, event=EventData(event.type, self.mangled(event.data), event.schema))
+        return evolve(recorded, event=evolve(event, data=self.mangled(event.data)))
 
 
 class Int64(int):
@@ -254,9 +267,13 @@ class SharesMetadataWithItsReaders(SharesDataWithItsReaders):
 
 @caught_by("test_readers_share_no_data")
 class SharesEqualEvents(MemoryStore):
-    async def read(self, **page: Any) -> Sequence[StoredEvent]:
+    async def read(self, query: Query | None = None, **page: Any) -> Page:
         events: dict[str, EventData] = {}
-        return [
-            evolve(each, event=events.setdefault(json.dumps(each.event.data), each.event))
-            for each in await super().read(**page)
-        ]
+        found = await super().read(query, **page)
+        return evolve(
+            found,
+            events=[
+                evolve(each, event=events.setdefault(json.dumps(each.event.data), each.event))
+                for each in found.events
+            ],
+        )

@@ -3,47 +3,56 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from itertools import islice
 
-from eventhus.ports import Commit, StoredCommit, StoredEvent
+from attrs import evolve
+
+from eventhus import Query
+from eventhus.ports import Commit, Page, StoredCommit
 from eventhus_memory import MemoryStore
 from tests.testing.conformance.defects import caught_by
 
-Batches = AsyncGenerator[Sequence[StoredEvent], None]
+Pages = AsyncGenerator[Page, None]
 
 
 @caught_by("test_no_event_is_missed_between_history_and_live")
 class RepeatsAtTheSeam(MemoryStore):
-    async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
+    async def follow(
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> Pages:
         while True:
-            while batch := await self.read(after=after, limit=limit):
-                yield batch
-                after += len(batch)
+            while (page := await self.read(query, after=after, limit=limit)).events:
+                yield page
+                after = page.position
             await self._growth()
             after = max(after - 1, 0)
 
 
 @caught_by("test_no_event_is_missed_between_history_and_live")
 class SkipsAtTheSeam(MemoryStore):
-    async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
+    async def follow(
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> Pages:
         while True:
-            while batch := await self.read(after=after, limit=limit):
-                yield batch
-                after += len(batch)
+            while (page := await self.read(query, after=after, limit=limit)).events:
+                yield page
+                after = page.position
             await self._growth()
             after = max(after, len(self._log) - 1)
 
 
 @caught_by("test_a_busy_follower_misses_nothing", hangs=True)
 class MissesWhatComesBeforeItWaits(MemoryStore):
-    async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
+    async def follow(
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> Pages:
         while True:
             end = len(self._log)
             while after < end:
-                batch = await self.read(after=after, limit=min(limit, end - after))
-                yield batch
-                after += len(batch)
+                page = await self.read(query, after=after, limit=min(limit, end - after))
+                yield page
+                after = page.position
             await self._growth()
 
 
@@ -63,39 +72,49 @@ class WakesOneOfItsFollowers(MemoryStore):
 
 @caught_by("test_following_an_empty_log")
 class EndsWhenItHasCaughtUp(MemoryStore):
-    async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
-        while batch := await self.read(after=after, limit=limit):
-            yield batch
-            after += len(batch)
+    async def follow(
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> Pages:
+        while (page := await self.read(query, after=after, limit=limit)).events:
+            yield page
+            after = page.position
 
 
 @caught_by("test_following_from_any_position")
 class FollowsFromNow(MemoryStore):
-    async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
-        async for batch in super().follow(after=max(after, len(self._log)), limit=limit):
-            yield batch
+    async def follow(
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> Pages:
+        async for page in super().follow(query, after=max(after, len(self._log)), limit=limit):
+            yield page
 
 
 @caught_by("test_following_from_beyond_the_end_waits")
 class FollowsFromTheEndAtMost(MemoryStore):
-    async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
-        async for batch in super().follow(after=min(after, len(self._log)), limit=limit):
-            yield batch
+    async def follow(
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> Pages:
+        async for page in super().follow(query, after=min(after, len(self._log)), limit=limit):
+            yield page
 
 
-@caught_by("test_batches_are_no_larger_than_asked_for")
+@caught_by("test_pages_are_no_larger_than_asked_for")
 class GivesWholeCommitsToFollowers(MemoryStore):
-    async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
-        async for batch in super().follow(after=after):
-            yield batch
+    async def follow(
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> Pages:
+        async for page in super().follow(query, after=after):
+            yield page
 
 
 @caught_by("test_no_event_is_missed_between_history_and_live")
-class GivesEmptyBatches(MemoryStore):
-    async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
-        async for batch in super().follow(after=after, limit=limit):
-            yield batch
-            yield []
+class GivesEmptyPages(MemoryStore):
+    async def follow(
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> Pages:
+        async for page in super().follow(query, after=after, limit=limit):
+            yield page
+            yield Page(events=(), position=0, event_id="", is_last=True)
 
 
 @caught_by("test_a_cancelled_follower_affects_no_other", hangs=True)
@@ -126,12 +145,14 @@ class TripsOverACancelledFollower(MemoryStore):
 
 @caught_by("test_a_closed_follower_ends")
 class GoesOnWhenClosed(MemoryStore):
-    async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
+    async def follow(
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> Pages:
         try:
-            async for batch in super().follow(after=after, limit=limit):
-                yield batch
+            async for page in super().follow(query, after=after, limit=limit):
+                yield page
         finally:
-            yield []
+            yield Page(events=(), position=0, event_id="", is_last=True)
 
 
 @caught_by("test_many_followers_beside_many_writers")
@@ -151,10 +172,12 @@ class ShowsPositionsOutOfOrder(MemoryStore):
             self._hidden -= own
         return stored
 
-    async def follow(self, *, after: int = 0, limit: int = 1000) -> Batches:
+    async def follow(
+        self, query: Query | None = None, *, after: int = 0, limit: int = 1000
+    ) -> Pages:
         while True:
-            while page := await self.read(after=after, limit=limit):
-                after = page[-1].position
-                if seen := [each for each in page if each.position not in self._hidden]:
-                    yield seen
+            while (page := await self.read(query, after=after, limit=limit)).events:
+                after = page.position
+                if seen := [each for each in page.events if each.position not in self._hidden]:
+                    yield evolve(page, events=seen)
             await self._growth()

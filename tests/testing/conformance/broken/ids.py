@@ -9,9 +9,14 @@ from typing import Any
 from attrs import evolve
 
 from eventhus import ConcurrencyError, StreamId, new_id
-from eventhus.ports import Commit, EventData, StoredCommit
+from eventhus.ports import Commit, StoredCommit
 from eventhus_memory import MemoryStore
-from tests.testing.conformance.defects import Rewriting, caught_by
+from eventhus_testing.conformance.store.samples import expecting
+from tests.testing.conformance.defects import (
+    Rewriting,
+    caught_by,
+    with_events,
+)
 
 
 @caught_by("test_a_repeated_commit_gets_the_first_answer")
@@ -35,8 +40,9 @@ class RemembersTheLastCommitIdOfAStream(MemoryStore):
 class ChecksTheVersionFirst(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         first, actual = self._commits.get(commit.id), len(self._streams.get(commit.stream, []))
-        if first and commit.expected_version not in (None, first.version - 1):
-            raise ConcurrencyError(commit.stream, commit.expected_version or 0, actual)
+        expected = commit.parts[0].expected_version
+        if first and expected not in (None, first.versions[0] - 1):
+            raise ConcurrencyError(commit.stream, expected or 0, actual)
         return await super().append(commit)
 
 
@@ -95,7 +101,7 @@ class AnswersWithACopy(MemoryStore):
 class AnswersWithTheEventsOfTheRepeat(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
         stored = await super().append(commit)
-        return evolve(stored, commit=evolve(stored.commit, events=commit.events))
+        return evolve(stored, commit=evolve(stored.commit, parts=commit.parts))
 
 
 @caught_by("test_concurrent_repeats_of_a_commit_store_it_once")
@@ -108,7 +114,7 @@ class LooksForIdsBeforeItWrites(MemoryStore):
         if not known:
             self._commits.pop(commit.id, None)
             self._commands.pop(commit.command_id or "", None)
-            commit = evolve(commit, expected_version=None)
+            commit = expecting(commit, None)
         return await super().append(commit)
 
 
@@ -130,7 +136,8 @@ class Renaming(MemoryStore):
         return StreamId(self.renamed(stream.aggregate_type), self.renamed(stream.aggregate_id))
 
     async def append(self, commit: Commit) -> StoredCommit:
-        rewritten = evolve(commit, stream=self._stream(commit.stream))
+        parts = [evolve(part, stream=self._stream(part.stream)) for part in commit.parts]
+        rewritten = evolve(commit, parts=parts)
         stored = await super().append(rewritten)
         return evolve(stored, commit=commit) if stored.commit is rewritten else stored
 
@@ -180,10 +187,9 @@ class JoinsTheTwoNames(Renaming):
 @caught_by("test_any_text_is_a_name")
 class KeepsNamesInOneNormalForm(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
-        return evolve(
+        return with_events(
             commit,
-            events=[
-                EventData(unicodedata.normalize("NFC", each.type), each.data, each.schema)
-                for each in commit.events
+            lambda events: [
+                evolve(each, type=unicodedata.normalize("NFC", each.type)) for each in events
             ],
         )

@@ -10,7 +10,14 @@ from attrs import evolve
 
 from eventhus import StreamId, new_id
 from eventhus.errors import NotRunning
-from eventhus.ports import Checkpoint, Commit, EventData, Snapshot, StoredCommit
+from eventhus.ports import (
+    Checkpoint,
+    Commit,
+    EventData,
+    Part,
+    Snapshot,
+    StoredCommit,
+)
 from eventhus_memory import MemoryStore
 from tests.testing.conformance.defects import caught_by
 
@@ -69,9 +76,13 @@ class WritesSnapshotsToTheLog(MemoryStore):
         await self.append(
             Commit(
                 id=new_id(),
-                stream=snapshot.stream,
-                events=[EventData("SnapshotSaved", {})],
-                expected_version=None,
+                parts=[
+                    Part(
+                        stream=snapshot.stream,
+                        events=[EventData("SnapshotSaved", {})],
+                        expected_version=None,
+                    )
+                ],
                 recorded_at=datetime.now(UTC),
             )
         )
@@ -158,7 +169,7 @@ class LosesTheLastCommitWhenLeft(Closing):
         if self._log:
             last = self._log[-1].commit
             del self._log[last.position - 1 :]
-            del self._streams[last.commit.stream][last.version - 1 :]
+            del self._streams[last.commit.stream][last.versions[0] - 1 :]
 
 
 @caught_by("test_leaving_settles_appends_in_flight", hangs=True)
@@ -175,7 +186,7 @@ class AnswersWithoutWritingWhenLeft(Closing):
     async def append(self, commit: Commit) -> StoredCommit:
         await asyncio.sleep(0)
         if not self.is_open:
-            return StoredCommit(commit=commit, version=1, position=1)
+            return StoredCommit(commit=commit, versions=[1], position=1)
         return await super().append(commit)
 
 

@@ -22,8 +22,8 @@ class RefusesIdsAtTheLimit(MemoryStore):
 @caught_by("test_commits_beyond_a_limit_are_refused")
 class CutsLongIds(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
-        type_, id_ = commit.stream.aggregate_type, commit.stream.aggregate_id
-        return evolve(commit, stream=StreamId(type_, id_[:512]))
+        stream = StreamId(commit.stream.aggregate_type, commit.stream.aggregate_id[:512])
+        return evolve(commit, parts=[evolve(part, stream=stream) for part in commit.parts])
 
 
 @caught_by("test_operations_beyond_a_limit_are_refused")

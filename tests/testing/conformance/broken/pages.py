@@ -8,16 +8,22 @@ from typing import Any
 
 from attrs import evolve
 
-from eventhus import StreamId, new_id
-from eventhus.ports import Slice, StoredCommit, StoredEvent
+from eventhus import Query, StreamId
+from eventhus.ports import (
+    Page,
+    Slice,
+    StoredCommit,
+    StoredEvent,
+)
 from eventhus_memory import MemoryStore
+from eventhus_testing.conformance.store.samples import commit
 from tests.testing.conformance.defects import caught_by
 
 
 @caught_by("test_a_thousand_events_unless_told_otherwise")
 class TruncatesPages(MemoryStore):
-    async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
-        return await super().read(after=after, limit=min(limit, 101))
+    async def read(self, query: Query | None = None, *, after: int = 0, limit: int = 1000) -> Page:
+        return await super().read(query, after=after, limit=min(limit, 101))
 
 
 @caught_by("test_an_empty_log_and_its_first_event")
@@ -55,19 +61,20 @@ class SaysTheVersionOfTheStream(MemoryStore):
 
 @caught_by("test_reading_on_from_any_position")
 class StartsAtTheBeginningOfACommit(MemoryStore):
-    async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+    async def read(self, query: Query | None = None, *, after: int = 0, limit: int = 1000) -> Page:
         if after < len(self._log):
             after -= self._log[after].number
-        return await super().read(after=after, limit=limit)
+        return await super().read(query, after=after, limit=limit)
 
 
 @caught_by("test_reading_on_from_any_position")
 class EndsAtTheEndOfACommit(MemoryStore):
-    async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
-        page = list(await super().read(after=after, limit=limit))
-        while len(page) > 1 and self._is_cut(page[-1]):
-            page.pop()
-        return page
+    async def read(self, query: Query | None = None, *, after: int = 0, limit: int = 1000) -> Page:
+        page = await super().read(query, after=after, limit=limit)
+        events = [*page.events]
+        while len(events) > 1 and self._is_cut(events[-1]):
+            events.pop()
+        return evolve(page, events=events)
 
     def _is_cut(self, last: StoredEvent) -> bool:
         return last.position < len(self._log) and self._log[last.position].number > 0
@@ -77,7 +84,7 @@ class EndsAtTheEndOfACommit(MemoryStore):
 class MakesTheStreamsThatItIsAskedFor(MemoryStore):
     async def history(self, stream: StreamId, **page: Any) -> Sequence[StoredEvent]:
         if self._log and stream not in self._streams:
-            await self.append(evolve(self._log[-1].commit.commit, id=new_id(), stream=stream))
+            await self.append(commit(stream))
         return await super().history(stream, **page)
 
 
@@ -109,8 +116,8 @@ class CancelsAllThatIsLoaded(MemoryStore):
 
 @caught_by("test_an_invalid_page_is_refused")
 class CountsFromTheEnd(MemoryStore):
-    async def read(self, *, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
-        return await super().read(after=max(after, 0), limit=limit)
+    async def read(self, query: Query | None = None, *, after: int = 0, limit: int = 1000) -> Page:
+        return await super().read(query, after=max(after, 0), limit=limit)
 
 
 @caught_by("test_an_invalid_page_is_refused")

@@ -1,0 +1,349 @@
+"""The documents of commits: plain, and readable in MongoDB's shell.
+
+A commit is one document::
+
+    {_id: <position of the first event>,
+     parts: [{type, id, version: <of the part's first event>, size: <number of events>}, …],
+     commit_id, command_id?, recorded_at, metadata: {correlation_id?, causation_id?, values?},
+     events: [{type, schema?, tags?, data}, …]}
+
+There is one part for each stream, and ``events`` has the events of the first part, then those of
+the second, and so on. ``schema`` is omitted if it is 1, and ``tags`` if there are none. If a key of
+``data`` or ``values`` has a meaning to MongoDB or its tools, the whole is stored as JSON text under
+``data_json`` or ``values_json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeAlias
+
+import bson
+from attrs import frozen
+from bson import Int64
+from bson.errors import BSONError
+
+from eventhus import Metadata, Recorded, StreamId
+from eventhus.errors import CommitTooLarge, InvalidCommit
+from eventhus.ports import Commit, EventData, Part, StoredCommit, StoredEvent, event_id
+from eventhus_mongo.documents import (
+    LIMIT_BYTES,
+    MALFORMED,
+    Document,
+    check_format,
+    get_data,
+    not_ours,
+    put_data,
+)
+
+ENVELOPE = ("command_id", "recorded_at", "metadata")
+"""The fields of a commit that are not needed to fold a state."""
+
+PLACE = ("parts.size", "commit_id", "format")
+"""The fields of a commit that tell the positions and the ids of its events."""
+
+_NO_TAGS: frozenset[str] = frozenset()
+
+_Part: TypeAlias = tuple[StreamId, int, int]
+"""A stream, the version of its first event in a document, and the number of its events there."""
+
+
+@frozen
+class Encoded:
+    """A commit as a document without a place in the log, and its size."""
+
+    document: Document
+    size_bytes: int
+
+    def at(self, position: int, versions: Sequence[int]) -> Document:
+        """Return the complete document.
+
+        Args:
+            position: The position of the first event.
+            versions: For each part, the version of its first event.
+        """
+        parts = [
+            {**part, "version": version}
+            for part, version in zip(self.document["parts"], versions, strict=True)
+        ]
+        return {"_id": Int64(position), **self.document, "parts": parts}
+
+
+class Span(NamedTuple):
+    """Consecutive events of a document, as a reader numbers them.
+
+    Attributes:
+        document: The commit.
+        first: The number of the first event: its position, or its version in one stream.
+        last: The number of the last event.
+        offset: The index of the first event among the events of the commit.
+    """
+
+    document: Document
+    first: int
+    last: int
+    offset: int
+
+
+def encode_commit(commit: Commit) -> Encoded:
+    """Turn a commit into its document.
+
+    Raises:
+        InvalidCommit: The data of an event is not plain, or an id is not text.
+        CommitTooLarge: It would not fit into one document.
+    """
+    document: Document = {
+        "parts": [
+            {
+                "type": part.stream.aggregate_type,
+                "id": part.stream.aggregate_id,
+                "version": 0,  # set later; here it has its place in the order of the fields
+                "size": len(part.events),
+            }
+            for part in commit.parts
+        ],
+        "commit_id": commit.id,
+    }
+    if commit.command_id is not None:
+        document["command_id"] = commit.command_id
+    # MongoDB's dates have milliseconds only. This text sorts like the times.
+    document["recorded_at"] = commit.recorded_at.astimezone(UTC).isoformat(timespec="microseconds")
+    document["metadata"] = _encode_metadata(commit.metadata)
+    document["events"] = [
+        _encode_event(part.stream, event) for part in commit.parts for event in part.events
+    ]
+    try:
+        size_bytes = len(bson.encode({"_id": Int64(0), **document}))
+    except (BSONError, OverflowError, UnicodeError) as error:
+        raise InvalidCommit(
+            f"the commit for {commit.stream} cannot be stored, because of its ids, the names of "
+            f"its events or their schema numbers: {type(error).__name__}"
+        ) from error
+    if size_bytes > LIMIT_BYTES:
+        raise CommitTooLarge(commit.stream, size_bytes, LIMIT_BYTES)
+    return Encoded(document, size_bytes)
+
+
+def decode_commit(document: Document) -> StoredCommit:
+    """Return the commit in a document. Its parts expect the versions that they met.
+
+    Raises:
+        UnknownFormat: The document was not written by this version of the library.
+    """
+    whole = log_span(document)
+    events = iter(events_of(document))
+    try:
+        places = [*_parts(document)]
+        parts = [
+            Part(
+                stream=stream,
+                events=[next(events) for _ in range(size)],
+                expected_version=version - 1,
+            )
+            for stream, version, size in places
+        ]
+        commit = Commit(
+            id=document["commit_id"],
+            parts=parts,
+            recorded_at=datetime.fromisoformat(document["recorded_at"]),
+            metadata=_decode_metadata(document["metadata"]),
+            command_id=document.get("command_id"),
+        )
+    except MALFORMED:
+        raise not_ours(document) from None
+    versions = [version for _, version, _ in places]
+    return StoredCommit(commit=commit, versions=versions, position=whole.first)
+
+
+def decode_events(document: Document, start: int, end: int) -> list[StoredEvent]:
+    """Return a range of the events, in their envelopes. Raises what ``decode_commit`` does."""
+    events = events_of(document, start, end)
+    try:
+        position, commit_id = document["_id"], document["commit_id"]
+        if type(position) is not int:
+            raise not_ours(document)
+        recorded_at = datetime.fromisoformat(document["recorded_at"])
+        metadata = _decode_metadata(document["metadata"])
+        places = _places(document, start, end)
+        return [
+            Recorded(
+                stream=stream,
+                version=version,
+                position=position + index,
+                id=event_id(commit_id, index),
+                event=event,
+                recorded_at=recorded_at,
+                metadata=metadata,
+            )
+            for index, ((stream, version), event) in enumerate(
+                zip(places, events, strict=True), start
+            )
+        ]
+    except MALFORMED:
+        raise not_ours(document) from None
+
+
+def events_of(document: Document, start: int = 0, end: int | None = None) -> list[EventData]:
+    """Return a range of the bare events, by default all. Raises what ``decode_commit`` does."""
+    try:
+        if len(document["events"]) != sum([part["size"] for part in document["parts"]]):
+            raise not_ours(document)
+        return [
+            EventData(
+                event["type"],
+                get_data(event, "data"),
+                event.get("schema", 1),
+                frozenset(event["tags"]) if "tags" in event else _NO_TAGS,
+            )
+            for event in document["events"][start:end]
+        ]
+    except MALFORMED:
+        raise not_ours(document) from None  # the parser's error holds the data
+
+
+def names_of(document: Document, start: int = 0) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield the type and the tags of each event from an index on: all that a query looks at.
+
+    Raises:
+        UnknownFormat: The document was not written by this version of the library.
+    """
+    try:
+        events = document["events"]
+        if len(events) != sum([part["size"] for part in document["parts"]]):
+            raise not_ours(document)
+        for event in events[start:] if start else events:
+            type_ = event["type"]
+            if not isinstance(type_, str):
+                raise not_ours(document)
+            yield type_, frozenset(event["tags"]) if "tags" in event else _NO_TAGS
+    except MALFORMED:
+        raise not_ours(document) from None
+
+
+def event_id_of(document: Document, index: int) -> str:
+    """Return the id of the event at ``index``, from 0. Raises what ``decode_commit`` does."""
+    try:
+        return event_id(document["commit_id"], index)
+    except KeyError:
+        raise not_ours(document) from None
+
+
+def log_span(document: Document) -> Span:
+    """Return all events of a document, numbered by their positions.
+
+    Args:
+        document: A commit, or at least its field ``format`` and the sizes of its parts.
+
+    Raises:
+        UnknownFormat: The document was not written by this version of the library.
+    """
+    check_format(document)
+    first = document.get("_id")
+    try:
+        size = sum([_number(part["size"]) for part in document["parts"]])
+    except MALFORMED:
+        raise not_ours(document) from None
+    if not (type(first) is int and first > 0 and size > 0):
+        raise not_ours(document)
+    return Span(document, first, first + size - 1, 0)
+
+
+def stream_span(document: Document, stream: StreamId) -> Span:
+    """Return the events of one stream in a document, numbered by their versions.
+
+    Args:
+        document: A commit that adds to the stream, or at least its fields ``parts`` and ``format``.
+        stream: The stream.
+
+    Raises:
+        UnknownFormat: The document was not written by this version of the library.
+    """
+    check_format(document)
+    offset = 0
+    try:
+        for part in document["parts"]:
+            version, size = _number(part["version"]), _number(part["size"])
+            if part["id"] == stream.aggregate_id and part["type"] == stream.aggregate_type:
+                return Span(document, version, version + size - 1, offset)
+            offset += size
+    except MALFORMED:
+        pass
+    raise not_ours(document)
+
+
+def stream_places(document: Document) -> Iterator[tuple[str, str, Any]]:
+    """Yield the type and the id of each stream in a document, and the first version there.
+
+    The document was found by a filter for streams. Such a filter also finds an array of which one
+    member matches; that belongs to no stream.
+    """
+    for part in document["parts"]:
+        if isinstance(part, dict):
+            type_, id_ = part.get("type"), part.get("id")
+            if isinstance(type_, str) and isinstance(id_, str):
+                yield type_, id_, part.get("version")
+
+
+def stream_filter(stream: StreamId, **versions: Any) -> dict[str, Any]:
+    """Return a filter for the commits of a stream, whose part satisfies a condition.
+
+    Without ``$elemMatch``, the id of one part would match together with the version of another.
+    """
+    part = {"id": stream.aggregate_id, "type": stream.aggregate_type, **versions}
+    return {"parts": {"$elemMatch": part}}
+
+
+def _parts(document: Document) -> Iterator[_Part]:
+    for part in document["parts"]:
+        stream = StreamId(part["type"], part["id"])
+        yield stream, _number(part["version"]), _number(part["size"])
+
+
+def _number(value: object) -> int:
+    if type(value) is int and value > 0:
+        return value
+    raise ValueError("versions and sizes are whole numbers from 1")
+
+
+def _places(document: Document, start: int, end: int) -> Iterator[tuple[StreamId, int]]:
+    """Yield the stream and the version of each event in a range."""
+    offset = 0  # of the part's first event
+    for stream, version, size in _parts(document):
+        for index in range(max(start, offset), min(end, offset + size)):
+            yield stream, version + index - offset
+        offset += size
+
+
+def _encode_event(stream: StreamId, event: EventData) -> Document:
+    document: Document = {"type": event.type}
+    if event.schema != 1:
+        document["schema"] = event.schema
+    if event.tags:
+        document["tags"] = sorted(event.tags)
+    try:
+        put_data(document, "data", event.data)
+    except ValueError as error:
+        raise InvalidCommit(
+            f"the data of {event.type} for {stream} is not JSON-compatible: {error}"
+        ) from error
+    return document
+
+
+def _encode_metadata(metadata: Metadata) -> Document:
+    document: Document = {}
+    if metadata.correlation_id is not None:
+        document["correlation_id"] = metadata.correlation_id
+    if metadata.causation_id is not None:
+        document["causation_id"] = metadata.causation_id
+    if metadata.values:
+        put_data(document, "values", dict(metadata.values))
+    return document
+
+
+def _decode_metadata(document: Document) -> Metadata:
+    if "values" in document or "values_json" in document:
+        values: Mapping[str, str] = get_data(document, "values")
+    else:
+        values = {}
+    return Metadata(document.get("correlation_id"), document.get("causation_id"), values)

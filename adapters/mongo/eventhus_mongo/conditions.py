@@ -1,0 +1,158 @@
+"""Conditions of commits: what must not be in the log after a position.
+
+A writer looks at everything between that position and the slot at which it is about to insert,
+and inserts only if nothing there matches. If it wins the slot, nothing else has come in between,
+because the log has no gaps: winning a slot is a compare-and-swap over the whole log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from enum import Enum, auto
+from typing import TypeAlias
+
+from pymongo import ASCENDING
+
+from eventhus import Query
+from eventhus.ports import QueryItem
+from eventhus_mongo.commits import log_span, names_of
+from eventhus_mongo.connection import Connection
+from eventhus_mongo.documents import Document, UnknownFormat
+
+NEAR = 1000
+"""The longest stretch of the log, in positions, that a batch reads to check its conditions."""
+
+_NAMES = ("parts.size", "events.type", "events.tags", "format")
+
+_Event: TypeAlias = tuple[int, str, frozenset[str]]
+"""The position, the type and the tags of an event."""
+
+
+class Verdict(Enum):
+    """The outcome of a check that has found no matching event."""
+
+    FREE = auto()  # nothing up to the head matches
+    AHEAD = auto()  # the condition begins after the head, as far as it is known
+    APART = auto()  # it takes more than the stretch of the batch to tell
+
+
+class Stretch:
+    """The types and the tags of the events in a stretch of the log.
+
+    Args:
+        end: The position at which the stretch ends.
+    """
+
+    def __init__(self, end: int = 0) -> None:
+        self._end = end
+        self._starts: set[int] = set()  # of commits
+        self._events: list[_Event] = []
+        self._by_tag: dict[str, list[_Event]] = {}
+        self._by_type: dict[str, list[_Event]] = {}
+        self._unreadable: list[tuple[int, UnknownFormat]] = []  # with the last position
+
+    def add(self, position: int, names: Iterable[tuple[str, frozenset[str]]]) -> None:
+        """Add the events of the next commit.
+
+        Args:
+            position: The position of the first event.
+            names: The type and the tags of each event.
+        """
+        self._starts.add(position)
+        for each, (type_, tags) in enumerate(names, position):
+            event = each, type_, tags
+            self._events.append(event)
+            self._by_type.setdefault(type_, []).append(event)
+            for tag in tags:
+                self._by_tag.setdefault(tag, []).append(event)
+
+    def add_document(self, document: Document) -> None:
+        """Add the next commit. If it cannot be read, neither can a condition that it may fail."""
+        last = self._end
+        try:
+            first, last = log_span(document)[1:3]
+            self.add(first, [*names_of(document)])
+        except UnknownFormat as error:
+            self._unreadable.append((last, error))
+
+    def judge(self, query: Query, after: int, head: int) -> Verdict | int:
+        """Return the position of the first match after ``after``, or a verdict if there is none.
+
+        Args:
+            query: The query of the condition.
+            after: The position up to which nothing matches.
+            head: The last position before the slot of the next commit.
+
+        Raises:
+            UnknownFormat: A document that was not written by this version of the library may match.
+        """
+        if after > head:
+            return Verdict.AHEAD
+        if after == head:
+            return Verdict.FREE
+        # A commit that begins before the stretch may have events after the position.
+        is_whole = after == 0 or after + 1 in self._starts
+        for last, error in self._unreadable:
+            if last > after:
+                raise error
+        match = self.first_match(query, after) if is_whole else None
+        if match is not None:
+            return match
+        return Verdict.FREE if is_whole and self._end >= head else Verdict.APART
+
+    def first_match(self, query: Query, after: int = 0) -> int | None:
+        """Return the position of the first event after ``after`` that matches, if any."""
+        return min(
+            (
+                position
+                for item in query.items
+                for events in self._candidates(item)
+                for position, type_, tags in events
+                if position > after and item.matches(type_, tags)
+            ),
+            default=None,
+        )
+
+    def _candidates(self, item: QueryItem) -> list[list[_Event]]:
+        """Return lists that hold every event which the item matches."""
+        if item.tags:
+            return [min((self._by_tag.get(tag, []) for tag in item.tags), key=len)]
+        if item.types:
+            return [self._by_type.get(str(type_), []) for type_ in item.types]
+        return [self._events]
+
+
+async def look(
+    connection: Connection, conditions: Sequence[tuple[Query, int]], head: int
+) -> Stretch:
+    """Return the stretch of the log that the conditions of a batch need, by one query.
+
+    Those that begin far below the head, or above it, need none.
+
+    Args:
+        connection: The bucket.
+        conditions: Each query, and the position up to which nothing matches.
+        head: The last position before the slot of the next commit.
+
+    Raises:
+        PyMongoError: The driver's errors.
+    """
+    near = [after for _, after in conditions if head - NEAR <= after < head]
+    if not near:
+        return Stretch(head)
+    after = min(near)
+    reply = await connection.first_reply(
+        {"_id": {"$gt": after, "$lte": head}},
+        limit=NEAR,
+        projection=_NAMES,
+        sort=[("_id", ASCENDING)],
+    )
+    end = head
+    if reply.is_cut:
+        with suppress(UnknownFormat):
+            end = log_span(reply.documents[-1]).last
+    stretch = Stretch(end)
+    for document in reply.documents:
+        stretch.add_document(document)
+    return stretch

@@ -1,0 +1,78 @@
+"""Snapshots: one document for each stream."""
+
+from __future__ import annotations
+
+import bson
+from bson import Int64
+
+from eventhus import StreamId
+from eventhus.adapter_support import check_plain_data
+from eventhus.errors import InvalidArgument
+from eventhus.ports import Snapshot
+from eventhus_mongo.documents import (
+    LIMIT_BYTES,
+    MALFORMED,
+    Document,
+    get_data,
+    is_readable,
+    put_data,
+)
+
+
+def encode_snapshot(snapshot: Snapshot) -> Document:
+    """Turn a snapshot into its document.
+
+    Raises:
+        InvalidArgument: The data is not plain, or too large for one document.
+    """
+    document: Document = {
+        "_id": stream_key(snapshot.stream),
+        "version": Int64(snapshot.version),
+        "position": Int64(snapshot.position),
+        "event_id": snapshot.event_id,
+        "fingerprint": snapshot.fingerprint,
+    }
+    try:
+        put_data(document, "data", snapshot.data)
+    except ValueError as error:
+        raise InvalidArgument(
+            f"the snapshot of {snapshot.stream} is not JSON-compatible: {error}"
+        ) from error
+    size_bytes = len(bson.encode(document))
+    if size_bytes > LIMIT_BYTES:
+        raise InvalidArgument(
+            f"the snapshot of {snapshot.stream} takes {size_bytes:,} bytes, and MongoDB stores at "
+            f"most {LIMIT_BYTES:,} in one document; keep less in the state"
+        )
+    return document
+
+
+def readable_snapshot(document: Document) -> Snapshot | None:
+    """Return the snapshot in a document, or ``None`` if it is of another form.
+
+    A snapshot only saves time, so one that cannot be read is as good as none.
+    """
+    version, position = document.get("version"), document.get("position")
+    names = document.get("event_id"), document.get("fingerprint")
+    if not (is_readable(document) and type(version) is int and type(position) is int):
+        return None
+    if version < 0 or position < 0 or not all(isinstance(name, str) for name in names):
+        return None
+    try:
+        data = get_data(document, "data")
+        check_plain_data(data)
+        return Snapshot(
+            stream=StreamId(**document["_id"]),
+            version=version,
+            position=position,
+            event_id=document["event_id"],
+            fingerprint=document["fingerprint"],
+            data=data,
+        )
+    except MALFORMED:
+        return None
+
+
+def stream_key(stream: StreamId) -> Document:
+    """Return the ``_id`` of the snapshot of a stream."""
+    return {"aggregate_type": stream.aggregate_type, "aggregate_id": stream.aggregate_id}
