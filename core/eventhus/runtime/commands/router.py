@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from eventhus.domain.aggregate import Aggregate
-from eventhus.domain.catalog import Catalog
+from eventhus.domain.catalog import Catalog, Route
 from eventhus.domain.command import Command
 from eventhus.domain.decider import Decider
 from eventhus.domain.decision import Decision
@@ -95,20 +95,13 @@ class Router:
         for snapshots in self._snapshots.values():
             await snapshots.drain()
 
-    def _route(
-        self,
-        part: Aggregate[Any, Any, Any] | Decision[Any, Any, Any] | Transaction[Any],
-    ) -> _Begin:
-        match part:
-            case Aggregate():
-                return partial(self._aggregate_unit, part, self._repositories[part.name])
-            case Decision():
-                owner = self._catalog.aggregate(part.aggregate_type)
-                return partial(
-                    DecisionUnit[Any], part, owner, self._boundaries[part.name], self._store
-                )
-            case Transaction():
-                return partial(self._transaction_unit, part)
+    def _route(self, part: Route) -> _Begin:
+        if isinstance(part, Aggregate):
+            return partial(self._aggregate_unit, part, self._repositories[part.name])
+        if isinstance(part, Transaction):
+            return partial(self._transaction_unit, part)
+        owner = self._catalog.aggregate(part.aggregate_type)
+        return partial(DecisionUnit[Any], part, owner, self._boundaries[part.name], self._store)
 
     def _aggregate_unit(
         self,

@@ -38,6 +38,24 @@ def test_the_body_is_the_seeds_json_byte_for_byte() -> None:
     assert GOLDEN == to_message(event).body
 
 
+def test_tags_travel_in_a_header() -> None:
+    tags = frozenset({"course:c1", "Studentin:ä"})
+    event = recorded(EventData("SeatTaken", {}, 1, tags))
+    message = to_message(event)
+    assert '["Studentin:\\u00e4", "course:c1"]' == message.headers["Eventhus-Tags"]
+    assert tags == from_message(message).event.tags
+    assert b"course" not in message.body
+    assert "Eventhus-Tags" not in to_message(stored()).headers
+
+
+@pytest.mark.parametrize("tags", ["", "7", '"course:c1"', "[7]", '[""]', "[[]]", "{}"])
+def test_tags_that_are_none_are_refused(tags: str) -> None:
+    message = to_message(stored())
+    broken = attrs.evolve(message, headers={**message.headers, "Eventhus-Tags": tags})
+    with pytest.raises(CodecError):
+        from_message(broken)
+
+
 def test_text_is_not_escaped() -> None:
     """UTF-8 as it is, in ids and data; quotes and control characters as JSON has them."""
     event = stored({"owner": 'Zoë "🏦" \n'}, stream=StreamId("Konto", "ä/1"))
