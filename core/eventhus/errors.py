@@ -415,22 +415,27 @@ class LogChanged(StoreError):
 
 @define(eq=False, slots=False)
 class LogsDiffer(StoreError):
-    """A log holds another commit where the file or the log that it should equal has one.
+    """A log does not hold what the file or the log that it should equal holds.
 
     Attributes:
         position: The position at which they differ.
         expected: The id of the commit that belongs there.
-        actual: The id of the commit that the log holds. If it is the same id, the log holds other
-            content under it, or holds it at another place.
+        actual: The id of the commit that the log holds instead, which may be the same id with
+            other content, or at another place; empty if the log ends before the position.
     """
 
     position: int
     expected: str
     actual: str
-    _message = (
-        "at position {position} the log should hold commit {expected}, and it holds {actual} or "
-        "differs in its content; take an empty log, or one that begins with the same commits"
-    )
+
+    def __str__(self) -> str:
+        there = f"has commit {self.actual}" if self.actual else "ends before it"
+        if self.actual == self.expected:
+            there = "has it with other content or at another place"
+        return printable(
+            f"commit {self.expected} belongs at position {self.position}, and the log {there}; use "
+            f"an empty log, or one that begins with the same commits"
+        )
 
 
 @define(eq=False, slots=False)

@@ -147,12 +147,19 @@ MESSAGES: list[tuple[EventhusError, str]] = [
             "stop writing to it and compare the store with its last backup"
         ),
     ),
-    (
-        LogsDiffer(7, "c1", "c2"),
+    *(
         (
-            "at position 7 the log should hold commit c1, and it holds c2 or differs in its "
-            "content; take an empty log, or one that begins with the same commits"
-        ),
+            LogsDiffer(7, "c1", actual),
+            (
+                f"commit c1 belongs at position 7, and the log {there}; use an empty log, or one "
+                f"that begins with the same commits"
+            ),
+        )
+        for actual, there in (
+            ("c2", "has commit c2"),
+            ("", "ends before it"),
+            ("c1", "has it with other content or at another place"),
+        )
     ),
     (
         LogFileDamaged("bank.ndjson", 7, "it ends in the middle"),

@@ -107,6 +107,9 @@ class Nothing:
     async def commits(self, *, after: int = 0, limit: int = 100) -> Sequence[StoredCommit]:
         return ()
 
+    async def restore(self, commits: Sequence[StoredCommit]) -> None:
+        pass
+
     async def head(self) -> int:
         return 0
 
