@@ -7,6 +7,7 @@ from typing import ClassVar
 import pytest
 
 from eventhus import Query
+from eventhus.domain.query import EventClass
 from eventhus.ports import EventData, QueryItem
 from eventhus_memory.index import Index
 
@@ -75,7 +76,7 @@ class Counting(QueryItem):
 
     looked_at: ClassVar[int] = 0
 
-    def matches(self, type_: str, tags: Collection[str]) -> bool:
+    def matches(self, type_: EventClass, tags: Collection[str]) -> bool:
         Counting.looked_at += 1
         return super().matches(type_, tags)
 

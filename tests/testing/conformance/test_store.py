@@ -30,6 +30,7 @@ from eventhus_memory import MemoryStore
 from eventhus_testing.conformance import StoreConformance
 from tests.testing.conformance.broken import (  # noqa: F401 - they note their defects
     appending,
+    conditions,
     content,
     following,
     ids,
@@ -37,7 +38,10 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     leases,
     limits,
     pages,
+    queries,
+    several_streams,
     views,
+    whole_commits,
 )
 from tests.testing.conformance.defects import DEFECTS, Defect
 

@@ -8,17 +8,36 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from eventhus import Metadata, StreamId
+from eventhus import Metadata, Query, StreamId
 from eventhus.errors import InvalidArgument
-from eventhus.ports import EventData, Snapshot, Storage, ViewDocument, ViewWrite
+from eventhus.ports import (
+    Condition,
+    EventData,
+    QueryItem,
+    Snapshot,
+    Storage,
+    ViewDocument,
+    ViewWrite,
+)
 from eventhus_testing.conformance.harness import Cases, case
-from eventhus_testing.conformance.store.samples import ACCOUNT, answer, commit, whole_log
+from eventhus_testing.conformance.store.samples import (
+    ACCOUNT,
+    accounts,
+    answer,
+    commit,
+    part,
+    tagged,
+    whole_log,
+)
 
 ID = "ü" * 512
 NAME = "x" + "ü" * 127
 VALUE = "ü" * 4096
 
 LONG_ID, LONG_NAME = ID + "x", NAME + "x"
+
+TWO_TAGS = [tagged("a", "b")]
+MANY_ITEMS = Query([QueryItem()] * 101)
 
 COMMITS: dict[str, dict[str, Any]] = {
     "aggregate_type": {"stream": StreamId(LONG_NAME, "a")},
@@ -30,6 +49,10 @@ COMMITS: dict[str, dict[str, Any]] = {
     "causation_id": {"metadata": Metadata(causation_id=LONG_ID)},
     "metadata key": {"metadata": Metadata(values={LONG_NAME: ""})},
     "metadata value": {"metadata": Metadata(values={"a": VALUE + "x"})},
+    "tag": {"events": [EventData("A", {}, tags=frozenset({LONG_NAME}))]},
+    "10,001 tags": {"events": [tagged(*map(str, range(n, n + 3))) for n in range(3333)] + TWO_TAGS},
+    "1,001 parts": {"parts": [part(stream) for stream in accounts(1001)]},
+    "101 items": {"condition": Condition(query=MANY_ITEMS, after=0)},
     "metadata has 65": {"metadata": Metadata(values={str(n): "" for n in range(65)})},
 }
 
@@ -47,6 +70,12 @@ OPERATIONS: dict[str, Callable[[Storage], Awaitable[object]]] = {
     "load": lambda store: store.load(StreamId("A", LONG_ID)),
     "history": lambda store: store.history(StreamId("A", LONG_ID)),
     "load of a type": lambda store: store.load(StreamId(LONG_NAME, "a")),
+    "version_of": lambda store: store.version_of(StreamId("A", LONG_ID)),
+    "read of a tag": lambda store: store.read(Query.of(tags={LONG_NAME})),
+    "read of a type": lambda store: store.read(Query.of(LONG_NAME)),
+    "read of items": lambda store: store.read(MANY_ITEMS),
+    "read_backwards": lambda store: store.read_backwards(MANY_ITEMS),
+    "follow": lambda store: anext(store.follow(MANY_ITEMS), None),
     "load_snapshot": lambda store: store.load_snapshot(StreamId("A", LONG_ID)),
     "save_snapshot": lambda store: store.save_snapshot(
         evolve(_SNAPSHOT, stream=StreamId("A", LONG_ID))
@@ -57,6 +86,15 @@ OPERATIONS: dict[str, Callable[[Storage], Awaitable[object]]] = {
     "acquire by an owner": lambda store: store.acquire("lease", LONG_NAME, ttl_s=60),
     "load_documents": lambda store: store.load_documents("view_v", ["a", LONG_ID]),
     "save_documents": lambda store: store.save_documents("view_v", [_write(LONG_ID)]),
+}
+
+CLASSES = Query.of(EventData)
+
+OF_CLASSES: dict[str, Callable[[Storage], Awaitable[object]]] = {
+    "read": lambda store: store.read(CLASSES),
+    "read_backwards": lambda store: store.read_backwards(CLASSES),
+    "follow": lambda store: anext(store.follow(CLASSES), None),
+    "append": lambda store: store.append(commit(condition=Condition(query=CLASSES, after=0))),
 }
 
 
@@ -96,6 +134,16 @@ class Limits(Cases):
         with pytest.raises(InvalidArgument, match=name) as caught:
             await store.append(commit(**COMMITS[name]))
         assert "üü" not in str(caught.value)
+        assert 0 == await store.head()
+
+    @pytest.mark.parametrize("operation", OF_CLASSES.values(), ids=OF_CLASSES)
+    @case
+    async def test_a_query_of_classes_is_refused(
+        self, store: Storage, operation: Callable[[Storage], Awaitable[object]]
+    ) -> None:
+        """A store knows events by their stored names."""
+        with pytest.raises(InvalidArgument, match="stored names"):
+            await operation(store)
         assert 0 == await store.head()
 
     @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)

@@ -144,6 +144,7 @@ async def every_way(store: Storage, given: Commit) -> dict[str, list[EventData]]
     size = len(given.events)
     again = await store.append(given)
     found = await store.find(given.command_id)
+    assert found is not None
     before, after_version = again.position - 1, first_version(again) - 1
     loaded = await store.load(given.stream, after_version=after_version, limit=size)
     history = await store.history(given.stream, after_version=after_version, limit=size)
@@ -151,7 +152,6 @@ async def every_way(store: Storage, given: Commit) -> dict[str, list[EventData]]
     backwards = await store.read_backwards(before=again.last_position + 1, limit=size)
     followed = await follow(store, again.last_position, after=before, limit=size)
     [whole] = await store.commits(after=before, limit=1)
-    assert found is not None
     return {
         "append again": again.commit.events,
         "find": found.commit.events,
