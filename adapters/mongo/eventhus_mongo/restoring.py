@@ -113,10 +113,11 @@ class Restorer:
         except (CommandIdReused, InvalidCommit):
             return LogsDiffer(refused.position, commit.id, commit.id)
         if held is None:
-            part = commit.parts[0]
-            return ConcurrencyError(
-                part.stream, refused.versions[0] - 1, await self._lookups.end_of(part.stream)
-            )
+            for part, version in zip(commit.parts, refused.versions, strict=True):
+                end = await self._lookups.end_of(part.stream)
+                if end != version - 1:
+                    return ConcurrencyError(part.stream, version - 1, end)
+            return None
         if (held.position, held.commit.id) == (refused.position, commit.id):
             return None
         return LogsDiffer(refused.position, commit.id, held.commit.id)

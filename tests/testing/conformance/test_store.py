@@ -39,6 +39,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     limits,
     pages,
     queries,
+    restoring,
     several_streams,
     views,
     whole_commits,
