@@ -95,29 +95,25 @@ class Restorer:
             refused = commits[refusal["index"]]
             problem = f"MongoDB refused a document with error {refusal['code']}"
             if refusal["code"] == DUPLICATE_KEY:
-                difference = await self._difference(refused)
-                if difference is not None:
-                    return difference
-                problem = "another writer appends the same commits"
+                return await self._difference(refused)
         known = to_eventhus_error(bucket, error)
         if isinstance(known, AccessDenied):
             return known
         return OutcomeUnknown(bucket, problem, refused.commit.stream, refused.commit.id)
 
-    async def _difference(self, refused: StoredCommit) -> EventhusError | None:
-        """Return why a key of a commit is taken; ``None`` if it is by that very commit."""
+    async def _difference(self, refused: StoredCommit) -> EventhusError:
+        """Return the error for a commit whose position, id or version is taken."""
         commit = refused.commit
-        held = await self._lookups.find({"_id": refused.position})
         try:
+            held = await self._lookups.find({"_id": refused.position})
             held = held or await self._lookups.stored(commit)
-        except (CommandIdReused, InvalidCommit):
+        except (CommandIdReused, InvalidCommit):  # a commit of other streams has its id
             return LogsDiffer(refused.position, commit.id, commit.id)
-        if held is None:
-            for part, version in zip(commit.parts, refused.versions, strict=True):
-                end = await self._lookups.end_of(part.stream)
-                if end != version - 1:
-                    return ConcurrencyError(part.stream, version - 1, end)
-            return None
-        if (held.position, held.commit.id) == (refused.position, commit.id):
-            return None
-        return LogsDiffer(refused.position, commit.id, held.commit.id)
+        if held is not None:
+            return LogsDiffer(refused.position, commit.id, held.commit.id)
+        ends = [await self._lookups.end_of(part.stream) for part in commit.parts]
+        return next(
+            ConcurrencyError(part.stream, version - 1, end)
+            for part, version, end in zip(commit.parts, refused.versions, ends, strict=True)
+            if end != version - 1
+        )

@@ -28,9 +28,17 @@ class Restorer:
             LogsDiffer: The log has another commit in the place of one of them.
         """
         missing = page[await self._compare(page) :] if self._is_comparing else page
-        if missing:
+        while missing:
             self._is_comparing = False
-            await self._target.restore([entry.stored for entry in missing])
+            try:
+                await self._target.restore([entry.stored for entry in missing])
+                return
+            except LogsDiffer:
+                # Another process may be moving the same log.
+                landed = await self._compare(missing)
+                if not landed:
+                    raise
+                missing = missing[landed:]
 
     async def _compare(self, page: Sequence[Entry]) -> int:
         """Return how many of the commits the log has."""

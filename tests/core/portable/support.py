@@ -48,6 +48,25 @@ def some_commits() -> list[Commit]:
     ]
 
 
+def accounts_log(size: int) -> list[Commit]:
+    """So many commits of a bank: accounts, transfers between them, tags and command ids."""
+    commits: list[Commit] = []
+    for number in range(size):
+        account = StreamId("Account", f"a{number % (size // 5 + 1)}")
+        deposited = EventData(
+            "Deposited",
+            {"amount": number, "currency": "EUR"},
+            tags=frozenset({f"account:{account.aggregate_id}"} if number % 3 == 0 else ()),
+        )
+        parts = [part(account, *[deposited] * (1 + number % 2))]
+        if number % 50 == 0:
+            parts.append(part(StreamId("Customer", f"c{number % 97}")))
+        commits.append(
+            commit(f"c{number}", *parts, command_id=f"k{number}" if number % 2 else None)
+        )
+    return commits
+
+
 async def log_of(commits: Sequence[Commit]) -> MemoryStore:
     store = MemoryStore()
     for each in commits:

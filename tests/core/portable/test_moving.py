@@ -228,6 +228,22 @@ async def test_another_writer_stops_the_move(
     assert (f"c{landed}", "foreign") == (caught.value.expected, caught.value.actual)
 
 
+class Raced(MemoryStore):
+    """Another process moves the same log, and is faster by two commits each time."""
+
+    async def restore(self, commits: Sequence[StoredCommit]) -> None:
+        await super().restore(commits[:2])
+        await super().restore(commits)
+
+
+async def test_two_processes_can_move_the_same_log(
+    page_size: int, move: Move, source: MemoryStore, tmp_path: Path
+) -> None:
+    target = Raced()
+    await move(target)
+    assert await exported(source, tmp_path) == await exported(target, tmp_path)
+
+
 async def test_a_log_with_one_command_id_twice_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "log"
     first, second = commit("c1", command_id="k"), commit("c2", part(OTHER), command_id="l")
