@@ -22,6 +22,7 @@ from eventhus.errors import ConcurrencyError, EventhusError, Rejected
 from eventhus.ids import new_id
 from eventhus.runtime.commands.envelope import Committed, Loaded
 from eventhus.runtime.messaging.subscriber import Delivered, Replayed
+from eventhus.runtime.readers.reader_group import ParkedKey
 
 __all__ = [
     "Aggregate",
@@ -34,6 +35,7 @@ __all__ = [
     "EventhusError",
     "Loaded",
     "Metadata",
+    "ParkedKey",
     "Process",
     "Query",
     "Recorded",

@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
 from eventhus.adapter_support.arguments import check_group, check_page
+from eventhus.adapter_support.limits import check_reason
 from eventhus.composition import (
     check_handler,
     check_is,
@@ -28,7 +29,7 @@ from eventhus.domain.decision import Decision
 from eventhus.domain.names import check_name
 from eventhus.domain.process import Process
 from eventhus.domain.query import Query
-from eventhus.domain.recorded import Metadata, Recorded, StreamId
+from eventhus.domain.recorded import Metadata, Recorded, StreamId, is_id
 from eventhus.domain.transaction import Transaction
 from eventhus.domain.view import View
 from eventhus.errors import CompositionError, InvalidArgument, NotRunning
@@ -61,7 +62,8 @@ from eventhus.runtime.messaging.subscriber import (
     Subscriber,
 )
 from eventhus.runtime.messaging.wire import to_body
-from eventhus.runtime.readers.reader_group import ReaderGroup
+from eventhus.runtime.readers.reader_group import ParkedKey, ReaderGroup
+from eventhus.runtime.readers.refold import Skip
 from eventhus.runtime.readers.relay import CHECKPOINT, Relay
 from eventhus.runtime.serializer import EventSerializer
 from eventhus.runtime.signals import wait_for_shutdown
@@ -105,6 +107,10 @@ class Application:
         cache_size: The maximum number of cached states of each aggregate type; 0 loads every time.
         snapshot_every: The number of events after which a stream gets a new snapshot; ``None``
             takes no snapshots. Otherwise the codec must be able to encode the states.
+        max_parked: The maximum number of parked keys of each view and process. An event that cannot
+            be handled parks its key: the key's later events wait for ``retry`` or ``skip``, and
+            the other keys go on. An event that would park one more key stops the view or process;
+            0 stops it at the first one.
         shutdown_timeout_s: The maximum time to wait for all of that when the application is left,
             in seconds. Keep it below the time that your platform grants after SIGTERM, often 30
             seconds: closing what is left takes up to 4 seconds more.
@@ -132,13 +138,14 @@ class Application:
         middleware: Sequence[Middleware] = (),
         cache_size: int = 10_000,
         snapshot_every: int | None = None,
+        max_parked: int = 100,
         shutdown_timeout_s: float = 25.0,
         clock: Clock | None = None,
         random: Random | None = None,
         new_id: Callable[[], str] = ulid,
     ) -> None:
         check_name("bucket", bucket)
-        check_settings(workers, cache_size, snapshot_every, shutdown_timeout_s)
+        check_settings(workers, cache_size, snapshot_every, max_parked, shutdown_timeout_s)
         self.bucket = bucket
         self._store = store
         self._bus = bus
@@ -179,6 +186,7 @@ class Application:
             store=store,
             clock=self._clock,
             new_id=new_id,
+            max_parked=max_parked,
         )
         self._run: Run | None = None
         self._subscribers: WeakSet[Subscriber] = WeakSet()  # weak: closed ones are dropped
@@ -200,6 +208,7 @@ class Application:
         middleware: Sequence[Middleware] = (),
         cache_size: int = 10_000,
         snapshot_every: int | None = None,
+        max_parked: int = 100,
         shutdown_timeout_s: float = 25.0,
     ) -> Self:
         """Compose an application from URLs.
@@ -221,6 +230,7 @@ class Application:
             middleware: As for the class.
             cache_size: As for the class.
             snapshot_every: As for the class.
+            max_parked: As for the class.
             shutdown_timeout_s: As for the class.
 
         Raises:
@@ -241,6 +251,7 @@ class Application:
             middleware=middleware,
             cache_size=cache_size,
             snapshot_every=snapshot_every,
+            max_parked=max_parked,
             shutdown_timeout_s=shutdown_timeout_s,
         )
 
@@ -420,6 +431,8 @@ class Application:
 
         Raises:
             InvalidArgument: The view is not part of this application, or the key is not text.
+            KeyParked: An event of the key could not be handled, so the key has no value until
+                somebody calls ``retry`` or ``skip``.
             CodecError: The stored value does not fit the type of the view. The type has changed,
                 so the view needs a new name.
             NotRunning: The application has not been entered, or has been left.
@@ -435,8 +448,8 @@ class Application:
     ) -> None:
         """Wait until a view or a process has handled a commit, to read your own writes.
 
-        A process has handled an event when the resulting commands are carried out or refused. Any
-        worker on the same store may do the work.
+        A process has handled an event when the resulting commands are carried out or refused. An
+        event of a parked key counts as handled. Any worker on the same store may do the work.
 
         Args:
             reader: A view or a process of this application.
@@ -533,8 +546,9 @@ class Application:
     async def reset(self, view: View[Any, Any]) -> None:
         """Delete what a view has projected, and rebuild it from the first event.
 
-        Readers of the view find it incomplete until ``caught_up`` returns. Do this after the log
-        was restored to an earlier point (``LogChanged``).
+        Readers of the view find it incomplete until ``caught_up`` returns. Parked keys are folded
+        again, too, and skipped events are not left out any more. Do this after the log was restored
+        to an earlier point (``LogChanged``).
 
         Raises:
             InvalidArgument: The view is not part of this application.
@@ -543,6 +557,91 @@ class Application:
         """
         self._running()
         await self._readers.reset(view)
+
+    async def parked(
+        self,
+        reader: View[Any, Any] | Process[Any, Any],
+        *,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[ParkedKey]:
+        """Return the next parked keys of a view or a process, in the order of the keys.
+
+        Args:
+            reader: A view or a process of this application.
+            after: Start after this key, such as the last one of the page before; ``None`` starts
+                at the first one.
+            limit: The maximum number of keys, at least 1. Fewer means the end.
+
+        Raises:
+            InvalidArgument: The view or process is not part of this application, ``after`` is not
+                text, or ``limit`` is below 1.
+            NotRunning: The application has not been entered, or has been left.
+        """
+        self._running()
+        check_is(reader, View, Process)
+        check_page(limit)
+        return await self._readers.parked(reader, after, limit)
+
+    async def retry(self, reader: View[Any, Any] | Process[Any, Any], key: str) -> None:
+        """Fold a parked key from the log again with the code that runs here, and unpark it.
+
+        Events that have come since are included, and skipped ones are left out. The log is read
+        from its first event, while the view or process goes on with the other keys. Any process
+        may call this, whichever holds the lease.
+
+        A process sends the commands of the event that parked the key, and of the key's later
+        events, under their ids: those that are in the log are not carried out again, and one of
+        that event that was refused is sent again. The commands of earlier events are not sent.
+
+        Args:
+            reader: A view or a process of this application.
+            key: A parked key.
+
+        Raises:
+            KeyParked: An event still cannot be handled. The key stays parked, and the error names
+                that event.
+            InvalidArgument: The view or process is not part of this application, or the key is not
+                parked.
+            ReaderStopped: An event of the log cannot be decoded. The key stays parked.
+            ReaderBusy: Another retry of this view or process takes longer than a term of its lease.
+            LeaseLost: Another retry has begun, because the store took too long. Look at ``parked``.
+            StoreError: The store, or a command of the process, could not be reached or finished.
+                The key stays parked; try again.
+            NotRunning: The application has not been entered, or has been left.
+        """
+        self._running()
+        check_is(reader, View, Process)
+        await self._readers.retry(reader, key)
+
+    async def skip(
+        self, reader: View[Any, Any] | Process[Any, Any], key: str, position: int, *, why: str
+    ) -> None:
+        """Leave the event that parked a key out of its value, and do what ``retry`` does.
+
+        The decision stays in the document of the key, with its time and reason, and is kept by
+        later retries. ``reset`` forgets it.
+
+        Args:
+            reader: A view or a process of this application.
+            key: A parked key.
+            position: The position of the event that parked it, as ``parked`` returns it.
+            why: The reason, for whoever looks at the document later; at most 1,024 bytes.
+
+        Raises:
+            InvalidArgument: As for ``retry``, the key is parked at another position, or ``why`` is
+                empty or too long.
+            KeyParked: As for ``retry``: a later event cannot be handled either. The decision is
+                kept.
+
+        Raises the other errors of ``retry``, too.
+        """
+        self._running()
+        check_is(reader, View, Process)
+        if not is_id(why):
+            raise InvalidArgument("why must be a non-empty str of whole Unicode characters")
+        check_reason(why)
+        await self._readers.retry(reader, key, Skip(position, why))
 
     async def republish(self, *, after: int = 0) -> None:
         """Publish the log again, starting after a position.

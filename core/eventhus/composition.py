@@ -65,7 +65,11 @@ def check_parts(cls: type[T], given: Iterable[T]) -> Sequence[T]:
 
 
 def check_settings(
-    workers: int, cache_size: int, snapshot_every: int | None, shutdown_timeout_s: float
+    workers: int,
+    cache_size: int,
+    snapshot_every: int | None,
+    max_parked: int,
+    shutdown_timeout_s: float,
 ) -> None:
     """Refuse settings out of their range.
 
@@ -76,6 +80,7 @@ def check_settings(
         ("workers", workers, 1),
         ("cache_size", cache_size, 0),
         ("snapshot_every", snapshot_every, 1),
+        ("max_parked", max_parked, 0),
     ):
         if value is not None and value < least:
             raise CompositionError(f"{name} must be at least {least}, found {value}")

@@ -30,8 +30,9 @@ EventhusError
 ├── BucketError               a server's administrator must act
 │   ├── AccessDenied          the server refused the credentials, or they lack a right
 │   └── IncompatibleBucket    this version of eventhus cannot work with the bucket
+├── KeyParked                 a key of a view or process waits for somebody to mend it
 ├── ReaderStopped             a view or a process cannot handle an event
-└── ReaderBusy                another process is working on a view or as the relay
+└── ReaderBusy                another process is working on a view, process or the relay
 
 Messages never quote the data of events, commands or states, because it may be personal. The same
 holds for errors that are raised while data is encoded or decoded: a ``CodecError`` names the class
@@ -66,6 +67,7 @@ __all__ = [
     "IncompatibleBucket",
     "InvalidArgument",
     "InvalidCommit",
+    "KeyParked",
     "LeaseLost",
     "LogChanged",
     "LogCorrupted",
@@ -520,6 +522,29 @@ class IncompatibleBucket(BucketError):
 
 
 @define(eq=False, slots=False)
+class KeyParked(EventhusError):
+    """A key of a view or a process is parked: one of its events could not be handled.
+
+    Its later events wait, and the other keys go on.
+
+    Attributes:
+        reader: The view or the process.
+        key: The key.
+        position: The position of the event in the log.
+        error: The name of the class of the error.
+    """
+
+    reader: str
+    key: str
+    position: int
+    error: str
+    _message = (
+        "key {key!r} of {reader} is parked: {error} was raised at position {position}; mend the "
+        "code and call app.retry, or leave the event out with app.skip"
+    )
+
+
+@define(eq=False, slots=False)
 class ReaderStopped(EventhusError):
     """A view or a process cannot handle an event, and stops before it.
 
@@ -546,14 +571,14 @@ class ReaderStopped(EventhusError):
 
 @define(eq=False, slots=False)
 class ReaderBusy(EventhusError):
-    """Another process is working on a view or as the relay, so it was not set back.
+    """Another process is working on a view, a process or as the relay; nothing was changed.
 
     Attributes:
-        reader: The view or the relay.
+        reader: The view, the process or the relay, or the work on it.
     """
 
     reader: str
     _message = (
-        "another process is working on {reader}; stop the workers of the other version or of the "
-        "restored log, and try again"
+        "another process is working on {reader}; wait until it is done, or stop it if it belongs "
+        "to another version or to a restored log, and try again"
     )

@@ -197,6 +197,15 @@ class Proxy:
         found: Mapping[str, ViewDocument] = await self._through("load_documents", collection, keys)
         return found
 
+    async def load_parked(
+        self, collection: str, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.load_parked``."""
+        found: Sequence[ViewDocument] = await self._through(
+            "load_parked", collection, after=after, limit=limit
+        )
+        return found
+
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """See ``ViewStore.save_documents``."""
         refused: frozenset[str] = await self._through("save_documents", collection, writes)

@@ -21,6 +21,7 @@ from eventhus.errors import (
     IncompatibleBucket,
     InvalidArgument,
     InvalidCommit,
+    KeyParked,
     LeaseLost,
     LogChanged,
     LogCorrupted,
@@ -129,8 +130,8 @@ MESSAGES: list[tuple[EventhusError, str]] = [
     (
         ReaderBusy("view balances"),
         (
-            "another process is working on view balances; stop the workers of the other version "
-            "or of the restored log, and try again"
+            "another process is working on view balances; wait until it is done, or stop it if it "
+            "belongs to another version or to a restored log, and try again"
         ),
     ),
     (
@@ -210,6 +211,13 @@ MESSAGES: list[tuple[EventhusError, str]] = [
         (
             "view balances stopped at Account/a1, version 3: KeyError was raised; it continues "
             "once the running code can handle that event"
+        ),
+    ),
+    (
+        KeyParked("view balances", "a\n1", 9, "KeyError"),
+        (
+            "key 'a\\n1' of view balances is parked: KeyError was raised at position 9; mend the "
+            "code and call app.retry, or leave the event out with app.skip"
         ),
     ),
     (

@@ -25,6 +25,7 @@ TOP = [
     "EventhusError",
     "Loaded",
     "Metadata",
+    "ParkedKey",
     "Process",
     "Query",
     "Recorded",

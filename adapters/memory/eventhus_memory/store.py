@@ -20,6 +20,7 @@ from eventhus.adapter_support import (
     check_condition,
     check_keys,
     check_page,
+    check_parked_page,
     check_plain_data,
     check_query,
     check_reader,
@@ -334,6 +335,19 @@ class MemoryStore:
             key: evolve(kept[key], data=json.loads(kept[key].data)) for key in keys if key in kept
         }
 
+    async def load_parked(
+        self, collection: str, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.load_parked``."""
+        check_parked_page(collection, after, limit)
+        kept = self._documents.get(collection, {})
+        keys = sorted(
+            key
+            for key, each in kept.items()
+            if each.parked is not None and (after is None or key > after)
+        )
+        return [evolve(kept[key], data=json.loads(kept[key].data)) for key in keys[:limit]]
+
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """See ``ViewStore.save_documents``."""
         check_writes(collection, writes)
@@ -341,10 +355,11 @@ class MemoryStore:
         refused: set[str] = set()
         for write in writes:
             document = write.document
-            there = kept[document.key].position if document.key in kept else 0
-            if there == write.replaces:
+            stored = kept.get(document.key)
+            there = (0, 0) if stored is None else (stored.position, stored.revision)
+            if there == (write.replaces, write.replaces_revision):
                 kept[document.key] = evolve(document, data=_encode(document.data))
-            elif there != document.position:
+            elif there != (document.position, document.revision):
                 refused.add(document.key)
         return frozenset(refused)
 

@@ -71,16 +71,15 @@ class _Append:
         """The query of its condition, if it has one."""
         return None if self.commit.condition is None else self.commit.condition.query
 
-    @property
-    def weight(self) -> float:
-        """The share of a batch that it takes."""
-        names = len(self.commit.parts)
-        if self.query is not None:
-            names += sum(
-                len(item.types) + len(item.other_than) + len(item.tags) + 1
-                for item in self.query.items
-            )
-        return max(self.encoded.size_bytes / BATCH_BYTES, names / BATCH_NAMES)
+
+def _weight(waiting: _Append) -> float:
+    """Return the share of a batch that a commit takes."""
+    bytes_share = waiting.encoded.size_bytes / BATCH_BYTES
+    parts, query = waiting.commit.parts, waiting.query
+    if query is None:
+        return max(bytes_share, len(parts) / BATCH_NAMES)
+    names = sum(1 + len(item.types) + len(item.other_than) + len(item.tags) for item in query.items)
+    return max(bytes_share, (len(parts) + names) / BATCH_NAMES)
 
 
 class Appender:
@@ -102,7 +101,7 @@ class Appender:
             self._insert_batch,
             self._give_up,
             most=BATCH_COMMITS,
-            weight=lambda waiting: waiting.weight,
+            weight=_weight,
             most_weight=1,
         )
         self._next: int | None = None  # the next free position, as far as is known
@@ -271,14 +270,18 @@ class Appender:
         """Drop the commits that would stop the insert, because a stream is known to have grown."""
         fresh: list[_Append] = []
         for waiting in batch:
-            if any(
-                part.expected_version is not None and (self._known.get(part.stream) or 0) > end
-                for part, end in zip(waiting.commit.parts, waiting.ends, strict=True)
-            ):
+            if self._is_stale(waiting):
                 _resolve(waiting, None)
             else:
                 fresh.append(waiting)
         return fresh
+
+    def _is_stale(self, waiting: _Append) -> bool:
+        for part, end in zip(waiting.commit.parts, waiting.ends, strict=True):
+            known = self._known.get(part.stream)
+            if known is not None and known > end and part.expected_version is not None:
+                return True
+        return False
 
     async def _drop_taken(self, batch: Sequence[_Append]) -> list[_Append]:
         """Drop the commits one of whose versions is taken.

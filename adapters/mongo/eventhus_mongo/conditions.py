@@ -8,7 +8,6 @@ because the log has no gaps: winning a slot is a compare-and-swap over the whole
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from enum import Enum, auto
 from typing import TypeAlias
 
@@ -41,16 +40,16 @@ class Stretch:
     """The types and the tags of the events in a stretch of the log.
 
     Args:
-        end: The position at which the stretch ends.
+        after: The position after which the stretch begins.
     """
 
-    def __init__(self, end: int = 0) -> None:
-        self._end = end
+    def __init__(self, after: int = 0) -> None:
+        self._end = after  # the last position that was looked at
         self._starts: set[int] = set()  # of commits
         self._events: list[_Event] = []
         self._by_tag: dict[str, list[_Event]] = {}
         self._by_type: dict[str, list[_Event]] = {}
-        self._unreadable: list[tuple[int, UnknownFormat]] = []  # with the last position
+        self._unreadable: list[tuple[int, UnknownFormat]] = []  # after where
 
     def add(self, position: int, names: Iterable[tuple[str, frozenset[str]]]) -> None:
         """Add the events of the next commit.
@@ -69,12 +68,13 @@ class Stretch:
 
     def add_document(self, document: Document) -> None:
         """Add the next commit. If it cannot be read, neither can a condition that it may fail."""
-        last = self._end
+        before = self._end
         try:
-            first, last = log_span(document)[1:3]
-            self.add(first, [*names_of(document)])
+            span = log_span(document)
+            self._end = span.last
+            self.add(span.first, [*names_of(document)])
         except UnknownFormat as error:
-            self._unreadable.append((last, error))
+            self._unreadable.append((before, error))
 
     def judge(self, query: Query, after: int, head: int) -> Verdict | int:
         """Return the position of the first match after ``after``, or a verdict if there is none.
@@ -93,8 +93,8 @@ class Stretch:
             return Verdict.FREE
         # A commit that begins before the stretch may have events after the position.
         is_whole = after == 0 or after + 1 in self._starts
-        for last, error in self._unreadable:
-            if last > after:
+        for place, error in self._unreadable:
+            if after <= place:
                 raise error
         match = self.first_match(query, after) if is_whole else None
         if match is not None:
@@ -148,11 +148,7 @@ async def look(
         projection=_NAMES,
         sort=[("_id", ASCENDING)],
     )
-    end = head
-    if reply.is_cut:
-        with suppress(UnknownFormat):
-            end = log_span(reply.documents[-1]).last
-    stretch = Stretch(end)
+    stretch = Stretch(after)
     for document in reply.documents:
         stretch.add_document(document)
     return stretch

@@ -73,6 +73,7 @@ class Connection:
         checkpoints: One document per reader of the log.
         leases: One document per lease.
         calls: The calls in flight.
+        indexed: The collections of views and processes whose indexes have been created.
     """
 
     def __init__(self, client: Client, bucket: str) -> None:
@@ -84,6 +85,7 @@ class Connection:
         self.checkpoints = self.collection("checkpoints")
         self.leases = self.collection("leases")
         self.calls = CallsInFlight(bucket)
+        self.indexed: set[str] = set()
         self._seen: Timestamp | None = None
 
     @property

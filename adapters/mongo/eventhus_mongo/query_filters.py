@@ -12,6 +12,9 @@ Filter = dict[str, Any]
 MOST_TYPES = 100  # in one condition; MongoDB refuses a filter of more than 16 MB
 MOST_BRANCHES = 100
 
+NOTHING: Filter = {"commit_id": {"$in": []}}
+"""Finds no commit."""
+
 
 def is_scan(query: Query) -> bool:
     """Return whether MongoDB must look at every commit, because events are not indexed by type."""
@@ -26,7 +29,7 @@ def branches(query: Query) -> list[Filter]:
     found = [branch for item in query.items for branch in _of_item(item, is_split=True)]
     if len(found) > MOST_BRANCHES:
         found = [branch for item in query.items for branch in _of_item(item, is_split=False)]
-    return found
+    return found or [NOTHING]  # an item may exclude all of its types
 
 
 def at(found: list[Filter], positions: Filter, *, also: int | None = None) -> Filter:

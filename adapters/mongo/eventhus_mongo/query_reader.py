@@ -101,7 +101,7 @@ class QueryReader:
             low = max(high - step, 0)
             reply = await self._connection.first_reply(
                 query_filters.at(found, {"$gt": low, "$lte": high}),
-                limit=limit,
+                limit=limit + 1,  # what matches in the first one may lie beyond ``before``
                 sort=[("_id", DESCENDING)],
             )
             for document in reply.documents:

@@ -19,6 +19,7 @@ from eventhus.adapter_support import (
     check_command_id,
     check_keys,
     check_page,
+    check_parked_page,
     check_query,
     check_reader,
     check_stream,
@@ -323,6 +324,15 @@ class MongoStore:
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             return await views.load(running.connection, collection, keys)
+
+    async def load_parked(
+        self, collection: str, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.load_parked``."""
+        check_parked_page(collection, after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await views.load_parked(running.connection, collection, after, limit)
 
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """See ``ViewStore.save_documents``."""

@@ -7,22 +7,26 @@ A view is a collection ``view_<name>``, and a process ``process_<name>``, of doc
 Fields that begin with an underscore belong to the store. A value that is not an object, or has such
 a field, is stored whole under ``_value``. A value with a key that has a meaning to MongoDB or its
 tools is stored as JSON text under ``_json``. A deleted value leaves its position, and ``_deleted``.
+A parked key has no value but ``_parked: {position, handled, error, at}``, which a partial index
+finds. ``_skipped: [{position, why, at}]`` holds the events that were left out on purpose.
+``_revision`` counts the changes at one position, and is left out at 0.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import bson
 from attrs import frozen
 from bson import Int64
-from pymongo import InsertOne, ReplaceOne
+from pymongo import ASCENDING, IndexModel, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from eventhus.errors import InvalidArgument
-from eventhus.ports import ViewDocument, ViewWrite
+from eventhus.ports import Parked, Skipped, ViewDocument, ViewWrite
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
@@ -34,21 +38,32 @@ from eventhus_mongo.documents import (
 )
 from eventhus_mongo.driver_errors import DUPLICATE_KEY
 
+_PARKED = IndexModel(
+    [("_parked.position", ASCENDING)],
+    name="parked",
+    partialFilterExpression={"_parked.position": {"$exists": True}},
+)
+"""Finds parked documents. The others pay nothing for it."""
+
 
 @frozen
 class Encoded:
-    """A document, and the position of the one that it replaces; 0 for none."""
+    """A document, and the position and revision of the one that it replaces; 0 for none."""
 
     document: Document
     replaces: int
+    replaces_revision: int
 
     def operation(self) -> InsertOne[Document] | ReplaceOne[Document]:
         """Return the operation that replaces the stored document."""
         if self.replaces == 0:
             return InsertOne(self.document)
-        return ReplaceOne(
-            {"_id": self.document["_id"], "_position": Int64(self.replaces)}, self.document
-        )
+        key = {
+            "_id": self.document["_id"],
+            "_position": Int64(self.replaces),
+            "_revision": self.replaces_revision or None,  # None stands for a missing field, too
+        }
+        return ReplaceOne(key, self.document)
 
 
 def encode(collection: str, write: ViewWrite) -> Encoded:
@@ -59,8 +74,22 @@ def encode(collection: str, write: ViewWrite) -> Encoded:
     """
     given = write.document
     document: Document = {"_id": given.key, "_position": Int64(given.position)}
+    if given.revision:
+        document["_revision"] = given.revision
+    if given.skipped:
+        document["_skipped"] = [
+            {"position": Int64(each.position), "why": each.why, "at": _text(each.at)}
+            for each in given.skipped
+        ]
     data = given.data
-    if given.deleted:
+    if given.parked is not None:
+        document["_parked"] = {
+            "position": Int64(given.parked.position),
+            "handled": Int64(given.parked.handled),
+            "error": given.parked.error,
+            "at": _text(given.parked.at),
+        }
+    elif given.deleted:
         document["_deleted"] = True
     elif has_special_key(data):
         document["_json"] = as_json(data)
@@ -74,7 +103,7 @@ def encode(collection: str, write: ViewWrite) -> Encoded:
             f"the document of {given.key!r} in {collection} takes {size_bytes:,} bytes, and "
             f"MongoDB stores at most {LIMIT_BYTES:,} in one; keep less under one key"
         )
-    return Encoded(document, write.replaces)
+    return Encoded(document, write.replaces, write.replaces_revision)
 
 
 def decode(document: Document) -> ViewDocument:
@@ -84,20 +113,53 @@ def decode(document: Document) -> ViewDocument:
         UnknownFormat: The document was not written by this library.
     """
     key, position = document.get("_id"), document.get("_position")
-    if not (isinstance(key, str) and type(position) is int):
+    revision = document.get("_revision", 0)
+    if not (isinstance(key, str) and type(position) is int and type(revision) is int):
         raise not_ours(document)
-    if document.get("_deleted"):
-        return ViewDocument(key=key, position=position, data=None, deleted=True)
+    try:
+        skipped = [
+            Skipped(position=each["position"], why=each["why"], at=_time(each["at"]))
+            for each in document.get("_skipped", ())
+        ]
+        parked = _parked(document["_parked"]) if "_parked" in document else None
+        deleted = parked is None and bool(document.get("_deleted"))
+        data = None if deleted or parked is not None else _data(document)
+    except MALFORMED:
+        raise not_ours(document) from None  # the parser's error holds the data
+    return ViewDocument(
+        key=key,
+        position=position,
+        data=data,
+        deleted=deleted,
+        revision=revision,
+        parked=parked,
+        skipped=skipped,
+    )
+
+
+def _data(document: Document) -> Any:
     if "_value" in document:
-        data: Any = document["_value"]
-    elif "_json" in document:
-        try:
-            data = json.loads(document["_json"])
-        except MALFORMED:
-            raise not_ours(document) from None  # the parser's error holds the data
-    else:
-        data = {name: value for name, value in document.items() if not name.startswith("_")}
-    return ViewDocument(key=key, position=position, data=data)
+        return document["_value"]
+    if "_json" in document:
+        return json.loads(document["_json"])
+    return {name: value for name, value in document.items() if not name.startswith("_")}
+
+
+def _parked(stored: Document) -> Parked:
+    return Parked(
+        position=stored["position"],
+        error=stored["error"],
+        at=_time(stored["at"]),
+        handled=stored["handled"],
+    )
+
+
+def _text(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 async def load(
@@ -110,12 +172,36 @@ async def load(
     return {document.key: document for document in documents}
 
 
+async def load_parked(
+    connection: Connection, collection: str, after: str | None, limit: int
+) -> list[ViewDocument]:
+    """See ``ViewStore.load_parked``. The server sorts them, as parked documents are few."""
+    await _create_index(connection, collection)
+    key: Document = {"_parked.position": {"$exists": True}}
+    if after is not None:
+        key["_id"] = {"$gt": after}
+    async with connection.operation() as session:
+        found = connection.collection(collection).find(
+            key, sort=[("_id", ASCENDING)], limit=limit, hint="parked", session=session
+        )
+        return [decode(document) async for document in found]
+
+
+async def _create_index(connection: Connection, collection: str) -> None:
+    """Create the index of parked documents, unless it exists."""
+    async with connection.operation() as session:
+        await connection.collection(collection).create_indexes([_PARKED], session=session)
+    connection.indexed.add(collection)
+
+
 async def save(
     connection: Connection, collection: str, writes: Sequence[Encoded]
 ) -> frozenset[str]:
     """See ``ViewStore.save_documents``."""
     if not writes:
         return frozenset()
+    if collection not in connection.indexed:  # later, the index may take long to build
+        await _create_index(connection, collection)
     async with connection.operation() as session:
         try:
             result = await connection.collection(collection).bulk_write(
@@ -128,13 +214,17 @@ async def save(
             if codes != {DUPLICATE_KEY} or error.details["writeConcernErrors"]:
                 raise
     # The server says how many documents were replaced, but not which.
-    wanted = {write.document["_id"]: write.document["_position"] for write in writes}
+    wanted = {write.document["_id"]: _place(write.document) for write in writes}
     async with connection.operation() as session:
         found = connection.collection(collection).find(
-            {"_id": {"$in": [*wanted]}}, projection=["_position"], session=session
+            {"_id": {"$in": [*wanted]}}, projection=["_position", "_revision"], session=session
         )
-        there = {document["_id"]: document["_position"] async for document in found}
-    return frozenset(key for key, position in wanted.items() if there.get(key) != position)
+        there = {document["_id"]: _place(document) async for document in found}
+    return frozenset(key for key, place in wanted.items() if there.get(key) != place)
+
+
+def _place(document: Document) -> tuple[int, int]:
+    return document["_position"], document.get("_revision", 0)
 
 
 async def delete(connection: Connection, collection: str) -> None:

@@ -89,6 +89,19 @@ def check_collection(collection: str) -> None:
         )
 
 
+def check_parked_page(collection: str, after: str | None, limit: int) -> None:
+    """Check the arguments of ``load_parked``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: The name of the collection is of another form, ``after`` is beyond the
+            limit of keys, or ``limit`` is below 1.
+    """
+    check_collection(collection)
+    check_page(limit)
+    if after is not None:
+        check_keys((after,))
+
+
 def checked_commit(commit: Commit) -> Commit:
     """Return the commit with its time in UTC. ``append`` of every store calls this first.
 
@@ -98,8 +111,9 @@ def checked_commit(commit: Commit) -> Commit:
             stream, or ``recorded_at`` has no UTC offset.
     """
     _check_parts(commit)
-    check_commit_names(commit.id, (event.type for event in commit.events), commit.metadata)
-    check_tags(commit.events)
+    events = commit.events
+    check_commit_names(commit.id, [event.type for event in events], commit.metadata)
+    check_tags(events)
     if commit.command_id is not None:
         check_command_id(commit.command_id)
     if commit.condition is not None:
@@ -169,7 +183,7 @@ def _check_parts(commit: Commit) -> None:
         check_stream(part.stream)
         if not part.events:
             raise InvalidCommit(f"the commit for {part.stream} has no events; append at least one")
-    if len(commit.streams) < len(commit.parts):
+    if len(commit.parts) > 1 and len(commit.streams) < len(commit.parts):
         streams = Counter(part.stream for part in commit.parts)
         stream, times = streams.most_common(1)[0]
         raise InvalidCommit(

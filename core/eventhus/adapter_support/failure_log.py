@@ -45,3 +45,17 @@ def unexpected(error: BaseException, *outages: type[BaseException]) -> BaseExcep
         outages: Other classes of errors that are outages at this place.
     """
     return None if isinstance(error, (*_OUTAGES, *outages)) else error
+
+
+def raised_in(error: BaseException) -> str:
+    """Return the function and line that raised an error; empty if it has no traceback.
+
+    Unlike a traceback, it does not show the message of the error, which may quote personal data.
+    """
+    trace = error.__traceback__
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    frame = trace.tb_frame
+    return f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}, line {trace.tb_lineno}"

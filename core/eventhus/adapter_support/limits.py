@@ -42,6 +42,9 @@ ITEM_TYPES: Final = 1_000
 ITEM_TAGS: Final = 100
 """Of an item of a query."""
 
+REASON_BYTES: Final = 1024
+"""Of the reason why an event is skipped."""
+
 
 def check_stream(stream: StreamId) -> None:
     """Check the name of a stream. Every operation of a store on one stream calls this first.
@@ -129,6 +132,15 @@ def check_keys(keys: Collection[str]) -> None:
     """
     for key in keys:
         _check("document key", key, ID_BYTES)
+
+
+def check_reason(why: str) -> None:
+    """Check the reason why an event is skipped.
+
+    Raises:
+        InvalidArgument: It is beyond its limit.
+    """
+    _check("reason", why, REASON_BYTES)
 
 
 def check_reader(name: str, owner: str = "") -> None:

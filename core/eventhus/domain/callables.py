@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from eventhus.errors import CompositionError
 
@@ -35,6 +35,22 @@ def check_pure(owner: str, functions: Mapping[str, object]) -> None:
                 f"{owner}: {argument} is async, and must be pure; make it a plain def and await "
                 f"outside of the domain"
             )
+
+
+def takes(function: Callable[..., object], arguments: int) -> bool:
+    """Return whether a function can be called with so many positional arguments.
+
+    A function whose signature Python does not know is taken to be able to.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind(*range(arguments))
+    except TypeError:
+        return False
+    return True
 
 
 def _definitions(function: object) -> tuple[object, object]:

@@ -153,6 +153,11 @@ class Catalog:
         known = self._by_name.get(event.type)
         return known is None or event.schema > known.schema
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every current or former stored name."""
+        return frozenset(self._by_name)
+
     def knows(self, name: str) -> bool:
         """Return whether an event type has or had this stored name."""
         return name in self._by_name
@@ -183,7 +188,7 @@ class Catalog:
                 known here: a newer version of the code has written them, and leaving them out would
                 hide them.
         """
-        others = frozenset() if events is None else frozenset(self._by_name) - self.names_of(events)
+        others = frozenset() if events is None else self.names - self.names_of(events)
         return Query(
             QueryItem(
                 types=self._names_in(item.types),

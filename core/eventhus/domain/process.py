@@ -8,8 +8,9 @@ from typing import Any, Generic, TypeVar
 from attrs import Factory, field, frozen
 
 from eventhus.domain.annotations import folded_type, recorded_classes
-from eventhus.domain.callables import check_pure
+from eventhus.domain.callables import check_pure, takes
 from eventhus.domain.command import Command
+from eventhus.domain.keys import KeyFunction, keys_of
 from eventhus.domain.names import check_name
 from eventhus.domain.recorded import Recorded
 
@@ -57,9 +58,12 @@ class Process(Generic[E, S]):
     Attributes:
         name: Unique in the application: 1 to 63 letters, digits, hyphens and underscores.
         initial: The state of a key before its first event. Immutable.
-        key: Returns the key of the instance that an event concerns; ``None`` if it concerns none.
-        evolve: Returns the next state from the state and one event.
-        react: Returns the commands that follow from the new state and the event; possibly none.
+        key: Returns the key of the instance that an event concerns, or several keys; ``None`` if it
+            concerns none.
+        evolve: Returns the next state from the state and one event. A third parameter, if there is
+            one, gets the key.
+        react: Returns the commands that follow from the new state and the event; possibly none. A
+            third parameter, if there is one, gets the key.
         events: The event classes that the process follows; it never sees others. By default read
             from the annotation of ``evolve``'s second parameter: ``Recorded[A | B]``.
         state_type: The type of the state. By default read from the annotation of ``evolve``'s
@@ -72,11 +76,20 @@ class Process(Generic[E, S]):
 
     name: str
     initial: S
-    key: Callable[[Recorded[E]], str | None]
-    evolve: Callable[[S, Recorded[E]], S]
-    react: Callable[[S, Recorded[E]], Iterable[Command]]
+    key: KeyFunction[E]
+    evolve: Callable[[S, Recorded[E]], S] | Callable[[S, Recorded[E], str], S]
+    react: (
+        Callable[[S, Recorded[E]], Iterable[Command]]
+        | Callable[[S, Recorded[E], str], Iterable[Command]]
+    )
     events: Sequence[type[Any]] = field(default=Factory(_events, takes_self=True))
     state_type: Any = field(default=Factory(_state_type, takes_self=True))
+    _evolve_takes_key: bool = field(
+        default=Factory(lambda self: takes(self.evolve, 3), takes_self=True), init=False, repr=False
+    )
+    _react_takes_key: bool = field(
+        default=Factory(lambda self: takes(self.react, 3), takes_self=True), init=False, repr=False
+    )
 
     def __attrs_post_init__(self) -> None:
         check_name("process", self.name)
@@ -84,17 +97,43 @@ class Process(Generic[E, S]):
             f"process {self.name}", {"key": self.key, "evolve": self.evolve, "react": self.react}
         )
 
-    def reacted(self, state: S, recorded: Recorded[E]) -> tuple[Command, ...]:
+    def keys(self, recorded: Recorded[E]) -> tuple[str, ...]:
+        """Return the keys of an event, each once.
+
+        Raises:
+            TypeError: ``key`` returned something else than text.
+        """
+        return keys_of(self.key, recorded)
+
+    def next(self, key: str, state: S, recorded: Recorded[E]) -> S:
+        """Return the state of a key after one more of its events.
+
+        Args:
+            key: The key.
+            state: The state so far.
+            recorded: An event of that key.
+        """
+        evolve: Any = self.evolve
+        after: S = (
+            evolve(state, recorded, key) if self._evolve_takes_key else evolve(state, recorded)
+        )
+        return after
+
+    def reacted(self, key: str, state: S, recorded: Recorded[E]) -> tuple[Command, ...]:
         """Return the commands that ``react`` returns for an event, checked.
 
         Args:
+            key: The key.
             state: The state after the event.
             recorded: The event.
 
         Raises:
             TypeError: ``react`` did not return a collection of commands.
         """
-        answer: object = self.react(state, recorded)
+        react: Any = self.react
+        answer: object = (
+            react(state, recorded, key) if self._react_takes_key else react(state, recorded)
+        )
         if not isinstance(answer, Iterable):
             raise TypeError(
                 f"react of {self.name} returned {type(answer).__name__} instead of commands; "

@@ -19,6 +19,12 @@ def _commands(transaction: Transaction[Any]) -> tuple[type[Any], ...]:
     return parameter_classes(transaction.split, 0, "commands")
 
 
+def _aggregates(
+    given: Iterable[Aggregate[Any, Any, Any]],
+) -> tuple[Aggregate[Any, Any, Any], ...]:
+    return tuple(given)
+
+
 @frozen(kw_only=True, eq=False)
 class Transaction(Generic[C]):
     """A command that changes several aggregates together, or none of them.
@@ -65,7 +71,7 @@ class Transaction(Generic[C]):
     """
 
     name: str
-    aggregates: Sequence[Aggregate[Any, Any, Any]] = field(converter=tuple)
+    aggregates: Sequence[Aggregate[Any, Any, Any]] = field(converter=_aggregates)
     split: Callable[[C], Iterable[Command]]
     commands: Sequence[type[Any]] = field(default=Factory(_commands, takes_self=True))
 

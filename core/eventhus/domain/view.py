@@ -8,7 +8,8 @@ from typing import Any, Generic, TypeVar
 from attrs import Factory, field, frozen
 
 from eventhus.domain.annotations import folded_type, recorded_classes
-from eventhus.domain.callables import check_pure
+from eventhus.domain.callables import check_pure, takes
+from eventhus.domain.keys import KeyFunction, keys_of
 from eventhus.domain.names import check_name
 from eventhus.domain.recorded import Recorded
 
@@ -47,9 +48,11 @@ class View(Generic[E, V_co]):
     Attributes:
         name: Unique in the application: 1 to 63 letters, digits, hyphens and underscores.
         initial: The value of a key before its first event. Immutable.
-        key: Returns the key of an event; ``None`` if the view ignores the event.
+        key: Returns the key of an event, or several keys, such as both accounts of a transfer;
+            ``None`` if the view ignores the event.
         evolve: Returns the next value of a key from its value and one event. ``None`` deletes the
-            value, and the next event of the key starts from ``initial`` again.
+            value, and the next event of the key starts from ``initial`` again. A third parameter,
+            if there is one, gets the key.
         events: The event classes that the view is folded from; it never sees others. By default
             read from the annotation of ``evolve``'s second parameter: ``Recorded[A | B]``.
         view_type: The type of the values. By default read from the annotation of ``evolve``'s
@@ -62,20 +65,39 @@ class View(Generic[E, V_co]):
 
     name: str
     initial: V_co
-    key: Callable[[Recorded[E]], str | None]
-    evolve: Callable[[V_co, Recorded[E]], V_co | None]
+    key: KeyFunction[E]
+    evolve: (
+        Callable[[V_co, Recorded[E]], V_co | None] | Callable[[V_co, Recorded[E], str], V_co | None]
+    )
     events: Sequence[type[Any]] = field(default=Factory(_events, takes_self=True))
     view_type: Any = field(default=Factory(_view_type, takes_self=True))
+    _takes_key: bool = field(
+        default=Factory(lambda self: takes(self.evolve, 3), takes_self=True), init=False, repr=False
+    )
 
     def __attrs_post_init__(self) -> None:
         check_name("view", self.name)
         check_pure(f"view {self.name}", {"key": self.key, "evolve": self.evolve})
 
-    def next(self, value: V_co | None, recorded: Recorded[E]) -> V_co | None:
+    def keys(self, recorded: Recorded[E]) -> tuple[str, ...]:
+        """Return the keys of an event, each once.
+
+        Raises:
+            TypeError: ``key`` returned something else than text.
+        """
+        return keys_of(self.key, recorded)
+
+    def next(self, key: str, value: V_co | None, recorded: Recorded[E]) -> V_co | None:
         """Return the value of a key after one more of its events.
 
         Args:
+            key: The key.
             value: The value so far; ``None`` if the key has none.
             recorded: An event of that key.
         """
-        return self.evolve(self.initial if value is None else value, recorded)
+        evolve: Any = self.evolve
+        before = self.initial if value is None else value
+        after: V_co | None = (
+            evolve(before, recorded, key) if self._takes_key else evolve(before, recorded)
+        )
+        return after

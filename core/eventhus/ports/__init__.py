@@ -31,7 +31,7 @@ from eventhus.ports.store import (
     StoredEvent,
     event_id,
 )
-from eventhus.ports.views import ViewDocument, ViewStore, ViewWrite
+from eventhus.ports.views import Parked, Skipped, ViewDocument, ViewStore, ViewWrite
 
 __all__ = [
     "Checkpoint",
@@ -50,10 +50,12 @@ __all__ = [
     "MessageHandler",
     "NotHandledHere",
     "Page",
+    "Parked",
     "Part",
     "Place",
     "Publisher",
     "QueryItem",
+    "Skipped",
     "Slice",
     "Snapshot",
     "SnapshotStore",

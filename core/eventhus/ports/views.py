@@ -2,10 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from attrs import field, frozen
+
+
+@frozen(kw_only=True)
+class Parked:
+    """The reason why no event is folded into a key any more.
+
+    Attributes:
+        position: The position of the event that could not be handled.
+        error: The name of the class of the error.
+        at: When the key was parked or last retried: timezone-aware, UTC.
+        handled: The position of the last event of the key that was handled before; 0 if none was.
+            A process has sent the commands of all events up to it.
+    """
+
+    position: int
+    error: str
+    at: datetime
+    handled: int
+
+
+@frozen(kw_only=True)
+class Skipped:
+    """An event that somebody decided to leave out of the value of a key.
+
+    Attributes:
+        position: The position of the event.
+        why: The reason, in the words of whoever decided it.
+        at: When it was decided: timezone-aware, UTC.
+    """
+
+    position: int
+    why: str
+    at: datetime
+
+
+def _tuple(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
+    return tuple(skipped)
 
 
 @frozen(kw_only=True)
@@ -14,30 +52,41 @@ class ViewDocument:
 
     Attributes:
         key: Any text.
-        position: The position of the last event folded into the value, above 0. The value contains
-            every event of the key up to this position, and no later one.
-        data: The value, as plain data; ``None`` if it is deleted.
+        position: The position of the last event of the key that the reader has seen, above 0. The
+            value contains every event of the key up to this position, except skipped ones, and no
+            later one.
+        data: The value, as plain data; ``None`` if it is deleted or parked.
         deleted: Whether the value was deleted. The document stays, because its position prevents
             older events from being folded again.
+        revision: The number of changes since the document is at this position.
+        parked: Why the key is parked; ``None`` if it is not. A parked key has no value.
+        skipped: The events of the key that were left out on purpose, in the order of the decisions.
     """
 
     key: str
     position: int
     data: Any = field(hash=False)
     deleted: bool = False
+    revision: int = 0
+    parked: Parked | None = None
+    skipped: Sequence[Skipped] = field(default=(), converter=_tuple)
 
 
 @frozen(kw_only=True)
 class ViewWrite:
     """A compare-and-swap of one document.
 
+    Either the position of the new document is higher, or it is the same and the revision is higher.
+
     Attributes:
         document: The new document.
         replaces: The position of the stored document that it replaces; 0 if there is none.
+        replaces_revision: The revision of that document.
     """
 
     document: ViewDocument
     replaces: int
+    replaces_revision: int = 0
 
 
 class ViewStore(Protocol):
@@ -50,7 +99,7 @@ class ViewStore(Protocol):
     async def load_documents(
         self, collection: str, keys: Collection[str]
     ) -> Mapping[str, ViewDocument]:
-        """Return the documents of ``keys`` by key, including deleted ones.
+        """Return the documents of ``keys`` by key, including deleted and parked ones.
 
         Args:
             collection: The name of the collection.
@@ -61,8 +110,27 @@ class ViewStore(Protocol):
         """
         ...
 
+    async def load_parked(
+        self, collection: str, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        """Return the next parked documents of a collection, in the order of their keys.
+
+        Keys are ordered by their code points, as Python and UTF-8 do. The time that it takes
+        depends on the number of parked documents, not on the size of the collection.
+
+        Args:
+            collection: The name of the collection.
+            after: Start after this key; ``None`` starts at the first one.
+            limit: The maximum number of documents, at least 1. Fewer means the end.
+
+        Raises:
+            InvalidArgument: The name of the collection does not have the form above, or ``limit``
+                is below 1.
+        """
+        ...
+
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
-        """Replace each document if the stored one is at the expected position.
+        """Replace each document if the stored one is at the expected position and revision.
 
         Each write is atomic. If the call raises or is cancelled, any of several writes may have
         happened. Repeating the call is safe.
@@ -73,7 +141,7 @@ class ViewStore(Protocol):
 
         Returns:
             The keys that were not written, because the stored document is neither at the position
-            to replace nor at the new one: another reader has written it.
+            and revision to replace nor at the new ones: somebody else has written it.
 
         Raises:
             InvalidArgument: The name of the collection does not have the form above, or a document

@@ -73,8 +73,8 @@ class FoldChecker(Generic[E, V]):
             encode, decode = self._of_events[type(event)]
             check_round_trip("stored", event, lambda e: decode(encode(e)))
 
-    def key(self, recorded: Recorded[E]) -> str | None:
-        """Return the key that an event maps to, or ``None``.
+    def keys(self, recorded: Recorded[E]) -> tuple[str, ...]:
+        """Return the keys that an event maps to, possibly none.
 
         Raises:
             RuleBroken: ``key`` broke a rule.
@@ -83,7 +83,7 @@ class FoldChecker(Generic[E, V]):
         return call_checked(
             self.rules,
             "key",
-            lambda event: self.subject.key(evolve(recorded, event=event)),
+            lambda event: self.subject.keys(evolve(recorded, event=event)),
             event=recorded.event,
         )
 
@@ -98,7 +98,7 @@ class FoldChecker(Generic[E, V]):
         after = call_checked(
             self.rules,
             "evolve",
-            lambda value, event: self.subject.evolve(value, evolve(recorded, event=event)),
+            lambda value, event: self.subject.next(key, value, evolve(recorded, event=event)),
             **{self.word: value, "event": recorded.event},
         )
         if after is None and self.rules.evolvable and not self._none_is_a_value:

@@ -76,10 +76,8 @@ class BackgroundWork:
         async for recorded in self._internals.log():
             if type(recorded.event) not in process.events:
                 continue
-            key = process.key(recorded)
-            if key is None:
-                continue
-            states[key] = process.evolve(states.get(key, process.initial), recorded)
-            if recorded.position > after:
-                sent += process.reacted(states[key], recorded)
+            for key in process.keys(recorded):
+                states[key] = process.next(key, states.get(key, process.initial), recorded)
+                if recorded.position > after:
+                    sent += process.reacted(key, states[key], recorded)
         return tuple(sent)

@@ -40,12 +40,12 @@ class ValuesOf(Protocol[V]):
     """A view with exactly this value type, for the same reason as ``StateOf``."""
 
     @property
-    def key(self) -> Callable[[Any], str | None]:
+    def key(self) -> Callable[[Any], str | Iterable[str] | None]:
         """See ``View.key``."""
         ...
 
     @property
-    def evolve(self) -> Callable[[V, Any], V | None]:
+    def evolve(self) -> Callable[[V, Any], V | None] | Callable[[V, Any, str], V | None]:
         """See ``View.evolve``."""
         ...
 

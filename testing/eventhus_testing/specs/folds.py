@@ -61,8 +61,7 @@ class FoldStory(Generic[E, V]):
         with history.adding_story(subject.name, self, self.history, stream, events):
             for recorded in longer.events[len(self.history.events) :]:
                 self.checker.check_stored(recorded.event)
-                key = self.checker.key(recorded)
-                if key is not None:
+                for key in self.checker.keys(recorded):
                     story = story._with(key, recorded)
         return evolve(story, history=longer)
 

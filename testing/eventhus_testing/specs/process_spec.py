@@ -53,7 +53,7 @@ class ProcessStory(FoldStory[E, S]):
         commands = call_checked(
             self.checker.rules,
             "react",
-            lambda state, event: self.process.reacted(state, evolve(recorded, event=event)),
+            lambda state, event: self.process.reacted(key, state, evolve(recorded, event=event)),
             state=story.values[key],
             event=recorded.event,
         )

@@ -7,6 +7,7 @@ import pytest
 
 from eventhus import StreamId
 from eventhus.adapter_support import summary, unexpected
+from eventhus.adapter_support.failure_log import raised_in
 from eventhus.errors import (
     BusUnavailable,
     CodecError,
@@ -152,3 +153,14 @@ async def test_a_bus_that_cannot_bury_is_one_line(caplog: pytest.LogCaptureFixtu
     [*found] = lines(caplog, "could not be made")
     assert all(f"BusUnavailable: {OUTAGES[2]}" in line for line, _ in found)
     assert not any(has_traceback for _, has_traceback in found)
+
+
+def test_the_place_that_raised_an_error_is_named_without_its_message() -> None:
+    def divide() -> None:
+        raise ZeroDivisionError("secret")
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        divide()
+    line = divide.__code__.co_firstlineno + 1
+    assert f"{__name__}.{divide.__qualname__}, line {line}" == raised_in(caught.value)
+    assert "" == raised_in(ZeroDivisionError())

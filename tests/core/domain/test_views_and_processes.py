@@ -71,8 +71,8 @@ def test_a_view_reads_its_types_from_evolve() -> None:
 
 def test_a_view_starts_from_initial_also_after_a_deletion() -> None:
     view = View(name="totals", initial=5, key=by_order, evolve=total)
-    assert view.next(None, recorded(Paid(2))) == 7
-    assert view.next(7, recorded(Refunded(2))) is None
+    assert view.next("k", None, recorded(Paid(2))) == 7
+    assert view.next("k", 7, recorded(Refunded(2))) is None
 
 
 def test_a_process_reads_its_types_from_evolve() -> None:
@@ -95,7 +95,7 @@ def test_types_that_are_not_annotated_are_taken_from_the_arguments() -> None:
 
 def test_react_may_return_any_collection_of_commands() -> None:
     ship = Ship(aggregate_id="o1")
-    assert (ship,) == process(lambda state, recorded: [ship]).reacted(1, recorded(Paid(1)))
+    assert (ship,) == process(lambda state, recorded: [ship]).reacted("k", 1, recorded(Paid(1)))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_react_may_return_any_collection_of_commands() -> None:
 )
 def test_react_must_return_commands(react: Callable[[int, Any], Any], message: str) -> None:
     with pytest.raises(TypeError, match=message):
-        process(react).reacted(1, recorded(Paid(1)))
+        process(react).reacted("k", 1, recorded(Paid(1)))
 
 
 @pytest.mark.parametrize("name", ["", "a b", "ä", "x" * 64, 7])

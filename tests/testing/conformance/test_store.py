@@ -38,6 +38,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     leases,
     limits,
     pages,
+    parked,
     queries,
     restoring,
     several_streams,
@@ -134,6 +135,11 @@ class Nothing:
         self, collection: str, keys: Collection[str]
     ) -> Mapping[str, ViewDocument]:
         return {}
+
+    async def load_parked(
+        self, collection: str, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        return []
 
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         return frozenset()

@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar
 from attrs import define
 
 from eventhus.domain.recorded import Recorded
-from eventhus.errors import CodecError
+from eventhus.errors import CodecError, KeyParked
 from eventhus.ports.codec import Codec
-from eventhus.ports.views import ViewDocument, ViewStore, ViewWrite
+from eventhus.ports.views import Parked, Skipped, ViewDocument, ViewStore, ViewWrite
 
 V = TypeVar("V")
 
@@ -24,23 +24,38 @@ class FoldedValue(Generic[V]):
         value: The value; ``None`` if there is none.
         exists: Whether there is a value, which may itself be ``None``.
         stored: The position of the stored document; 0 if there is none.
-        last: The last event that was folded in and is not stored yet.
+        revision: The revision of the stored document.
+        last: The last event that was folded in or passed over, and is not stored yet.
+        parked: Why the key is parked, if it is. It has no value then.
+        skipped: The events that were left out on purpose.
     """
 
     key: str
     value: V | None = None
     exists: bool = False
     stored: int = 0
+    revision: int = 0
     last: Recorded[Any] | None = None
+    parked: Parked | None = None
+    skipped: Sequence[Skipped] = ()
 
     @property
     def position(self) -> int:
-        """The position of the last event in the value."""
+        """The position of the last event of the key that was seen."""
         return self.stored if self.last is None else self.last.position
+
+    def park(self, parked: Parked) -> None:
+        """Replace the value by the reason why there is none."""
+        self.value, self.exists, self.parked = None, False, parked
 
 
 class Documents(Generic[V]):
     """The values of one view or process, by key.
+
+    Attributes:
+        collection: The collection of documents.
+        label: The name of the view or process in messages, such as ``view orders``.
+        encode: Turns a value into plain data.
 
     Args:
         collection: The collection of documents.
@@ -51,14 +66,31 @@ class Documents(Generic[V]):
 
     def __init__(self, collection: str, store: ViewStore, codec: Codec, as_type: Any) -> None:
         self.collection = collection
+        self.label = collection.replace("_", " ", 1)
         self.encode = codec.encoder(as_type)
         self._store = store
         self._decode = codec.decoder(as_type)
 
     async def get(self, key: str) -> V | None:
-        """Return the value of a key, or ``None``. Raises what ``folded`` does."""
+        """Return the value of a key, or ``None``.
+
+        Raises:
+            KeyParked: The key is parked.
+            CodecError: As for ``folded``.
+        """
         found = await self.find([key])
-        return self.folded(key, found.get(key)).value
+        folded = self.folded(key, found.get(key))
+        if folded.parked is not None:
+            raise self.is_parked(key, folded.parked)
+        return folded.value
+
+    def is_parked(self, key: str, parked: Parked) -> KeyParked:
+        """Return the error to raise for a parked key."""
+        return KeyParked(self.label, key, parked.position, parked.error)
+
+    async def parked(self, *, after: str | None = None, limit: int) -> Sequence[ViewDocument]:
+        """Return the next parked documents, as ``ViewStore.load_parked`` does."""
+        return await self._store.load_parked(self.collection, after=after, limit=limit)
 
     async def find(self, keys: Collection[str]) -> Mapping[str, ViewDocument]:
         """Return the stored documents of some keys."""
@@ -72,10 +104,17 @@ class Documents(Generic[V]):
         """
         if document is None:
             return FoldedValue(key=key)
-        if document.deleted:
-            return FoldedValue(key=key, stored=document.position)
+        folded = FoldedValue[V](
+            key=key,
+            stored=document.position,
+            revision=document.revision,
+            parked=document.parked,
+            skipped=document.skipped,
+        )
+        if document.deleted or document.parked is not None:
+            return folded
         try:
-            value = self._decode(document.data)
+            folded.value, folded.exists = self._decode(document.data), True
         except CodecError as error:
             raise CodecError(
                 error.type,
@@ -83,10 +122,10 @@ class Documents(Generic[V]):
                 f"{error.problem}, in the collection {self.collection}; give a view or process "
                 f"whose values have changed a new name",
             ) from error
-        return FoldedValue(key=key, value=value, exists=True, stored=document.position)
+        return folded
 
     def write(self, folded: FoldedValue[V]) -> ViewWrite:
-        """Return the write that stores a value.
+        """Return the write that stores a value, or that the key is parked.
 
         Raises:
             CodecError: The value does not fit its type.
@@ -95,9 +134,14 @@ class Documents(Generic[V]):
             key=folded.key,
             position=folded.position,
             data=self.encode(folded.value) if folded.exists else None,
-            deleted=not folded.exists,
+            deleted=not folded.exists and folded.parked is None,
+            revision=folded.revision + 1 if folded.last is None else 0,
+            parked=folded.parked,
+            skipped=folded.skipped,
         )
-        return ViewWrite(document=document, replaces=folded.stored)
+        return ViewWrite(
+            document=document, replaces=folded.stored, replaces_revision=folded.revision
+        )
 
     async def delete(self) -> None:
         """Delete every document."""

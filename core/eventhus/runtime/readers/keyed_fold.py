@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
+from eventhus.adapter_support.failure_log import raised_in
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.process import Process
-from eventhus.domain.recorded import Recorded, is_text
+from eventhus.domain.recorded import Recorded
 from eventhus.domain.view import View
-from eventhus.errors import CodecError, InvalidArgument, LeaseLost, ReaderStopped
+from eventhus.errors import InvalidArgument, LeaseLost, ReaderStopped
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Checkpoint, Storage, StoredEvent
+from eventhus.ports.views import Parked
 from eventhus.runtime.readers.documents import Documents, FoldedValue
+from eventhus.runtime.readers.keyed_events import KeyedEvents, Poisoned
 from eventhus.runtime.readers.leased_reader import LeasedReader
+from eventhus.runtime.readers.refold import Refold, RefoldContext, Skip
 from eventhus.runtime.serializer import EventSerializer
 
 V = TypeVar("V")
-
-NEWER = "it was written by a newer version of this application, which declares this event"
 
 
 @frozen(kw_only=True)
@@ -33,13 +35,14 @@ class FoldContext(Generic[V]):
 
     Attributes:
         documents: Holds the values.
-        names: The stored names of the events to fold. Other events are skipped.
-        catalog: Knows the events of the application. An unknown event of a known aggregate was
-            written by a newer version and stops the fold.
+        names: As for ``KeyedEvents``.
+        catalog: As for ``KeyedEvents``.
         serializer: Decodes events.
         store: As for ``LeasedReader``.
         clock: As for ``LeasedReader``.
         owner: As for ``LeasedReader``.
+        max_parked: The maximum number of parked keys. The fold stops at an event that would park
+            another one.
     """
 
     documents: Documents[V]
@@ -49,6 +52,7 @@ class FoldContext(Generic[V]):
     store: Storage
     clock: Clock
     owner: str
+    max_parked: int
 
 
 class _Unstorable(Exception):
@@ -65,106 +69,197 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
     from. Events that a crash repeats, because the checkpoint did not move, are therefore recognised
     and skipped. A reader that was paused beyond its lease finds the places of its values taken.
 
-    At an event that cannot be handled, the fold saves everything before it and stops.
+    An event that cannot be folded parks its key: the document says so, later events of the key are
+    passed over, and the other keys go on. A passed over event moves the position of the document,
+    so that it cannot get lost between the reader and a concurrent ``retry``: whichever of the two
+    writes second finds another document than the one that it has loaded.
+
+    At an event that cannot be handled at all, the fold saves everything before it and stops.
 
     Args:
         reader: The view or process.
-        label: The name of the reader in messages.
         context: Its surroundings.
     """
 
-    def __init__(
-        self, reader: View[Any, V] | Process[Any, V], label: str, context: FoldContext[V]
-    ) -> None:
+    def __init__(self, reader: View[Any, V] | Process[Any, V], context: FoldContext[V]) -> None:
         documents = context.documents
         super().__init__(
-            documents.collection, label, context.store, context.clock, owner=context.owner
+            documents.collection, documents.label, context.store, context.clock, owner=context.owner
         )
-        self._key = reader.key
         self._documents = documents
-        self._names = context.names
-        self._catalog = context.catalog
-        self._serializer = context.serializer
+        self._max_parked = context.max_parked
+        self._events = KeyedEvents(
+            self.label, reader.key, context.names, context.catalog, context.serializer
+        )
+        self._retrying = asyncio.Lock()  # the owner of the lease would get it twice
 
     async def _forget(self) -> None:
         await self._documents.delete()
 
     @abstractmethod
-    async def _fold(self, folded: FoldedValue[V], recorded: Recorded[Any]) -> bool:
-        """Fold one event into a value.
+    def _evolve(self, folded: FoldedValue[V], recorded: Recorded[Any]) -> tuple[V | None, bool]:
+        """Return the next value of a key, and whether there is one. May raise anything."""
+
+    async def _react(self, key: str, value: V | None, recorded: Recorded[Any]) -> bool:  # noqa: ARG002
+        """Do what follows from an event.
 
         Returns:
             Whether the value must be saved before the next event.
 
         Raises:
-            ReaderStopped: The event cannot be folded; ``folded`` has not changed.
+            Poisoned: Something that follows can never be done.
+            ReaderStopped: This version of the application cannot do it.
         """
+        return False
+
+    async def retry(self, key: str, skip: Skip | None = None) -> None:
+        """Fold a parked key from the log again, as ``Application.retry`` and ``skip`` do.
+
+        A lease of its own keeps two retries apart. The reader goes on meanwhile, here or elsewhere.
+        """
+        async with self._retrying:
+            lease = await self._acquire_alone(f"{self._name}/retry", f"{self._owner} retries")
+            try:
+                await self._check_history(await self._store.load_checkpoint(self._name))
+                context = RefoldContext(
+                    documents=self._documents,
+                    events=self._events,
+                    fold=self._fold,
+                    store=self._store,
+                    clock=self._clock,
+                )
+                await self._while_holding(lease, Refold(key, skip, context).run())
+            finally:
+                await self._release(lease)
+        self._logger.info("%s: key %r is no longer parked", self.label, key)
 
     async def _read(self, lease: Lease) -> None:
         after = await self._resume()
-        async with aclosing(self._store.follow(after=after)) as pages:
+        async with aclosing(self._store.follow(self._events.query, after=after)) as pages:
             async for page in pages:
-                await self._take(page.events, lease)
+                await self._take(page.events, Checkpoint(page.position, page.event_id), lease)
                 # A store that never waits would starve every other task.
                 await asyncio.sleep(0)
 
-    async def _take(self, batch: Sequence[StoredEvent], lease: Lease) -> None:
+    async def _take(self, batch: Sequence[StoredEvent], end: Checkpoint, lease: Lease) -> None:
+        """Handle a batch; ``end`` is the checkpoint after it."""
+        events, stopped = self._events.decoded(batch)
         try:
-            await self._take_at_once(batch, lease)
+            await self._fold_all(events, lease)
+        except ReaderStopped as error:
+            stopped = error
+        if stopped is None:
+            await self._save_checkpoint(end, lease)
+            return
+        done = [stored for stored in batch if stored.position < stopped.position]
+        if done:
+            await self._save_checkpoint(Checkpoint(done[-1].position, done[-1].id), lease)
+        raise stopped
+
+    async def _fold_all(self, events: Sequence[tuple[str, Recorded[Any]]], lease: Lease) -> None:
+        """Fold events, each into its key, and save the values."""
+        try:
+            await self._fold_at_once(events, lease)
         except _Unstorable as unstorable:
             cause = unstorable.cause
         else:
             return
-        if len(batch) == 1:
-            with self._naming(batch[0]):
-                raise cause
-        # Any of the events may have made the value unstorable. One by one, they tell which.
-        for stored in batch:
-            await self._take([stored], lease)
+        if len(events) == 1:
+            await self._fold_at_once(events, lease, poisoned=Poisoned(cause))
+            return
+        # Any of the events may have made a value unstorable. One by one, they tell which.
+        for event in events:
+            await self._fold_all([event], lease)
 
-    async def _take_at_once(self, batch: Sequence[StoredEvent], lease: Lease) -> None:
-        events, stopped = self._decoded(batch)
+    async def _fold_at_once(
+        self,
+        events: Sequence[tuple[str, Recorded[Any]]],
+        lease: Lease,
+        *,
+        poisoned: Poisoned | None = None,
+    ) -> None:
         found = await self._documents.find({key for key, _ in events})
         values: dict[str, FoldedValue[V]] = {}
         try:
             for key, recorded in events:
                 if key not in values:
-                    with self._naming(recorded):
+                    with self._events.naming(recorded):
                         values[key] = self._documents.folded(key, found.get(key))
                 folded = values[key]
-                if folded.position < recorded.position and await self._fold(folded, recorded):
+                if folded.position >= recorded.position:
+                    continue
+                if folded.parked is not None:
+                    folded.last = recorded
+                    continue
+                try:
+                    if poisoned is not None:
+                        raise poisoned
+                    if await self._fold(folded, recorded):
+                        await self._save(values, lease)
+                except Poisoned as failure:
+                    await self._park(folded, recorded, failure)
                     await self._save(values, lease)
-        except ReaderStopped as error:
-            stopped = error
+                    self._log_parked(folded, recorded, failure)
+        except ReaderStopped:
+            await self._save(values, lease)
+            raise
         await self._save(values, lease)
-        done = len(batch) if stopped is None else stopped.position - batch[0].position
-        if done:
-            await self._save_checkpoint(batch[done - 1], lease)
-        if stopped is not None:
-            raise stopped
 
-    def _decoded(
-        self, batch: Sequence[StoredEvent]
-    ) -> tuple[list[tuple[str, Recorded[Any]]], ReaderStopped | None]:
-        """Return the events to fold, with their keys, up to one that cannot be handled."""
-        events: list[tuple[str, Recorded[Any]]] = []
+    async def _fold(
+        self, folded: FoldedValue[V], recorded: Recorded[Any], *, silently: bool = False
+    ) -> bool:
+        """Fold one event into a value, and do what follows from it unless ``silently``.
+
+        Returns:
+            Whether the value must be saved before the next event.
+
+        Raises:
+            Poisoned: As for ``_react``, or ``evolve`` raised; ``folded`` has not changed.
+            ReaderStopped: As for ``_react``; ``folded`` has not changed.
+        """
         try:
-            for stored in batch:
-                if stored.event.type not in self._names:
-                    if self._catalog.is_of_newer_code(stored.stream, stored.event):
-                        raise self._stopped(stored, NEWER)
-                else:
-                    with self._naming(stored):
-                        recorded = self._serializer.recorded(stored)
-                        key = self._key(recorded)
-                        if key is None:
-                            continue
-                        if not is_text(key):
-                            raise TypeError("a key must be a str of whole Unicode characters")
-                    events.append((key, recorded))
-        except ReaderStopped as stopped:
-            return events, stopped
-        return events, None
+            value, exists = self._evolve(folded, recorded)
+        except Exception as error:
+            raise Poisoned(error) from error
+        must_save = not silently and await self._react(folded.key, value, recorded)
+        folded.value, folded.exists, folded.last = value, exists, recorded
+        return must_save
+
+    async def _park(
+        self, folded: FoldedValue[V], recorded: Recorded[Any], poisoned: Poisoned
+    ) -> None:
+        """Park a key, or raise ``ReaderStopped`` if too many are parked."""
+        error, problem = poisoned.error, poisoned.problem
+        most = self._max_parked
+        if most == 0:
+            raise self._events.stopped(recorded, problem) from error
+        if len(await self._documents.parked(limit=most)) == most:
+            problem = f"{problem}, and max_parked={most} keys are parked already"
+            raise self._events.stopped(recorded, problem) from error
+        folded.park(
+            Parked(
+                position=recorded.position,
+                error=type(error).__name__,
+                at=self._clock.now(),
+                handled=folded.position,
+            )
+        )
+        folded.last = recorded
+
+    def _log_parked(
+        self, folded: FoldedValue[V], recorded: Recorded[Any], poisoned: Poisoned
+    ) -> None:
+        self._logger.error(
+            "%s parked key %r at %s, version %d, position %d: %s (%s); the other keys go on. Mend "
+            "the code and call app.retry, or leave the event out with app.skip",
+            self.label,
+            folded.key,
+            recorded.stream,
+            recorded.version,
+            recorded.position,
+            poisoned.problem,
+            raised_in(poisoned.error),
+        )
 
     async def _save(self, values: Mapping[str, FoldedValue[V]], lease: Lease) -> None:
         changed = [(each, each.last) for each in values.values() if each.last is not None]
@@ -176,31 +271,13 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             taken = await self._documents.save(writes)
         except InvalidArgument as error:
             raise _Unstorable(error) from error
-        if taken:
-            raise LeaseLost(self._name, lease.token)  # only another leader writes these documents
+        if taken:  # only another leader or a retry writes these documents
+            raise LeaseLost(self._name, lease.token)
         for folded, last in changed:
-            folded.stored, folded.last = last.position, None
+            folded.stored, folded.revision, folded.last = last.position, 0, None
 
-    async def _save_checkpoint(self, last: StoredEvent, lease: Lease) -> None:
-        checkpoint = Checkpoint(last.position, last.id)
+    async def _save_checkpoint(self, checkpoint: Checkpoint, lease: Lease) -> None:
         await self._store.save_checkpoint(
             self._name, checkpoint.position, event_id=checkpoint.event_id, token=lease.token
         )
         self._moved(checkpoint)
-
-    @contextmanager
-    def _naming(self, recorded: Recorded[Any]) -> Iterator[None]:
-        """Turn any error into a ``ReaderStopped`` that names the event."""
-        try:
-            yield
-        except CodecError as error:
-            raise self._stopped(
-                recorded, str(CodecError(error.type, error.field, error.problem))
-            ) from error
-        except Exception as error:
-            raise self._stopped(recorded, f"{type(error).__name__} was raised") from error
-
-    def _stopped(self, recorded: Recorded[Any], problem: str) -> ReaderStopped:
-        return ReaderStopped(
-            self.label, recorded.stream, recorded.version, recorded.position, problem
-        )

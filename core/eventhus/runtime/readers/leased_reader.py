@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Coroutine
 from copy import copy
+from typing import Any
 
 from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.failure_log import summary, unexpected
@@ -110,7 +112,7 @@ class LeasedReader(ABC):
         async with self._starting:
             await self._stop()
             try:
-                lease = await self._acquire_alone()
+                lease = await self._acquire_alone(self._name, f"{self._owner} rewinds")
                 try:
                     await self._forget()
                     await self._store.save_checkpoint(self._name, position, token=lease.token)
@@ -124,11 +126,14 @@ class LeasedReader(ABC):
     async def _forget(self) -> None:
         """Delete everything that was derived from the events after the new position."""
 
-    async def _acquire_alone(self) -> Lease:
-        """Acquire the lease as a new owner, whose token shuts out every earlier one."""
-        owner = f"{self._owner} rewinds"
+    async def _acquire_alone(self, name: str, owner: str) -> Lease:
+        """Acquire a lease as a new owner, whose token shuts out every earlier one.
+
+        Raises:
+            ReaderBusy: Another process holds the lease for longer than a term.
+        """
         for _ in range(round(1.5 * LEASE_S / STANDBY_S)):
-            lease = await self._store.acquire(self._name, owner, ttl_s=LEASE_S)
+            lease = await self._store.acquire(name, owner, ttl_s=LEASE_S)
             if lease is not None:
                 return lease
             await self._clock.sleep(STANDBY_S)
@@ -147,7 +152,7 @@ class LeasedReader(ABC):
                         self._report(self._position, is_leader=False)
                         await self._watch_leader()
                     else:
-                        await self._read_while_leading(lease)
+                        await self._while_holding(lease, self._read(lease))
                 except asyncio.CancelledError as error:
                     if being_cancelled():
                         raise
@@ -204,19 +209,26 @@ class LeasedReader(ABC):
         self._changed.clear()
         await self._changed.wait()
 
-    async def _read_while_leading(self, lease: Lease) -> None:
-        reading = asyncio.create_task(self._read(lease))
+    async def _while_holding(self, lease: Lease, work: Coroutine[Any, Any, None]) -> None:
+        """Await ``work`` and renew the lease meanwhile. Without the lease, the work is cancelled.
+
+        Raises:
+            LeaseLost: Another owner holds the lease by now.
+            LogChanged: The log has another history than the reader has read.
+            TimeoutError: The store did not answer in time.
+        """
+        working = asyncio.create_task(work)
         try:
-            while not (await asyncio.wait([reading], timeout=LEASE_S / 3))[0]:
-                # If the store does not answer in time, another process may be the leader by now.
+            while not (await asyncio.wait([working], timeout=LEASE_S / 3))[0]:
+                # If the store does not answer in time, another process may hold the lease by now.
                 async with asyncio.timeout(LEASE_S / 3):
-                    renewed = await self._store.acquire(self._name, self._owner, ttl_s=LEASE_S)
+                    renewed = await self._store.acquire(lease.name, lease.owner, ttl_s=LEASE_S)
                 if renewed != lease:
-                    raise LeaseLost(self._name, lease.token)
+                    raise LeaseLost(lease.name, lease.token)
                 await self._check_history(self._checkpoint)
         finally:
-            await stop(reading)
-        await reading
+            await stop(working)
+        await working
 
     async def _resume(self) -> int:
         """Load the checkpoint and return its position, to read on from there.

@@ -16,12 +16,9 @@ class Projector(KeyedFold[V]):
     """Folds every event of a view into it, each with the effect of exactly once."""
 
     def __init__(self, view: View[Any, V], context: FoldContext[V]) -> None:
-        super().__init__(view, f"view {view.name}", context)
+        super().__init__(view, context)
         self._view = view
 
-    async def _fold(self, folded: FoldedValue[V], recorded: Recorded[Any]) -> bool:
-        with self._naming(recorded):
-            folded.value = self._view.next(folded.value, recorded)
-        folded.exists = folded.value is not None
-        folded.last = recorded
-        return False
+    def _evolve(self, folded: FoldedValue[V], recorded: Recorded[Any]) -> tuple[V | None, bool]:
+        value = self._view.next(folded.key, folded.value, recorded)
+        return value, value is not None

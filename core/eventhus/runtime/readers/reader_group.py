@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
+
+from attrs import frozen
 
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.process import Process
@@ -19,12 +22,30 @@ from eventhus.runtime.readers.documents import Documents
 from eventhus.runtime.readers.keyed_fold import FoldContext, KeyedFold
 from eventhus.runtime.readers.process_runner import ProcessRunner
 from eventhus.runtime.readers.projector import Projector
+from eventhus.runtime.readers.refold import Skip
 from eventhus.runtime.serializer import EventSerializer
 
 V = TypeVar("V")
 
 Followed: TypeAlias = View[Any, Any] | Process[Any, Any]
 F = TypeVar("F", View[Any, Any], Process[Any, Any])
+
+
+@frozen(kw_only=True)
+class ParkedKey:
+    """A key of a view or a process that waits for somebody to mend it.
+
+    Attributes:
+        key: The key.
+        position: The position of the event that could not be handled.
+        error: The name of the class of the error.
+        at: When the key was parked or last retried: timezone-aware, UTC.
+    """
+
+    key: str
+    position: int
+    error: str
+    at: datetime
 
 
 _PLURAL = {"view": "views", "process": "processes"}
@@ -49,12 +70,14 @@ class ReaderGroup:
         store: Storage,
         clock: Clock,
         new_id: Callable[[], str],
+        max_parked: int,
     ) -> None:
         self._catalog = catalog
         self._serializer = serializer
         self._store = store
         self._clock = clock
         self._new_id = new_id
+        self._max_parked = max_parked
         self._views = {
             each: Documents[Any](f"view_{each.name}", store, codec, each.view_type)
             for each in self._checked("view", views)
@@ -96,9 +119,30 @@ class ReaderGroup:
         documents: Documents[V] | None = self._views.get(view)
         if documents is None:
             raise _foreign(view)
-        if not is_text(key):
-            raise InvalidArgument("a key must be a str of whole Unicode characters")
+        _check_key(key)
         return await documents.get(key)
+
+    async def parked(self, reader: Followed, after: str | None, limit: int) -> Sequence[ParkedKey]:
+        """Return the next parked keys, as ``Application.parked`` does."""
+        if isinstance(reader, View):
+            documents = self._views.get(reader)
+        else:
+            documents = self._processes.get(reader)
+        if documents is None:
+            raise _foreign(reader)
+        if after is not None:
+            _check_key(after)
+        return [
+            ParkedKey(key=each.key, position=parked.position, error=parked.error, at=parked.at)
+            for each in await documents.parked(after=after, limit=limit)
+            if (parked := each.parked) is not None
+        ]
+
+    async def retry(self, reader: Followed, key: str, skip: Skip | None = None) -> None:
+        """Fold a parked key again, as ``Application.retry`` and ``Application.skip`` do."""
+        fold = self._fold_of(reader)
+        _check_key(key)
+        await fold.retry(key, skip)
 
     async def reset(self, view: View[Any, Any]) -> None:
         """Rebuild a view, as ``Application.reset`` does."""
@@ -109,10 +153,13 @@ class ReaderGroup:
 
     async def caught_up(self, reader: Followed, position: int) -> None:
         """Wait for a position, as ``Application.caught_up`` does."""
+        await self._fold_of(reader).caught_up(position)
+
+    def _fold_of(self, reader: Followed) -> KeyedFold[Any]:
         fold = self._folds.get(reader)
         if fold is None:
             raise _foreign(reader)
-        await fold.caught_up(position)
+        return fold
 
     def _checked(self, kind: str, given: Iterable[F]) -> Iterator[F]:
         names: set[str] = set()
@@ -137,7 +184,13 @@ class ReaderGroup:
             store=self._store,
             clock=self._clock,
             owner=self._new_id(),
+            max_parked=self._max_parked,
         )
+
+
+def _check_key(key: object) -> None:
+    if not is_text(key):
+        raise InvalidArgument("a key must be a str of whole Unicode characters")
 
 
 def _foreign(reader: Followed) -> InvalidArgument:

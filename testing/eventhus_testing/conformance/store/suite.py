@@ -9,6 +9,7 @@ from eventhus_testing.conformance.store.idempotency import Idempotency
 from eventhus_testing.conformance.store.leases import Leasing
 from eventhus_testing.conformance.store.limits import Limits
 from eventhus_testing.conformance.store.names import Names
+from eventhus_testing.conformance.store.parked import ParkedDocuments
 from eventhus_testing.conformance.store.plain_data import PlainData, Sharing
 from eventhus_testing.conformance.store.queries import Queries
 from eventhus_testing.conformance.store.racing import Racing
@@ -28,6 +29,7 @@ from eventhus_testing.conformance.store.whole_commits import WholeCommits
 class StoreConformance(
     Stores,
     Cancelling,
+    ParkedDocuments,
     Views,
     Leasing,
     Checkpoints,

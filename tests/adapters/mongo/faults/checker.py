@@ -20,6 +20,7 @@ class Acknowledged:
         size: How many events the write has.
         version: The version of its first event.
         position: The position of its first event.
+        second: The version of the first event of its second part, if it has one.
     """
 
     key: str
@@ -27,6 +28,7 @@ class Acknowledged:
     size: int
     version: int
     position: int
+    second: int | None = None
 
 
 def violations(
@@ -39,8 +41,10 @@ def violations(
     """Everything that is wrong, each as a kind, a colon and what it is about.
 
     Events say in their data which write they belong to (``key``), which of its events they are
-    (``number``, from 1), how many it has (``size``), and behind which version of the stream it
-    was to go (``after``, or ``None``).
+    (``number``, from 1), how many it has (``size``), how many of these belong to its second stream
+    (``second``), and behind which version of its first stream it was to go (``after``, or
+    ``None``). Those of a write with a condition say which tag no event was to have (``claim``)
+    behind which position (``above``).
 
     Args:
         acknowledged: What writers were told is stored; the same write perhaps more than once.
@@ -53,6 +57,7 @@ def violations(
         *_versions(log),
         *_ids(log),
         *_writes(log),
+        *_conditions(log),
         *_answers(acknowledged, refused, log),
         *_following(log, followed),
     ]
@@ -100,21 +105,42 @@ def _writes(log: Sequence[StoredEvent]) -> Iterator[str]:
 
 def _is_whole(events: Sequence[StoredEvent]) -> bool:
     """Whether these are all events of one write, in order and side by side."""
+    position = events[0].position
+    size: int = events[0].event.data["size"]
+    return [(number, size, position + number - 1) for number in range(1, size + 1)] == [
+        (event.event.data["number"], event.event.data["size"], event.position) for event in events
+    ] and all(map(_is_run, _parts(events)))
+
+
+def _parts(events: Sequence[StoredEvent]) -> list[Sequence[StoredEvent]]:
+    """The events of each stream of one write."""
+    second = _second(events)
+    return [events[:-second], events[-second:]] if second else [events]
+
+
+def _second(events: Sequence[StoredEvent]) -> int:
+    second: int = events[0].event.data["second"]
+    return second
+
+
+def _is_run(events: Sequence[StoredEvent]) -> bool:
+    """Whether these are one behind the other in one stream."""
     first = events[0]
-    size: int = first.event.data["size"]
-    return [
-        (number, size, first.position + number - 1, first.version + number - 1, first.stream)
-        for number in range(1, size + 1)
-    ] == [
-        (
-            event.event.data["number"],
-            event.event.data["size"],
-            event.position,
-            event.version,
-            event.stream,
-        )
-        for event in events
+    return [(first.stream, first.version + index) for index in range(len(events))] == [
+        (event.stream, event.version) for event in events
     ]
+
+
+def _conditions(log: Sequence[StoredEvent]) -> Iterator[str]:
+    for key, events in _by_key(log).items():
+        first, data = events[0], events[0].event.data
+        if data["claim"] is None:
+            continue
+        for event in log:
+            is_between = data["above"] < event.position < first.position
+            if is_between and data["claim"] in event.event.tags:
+                yield f"condition: {_place(event)} was in the way of write {key}: {_place(first)}"
+                break
 
 
 def _answers(
@@ -140,6 +166,7 @@ def _expected_answer(key: str, events: Sequence[StoredEvent]) -> Acknowledged:
         size=len(events),
         version=first.version,
         position=first.position,
+        second=events[-_second(events)].version if _second(events) else None,
     )
 
 

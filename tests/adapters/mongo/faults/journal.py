@@ -24,6 +24,9 @@ class Sent:
         size: How many events it has.
         how: Whether it is a command, or a commit.
         after: The version that a commit expects; ``None`` for any.
+        second: The id of another aggregate, to which one more event of a commit goes; if any.
+        claim: The tag that no event may have behind ``above``, if the commit has a condition.
+        above: The position behind which no event may have it.
     """
 
     key: str
@@ -32,6 +35,9 @@ class Sent:
     size: int
     how: Literal["append", "dispatch"]
     after: int | None
+    second: str | None = None
+    claim: str | None = None
+    above: int = 0
 
 
 @frozen(kw_only=True)

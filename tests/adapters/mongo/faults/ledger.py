@@ -26,12 +26,18 @@ class Written:
         number: Which of its events this is, from 1.
         size: How many it has.
         after: The version of the ledger that the writer decided on; ``None`` for any.
+        second: How many events of the write belong to another ledger, its second one.
+        claim: The tag that no event was to have behind ``above``; ``None`` without a condition.
+        above: The position behind which no event was to have it.
     """
 
     key: str
     number: int
     size: int
     after: int | None
+    second: int = 0
+    claim: str | None = None
+    above: int = 0
 
 
 def decide(command: Write, version: int) -> Iterator[Written]:

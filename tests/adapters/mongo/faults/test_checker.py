@@ -17,17 +17,25 @@ NOW = datetime(2024, 2, 29, tzinfo=UTC)
 
 
 def events(
-    key: str, stream: str, position: int, version: int, size: int, *, after: int | None = None
+    key: str,
+    stream: str,
+    position: int,
+    version: int,
+    size: int,
+    *,
+    after: int | None = None,
+    claim: str | None = None,
+    above: int = 0,
 ) -> list[StoredEvent]:
+    data = {"key": key, "size": size, "second": 0, "after": after, "claim": claim, "above": above}
+    tags = frozenset({claim} if claim else ())
     return [
         Recorded(
             stream=StreamId("Ledger", stream),
             version=version + index,
             position=position + index,
             id=event_id(key, index),
-            event=EventData(
-                "Written", {"key": key, "number": index + 1, "size": size, "after": after}
-            ),
+            event=EventData("Written", {**data, "number": index + 1}, tags=tags),
             recorded_at=NOW,
             metadata=Metadata(),
         )
@@ -75,8 +83,23 @@ ACKNOWLEDGED = GOOD.acknowledged
 
 
 def with_data(event: StoredEvent, **changes: Any) -> StoredEvent:
-    data = EventData(event.event.type, {**event.event.data, **changes})
-    return evolve(event, event=data)
+    return evolve(event, event=evolve(event.event, data={**event.event.data, **changes}))
+
+
+def both(
+    key: str, position: int, first: tuple[str, int, int], second: tuple[str, int, int]
+) -> list[StoredEvent]:
+    """A write to two streams, each with the version and the number of its events."""
+    size = first[2] + second[2]
+    ids = events(key, "-", position, 1, size)
+    parts = [
+        *events(key, first[0], position, *first[1:]),
+        *events(key, second[0], position + first[2], *second[1:]),
+    ]
+    return [
+        with_data(evolve(event, id=whole.id), size=size, number=number, second=second[2])
+        for number, (event, whole) in enumerate(zip(parts, ids, strict=True), 1)
+    ]
 
 
 def test_nothing_is_wrong_with_a_whole_history() -> None:
@@ -84,6 +107,11 @@ def test_nothing_is_wrong_with_a_whole_history() -> None:
     assert [] == GOOD.kinds()
     assert [] == evolve(GOOD, acknowledged=ACKNOWLEDGED[:1], refused=()).kinds()
     assert [] == History(log=[], acknowledged=(), refused=()).kinds()
+    told = Acknowledged(key="e", stream="s", size=3, version=6, position=7, second=2)
+    log = [*LOG, *both("e", 7, ("s", 6, 2), ("t", 2, 1))]
+    assert [] == evolve(GOOD, log=log, acknowledged=[*ACKNOWLEDGED, told]).kinds()
+    claims = [*events("e", "t", 7, 2, 1, claim="x"), *events("f", "t", 8, 3, 2, claim="x", above=7)]
+    assert [] == evolve(GOOD, log=[*LOG, *claims]).kinds()
 
 
 DAMAGE: dict[str, tuple[list[str], History]] = {
@@ -184,6 +212,39 @@ DAMAGE: dict[str, tuple[list[str], History]] = {
         ["expectation"],
         evolve(GOOD, log=[*LOG, *events("e", "s", 7, 6, 1, after=4)]),
     ),
+    "the second part is not there": (
+        ["half"],
+        evolve(GOOD, log=[*LOG, *both("e", 7, ("s", 6, 2), ("t", 2, 1))[:2]]),
+    ),
+    "the second part goes on in the first stream": (
+        ["half"],
+        evolve(
+            GOOD,
+            log=[
+                *LOG,
+                *[with_data(event, second=0) for event in both("e", 7, ("s", 6, 2), ("t", 2, 1))],
+            ],
+        ),
+    ),
+    "the second part was acknowledged elsewhere": (
+        ["misplaced"],
+        evolve(
+            GOOD,
+            log=[*LOG, *both("e", 7, ("s", 6, 2), ("t", 2, 1))],
+            acknowledged=[answer("e", "s", 7, 6, 3)],
+        ),
+    ),
+    "a condition was not met": (
+        ["condition"],
+        evolve(
+            GOOD,
+            log=[
+                *LOG,
+                *events("e", "t", 7, 2, 1, claim="x"),
+                *events("f", "t", 8, 3, 2, claim="x", above=6),
+            ],
+        ),
+    ),
     "the follower skips an event": (
         ["skipped"],
         evolve(GOOD, followed=[*LOG[:2], *LOG[3:]]),
@@ -219,6 +280,6 @@ def test_a_violation_names_what_it_is_about() -> None:
         acknowledged=[answer("b", "t", 4, 1, 1)], refused=(), log=LOG, followed=LOG
     )
     assert (
-        "misplaced: Acknowledged(key='b', stream='t', size=1, version=1, position=4), "
+        "misplaced: Acknowledged(key='b', stream='t', size=1, version=1, position=4, second=None), "
         "stored as b-1 (1 of 1) of t at version 1, position 3"
     ) == found

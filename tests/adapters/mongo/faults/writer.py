@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-from attrs import asdict
+from attrs import asdict, evolve
 
-from eventhus import Application, ConcurrencyError, StreamId
-from eventhus.errors import OutcomeUnknown, StoreUnavailable, TooManyConflicts
-from eventhus.ports import Commit, EventData
+from eventhus import Application, ConcurrencyError, Query, StreamId
+from eventhus.errors import ConditionFailed, OutcomeUnknown, StoreUnavailable, TooManyConflicts
+from eventhus.ports import Commit, Condition, EventData, Part
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore
 from tests.adapters.mongo.faults.checker import Acknowledged
@@ -27,6 +27,7 @@ from tests.adapters.mongo.faults.ledger import Write, Written, ledger
 LANES = 3  # writes that a writer has under way at once
 PAUSE_S = 0.3  # at most, between two writes of a lane: faults are to be tested, not limits
 SHARED = 12  # streams that all writers write to
+CLAIMS = 6  # tags in the conditions of all writers
 NOW = datetime(2024, 2, 29, tzinfo=UTC)
 
 
@@ -34,7 +35,8 @@ class Writer:
     """Sends one write after the other in each of its lanes, each until it knows what became of it.
 
     Some are commits and some are commands; some go to streams that only their lane writes to, and
-    some to streams that everybody does. What they are follows from the seed.
+    some to streams that everybody does. Some commits go to two streams, and some have a condition.
+    What they are follows from the seed.
     """
 
     def __init__(self, *, url: str, bucket: str, seed: int, number: int, journal: Path) -> None:
@@ -96,7 +98,14 @@ class Writer:
             return Sent(key=key, lane=lane, stream=stream, size=size, how="dispatch", after=None)
         exact = stream == own or random.random() < 0.5
         after = await self._end(stream) if exact else None
-        return Sent(key=key, lane=lane, stream=stream, size=size, how="append", after=after)
+        write = Sent(key=key, lane=lane, stream=stream, size=size, how="append", after=after)
+        if random.random() < 0.3:
+            others = [f"shared-{number}" for number in range(SHARED)]
+            write = evolve(write, second=random.choice([each for each in others if each != stream]))
+        if random.random() < 0.3:
+            claim = f"claim-{random.randrange(CLAIMS)}"
+            write = evolve(write, claim=claim, above=await self._looked_at(claim))
+        return write
 
     async def _settle(self, write: Sent, *, was_sent: bool) -> None:
         """Send a write until it is known what became of it.
@@ -118,6 +127,9 @@ class Writer:
                     self._journal.add(Refused(key=write.key, error=repr(error)))
                     return
                 self._journal.add(Failed(key=write.key, error=repr(error)))
+            except ConditionFailed as conflict:
+                self._journal.add(Refused(key=write.key, error=repr(conflict)))
+                return
             except ConcurrencyError as conflict:
                 if not write.stream.startswith("shared"):
                     raise AssertionError("nobody else writes to this stream") from conflict
@@ -125,7 +137,8 @@ class Writer:
                 return
             else:
                 self._journal.add(answer)
-                self._ends[answer.stream] = answer.version + answer.size - 1
+                size = answer.size - (answer.second is not None)
+                self._ends[answer.stream] = answer.version + size - 1
                 if random.random() > 0.05:
                     return
                 was_sent = True  # send it once more, for the same answer
@@ -135,13 +148,28 @@ class Writer:
             command = Write(aggregate_id=write.stream, key=write.key, size=write.size)
             committed = await self._application.dispatch(command, command_id=write.key)
             first = committed.events[0]
-            version, position, size = first.version, first.position, len(committed.events)
+            versions = [first.version]
+            position, size = first.position, len(committed.events)
         else:
             stored = await self._store.append(commit_of(write))
-            version, position, size = stored.version, stored.position, len(stored.commit.events)
+            versions = [*stored.versions]
+            position, size = stored.position, len(stored.commit.events)
         return Acknowledged(
-            key=write.key, stream=write.stream, size=size, version=version, position=position
+            key=write.key,
+            stream=write.stream,
+            size=size,
+            version=versions[0],
+            position=position,
+            second=versions[1] if len(versions) > 1 else None,
         )
+
+    async def _looked_at(self, claim: str) -> int:
+        """The position up to which this writer knows which events have a tag."""
+        while True:
+            try:
+                return (await self._store.read(Query.of(tags={claim}))).position
+            except StoreUnavailable:
+                continue
 
     async def _end(self, stream: str) -> int:
         """The version that a stream ends at."""
@@ -164,17 +192,35 @@ class Writer:
 
 def commit_of(write: Sent) -> Commit:
     """The same commit each time."""
+    second = 1 if write.second else 0
+    tags = {write.claim} if write.claim else ()
     events = [
-        Written(key=write.key, number=number, size=write.size, after=write.after)
-        for number in range(1, write.size + 1)
+        Written(
+            key=write.key,
+            number=number,
+            size=write.size + second,
+            after=write.after,
+            second=second,
+            claim=write.claim,
+            above=write.above,
+        )
+        for number in range(1, write.size + second + 1)
     ]
-    return Commit(
-        id=write.key,
-        stream=StreamId(ledger.name, write.stream),
-        events=[EventData(Written.__name__, asdict(event)) for event in events],
-        expected_version=write.after,
-        recorded_at=NOW,
-    )
+    data = [EventData(Written.__name__, asdict(event), tags=frozenset(tags)) for event in events]
+    parts = [
+        Part(
+            stream=StreamId(ledger.name, write.stream),
+            events=data[: write.size],
+            expected_version=write.after,
+        )
+    ]
+    if write.second:
+        stream = StreamId(ledger.name, write.second)
+        parts.append(Part(stream=stream, events=data[write.size :], expected_version=None))
+    condition = None
+    if write.claim:
+        condition = Condition(query=Query.of(tags=tags), after=write.above)
+    return Commit(id=write.key, parts=parts, condition=condition, recorded_at=NOW)
 
 
 async def main(url: str, bucket: str, seed: str, number: str, journal: str) -> None:

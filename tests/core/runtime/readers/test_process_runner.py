@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from itertools import count
 from typing import Any
 
@@ -90,10 +91,11 @@ async def test_a_command_of_a_process_carries_its_cause() -> None:
         )
         await app.caught_up(process, committed)
     cause = committed.events[0].id
+    digest = blake2b(b"a", digest_size=8).hexdigest()  # of the key
     assert [
         Envelope(
             command=Scribble(aggregate_id=each),
-            command_id=f"eventhus:sends/{cause}/{index}",
+            command_id=f"eventhus:sends/{cause}/{index}/{digest}",
             metadata=Metadata("talk", cause),
         )
         for index, each in enumerate("xy")
@@ -251,7 +253,7 @@ async def test_a_command_that_no_aggregate_takes() -> None:
             yield Scribble(aggregate_id="x")
 
     process = Process(name="lost", initial=0, key=key, evolve=number, react=react)
-    async with bank(store, processes=[process]) as app:
+    async with bank(store, processes=[process], max_parked=0) as app:
         await add(app, 1, 2, 3, 4)
         with pytest.raises(ReaderStopped) as caught:
             await app.caught_up(process)
@@ -271,7 +273,7 @@ async def test_a_state_that_the_store_does_not_keep() -> None:
     async with bank(store) as app:
         await add(app, 1, 2)
     store.before["save_documents"] = at([2, 3, 4], fail_with(InvalidArgument("too large")))
-    async with bank(store, processes=[process]) as app:
+    async with bank(store, processes=[process], max_parked=0) as app:
         with pytest.raises(ReaderStopped, match="version 2: InvalidArgument was raised"):
             await app.caught_up(process)
         assert 1 == (await store.load_checkpoint("process_sends")).position
@@ -289,7 +291,7 @@ async def test_another_answer_than_before_the_crash() -> None:
         await add(app, 1)
         await gate.arrived.wait()
         crash(store)
-    async with bank(store.inner, processes=[after]) as app:
+    async with bank(store.inner, processes=[after], max_parked=0) as app:
         with pytest.raises(ReaderStopped, match="CommandIdReused was raised by Scribble") as caught:
             await app.caught_up(after)
     assert isinstance(caught.value.__cause__, CommandIdReused)
@@ -317,7 +319,7 @@ async def test_a_process_with_a_bug(evolve: Any, react: Any, problem: str) -> No
         events=[Deposited],
         state_type=int,
     )
-    async with bank(store, processes=[process]) as app:
+    async with bank(store, processes=[process], max_parked=0) as app:
         await add(app, 1)
         with pytest.raises(ReaderStopped) as caught:
             await app.caught_up(process)

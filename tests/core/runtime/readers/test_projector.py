@@ -326,7 +326,7 @@ async def test_an_event_that_a_view_cannot_take(
     view = View(name="stuck", initial=Balance(), key=key_of, evolve=evolve_with, events=[Deposited])
     async with bank(store) as app:
         await add(app, 1, 2, 3, 4)
-    async with bank(store, views=[view], clock=clock) as app:
+    async with bank(store, views=[view], clock=clock, max_parked=0) as app:
         await app.caught_up(view, 2)
         for position in (3, 4):
             with pytest.raises(ReaderStopped) as caught:
@@ -374,7 +374,7 @@ async def test_a_value_that_does_not_fit_its_type() -> None:
     view = View(name="stuck", initial=Balance(), key=key, evolve=unfit)
     async with bank(store) as app:
         await add(app, 1, 2, 3)
-    async with bank(store, views=[view]) as app:
+    async with bank(store, views=[view], max_parked=0) as app:
         with pytest.raises(ReaderStopped, match=r"Account/a, version 3: Balance\.amount: "):
             await app.caught_up(view)
         assert Balance(amount=1) == await app.view(view, "a")
@@ -400,7 +400,7 @@ async def test_a_value_that_the_store_does_not_keep() -> None:
         await add(app, 4, aggregate_id="b")
         await add(app, 3, 9)
         await add(app, 5, aggregate_id="c")
-    async with bank(store, views=[view]) as app:
+    async with bank(store, views=[view], max_parked=0) as app:
         with pytest.raises(ReaderStopped) as caught:
             await app.caught_up(view)
         assert stuck("InvalidArgument was raised") == str(caught.value)
