@@ -81,8 +81,8 @@ async def exported(store: EventStore, folder: Path) -> bytes:
     return file.read_bytes()
 
 
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
-ids = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=6)
+texts = st.text(st.characters(codec="utf-8"), max_size=6)
+ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
 plain_data = st.recursive(
     st.none()
     | st.booleans()

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 from attrs import evolve
@@ -197,7 +197,7 @@ async def test_a_log_with_other_commits_is_refused_before_the_first_append(
     ],
 )
 async def test_other_content_under_the_same_id_is_refused(
-    change: dict[str, object], move: Move
+    change: dict[str, Any], move: Move
 ) -> None:
     target = await log_of([evolve(some_commits()[0], **change)])
     with pytest.raises(LogsDiffer) as caught:
@@ -265,8 +265,9 @@ async def test_a_log_with_one_commit_twice_is_refused(tmp_path: Path) -> None:
 
 async def forge(file: Path, commits: list[Commit], replacement: tuple[str, str]) -> None:
     """Write a file with a fitting digest whose log no store would have taken."""
+    old, new = replacement
     await export_log(await log_of(commits), file)
-    header, *lines, _ = file.read_bytes().replace(*map(str.encode, replacement)).splitlines(True)
+    header, *lines, _ = file.read_bytes().replace(old.encode(), new.encode()).splitlines(True)
     tally = Tally()
     for line in lines:
         tally.add(Entry(from_line(line), line))
