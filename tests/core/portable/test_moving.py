@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from eventhus.errors import (
     InvalidArgument,
     InvalidCommit,
+    LogFileDamaged,
     LogsDiffer,
     OutcomeUnknown,
     StoreUnavailable,
@@ -204,6 +205,18 @@ async def test_other_content_under_the_same_id_is_refused(
         await move(target)
     assert (1, "c0", "c0") == caught.value.args
     assert 1 == await target.head()
+
+
+@pytest.mark.usefixtures("page_size")
+async def test_an_import_checks_the_whole_file_before_the_first_commit(
+    source: MemoryStore, tmp_path: Path
+) -> None:
+    file, target = tmp_path / "log", MemoryStore()
+    await export_log(source, file)
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(LogFileDamaged):
+        await import_log(file, target)
+    assert 0 == await target.head()
 
 
 class Shared(MemoryStore):
