@@ -605,9 +605,11 @@ class Application:
                 parked.
             ReaderStopped: An event of the log cannot be decoded. The key stays parked.
             ReaderBusy: Another retry of this view or process takes longer than a term of its lease.
+            LogChanged: The log was replaced, as by a restore. The key stays parked.
             LeaseLost: Another retry has begun, because the store took too long. Look at ``parked``.
-            StoreError: The store, or a command of the process, could not be reached or finished.
-                The key stays parked; try again.
+            EventhusError, OSError: The store did not answer, or a command of the process failed for
+                a passing reason, such as ``StoreUnavailable``, ``TooManyConflicts`` or
+                ``TimeoutError``. The key stays parked; try again.
             NotRunning: The application has not been entered, or has been left.
         """
         self._running()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from eventhus import Application, Metadata, Process, Rejected, View
@@ -187,8 +187,12 @@ class CommandChecks:
 
     async def _settled(self, *readers: View[Any, Any] | Process[Any, Any]) -> None:
         __tracebackhide__ = True
+        await self._in_time(self._background.settled(*readers))
+
+    async def _in_time(self, settled: Coroutine[Any, Any, None]) -> None:
+        __tracebackhide__ = True
         try:
-            await self._background.settled(*readers)
+            await settled
         except TimeoutError:
             text = self._story.not_caught_up(self._background.patience_s)
             raise AssertionError(text) from None
