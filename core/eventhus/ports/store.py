@@ -377,6 +377,25 @@ class EventStore(Protocol):
         """
         ...
 
+    async def restore(self, commits: Sequence[StoredCommit]) -> None:
+        """Append commits at the positions and versions that they have in another log.
+
+        The caller vouches that this log holds the same commits before them as the other one.
+        ``eventhus.portable`` sees to that. If the call fails or is cancelled, the log holds the
+        first of the commits, or none, or all.
+
+        Args:
+            commits: Any number of commits that follow each other in the other log.
+
+        Raises:
+            LogsDiffer: The log does not end right before the first commit, another writer has
+                appended meanwhile, or the log holds the ``id`` or ``command_id`` of one of them.
+            ConcurrencyError: A stream does not end right before the version of a part.
+            InvalidCommit: The commits do not follow each other; or as for ``append``.
+            InvalidArgument: As for ``append``.
+        """
+        ...
+
     async def head(self) -> int:
         """Return the position of the last event, the high-water mark; 0 while the log is empty."""
         ...
