@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from eventhus import Aggregate, Application, Decision, Metadata, Process, Recorded, StreamId
+from eventhus import Aggregate, Application, Decision, Metadata, Process, Recorded, StreamId, View
 from eventhus.ports import Commit, EventBus, Part, Storage
 from eventhus.runtime.serializer import EventSerializer
 
@@ -46,6 +46,11 @@ class AppInternals:
         """Return the aggregates and the decisions."""
         parts = dict.fromkeys(self._app._catalog.routes.values())
         return [each for each in parts if isinstance(each, Aggregate | Decision)]
+
+    @property
+    def views(self) -> list[View[Any, Any]]:
+        """Return the views."""
+        return list(self._app._readers._views)
 
     @property
     def processes(self) -> list[Process[Any, Any]]:

@@ -65,11 +65,7 @@ class _Append:
     clear_to: int = 0  # the position up to which nothing is in the way of its condition
     is_apart: bool = False  # its condition cannot be checked together with others
     ahead: int = 0  # how often its condition began after the head of the log
-
-    @property
-    def query(self) -> Query | None:
-        """The query of its condition, if it has one."""
-        return None if self.commit.condition is None else self.commit.condition.query
+    query: Query | None = None  # of its condition
 
 
 def _weight(waiting: _Append) -> float:
@@ -117,8 +113,9 @@ class Appender:
             encode_commit(commit),
             loop.time() + self._connection.timeout_s,
             loop.create_future(),
-            clear_to=0 if commit.condition is None else commit.condition.after,
         )
+        if commit.condition is not None:
+            waiting.query, waiting.clear_to = commit.condition.query, commit.condition.after
         known = [self._known_end(part) for part in commit.parts]
         waiting.ends = [end for end in known if end is not None]
         if len(waiting.ends) < len(known):

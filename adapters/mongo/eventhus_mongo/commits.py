@@ -57,17 +57,16 @@ class Encoded:
     size_bytes: int
 
     def at(self, position: int, versions: Sequence[int]) -> Document:
-        """Return the complete document.
+        """Return the complete document, which is valid until the next call.
 
         Args:
             position: The position of the first event.
             versions: For each part, the version of its first event.
         """
-        parts = [
-            {**part, "version": version}
-            for part, version in zip(self.document["parts"], versions, strict=True)
-        ]
-        return {"_id": Int64(position), **self.document, "parts": parts}
+        # In place, for speed: a commit is sent again only after the insert before has ended.
+        for part, version in zip(self.document["parts"], versions, strict=True):
+            part["version"] = version
+        return {"_id": Int64(position), **self.document}
 
 
 class Span(NamedTuple):

@@ -87,7 +87,7 @@ class QueryReader:
             event_id=end.event_id,
             is_last=end.position == tail.position,
         )
-        return page, reply.is_cut
+        return page, reply.is_cut and len(reply.documents) <= limit
 
     async def read_backwards(self, query: Query, before: int | None, limit: int) -> Page:
         """Return the page before a position, which ends at 1 if it has too few events."""
@@ -96,21 +96,26 @@ class QueryReader:
         found = query_filters.branches(query)
         step = SCAN if query_filters.is_scan(query) else last
         events: list[StoredEvent] = []
-        high = last  # of the positions of commits
-        while high > 0:
+        known = self._unfinished.get(LOG, last)
+        spans, is_cut, low = ([known], False, known.first - 1) if known else ([], False, last)
+        while True:
+            for span in spans:
+                events += _matching_backwards(span, query, last, limit - len(events))
+                if len(events) == limit:
+                    self._unfinished.keep_backwards(LOG, span, before=events[-1].position)
+                    return page_of(events, is_last=False)
+            if is_cut and events and len(spans) <= limit:
+                return page_of(events, is_last=False)
+            high = spans[-1].first - 1 if is_cut else low
+            if high == 0:
+                break
             low = max(high - step, 0)
             reply = await self._connection.first_reply(
                 query_filters.at(found, {"$gt": low, "$lte": high}),
                 limit=limit + 1,  # what matches in the first one may lie beyond ``before``
                 sort=[("_id", DESCENDING)],
             )
-            for document in reply.documents:
-                events += _matching_backwards(document, query, last, limit - len(events))
-                if len(events) == limit:
-                    return page_of(events, is_last=False)
-            if reply.is_cut and events:
-                return page_of(events, is_last=False)
-            high = log_span(reply.documents[-1]).first - 1 if reply.is_cut else low
+            spans, is_cut = [log_span(document) for document in reply.documents], reply.is_cut
         event_id = await self.first_event_id()
         return Page(events=events, position=1, event_id=event_id, is_last=True)
 
@@ -148,15 +153,12 @@ def _matching(span: Span, query: Query, start: int, limit: int) -> list[StoredEv
     return [*_decoded(span.document, wanted)]
 
 
-def _matching_backwards(
-    document: Document, query: Query, last: int, limit: int
-) -> list[StoredEvent]:
+def _matching_backwards(span: Span, query: Query, last: int, limit: int) -> list[StoredEvent]:
     """Return the last ``limit`` matching events of a commit up to a position, last first."""
-    span = log_span(document)
     end = min(span.last, last) + 1 - span.first
-    names = [*names_of(document)][:end]
+    names = [*names_of(span.document)][:end]
     wanted = [index for index, each in enumerate(names) if query.matches(*each)][-limit:]
-    return [*_decoded(document, wanted)][::-1]
+    return [*_decoded(span.document, wanted)][::-1]
 
 
 def _decoded(document: Document, wanted: list[int]) -> Iterator[StoredEvent]:

@@ -53,28 +53,46 @@ class LogReader:
         with translating_errors(self._connection.bucket):
             if query is not None:
                 return await self._queries.read_backwards(query, before, limit)
-            reply = await self._connection.first_reply(
-                {} if before is None else {"_id": {"$lt": before}},
-                limit=limit,
-                sort=[("_id", DESCENDING)],
-            )
+            spans, has_more = await self._before(before, limit)
+            if before is not None and _last(spans) < before - 1:
+                # It lies beyond the head, or right above a gap. The log is looked at again, because
+                # below this tail everything is there by now.
+                tail = await self._connection.tail()
+                spans, has_more = await self._before(before, limit)
+                if _last(spans) < min(before - 1, tail.position):
+                    raise LogCorrupted(None, _last(spans) + 1, before)
             events: list[StoredEvent] = []
             first = before  # of the events so far
-            for document in reply.documents:
-                span = log_span(document)
+            for span in spans:
                 if events and span.last + 1 != first:
                     raise LogCorrupted(None, span.last + 1, events[-1].position)
                 last = span.last if first is None else min(span.last, first - 1)
                 end = last + 1 - span.first
                 start = max(end - (limit - len(events)), 0)
-                events += decode_events(document, start, end)[::-1]
+                events += decode_events(span.document, start, end)[::-1]
                 first = span.first
-            if reply.is_cut or len(events) == limit:
+                if len(events) == limit:
+                    self._unfinished.keep_backwards(LOG, span, before=events[-1].position)
+                    return page_of(events, is_last=False)
+            if has_more:
                 return page_of(events, is_last=False)
             if events and events[-1].position > 1:
                 raise LogCorrupted(None, 1, events[-1].position)
             event_id = events[-1].id if events else await self._queries.first_event_id()
             return Page(events=events, position=1, event_id=event_id, is_last=True)
+
+    async def _before(self, before: int | None, limit: int) -> tuple[list[Span], bool]:
+        """Return the commits that begin before a position, last first; and whether there are more.
+
+        They are at most one reply of the server, besides one that an earlier page ended in.
+        """
+        known = None if before is None else self._unfinished.get(LOG, before - 1)
+        high = before if known is None else known.first
+        reply = await self._connection.first_reply(
+            {} if high is None else {"_id": {"$lt": high}}, limit=limit, sort=[("_id", DESCENDING)]
+        )
+        spans = [log_span(document) for document in reply.documents]
+        return spans if known is None else [known, *spans], reply.is_cut
 
     async def commits(self, after: int, limit: int) -> Sequence[StoredCommit]:
         """See ``EventStore.commits``."""
@@ -167,3 +185,8 @@ class LogReader:
         spans = [log_span(document) for document in reply.documents]
         is_full = is_bounded and bool(spans) and spans[-1].last >= after + limit
         return spans, reply.is_cut or is_full
+
+
+def _last(spans: Sequence[Span]) -> int:
+    """Return the last position of commits in descending order; 0 if there are none."""
+    return spans[0].last if spans else 0

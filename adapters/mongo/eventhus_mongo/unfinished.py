@@ -33,8 +33,15 @@ class Unfinished:
         elif key == self._key:
             self._key = self._span = None
 
+    def keep_backwards(self, key: Hashable, span: Span, *, before: int) -> None:
+        """Do the same for a page that was read backwards, whose last event has this number."""
+        if span.first < before:
+            self._key, self._span = key, span
+        elif key == self._key:
+            self._key = self._span = None
+
     def get(self, key: Hashable, number: int) -> Span | None:
-        """Return the commit if it holds the event of this number and more after it."""
+        """Return the commit if it holds the event of this number, and more after it."""
         if self._span is None or key != self._key:
             return None
         return self._span if self._span.first <= number < self._span.last else None

@@ -20,10 +20,9 @@ def _commands(transaction: Transaction[Any]) -> tuple[type[Any], ...]:
 
 
 def _aggregates(
-    aggregates: Iterable[Aggregate[Any, Any, Any]],
+    given: Iterable[Aggregate[Any, Any, Any]],
 ) -> tuple[Aggregate[Any, Any, Any], ...]:
-    # Not tuple itself, whose own type variable hides that of the field from mypy.
-    return tuple(aggregates)
+    return tuple(given)
 
 
 @frozen(kw_only=True, eq=False)

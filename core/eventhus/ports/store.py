@@ -39,6 +39,10 @@ def _parts(parts: Iterable[Part]) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+def _versions(versions: Iterable[int]) -> tuple[int, ...]:
+    return tuple(versions)
+
+
 def event_id(commit_id: str, index: int) -> str:
     """Return the id of a commit's event at ``index`` (from 0): ``<commit id>-<index + 1>``."""
     return f"{commit_id}-{index + 1}"
@@ -137,13 +141,13 @@ class StoredCommit:
     """
 
     commit: Commit
-    versions: Sequence[int] = field(converter=tuple[int, ...])
+    versions: Sequence[int] = field(converter=_versions)
     position: int
 
     @property
     def last_position(self) -> int:
         """The position of the commit's last event."""
-        return self.position + sum(len(part.events) for part in self.commit.parts) - 1
+        return self.position + sum([len(part.events) for part in self.commit.parts]) - 1
 
     def last_of(self, stream: StreamId) -> Place:
         """Return the place of the commit's last event in one of its streams.
@@ -219,7 +223,7 @@ class Slice:
         version: The version of the last event; 0 if there is none.
         position: The position of the last event; 0 if there is none.
         event_id: The id of the last event; empty if there is none.
-        is_cut: Whether the store returned fewer events than it was asked for because of their
+        is_cut: True if the store returned fewer events than it was asked for because of their
             size, so that there may be more.
     """
 
@@ -370,6 +374,25 @@ class EventStore(Protocol):
 
         Raises:
             InvalidArgument: ``limit`` is below 1, or ``after`` is negative.
+        """
+        ...
+
+    async def restore(self, commits: Sequence[StoredCommit]) -> None:
+        """Append commits at the positions and versions that they have in another log.
+
+        The caller vouches that this log holds the same commits before them as the other one.
+        ``eventhus.portable`` sees to that. If the call fails or is cancelled, the log holds the
+        first of the commits, or none, or all.
+
+        Args:
+            commits: Any number of commits that follow each other in the other log.
+
+        Raises:
+            LogsDiffer: The log does not end right before the first commit, another writer has
+                appended meanwhile, or the log holds the ``id`` or ``command_id`` of one of them.
+            ConcurrencyError: A stream does not end right before the version of a part.
+            InvalidCommit: The commits do not follow each other; or as for ``append``.
+            InvalidArgument: As for ``append``.
         """
         ...
 

@@ -12,6 +12,9 @@ They need pytest and no plugin. Subclass a suite in a test module, and let pytes
         def bus(self, bucket: str) -> MyBus:
             return MyBus.open("mybus://localhost", bucket)
 
+The stores' suite ends with a race of conditional commits, which prints its seed. Set
+``EVENTHUS_SEED`` to repeat it.
+
 ``store`` makes a store over ``bucket`` that nobody has entered yet; asked for one bucket twice, it
 makes two on one log, as ``bus`` makes two on one channel. Each case has a bucket of its own, an
 event loop of its own, and ends after ``timeout_s`` at the latest. Fixtures work as in any test

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import define, field
 
-from eventhus import new_id
+from eventhus import StreamId, new_id
 from eventhus.errors import OutcomeUnknown, StoreUnavailable
 from eventhus.ports import Commit, EventData, Part, Storage
 from eventhus_testing.doubles.wrapper import Wrapper
@@ -112,14 +112,22 @@ class FaultyStore(Wrapper[Storage], _EveryMethod):
 
         self._add("loses the acknowledgement", method, at, times, after=lose)
 
-    def conflicts(self, *events: EventData, at: int = 1, times: int = 1) -> None:
-        """Make another writer commit to the same stream right before an ``append``.
+    def conflicts(
+        self,
+        *events: EventData,
+        stream: StreamId | None = None,
+        at: int = 1,
+        times: int = 1,
+    ) -> None:
+        """Make another writer commit right before an ``append``.
 
         These commits are real, so the loser finds them when it loads again. If the ``append``
-        expects a version, the store itself raises ``ConcurrencyError``.
+        expects a version of the stream, the store itself raises ``ConcurrencyError``; if an event
+        matches the condition of the ``append``, by its type and tags, ``ConditionFailed``.
 
         Args:
             events: The events of each of these commits, as a store holds them.
+            stream: Where they go; ``None`` takes the first stream of the ``append``.
             at: The first ``append`` to meet a conflict.
             times: How many meet one in a row.
 
@@ -134,7 +142,7 @@ class FaultyStore(Wrapper[Storage], _EveryMethod):
         async def get_in_between(commit: Commit) -> None:
             foreign = Commit(
                 id=new_id(),
-                parts=[Part(stream=commit.stream, events=events, expected_version=None)],
+                parts=[Part(stream=stream or commit.stream, events=events, expected_version=None)],
                 recorded_at=commit.recorded_at,
             )
             await self._wrapped.append(foreign)

@@ -26,6 +26,7 @@ from typing import Any
 from attrs import frozen
 
 from eventhus import Aggregate, Decision
+from eventhus.composition import check_parts
 from eventhus.domain.catalog import Catalog, EventType
 from eventhus.domain.decider import Decider
 from eventhus.errors import CodecError
@@ -144,7 +145,8 @@ class _Checked:
     def of(
         cls, aggregates: Aggregates, decisions: Decisions, path: Path, codec: Codec | None
     ) -> _Checked:
-        aggregates, decisions = tuple(aggregates), tuple(decisions)
+        aggregates = check_parts(Aggregate, aggregates)
+        decisions = check_parts(Decision, decisions)
         codec = codec or CattrsCodec()
         catalog = Catalog(aggregates, decisions)
         serializer = EventSerializer(catalog, codec)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from eventhus import Rejected
+from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.properties.counterexample import (
     UNKNOWN,
     Breach,
@@ -50,10 +51,10 @@ def bug_breach(step: CommandStep, error: Exception) -> Breach:
 
 def passages_of(step: CommandStep) -> list[Passage]:
     """Return the events before a command, the state if it is known, and the command."""
-    passages: list[Passage] = [("given", mark(SAME, [*map(repr, step.given)] or ["nothing"]))]
+    passages: list[Passage] = [("given", mark(SAME, [*map(wrapped, step.given)] or ["nothing"]))]
     if step.state is not UNKNOWN:
-        passages.append(("state", mark(SAME, [repr(step.state)])))
-    return [*passages, ("when", mark(SAME, [repr(step.command)]))]
+        passages.append(("state", mark(SAME, [wrapped(step.state)])))
+    return [*passages, ("when", mark(SAME, [wrapped(step.command)]))]
 
 
 def _then(step: CommandStep, broken: RuleBroken) -> Then | None:

@@ -14,6 +14,7 @@ from hypothesis.errors import Flaky
 from eventhus import Aggregate, Rejected
 from eventhus.errors import CodecError
 from eventhus.ports import Codec, EventData
+from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.properties.breaches import (
     as_it_is,
     bug_breach,
@@ -80,6 +81,9 @@ def check_aggregate(
         NoStrategy: As for ``commands``.
     """
     __tracebackhide__ = True
+    subject: object = aggregate
+    if not isinstance(subject, Aggregate):
+        raise TypeError(f"check_aggregate takes an Aggregate, not {subject!r}")
     check = _Check(
         SpecArguments(decider=aggregate, rules=rules, codec=codec),
         decider_checker(aggregate, rules, codec),
@@ -192,7 +196,7 @@ class _Check(Generic[C, E, S]):
             problem=problem,
             name=f"{snake(self.arguments.decider.name)}_reads_stored_events",
             meaning="Stored events can be read and folded",
-            passages=[("stored", mark(SAME, map(repr, stored))), ("but", what)],
+            passages=[("stored", mark(SAME, map(wrapped, stored))), ("but", what)],
             body=stored_body(self.arguments, stored, None),
         )
 
@@ -204,7 +208,7 @@ class _Check(Generic[C, E, S]):
             problem=f"{violation.name} does not hold after the stored events",
             name=f"stored_events_keep_{snake(violation.name)}",
             meaning=f"After the stored events, {violation.name} holds",
-            passages=[("stored", mark(SAME, map(repr, stored))), *violation.passages(state)],
+            passages=[("stored", mark(SAME, map(wrapped, stored))), *violation.passages(state)],
             body=violation.body(lambda then: stored_body(self.arguments, stored, then)),
         )
 
@@ -269,7 +273,7 @@ class _Run(Generic[C, E, S]):
 
     def _invariant(self, step: CommandStep, after: S, violation: Violation) -> Breach:
         command = type(step.command).__qualname__
-        then = ("then", mark(SAME, map(repr, step.decided[: step.number])))
+        then = ("then", mark(SAME, map(wrapped, step.decided[: step.number])))
         return Breach(
             arguments=step.arguments,
             problem=f"{violation.name} does not hold after {command}",

@@ -11,6 +11,7 @@ from hypothesis.errors import Flaky
 
 from eventhus import Decision
 from eventhus.ports import Codec
+from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.properties.breaches import as_it_is, bug_breach, passages_of, rule_breach
 from eventhus_testing.properties.counterexample import (
     UNKNOWN,
@@ -64,10 +65,14 @@ def check_decision(
 
     Raises:
         Counterexample: A rule or the invariant is broken. The text ends with a spec.
-        TypeError: The invariant returns anything but a bool or ``None``.
+        TypeError: ``decision`` is something else, or the invariant returns anything but a bool or
+            ``None``.
         NoStrategy: As for ``commands``.
     """
     __tracebackhide__ = True
+    subject: object = decision
+    if not isinstance(subject, Decision):
+        raise TypeError(f"check_decision takes a Decision, not {subject!r}")
     check = _Check(
         SpecArguments(decider=decision, rules=rules, codec=codec),
         Story(
@@ -166,7 +171,7 @@ def _state_before(story: Story[Any, Any, Any], command: Any) -> Any:
 def _violated(step: CommandStep, violation: Violation) -> Breach:
     command = type(step.command).__qualname__
     but = [(ACTUAL, f"{violation.name} does not hold"), *mark(NOTE, violation.notes)]
-    then = ("then", mark(SAME, map(repr, step.decided)))
+    then = ("then", mark(SAME, map(wrapped, step.decided)))
     return Breach(
         arguments=step.arguments,
         problem=f"{violation.name} does not hold after {command}",

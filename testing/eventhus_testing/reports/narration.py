@@ -95,9 +95,8 @@ def subject_of(story: Any) -> Subject | None:
 def _subject(subject: Any, nature: str) -> Subject:
     commands: Sequence[Any] = subject.commands if nature in DECIDING else ()
     events: Sequence[Any] = () if nature == TRANSACTION else subject.events
-    function = subject.evolve
-    if nature in DECIDING:
-        function = subject.split if nature == TRANSACTION else subject.decide
+    name = {TRANSACTION: "split", VIEW: "evolve", PROCESS: "evolve"}.get(nature, "decide")
+    function = getattr(subject, name)
     if nature == DECISION:
         events = _produced(subject)
     module = getattr(function, "__module__", "")

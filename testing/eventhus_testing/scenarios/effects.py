@@ -55,7 +55,8 @@ class AppChecks(CommandChecks):
         Raises:
             AssertionError: The state differs, or a process did not catch up in time.
             InvalidArgument: The aggregate is not one of the application's.
-            ReaderStopped: A process has stopped because it failed on an event.
+            KeyParked: A process has parked a key because it failed on an event.
+            ReaderStopped: A process has stopped for that reason.
             TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
@@ -76,7 +77,8 @@ class AppChecks(CommandChecks):
         Raises:
             AssertionError: The state does not match, or a process did not catch up in time.
             InvalidArgument: The aggregate is not one of the application's.
-            ReaderStopped: A process has stopped because it failed on an event.
+            KeyParked: A process has parked a key because it failed on an event.
+            ReaderStopped: A process has stopped for that reason.
             TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
@@ -98,7 +100,8 @@ class AppChecks(CommandChecks):
             AssertionError: The published events differ or did not arrive in time, or a process did
                 not catch up in time.
             CompositionError: The application has no bus.
-            ReaderStopped: A process has stopped because it failed on an event.
+            KeyParked: A process has parked a key because it failed on an event.
+            ReaderStopped: A process has stopped for that reason.
             TypeError: A value is not an event of the application, or no ``when`` came before.
         """
         __tracebackhide__ = True
@@ -130,7 +133,8 @@ class AppChecks(CommandChecks):
         Raises:
             AssertionError: The value differs or is missing, or the view did not catch up in time.
             InvalidArgument: The view is not one of the application's.
-            ReaderStopped: A reader has stopped because it failed on an event.
+            KeyParked: A reader has parked a key because it failed on an event.
+            ReaderStopped: A reader has stopped for that reason.
             TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
@@ -156,7 +160,8 @@ class AppChecks(CommandChecks):
         Raises:
             AssertionError: The key has a value, or the view did not catch up in time.
             InvalidArgument: The view is not one of the application's.
-            ReaderStopped: A reader has stopped because it failed on an event.
+            KeyParked: A reader has parked a key because it failed on an event.
+            ReaderStopped: A reader has stopped for that reason.
             TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
@@ -180,7 +185,8 @@ class AppChecks(CommandChecks):
         Raises:
             AssertionError: The commands differ, or the process did not catch up in time.
             InvalidArgument: The process is not one of the application's.
-            ReaderStopped: A reader has stopped because it failed on an event.
+            KeyParked: A reader has parked a key because it failed on an event.
+            ReaderStopped: A reader has stopped for that reason.
             TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from eventhus import Decision
 from eventhus.ports import EventData
+from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.rules.boundaries import left_out_lines
 from eventhus_testing.rules.rules import RuleBroken
 from eventhus_testing.specs.expectations import Miss, event_texts, outcome_texts
@@ -36,9 +37,9 @@ def adding_story(story: AnyStory, word: str, causes: Iterable[object]) -> Iterat
         if broken.rule == "unchanged":
             passages = [each for each in passages if each[0] != "state"]  # it may have changed
         if word == "given":
-            passages[0] = (word, mark(SAME, map(repr, [*story.given, *causes])))
+            passages[0] = (word, mark(SAME, map(wrapped, [*story.given, *causes])))
         else:
-            passages.append((word, mark(SAME, map(repr, causes))))
+            passages.append((word, mark(SAME, map(wrapped, causes))))
         passages.append(("but", [(ACTUAL, broken.problem), *mark(NOTE, broken.notes)]))
         headline = f"{story.decider.name}: rule {broken.rule!r} is broken"
         switch = f"rules=Rules({broken.rule}=False) switches it off"
@@ -71,7 +72,7 @@ def _page(story: AnyStory, happened: str, outcome: Sequence[Passage]) -> str:
     causes = story.causes
     return page(
         f"{story.decider.name}: {_subject(causes[-1])} {happened} (- expected, + actual)",
-        [*_before(story), ("when", mark(SAME, map(repr, causes))), *outcome],
+        [*_before(story), ("when", mark(SAME, map(wrapped, causes))), *outcome],
     )
 
 
@@ -88,12 +89,12 @@ def _subject(cause: object) -> str:
 def _before(story: AnyStory) -> list[Passage]:
     passages: list[Passage] = [("given", mark(SAME, event_texts(story.given)))]
     for step in story.earlier:
-        passages.append(("when", [(SAME, repr(step.cause))]))
+        passages.append(("when", [(SAME, wrapped(step.cause))]))
         passages.append(("then", mark(SAME, outcome_texts(step.events, step.refusal))))
     if story.steps:
-        passages.append(("state", [(SAME, repr(story.steps[0].before)), *_left_out(story)]))
+        passages.append(("state", [(SAME, wrapped(story.steps[0].before)), *_left_out(story)]))
     elif not story.is_of_decision:  # which has a state for each command only
-        passages.append(("state", [(SAME, repr(story.state))]))
+        passages.append(("state", [(SAME, wrapped(story.state))]))
     return passages
 
 

@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 
 from eventhus import Aggregate, Command, Rejected, StreamId, Transaction
 from eventhus.ports import Codec
+from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.rules.decider_checker import DeciderChecker, decider_checker
 from eventhus_testing.rules.rules import RuleBroken, Rules, call_checked
 from eventhus_testing.specs.expectations import Miss, outcome_texts
@@ -231,9 +232,9 @@ def adding_story(
         causes = [*causes]
         passages = before(story)
         if word == "given":
-            passages[0] = (word, mark(SAME, map(repr, [*story.given, *causes])))
+            passages[0] = (word, mark(SAME, map(wrapped, [*story.given, *causes])))
         else:
-            passages.append((word, mark(SAME, map(repr, causes))))
+            passages.append((word, mark(SAME, map(wrapped, causes))))
         passages.append(("but", [(ACTUAL, broken.problem), *mark(NOTE, broken.notes)]))
         headline = f"{story.transaction.name}: rule {broken.rule!r} is broken"
         switch = f"rules=Rules({broken.rule}=False) switches it off"
@@ -248,15 +249,15 @@ def otherwise(story: TransactionStory[Any], miss: Miss, whose: StreamId | None =
     of = "" if whose is None else f" in {whose}"
     return page(
         f"{story.transaction.name}: {command} {miss.happened}{of} (- expected, + actual)",
-        [*before(story), ("when", mark(SAME, map(repr, story.causes))), *miss.passages],
+        [*before(story), ("when", mark(SAME, map(wrapped, story.causes))), *miss.passages],
     )
 
 
 def before(story: TransactionStory[Any]) -> list[Passage]:
     """Return the given events and the earlier steps."""
-    given: list[Line] = mark(SAME, [*map(repr, story.given)] or ["nothing"])
+    given: list[Line] = mark(SAME, [*map(wrapped, story.given)] or ["nothing"])
     passages: list[Passage] = [("given", given)]
     for step in story.earlier:
-        passages.append(("when", [(SAME, repr(step.cause))]))
+        passages.append(("when", [(SAME, wrapped(step.cause))]))
         passages.append(("then", mark(SAME, outcome_texts(step.happened, step.refusal))))
     return passages

@@ -24,10 +24,12 @@ from eventhus_testing.conformance.store.samples import (
     NOW,
     OTHER,
     commit,
+    commit_of,
     every_way,
     exact,
     filled,
     follow,
+    part,
 )
 from eventhus_testing.servers import MongoReplicaSet
 from tests.adapters.mongo.support import async_client
@@ -67,6 +69,41 @@ async def test_a_commit_as_it_is_stored(store: MongoStore, plain: Plain) -> None
             "events": [
                 {"type": "DepositPerformed", "data": {"amount": 300, "tags": ["a", {"b": None}]}},
                 {"type": "OwnerChanged", "schema": 3, "data": {"owner": "Zoë"}},
+            ],
+        }
+    )
+
+
+async def test_a_commit_of_several_streams_as_it_is_stored(store: MongoStore, plain: Plain) -> None:
+    """The events stand part by part, and tags on the events that have them, in order."""
+    await store.append(commit(OTHER, size=3))
+    tags = frozenset({"student:s7", "course:c1", "b"})
+    await store.append(
+        commit_of(
+            part(ACCOUNT, events=[EventData("SeatTaken", {"n": 1}, tags=tags)]),
+            part(OTHER, events=[EventData("Enrolled", {"n": 2}), EventData("Paid", {"n": 3}, 2)]),
+            id="c-2",
+        )
+    )
+    (document,) = plain.events.find({"_id": 4})
+    assert exact(document) == exact(
+        {
+            "_id": Int64(4),
+            "parts": [
+                {"type": "Account", "id": "a1", "version": 1, "size": 1},
+                {"type": "Account", "id": "a2", "version": 4, "size": 2},
+            ],
+            "commit_id": "c-2",
+            "recorded_at": "2024-02-29T12:30:15.123456+00:00",
+            "metadata": {},
+            "events": [
+                {
+                    "type": "SeatTaken",
+                    "tags": ["b", "course:c1", "student:s7"],
+                    "data": {"n": 1},
+                },
+                {"type": "Enrolled", "data": {"n": 2}},
+                {"type": "Paid", "schema": 2, "data": {"n": 3}},
             ],
         }
     )
@@ -211,10 +248,13 @@ async def _follow(store: MongoStore) -> None:
 WAYS: dict[str, Work] = {
     "enter": _enter,
     "read": lambda store: store.read(after=1),
+    "read_backwards": lambda store: store.read_backwards(),
+    "commits": lambda store: store.commits(after=1),
     "follow": _follow,
     "load": lambda store: store.load(ACCOUNT, after_version=1),
     "history": lambda store: store.history(ACCOUNT, after_version=1),
     "head": lambda store: store.head(),
+    "version_of": lambda store: store.version_of(ACCOUNT),
     "append": lambda store: store.append(commit(expected_version=9)),
 }
 """Whatever meets the last document of the log and of a stream."""
@@ -248,14 +288,15 @@ STRANGE: dict[str, dict[str, Any]] = {
     "events of text": {"$set": {"events": "x"}},
     "an event of no data": {"$set": {"events": [{"type": "Deposited"}]}},
     "text that is no JSON": {"$set": {"events": [{"type": "Deposited", "data_json": "{"}]}},
+    "tags of another form": {"$set": {"events.0.tags": 7}},
     "a time of another form": {"$set": {"recorded_at": 1709209815}},
     "no commit id": {"$unset": {"commit_id": 1}},
 }
 SIZES = [kind for kind in STRANGE if "size" in kind]
 INSIDE = [kind for kind in STRANGE if kind not in SIZES]
 MET = [
-    *product(["enter", "read", "follow", "load", "history", "head", "append"], SIZES),
-    *product(["enter", "read", "follow", "load", "history"], INSIDE),
+    *product(WAYS, SIZES),
+    *product(["enter", "read", "read_backwards", "commits", "follow", "load", "history"], INSIDE),
 ]
 MET.remove(("load", "a time of another form"))  # it does not look at the envelope
 

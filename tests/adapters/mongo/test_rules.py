@@ -15,9 +15,9 @@ from pymongo import WriteConcern
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from eventhus import ConcurrencyError, StreamId
-from eventhus.errors import LogCorrupted, OutcomeUnknown
-from eventhus.ports import Part, StoredCommit
+from eventhus import ConcurrencyError, Query, StreamId
+from eventhus.errors import ConditionFailed, LogCorrupted, OutcomeUnknown
+from eventhus.ports import Condition, Part, StoredCommit
 from eventhus_mongo import MongoStore, connection, wakeups
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.commits import encode_commit
@@ -27,6 +27,8 @@ from eventhus_testing.conformance.store.samples import (
     OTHER,
     accounts,
     commit,
+    place,
+    tagged,
     take,
 )
 from eventhus_testing.servers import MongoReplicaSet, MongoServer
@@ -73,10 +75,14 @@ def held(server: MongoServer, bucket: str) -> list[int]:
         return [document["_id"] for document in direct[bucket]["events"].find(sort=[("_id", 1)])]
 
 
+SEAT = tagged("course:c1", type_="SeatTaken")
+TAKING = Condition(query=Query.of("SeatTaken", tags={"course:c1"}), after=5)
+
+
 def leave_behind(primary: MongoServer, bucket: str) -> None:
     """Write a sixth commit as a writer would that then dies: nobody waits for a majority."""
     with client(f"{primary.url}&w=1") as direct:
-        sixth = encode_commit(commit()).at(position=6, versions=[6])
+        sixth = encode_commit(commit(events=[SEAT])).at(position=6, versions=[6])
         direct[bucket]["events"].insert_one(sixth)
 
 
@@ -141,6 +147,51 @@ async def test_without_majority_reads_there_is_a_hole(
         with pytest.raises(LogCorrupted) as caught:
             await reading
         assert (6, 7) == (caught.value.expected, caught.value.actual)
+
+
+@pytest.mark.parametrize("level", ["majority"])
+async def test_conditions_are_checked_against_what_a_majority_has(
+    filled: MongoStore, members: MongoReplicaSet, bucket: str, commands: Commands
+) -> None:
+    """An event that a failover takes back is in nobody's way."""
+    with primary_alone(members) as primary:
+        leave_behind(primary, bucket)
+        given = commit(events=[SEAT], condition=TAKING)
+        appending = asyncio.create_task(filled.append(given))
+        await commands.wait_for("insert")
+    assert (6, 6) == place(await appending)
+    assert [6] == [recorded.position for recorded in (await filled.read(TAKING.query)).events]
+
+
+@pytest.mark.parametrize("level", ["local"])
+async def test_without_majority_reads_a_condition_fails_for_nothing(
+    filled: MongoStore, members: MongoReplicaSet, bucket: str
+) -> None:
+    """The rule is needed: the writer is told of an event that then is not there."""
+    with primary_alone(members) as primary:
+        leave_behind(primary, bucket)
+        with pytest.raises(ConditionFailed):
+            await filled.append(commit(events=[SEAT], condition=TAKING))
+    assert [] == [*(await filled.read(TAKING.query)).events]
+
+
+@pytest.mark.parametrize("level", ["local"])
+async def test_without_majority_reads_a_condition_counts_on_what_is_taken_back(
+    filled: MongoStore, members: MongoReplicaSet, bucket: str
+) -> None:
+    """The rule is needed: after the failover others take the seat below, and it is taken twice."""
+    with primary_alone(members) as primary:
+        leave_behind(primary, bucket)
+        later = Condition(query=TAKING.query, after=6)
+        appending = asyncio.create_task(filled.append(commit(events=[SEAT], condition=later)))
+        await until(lambda: 7 in held(primary, bucket))
+    await appending
+    assert [1, 2, 3, 4, 5, 7] == held(members.wait_for_primary(), bucket)
+    async with MongoStore.open(members.url, bucket) as other:
+        stored = encode_commit(commit(events=[SEAT])).at(position=6, versions=[6])
+        assert other._running is not None
+        await other._running.connection.events.insert_one(stored)  # as a writer that is at 6 would
+        assert [6, 7] == [each.position for each in (await other.read(TAKING.query)).events]
 
 
 def start(store: MongoStore) -> list[Appending]:

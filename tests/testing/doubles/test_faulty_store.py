@@ -5,11 +5,13 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 
-from eventhus import Application, ConcurrencyError, StreamId
-from eventhus.errors import OutcomeUnknown, StoreUnavailable, TooManyConflicts
+from eventhus import Application, ConcurrencyError, Query, StreamId
+from eventhus.errors import ConditionFailed, OutcomeUnknown, StoreUnavailable, TooManyConflicts
 from eventhus.ports import (
     Commit,
+    Condition,
     EventData,
     Part,
     Storage,
@@ -32,6 +34,7 @@ from examples.bank.account import (
 )
 
 STREAM = StreamId("Account", "a1")
+OTHER = StreamId("Account", "a2")
 OPENED = EventData("AccountCreated", {"owner": "ann"})
 DEPOSITED = EventData("DepositPerformed", {"amount": 5})
 WITHDRAWN = EventData("WithdrawalPerformed", {"amount": 5})
@@ -134,6 +137,29 @@ async def test_a_conflicting_commit_is_stored_and_its_version_reported(store: Fa
     with pytest.raises(ConcurrencyError, match="is at version 3, not 1"):
         await store.append(commit("c2", DEPOSITED, expected=1))
     assert [OPENED, DEPOSITED, WITHDRAWN] == list((await store.load(STREAM)).events)
+
+
+async def test_a_conflict_in_another_stream_leaves_the_expected_version(store: FaultyStore) -> None:
+    store.conflicts(DEPOSITED, stream=OTHER)
+    await store.append(commit("c1", expected=0))
+    assert [OTHER, STREAM] == [each.stream for each in (await store.read()).events]
+
+
+async def test_a_conflict_in_any_stream_of_a_commit_refuses_it(store: FaultyStore) -> None:
+    store.conflicts(DEPOSITED, stream=OTHER)
+    both = [Part(stream=each, events=[OPENED], expected_version=0) for each in (STREAM, OTHER)]
+    with pytest.raises(ConcurrencyError, match="Account/a2 is at version 1, not 0"):
+        await store.append(evolve(commit("c1"), parts=both))
+    assert 1 == await store.head()
+
+
+async def test_a_conflict_that_matches_fails_the_condition(store: FaultyStore) -> None:
+    condition = Condition(query=Query.of("AccountCreated", tags={"owner:ada"}), after=0)
+    store.conflicts(OPENED, stream=OTHER)
+    await store.append(evolve(commit("c1"), condition=condition))
+    store.conflicts(evolve(OPENED, tags=frozenset({"owner:ada"})), stream=OTHER)
+    with pytest.raises(ConditionFailed, match="the event at position 3 matches its condition"):
+        await store.append(evolve(commit("c2"), condition=condition))
 
 
 async def test_a_held_call_waits_until_released_and_others_pass(store: FaultyStore) -> None:

@@ -138,3 +138,54 @@ def test_an_exercised_refusal_belongs_only_to_the_aggregate_that_raised_it(run: 
 def test_the_help_describes_the_options_in_their_own_group(run: Run) -> None:
     result = run("", "--help")
     result.stdout.fnmatch_lines(["eventhus: specs as documentation:", "*--eventhus-report=DIR*"])
+
+
+def test_decisions_and_transactions_count_with_what_they_can_lead_to(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    """A decision reads events of others, which it never produces."""
+    result = run(
+        """
+from collections.abc import Iterator
+from attrs import evolve as change
+from eventhus import Command
+from eventhus_testing import spec
+from examples.bank.account import *
+from examples.bank.transfer import Transfer, transfer
+from examples.courses.enrolment import *
+from examples.courses import enrolment as courses
+
+def decide(command: Subscribe | Unsubscribe, state: Enrolment) -> Iterator[StudentSubscribed]:
+    return courses.decide(command, state)
+
+seats = change(courses.enrolment, decide=decide, commands=(Subscribe, Unsubscribe))
+
+def test_seat():
+    spec(seats).given(CourseDefined("c1", 1)).when(
+        Subscribe(aggregate_id="c1", student="ann")
+    ).then(StudentSubscribed("c1", "ann"))
+
+def test_transfer():
+    (
+        spec(transfer)
+        .given(account, "a1", AccountCreated("ann"), DepositPerformed(9))
+        .given(account, "b1", AccountCreated("bob"))
+        .when(Transfer(aggregate_id="a1", to="b1", amount=3))
+        .then(account, "a1", WithdrawalPerformed(3))
+        .then(account, "b1", DepositPerformed(3))
+        .then_state(account, "b1", Account("bob", 3))
+    )
+    spec(transfer).when(Transfer(aggregate_id="a1", to="a1", amount=3)).then_rejected(Rejected)
+""",
+        "--eventhus-report=out",
+    )
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "Enrolment: 1 of 2 commands, 1 of 1 events, 0 of * refusals",
+            "  no spec exercises Unsubscribe,*",
+            "Transfer: 1 of 1 commands, 0 of 0 events, 1 of 1 refusals",
+        ]
+    )
+    text = (pytester.path / "out/specs.md").read_text()
+    assert "Account b1" in text

@@ -2,7 +2,7 @@
 
 Every term has some courses with few seats and some students who may take few of them. Racers read
 who sits where, decide, and append on the condition that nothing that they decided on has changed.
-When no seat of a term can be taken any more, they go on to the next one.
+They race for a few terms at a time, and leave one when no seat of it can be taken any more.
 
 ``Racer`` does not care how many others race, in which process, or whether the store goes away
 meanwhile. ``violations`` is a pure function of what the racers were told and of the log.
@@ -34,6 +34,7 @@ from eventhus.ports import (
 
 COURSES, SEATS = 5, 4  # of a term, of a course
 STUDENTS, SEATS_OF_STUDENT = 8, 2
+TERMS = 3  # that racers take seats of at one time
 TAKEN = "SeatTaken"
 REMARK = "RemarkMade"  # has the same tags, and matches no condition
 
@@ -80,11 +81,14 @@ class Racer:
         """Make one attempt after the other until ``is_over``."""
         term = await self._present_term()
         while not is_over():
-            log, position = await self._seats(term)
-            if not (free := free_seats(term, log)):
+            chosen = term + self._random.randrange(TERMS)
+            log, position = await self._seats(chosen)
+            if free := free_seats(chosen, log):
+                await self._attempt(chosen, self._random.choice(free), log, position)
+            elif chosen == term:
                 term += 1
-                continue
-            await self._attempt(term, self._random.choice(free), log, position)
+            else:
+                await asyncio.sleep(0)
 
     async def _attempt(
         self, term: int, seat: tuple[str, str], log: Sequence[StoredEvent], position: int

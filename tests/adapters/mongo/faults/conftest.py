@@ -4,10 +4,13 @@ import gc
 import os
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from random import randrange
 
 import pytest
 
+from eventhus_testing.servers import MongoReplicaSet, mongo_replica_set
+from tests.adapters.mongo.faults.primary import PARAMETERS
 from tests.adapters.mongo.faults.run import Soak
 
 
@@ -21,6 +24,12 @@ def soak(request: pytest.FixtureRequest) -> Soak:
         f"python -m pytest '{request.node.nodeid}'"
     )
     return Soak(seed, factor)
+
+
+@pytest.fixture
+def replica_set(mongod: Path) -> Iterator[MongoReplicaSet]:
+    with mongo_replica_set(3, arguments=PARAMETERS) as started:
+        yield started
 
 
 @pytest.fixture(autouse=True)

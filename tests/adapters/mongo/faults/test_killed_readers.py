@@ -116,8 +116,8 @@ async def _progress(client: Client, bucket: str, events: int, writing: asyncio.T
 def _folded(key: str, log: Sequence[Recorded[Any]]) -> Balance | None:
     value: Balance | None = None
     for recorded in log:
-        if type(recorded.event) in balances.events and balances.key(recorded) == key:
-            value = balances.next(value, recorded)
+        if type(recorded.event) in balances.events and key in balances.keys(recorded):
+            value = balances.next(key, value, recorded)
     return value
 
 
@@ -126,10 +126,12 @@ def _expected(process: Process[Any, Any], log: Sequence[Recorded[Any]]) -> Count
     states: dict[str, Any] = {}
     expected: Counter[tuple[str, str]] = Counter()
     for recorded in log:
-        if type(recorded.event) in process.events and (key := process.key(recorded)) is not None:
-            state = process.evolve(states.get(key, process.initial), recorded)
+        if type(recorded.event) not in process.events:
+            continue
+        for key in process.keys(recorded):
+            state = process.next(key, states.get(key, process.initial), recorded)
             states[key] = state
-            for command in process.reacted(state, recorded):
+            for command in process.reacted(key, state, recorded):
                 if not isinstance(command, Withdraw):
                     aggregate = note if isinstance(command, Scribble) else account
                     expected[recorded.id, f"{aggregate.name}/{command.aggregate_id}"] += 1

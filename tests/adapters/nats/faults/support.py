@@ -106,7 +106,7 @@ async def verdict(store: MongoStore, url: str, bucket: str) -> int:
     """Everything in the log is in the stream, in the order of the log; returns the repeats."""
     found = await published(url, bucket)
     expected: list[str] = []
-    while page := await store.read(after=len(expected)):
-        expected += [each.id for each in page]
+    while (page := await store.read(after=len(expected))).events:
+        expected += [each.id for each in page.events]
     assert expected == [*dict.fromkeys(found)]
     return len(found) - len(expected)
