@@ -15,6 +15,7 @@ from eventhus import Aggregate, Command
 from eventhus.ports import EventData
 from eventhus_testing import golden
 from eventhus_testing.golden import file as golden_file
+from examples.courses.enrolment import enrolment
 
 TEXTS = Path(__file__).parent
 
@@ -420,3 +421,13 @@ def test_a_sample_with_a_lone_surrogate_can_be_written_and_read(path: Path) -> N
         update(path, account(Opened, Deposited), samples=[sample])
     assert '"\\ud800"' in path.read_text(encoding="utf-8")
     assert sample in golden_file.read(path)
+
+
+def test_the_events_of_decisions_have_samples_too(tmp_path: Path) -> None:
+    path = tmp_path / "courses.golden.json"
+    with pytest.raises(AssertionError, match="StudentSubscribed, schema 1"):
+        golden.update(decisions=[enrolment], path=path)
+    golden.check(decisions=[enrolment], path=path)
+    path.write_text('{"CourseDefined": {"1": [{"course": "physics"}]}}')
+    with pytest.raises(AssertionError, match=r'in Decision\(name="Enrolment", \.\.\.\)'):
+        golden.check(decisions=[enrolment], path=path)
