@@ -165,7 +165,11 @@ def split(command: Enrol) -> Iterable[Command]:
     yield Leave(aggregate_id="c1")
 
 
-TAGS_OF_ONE = {Enrolled: lambda event: {f"name:{event.name}"}}
+def tags_of_one(event: Enrolled) -> set[str]:
+    return {f"name:{event.name}"}
+
+
+TAGS_OF_ONE = {Enrolled: tags_of_one}
 
 enrolment = Decision(
     name="Enrolment", initial=0, boundary=boundary, decide=decide, evolve=evolve, tags=TAGS_OF_ONE
