@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 import hypothesis
 from attrs import define, evolve, field
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky
 
 from eventhus import Aggregate, Rejected
 from eventhus.errors import CodecError
@@ -30,7 +29,7 @@ from eventhus_testing.properties.counterexample import (
     stored_body,
 )
 from eventhus_testing.properties.invariant import Invariant, Violation, violation_of
-from eventhus_testing.properties.search import Found, fewest, search
+from eventhus_testing.properties.search import Found, fewest, raising_counterexample, search
 from eventhus_testing.properties.strategies import MAX_COMMANDS, commands, sequences
 from eventhus_testing.properties.typed_values import Refinements
 from eventhus_testing.rules.decider_checker import DeciderChecker, decider_checker
@@ -89,21 +88,13 @@ def check_aggregate(
         decider_checker(aggregate, rules, codec),
         invariant,
     )
-    found: Breach | None = None
-    remark = ""
-    try:
+
+    def run() -> None:
         histories = [(), check.read(tuple(stored))]
         tried = sequences(commands(aggregate, refine=refine), max_commands)
         search(check.carry_out, settings, history=st.sampled_from(histories), tried=tried)
-    except Found as breach:
-        found = check.fewest(breach.breach)
-    except Flaky:
-        found = check.smallest
-        remark = "It is flaky: the same commands lead to different outcomes."
-        if found is None:
-            raise
-    if found is not None:
-        raise found.counterexample(remark)
+
+    raising_counterexample(check, run)
 
 
 @define

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Generic
 
 import hypothesis
 from attrs import define, evolve, field
-from hypothesis.errors import Flaky
 
 from eventhus import Decision
 from eventhus.ports import Codec
@@ -21,7 +19,7 @@ from eventhus_testing.properties.counterexample import (
     snake,
 )
 from eventhus_testing.properties.invariant import Invariant, Violation, violation_of
-from eventhus_testing.properties.search import Found, fewest, search
+from eventhus_testing.properties.search import Found, fewest, raising_counterexample, search
 from eventhus_testing.properties.strategies import MAX_COMMANDS, commands, sequences
 from eventhus_testing.properties.typed_values import Refinements
 from eventhus_testing.rules.decider_checker import decider_checker
@@ -81,20 +79,8 @@ def check_decision(
         ),
         invariant,
     )
-    found: Breach | None = None
-    remark = ""
-    try:
-        tried = sequences(commands(decision, refine=refine), max_commands)
-        search(check.carry_out, settings, tried=tried)
-    except Found as breach:
-        found = fewest(breach.breach, check.last, check.again(breach.breach))
-    except Flaky:
-        found = check.smallest
-        remark = "It is flaky: the same commands lead to different outcomes."
-        if found is None:
-            raise
-    if found is not None:
-        raise found.counterexample(remark)
+    tried = sequences(commands(decision, refine=refine), max_commands)
+    raising_counterexample(check, lambda: search(check.carry_out, settings, tried=tried))
 
 
 @define
@@ -105,7 +91,7 @@ class _Check(Generic[C, E, S]):
     start: Story[C, E, S]
     invariant: Invariant[tuple[E, ...]] | None
     smallest: Breach | None = None
-    last: list[C] = field(factory=list[C])  # the commands of the last run
+    _last: list[C] = field(factory=list[C])  # the commands of the last run
     _size: int = 0
 
     def carry_out(self, tried: list[C]) -> None:
@@ -114,22 +100,21 @@ class _Check(Generic[C, E, S]):
         Raises:
             Found: A rule or the invariant is broken.
         """
-        self.last = tried
+        self._last = tried
         story = self.start
         for command in tried:
             story = self._with(story, command).going_on()
 
-    def again(self, found: Breach) -> Callable[[list[C]], Breach | None]:
-        """Return a function that returns the same breach for other commands, or ``None``."""
+    def fewest(self, found: Breach) -> Breach:
+        """Return the same breach with the fewest commands."""
+        return fewest(found, self._last, lambda fewer: self._again(fewer, found))
 
-        def breach(tried: list[C]) -> Breach | None:
-            try:
-                self.carry_out(tried)
-            except Found as again:
-                return again.breach if again.breach.problem == found.problem else None
-            return None
-
-        return breach
+    def _again(self, tried: list[C], found: Breach) -> Breach | None:
+        try:
+            self.carry_out(tried)
+        except Found as again:
+            return again.breach if again.breach.problem == found.problem else None
+        return None
 
     def _with(self, story: Story[C, E, S], command: C) -> Story[C, E, S]:
         shown = as_it_is(command)

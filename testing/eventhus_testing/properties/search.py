@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 
 from eventhus_testing.properties.counterexample import Breach
 
@@ -50,6 +51,45 @@ def search(
         phases=[phase for phase in chosen.phases if phase is not Phase.explain],
         suppress_health_check=[*{*chosen.suppress_health_check, *_SUPPRESSED}],
     )(hypothesis.given(**drawn)(run))()
+
+
+class Searched(Protocol):
+    """A check that a search runs."""
+
+    @property
+    def smallest(self) -> Breach | None:
+        """Return the smallest breach of all runs so far."""
+        ...
+
+    def fewest(self, found: Breach) -> Breach:
+        """Return the same breach with the fewest commands."""
+        ...
+
+
+def raising_counterexample(check: Searched, run: Callable[[], None]) -> None:
+    """Run a search and raise what it finds.
+
+    Args:
+        check: The check that the search runs.
+        run: Starts the search.
+
+    Raises:
+        Counterexample: The search found a breach.
+    """
+    __tracebackhide__ = True
+    found: Breach | None = None
+    remark = ""
+    try:
+        run()
+    except Found as breach:
+        found = check.fewest(breach.breach)
+    except Flaky:
+        found = check.smallest
+        remark = "It is flaky: the same commands lead to different outcomes."
+        if found is None:
+            raise
+    if found is not None:
+        raise found.counterexample(remark)
 
 
 def fewest(found: Breach, tried: list[C], again: Callable[[list[C]], Breach | None]) -> Breach:
