@@ -258,7 +258,9 @@ class Appender:
         batch = self._drop_stale(batch)
         if self._clashed:
             batch = await self._drop_taken(batch)
-        if was_known and any(waiting.query and waiting.clear_to >= self._next for waiting in batch):
+        if was_known and any(
+            waiting.query is not None and waiting.clear_to >= self._next for waiting in batch
+        ):
             # Another writer must have appended, unless the position was made up.
             self._next = (await self._connection.tail()).position + 1
         return await self._drop_unmet(batch, self._next - 1)
