@@ -160,3 +160,16 @@ note = Aggregate(name="Note", initial="", decide=decide_note, evolve=evolve_note
 def always(*events: Any) -> Callable[[Account], Iterable[Any]]:
     """Return a decision for these events in any state."""
     return lambda _: events
+
+
+def redefined(cls: Any) -> Any:
+    """Return another class of the same name, as a cell of a notebook that runs again does."""
+    bases = () if cls.__base__ is object else (cls.__base__,)
+    own = {
+        field.name: attrs.field(type=field.type)
+        for field in attrs.fields(cls)
+        if not field.inherited
+    }
+    again = attrs.make_class(cls.__name__, own, bases=bases, frozen=True, kw_only=True)
+    again.__module__, again.__qualname__ = cls.__module__, cls.__qualname__
+    return again

@@ -12,13 +12,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
-from eventhus.adapter_support.arguments import check_group, check_page
+from eventhus.adapter_support.arguments import check_count, check_group, check_page
 from eventhus.adapter_support.limits import check_reason
 from eventhus.composition import (
+    check_adapters,
     check_handler,
     check_is,
     check_parts,
     check_settings,
+    not_an_event,
     stored_names,
     stored_query,
 )
@@ -146,6 +148,7 @@ class Application:
     ) -> None:
         check_name("bucket", bucket)
         check_settings(workers, cache_size, snapshot_every, max_parked, shutdown_timeout_s)
+        check_adapters(store, bus, codec)
         self.bucket = bucket
         self._store = store
         self._bus = bus
@@ -556,6 +559,7 @@ class Application:
             NotRunning: The application has not been entered, or has been left.
         """
         self._running()
+        check_is(view, View)
         await self._readers.reset(view)
 
     async def parked(
@@ -605,9 +609,11 @@ class Application:
                 parked.
             ReaderStopped: An event of the log cannot be decoded. The key stays parked.
             ReaderBusy: Another retry of this view or process takes longer than a term of its lease.
+            LogChanged: The log was replaced, as by a restore. The key stays parked.
             LeaseLost: Another retry has begun, because the store took too long. Look at ``parked``.
-            StoreError: The store, or a command of the process, could not be reached or finished.
-                The key stays parked; try again.
+            EventhusError, OSError: The store did not answer, or a command of the process failed for
+                a passing reason, such as ``StoreUnavailable``, ``TooManyConflicts`` or
+                ``TimeoutError``. The key stays parked; try again.
             NotRunning: The application has not been entered, or has been left.
         """
         self._running()
@@ -723,8 +729,7 @@ class Application:
         bus = self._entered_bus()
         check_handler(handler)
         check_group(group, concurrency)
-        if attempts < 1:
-            raise InvalidArgument(f"attempts must be at least 1, found {attempts}")
+        check_count("attempts", attempts)
         names = None if types is None else stored_names(self._catalog, types)
         subscriber = Subscriber(
             handler,
@@ -799,10 +804,8 @@ class Application:
         try:
             return to_body(recorded.with_event(self._serializer.encode(recorded.event)))
         except KeyError:
-            raise InvalidArgument(
-                f"{type(recorded.event).__qualname__} is not an event of this application; "
-                f"compose it with the aggregate that declares it"
-            ) from None
+            known = [event.cls for event in self._catalog.types()]
+            raise InvalidArgument(not_an_event(type(recorded.event), known)) from None
 
     def _entered_bus(self) -> EventBus:
         self._running()

@@ -16,6 +16,7 @@ from eventhus.domain.query import EventClass, Query
 from eventhus.domain.transaction import Transaction
 from eventhus.domain.view import View
 from eventhus.errors import CompositionError, InvalidArgument
+from eventhus.namesakes import namesake
 
 T = TypeVar(
     "T",
@@ -82,12 +83,35 @@ def check_settings(
         ("snapshot_every", snapshot_every, 1),
         ("max_parked", max_parked, 0),
     ):
-        if value is not None and value < least:
-            raise CompositionError(f"{name} must be at least {least}, found {value}")
-    if not 0 < shutdown_timeout_s < inf:
+        if value is not None and not (isinstance(value, int) and value >= least):
+            raise CompositionError(f"{name} must be an int of at least {least}, found {value!r}")
+    if not (isinstance(shutdown_timeout_s, int | float) and 0 < shutdown_timeout_s < inf):
         raise CompositionError(
-            f"shutdown_timeout_s must be above 0 and finite, found {shutdown_timeout_s}"
+            f"shutdown_timeout_s must be above 0 and finite, found {shutdown_timeout_s!r}"
         )
+
+
+def check_adapters(store: object, bus: object, codec: object) -> None:
+    """Refuse a URL, a class or anything else where an adapter is expected.
+
+    Raises:
+        CompositionError: One of them is not an instance of an adapter.
+    """
+    for name, value, method in (
+        ("store", store, "append"),
+        ("bus", bus, "subscribe"),
+        ("codec", codec, "encoder"),
+    ):
+        if isinstance(value, str):
+            raise CompositionError(
+                f"{name} must be an adapter, found the text {value!r}; pass URLs to "
+                f"Application.open(...)"
+            )
+        optional = value is None and name == "bus"
+        if not optional and (isinstance(value, type) or not hasattr(value, method)):
+            raise CompositionError(
+                f"{name} must be an instance of an adapter, found {_described(value)}"
+            )
 
 
 def check_is(value: object, *classes: type) -> None:
@@ -99,8 +123,8 @@ def check_is(value: object, *classes: type) -> None:
     if not isinstance(value, classes):
         wanted = " or ".join(cls.__name__ for cls in classes)
         raise InvalidArgument(
-            f"expected a {wanted}, found {_described(value)}; pass the object that the application "
-            f"is composed of"
+            f"expected {'an' if wanted.startswith('A') else 'a'} {wanted}, found "
+            f"{_described(value)}; pass the object that the application is composed of"
         )
 
 
@@ -154,11 +178,15 @@ def stored_query(catalog: Catalog, query: Query | None) -> Query | None:
 
 def _check_events(catalog: Catalog, classes: Iterable[type]) -> None:
     known = {event.cls for event in catalog.types()}
-    if unknown := [cls.__qualname__ for cls in classes if cls not in known]:
-        raise InvalidArgument(
-            f"{', '.join(sorted(unknown))} is not an event of this application; "
-            f"compose it with the aggregate that declares it"
-        )
+    for cls in classes:
+        if cls not in known:
+            raise InvalidArgument(not_an_event(cls, known))
+
+
+def not_an_event(cls: type, known: Iterable[type]) -> str:
+    """Return the message for a class that no aggregate of an application declares."""
+    advice = namesake(cls, known) or "compose it with the aggregate that declares it"
+    return f"{cls.__qualname__} is not an event of this application; {advice}"
 
 
 def _described(value: object) -> str:

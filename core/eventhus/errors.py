@@ -21,7 +21,9 @@ EventhusError
 │   ├── CommitTooLarge        the commit exceeds its largest document         (also ValueError)
 │   ├── LeaseLost             another process holds the lease by now
 │   ├── LogChanged            the log has another history than a reader has read
-│   └── LogCorrupted          stored versions or positions have a gap
+│   ├── LogCorrupted          stored versions or positions have a gap
+│   └── LogsDiffer            a log to copy or import into holds other commits
+├── LogFileDamaged            a file is not a whole exported log               (also ValueError)
 ├── BusError                  the event bus cannot do what it was asked for
 │   ├── BusUnavailable        it did not answer in time
 │   └── PublisherReplaced     another publisher took over
@@ -44,6 +46,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import define, field
 
+from eventhus.namesakes import namesake
 from eventhus.printable import printable
 
 if TYPE_CHECKING:
@@ -69,6 +72,8 @@ __all__ = [
     "LeaseLost",
     "LogChanged",
     "LogCorrupted",
+    "LogFileDamaged",
+    "LogsDiffer",
     "NotRunning",
     "OutcomeUnknown",
     "PublisherReplaced",
@@ -144,9 +149,11 @@ class UnknownCommand(UsageError, LookupError):
 
     def __str__(self) -> str:
         known = ", ".join(sorted(cls.__name__ for cls in self.known)) or "none"
+        advice = namesake(self.command, self.known) or (
+            f"add its aggregate to the application, which handles: {known}"
+        )
         return (
-            f"no aggregate handles {self.command.__module__}.{self.command.__qualname__}; add its "
-            f"aggregate to the application, which handles: {known}"
+            f"no aggregate handles {self.command.__module__}.{self.command.__qualname__}; {advice}"
         )
 
 
@@ -157,14 +164,21 @@ class UndeclaredEvent(UsageError, TypeError):
     Attributes:
         aggregate_type: The name of the aggregate.
         event: The class of the value.
+        declared: The classes that the aggregate declares.
     """
 
     aggregate_type: str
     event: type
-    _message = (
-        "decide of {aggregate_type} produced {event.__qualname__}, which is not one of its events; "
-        "add it to the event annotation of evolve, or to events=(...)"
-    )
+    declared: tuple[type, ...] = field(default=(), converter=_tuple)
+
+    def __str__(self) -> str:
+        advice = namesake(self.event, self.declared) or (
+            "add it to the event annotation of evolve, or to events=(...)"
+        )
+        return (
+            f"decide of {self.aggregate_type} produced {self.event.__qualname__}, which is not one "
+            f"of its events; {advice}"
+        )
 
 
 @define(eq=False, slots=False)
@@ -409,6 +423,49 @@ class LogChanged(StoreError):
             f"start again: app.reset(view) rebuilds a view, app.republish() sends the log again, "
             f"and a process starts again under a new name"
         )
+
+
+@define(eq=False, slots=False)
+class LogsDiffer(StoreError):
+    """A log does not hold what the file or the log that it should equal holds.
+
+    Attributes:
+        position: The position at which they differ.
+        expected: The id of the commit that belongs there.
+        actual: The id of the commit that the log holds instead, which may be the same id with
+            other content, or at another place; empty if the log ends before the position.
+    """
+
+    position: int
+    expected: str
+    actual: str
+
+    def __str__(self) -> str:
+        there = f"has commit {self.actual}" if self.actual else "ends before it"
+        if self.actual == self.expected:
+            there = "has it with other content or at another place"
+        return printable(
+            f"commit {self.expected} belongs at position {self.position}, and the log {there}; use "
+            f"an empty log, or one that begins with the same commits"
+        )
+
+
+@define(eq=False, slots=False)
+class LogFileDamaged(EventhusError, ValueError):
+    """A file is not a whole exported log.
+
+    Attributes:
+        path: The path of the file.
+        line: The number of the line that does not fit, from 1.
+        problem: What is wrong there, in words.
+    """
+
+    path: str
+    line: int
+    problem: str
+    _message = (
+        "{path} is damaged in line {line}: {problem}; fetch the file again, or export the log again"
+    )
 
 
 class BusError(EventhusError):

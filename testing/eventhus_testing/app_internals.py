@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from eventhus import Aggregate, Application, Metadata, Process, Recorded, StreamId
+from eventhus import Aggregate, Application, Metadata, Process, Recorded, StreamId, View
 from eventhus.ports import Commit, EventBus, Part, Storage
 from eventhus.runtime.serializer import EventSerializer
 
@@ -45,6 +45,11 @@ class AppInternals:
     def aggregates(self) -> list[Aggregate[Any, Any, Any]]:
         """Return the aggregates."""
         return list(dict.fromkeys(self._app._catalog.routes.values()))
+
+    @property
+    def views(self) -> list[View[Any, Any]]:
+        """Return the views."""
+        return list(self._app._readers._views)
 
     @property
     def processes(self) -> list[Process[Any, Any]]:

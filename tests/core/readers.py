@@ -17,8 +17,9 @@ from eventhus.ports import (
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
 from tests.bank import Deposit, Deposited, Open, Opened, Renamed, Scribble, Withdraw, Withdrawn
-from tests.core.hooks import Hook, at, fail_with
+from tests.core.hooks import Gate, Hook, at, fail_with
 from tests.core.support import FakeClock, Proxy, add, compose
+from tests.core.waiting import settle
 
 
 @frozen
@@ -145,6 +146,42 @@ def crash(store: Proxy) -> None:
     expire(store.inner)
     for name in (*STEPS, "release"):
         store.before[name] = fail_with(ConnectionError("dead"))
+
+
+async def interrupted_retry(
+    leader: Application,
+    reader: View[Any, Any] | Process[Any, Any],
+    store: MemoryStore,
+    step: int,
+    error: Exception | None,
+) -> tuple[bool, bool]:
+    """Retry the key a in a process beside the leader, and interrupt that while the log grows.
+
+    Args:
+        leader: Follows the log, and does not fail.
+        reader: The view or process.
+        store: The store of the leader.
+        step: The number of the call of the store at which it happens, counted from 1.
+        error: Raised at that call; ``None`` kills the process there.
+
+    Returns:
+        Whether the step was reached, and whether the retry returned.
+    """
+    proxy, gate = Proxy(store), Gate()
+    kind = "views" if isinstance(reader, View) else "processes"
+    async with bank(proxy, **{kind: [reader]}) as app:
+        await settle()
+        met = interrupt(proxy, step, gate if error is None else fail_with(error))
+        retrying = asyncio.create_task(app.retry(reader, "a"))
+        await first(gate.arrived.wait(), asyncio.wait([retrying]))
+        await add(leader, 6)
+        await leader.caught_up(reader)
+        if error is None:
+            crash(proxy)
+            retrying.cancel()
+        await asyncio.wait([retrying])
+    expire(store)
+    return met(), not retrying.cancelled() and retrying.exception() is None
 
 
 def without_leases(

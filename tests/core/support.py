@@ -161,6 +161,10 @@ class Proxy:
         commits: Sequence[StoredCommit] = await self._through("commits", after=after, limit=limit)
         return commits
 
+    async def restore(self, commits: Sequence[StoredCommit]) -> None:
+        """See ``EventStore.restore``."""
+        await self._through("restore", commits)
+
     async def head(self) -> int:
         """See ``EventStore.head``."""
         head: int = await self._through("head")

@@ -25,6 +25,8 @@ from eventhus.errors import (
     LeaseLost,
     LogChanged,
     LogCorrupted,
+    LogFileDamaged,
+    LogsDiffer,
     NotRunning,
     OutcomeUnknown,
     PublisherReplaced,
@@ -144,6 +146,27 @@ MESSAGES: list[tuple[EventhusError, str]] = [
         (
             "the log is at 5 according to the store, but counting its events gives 3; "
             "stop writing to it and compare the store with its last backup"
+        ),
+    ),
+    *(
+        (
+            LogsDiffer(7, "c1", actual),
+            (
+                f"commit c1 belongs at position 7, and the log {there}; use an empty log, or one "
+                f"that begins with the same commits"
+            ),
+        )
+        for actual, there in (
+            ("c2", "has commit c2"),
+            ("", "ends before it"),
+            ("c1", "has it with other content or at another place"),
+        )
+    ),
+    (
+        LogFileDamaged("bank.ndjson", 7, "it ends in the middle"),
+        (
+            "bank.ndjson is damaged in line 7: it ends in the middle; fetch the file again, or "
+            "export the log again"
         ),
     ),
     (
@@ -314,6 +337,7 @@ def test_errors_of_one_family_are_not_caught_as_each_other() -> None:
         (CodecError("Deposited", "", "x"), ValueError),
         (InvalidArgument("x"), ValueError),
         (InvalidCommit("x"), ValueError),
+        (LogFileDamaged("bank.ndjson", 7, "x"), ValueError),
     ],
 )
 def test_errors_are_caught_as_their_builtin_base(

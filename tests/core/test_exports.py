@@ -47,6 +47,7 @@ MODULES = [
         "eventhus.adapter_support",
         "eventhus.errors",
         "eventhus.middleware",
+        "eventhus.portable",
         "eventhus.ports",
         "eventhus_memory",
         "eventhus_cattrs",

@@ -10,9 +10,10 @@ from attrs import Attribute, frozen
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_fn_from_attrs
 
+from eventhus.domain.type_hints import field_types
 from eventhus.errors import CompositionError
 from eventhus_cattrs.coder import Coder
-from eventhus_cattrs.generics import Bindings, field_types
+from eventhus_cattrs.generics import Bindings
 from eventhus_cattrs.problems import Mismatch, Unsupported, expect_mapping, expected
 
 

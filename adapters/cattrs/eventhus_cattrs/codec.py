@@ -84,6 +84,11 @@ class CattrsCodec:
             return self._fast.coder(as_type), self._careful.coder(as_type)
         except Unsupported as unsupported:
             raise CompositionError(f"{type_text(as_type)}: {unsupported}") from None
+        except RecursionError:
+            raise CompositionError(
+                f"{type_text(as_type)} contains itself without end; let it do so in a list, a dict "
+                f"or a class, and with the same arguments"
+            ) from None
 
 
 def _explained(

@@ -8,7 +8,6 @@ from collections.abc import (
     Callable,
     Collection,
     Iterable,
-    Iterator,
     Mapping,
     MutableMapping,
     MutableSequence,
@@ -25,7 +24,6 @@ from typing import (
     NewType,
     Self,
     TypeVar,
-    Union,
     get_args,
     get_origin,
     is_typeddict,
@@ -33,7 +31,13 @@ from typing import (
 
 import attrs
 
-from eventhus.errors import CompositionError
+from eventhus.domain.type_hints import (
+    UnresolvedAlias,
+    aliased,
+    is_alias,
+    is_union,
+    union_members,
+)
 from eventhus_cattrs.choices import enum_coder, literal_coder
 from eventhus_cattrs.classes import Shape, read_shape
 from eventhus_cattrs.coder import Coder
@@ -44,7 +48,7 @@ from eventhus_cattrs.containers import (
     set_coder,
     tuple_coder,
 )
-from eventhus_cattrs.generics import aliased, is_alias
+from eventhus_cattrs.frozen_clock import frozen_clock_advice
 from eventhus_cattrs.hook import Hook, hook_coder
 from eventhus_cattrs.problems import Unsupported, type_text
 from eventhus_cattrs.scalars import SCALARS
@@ -84,17 +88,21 @@ class Compiler:
         self._unfinished.add(as_type)
         try:
             self._coders[as_type] = self._compile(as_type)
-        except (Unsupported, CompositionError):
-            self._coders = finished  # a type that was finished since may wait for this one
-            raise
+        except UnresolvedAlias as unresolved:
+            raise Unsupported(str(unresolved)) from None
         finally:
             self._unfinished.remove(as_type)
+            if as_type not in self._coders:
+                self._coders = finished  # a type that was finished since may wait for this one
         return self._coders[as_type]
 
     def _later(self, as_type: Any) -> Coder:
         """Return a coder for a type that contains itself. It finds the finished one when called."""
+        if isinstance(as_type, NewType):
+            return self._later(as_type.__supertype__)
         cls = get_origin(as_type) or as_type
         is_class = attrs.has(cls) and cls not in self._hooks
+        classes = (cls, dict) if is_class else _CONTAINERS.get(cls)
 
         def encode(value: Any) -> Any:
             return self._coders[as_type].encode(value)
@@ -105,8 +113,8 @@ class Compiler:
         return Coder(
             encode=encode,
             decode=decode,
-            values=frozenset({cls} if is_class else ()),
-            data=frozenset({dict} if is_class else ()),
+            values=frozenset(classes[:1] if classes else ()),
+            data=frozenset(classes[1:] if classes else ()),
             tag=cls.__name__ if is_class else None,
         )
 
@@ -119,7 +127,7 @@ class Compiler:
         if isinstance(as_type, NewType):
             return self.coder(as_type.__supertype__)
         if is_alias(as_type):
-            return self.coder(_aliased(as_type))
+            return self.coder(aliased(as_type))
         if attrs.has(as_type):
             return self._class_coder(read_shape(as_type, self.coder))
         if isinstance(as_type, type) and issubclass(as_type, Enum):
@@ -127,9 +135,9 @@ class Compiler:
         return self._compile_parts(as_type)
 
     def _compile_parts(self, as_type: Any) -> Coder:
+        if is_union(as_type):
+            return self._compile_union(as_type)
         match get_origin(as_type), get_args(as_type):
-            case origin, _ if _is_union(origin):
-                return self._compile_union(as_type)
             case origin, values if origin is Literal:
                 return literal_coder(values)
             case origin, (item,) if origin is list:
@@ -146,34 +154,22 @@ class Compiler:
                 raise Unsupported(_why_not(as_type))
 
     def _compile_union(self, as_type: Any) -> Coder:
-        members = list(dict.fromkeys(self._members(as_type)))
+        members = list(dict.fromkeys(union_members(as_type)))
         if len(members) == 2 and types.NoneType in members:  # noqa: PLR2004 - X and None
             (member,) = (member for member in members if member is not types.NoneType)
             return optional_coder(self.coder(member))
         return union_coder([self.coder(member) for member in members], type_text(as_type))
 
-    def _members(self, as_type: Any) -> Iterator[Any]:
-        """Return the members of a union, with those of nested unions."""
-        if is_alias(as_type):
-            yield from self._members(_aliased(as_type))
-        elif _is_union(get_origin(as_type)):
-            for member in get_args(as_type):
-                yield from self._members(member)
-        else:
-            yield as_type
 
-
-def _is_union(origin: Any) -> bool:
-    return origin in (Union, types.UnionType)
-
-
-def _aliased(as_type: Any) -> Any:
-    try:
-        return aliased(as_type)
-    except NameError as error:
-        alias = get_origin(as_type) or as_type
-        raise Unsupported(f"{alias.__name__} cannot be resolved ({error})") from None
-
+# The class of their values, and that of the plain data.
+_CONTAINERS: Mapping[Any, tuple[type, type]] = {
+    list: (list, list),
+    tuple: (tuple, list),
+    set: (set, list),
+    frozenset: (frozenset, list),
+    dict: (dict, dict),
+    Mapping: (dict, dict),
+}
 
 # No Hook can be made for these: each is an annotation, or a class with many kinds of values.
 _INSTEAD: Mapping[Any, str] = {
@@ -210,4 +206,6 @@ def _why_not(as_type: Any) -> str:
         return "a TypedDict is not supported; use an attrs class, or dict[str, T]"
     if not isinstance(as_type, type) or origin is not None:
         return f"{name} is not supported; use an attrs class or another type that the codec stores"
+    if advice := frozen_clock_advice(as_type):
+        return f"{name} {advice}"
     return f"{name} is not supported; use an attrs class, or give CattrsCodec a Hook for it"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from typing import Any, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
+
+from eventhus.domain.type_hints import is_union
+from eventhus_cattrs.frozen_clock import frozen_clock_advice
 
 
 class Mismatch(Exception):
@@ -35,7 +38,10 @@ class Unsupported(Exception):
 
 def expected(wanted: str, found: object) -> Mismatch:
     """Return the error for a value of another class."""
-    return Mismatch(f"expected {wanted}, found {type_text(type(found))}")
+    problem = f"expected {wanted}, found {type_text(type(found))}"
+    if advice := frozen_clock_advice(type(found)):
+        problem += f", which {advice}"
+    return Mismatch(problem)
 
 
 def expect_mapping(wanted: str, data: Any) -> None:
@@ -48,8 +54,10 @@ def expect_mapping(wanted: str, data: Any) -> None:
 
 def type_text(as_type: Any) -> str:
     """Return a type as a reader would write it: ``int``, ``A | None``, ``dict[str, A]``."""
-    if get_origin(as_type) in (Union, types.UnionType):
+    if is_union(as_type):
         return " | ".join(type_text(member) for member in get_args(as_type))
+    if isinstance(as_type, list):  # the parameters of a Callable
+        return f"[{', '.join(map(type_text, as_type))}]"
     if arguments := get_args(as_type):
         inside = ", ".join(type_text(argument) for argument in arguments)
         return f"{type_text(get_origin(as_type))}[{inside}]"

@@ -28,6 +28,7 @@ from eventhus.adapter_support import (
     check_ttl,
     check_writes,
     checked_commit,
+    checked_restored,
 )
 from eventhus.domain.recorded import EventData, Recorded, StreamId
 from eventhus.errors import (
@@ -38,6 +39,7 @@ from eventhus.errors import (
     InvalidArgument,
     InvalidCommit,
     LeaseLost,
+    LogsDiffer,
 )
 from eventhus.ports import (
     Checkpoint,
@@ -140,6 +142,31 @@ class MemoryStore:
 
         versions = [len(self._streams.get(part.stream, ())) + 1 for part in commit.parts]
         stored = StoredCommit(commit=commit, versions=versions, position=len(self._log) + 1)
+        self._store(stored, texts)
+        return stored
+
+    async def restore(self, commits: Sequence[StoredCommit]) -> None:
+        """See ``EventStore.restore``."""
+        await asyncio.sleep(0)
+        for stored in checked_restored(commits):
+            texts = _texts(stored.commit)
+            self._check_place(stored)
+            self._store(stored, texts)
+
+    def _check_place(self, stored: StoredCommit) -> None:
+        commit = stored.commit
+        there = self._log[stored.position - 1 : stored.position]
+        first = self._commits.get(commit.id) or self._commands.get(commit.command_id or "")
+        if there or first or stored.position > len(self._log) + 1:
+            actual = there[0].commit if there else first
+            raise LogsDiffer(stored.position, commit.id, actual.commit.id if actual else "")
+        for part, version in zip(commit.parts, stored.versions, strict=True):
+            end = len(self._streams.get(part.stream, ()))
+            if version != end + 1:
+                raise ConcurrencyError(part.stream, version - 1, end)
+
+    def _store(self, stored: StoredCommit, texts: Sequence[str]) -> None:
+        commit = stored.commit
         for recorded, text in zip(stored.recorded(), texts, strict=True):
             number = recorded.position - stored.position
             entry = _Entry(stored, number, recorded.stream, recorded.version, recorded.event, text)
@@ -150,7 +177,6 @@ class MemoryStore:
         if commit.command_id is not None:
             self._commands[commit.command_id] = stored
         self._wake()
-        return stored
 
     def _known(self, commit: Commit) -> StoredCommit | None:
         """Return the commit that is in the log under the id or command id of ``commit``."""

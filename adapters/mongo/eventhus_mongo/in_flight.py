@@ -48,7 +48,7 @@ class CallsInFlight:
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether ``cut_off`` was called."""
+        """Return whether ``cut_off`` was called."""
         return self._is_cut_off
 
     def cut_off(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -50,6 +51,7 @@ from eventhus_mongo.lookups import Lookups
 from eventhus_mongo.pages import recorded, slice_of
 from eventhus_mongo.query_reader import QueryReader
 from eventhus_mongo.reader import LogReader
+from eventhus_mongo.restoring import Restorer
 from eventhus_mongo.snapshots import encode_snapshot, readable_snapshot, stream_key
 from eventhus_mongo.unfinished import Unfinished
 from eventhus_mongo.wakeups import Wakeups
@@ -68,6 +70,7 @@ class _Running:
         queries = QueryReader(self.connection, unfinished)
         self.lookups = Lookups(self.connection, known)
         self.appender = Appender(self.connection, known, self.lookups, queries)
+        self.restorer = Restorer(self.connection, known, self.lookups)
         self.loader = Loader(self.connection, known, without=ENVELOPE)
         self.histories = Loader(self.connection, known)
         self.reader = LogReader(self.connection, self.wakeups, queries, unfinished)
@@ -182,17 +185,10 @@ class MongoStore:
 
     async def append(self, commit: Commit) -> StoredCommit:
         """See ``EventStore.append``."""
-        running = self._here()
-        try:
-            with running.connection.calls:
-                stored = await running.appender.append(commit)
-                running.wakeups.grown(stored.last_position)
-                return stored
-        except StoreUnavailable as error:
-            if not running.connection.calls.is_cut_off:
-                raise
-            # It may have been sent by then.
-            raise OutcomeUnknown(self._bucket, error.problem, commit.stream, commit.id) from None
+        with self._sending(commit) as running:
+            stored = await running.appender.append(commit)
+            running.wakeups.grown(stored.last_position)
+            return stored
 
     async def find(self, command_id: str) -> StoredCommit | None:
         """See ``EventStore.find``."""
@@ -265,6 +261,14 @@ class MongoStore:
         running = self._here()
         with running.connection.calls:
             return await running.reader.commits(after, limit)
+
+    async def restore(self, commits: Sequence[StoredCommit]) -> None:
+        """See ``EventStore.restore``."""
+        if not commits:
+            return
+        with self._sending(commits[0].commit) as running:
+            await running.restorer.restore(commits)
+            running.wakeups.grown(commits[-1].last_position)
 
     async def head(self) -> int:
         """See ``EventStore.head``."""
@@ -358,6 +362,18 @@ class MongoStore:
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             await leases.release(running.connection, lease)
+
+    @contextmanager
+    def _sending(self, commit: Commit) -> Iterator[_Running]:
+        """Count a call that sends a commit, and may be cut off after it was sent."""
+        running = self._here()
+        try:
+            with running.connection.calls:
+                yield running
+        except StoreUnavailable as error:
+            if not running.connection.calls.is_cut_off:
+                raise
+            raise OutcomeUnknown(self._bucket, error.problem, commit.stream, commit.id) from None
 
     def _here(self) -> _Running:
         if self._running is None:

@@ -122,7 +122,7 @@ def decode(document: Document) -> ViewDocument:
             for each in document.get("_skipped", ())
         ]
         parked = _parked(document["_parked"]) if "_parked" in document else None
-        deleted = parked is None and bool(document.get("_deleted"))
+        deleted = bool(document.get("_deleted"))
         data = None if deleted or parked is not None else _data(document)
     except MALFORMED:
         raise not_ours(document) from None  # the parser's error holds the data

@@ -49,7 +49,7 @@ class State:
     Attributes:
         delivered: The sequence of the last message that it delivered to anybody.
         pending: How many delivered messages are not acknowledged.
-        is_new_stream: Whether the stream was created anew, so that sequences start again.
+        is_new_stream: True if the stream was created anew, so that sequences start again.
     """
 
     delivered: int

@@ -119,7 +119,7 @@ class CoreNatsSubscription:
 
     @property
     def is_over(self) -> bool:
-        """Whether every worker has ended."""
+        """Return whether every worker has ended."""
         return self._pool.is_over
 
     def abandon(self) -> None:

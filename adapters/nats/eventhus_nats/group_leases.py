@@ -80,7 +80,7 @@ class GroupLease:
 
     @property
     def is_held(self) -> bool:
-        """Whether this member certainly holds the lease."""
+        """Return whether this member certainly holds the lease."""
         return asyncio.get_running_loop().time() < self._until_s
 
     async def acquire(self) -> bool:

@@ -25,12 +25,12 @@ class Resequencer:
 
     @property
     def is_gathering(self) -> bool:
-        """Whether messages are held back."""
+        """Return whether messages are held back."""
         return self._missing is None or self._missing > 0
 
     @property
     def is_unsure(self) -> bool:
-        """Whether messages are held back because it is unknown what is missing."""
+        """Return whether messages are held back because it is unknown what is missing."""
         return self._missing is None
 
     def hold(self) -> None:

@@ -69,7 +69,7 @@ class JetStreamSubscription:
 
     @property
     def is_over(self) -> bool:
-        """Whether the subscription has ended."""
+        """Return whether the subscription has ended."""
         return self._task.done()
 
     def abandon(self) -> None:

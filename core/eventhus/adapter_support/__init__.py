@@ -9,6 +9,7 @@ from eventhus.adapter_support.arguments import (
     check_ttl,
     check_writes,
     checked_commit,
+    checked_restored,
 )
 from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.failure_log import summary, unexpected
@@ -42,6 +43,7 @@ __all__ = [
     "check_ttl",
     "check_writes",
     "checked_commit",
+    "checked_restored",
     "handler_failure",
     "summary",
     "unexpected",

@@ -18,9 +18,9 @@ from eventhus.adapter_support.limits import (
 )
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.domain.names import is_name
-from eventhus.domain.recorded import is_text
+from eventhus.domain.recorded import StreamId, is_text
 from eventhus.errors import InvalidArgument, InvalidCommit
-from eventhus.ports.store import Commit
+from eventhus.ports.store import Commit, StoredCommit
 from eventhus.ports.views import ViewWrite
 
 MOST = 2**62  # events in a log, by far
@@ -61,8 +61,17 @@ def check_group(group: str | None, concurrency: int = 1) -> None:
         raise InvalidArgument(
             f"group {group!r} is not 1 to 63 letters, digits, hyphens and underscores"
         )
-    if concurrency < 1:
-        raise InvalidArgument(f"concurrency must be at least 1, found {concurrency}")
+    check_count("concurrency", concurrency)
+
+
+def check_count(what: str, count: object) -> None:
+    """Check a number that is at least 1.
+
+    Raises:
+        InvalidArgument: It is below 1, or not an int.
+    """
+    if not isinstance(count, int) or count < 1:
+        raise InvalidArgument(f"{what} must be an int of at least 1, found {count!r}")
 
 
 def check_ttl(ttl_s: float) -> None:
@@ -128,6 +137,36 @@ def checked_commit(commit: Commit) -> Commit:
     if offset == timedelta(0) and commit.recorded_at.tzinfo is UTC:
         return commit
     return evolve(commit, recorded_at=commit.recorded_at.astimezone(UTC))
+
+
+def checked_restored(commits: Sequence[StoredCommit]) -> list[StoredCommit]:
+    """Return the commits with their times in UTC. ``restore`` of every store calls this first.
+
+    Raises:
+        InvalidArgument: As for ``checked_commit``.
+        InvalidCommit: As for ``checked_commit``; or a position or a version does not follow from
+            the commits before.
+    """
+    ends: dict[StreamId, int] = {}
+    position = commits[0].position if commits else 0
+    checked: list[StoredCommit] = []
+    for stored in commits:
+        commit = checked_commit(stored.commit)
+        _check_number("position", stored.position, position, commit)
+        for part, version in zip(commit.parts, stored.versions, strict=True):
+            _check_number("version", version, ends.get(part.stream, version), commit)
+            ends[part.stream] = version + len(part.events)
+        position = stored.last_position + 1
+        checked.append(evolve(stored, commit=commit))
+    return checked
+
+
+def _check_number(name: str, number: int, expected: int, commit: Commit) -> None:
+    if number != expected or number < 1:
+        raise InvalidCommit(
+            f"commit {commit.id} of {commit.stream} comes at {name} {number} instead of "
+            f"{max(expected, 1)}; restore commits in the order of their log, without gaps"
+        )
 
 
 def check_condition(commit: Commit, head: int) -> None:

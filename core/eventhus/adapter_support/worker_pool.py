@@ -54,7 +54,7 @@ class WorkerPool:
 
     @property
     def is_over(self) -> bool:
-        """Whether every worker has ended."""
+        """Return whether every worker has ended."""
         return all(worker.done() for worker in self._workers)
 
     def start(self, queues: StreamQueues) -> None:

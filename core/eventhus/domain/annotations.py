@@ -12,6 +12,7 @@ from typing import Any
 from attrs import frozen
 
 from eventhus.domain.recorded import Recorded
+from eventhus.domain.type_hints import UnresolvedAlias, union_members
 from eventhus.errors import CompositionError
 
 
@@ -30,7 +31,7 @@ def parameter_classes(function: Callable[..., Any], index: int, argument: str) -
         CompositionError: The parameter or its annotation is missing, cannot be resolved, or
             contains something other than classes.
     """
-    return _Parameter(function, index, argument).classes(_members)
+    return _Parameter(function, index, argument).classes(union_members)
 
 
 def recorded_classes(function: Callable[..., Any], index: int, argument: str) -> tuple[Any, ...]:
@@ -106,10 +107,8 @@ class _Parameter:
             )
         try:
             members = tuple(dict.fromkeys(members_of(annotation)))
-        except NameError as error:  # Python 3.12 evaluates a type alias only when it is used
-            raise self._refused(
-                f"the annotation of {parameter} cannot be resolved ({error});"
-            ) from error
+        except UnresolvedAlias as error:
+            raise self._refused(f"in the annotation of {parameter}, {error};") from error
         for member in members:
             if isinstance(member, _NoEnvelope):
                 raise self._refused(
@@ -143,20 +142,10 @@ def _closure(function: Any) -> dict[str, Any]:
     return closure
 
 
-def _members(annotation: Any) -> Iterator[Any]:
-    if hasattr(annotation, "__value__"):  # "type X = …", Python 3.12
-        yield from _members(annotation.__value__)
-    elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        for member in typing.get_args(annotation):
-            yield from _members(member)
-    else:
-        yield annotation
-
-
 def _enveloped(annotation: Any) -> Iterator[Any]:
-    for member in _members(annotation):
+    for member in union_members(annotation):
         if typing.get_origin(member) is Recorded:
-            yield from _members(typing.get_args(member)[0])
+            yield from union_members(typing.get_args(member)[0])
         else:
             yield _NoEnvelope(member)
 

@@ -165,7 +165,7 @@ class Decider(Generic[C, E, S_co]):
                         f"decide of {self.name} returned a {type(event).__qualname__} as an event; "
                         f"use yield from, or return it alone"
                     )
-                raise UndeclaredEvent(self.name, type(event))
+                raise UndeclaredEvent(self.name, type(event), self.events)
         return events
 
     def tags_of(self, event: E) -> frozenset[str]:

@@ -223,7 +223,7 @@ class Slice:
         version: The version of the last event; 0 if there is none.
         position: The position of the last event; 0 if there is none.
         event_id: The id of the last event; empty if there is none.
-        is_cut: Whether the store returned fewer events than it was asked for because of their
+        is_cut: True if the store returned fewer events than it was asked for because of their
             size, so that there may be more.
     """
 
@@ -374,6 +374,25 @@ class EventStore(Protocol):
 
         Raises:
             InvalidArgument: ``limit`` is below 1, or ``after`` is negative.
+        """
+        ...
+
+    async def restore(self, commits: Sequence[StoredCommit]) -> None:
+        """Append commits at the positions and versions that they have in another log.
+
+        The caller vouches that this log holds the same commits before them as the other one.
+        ``eventhus.portable`` sees to that. If the call fails or is cancelled, the log holds the
+        first of the commits, or none, or all.
+
+        Args:
+            commits: Any number of commits that follow each other in the other log.
+
+        Raises:
+            LogsDiffer: The log does not end right before the first commit, another writer has
+                appended meanwhile, or the log holds the ``id`` or ``command_id`` of one of them.
+            ConcurrencyError: A stream does not end right before the version of a part.
+            InvalidCommit: The commits do not follow each other; or as for ``append``.
+            InvalidArgument: As for ``append``.
         """
         ...
 

@@ -56,7 +56,7 @@ class ViewDocument:
             value contains every event of the key up to this position, except skipped ones, and no
             later one.
         data: The value, as plain data; ``None`` if it is deleted or parked.
-        deleted: Whether the value was deleted. The document stays, because its position prevents
+        deleted: True if the value was deleted. The document stays, because its position prevents
             older events from being folded again.
         revision: The number of changes since the document is at this position.
         parked: Why the key is parked; ``None`` if it is not. A parked key has no value.

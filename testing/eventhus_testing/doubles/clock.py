@@ -26,7 +26,7 @@ class ManualClock:
 
     Args:
         start: The initial time, with a time zone. ``now`` returns it in UTC.
-        jumps: Whether ``sleep`` advances the clock by itself, once the other tasks have had some
+        jumps: True if ``sleep`` advances the clock by itself, once the other tasks have had some
             turns of the event loop. Sleepers still wake in the order of their times.
 
     Raises:

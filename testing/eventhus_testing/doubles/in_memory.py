@@ -25,11 +25,13 @@ def memory_application(
     clock: Clock | None = None,
     middleware: Sequence[Middleware] = (),
     snapshot_every: int | None = None,
+    max_parked: int = 0,
 ) -> Application:
     """Return an application with a store and a bus in memory, not yet entered.
 
     Its clock starts at the beginning of 2026 and only advances when something sleeps, such as a
     retry, so nothing waits in real time. The ids of commits are ``<bucket>-000001`` and so on.
+    A view or process stops at the first event that it cannot handle, so that its test fails.
 
     Args:
         aggregates: The aggregates.
@@ -43,6 +45,7 @@ def memory_application(
         clock: The clock; a ``ManualClock(jumps=True)`` by default.
         middleware: As for ``Application``.
         snapshot_every: As for ``Application``.
+        max_parked: As for ``Application``; 0 by default.
     """
     return Application(
         bucket=bucket,
@@ -55,5 +58,6 @@ def memory_application(
         clock=clock or ManualClock(jumps=True),
         middleware=middleware,
         snapshot_every=snapshot_every,
+        max_parked=max_parked,
         new_id=counted_ids(bucket),
     )

@@ -26,6 +26,7 @@ from typing import Any
 from attrs import frozen
 
 from eventhus import Aggregate
+from eventhus.composition import check_parts
 from eventhus.domain.catalog import Catalog, EventType
 from eventhus.errors import CodecError
 from eventhus.ports import Codec, EventData
@@ -136,7 +137,7 @@ class _Checked:
 
     @classmethod
     def of(cls, aggregates: Aggregates, path: Path, codec: Codec | None) -> _Checked:
-        aggregates = tuple(aggregates)
+        aggregates = check_parts(Aggregate, aggregates)
         codec = codec or CattrsCodec()
         catalog = Catalog(aggregates)
         serializer = EventSerializer(catalog, codec)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
-import types
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NewType, TypeVar, get_args, get_origin
 from uuid import UUID
 
 import attrs
 
-from eventhus_cattrs.generics import Bindings, aliased, is_alias
-from eventhus_cattrs.generics import field_types as annotations_of
+from eventhus.domain.type_hints import UnresolvedAlias, aliased, is_alias, is_union
+from eventhus.domain.type_hints import field_types as annotations_of
+from eventhus_cattrs.generics import Bindings
 
 _SCALARS: Mapping[Any, Any] = {
     bool: True,
@@ -52,7 +52,10 @@ def sample_value(as_type: Any, name: str = "text") -> Any:
         NoSampleValue: The type is unknown, its class refuses the sample values of its fields, or
             it contains itself without end.
     """
-    return _make(as_type, name, ())
+    try:
+        return _make(as_type, name, ())
+    except RecursionError:
+        raise NoSampleValue(f"{type_text(as_type)} contains itself without end") from None
 
 
 def _make(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
@@ -68,6 +71,8 @@ def _make(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
         return _instance(as_type, (*within, as_type))
     if isinstance(as_type, NewType):
         return _make(as_type.__supertype__, name, within)
+    if get_origin(as_type) is Annotated:
+        return _make(get_args(as_type)[0], name, within)
     if is_alias(as_type):
         return _make(_aliased(as_type), name, (*within, as_type))
     if isinstance(as_type, TypeVar):
@@ -78,15 +83,15 @@ def _make(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
 def _aliased(as_type: Any) -> Any:
     try:
         return aliased(as_type)
-    except NameError as error:
-        raise NoSampleValue(f"{type_text(as_type)} cannot be resolved ({error})") from error
+    except UnresolvedAlias as unresolved:
+        raise NoSampleValue(str(unresolved)) from unresolved
 
 
 def _generic(as_type: Any, name: str, within: tuple[Any, ...]) -> Any:
     origin, arguments = get_origin(as_type), get_args(as_type)
     if origin is Literal:
         return arguments[0]
-    if origin in (Union, types.UnionType):
+    if is_union(as_type):
         return _member(as_type, arguments, name, within)
     if origin is tuple and arguments[-1:] != (...,):
         return tuple(_make(each, name, within) for each in arguments)

@@ -28,7 +28,7 @@ class FieldChange:
         kind: ``added``, ``removed`` or ``changed``.
         stored: The stored value; ``None`` for an added field.
         now: A value that the class accepts, as plain data; ``None`` if none is known.
-        is_default: Whether ``now`` is the default of the field.
+        is_default: True if ``now`` is the default of the field.
         type_text: The type of the field; empty for a removed field.
         problem: The codec's complaint about the stored value; often empty.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from eventhus_testing.matching.matchers import Like, matches, text_of
@@ -30,13 +30,26 @@ def excerpts(expected: Any, actual: Any, ignoring: Collection[str] = ()) -> _Pai
     return _excerpts(expected, actual, ignoring, WIDTH)
 
 
+def wrapped(value: object, width: int = WIDTH, text: Callable[[object], str] = repr) -> str:
+    """Return the text of a value. One that is longer than ``width`` has a line for each part."""
+    layout = None if len(text(value)) <= width else _layout(value, text)
+    if layout is None:
+        return text(value)
+    open_, prefixes, inside, close = layout
+    narrower = width - _STEP
+    lines = [f"{prefixes[key]}{wrapped(part, narrower, text)}," for key, part in inside.items()]
+    if isinstance(value, Like) and not value.is_whole:
+        lines.append(ELLIPSIS)
+    return _wrapped(open_, lines, close)
+
+
 def _excerpts(expected: Any, actual: Any, ignoring: Collection[str], width: int) -> _Pair:
     texts = text_of(expected), repr(actual)
     if max(map(len, texts)) <= width:
         return texts
     wanted, found = _layout(expected), _layout(actual)
     if wanted is None or found is None or wanted[0] != found[0]:
-        return texts
+        return wrapped(expected, width, text_of), wrapped(actual, width)
     open_, prefixes, wanted_parts, close = wanted
     _, found_prefixes, found_parts, _ = found
     shown: dict[str, _Pair] = {}
@@ -44,9 +57,9 @@ def _excerpts(expected: Any, actual: Any, ignoring: Collection[str], width: int)
         if key.removeprefix(".") in ignoring or not _counts(expected, wanted_parts, key):
             continue
         if key not in wanted_parts:
-            shown[key] = "", repr(found_parts[key])
+            shown[key] = "", wrapped(found_parts[key], width - _STEP)
         elif key not in found_parts:
-            shown[key] = text_of(wanted_parts[key]), ""
+            shown[key] = wrapped(wanted_parts[key], width - _STEP, text_of), ""
         elif not matches(wanted_parts[key], found_parts[key], ignoring):
             narrower = width - _STEP
             shown[key] = _excerpts(wanted_parts[key], found_parts[key], ignoring, narrower)
@@ -77,7 +90,12 @@ def _wrapped(open_: str, lines: Sequence[str], close: str) -> str:
     return f"{open_}{inside}\n{close}"
 
 
-def _layout(value: Any) -> _Layout | None:
+def wrapped_expectation(expected: object) -> str:
+    """Return the text of an expectation, wrapped like a value."""
+    return wrapped(expected, text=text_of)
+
+
+def _layout(value: Any, text: Callable[[object], str] = text_of) -> _Layout | None:
     """Return the brackets, prefixes and parts of a value; ``None`` if its text has another form."""
     if isinstance(value, Like):
         inside: Mapping[str, Any] = {f".{name}": part for name, part in value.fields.items()}
@@ -90,11 +108,11 @@ def _layout(value: Any) -> _Layout | None:
     if not inside:
         return None
     prefixes = {key: _prefix(key, open_) for key in inside}
-    texts = [prefixes[key] + text_of(part) for key, part in inside.items()]
+    texts = [prefixes[key] + text(part) for key, part in inside.items()]
     if isinstance(value, Like) and not value.is_whole:
         texts.append("...")
     comma = "," if open_ == "(" and len(texts) == 1 else ""
-    if f"{open_}{', '.join(texts)}{comma}{close}" != text_of(value):
+    if f"{open_}{', '.join(texts)}{comma}{close}" != text(value):
         return None
     return open_, prefixes, inside, close
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 import attrs
 
+from eventhus.domain.type_hints import field_types
 from eventhus_testing.matching.matchers import Like, class_of
 
 
@@ -88,6 +89,6 @@ def _all_names(cls: Any) -> tuple[str, ...]:
 
 def _hints(cls: Any) -> list[Any]:
     try:
-        return [*get_type_hints(cls).values()]
+        return [*field_types(cls).values()]
     except Exception:  # noqa: BLE001 - a name that only type checkers import
         return []

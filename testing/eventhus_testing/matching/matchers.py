@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar, cast
 
 import attrs
 from attrs import frozen
@@ -17,7 +17,14 @@ from eventhus_testing.values.truth import is_true
 T = TypeVar("T")
 
 
-def like(cls: type[T], **fields: object) -> T:
+Expectation: TypeAlias = Callable[[Any], object] | object
+"""A value, a predicate or a matcher.
+
+The callable adds nothing to ``object``, except that type checkers know the parameter of a lambda.
+"""
+
+
+def like(cls: type[T], **fields: Expectation) -> T:
     """Return an expectation for a value of a class that compares only the named fields.
 
     Type checkers see a value of that class, so it can be used where such a value is expected:
@@ -51,7 +58,7 @@ class Like:
     Attributes:
         cls: The class.
         fields: The expectation for each field.
-        is_whole: Whether these are all compared fields of the class.
+        is_whole: True if these are all compared fields of the class.
     """
 
     cls: type

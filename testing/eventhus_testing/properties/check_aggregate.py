@@ -15,6 +15,7 @@ from hypothesis.errors import Flaky
 from eventhus import Aggregate, Rejected
 from eventhus.errors import CodecError
 from eventhus.ports import Codec, EventData
+from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.properties.counterexample import (
     Breach,
     CommandStep,
@@ -79,6 +80,9 @@ def check_aggregate(
         NoStrategy: As for ``commands``.
     """
     __tracebackhide__ = True
+    subject: object = aggregate
+    if not isinstance(subject, Aggregate):
+        raise TypeError(f"check_aggregate takes an Aggregate, not {subject!r}")
     check = _Check(
         SpecArguments(aggregate=aggregate, rules=rules, codec=codec),
         aggregate_checker(aggregate, rules, codec),
@@ -206,7 +210,7 @@ class _Check(Generic[C, E, S]):
             problem=problem,
             name=f"{snake(self.arguments.aggregate.name)}_reads_stored_events",
             meaning="Stored events can be read and folded",
-            passages=[("stored", mark(SAME, map(repr, stored))), ("but", what)],
+            passages=[("stored", mark(SAME, map(wrapped, stored))), ("but", what)],
             body=stored_body(self.arguments, stored, None),
         )
 
@@ -218,7 +222,7 @@ class _Check(Generic[C, E, S]):
             problem=f"{violation.name} does not hold after the stored events",
             name=f"stored_events_keep_{snake(violation.name)}",
             meaning=f"After the stored events, {violation.name} holds",
-            passages=[("stored", mark(SAME, map(repr, stored))), *violation.passages(state)],
+            passages=[("stored", mark(SAME, map(wrapped, stored))), *violation.passages(state)],
             body=violation.body(lambda then: stored_body(self.arguments, stored, then)),
         )
 
@@ -307,7 +311,7 @@ class _Run(Generic[C, E, S]):
 
     def _invariant(self, step: CommandStep, after: S, violation: Violation) -> Breach:
         command = type(step.command).__qualname__
-        then = ("then", mark(SAME, map(repr, step.decided[: step.number])))
+        then = ("then", mark(SAME, map(wrapped, step.decided[: step.number])))
         return Breach(
             arguments=step.arguments,
             problem=f"{violation.name} does not hold after {command}",
@@ -352,11 +356,11 @@ def _as_it_is(value: T) -> T:
 
 
 def _passages(step: CommandStep) -> list[Passage]:
-    given = [*map(repr, step.given)] or ["nothing"]
+    given = [*map(wrapped, step.given)] or ["nothing"]
     return [
         ("given", mark(SAME, given)),
-        ("state", mark(SAME, [repr(step.state)])),
-        ("when", mark(SAME, [repr(step.command)])),
+        ("state", mark(SAME, [wrapped(step.state)])),
+        ("when", mark(SAME, [wrapped(step.command)])),
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from attrs import frozen
 
+from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.properties.counterexample import Body, Then
 from eventhus_testing.python_source.functions import function_source
 from eventhus_testing.python_source.imports import Imports
@@ -29,7 +30,7 @@ class Violation:
     Attributes:
         invariant: The invariant.
         name: The name of the invariant.
-        raised: Whether it raised, rather than returned false.
+        raised: True if it raised, rather than returned false.
         notes: The first line of the message.
     """
 
@@ -40,7 +41,7 @@ class Violation:
 
     def passages(self, state: object) -> list[Passage]:
         """Return the state as part of a failure text."""
-        return [("state", [*mark(ACTUAL, [repr(state)]), *mark(NOTE, self.notes)])]
+        return [("state", [*mark(ACTUAL, [wrapped(state)]), *mark(NOTE, self.notes)])]
 
     def body(self, spec: Callable[[Then | None], Body]) -> Body:
         """Return the body of a test, which ends with the invariant or calls it on the state.

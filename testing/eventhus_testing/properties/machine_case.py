@@ -23,7 +23,8 @@ class MachineTestCase(TestCase):
     """The test of a machine.
 
     Attributes:
-        settings: Settings of Hypothesis; ``None`` takes its current profile.
+        settings: Settings of Hypothesis; ``None`` takes its current profile. Suppressed health
+            checks are kept. Runs have no deadline and no example database.
     """
 
     machine: ClassVar[type[RuleBasedStateMachine]]

@@ -11,7 +11,6 @@ from typing import (
     Literal,
     NewType,
     TypeAlias,
-    Union,
     get_args,
     get_origin,
 )
@@ -21,7 +20,10 @@ from attrs import Attribute, define
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from eventhus_cattrs.generics import Bindings, aliased, field_types, is_alias
+from eventhus.domain.type_hints import UnresolvedAlias, aliased, field_types, is_alias, is_union
+from eventhus_cattrs.frozen_clock import frozen_clock_advice
+from eventhus_cattrs.generics import Bindings
+from eventhus_cattrs.problems import type_text
 from eventhus_testing.properties.scalars import SCALARS, sizes_of
 from eventhus_testing.properties.validators import NO_LIMITS, Limits, limits_of
 
@@ -80,25 +82,24 @@ class TypedValues:
             return SCALARS[as_type](limits)
         if isinstance(as_type, NewType):
             return self.of(as_type.__supertype__, where, limits)
-        if (
-            is_alias(as_type) and limits is not NO_LIMITS
-        ):  # limits apply to one field only, so the strategy is not shared
-            return self.of(aliased(as_type), where, limits)
         if is_alias(as_type):
-            return self._recursive(as_type, lambda: self.of(aliased(as_type), where))
+            value = _aliased(as_type, where)
+            if limits is NO_LIMITS:
+                return self._recursive(as_type, where, lambda: self.of(value, where))
+            return self.of(value, where, limits)  # not shared: the limits are those of one field
         cls: Any = get_origin(as_type) or as_type
         if attrs.has(cls):
-            return self._recursive(as_type, lambda: self._instances(as_type))
+            return self._recursive(as_type, where, lambda: self._instances(as_type))
         if isinstance(as_type, type) and issubclass(as_type, Enum) and len(as_type):
             return st.sampled_from(as_type)
         return self._composed(as_type, where, limits)
 
     def _composed(self, as_type: Any, where: str, limits: Limits) -> st.SearchStrategy[Any]:
+        if is_union(as_type):
+            # None comes first, because Hypothesis shrinks towards the first strategy.
+            ordered = sorted(get_args(as_type), key=lambda member: member is not types.NoneType)
+            return st.one_of([self.of(member, where, limits) for member in ordered])
         match get_origin(as_type), get_args(as_type):
-            case origin, members if origin in (Union, types.UnionType):
-                # None comes first, because Hypothesis shrinks towards the first strategy.
-                ordered = sorted(members, key=lambda member: member is not types.NoneType)
-                return st.one_of([self.of(member, where, limits) for member in ordered])
             case origin, values if origin is Literal:
                 return st.sampled_from(values)
             case origin, (item,) if origin is list:
@@ -116,7 +117,9 @@ class TypedValues:
                 keys, items = self.of(key, where), self.of(item, where)
                 return st.dictionaries(keys, items, **self._sizes(limits, before))
             case _:
-                name = getattr(as_type, "__name__", None) or repr(as_type)
+                name = type_text(as_type)
+                if isinstance(as_type, type) and (advice := frozen_clock_advice(as_type)):
+                    raise NoStrategy(f"{where}: {name} {advice}")
                 raise NoStrategy(
                     f"{where}: no strategy for {name} is known; pass one for the type or for the "
                     f"field: refine={{{name}: ...}} or {_example(where)}"
@@ -135,7 +138,7 @@ class TypedValues:
         return sizes_of(limits, most)
 
     def _recursive(
-        self, as_type: Any, make: Callable[[], st.SearchStrategy[Any]]
+        self, as_type: Any, where: str, make: Callable[[], st.SearchStrategy[Any]]
     ) -> st.SearchStrategy[Any]:
         """Return the strategy for a type that may contain itself."""
         if as_type in self._unfinished:
@@ -145,6 +148,11 @@ class TypedValues:
             self._unfinished.add(as_type)
             try:
                 self._finished[as_type] = make()
+            except RecursionError:
+                raise NoStrategy(
+                    f"{where}: its type contains itself without end; pass a strategy: "
+                    f"{_example(where)}"
+                ) from None
             finally:
                 self._unfinished.remove(as_type)
         return self._finished[as_type]
@@ -183,6 +191,13 @@ class TypedValues:
             if isinstance(of_base, Mapping):
                 refined.update(of_base)
         return refined
+
+
+def _aliased(as_type: Any, where: str) -> Any:
+    try:
+        return aliased(as_type)
+    except UnresolvedAlias as unresolved:
+        raise NoStrategy(f"{where}: {unresolved}; pass a strategy: {_example(where)}") from None
 
 
 @define

@@ -88,7 +88,7 @@ class Spec:
 
     Attributes:
         clauses: The clauses of the spec in order.
-        status: Whether it holds, fails, or is expected to fail.
+        status: The result: it holds, fails, or is expected to fail.
         failure: The text of the failure.
     """
 
@@ -109,7 +109,7 @@ class TestRecord:
         path: The file.
         line: The line where the test starts, from 0.
         case: The id of the parameters.
-        generated: Whether Hypothesis generated the values.
+        generated: True if Hypothesis generated the values.
         specs: Some of the specs, without duplicates.
         more: The number of specs left out.
         outcomes: The outcomes of commands in specs that hold.

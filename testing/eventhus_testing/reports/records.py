@@ -32,7 +32,7 @@ def records_of(
     Args:
         item: The test.
         recording: The specs of the test.
-        status: Whether the test holds, fails, or was expected to fail.
+        status: The result: the test holds, fails, or was expected to fail.
         failure: The text of its failure.
     """
     by_subject: dict[Subject, list[Entry]] = {}

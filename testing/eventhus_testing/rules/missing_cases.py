@@ -7,8 +7,9 @@ import inspect
 import types
 import typing
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
+from eventhus.domain.type_hints import UnresolvedAlias, union_members
 from eventhus_testing.rules.rules import RuleBroken
 
 
@@ -30,19 +31,15 @@ def missing_case(event: object, word: str, notes: tuple[str, ...] = ()) -> RuleB
 
 def admits_none(annotation: Any) -> bool:
     """Return whether ``None`` is a value of a type, or the type is not known exactly."""
-    if annotation in (Any, object, None, types.NoneType):
+    try:
+        members = [*union_members(annotation)]
+    except UnresolvedAlias:
         return True
-    alias = annotation if hasattr(annotation, "__value__") else get_origin(annotation)
-    if hasattr(alias, "__value__"):  # a type alias of Python 3.12
-        return admits_none(alias.__value__)
-    if isinstance(annotation, TypeVar | str | typing.ForwardRef):
-        return True
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return admits_none(get_args(annotation)[0])
-    if origin in (Union, types.UnionType):
-        return any(map(admits_none, get_args(annotation)))
-    return False
+    return any(
+        member in (Any, object, None, types.NoneType)
+        or isinstance(member, TypeVar | str | typing.ForwardRef)
+        for member in members
+    )
 
 
 def return_annotation(function: Callable[..., Any]) -> Any:

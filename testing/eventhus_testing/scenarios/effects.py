@@ -72,7 +72,8 @@ class AppChecks(CommandChecks):
         Raises:
             AssertionError: The state differs, or a process did not catch up in time.
             InvalidArgument: The aggregate is not one of the application's.
-            ReaderStopped: A process has stopped because it failed on an event.
+            KeyParked: A process has parked a key because it failed on an event.
+            ReaderStopped: A process has stopped for that reason.
             TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
@@ -93,7 +94,8 @@ class AppChecks(CommandChecks):
         Raises:
             AssertionError: The state does not match, or a process did not catch up in time.
             InvalidArgument: The aggregate is not one of the application's.
-            ReaderStopped: A process has stopped because it failed on an event.
+            KeyParked: A process has parked a key because it failed on an event.
+            ReaderStopped: A process has stopped for that reason.
             TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
@@ -115,7 +117,8 @@ class AppChecks(CommandChecks):
             AssertionError: The published events differ or did not arrive in time, or a process did
                 not catch up in time.
             CompositionError: The application has no bus.
-            ReaderStopped: A process has stopped because it failed on an event.
+            KeyParked: A process has parked a key because it failed on an event.
+            ReaderStopped: A process has stopped for that reason.
             TypeError: A value is not an event of the application, or no ``when`` came before.
         """
         __tracebackhide__ = True
@@ -147,7 +150,8 @@ class AppChecks(CommandChecks):
         Raises:
             AssertionError: The value differs or is missing, or the view did not catch up in time.
             InvalidArgument: The view is not one of the application's.
-            ReaderStopped: A reader has stopped because it failed on an event.
+            KeyParked: A reader has parked a key because it failed on an event.
+            ReaderStopped: A reader has stopped for that reason.
             TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
@@ -173,7 +177,8 @@ class AppChecks(CommandChecks):
         Raises:
             AssertionError: The key has a value, or the view did not catch up in time.
             InvalidArgument: The view is not one of the application's.
-            ReaderStopped: A reader has stopped because it failed on an event.
+            KeyParked: A reader has parked a key because it failed on an event.
+            ReaderStopped: A reader has stopped for that reason.
             TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
@@ -197,7 +202,8 @@ class AppChecks(CommandChecks):
         Raises:
             AssertionError: The commands differ, or the process did not catch up in time.
             InvalidArgument: The process is not one of the application's.
-            ReaderStopped: A reader has stopped because it failed on an event.
+            KeyParked: A reader has parked a key because it failed on an event.
+            ReaderStopped: A reader has stopped for that reason.
             TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True

@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 
 from eventhus import Command, Committed, Rejected, StreamId
 from eventhus_testing.matching.difference import differences
-from eventhus_testing.matching.excerpts import excerpts
+from eventhus_testing.matching.excerpts import excerpts, wrapped
 from eventhus_testing.specs.expectations import Miss, outcome_texts
 from eventhus_testing.texts.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark, page
 
@@ -57,7 +57,9 @@ class ScenarioLog:
 
     def given(self, stream: StreamId, events: Sequence[object]) -> None:
         """Record given events."""
-        self._passages.append(("given", mark(SAME, (f"{stream}: {event!r}" for event in events))))
+        self._passages.append(
+            ("given", mark(SAME, (f"{stream}: {wrapped(event)}" for event in events)))
+        )
 
     def when(self, dispatched: Dispatched, error: Exception | None = None) -> None:
         """Record dispatched commands.
@@ -70,10 +72,13 @@ class ScenarioLog:
             self._passages.append(
                 ("then", mark(SAME, outcome_texts(self.last.events, self.last.refusal)))
             )
-        self._passages.append(("when", mark(SAME, map(repr, dispatched.commands))))
+        self._passages.append(("when", mark(SAME, map(wrapped, dispatched.commands))))
         self.last = dispatched
         if error is not None:
-            result = [*map(repr, dispatched.events), f"raised {type(error).__qualname__}: {error}"]
+            result = [
+                *map(wrapped, dispatched.events),
+                f"raised {type(error).__qualname__}: {error}",
+            ]
             self._passages.append(("then", mark(SAME, result)))
             self.last = None
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from eventhus import Application, Metadata, Process, Rejected, View
 from eventhus_testing.app_internals import AppInternals
-from eventhus_testing.matching.matchers import class_of
+from eventhus_testing.matching.matchers import Expectation, class_of
 from eventhus_testing.scenarios import failure_texts
 from eventhus_testing.scenarios.background_work import BackgroundWork
 from eventhus_testing.specs import expectations
@@ -119,7 +119,7 @@ class CommandChecks:
         done = self._expects("then_containing", events)
         self._must_hold(expectations.among_others(done, events, ignoring))
 
-    async def then_matching(self, *expected: object) -> None:
+    async def then_matching(self, *expected: Expectation) -> None:
         """Check each event against the expectation at the same position.
 
         Args:
@@ -187,8 +187,12 @@ class CommandChecks:
 
     async def _settled(self, *readers: View[Any, Any] | Process[Any, Any]) -> None:
         __tracebackhide__ = True
+        await self._in_time(self._background.settled(*readers))
+
+    async def _in_time(self, settled: Coroutine[Any, Any, None]) -> None:
+        __tracebackhide__ = True
         try:
-            await self._background.settled(*readers)
+            await settled
         except TimeoutError:
             text = self._story.not_caught_up(self._background.patience_s)
             raise AssertionError(text) from None

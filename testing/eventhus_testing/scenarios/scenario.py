@@ -36,6 +36,9 @@ def scenario(app: Application, *, patience_s: float = 10.0) -> AppScenario:
         app: The application. The scenario enters and exits it, unless it is already running.
         patience_s: The longest wait for background work, in seconds.
     """
+    subject: object = app
+    if not isinstance(subject, Application):
+        raise TypeError(f"scenario takes an Application, not {subject!r}")
     return AppScenario(app, patience_s)
 
 
@@ -43,7 +46,8 @@ class AppScenario(AppChecks):
     """An application under test. Made by ``scenario``; use it in ``async with``.
 
     Checks refer to the last ``when``. A ``when`` without a check fails at the next ``when`` or at
-    the end.
+    the end. A view or process that failed on an event raises ``ReaderStopped`` or ``KeyParked`` at
+    the next check that waits for it, or at the end.
     """
 
     def __init__(self, app: Application, patience_s: float) -> None:
@@ -65,9 +69,12 @@ class AppScenario(AppChecks):
         traceback: TracebackType | None,
     ) -> None:
         __tracebackhide__ = True
-        await self._exit.__aexit__(exc_type, exc, traceback)
-        if exc_type is None:
-            self._must_be_checked()
+        try:
+            if exc_type is None:
+                self._must_be_checked()
+                await self._in_time(self._background.all_settled())
+        finally:
+            await self._exit.__aexit__(exc_type, exc, traceback)
 
     async def given(self, aggregate: Aggregate[Any, E, Any], aggregate_id: str, *events: E) -> None:
         """Append events to the history of an aggregate.
@@ -83,7 +90,8 @@ class AppScenario(AppChecks):
             AssertionError: A process did not catch up in time.
             CodecError: An event has a value that its type does not admit.
             InvalidArgument: The aggregate is not one of the application's.
-            ReaderStopped: A process has stopped because it failed on an event.
+            KeyParked: A process has parked a key because it failed on an event.
+            ReaderStopped: A process has stopped for that reason.
             TypeError: No event is given, or a value is not an event of the aggregate.
         """
         __tracebackhide__ = True

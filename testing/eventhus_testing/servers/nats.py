@@ -80,7 +80,7 @@ def nats_server(
     Args:
         arguments: Command-line options.
         configuration: The text of a configuration file, for users or TLS.
-        jetstream: Whether to enable JetStream.
+        jetstream: True to enable JetStream.
 
     Raises:
         FileNotFoundError: No executable was found. The message says how to get one.

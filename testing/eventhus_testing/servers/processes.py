@@ -133,12 +133,12 @@ class ServerProcess(ABC):
 
     @property
     def is_running(self) -> bool:
-        """Whether the process is alive, even if paused."""
+        """Return whether the process is alive, even if paused."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def is_paused(self) -> bool:
-        """Whether the process is paused."""
+        """Return whether the process is paused."""
         return self.is_running and self._paused
 
     def start(self) -> None:

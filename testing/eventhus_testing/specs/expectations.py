@@ -11,9 +11,9 @@ from attrs import frozen
 
 from eventhus import Rejected, StreamId
 from eventhus_testing.matching.difference import differences, full_name
-from eventhus_testing.matching.excerpts import excerpts
+from eventhus_testing.matching.excerpts import excerpts, wrapped, wrapped_expectation
 from eventhus_testing.matching.ignoring import check_ignoring
-from eventhus_testing.matching.matchers import class_of, mask_fields, matches, text_of, unpaired
+from eventhus_testing.matching.matchers import class_of, mask_fields, matches, unpaired
 from eventhus_testing.python_source.functions import readable
 from eventhus_testing.texts.page import ACTUAL, EXPECTED, NOTE, SAME, Line, Passage, mark
 from eventhus_testing.values.truth import is_true
@@ -73,7 +73,7 @@ def in_order(
     expected = mask_fields(expected, ignoring)
     if result.refusal is not None:
         shared = _shared(expected, result.events, ignoring)
-        lines = mark(SAME, map(repr, result.events[:shared]))
+        lines = mark(SAME, map(wrapped, result.events[:shared]))
         if not shared or expected[shared:]:
             lines += mark(EXPECTED, event_texts(expected[shared:]))
         return _refused(result, lines, shared)
@@ -104,7 +104,7 @@ def of_types(result: CommandResult, types: Sequence[type]) -> Miss | None:
             raise TypeError(f"then_only takes event types; {each!r} is not a type")
     wanted = " or ".join(each.__qualname__ for each in types)
     lines: list[Line] = [(EXPECTED, f"only {wanted}")]
-    lines += [(SAME if type(event) in types else ACTUAL, repr(event)) for event in result.events]
+    lines += [(SAME if type(event) in types else ACTUAL, wrapped(event)) for event in result.events]
     if result.refusal is not None:
         return _refused(result, lines, len(result.events))
     if result.events and all(type(event) in types for event in result.events):
@@ -244,15 +244,15 @@ def _unpaired(
     result: CommandResult, missing: Sequence[object], others: Sequence[object]
 ) -> Miss | None:
     if result.refusal is not None:
-        return _refused(result, mark(EXPECTED, map(text_of, missing)))
+        return _refused(result, mark(EXPECTED, map(wrapped_expectation, missing)))
     if not missing and not others:
         return None
     lines: list[Line] = []
     for event in result.events:
         is_other = any(event is each for each in others)
-        lines.append((ACTUAL if is_other else SAME, repr(event)))
+        lines.append((ACTUAL if is_other else SAME, wrapped(event)))
     for wanted in missing:
-        lines.append((EXPECTED, text_of(wanted)))
+        lines.append((EXPECTED, wrapped_expectation(wanted)))
         near = [event for event in result.events if type(event) is class_of(wanted)]
         if len(near) == 1:
             lines += mark(NOTE, differences(wanted, near[0]))
@@ -285,7 +285,7 @@ def compare(
     found = actual[begin : len(actual) - end]
     moved = unpaired(wanted, found, ignoring) == ([], [])
 
-    lines = mark(SAME, map(repr, actual[:begin]))
+    lines = mark(SAME, map(wrapped, actual[:begin]))
     if not expected:
         lines.append((EXPECTED, NOTHING))
     for index in range(max(len(wanted), len(found))):
@@ -295,13 +295,13 @@ def compare(
             lines += [(EXPECTED, texts[0]), (ACTUAL, texts[1])]
             lines += mark(NOTE, differences(wanted[index], found[index], ignoring=ignoring))
             continue
-        lines += mark(EXPECTED, map(text_of, masked))
-        lines += mark(ACTUAL, map(repr, found[index : index + 1]))
+        lines += mark(EXPECTED, map(wrapped_expectation, masked))
+        lines += mark(ACTUAL, map(wrapped, found[index : index + 1]))
     if moved:
         lines.append((NOTE, "the same events in another order"))
     if not actual:
         lines.append((ACTUAL, NOTHING))
-    return lines + mark(SAME, map(repr, actual[len(actual) - end :]))
+    return lines + mark(SAME, map(wrapped, actual[len(actual) - end :]))
 
 
 def _shared(expected: Sequence[object], actual: Sequence[object], ignoring: Collection[str]) -> int:
@@ -316,9 +316,9 @@ def outcome_texts(events: Sequence[object], refusal: Rejected | None) -> list[st
         return event_texts(events)
     name, message = type(refusal).__qualname__, str(refusal)
     reason = f"refused with {name}: {message}" if message else f"refused with {name}"
-    return [*map(repr, events), reason]
+    return [*map(wrapped, events), reason]
 
 
 def event_texts(events: Iterable[object]) -> list[str]:
     """Return readable texts of events or expectations, or "nothing" if there are none."""
-    return [text_of(event) for event in events] or [NOTHING]
+    return [wrapped_expectation(event) for event in events] or [NOTHING]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from eventhus.ports import EventData
+from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.rules.rules import RuleBroken
 from eventhus_testing.specs.expectations import Miss, event_texts, outcome_texts
 from eventhus_testing.specs.recording import Check, note
@@ -34,9 +35,9 @@ def adding_story(story: AnyStory, word: str, causes: Iterable[object]) -> Iterat
         if broken.rule == "unchanged":
             passages.pop()  # it may have been changed
         if word == "given":
-            passages[0] = (word, mark(SAME, map(repr, [*story.given, *causes])))
+            passages[0] = (word, mark(SAME, map(wrapped, [*story.given, *causes])))
         else:
-            passages.append((word, mark(SAME, map(repr, causes))))
+            passages.append((word, mark(SAME, map(wrapped, causes))))
         passages.append(("but", [(ACTUAL, broken.problem), *mark(NOTE, broken.notes)]))
         headline = f"{story.aggregate.name}: rule {broken.rule!r} is broken"
         switch = f"rules=Rules({broken.rule}=False) switches it off"
@@ -69,7 +70,7 @@ def _page(story: AnyStory, happened: str, outcome: Sequence[Passage]) -> str:
     causes = story.causes
     return page(
         f"{story.aggregate.name}: {_subject(causes[-1])} {happened} (- expected, + actual)",
-        [*_before(story), ("when", mark(SAME, map(repr, causes))), *outcome],
+        [*_before(story), ("when", mark(SAME, map(wrapped, causes))), *outcome],
     )
 
 
@@ -86,8 +87,8 @@ def _subject(cause: object) -> str:
 def _before(story: AnyStory) -> list[Passage]:
     passages: list[Passage] = [("given", mark(SAME, event_texts(story.given)))]
     for step in story.earlier:
-        passages.append(("when", [(SAME, repr(step.cause))]))
+        passages.append(("when", [(SAME, wrapped(step.cause))]))
         passages.append(("then", mark(SAME, outcome_texts(step.events, step.refusal))))
     state = story.steps[0].before if story.steps else story.state
-    passages.append(("state", [(SAME, repr(state))]))
+    passages.append(("state", [(SAME, wrapped(state))]))
     return passages

@@ -10,8 +10,7 @@ from attrs import evolve, field, frozen
 
 from eventhus import Metadata, Recorded, StreamId
 from eventhus_testing.matching.difference import differences
-from eventhus_testing.matching.excerpts import excerpts
-from eventhus_testing.matching.matchers import text_of
+from eventhus_testing.matching.excerpts import excerpts, wrapped, wrapped_expectation
 from eventhus_testing.rules.fold_checker import FoldChecker
 from eventhus_testing.specs import history
 from eventhus_testing.specs.failure_texts import missing_when
@@ -169,7 +168,7 @@ def other_value(
         lines: list[Line] = [(EXPECTED, f"{key}: {wanted}"), (ACTUAL, f"{key}: {shown}")]
         lines += mark(NOTE, differences(expected, actual, ignoring=ignoring))
     else:
-        lines = [(EXPECTED, f"{key}: {text_of(expected)}"), (ACTUAL, found(story, key))]
+        lines = [(EXPECTED, f"{key}: {wrapped_expectation(expected)}"), (ACTUAL, found(story, key))]
         lines.append(no_value_of(story, key, story.values))
     return story_page(story, happened, lines)
 
@@ -188,7 +187,7 @@ def value_there(story: AnyFoldStory, happened: str, key: str) -> str:
 
 def found(story: AnyFoldStory, key: str) -> str:
     """Return a readable text of the current value of a key."""
-    has = repr(story.values[key]) if key in story.values else f"no {story.checker.word}"
+    has = wrapped(story.values[key]) if key in story.values else f"no {story.checker.word}"
     return f"{key}: {has}"
 
 

@@ -10,6 +10,8 @@ from typing import Any, Generic, TypeVar
 from attrs import evolve, field, frozen
 
 from eventhus import Metadata, Recorded, StreamId
+from eventhus.namesakes import namesake
+from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.rules.rules import RuleBroken
 from eventhus_testing.specs.recording import Check, note
 from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Passage, mark, page
@@ -90,7 +92,7 @@ def text(recorded: Recorded[object]) -> str:
     """Return a readable text of an event with its stream and any explicit time or metadata."""
     stream = recorded.stream
     where = stream.aggregate_id if stream.aggregate_type == ANY_TYPE else str(stream)
-    words = [f"{where}: {recorded.event!r}"]
+    words = [f"{where}: {wrapped(recorded.event)}"]
     if recorded.recorded_at != LONG_AGO:
         words.append(f"at {recorded.recorded_at.isoformat()}")
     metadata = recorded.metadata
@@ -132,7 +134,8 @@ def check_handled(who: str, classes: Collection[type], events: Iterable[object])
     for event in events:
         if type(event) not in classes:
             takes = ", ".join(sorted(cls.__qualname__ for cls in classes))
-            raise TypeError(f"{event!r} is not an event of {who}; it handles {takes}")
+            advice = namesake(type(event), classes) or f"it handles {takes}"
+            raise TypeError(f"{event!r} is not an event of {who}; {advice}")
 
 
 def passage(word: str, events: Iterable[Recorded[object]]) -> Passage:

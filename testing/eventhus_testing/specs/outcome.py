@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from attrs import field, frozen
 
 from eventhus import Rejected
-from eventhus_testing.matching.matchers import mask_fields
+from eventhus_testing.matching.matchers import Expectation, mask_fields
 from eventhus_testing.specs import expectations, failure_texts
 from eventhus_testing.specs.expectations import Miss
 from eventhus_testing.specs.recording import Check, Entry, note
@@ -114,7 +114,7 @@ class Outcome(Generic[C, E, S]):
         miss = expectations.among_others(self._story, events, ignoring)
         return self._checked("then_containing", events, miss)
 
-    def then_matching(self, *expected: object) -> Outcome[C, E, S]:
+    def then_matching(self, *expected: Expectation) -> Outcome[C, E, S]:
         """Check each event against the expectation at the same position.
 
         Args:

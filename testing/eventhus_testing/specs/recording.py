@@ -34,8 +34,8 @@ class Entry:
     Attributes:
         story: A ``Story``, ``ViewStory`` or ``ProcessStory``.
         checks: The checks, in order.
-        goes_on: Whether another ``when`` follows, which has its own entry.
-        looked_at: Whether the test read the outcome, for example to assert on it directly.
+        goes_on: True if another ``when`` follows, which has its own entry.
+        looked_at: True if the test read the outcome, for example to assert on it directly.
         before: The entry of the outcome that this one continues, or ``None``.
     """
 

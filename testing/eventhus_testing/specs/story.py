@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from attrs import evolve, field, frozen
 
 from eventhus import Aggregate, Command, Rejected, StreamId
+from eventhus.namesakes import namesake
 from eventhus.ports import EventData
 from eventhus_testing.matching.difference import full_name
 from eventhus_testing.matching.matchers import class_of
@@ -45,9 +46,10 @@ def check_classes(
     for value in values:
         if class_of(value) not in classes:
             takes = ", ".join(sorted(cls.__qualname__ for cls in classes))
+            advice = namesake(class_of(value), classes) or f"give single values of {takes}"
             raise TypeError(
                 f"{method}: {value!r} of class {full_name(class_of(value))} is not {kind} of "
-                f"{owner}; give single values of {takes}"
+                f"{owner}; {advice}"
             )
 
 

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from eventhus import StreamId, View
 from eventhus.ports import Codec
+from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.matching.ignoring import check_ignoring
 from eventhus_testing.matching.matchers import mask_fields, matches
 from eventhus_testing.rules.fold_checker import fold_checker
@@ -180,6 +181,6 @@ def _touched(story: ViewStory[E, V], keys: Collection[str]) -> str:
     for key in keys:
         for sign, values in ((EXPECTED, story.before), (ACTUAL, story.values)):
             lines.append(
-                (sign, f"{key}: {values[key]!r}" if key in values else f"{key}: {NO_VALUE}")
+                (sign, f"{key}: {wrapped(values[key])}" if key in values else f"{key}: {NO_VALUE}")
             )
     return story_page(story, "changed a value that was expected to stay unchanged", lines)

@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from eventhus_cattrs.frozen_clock import plain_class
 from eventhus_testing.values.truth import is_true
 
 ATOMS: frozenset[type] = frozenset(
@@ -46,33 +47,11 @@ ATOMS: frozenset[type] = frozenset(
 CLOCKS: frozenset[type] = frozenset({dt.datetime, dt.time})
 """Classes of values that may have an offset from UTC."""
 
-# Libraries that freeze the clock replace classes in modules, but not in tuples.
-_FROZEN_BY_LIBRARIES = ((dt.datetime, dt.datetime(1, 1, 1)), (dt.date, dt.date(1, 1, 1)))  # noqa: DTZ001
-
 
 def type_of(value: object) -> Any:
-    """Return the class of a value; the plain one for a datetime or date of a frozen clock.
-
-    A subclass as that of freezegun stands for the real class: plain values are its instances.
-    """
+    """Return the class of a value; the plain one for a datetime or date of a frozen clock."""
     cls: Any = type(value)
-    return _plain_class(cls)
-
-
-@lru_cache(maxsize=1024)
-def _plain_class(cls: Any) -> Any:
-    for plain, value in _FROZEN_BY_LIBRARIES:
-        if issubclass(cls, plain):
-            return plain if isinstance(value, cls) else cls
-    return cls
-
-
-def frozen_classes(value: Any) -> list[str]:
-    """Return the names of the classes of frozen datetimes and dates in a value, in order."""
-    if type_of(value) is not type(value):
-        return [type(value).__name__]
-    inside = (parts(value) or {}).values()
-    return [*dict.fromkeys(name for part in inside for name in frozen_classes(part))]
+    return plain_class(cls)
 
 
 def same_moment(one: Any, other: Any) -> bool:

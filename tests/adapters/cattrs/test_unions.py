@@ -9,6 +9,7 @@ import pytest
 import typing_extensions
 from attrs import field, frozen, make_class
 
+from eventhus_cattrs import CattrsCodec
 from tests.adapters.cattrs.support import (
     CODEC,
     composition_error,
@@ -212,3 +213,36 @@ def test_members_that_cannot_be_told_apart(as_type: Any, message: str) -> None:
 def test_a_field_named_type_is_fine_outside_a_union() -> None:
     """Only a union stores the name."""
     assert Typed("x") == through_json(Typed, Typed("x"))
+
+
+Rule = typing_extensions.TypeAliasType("Rule", Union[int, list["Rule"], dict[str, "Rule"]])  # type: ignore[misc]  # noqa: UP007
+Even = typing_extensions.TypeAliasType("Even", Union[int, tuple["Odd", ...]])  # noqa: UP007
+Odd = typing_extensions.TypeAliasType("Odd", Union[str, Even])  # noqa: UP007
+One = typing_extensions.TypeAliasType("One", Union[str, "Many"])
+Many = NewType("Many", list[One])
+
+
+@pytest.mark.parametrize(
+    ("as_type", "value"),
+    [
+        (Rule, [1, {"a": [2]}]),
+        (list[Rule], [1, {"a": [2]}]),
+        (dict[str, Rule], {"a": [1, {"b": 2}]}),
+        (Union[list[Rule], None], [1]),  # noqa: UP007
+        (Even, ("a", (1, "b"))),
+        (Odd, ("a", (1, "b"))),
+        (One, ["a", ["b"]]),
+        (Many, ["a", ["b"]]),
+    ],
+)
+def test_members_that_contain_their_union_come_back_from_any_start(
+    as_type: Any, value: Any
+) -> None:
+    """The union may be met first as an alias, or as a member that contains it."""
+    assert value == through_json(as_type, value, CattrsCodec())
+
+
+def test_unions_within_annotated_are_flattened() -> None:
+    as_type = Annotated[Card | Cash, "a note"] | Voucher[int]
+    for value in (Card("1"), Cash(), Voucher(5)):
+        assert value == through_json(as_type, value)

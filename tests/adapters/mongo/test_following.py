@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pymongo.database import Database
@@ -216,3 +216,12 @@ async def test_leaving_wakes_the_followers(replica_set: MongoReplicaSet, bucket:
         await turns(50)
     ended = await asyncio.gather(*following, return_exceptions=True)
     assert ["NotRunning"] * 3 == [type(each).__name__ for each in ended]
+
+
+async def test_a_follower_does_not_wait_for_what_came_while_it_read(unhurried: None) -> None:
+    """Between its read and its wait, the news would be lost until the next poll."""
+    bell = wakeups.Wakeups(cast("Any", None))  # it needs no connection before it waits
+    ticket = bell.ticket()
+    bell.grown(1)
+    async with asyncio.timeout(0):  # fails at the first suspension
+        await bell.wait(ticket)

@@ -68,7 +68,7 @@ def test_no_group(group: Any) -> None:
 
 def test_no_concurrency() -> None:
     """At least one message is handled."""
-    with pytest.raises(InvalidArgument, match="concurrency must be at least 1, found 0"):
+    with pytest.raises(InvalidArgument, match="concurrency must be an int of at least 1, found 0"):
         check_group("g", 0)
 
 

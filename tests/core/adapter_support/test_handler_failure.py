@@ -13,7 +13,7 @@ async def raising(error: BaseException) -> None:
 
 
 class NotAnException(BaseException):
-    """What some libraries raise to get past ``except Exception``."""
+    """An error as some libraries raise it, to get past ``except Exception``."""
 
 
 @pytest.mark.parametrize("error", [ValueError(), NotAnException(), asyncio.CancelledError()])

@@ -62,10 +62,16 @@ def same_name_elsewhere() -> type:
         pytest.param({"bucket": "a\n"}, "bucket", id="line break behind bucket"),
         pytest.param({"bucket": "bänk"}, "bucket", id="letter beyond ASCII in bucket"),
         pytest.param({"bucket": "a" * 64}, "1 to 63", id="long bucket"),
-        pytest.param({"workers": 0}, "workers must be at least 1, found 0", id="no worker"),
+        pytest.param(
+            {"workers": 0}, "workers must be an int of at least 1, found 0", id="no worker"
+        ),
         pytest.param({"workers": -1}, "workers", id="less than no worker"),
-        pytest.param({"cache_size": -1}, "cache_size must be at least 0, found -1", id="cache"),
-        pytest.param({"snapshot_every": 0}, "snapshot_every must be at least 1", id="snapshots"),
+        pytest.param(
+            {"cache_size": -1}, "cache_size must be an int of at least 0, found -1", id="cache"
+        ),
+        pytest.param(
+            {"snapshot_every": 0}, "snapshot_every must be an int of at least 1", id="snapshots"
+        ),
         pytest.param({"aggregates": [account, account]}, "2 parts are named 'Account'", id="twice"),
         pytest.param(
             {"aggregates": [account, other(name="Account")]},

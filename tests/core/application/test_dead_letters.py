@@ -145,9 +145,11 @@ async def test_events_of_different_aggregates_are_handled_concurrently() -> None
     [
         ({"group": "a b"}, "group 'a b' is not 1 to 63 letters"),
         ({"group": ""}, "group '' is not 1 to 63 letters"),
-        ({"concurrency": 0}, "concurrency must be at least 1, found 0"),
-        ({"attempts": 0}, "attempts must be at least 1, found 0"),
-        ({"types": [Deposited, int, str]}, "int, str is not an event of this application"),
+        ({"concurrency": 0}, "concurrency must be an int of at least 1, found 0"),
+        ({"concurrency": "2"}, "concurrency must be an int of at least 1, found '2'"),
+        ({"attempts": 0}, "attempts must be an int of at least 1, found 0"),
+        ({"attempts": "2"}, "attempts must be an int of at least 1, found '2'"),
+        ({"types": [Deposited, int, str]}, "int is not an event of this application"),
     ],
 )
 async def test_invalid_arguments_of_subscribe_are_refused(

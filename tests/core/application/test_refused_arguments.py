@@ -1,14 +1,16 @@
 """Arguments that an application refuses before anything is written or handled."""
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
+import attrs
 import pytest
 
-from eventhus import Aggregate, Recorded, View
-from eventhus.errors import CompositionError, InvalidArgument
-from eventhus_memory import MemoryBus
-from tests.bank import Open, Opened, account, decide, evolve
+from eventhus import Aggregate, Application, Recorded, View
+from eventhus.errors import CompositionError, InvalidArgument, UndeclaredEvent, UnknownCommand
+from eventhus_cattrs import CattrsCodec
+from eventhus_memory import MemoryBus, MemoryStore
+from tests.bank import Open, Opened, account, decide, evolve, redefined
 from tests.core.support import RecordingBus, compose
 
 
@@ -84,14 +86,14 @@ class PlainHandler:
             },
             (
                 "aggregate Account: initial is a mutable dict, and all states start from it; use "
-                "@attrs.frozen, tuple, frozenset or types.MappingProxyType"
+                "@attrs.frozen, tuple and frozenset, and annotate a field with a dict as Mapping"
             ),
         ),
         (
             {"views": [mutable]},
             (
                 "view mutable: initial is a mutable list, and all states start from it; use "
-                "@attrs.frozen, tuple, frozenset or types.MappingProxyType"
+                "@attrs.frozen, tuple and frozenset, and annotate a field with a dict as Mapping"
             ),
         ),
     ],
@@ -166,6 +168,7 @@ async def test_types_that_are_not_event_classes_are_refused(types: Any, message:
         ("load", ("counts", "a"), "Aggregate"),
         ("history", ("counts", "a"), "Aggregate"),
         ("caught_up", ("counts",), "View or Process"),
+        ("reset", ("counts",), "View"),
     ],
 )
 async def test_a_name_is_refused_where_the_object_is_needed(
@@ -175,5 +178,78 @@ async def test_a_name_is_refused_where_the_object_is_needed(
         with pytest.raises(InvalidArgument) as caught:
             await getattr(app, method)(*arguments)
     assert (
-        f"expected a {wanted}, found 'counts'; pass the object that the application is composed of"
+        f"expected {'an' if wanted == 'Aggregate' else 'a'} {wanted}, found 'counts'; pass the "
+        f"object that the application is composed of"
     ) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"store": "memory://"},
+            (
+                "store must be an adapter, found the text 'memory://'; pass URLs to "
+                "Application.open(...)"
+            ),
+        ),
+        ({"store": None}, "store must be an instance of an adapter, found a NoneType"),
+        ({"bus": MemoryStore()}, "bus must be an instance of an adapter, found a MemoryStore"),
+        (
+            {"codec": CattrsCodec},
+            "codec must be an instance of an adapter, found class CattrsCodec",
+        ),
+        ({"workers": "4"}, "workers must be an int of at least 1, found '4'"),
+        ({"shutdown_timeout_s": "9"}, "shutdown_timeout_s must be above 0 and finite, found '9'"),
+    ],
+)
+def test_adapters_and_settings_of_another_kind_are_refused(
+    options: dict[str, Any], message: str
+) -> None:
+    arguments: dict[str, Any] = {
+        "bucket": "bank",
+        "aggregates": [account],
+        "store": MemoryStore(),
+        "codec": CattrsCodec(),
+        **options,
+    }
+    with pytest.raises(CompositionError) as caught:
+        Application(**arguments)
+    assert message == str(caught.value)
+
+
+async def test_a_class_is_refused_where_a_command_is_needed() -> None:
+    async with compose() as app:
+        with pytest.raises(InvalidArgument, match="found class Open; create an instance"):
+            await app.dispatch(cast("Any", Open))
+
+
+async def test_metadata_of_another_class_is_refused() -> None:
+    async with compose() as app:
+        with pytest.raises(InvalidArgument, match="metadata must be a Metadata, found a dict"):
+            await app.dispatch(
+                Open(aggregate_id="a", owner="ann"), metadata=cast("Any", {"user": "ann"})
+            )
+
+
+NAMESAKE = "another class of that name is known, {}: import it from one place"
+
+
+async def test_a_redefined_command_is_refused_with_what_happened() -> None:
+    async with compose() as app:
+        with pytest.raises(UnknownCommand, match=NAMESAKE.format(f"{Open.__module__}.Open")):
+            await app.dispatch(redefined(Open)(aggregate_id="a", owner="ann"))
+
+
+async def test_a_redefined_event_is_refused_with_what_happened() -> None:
+    again = redefined(Opened)
+    advice = NAMESAKE.format(f"{Opened.__module__}.Opened")
+    async with compose(bus=RecordingBus()) as app:
+        with pytest.raises(InvalidArgument, match=advice):
+            await app.subscribe(handle, types=[again])
+    with pytest.raises(CompositionError, match=advice):
+        compose(views=[View(name="v", initial=0, key=by_id, evolve=count, events=[again])])
+    deciding = attrs.evolve(account, decide=lambda *_: [again(owner="ann")])
+    async with compose(aggregates=[deciding]) as app:
+        with pytest.raises(UndeclaredEvent, match=advice):
+            await app.dispatch(Open(aggregate_id="a", owner="ann"))

@@ -201,20 +201,38 @@ def test_type_aliases_are_resolved(type_alias: Any) -> None:
     assert (Open, Close, Rename) == parameter_classes(taking(inner | outer), 0, "commands")
 
 
-class Unresolved:
-    """An alias of ``type X = Opne``, which fails no sooner than it is looked into."""
-
-    @property
-    def __value__(self) -> object:
-        raise NameError("name 'Opne' is not defined")
+type_variable: Any = TypeVar
+X = type_variable("X")  # one that type checkers take for a value
 
 
-def test_a_type_alias_with_an_unknown_name_is_refused() -> None:
+@pytest.mark.parametrize("type_alias", ALIAS_TYPES)
+def test_generic_type_aliases_are_resolved(type_alias: Any) -> None:
+    generic = type_alias("generic", Union[X, Close], type_params=(X,))  # noqa: UP007 - 3.11 wants it
+    noted = type_alias("noted", Annotated[generic[Open], "a note"])
+    assert (Open, Close) == parameter_classes(taking(generic[Open]), 0, "commands")
+    assert (Open, Close) == parameter_classes(taking(noted), 0, "commands")
+
+
+@pytest.mark.parametrize("type_alias", ALIAS_TYPES)
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        pytest.param("Opne", "name 'Opne' is not defined", id="unknown name"),
+        pytest.param("1 +", "Forward reference must be an expression -- got '1 +'", id="no type"),
+        pytest.param("Cyclic", "it stands for itself", id="itself"),
+        pytest.param("int | Cyclic", "it is a member of itself", id="member of itself"),
+    ],
+)
+def test_type_aliases_that_cannot_be_resolved_are_refused(
+    type_alias: Any, value: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cyclic = type_alias("Cyclic", value)
+    monkeypatch.setitem(globals(), "Cyclic", cyclic)
     with pytest.raises(CompositionError) as caught:
-        parameter_classes(taking(Unresolved()), 0, "commands")
+        parameter_classes(taking(cyclic), 0, "commands")
     assert (
-        f"{__name__}.taking.<locals>.decide: the annotation of parameter 1 cannot be resolved "
-        f"(name 'Opne' is not defined); pass commands=..."
+        f"{__name__}.taking.<locals>.decide: in the annotation of parameter 1, Cyclic cannot be "
+        f"resolved ({problem}); pass commands=..."
     ) == str(caught.value)
 
 

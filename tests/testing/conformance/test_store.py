@@ -40,6 +40,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     pages,
     parked,
     queries,
+    restoring,
     several_streams,
     views,
     whole_commits,
@@ -111,6 +112,9 @@ class Nothing:
 
     async def commits(self, *, after: int = 0, limit: int = 100) -> Sequence[StoredCommit]:
         return ()
+
+    async def restore(self, commits: Sequence[StoredCommit]) -> None:
+        pass
 
     async def head(self) -> int:
         return 0

@@ -1,18 +1,16 @@
-"""Tests of datetimes in specs: offsets, repeated and skipped hours, frozen clocks."""
+"""Tests of datetimes in specs: offsets, repeated and skipped hours."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta, timezone
-from typing import Any
+from datetime import UTC, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
 from attrs import frozen
 
 from eventhus import Aggregate, Command
-from eventhus_testing import RuleBroken, like, spec
-from eventhus_testing.matching.difference import differences
+from eventhus_testing import like, spec
 from eventhus_testing.matching.matchers import matches
 from eventhus_testing.values.comparing import same
 
@@ -92,56 +90,8 @@ def test_a_codec_may_store_the_moment_in_utc() -> None:
     assert same([NOON], [NOON.astimezone(SUMMER)])
 
 
-class FrozenMeta(type):
-    """As freezegun's: instances of the real class pass for instances of the frozen one."""
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, cls.__mro__[1])
-
-
-class FakeDatetime(datetime, metaclass=FrozenMeta):
-    pass
-
-
-class FakeDate(date, metaclass=FrozenMeta):
-    pass
-
-
 class Timestamp(datetime):
     """As that of pandas: a class of its own."""
-
-
-@pytest.mark.parametrize(
-    ("real", "fake"),
-    [
-        (NOON, FakeDatetime(2025, 6, 1, 12, tzinfo=UTC)),
-        (date(2025, 6, 1), FakeDate(2025, 6, 1)),
-    ],
-)
-def test_a_frozen_datetime_is_a_datetime(real: Any, fake: Any) -> None:
-    for one, other in [(real, fake), (fake, real), (fake, fake)]:
-        assert same([one], [other])
-        assert matches(Booked(one), Booked(other))
-        assert matches([one], [other])
-        assert differences(Booked(one), Booked(other)) == []
-
-
-def test_an_event_with_a_frozen_datetime_is_refused_with_what_to_use() -> None:
-    fake = FakeDatetime(2025, 6, 1, 12, tzinfo=UTC)
-    with pytest.raises(RuleBroken, match="FakeDatetime is of a library that freezes the clock"):
-        spec(desk).when(Book(aggregate_id="d1", at=fake))
-
-
-def test_a_frozen_datetime_can_be_expected() -> None:
-    fake = FakeDatetime(2025, 6, 1, 12, tzinfo=UTC)
-    outcome = spec(desk).when(Book(aggregate_id="d1", at=NOON))
-    outcome.then(Booked(fake)).then_state(Bookings(fake))
-
-
-def test_another_frozen_datetime_differs() -> None:
-    fake: Any = FakeDatetime(2025, 6, 1, 13, tzinfo=UTC)
-    assert not matches(NOON, fake)
-    assert not same(fake, NOON)
 
 
 def test_a_datetime_class_of_its_own_differs_in_class() -> None:

@@ -169,7 +169,7 @@ class Unresolved:
                 r'field: refine=\{Opaque: \.\.\.\} or refine=\{Odd: \{"what": \.\.\.\}\}'
             ),
         ),
-        (Callable[[int], int], "no strategy for Callable is known"),
+        (Callable[[int], int], r"refine=\{Callable\[\[int\], int\]: \.\.\.\}"),
         (list, "no strategy for list is known"),
         (Any, "no strategy for Any is known"),
         (Untyped, r'Untyped\.what: it has no type; .* refine=\{Untyped: \{"what": \.\.\.\}\}'),

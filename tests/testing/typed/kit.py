@@ -116,6 +116,8 @@ def what_is_allowed() -> None:
     given.when_repeated(2, deposit).then(Deposited(1), like(Deposited)).then_only(Deposited, Closed)
     given.when_called(lambda account: [Deposited(account.balance)]).then_state(Account(1))
     outcome.then_state(like(Account, balance=1)).then_state_matching(lambda a: a.balance > 0)
+    outcome.then_matching(lambda event: event.amount > 0)
+    outcome.then(like(Deposited, amount=lambda amount: amount > 0))
     outcome.then_rejected(Overdrawn, match="x", where=lambda refusal: refusal.cents > 0)
     spec(balances).given("a1", Deposited(1)).when("a2", Deposited(1)).then_view("a1", 1)
     spec(balances).when("a1", Deposited(1)).then_no_view("a2").then_untouched("a2")
@@ -133,7 +135,7 @@ def what_is_caught() -> None:
     given.when(Deposited(1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     given.when_repeated(2, Write(aggregate_id="n"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     given.when_called(lambda account: [Written()])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
-    given.then(Deposited(1))  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    given.then(Deposited(1))  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     outcome.and_when(Write(aggregate_id="n"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     outcome.then(Written())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     outcome.then(like(Written))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -143,12 +145,12 @@ def what_is_caught() -> None:
     outcome.then_state(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     outcome.then_rejected(ValueError)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
     spec(balances).given("a1", Written())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    spec(balances).then_untouched("a1")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    spec(balances).then_untouched("a1")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     spec(balances).then_view("a1", "1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     spec(closing).when("a1", Written())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     spec(closing).when("a1", Deposited(1)).then_state("a1", "1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     spec(closing).when("a1", Deposited(1)).then_commands(Deposited(1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    eventhus_testing.at("noon")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    eventhus_testing.at("noon")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     spec("account")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
@@ -180,9 +182,9 @@ async def what_is_caught_of_an_application(bank: AppScenario) -> None:
     await bank.then_matching(Deposited(1), ignoring={"amount"})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await bank.then_rejected(ValueError)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
     await bank.then_rejected(Overdrawn("x"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    await bank.then_rejected(Overdrawn, where=lambda refusal: refusal.pence > 0)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    await bank.then_rejected(Overdrawn, where=lambda refusal: refusal.pence > 0)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownLambdaType, reportUnknownMemberType]
     await bank.then_state(account, "a1", "ann")  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
-    await bank.then_state_matching(balances, "a1", lambda a: a > 0)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportOperatorIssue]
+    await bank.then_state_matching(balances, "a1", lambda a: a > 0)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportOperatorIssue, reportUnknownLambdaType]
     await bank.then_view(balances, "a1", "1")  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
     await bank.then_commands(closing, Deposited(1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     bank.then_nothing()  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]

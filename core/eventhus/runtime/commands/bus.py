@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from attrs import astuple
+
 from eventhus.domain.recorded import StreamId
 from eventhus.errors import NotRunning
 from eventhus.runtime.commands.envelope import Committed, Envelope
@@ -41,7 +43,7 @@ class CommandBus:
         if self._closing:
             raise NotRunning("the application is closing and takes no more commands")
         # Every command locks its streams in the same order, so that no two wait for each other.
-        streams = unit.streams if len(unit.streams) == 1 else sorted(unit.streams, key=str)
+        streams = unit.streams if len(unit.streams) == 1 else sorted(unit.streams, key=astuple)
         held = 0
         self._accepted += 1
         try:

@@ -80,7 +80,7 @@ class DecisionUnit(UnitOfWork, Generic[S]):
         if self._owner is not None:
             for event in self._decided:
                 if type(event) not in self._owner.events:
-                    raise UndeclaredEvent(self._owner.name, type(event))
+                    raise UndeclaredEvent(self._owner.name, type(event), self._owner.events)
         return (Change(self.stream, self._expected_version, self._decided),)
 
     def fold(self) -> None:

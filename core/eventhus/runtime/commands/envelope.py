@@ -40,6 +40,10 @@ class Envelope:
             raise InvalidArgument("expected_version must be an int of at least 0")
         if self.command_id is not None and not is_id(self.command_id):
             raise InvalidArgument("command_id must be a non-empty str of whole Unicode characters")
+        metadata: object = self.metadata
+        if not isinstance(metadata, Metadata):
+            found = type(metadata).__qualname__
+            raise InvalidArgument(f"metadata must be a Metadata, found a {found}")
 
 
 @frozen(kw_only=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import types
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import attrs
+
+from eventhus.domain.type_hints import aliased, field_types, is_alias, is_union
 
 
 def fingerprint(state_type: Any, revision: int) -> str:
@@ -22,16 +23,15 @@ def fingerprint(state_type: Any, revision: int) -> str:
 
 
 def _shape(as_type: Any, seen: list[Any]) -> Iterator[str]:
-    # An alias ("type X = …", Python 3.12) stands for its value. A parametrised one has parts.
-    while not get_args(as_type) and hasattr(as_type, "__value__") and as_type not in seen:
+    if is_alias(as_type) and as_type not in seen:  # an alias may contain itself
         seen.append(as_type)
-        as_type = as_type.__value__
+        yield from _shape(aliased(as_type), seen)
+        seen.remove(as_type)  # the next use of it stands for the same type
+        return
     arguments = get_args(as_type)
     origin = get_origin(as_type) if arguments else as_type
     # The two spellings of a union are one shape.
-    yield (
-        "|" if origin in (Union, types.UnionType) else getattr(origin, "__qualname__", repr(origin))
-    )
+    yield "|" if is_union(as_type) else getattr(origin, "__qualname__", repr(origin))
     if origin not in seen:  # a type may contain itself
         seen.append(origin)
         yield from _parts(origin, seen)
@@ -42,12 +42,11 @@ def _shape(as_type: Any, seen: list[Any]) -> Iterator[str]:
 
 def _parts(origin: Any, seen: list[Any]) -> Iterator[str]:
     if isinstance(origin, type) and attrs.has(origin):
-        for part in attrs.fields(attrs.resolve_types(origin)):
+        types_by_name = field_types(origin)
+        for part in attrs.fields(origin):
             yield part.name
-            yield from _shape(part.type, seen)
+            yield from _shape(types_by_name.get(part.name), seen)
     elif isinstance(origin, type) and issubclass(origin, Enum):
         yield repr([(member.name, member.value) for member in origin])
-    elif hasattr(origin, "__value__"):
-        yield from _shape(origin.__value__, seen)
     elif hasattr(origin, "__supertype__"):
         yield from _shape(origin.__supertype__, seen)

@@ -12,7 +12,7 @@ from eventhus.domain.command import Command
 from eventhus.domain.decider import Decider
 from eventhus.domain.decision import Decision
 from eventhus.domain.transaction import Transaction
-from eventhus.errors import UnknownCommand
+from eventhus.errors import InvalidArgument, UnknownCommand
 from eventhus.ports.codec import Codec
 from eventhus.ports.store import Snapshot, Storage
 from eventhus.runtime.commands.aggregate_unit import AggregateUnit, TransactionUnit
@@ -71,12 +71,18 @@ class Router:
         """Return the unit of work of a command.
 
         Raises:
+            InvalidArgument: The command is a class.
             UnknownCommand: Nothing handles commands of its class.
             Rejected: A transaction refused to split it.
         """
         begin = self._routes.get(type(envelope.command))
         if begin is None:
-            raise UnknownCommand(type(envelope.command), self._routes)
+            command: object = envelope.command
+            if isinstance(command, type):
+                raise InvalidArgument(
+                    f"expected a command, found class {command.__qualname__}; create an instance"
+                )
+            raise UnknownCommand(type(command), self._routes)
         return begin(envelope.command, envelope.expected_version)
 
     def repository(self, aggregate: Aggregate[Any, Any, S]) -> Repository[S] | None:

@@ -22,7 +22,7 @@ class FoldedValue(Generic[V]):
     Attributes:
         key: The key.
         value: The value; ``None`` if there is none.
-        exists: Whether there is a value, which may itself be ``None``.
+        exists: True if there is a value, which may itself be ``None``.
         stored: The position of the stored document; 0 if there is none.
         revision: The revision of the stored document.
         last: The last event that was folded in or passed over, and is not stored yet.

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from eventhus.adapter_support.limits import check_keys
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.keys import KeyFunction, keys_of
 from eventhus.domain.query import Query, QueryItem
@@ -83,6 +84,7 @@ class KeyedEvents:
                     with self.naming(stored):
                         recorded = self._serializer.recorded(stored)
                         keys = keys_of(self._key, recorded)
+                        check_keys(keys)
                     events += [(key, recorded) for key in keys]
         except ReaderStopped as stopped:
             return events, stopped

@@ -88,6 +88,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         )
         self._documents = documents
         self._max_parked = context.max_parked
+        self._parked: int | None = None  # how many keys are parked, or were before some retries
         self._events = KeyedEvents(
             self.label, reader.key, context.names, context.catalog, context.serializer
         )
@@ -104,7 +105,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         """Do what follows from an event.
 
         Returns:
-            Whether the value must be saved before the next event.
+            True if the value must be saved before the next event.
 
         Raises:
             Poisoned: Something that follows can never be done.
@@ -134,6 +135,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         self._logger.info("%s: key %r is no longer parked", self.label, key)
 
     async def _read(self, lease: Lease) -> None:
+        self._parked = None
         after = await self._resume()
         async with aclosing(self._store.follow(self._events.query, after=after)) as pages:
             async for page in pages:
@@ -233,9 +235,12 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         most = self._max_parked
         if most == 0:
             raise self._events.stopped(recorded, problem) from error
-        if len(await self._documents.parked(limit=most)) == most:
+        if self._parked is None or self._parked >= most:
+            self._parked = len(await self._documents.parked(limit=most))
+        if self._parked >= most:
             problem = f"{problem}, and max_parked={most} keys are parked already"
             raise self._events.stopped(recorded, problem) from error
+        self._parked += 1
         folded.park(
             Parked(
                 position=recorded.position,

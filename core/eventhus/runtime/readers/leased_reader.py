@@ -91,7 +91,7 @@ class LeasedReader(ABC):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether its task has ended, or was not started."""
+        """Return whether its task has ended, or was not started."""
         return self._task is None or self._task.done()
 
     async def stop(self) -> None:
@@ -287,7 +287,7 @@ class LeasedReader(ABC):
                 "%s stopped at position %d: %s; retrying in %.2f s",
                 self.label,
                 self._position,
-                summary(error),
+                _cause(error, LEASE_S / 3),
                 delay_s,
                 exc_info=unexpected(error, TimeoutError),
             )
@@ -310,9 +310,15 @@ class LeasedReader(ABC):
                 "the lease of the %s was not released and expires in %g s: %s",
                 self.label,
                 LEASE_S,
-                summary(error),
+                _cause(error, RELEASE_S),
                 exc_info=unexpected(error, TimeoutError),
             )
+
+
+def _cause(error: BaseException, limit_s: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"TimeoutError: the store did not answer within {limit_s:g} s"
+    return summary(error)
 
 
 class _Standstill:

@@ -11,7 +11,7 @@ from eventhus.domain.process import Process
 from eventhus.domain.recorded import Recorded
 from eventhus.errors import (
     BucketError,
-    BusUnavailable,
+    BusError,
     CodecError,
     CommitTooLarge,
     ConflictError,
@@ -29,7 +29,7 @@ from eventhus.runtime.readers.keyed_fold import FoldContext, KeyedFold
 
 S = TypeVar("S")
 
-_PASSING = (BusUnavailable, ConflictError, NotRunning, OSError, OutcomeUnknown, StoreUnavailable)
+_PASSING = (BusError, ConflictError, NotRunning, OSError, OutcomeUnknown, StoreUnavailable)
 """Errors that say nothing about the command: it may succeed a moment later.
 
 ``OSError`` includes ``TimeoutError`` and ``ConnectionError``.

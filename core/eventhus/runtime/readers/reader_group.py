@@ -14,6 +14,7 @@ from eventhus.domain.process import Process
 from eventhus.domain.recorded import is_text
 from eventhus.domain.view import View
 from eventhus.errors import CompositionError, InvalidArgument
+from eventhus.namesakes import namesake
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.store import Storage
@@ -168,11 +169,13 @@ class ReaderGroup:
             if each.name in names:
                 raise CompositionError(f"two {_PLURAL[kind]} are named {each.name!r}; rename one")
             names.add(each.name)
-            if unknown := [cls.__qualname__ for cls in each.events if cls not in known]:
-                raise CompositionError(
-                    f"{kind} {each.name} uses {', '.join(unknown)}, which is not an event of this "
-                    f"application; add the aggregate that declares it"
-                )
+            for cls in each.events:
+                if cls not in known:
+                    advice = namesake(cls, known) or "add the aggregate that declares it"
+                    raise CompositionError(
+                        f"{kind} {each.name} uses {cls.__qualname__}, which is not an event of "
+                        f"this application; {advice}"
+                    )
             yield each
 
     def _context(self, reader: Followed, documents: Documents[Any]) -> FoldContext[Any]:

@@ -25,7 +25,7 @@ class Closing(BusCases):
     """Subscriptions that are closed, and buses that are left.
 
     Attributes:
-        keeps_groups: Whether a group without members keeps its place and what comes meanwhile.
+        keeps_groups: True if a group without members keeps its place and what comes meanwhile.
     """
 
     keeps_groups: ClassVar[bool] = False

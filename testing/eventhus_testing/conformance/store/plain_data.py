@@ -205,7 +205,7 @@ class Sharing(Cases):
     async def test_changes_of_metadata_by_a_reader_do_not_reach_the_log(
         self, store: Storage
     ) -> None:
-        """Whether it can be changed at all or not, the next reader gets the original."""
+        """The next reader gets the original, even if this one can change what it got."""
         await store.append(commit(metadata=Metadata(values={"user": "u1"})))
         for recorded in await whole_log(store):
             with suppress(TypeError):

@@ -221,6 +221,19 @@ def test_an_alias_with_a_parameter_counts_what_it_is_applied_to() -> None:
     assert fingerprint(shape(x=pair[int]), 1) != fingerprint(shape(x=pair[float]), 1)
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="new in Python 3.12")
+def test_a_generic_class_with_annotations_as_text_has_a_fingerprint() -> None:
+    """Python before 3.12.4 does not find ``T`` in an annotation that is text."""
+    names: dict[str, Any] = {"frozen": frozen, "__name__": __name__}
+    exec("@frozen\nclass Box[T]:\n    item: 'T'", names)
+    assert fingerprint(names["Box"][int], 1) != fingerprint(names["Box"][str], 1)
+
+
+def test_every_use_of_an_alias_counts() -> None:
+    age = make_alias(int)
+    assert fingerprint(shape(x=int, y=int), 1) == fingerprint(shape(x=age, y=age), 1)
+
+
 PRINT = """
 from enum import Enum
 from attrs import frozen

@@ -45,6 +45,14 @@ async def test_anything_but_texts_stops_the_view(answer: object) -> None:
             await app.caught_up(broken)
 
 
+async def test_a_key_beyond_its_limit_stops_the_view_and_names_the_event() -> None:
+    endless = View(name="endless", initial=0, key=lambda _: "k" * 1025, evolve=total)
+    async with compose(views=[endless]) as app:
+        await add(app, 1)
+        with pytest.raises(ReaderStopped, match="Account/a, version 1"):
+            await app.caught_up(endless)
+
+
 @pytest.mark.parametrize("answer", [None, [], ()])
 async def test_an_event_may_concern_no_key(answer: Iterable[str] | None) -> None:
     silent = View(name="silent", initial=0, key=lambda _: answer, evolve=total)

@@ -1,6 +1,7 @@
 """One poisoned key of a process does not stop the others, and each command is carried out once."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -23,6 +24,7 @@ from eventhus.errors import (
     LogCorrupted,
     NotRunning,
     OutcomeUnknown,
+    PublisherReplaced,
     ReaderStopped,
     StoreUnavailable,
     TooManyConflicts,
@@ -31,8 +33,8 @@ from eventhus.middleware import Envelope, Handler
 from eventhus.ports import Storage
 from eventhus_memory import MemoryStore
 from tests.bank import Deposited, Open, Scribble, Withdraw
-from tests.core.hooks import Gate, fail_with
-from tests.core.readers import bank, crash, expire, first, interrupt
+from tests.core.hooks import Gate
+from tests.core.readers import bank, interrupted_retry
 from tests.core.support import Proxy, add
 from tests.core.waiting import settle
 
@@ -123,7 +125,7 @@ async def parked(app: Application, process: Process[Any, Any]) -> list[tuple[str
     return [(each.key, each.position, each.error) for each in await app.parked(process)]
 
 
-async def fill(store: MemoryStore) -> None:
+async def fill(store: Storage) -> None:
     """The deposits 1, 13 and 4 of a, and 2 and 5 of b, in turns."""
     async with bank(store) as app:
         await add(app, 1)
@@ -191,6 +193,11 @@ def overhearing(envelopes: list[Envelope]) -> Callable[[Handler], Handler]:
     return overhear
 
 
+def texts(envelopes: list[Envelope]) -> list[str]:
+    """The notes among the commands that were sent, in order."""
+    return [each.command.text for each in envelopes if isinstance(each.command, Scribble)]
+
+
 async def test_commands_of_earlier_events_are_not_sent_again_by_a_retry() -> None:
     """A refused one of them would be carried out on an aggregate that has changed since."""
     store, envelopes = await parked_store(), list[Envelope]()
@@ -250,8 +257,10 @@ async def test_a_retry_that_fails_before_what_was_handled_sends_nothing() -> Non
         with pytest.raises(KeyParked):
             await app.retry(worse, "a")
         assert [("a", 1, "LookupError")] == await parked(app, worse)
-    async with bank(store, processes=[mended]) as app:
+    envelopes = list[Envelope]()
+    async with bank(store, processes=[mended], middleware=[overhearing(envelopes)]) as app:
         await app.retry(mended, "a")
+    assert ["a 14", "a 18"] == texts(envelopes)
     assert AFTER_RETRY == await written(store)
 
 
@@ -268,14 +277,14 @@ async def test_a_skipped_event_has_no_commands_and_later_ones_have() -> None:
 # Which errors of a command park its key.
 
 
-def failing_with(error: Exception, times: int) -> Callable[[Handler], Handler]:
-    """Middleware that fails the first commands of processes that are sent because of a poison."""
+def failing_with(error: Exception, times: int, text: str = "a 14") -> Callable[[Handler], Handler]:
+    """Middleware that fails the first commands to write a note."""
     left = count(times, -1)
 
     def unlucky(handle: Handler) -> Handler:
         async def handle_it(envelope: Envelope) -> Any:
             command = envelope.command
-            if isinstance(command, Scribble) and command.text == "a 14" and next(left) > 0:
+            if isinstance(command, Scribble) and command.text == text and next(left) > 0:
                 raise error
             return await handle(envelope)
 
@@ -296,6 +305,7 @@ def _id(error: Exception) -> str:
         TooManyConflicts(NOTE, 50),
         ConcurrencyError(NOTE, 1, 2),
         BusUnavailable("bank", "down"),
+        PublisherReplaced("bank"),
         NotRunning("closing"),
         TimeoutError(),
         ConnectionResetError(),
@@ -365,40 +375,61 @@ async def test_a_retry_raises_a_passing_failure_and_can_be_repeated() -> None:
     assert AFTER_RETRY == await written(store)
 
 
+async def test_a_retry_that_is_repeated_goes_on_where_the_first_one_was_interrupted() -> None:
+    """Its refused commands leave no trace in the log, and must not be repeated later on."""
+    store, envelopes = await parked_store(), list[Envelope]()
+    middleware = [overhearing(envelopes), failing_with(TimeoutError(), 1, "a 18")]
+    async with bank(store, processes=[mended], middleware=middleware) as app:
+        with pytest.raises(TimeoutError):
+            await app.retry(mended, "a")
+        await app.retry(mended, "a")
+    assert ["a 14", "a 18", "a 18"] == texts(envelopes)
+    assert AFTER_RETRY == await written(store)
+
+
+async def test_a_retried_key_goes_on_without_a_restart_of_its_reader(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Several of its events in one batch are saved one after another."""
+    caplog.set_level(logging.INFO)
+    store = await parked_store()
+    async with bank(store, processes=[mended]) as app:
+        await app.retry(mended, "a")
+    async with bank(store) as app:
+        await add(app, 6, 7)
+    async with bank(store, processes=[mended]) as app:
+        await app.caught_up(mended)
+    assert [*AFTER_RETRY, "a 24", "a 31"] == await written(store)
+    assert "stopped at position" not in caplog.text
+    assert "process notes: key 'a' is no longer parked" in caplog.text
+
+
 # Crashes and races.
 
 
-@pytest.mark.parametrize("ways", ["it raises", "the process is killed"])
-async def test_a_retry_that_is_interrupted_anywhere_sends_each_command_once(ways: str) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [StoreUnavailable("bank", "down"), None],
+    ids=["it raises", "the process is killed"],
+)
+async def test_a_retry_that_is_interrupted_anywhere_sends_each_command_once(
+    error: Exception | None,
+) -> None:
     """In the order of the events of the key, while another process follows the log."""
     steps = 0
     for step in count(1):
         store = await parked_store()
-        proxy, gate = Proxy(store), Gate()
-        down = fail_with(StoreUnavailable("bank", "down"))
         async with bank(store, processes=[mended]) as leader:
             await leader.caught_up(mended)
-            async with bank(proxy, processes=[mended]) as app:
-                await settle()
-                met = interrupt(proxy, step, down if ways == "it raises" else gate)
-                retrying = asyncio.create_task(app.retry(mended, "a"))
-                await first(gate.arrived.wait(), asyncio.wait([retrying]))
-                await add(leader, 6)
-                await leader.caught_up(mended)
-                if ways == "it raises":
-                    await asyncio.wait([retrying])
-                else:
-                    crash(proxy)
-                    retrying.cancel()
-                    await asyncio.wait([retrying])
-            expire(store)
+            met, finished = await interrupted_retry(leader, mended, store, step, error)
             if await leader.parked(mended):
+                assert not finished
                 await leader.retry(mended, "a")
             await add(leader, 7)
             await leader.caught_up(mended)
             assert (step, []) == (step, await parked(leader, mended))
         assert (step, [*AFTER_RETRY, "a 24", "a 31"]) == (step, await written(store))
-        if not met():
+        if not met:
             break
         steps = step
     assert steps > 20

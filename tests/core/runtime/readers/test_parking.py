@@ -1,9 +1,7 @@
 """One poisoned key of a view does not stop the others, and comes back whole."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import count
 from typing import Any
 
 import pytest
@@ -12,21 +10,24 @@ from eventhus import Application, ParkedKey, Recorded, StreamId, View
 from eventhus.errors import (
     InvalidArgument,
     KeyParked,
-    LeaseLost,
     LogChanged,
     NotRunning,
-    ReaderBusy,
     ReaderStopped,
 )
 from eventhus.ports import EventData, ViewWrite
-from eventhus.runtime.readers import leased_reader, refold
+from eventhus.runtime.readers import refold
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.store.samples import commit
 from tests.bank import Deposited, Renamed
-from tests.core.hooks import Gate, at, fail_with
-from tests.core.readers import Paged, balances, bank, crash, expire, first, interrupt, welcome
+from tests.core.hooks import at, fail_with
+from tests.core.readers import (
+    Paged,
+    balances,
+    bank,
+    welcome,
+)
 from tests.core.support import FakeClock, Proxy, add
-from tests.core.waiting import eventually, settle
+from tests.core.waiting import eventually
 
 NAME = "view_totals"
 POISON = 13
@@ -273,6 +274,28 @@ async def test_a_view_stops_at_the_event_that_would_park_one_key_too_many() -> N
         assert [("b", 2, "KeyError"), ("c", 3, "KeyError")] == await whereabouts(app, broken)
 
 
+async def test_a_skipped_key_makes_room_for_another_one(caplog: pytest.LogCaptureFixture) -> None:
+    async with bank(views=[broken], max_parked=1) as app:
+        await add(app, POISON)
+        await app.caught_up(broken)
+        await app.skip(broken, "a", 1, why="a test deposit")
+        await add(app, POISON, aggregate_id="b")
+        await app.caught_up(broken)
+        assert [("b", 2, "KeyError")] == await whereabouts(app, broken)
+    assert "stopped at" not in caplog.text
+
+
+async def test_parking_many_keys_counts_them_once() -> None:
+    store = Proxy()
+    async with bank(store) as app:
+        for number in range(20):
+            await add(app, POISON, aggregate_id=f"a{number}")
+    async with bank(store, views=[broken], max_parked=20) as app:
+        await app.caught_up(broken)
+        assert 1 == store.calls["load_parked"]
+        assert 20 == len(await app.parked(broken))
+
+
 async def test_parked_keys_are_listed_page_by_page() -> None:
     async with bank(views=[broken]) as app:
         for name in ("b", "a", "", "c"):
@@ -414,195 +437,3 @@ async def test_a_key_stays_parked_if_the_log_cannot_be_decoded() -> None:
         with pytest.raises(ReaderStopped, match="Account/z, version 1: Renamed"):
             await app.retry(wider, "a")
         assert [("a", 3, "KeyError")] == await whereabouts(app, wider)
-
-
-# Crashes and races.
-
-
-@pytest.mark.parametrize("ways", ["it raises", "the process is killed"])
-async def test_a_retry_that_is_interrupted_anywhere_loses_nothing(ways: str) -> None:
-    """At every call of the store, before it or after it, while another process follows the log."""
-    steps = 0
-    for step in count(1):
-        store = await parked_store(4, 5)
-        proxy, gate = Proxy(store), Gate()
-        async with bank(store, views=[mended]) as leader:
-            await leader.caught_up(mended)
-            async with bank(proxy, views=[mended]) as app:
-                await settle()
-                met = interrupt(proxy, step, fail_with(DOWN) if ways == "it raises" else gate)
-                retrying = asyncio.create_task(app.retry(mended, "a"))
-                await first(gate.arrived.wait(), asyncio.wait([retrying]))
-                await add(leader, 6)
-                await leader.caught_up(mended)
-                if ways == "it raises":
-                    await asyncio.wait([retrying])
-                else:
-                    crash(proxy)
-                    retrying.cancel()
-            with_gate = retrying.done() and not retrying.cancelled()
-            finished = with_gate and retrying.exception() is None
-            expire(store)
-            if await leader.parked(mended):
-                assert not finished
-                await leader.retry(mended, "a")
-            await add(leader, 7)
-            await leader.caught_up(mended)
-            value = await leader.view(mended, "a")
-            assert (step, 1 + POISON + 4 + 5 + 6 + 7) == (step, value)
-        if not met():
-            break
-        steps = step
-    assert steps > 8
-
-
-async def test_parking_that_is_interrupted_anywhere_loses_and_repeats_nothing() -> None:
-    steps = 0
-    for step in count(1):
-        store, gate = Paged(), Gate()
-        async with bank(store.inner) as app:
-            await add(app, 1, POISON, 4)
-            await add(app, 2, aggregate_id="b")
-            await add(app, 5)
-        met = interrupt(store, step, gate)
-        async with bank(store, views=[broken]) as app:
-            await first(gate.arrived.wait(), app.caught_up(broken, 5))
-            crash(store)
-        async with bank(store.inner, views=[broken]) as app:
-            await app.caught_up(broken)
-            assert (step, 2) == (step, await app.view(broken, "b"))
-            assert [("a", 2, "KeyError")] == await whereabouts(app, broken)
-        async with bank(store.inner, views=[mended]) as app:
-            await app.retry(mended, "a")
-            assert (step, 1 + POISON + 4 + 5) == (step, await app.view(mended, "a"))
-        if not met():
-            break
-        steps = step
-    assert steps > 12
-
-
-async def test_events_that_come_during_a_retry_are_not_lost() -> None:
-    """The leader has passed over them when the retry wants to write."""
-    store = await parked_store(4)
-    proxy, gate = Proxy(store), Gate()
-    async with bank(store, views=[mended]) as leader:
-        await leader.caught_up(mended)
-        async with bank(proxy, views=[mended]) as app:
-            proxy.before["save_documents"] = at([1], gate)
-            retrying = asyncio.create_task(app.retry(mended, "a"))
-            await gate.arrived.wait()
-            await add(leader, 5, 6)
-            await leader.caught_up(mended)
-            assert [("a", 2, "KeyError")] == await whereabouts(leader, mended)
-            gate.opened.set()
-            await retrying
-            assert 2 == proxy.calls["save_documents"]
-        assert 1 + POISON + 4 + 5 + 6 == await leader.view(mended, "a")
-
-
-async def test_a_leader_does_not_park_a_key_again_that_was_retried_meanwhile() -> None:
-    """It has loaded the parked document, and finds another one when it wants to write."""
-    store = await parked_store(4)
-    proxy, gate = Proxy(store), Gate()
-    async with bank(proxy, views=[mended]) as leader:
-        await leader.caught_up(mended)
-        async with bank(store, views=[mended]) as app:
-            proxy.before["save_documents"] = at([1], gate)
-            await add(app, 5)
-            await gate.arrived.wait()
-            await app.retry(mended, "a")
-            assert 1 + POISON + 4 == await app.view(mended, "a")
-            gate.opened.set()
-            await app.caught_up(mended)
-            assert 1 + POISON + 4 + 5 == await app.view(mended, "a")
-            assert [] == await app.parked(mended)
-
-
-async def test_a_failed_retry_follows_the_document_that_the_leader_has_moved() -> None:
-    store = await parked_store(4)
-    proxy, gate = Proxy(store), Gate()
-    async with bank(store, views=[broken]) as leader:
-        await leader.caught_up(broken)
-        view = totals(4)
-        async with bank(proxy, views=[view]) as app:
-            proxy.before["save_documents"] = at([1], gate)
-            retrying = asyncio.create_task(app.retry(view, "a"))
-            await gate.arrived.wait()
-            await add(leader, 5)
-            await leader.caught_up(broken)
-            gate.opened.set()
-            with pytest.raises(KeyParked):
-                await retrying
-            assert [("a", 4, "KeyError")] == await whereabouts(leader, broken)
-    assert 5 == (await store.load_documents(NAME, ["a"]))["a"].position
-
-
-async def test_a_retry_ends_if_the_key_is_not_parked_any_more() -> None:
-    """As after a reset that comes in between."""
-    store = await parked_store(4)
-    proxy, gate = Proxy(store), Gate()
-    async with bank(store, views=[mended]) as leader:
-        await leader.caught_up(mended)
-        async with bank(proxy, views=[mended]) as app:
-            proxy.before["save_documents"] = at([1], gate)
-            retrying = asyncio.create_task(app.retry(mended, "a"))
-            await gate.arrived.wait()
-            await store.delete_documents(NAME)
-            gate.opened.set()
-            with pytest.raises(InvalidArgument, match="is not parked"):
-                await retrying
-        assert await leader.view(mended, "a") is None
-
-
-async def test_two_retries_of_one_view_run_one_after_the_other() -> None:
-    """In one process, and in two, where the second one waits for the lease of the first."""
-    store = await parked_store(4)
-    proxy, gate = Proxy(store), Gate()
-    async with bank(proxy, views=[mended]) as app, bank(store, views=[mended]) as other:
-        await settle()
-        proxy.before["read"] = gate
-        retries = [asyncio.create_task(app.retry(mended, "a")) for _ in range(2)]
-        await gate.arrived.wait()
-        with pytest.raises(ReaderBusy, match="another process is working on view totals"):
-            await other.retry(mended, "a")
-        await settle()
-        assert 1 == gate.waiting
-        gate.opened.set()
-        await retries[0]
-        with pytest.raises(InvalidArgument, match="is not parked"):
-            await retries[1]
-        assert 1 + POISON + 4 == await other.view(mended, "a")
-
-
-async def test_a_retry_that_outlives_its_lease_is_given_up(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    store = await parked_store(4)
-    proxy, gate = Proxy(store), Gate()
-    async with bank(proxy, views=[mended]) as app:
-        await settle()
-        monkeypatch.setattr(leased_reader, "LEASE_S", 0.06)
-        monkeypatch.setattr(leased_reader, "STANDBY_S", 0.01)
-        proxy.before["save_documents"] = gate
-        retrying = asyncio.create_task(app.retry(mended, "a"))
-        await gate.arrived.wait()
-        expire(store)
-        other = await store.acquire(f"{NAME}/retry", "other", ttl_s=60)
-        assert other is not None
-        with pytest.raises(LeaseLost):
-            await retrying
-        assert [("a", 2, "KeyError")] == await whereabouts(app, mended)
-
-
-async def test_an_old_checkpoint_neither_unparks_a_key_nor_repeats_its_events() -> None:
-    store = await parked_store(4)
-    await store.save_checkpoint(NAME, 0, token=99)
-    async with bank(store, views=[mended]) as app:
-        await app.caught_up(mended)
-        assert [("a", 2, "KeyError")] == await whereabouts(app, mended)
-        await app.retry(mended, "a")
-        await store.save_checkpoint(NAME, 0, token=199)
-    async with bank(store, views=[mended]) as app:
-        await app.caught_up(mended)
-        assert 1 + POISON + 4 == await app.view(mended, "a")
-        assert 4 == (await store.load_checkpoint(NAME)).position

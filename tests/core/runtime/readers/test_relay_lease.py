@@ -193,7 +193,11 @@ async def test_a_store_that_does_not_renew_in_time(
         await until(lambda: len(bus.taken) == 1)
         store.before["acquire"] = gate
         await gate.arrived.wait()
-        await until(lambda: any("TimeoutError" in each.getMessage() for each in caplog.records))
+        await until(
+            lambda: any(
+                "the store did not answer within" in each.getMessage() for each in caplog.records
+            )
+        )
         await append(store, 1)
         await settle()
         assert [1] == bus.positions
@@ -302,7 +306,8 @@ async def test_a_lease_that_cannot_be_released(
         await append(store, 1)
         await eventually(lambda: len(bus.taken) == 1)
     (record,) = caplog.records
-    cause = "TimeoutError" if way == "hangs" else f"LeaseLost: {LeaseLost(LEASE, 1)}"
+    hangs = "TimeoutError: the store did not answer within 0.01 s"
+    cause = hangs if way == "hangs" else f"LeaseLost: {LeaseLost(LEASE, 1)}"
     assert (
         f"the lease of the relay was not released and expires in 0.15 s: {cause}"
         == record.getMessage()
