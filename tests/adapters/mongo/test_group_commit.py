@@ -12,7 +12,7 @@ import pytest
 from eventhus import ConcurrencyError, Query, StreamId
 from eventhus.errors import CommitTooLarge, InvalidCommit
 from eventhus.ports import Commit, Condition, EventData, StoredCommit
-from eventhus_mongo import MongoStore, appender
+from eventhus_mongo import MongoStore, appender, pending_append
 from eventhus_mongo.commits import encode_commit
 from eventhus_mongo.documents import LIMIT_BYTES
 from eventhus_testing.conformance.store.samples import (
@@ -171,7 +171,7 @@ async def test_a_batch_has_a_most_of_streams(
     store: MongoStore, commands: Commands, busy: Appending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And of names in conditions: each is looked up on behalf of all."""
-    monkeypatch.setattr(appender, "BATCH_NAMES", 4)
+    monkeypatch.setattr(pending_append, "BATCH_NAMES", 4)
     streams = accounts(12)
     given = [
         commit_of(part(one, expected_version=0), part(two, expected_version=0))
