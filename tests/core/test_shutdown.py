@@ -12,22 +12,22 @@ import pytest
 from eventhus import Application
 from eventhus import shutdown as module
 from eventhus.errors import CompositionError
+from eventhus.runtime.readers import leased_reader
 from eventhus.shutdown import Shutdown
 from eventhus_memory import MemoryBus
 from tests.bank import Open
 from tests.core.hooks import Gate, Hook
 from tests.core.readers import balances, welcome
 from tests.core.support import Proxy, RecordingBus, add, compose
+from tests.core.virtual_time import let_time_pass_at_once
 from tests.core.waiting import eventually, settle
 
-LIMIT_S = 0.2
+LIMIT_S = 10.0
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """Seconds become milliseconds."""
-    for name in ("NOTICE_S", "REMINDER_S", "LATE_S", "CUT_OFF_S"):
-        monkeypatch.setattr(module, name, getattr(module, name) / 50)
+async def _impatient(caplog: pytest.LogCaptureFixture) -> None:
+    let_time_pass_at_once(asyncio.get_running_loop())
     caplog.set_level(logging.INFO, logger=module.__name__)
 
 
@@ -47,20 +47,16 @@ async def left_in_time(app: Application) -> AsyncIterator[Application]:
 
 
 def about(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
-    """The log lines about a step, without their times."""
-    return [
+    """The log lines about a step, without their times and repeats."""
+    lines = [
         f"{each.levelname} {each.getMessage().split(': ', 1)[1].split(' for ')[0]}"
         for each in caplog.records
         if each.name == module.__name__ and text in each.getMessage()
     ]
+    return list(dict.fromkeys(lines))
 
 
 NOTICES = ["INFO waiting", "WARNING waiting", "WARNING gave up waiting"]
-
-
-def noticed(lines: list[str]) -> list[str]:
-    """The same lines without repeats, of which a slow machine has fewer or more."""
-    return list(dict.fromkeys(lines))
 
 
 async def test_a_hung_handler_is_named_and_given_up(caplog: pytest.LogCaptureFixture) -> None:
@@ -71,7 +67,7 @@ async def test_a_hung_handler_is_named_and_given_up(caplog: pytest.LogCaptureFix
         await add(app, 1, aggregate_id="b")
         await eventually(lambda: gate.waiting == 2)
     await settle()
-    assert NOTICES == noticed(about(caplog, "2 handlers of group mailer"))
+    assert NOTICES == about(caplog, "2 handlers of group mailer")
     assert 0 == gate.waiting
 
 
@@ -101,7 +97,7 @@ async def test_a_hung_command_is_counted_and_given_up(caplog: pytest.LogCaptureF
         hanging = asyncio.create_task(app.dispatch(Open(aggregate_id="a")))
         await eventually(lambda: store.calls["append"])
     hanging.cancel()
-    assert NOTICES == noticed(about(caplog, "1 command"))
+    assert NOTICES == about(caplog, "1 command")
     assert 1 == store.calls["__aexit__"]
 
 
@@ -111,16 +107,19 @@ async def test_hung_snapshots_are_counted_and_given_up(caplog: pytest.LogCapture
     app = compose(store, snapshot_every=1, shutdown_timeout_s=LIMIT_S)
     async with left_in_time(app):
         await app.dispatch(Open(aggregate_id="a"))
-    assert NOTICES == noticed(about(caplog, "1 snapshot of Account"))
+    assert NOTICES == about(caplog, "1 snapshot of Account")
 
 
-async def test_hung_readers_are_named_and_given_up(caplog: pytest.LogCaptureFixture) -> None:
+async def test_hung_readers_are_named_and_given_up(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leased_reader, "RELEASE_S", 2 * LIMIT_S)
     store = Proxy()
     app = compose(store, views=[balances], processes=[welcome], shutdown_timeout_s=LIMIT_S)
     async with left_in_time(app):
         await eventually(lambda: store.calls["acquire"] == 2)
         store.before["release"] = never
-    assert NOTICES == noticed(about(caplog, "view balances, process welcome"))
+    assert NOTICES == about(caplog, "view balances, process welcome")
 
 
 async def test_the_positions_of_a_hung_relay_are_named(caplog: pytest.LogCaptureFixture) -> None:
@@ -137,7 +136,7 @@ async def test_the_positions_of_a_hung_relay_are_named(caplog: pytest.LogCapture
         while await app.relay_lag():  # noqa: ASYNC110
             await asyncio.sleep(0)
         await add(app, 1, 1)
-    assert NOTICES == noticed(about(caplog, "the relay, which has published 1 of 3 events"))
+    assert NOTICES == about(caplog, "the relay, which has published 1 of 3 events")
 
 
 @pytest.mark.parametrize("hung", ["bus", "store"])
@@ -154,7 +153,7 @@ async def test_a_bus_or_a_store_that_does_not_close_is_given_up(
         store.before["__aexit__"] = never
     async with left_in_time(compose(store, bus=Bus(), shutdown_timeout_s=LIMIT_S)):
         pass
-    assert NOTICES == noticed(about(caplog, f"the {hung}"))
+    assert NOTICES == about(caplog, f"the {hung}")
     assert 1 == store.calls["__aexit__"]
 
 
