@@ -14,10 +14,10 @@ from random import Random
 from typing import Any
 
 import pymongo
-from attrs import define, evolve
+from attrs import evolve
 from pymongo.errors import BulkWriteError, PyMongoError
 
-from eventhus import ConcurrencyError, Query, StreamId
+from eventhus import ConcurrencyError, StreamId
 from eventhus.adapter_support import Backoff, check_condition, checked_commit
 from eventhus.errors import (
     AccessDenied,
@@ -28,7 +28,7 @@ from eventhus.errors import (
 )
 from eventhus.ports import Commit, Part, StoredCommit
 from eventhus_mongo.batching import Batcher
-from eventhus_mongo.commits import Encoded, encode_commit
+from eventhus_mongo.commits import encode_commit
 from eventhus_mongo.conditions import Stretch, Verdict, look
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import Document, UnknownFormat
@@ -41,41 +41,14 @@ from eventhus_mongo.driver_errors import (
 )
 from eventhus_mongo.known_versions import KnownVersions
 from eventhus_mongo.lookups import Lookups
+from eventhus_mongo.pending_append import PendingAppend, weight
 from eventhus_mongo.query_reader import QueryReader
 
 BATCH_COMMITS = 200
-BATCH_BYTES = 4_000_000
-BATCH_NAMES = 2_000  # of streams, and of types and tags in conditions
 RETRY = Backoff(first_s=0.004, cap_s=0.5)
 RIVALRY = 4  # the most failures that count after a position that another writer took
 MIN_ATTEMPT_S = 0.05
 AHEAD_TRIES = 8  # for a condition that begins after the head: about half a second
-
-
-@define(eq=False)
-class _Append:
-    """A call of ``append`` that waits for its place in the log."""
-
-    commit: Commit
-    encoded: Encoded
-    deadline: float  # by the event loop's clock
-    done: asyncio.Future[StoredCommit | None]
-    ends: Sequence[int] = ()  # for each part, the version to append at, where a commit ends
-    sent: bool = False  # it was sent, and its outcome is not known
-    clear_to: int = 0  # the position up to which nothing is in the way of its condition
-    is_apart: bool = False  # its condition cannot be checked together with others
-    ahead: int = 0  # how often its condition began after the head of the log
-    query: Query | None = None  # of its condition
-
-
-def _weight(waiting: _Append) -> float:
-    """Return the share of a batch that a commit takes."""
-    bytes_share = waiting.encoded.size_bytes / BATCH_BYTES
-    parts, query = waiting.commit.parts, waiting.query
-    if query is None:
-        return max(bytes_share, len(parts) / BATCH_NAMES)
-    names = sum(1 + len(item.types) + len(item.other_than) + len(item.tags) for item in query.items)
-    return max(bytes_share, (len(parts) + names) / BATCH_NAMES)
 
 
 class Appender:
@@ -93,11 +66,11 @@ class Appender:
         self._lookups = lookups
         self._queries = queries
         self._random = Random()  # noqa: S311 - spreads retries, guards nothing
-        self._batcher: Batcher[_Append] = Batcher(
+        self._batcher: Batcher[PendingAppend] = Batcher(
             self._insert_batch,
             self._give_up,
             most=BATCH_COMMITS,
-            weight=_weight,
+            weight=weight,
             most_weight=1,
         )
         self._next: int | None = None  # the next free position, as far as is known
@@ -108,7 +81,7 @@ class Appender:
         """See ``EventStore.append``."""
         commit = checked_commit(commit)
         loop = asyncio.get_running_loop()
-        waiting = _Append(
+        waiting = PendingAppend(
             commit,
             encode_commit(commit),
             loop.time() + self._connection.timeout_s,
@@ -164,7 +137,7 @@ class Appender:
         return known if expected is None or expected == known else None
 
     async def _examine(
-        self, waiting: _Append, known: Sequence[int | None] = ()
+        self, waiting: PendingAppend, known: Sequence[int | None] = ()
     ) -> StoredCommit | list[int]:
         """Return the version to append at for each part, or the commit if the log holds it.
 
@@ -201,7 +174,7 @@ class Appender:
                 check_condition(commit, (await self._connection.tail()).position)
         return ends
 
-    async def _look_apart(self, waiting: _Append) -> int | None:
+    async def _look_apart(self, waiting: PendingAppend) -> int | None:
         """Return the position of an event that matches the commit's condition, if any."""
         assert waiting.query is not None
         with translating_errors(self._connection.bucket):
@@ -211,20 +184,20 @@ class Appender:
         waiting.clear_to, waiting.is_apart = page.position, False
         return None
 
-    async def _insert_batch(self, batch: list[_Append]) -> None:
+    async def _insert_batch(self, batch: list[PendingAppend]) -> None:
         if self._failures:
             await self._back_off(self._failures)
         await self._insert(batch)
 
-    def _give_up(self, waiting: _Append, error: BaseException) -> None:
+    def _give_up(self, waiting: PendingAppend, error: BaseException) -> None:
         waiting.sent = True  # it may have been
-        _fail(waiting, self._late(waiting, f"appending ended with {type(error).__name__}"))
+        waiting.fail(self._late(waiting, f"appending ended with {type(error).__name__}"))
         self._next = None
 
     async def _back_off(self, failures: int) -> None:
         await asyncio.sleep(RETRY.jittered_s(failures, self._random))
 
-    async def _insert(self, batch: Sequence[_Append]) -> None:
+    async def _insert(self, batch: Sequence[PendingAppend]) -> None:
         """Send a batch. Afterwards each of its commits is settled or back in the queue."""
         now = asyncio.get_running_loop().time()
         # Half of the time that the most urgent one has. The other half is for looking up its
@@ -243,14 +216,14 @@ class Appender:
                     await self._connection.events.insert_many(documents, session=session)
         except UnknownFormat as unknown:
             for waiting in batch:
-                _fail(waiting, IncompatibleBucket(self._connection.bucket, str(unknown)))
+                waiting.fail(IncompatibleBucket(self._connection.bucket, str(unknown)))
         except PyMongoError as error:
             self._failed(batch, placed, error)
         else:
             self._failures, self._clashed = 0, False
             self._settle(batch, placed)
 
-    async def _drop_hopeless(self, batch: Sequence[_Append]) -> list[_Append]:
+    async def _drop_hopeless(self, batch: Sequence[PendingAppend]) -> list[PendingAppend]:
         """Drop the commits that are known not to fit into the log as it is now."""
         was_known = self._next is not None
         if self._next is None:
@@ -258,29 +231,31 @@ class Appender:
         batch = self._drop_stale(batch)
         if self._clashed:
             batch = await self._drop_taken(batch)
-        if was_known and any(waiting.query and waiting.clear_to >= self._next for waiting in batch):
+        if was_known and any(
+            waiting.query is not None and waiting.clear_to >= self._next for waiting in batch
+        ):
             # Another writer must have appended, unless the position was made up.
             self._next = (await self._connection.tail()).position + 1
         return await self._drop_unmet(batch, self._next - 1)
 
-    def _drop_stale(self, batch: Sequence[_Append]) -> list[_Append]:
+    def _drop_stale(self, batch: Sequence[PendingAppend]) -> list[PendingAppend]:
         """Drop the commits that would stop the insert, because a stream is known to have grown."""
-        fresh: list[_Append] = []
+        fresh: list[PendingAppend] = []
         for waiting in batch:
             if self._is_stale(waiting):
-                _resolve(waiting, None)
+                waiting.resolve(None)
             else:
                 fresh.append(waiting)
         return fresh
 
-    def _is_stale(self, waiting: _Append) -> bool:
+    def _is_stale(self, waiting: PendingAppend) -> bool:
         for part, end in zip(waiting.commit.parts, waiting.ends, strict=True):
             known = self._known.get(part.stream)
             if known is not None and known > end and part.expected_version is not None:
                 return True
         return False
 
-    async def _drop_taken(self, batch: Sequence[_Append]) -> list[_Append]:
+    async def _drop_taken(self, batch: Sequence[PendingAppend]) -> list[PendingAppend]:
         """Drop the commits one of whose versions is taken.
 
         If others write to the same streams, many commits of a batch may come too late, and each
@@ -296,15 +271,15 @@ class Appender:
             for waiting in batch
         ]
         taken = await self._lookups.taken(set().union(*places))
-        free: list[_Append] = []
+        free: list[PendingAppend] = []
         for waiting, each in zip(batch, places, strict=True):
             if taken.isdisjoint(each):
                 free.append(waiting)
             else:
-                _resolve(waiting, None)
+                waiting.resolve(None)
         return free
 
-    async def _drop_unmet(self, batch: Sequence[_Append], head: int) -> list[_Append]:
+    async def _drop_unmet(self, batch: Sequence[PendingAppend], head: int) -> list[PendingAppend]:
         """Drop the commits whose conditions fail, or cannot be checked here."""
         conditions = [
             (waiting.query, waiting.clear_to) for waiting in batch if waiting.query is not None
@@ -321,23 +296,23 @@ class Appender:
         # After the match was found. In the other order, the commit may land in between, and be told
         # that its own events are in its way.
         held = await self._lookups.held(matches)
-        free: list[_Append] = []
+        free: list[PendingAppend] = []
         for waiting, verdict in zip(batch, verdicts, strict=True):
             if verdict is Verdict.FREE:
                 waiting.clear_to = max(waiting.clear_to, head)
                 free.append(waiting)
             elif isinstance(verdict, UnknownFormat):
-                _fail(waiting, IncompatibleBucket(self._connection.bucket, str(verdict)))
+                waiting.fail(IncompatibleBucket(self._connection.bucket, str(verdict)))
             elif isinstance(verdict, int) and waiting.commit.id not in held:
-                _fail(waiting, self._refusal(waiting, verdict))
+                waiting.fail(self._refusal(waiting, verdict))
             else:
                 waiting.is_apart = verdict is Verdict.APART
                 waiting.ahead += verdict is Verdict.AHEAD
-                _resolve(waiting, None)
+                waiting.resolve(None)
         return free
 
     def _judge(
-        self, waiting: _Append, stretch: Stretch, head: int
+        self, waiting: PendingAppend, stretch: Stretch, head: int
     ) -> Verdict | int | UnknownFormat:
         if waiting.query is None:
             return Verdict.FREE
@@ -347,14 +322,14 @@ class Appender:
             return unknown
 
     def _place(
-        self, batch: Sequence[_Append], position: int, placed: list[StoredCommit]
-    ) -> tuple[list[_Append], list[Document]]:
+        self, batch: Sequence[PendingAppend], position: int, placed: list[StoredCommit]
+    ) -> tuple[list[PendingAppend], list[Document]]:
         """Give each commit its place in the log, except those whose condition an earlier one fails.
 
         These go into a later batch. To refuse them would be too early: that one may not land.
         """
-        sending: list[_Append] = []
-        deferred: list[_Append] = []
+        sending: list[PendingAppend] = []
+        deferred: list[PendingAppend] = []
         documents: list[Document] = []
         ends: dict[StreamId, int] = {}  # after the commits placed so far
         earlier = Stretch()
@@ -382,17 +357,17 @@ class Appender:
             self._batcher.put_back(waiting)
         return sending, documents
 
-    def _settle(self, batch: Sequence[_Append], placed: Sequence[StoredCommit]) -> None:
+    def _settle(self, batch: Sequence[PendingAppend], placed: Sequence[StoredCommit]) -> None:
         """Answer commits that are in the log, acknowledged by a majority."""
         for waiting, stored in zip(batch, placed, strict=True):
             for part, version in zip(stored.commit.parts, stored.versions, strict=True):
                 self._known.learn(part.stream, version + len(part.events) - 1)
-            _resolve(waiting, stored)
+            waiting.resolve(stored)
         if placed:
             self._next = placed[-1].last_position + 1
 
     def _failed(
-        self, batch: Sequence[_Append], placed: Sequence[StoredCommit], error: PyMongoError
+        self, batch: Sequence[PendingAppend], placed: Sequence[StoredCommit], error: PyMongoError
     ) -> None:
         if isinstance(error, BulkWriteError) and not error.details.get("writeConcernErrors"):
             self._stopped(batch, placed, error.details["writeErrors"][0])
@@ -409,12 +384,15 @@ class Appender:
             self._put_back(batch, describe(error))
             return
         for waiting in batch:
-            _fail(
-                waiting, self._unknown(waiting.commit, describe(error)) if waiting.sent else problem
+            waiting.fail(
+                self._unknown(waiting.commit, describe(error)) if waiting.sent else problem
             )
 
     def _stopped(
-        self, batch: Sequence[_Append], placed: Sequence[StoredCommit], problem: Mapping[str, Any]
+        self,
+        batch: Sequence[PendingAppend],
+        placed: Sequence[StoredCommit],
+        problem: Mapping[str, Any],
     ) -> None:
         """Handle an insert that stopped at a document that the server refused."""
         stop: int = problem["index"]
@@ -422,7 +400,7 @@ class Appender:
         refused = batch[stop]
         if problem["code"] != DUPLICATE_KEY:
             refusal = f"MongoDB refused a document with error {problem['code']}"
-            _fail(refused, self._late(refused, refusal))
+            refused.fail(self._late(refused, refusal))
             self._put_back(batch[stop + 1 :])
         elif "_id" in problem["keyPattern"]:
             # Another writer has the position, so the tail must be read again. Waiting for longer
@@ -433,36 +411,26 @@ class Appender:
         else:
             self._next = placed[stop].position
             self._failures, self._clashed = 0, True
-            _resolve(refused, None)
+            refused.resolve(None)
             self._put_back(batch[stop + 1 :])
 
-    def _put_back(self, batch: Sequence[_Append], problem: str | None = None) -> None:
+    def _put_back(self, batch: Sequence[PendingAppend], problem: str | None = None) -> None:
         now = asyncio.get_running_loop().time()
         for waiting in reversed(batch):
             if problem is not None and now >= waiting.deadline - MIN_ATTEMPT_S:
-                _fail(waiting, self._late(waiting, problem))
+                waiting.fail(self._late(waiting, problem))
             else:
                 self._batcher.put_back(waiting)
 
-    def _late(self, waiting: _Append, problem: str) -> StoreUnavailable | OutcomeUnknown:
+    def _late(self, waiting: PendingAppend, problem: str) -> StoreUnavailable | OutcomeUnknown:
         if waiting.sent:
             return self._unknown(waiting.commit, problem)
         return StoreUnavailable(self._connection.bucket, problem)
 
-    def _refusal(self, waiting: _Append, position: int) -> ConditionFailed:
+    def _refusal(self, waiting: PendingAppend, position: int) -> ConditionFailed:
         commit = waiting.commit
         assert commit.condition is not None
         return ConditionFailed(commit.stream, commit.condition.after, position)
 
     def _unknown(self, commit: Commit, problem: str) -> OutcomeUnknown:
         return OutcomeUnknown(self._connection.bucket, problem, commit.stream, commit.id)
-
-
-def _resolve(waiting: _Append, stored: StoredCommit | None) -> None:
-    if not waiting.done.done():  # otherwise its caller was cancelled
-        waiting.done.set_result(stored)
-
-
-def _fail(waiting: _Append, error: Exception) -> None:
-    if not waiting.done.done():
-        waiting.done.set_exception(error)

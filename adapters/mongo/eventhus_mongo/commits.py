@@ -164,21 +164,23 @@ def decode_events(document: Document, start: int, end: int) -> list[StoredEvent]
             raise not_ours(document)
         recorded_at = datetime.fromisoformat(document["recorded_at"])
         metadata = _decode_metadata(document["metadata"])
-        places = _places(document, start, end)
-        return [
-            Recorded(
-                stream=stream,
-                version=version,
-                position=position + index,
-                id=event_id(commit_id, index),
-                event=event,
-                recorded_at=recorded_at,
-                metadata=metadata,
-            )
-            for index, ((stream, version), event) in enumerate(
-                zip(places, events, strict=True), start
-            )
-        ]
+        found: list[StoredEvent] = []
+        offset = 0  # of the part's first event
+        for stream, version, size in _parts(document):
+            found += [
+                Recorded(
+                    stream=stream,
+                    version=version + index - offset,
+                    position=position + index,
+                    id=event_id(commit_id, index),
+                    event=events[index - start],
+                    recorded_at=recorded_at,
+                    metadata=metadata,
+                )
+                for index in range(max(start, offset), min(end, offset + size))
+            ]
+            offset += size
+        return found
     except MALFORMED:
         raise not_ours(document) from None
 
@@ -191,7 +193,7 @@ def events_of(document: Document, start: int = 0, end: int | None = None) -> lis
         return [
             EventData(
                 event["type"],
-                get_data(event, "data"),
+                event["data"] if "data" in event else get_data(event, "data"),
                 event.get("schema", 1),
                 frozenset(event["tags"]) if "tags" in event else _NO_TAGS,
             )
@@ -303,15 +305,6 @@ def _number(value: object) -> int:
     if type(value) is int and value > 0:
         return value
     raise ValueError("versions and sizes are whole numbers from 1")
-
-
-def _places(document: Document, start: int, end: int) -> Iterator[tuple[StreamId, int]]:
-    """Yield the stream and the version of each event in a range."""
-    offset = 0  # of the part's first event
-    for stream, version, size in _parts(document):
-        for index in range(max(start, offset), min(end, offset + size)):
-            yield stream, version + index - offset
-        offset += size
 
 
 def _encode_event(stream: StreamId, event: EventData) -> Document:

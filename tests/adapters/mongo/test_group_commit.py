@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from eventhus import ConcurrencyError, StreamId
+from eventhus import ConcurrencyError, Query, StreamId
 from eventhus.errors import CommitTooLarge, InvalidCommit
-from eventhus.ports import Commit, EventData, StoredCommit
-from eventhus_mongo import MongoStore, appender
+from eventhus.ports import Commit, Condition, EventData, StoredCommit
+from eventhus_mongo import MongoStore, appender, pending_append
 from eventhus_mongo.commits import encode_commit
 from eventhus_mongo.documents import LIMIT_BYTES
 from eventhus_testing.conformance.store.samples import (
@@ -20,7 +20,9 @@ from eventhus_testing.conformance.store.samples import (
     accounts,
     answer,
     commit,
+    commit_of,
     first_version,
+    part,
     place,
     whole_log,
 )
@@ -163,6 +165,23 @@ async def test_a_batch_has_a_most_of_bytes(
     appending = start(store, *[of_bytes(1_200_000, number) for number in range(7)])
     assert [*range(1, 9)] == await places([busy, *appending])
     assert [1, 3, 3, 1] == commands.inserts()
+
+
+async def test_a_batch_has_a_most_of_streams(
+    store: MongoStore, commands: Commands, busy: Appending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of names in conditions: each is looked up on behalf of all."""
+    monkeypatch.setattr(pending_append, "BATCH_NAMES", 4)
+    streams = accounts(12)
+    given = [
+        commit_of(part(one, expected_version=0), part(two, expected_version=0))
+        for one, two in zip(streams[:5], streams[5:10], strict=True)
+    ]
+    condition = Condition(query=Query.of("A", "B", "C", tags={"d"}), after=0)
+    given += [commit(one, expected_version=0, condition=condition) for one in streams[10:]]
+    appending = start(store, *given)
+    assert [1, 2, 4, 6, 8, 10, 12, 13] == await places([busy, *appending])
+    assert [1, 2, 2, 1, 1, 1] == commands.inserts()
 
 
 async def test_a_large_commit_goes_alone(

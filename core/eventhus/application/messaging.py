@@ -1,0 +1,191 @@
+"""Event handlers and publishing."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+
+from eventhus.adapter_support.arguments import check_count, check_group, check_page
+from eventhus.application.base import ApplicationBase
+from eventhus.composition import (
+    check_handler,
+    stored_names,
+)
+from eventhus.errors import CompositionError, InvalidArgument
+from eventhus.ports.bus import EventBus, Subscription
+from eventhus.runtime.messaging.subscriber import (
+    UNGROUPED,
+    AppSubscription,
+    EventHandler,
+    Replayed,
+    Subscriber,
+)
+from eventhus.runtime.readers.relay import CHECKPOINT
+from eventhus.shutdown import counted
+
+_logger = logging.getLogger("eventhus")
+
+
+class Messaging(ApplicationBase):
+    """The methods of an application for event handlers and for what is published."""
+
+    async def subscribe(
+        self,
+        handler: EventHandler,
+        *,
+        group: str | None = None,
+        types: Iterable[type] | None = None,
+        concurrency: int = 16,
+        attempts: int = 10,
+    ) -> Subscription:
+        """Deliver every event that the bus publishes from now on to ``handler``, at least once.
+
+        Events of one aggregate are handled in order, those of different aggregates concurrently. If
+        the handler raises, it is called again after 0.1 seconds, then after twice as long each
+        time, up to 30 seconds; later events of the same aggregate wait. After the last attempt the
+        event goes to the dead-letter queue of its group, for ``replay``. An event that cannot be
+        decoded goes there at once. Attempts are counted for each process: after a failover the
+        count starts again.
+
+        Because an event may be delivered twice, a handler with side effects should remember the
+        ``id`` or ``position`` of the last event. While the application is being left, handlers may
+        still read from it, but not dispatch.
+
+        Args:
+            handler: Handles one event: an ``async def`` function, or an object with an
+                ``async def __call__``.
+            group: The consumer group. Its members, in this process and others, share the events.
+                1 to 63 letters, digits, hyphens and underscores. A bus that keeps messages also
+                keeps the position of the group. ``None`` makes a group for this subscription
+                alone, which ends with it; its dead letters go to the group ``"anonymous"``.
+            types: The event classes to deliver; others are skipped. ``None`` delivers all events,
+                and events that no aggregate of this application declares become dead letters.
+            concurrency: The maximum number of events handled at once, at least 1.
+            attempts: The number of attempts before an event becomes a dead letter, at least 1.
+
+        Raises:
+            CompositionError: The application has no bus.
+            InvalidArgument: The handler is not a coroutine function, ``group`` does not have that
+                form, a number is below 1, or one of ``types`` is not an event of this application.
+            BusUnavailable: The bus could not be reached, or did not answer in time.
+            NotRunning: The application has not been entered, or has been left.
+        """
+        bus = self._entered_bus()
+        check_handler(handler)
+        check_group(group, concurrency)
+        check_count("attempts", attempts)
+        names = None if types is None else stored_names(self._catalog, types)
+        subscriber = Subscriber(
+            handler,
+            group=group,
+            types=names,
+            attempts=attempts,
+            catalog=self._catalog,
+            serializer=self._serializer,
+            bus=bus,
+            clock=self._clock,
+        )
+        subscription = await bus.subscribe(subscriber, group=group, concurrency=concurrency)
+        if group is not None:  # the others come and go, one for each visitor of a website
+            _logger.info(
+                "bucket %s: group %s handles %s, %d at once",
+                self.bucket,
+                group,
+                "all events" if names is None else ", ".join(sorted(names)),
+                concurrency,
+            )
+        self._subscribers.add(subscriber)
+        return AppSubscription(subscription, subscriber)
+
+    async def replay(self, handler: EventHandler, *, group: str = UNGROUPED) -> Replayed:
+        """Deliver the dead letters of a group to ``handler`` once each, oldest first.
+
+        A handled letter is deleted. If the handler raises, the letter stays, and so do the later
+        ones of its aggregate.
+
+        Args:
+            handler: Handles one event, as for ``subscribe``.
+            group: The consumer group.
+
+        Raises:
+            CompositionError: The application has no bus.
+            InvalidArgument: The handler or ``group`` does not have the form that ``subscribe``
+                takes, or the group does not exist. Core NATS does not know its groups, and has no
+                dead letters to replay.
+            BusUnavailable: The bus could not be reached, or did not answer in time.
+            NotRunning: The application has not been entered, or has been left.
+        """
+        bus = self._entered_bus()
+        check_handler(handler)
+        check_group(group)
+        if group != UNGROUPED and not await bus.has_group(group):
+            raise InvalidArgument(
+                f"group {group!r} does not exist in bucket {self.bucket!r}: nobody has subscribed "
+                f"with it, and it has no dead letters; check its name"
+            )
+        return await Subscriber(
+            handler,
+            group=group,
+            types=None,
+            attempts=1,
+            catalog=self._catalog,
+            serializer=self._serializer,
+            bus=bus,
+            clock=self._clock,
+        ).replay()
+
+    async def republish(self, *, after: int = 0) -> None:
+        """Publish the log again, starting after a position.
+
+        Every event after it reaches the subscribers once more, except those that the bus still
+        recognises as repeats. Do this after the log was restored to an earlier point
+        (``LogChanged``).
+
+        Args:
+            after: Start after this position; 0 starts at the first event.
+
+        Raises:
+            CompositionError: The application has no bus.
+            InvalidArgument: ``after`` is negative, or beyond what is in the log and was published:
+                the events in between would never be published.
+            ReaderBusy: Another process is publishing; nothing was changed.
+            NotRunning: The application has not been entered, or has been left.
+        """
+        self._entered_bus()
+        check_page(1, after=after)
+        published = (await self._store.load_checkpoint(CHECKPOINT)).position
+        most = min(published, await self._store.head())
+        if after > most:
+            raise InvalidArgument(f"after is {after}, and only {most} events were published")
+        assert self._relay is not None, "it is there while there is a bus"
+        await self._relay.rewind(after)
+
+    async def relay_lag(self) -> int:
+        """Return the number of events in the log that no relay has published yet.
+
+        Raises:
+            NotRunning: The application has not been entered, or has been left.
+        """
+        self._running()
+        published = (await self._store.load_checkpoint(CHECKPOINT)).position
+        return max(0, await self._store.head() - published)
+
+    def _entered_bus(self) -> EventBus:
+        self._running()
+        if self._bus is None:
+            raise CompositionError(
+                'the application has no bus; compose it with one, such as bus="memory://"'
+            )
+        return self._bus
+
+    def _unfinished_handlers(self) -> str:
+        running: Counter[str] = Counter()
+        for subscriber in self._subscribers:
+            running[subscriber.group] += subscriber.in_progress
+        handlers = [f"{counted(n, 'handler')} of group {group}" for group, n in (+running).items()]
+        return ", ".join(handlers) or "the bus"
+
+    def _stop_retrying(self) -> None:
+        for subscriber in self._subscribers:
+            subscriber.stop_retrying()
