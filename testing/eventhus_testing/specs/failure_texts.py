@@ -36,16 +36,36 @@ def adding_story(story: AnyStory, word: str, causes: Iterable[object]) -> Iterat
         passages = _before(story)
         if broken.rule == "unchanged":
             passages = [each for each in passages if each[0] != "state"]  # it may have changed
-        if word == "given":
-            passages[0] = (word, mark(SAME, map(wrapped, [*story.given, *causes])))
-        else:
-            passages.append((word, mark(SAME, map(wrapped, causes))))
-        passages.append(("but", [(ACTUAL, broken.problem), *mark(NOTE, broken.notes)]))
-        headline = f"{story.decider.name}: rule {broken.rule!r} is broken"
-        switch = f"rules=Rules({broken.rule}=False) switches it off"
-        text = page(f"{headline} ({switch})", passages)
+        text = broken_rule(story.decider.name, passages, word, (story.given, causes), broken)
         note(story).checks.append(Check(word, tuple(causes), text))
         raise broken.with_text(text) from broken.__cause__
+
+
+def broken_rule(
+    name: str,
+    passages: Sequence[Passage],
+    word: str,
+    happened: tuple[Sequence[object], Sequence[object]],
+    broken: RuleBroken,
+) -> str:
+    """Return the text of a broken rule.
+
+    Args:
+        name: The name of the subject.
+        passages: The story before the step; the given events come first.
+        word: The step: "given" or "when".
+        happened: The given events, and the causes of the step.
+        broken: The rule.
+    """
+    given, causes = happened
+    if word == "given":
+        passages = [(word, mark(SAME, map(wrapped, [*given, *causes]))), *passages[1:]]
+    else:
+        passages = [*passages, (word, mark(SAME, map(wrapped, causes)))]
+    headline = f"{name}: rule {broken.rule!r} is broken"
+    switch = f"rules=Rules({broken.rule}=False) switches it off"
+    but = [(ACTUAL, broken.problem), *mark(NOTE, broken.notes)]
+    return page(f"{headline} ({switch})", [*passages, ("but", but)])
 
 
 def missing_when(name: str) -> str:

@@ -14,9 +14,10 @@ from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.rules.decider_checker import DeciderChecker, decider_checker
 from eventhus_testing.rules.rules import RuleBroken, Rules, call_checked
 from eventhus_testing.specs.expectations import Miss, outcome_texts
+from eventhus_testing.specs.failure_texts import broken_rule
 from eventhus_testing.specs.recording import Check, note
 from eventhus_testing.specs.story import check_classes
-from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Line, Passage, mark, page
+from eventhus_testing.texts.page import SAME, Line, Passage, mark, page
 from eventhus_testing.values.defensive_copies import defensive_copy
 
 C = TypeVar("C", bound=Command)
@@ -230,15 +231,8 @@ def adding_story(
         yield
     except RuleBroken as broken:
         causes = [*causes]
-        passages = before(story)
-        if word == "given":
-            passages[0] = (word, mark(SAME, map(wrapped, [*story.given, *causes])))
-        else:
-            passages.append((word, mark(SAME, map(wrapped, causes))))
-        passages.append(("but", [(ACTUAL, broken.problem), *mark(NOTE, broken.notes)]))
-        headline = f"{story.transaction.name}: rule {broken.rule!r} is broken"
-        switch = f"rules=Rules({broken.rule}=False) switches it off"
-        text = page(f"{headline} ({switch})", passages)
+        name = story.transaction.name
+        text = broken_rule(name, before(story), word, (story.given, causes), broken)
         note(story).checks.append(Check(word, tuple(causes), text))
         raise broken.with_text(text) from broken.__cause__
 
