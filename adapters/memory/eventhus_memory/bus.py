@@ -15,6 +15,7 @@ from eventhus.adapter_support import (
     StreamQueues,
     WorkerPool,
     check_group,
+    check_messages,
     summary,
     unexpected,
 )
@@ -115,6 +116,7 @@ class MemoryBus:
 
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``EventBus.discard``."""
+        check_group(group)
         self._dead_letters.get(group, {}).pop(letter.number, None)
 
 
@@ -128,6 +130,7 @@ class MemoryPublisher:
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """See ``Publisher.publish``."""
+        check_messages(messages)
         for group in self._groups.values():
             for message in messages:
                 group.queues.add(message)

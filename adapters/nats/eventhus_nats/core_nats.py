@@ -11,7 +11,13 @@ from attrs import evolve
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from eventhus.adapter_support import StreamQueues, WorkerPool, summary, unexpected
+from eventhus.adapter_support import (
+    StreamQueues,
+    WorkerPool,
+    check_messages,
+    summary,
+    unexpected,
+)
 from eventhus.ports import DeadLetter, Message, MessageHandler
 from eventhus.printable import printable
 from eventhus_nats.connection import Connection
@@ -86,6 +92,7 @@ class CoreNatsPublisher:
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Return once the server has the messages. See ``Publisher.publish``."""
+        check_messages(messages)
         client = self._connection.client
         try:
             for message in messages:

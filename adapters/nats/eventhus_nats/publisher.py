@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from eventhus.adapter_support import check_messages
 from eventhus.errors import BusUnavailable, EventhusError, PublisherReplaced
 from eventhus.ports import Message
 from eventhus_nats.connection import Connection
@@ -102,6 +103,7 @@ class JetStreamPublisher:
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """See ``Publisher.publish``."""
+        check_messages(messages)
         try:
             for message in messages:
                 while self._sent - self.acknowledged >= WINDOW:

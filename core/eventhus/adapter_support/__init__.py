@@ -12,8 +12,10 @@ from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.adapter_support.limits import (
+    HEADER_FRAME,
     check_command_id,
     check_keys,
+    check_messages,
     check_reader,
     check_stream,
 )
@@ -22,6 +24,7 @@ from eventhus.adapter_support.stream_queues import StreamQueues
 from eventhus.adapter_support.worker_pool import WorkerPool
 
 __all__ = [
+    "HEADER_FRAME",
     "Backoff",
     "StreamQueues",
     "WorkerPool",
@@ -29,6 +32,7 @@ __all__ = [
     "check_command_id",
     "check_group",
     "check_keys",
+    "check_messages",
     "check_page",
     "check_plain_data",
     "check_reader",

@@ -1,4 +1,16 @@
-"""The event bus: publishing, consumer groups and dead-letter queues."""
+"""The event bus: publishing, consumer groups and dead-letter queues.
+
+Every bus refuses to publish messages beyond these limits with ``InvalidArgument``, before it sends
+anything. Lengths are in bytes of UTF-8.
+
+- ``aggregate_id``: 1,024. Id of a message: 512.
+- ``aggregate_type``, type of an event, name of a header: 255.
+- Headers: names of letters, digits and punctuation, values of printable ASCII; all together 60,000,
+  with four for each.
+
+The headers of every event that a store accepts are within them. How large a body may be depends on
+the bus.
+"""
 
 from __future__ import annotations
 
@@ -89,6 +101,7 @@ class Publisher(Protocol):
         confirmed message.
 
         Raises:
+            InvalidArgument: A message is beyond a limit of the list above; nothing was sent.
             PublisherReplaced: Another publisher has published since this one began, and the bus
                 can tell. It accepts nothing more from this one.
             BusUnavailable: The bus could not be reached, or did not answer in time.
@@ -151,6 +164,9 @@ class EventBus(Protocol):
     async def bury(self, message: Message, group: str) -> None:
         """Put a message that a group could not handle into its dead-letter queue.
 
+        Any message that a subscription was given can be buried, also one of another program that is
+        beyond the limits. Headers that do not fit are left out.
+
         Raises:
             InvalidArgument: ``group`` does not have the form that ``subscribe`` takes.
             BusUnavailable: The bus could not be reached, or did not answer in time.
@@ -181,6 +197,7 @@ class EventBus(Protocol):
         """Delete a dead letter of a group. Do nothing if it is gone.
 
         Raises:
+            InvalidArgument: ``group`` does not have the form that ``subscribe`` takes.
             BusUnavailable: The bus could not be reached, or did not answer in time.
         """
         ...

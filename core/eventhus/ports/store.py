@@ -6,7 +6,7 @@ server is asked. Lengths are in bytes of UTF-8.
 - ``aggregate_id``, ``command_id``, ``correlation_id``, ``causation_id``, key of a document: 1,024.
 - ``aggregate_type``, type of an event, id of a commit, name of a lease or checkpoint, owner of a
   lease: 255.
-- Metadata: 64 pairs, keys of 255, values of 8,192.
+- Metadata: 64 pairs, keys of 255, values of 8,192; all together 30,000 as ASCII JSON.
 """
 
 from __future__ import annotations

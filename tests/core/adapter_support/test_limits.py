@@ -1,10 +1,30 @@
 """The checks of lengths."""
 
+import json
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
-from eventhus import StreamId
-from eventhus.adapter_support import check_command_id, check_keys, check_reader, check_stream
+from eventhus import Metadata, Recorded, StreamId
+from eventhus.adapter_support import (
+    check_command_id,
+    check_keys,
+    check_messages,
+    check_reader,
+    check_stream,
+)
+from eventhus.adapter_support.limits import (
+    HEADERS_BYTES,
+    METADATA_BYTES,
+    VALUE_BYTES,
+    check_commit_names,
+)
 from eventhus.errors import InvalidArgument
+from eventhus.ports import EventData, Message
+from eventhus.runtime.messaging.wire import to_message
+
+ACCOUNT = StreamId("Account", "a1")
 
 
 @pytest.mark.parametrize(
@@ -41,3 +61,37 @@ def test_half_of_a_surrogate_pair_is_left_to_other_checks() -> None:
     check_command_id("\ud800" * 300)
     with pytest.raises(InvalidArgument, match="1,200"):
         check_command_id("\ud800" * 400)
+
+
+@pytest.mark.parametrize("command_id", [7, b"a"])
+def test_an_id_of_another_class_is_refused(command_id: Any) -> None:
+    with pytest.raises(InvalidArgument, match="the command_id is of type"):
+        check_command_id(command_id)
+
+
+def test_the_headers_of_the_largest_metadata_fit_a_message() -> None:
+    """JSON turns each of these characters into six, and tracing has headers of its own."""
+    trace = {"traceparent": "x" * VALUE_BYTES, "tracestate": "x" * VALUE_BYTES}
+    used = len(json.dumps({**trace, "a": ""}))
+    values = {**trace, "a": "\0" * ((METADATA_BYTES - used) // 6)}
+    metadata = Metadata("\0" * 1024, "\0" * 1024, values)
+    check_commit_names("c" * 255, ["Opened"], metadata)
+    stored = Recorded(
+        stream=ACCOUNT,
+        version=1,
+        position=2**63,
+        id=f"{'c' * 255}-100000",
+        event=EventData("Opened", {}, 2**63),
+        recorded_at=datetime(2026, 1, 1, microsecond=1, tzinfo=UTC),
+        metadata=metadata,
+    )
+    check_messages([to_message(stored)])
+
+
+def test_headers_are_counted_together() -> None:
+    size = HEADERS_BYTES - len("a: \r\nb: \r\n")
+    check_messages([Message(id="1", stream=ACCOUNT, body=b"", headers={"a": "", "b": "x" * size})])
+    with pytest.raises(InvalidArgument, match="the headers of message '1' have 60,001 bytes"):
+        check_messages(
+            [Message(id="1", stream=ACCOUNT, body=b"", headers={"a": "x", "b": "x" * size})]
+        )

@@ -30,6 +30,7 @@ COMMITS: dict[str, dict[str, Any]] = {
     "causation_id": {"metadata": Metadata(causation_id=LONG_ID)},
     "metadata key": {"metadata": Metadata(values={LONG_NAME: ""})},
     "metadata value": {"metadata": Metadata(values={"a": VALUE + "x"})},
+    "the metadata has 30,001": {"metadata": Metadata(values={"a": "ü" * 4096, "b": "x" * 5407})},
     "metadata has 65": {"metadata": Metadata(values={str(n): "" for n in range(65)})},
 }
 

@@ -372,8 +372,13 @@ class NotPlain:
     """What only another program can have put into a store."""
 
 
-async def test_an_event_without_a_form_in_json_stops_no_other(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize(
+    "strange",
+    [EventData("Deposited", {"card 4711": NotPlain()}), EventData("4711" * 64, {})],
+    ids=["data without a form in JSON", "a name beyond its limit"],
+)
+async def test_an_event_that_no_message_can_hold_stops_no_other(
+    caplog: pytest.LogCaptureFixture, strange: EventData
 ) -> None:
     """It is reported with its place, and its data is not."""
     store, bus = Proxy(), RecordingBus()
@@ -382,12 +387,7 @@ async def test_an_event_without_a_form_in_json_stops_no_other(
 
     async def damaged(**options: Any) -> AsyncGenerator[Sequence[StoredEvent], None]:
         async for batch in follow(**options):
-            yield [
-                each.with_event(EventData("Deposited", {"card 4711": NotPlain()}))
-                if each.position == 2
-                else each
-                for each in batch
-            ]
+            yield [each.with_event(strange) if each.position == 2 else each for each in batch]
 
     store.inner.follow = damaged  # type: ignore[method-assign]
     relay = Relay(store, bus, FakeClock(), owner=new_id())

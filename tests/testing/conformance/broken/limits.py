@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from eventhus import StreamId
+from eventhus import Metadata, StreamId
 from eventhus.errors import InvalidArgument
 from eventhus.ports import Commit, StoredCommit
 from eventhus_memory import MemoryStore
@@ -24,6 +24,13 @@ class CutsLongIds(Rewriting):
     def rewritten(self, commit: Commit) -> Commit:
         type_, id_ = commit.stream.aggregate_type, commit.stream.aggregate_id
         return evolve(commit, stream=StreamId(type_, id_[:512]))
+
+
+@caught_by("test_commits_beyond_a_limit_are_refused")
+class CutsLongMetadata(Rewriting):
+    def rewritten(self, commit: Commit) -> Commit:
+        values = {key: value[:4096] for key, value in commit.metadata.values.items()}
+        return evolve(commit, metadata=Metadata(values=values))
 
 
 @caught_by("test_operations_beyond_a_limit_are_refused")
