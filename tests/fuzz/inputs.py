@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
@@ -66,7 +67,8 @@ def refused(error: BaseException) -> None:
         AssertionError: It is not.
     """
     if not isinstance(error, EventhusError):
-        raise AssertionError(f"an error that is not typed: {type(error).__name__}") from error
+        name = type(error).__name__
+        raise AssertionError(f"an error that is not typed: {name}") from error  # noqa: TRY004
     if CANARY in (shown := "".join(traceback.format_exception(error))):
         raise AssertionError(f"an error that quotes data: {shown[-2000:]}") from error
     text = str(error)
@@ -93,3 +95,29 @@ async def attempted(operation: Awaitable[object]) -> object:
     except Exception as error:  # noqa: BLE001 - any: that is the question
         refused(error)
         return error
+
+
+class _Watch(logging.Handler):
+    """Keeps what is wrong with the lines of a log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrong: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not record.getMessage().isprintable():
+            self.wrong.append(f"a line that can be forged: {record.getMessage()!r}")
+        if CANARY in self.format(record):
+            self.wrong.append(f"data in the log: {self.format(record)}")
+
+
+@contextmanager
+def watched_logs() -> Iterator[None]:
+    """Check that every message is one printable line, and that no traceback holds data."""
+    watch = _Watch()
+    logging.getLogger().addHandler(watch)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(watch)
+    assert watch.wrong[:3] == []

@@ -147,13 +147,13 @@ def decode_commit(document: Document) -> StoredCommit:
     position, _ = span(document, "_id")
     try:
         commit = Commit(
-            id=document["commit_id"],
+            id=_text(document["commit_id"]),
             stream=stream_of(document),
             events=events_of(document),
             expected_version=version - 1,
-            recorded_at=datetime.fromisoformat(document["recorded_at"]),
+            recorded_at=_recorded_at(document),
             metadata=_decode_metadata(document["metadata"]),
-            command_id=document.get("command_id"),
+            command_id=_text(document["command_id"]) if "command_id" in document else None,
         )
         return StoredCommit(commit=commit, version=version, position=position)
     except MALFORMED:
@@ -168,14 +168,15 @@ def decode_events(document: Document, start: int, end: int) -> list[StoredEvent]
         if not (type(version) is int and type(position) is int):
             raise not_ours(document)
         stream = stream_of(document)
-        recorded_at = datetime.fromisoformat(document["recorded_at"])
+        recorded_at = _recorded_at(document)
         metadata = _decode_metadata(document["metadata"])
+        commit_id = _text(document["commit_id"])
         return [
             Recorded(
                 stream=stream,
                 version=version + index,
                 position=position + index,
-                id=event_id(document["commit_id"], index),
+                id=event_id(commit_id, index),
                 event=event,
                 recorded_at=recorded_at,
                 metadata=metadata,
@@ -196,14 +197,7 @@ def events_of(document: Document, start: int = 0, end: int | None = None) -> lis
     try:
         if len(document["events"]) != document["size"]:
             raise not_ours(document)
-        return [
-            EventData(
-                event["type"],
-                event["data"] if "data" in event else json.loads(event["data_json"]),
-                event.get("schema", 1),
-            )
-            for event in document["events"][start:end]
-        ]
+        return [_decode_event(event) for event in document["events"][start:end]]
     except MALFORMED:
         raise not_ours(document) from None  # the parser's error holds the data
 
@@ -211,8 +205,8 @@ def events_of(document: Document, start: int = 0, end: int | None = None) -> lis
 def event_id_of(document: Document, index: int) -> str:
     """Return the id of the event at ``index``, from 0. Raises what ``decode_commit`` does."""
     try:
-        return event_id(document["commit_id"], index)
-    except KeyError:
+        return event_id(_text(document["commit_id"]), index)
+    except MALFORMED:
         raise not_ours(document) from None
 
 
@@ -304,7 +298,7 @@ def readable_snapshot(document: Document) -> Snapshot | None:
     is_known = document.get("format", FORMAT) == FORMAT and _INVALID not in document
     if not (is_known and type(version) is int and type(position) is int):
         return None
-    if version < 0 or position < 0 or not all(isinstance(name, str) for name in names):
+    if version < 0 or position < 0 or not all(type(name) is str for name in names):
         return None
     try:
         data = _get(document, "data")
@@ -337,6 +331,27 @@ def _encode_event(stream: StreamId, event: EventData) -> Document:
             f"the data of {event.type} for {stream} is not JSON-compatible: {error}"
         ) from error
     return document
+
+
+def _decode_event(document: Document) -> EventData:
+    type_, schema = document["type"], document.get("schema", 1)
+    if not (type(type_) is str and type(schema) is int and schema > 0):
+        raise TypeError("the name or the schema of an event is of another type")
+    data = document["data"] if "data" in document else json.loads(document["data_json"])
+    return EventData(type_, data, schema)
+
+
+def _text(value: object) -> str:
+    if type(value) is not str:
+        raise TypeError("an id is of another type")
+    return value
+
+
+def _recorded_at(document: Document) -> datetime:
+    recorded_at = datetime.fromisoformat(document["recorded_at"])
+    if recorded_at.utcoffset() is None:
+        raise ValueError("a time without its offset")
+    return recorded_at
 
 
 def _encode_metadata(metadata: Metadata) -> Document:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 import pymongo
+from bson.errors import BSONError
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
@@ -245,9 +246,12 @@ class MongoStore:
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             async with running.connection.operation() as session:
-                document = await running.connection.snapshots.find_one(
-                    {"_id": stream_key(stream)}, session=session
-                )
+                try:
+                    document = await running.connection.snapshots.find_one(
+                        {"_id": stream_key(stream)}, session=session
+                    )
+                except BSONError:  # as good as none, like one of another form
+                    return None
             return None if document is None else readable_snapshot(document)
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:

@@ -133,7 +133,7 @@ async def save(
         found = connection.collection(collection).find(
             {"_id": {"$in": [*wanted]}}, projection=["_position"], session=session
         )
-        there = {document["_id"]: document["_position"] async for document in found}
+        there = {document["_id"]: document.get("_position") async for document in found}
     return frozenset(key for key, position in wanted.items() if there.get(key) != position)
 
 

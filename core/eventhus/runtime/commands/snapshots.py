@@ -60,7 +60,8 @@ class Snapshots(Generic[S]):
             return None
         # A log that was restored to an earlier point may have gone on differently since.
         last = await self._events.history(stream, after_version=snapshot.version - 1, limit=1)
-        if not last or last[0].id != snapshot.event_id:
+        found = [(each.id, each.position) for each in last]
+        if found != [(snapshot.event_id, snapshot.position)]:
             _logger.warning(
                 "snapshot of %s ignored: the log has another event at its version", stream
             )
