@@ -15,6 +15,7 @@ from eventhus.adapter_support import (
     StreamQueues,
     WorkerPool,
     check_group,
+    check_letter,
     check_messages,
     summary,
     unexpected,
@@ -100,6 +101,7 @@ class MemoryBus:
     async def bury(self, message: Message, group: str) -> None:
         """See ``EventBus.bury``."""
         check_group(group)
+        check_letter(message)
         self._buried += 1
         self._dead_letters.setdefault(group, {})[self._buried] = message
 

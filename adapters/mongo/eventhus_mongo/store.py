@@ -15,11 +15,14 @@ from pymongo.errors import PyMongoError
 
 from eventhus import StreamId
 from eventhus.adapter_support import (
+    check_checkpoint,
     check_collection,
     check_command_id,
     check_keys,
+    check_lease,
     check_page,
     check_reader,
+    check_snapshot,
     check_stream,
     check_ttl,
     check_writes,
@@ -256,7 +259,7 @@ class MongoStore:
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """See ``SnapshotStore.save_snapshot``."""
-        check_stream(snapshot.stream)
+        check_snapshot(snapshot)
         document = encode_snapshot(snapshot)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
@@ -276,7 +279,7 @@ class MongoStore:
         self, name: str, position: int, *, event_id: str = "", token: int = 0
     ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        check_reader(name)
+        check_checkpoint(name, position, event_id, token)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             checkpoint = Checkpoint(position, event_id)
@@ -317,6 +320,7 @@ class MongoStore:
 
     async def release(self, lease: Lease) -> None:
         """See ``Leases.release``."""
+        check_lease(lease)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             await leases.release(running.connection, lease)

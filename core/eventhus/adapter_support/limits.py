@@ -7,6 +7,7 @@ server.
 import json
 import re
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 from typing import Final
 
 from eventhus.domain.recorded import Metadata, StreamId, is_id, is_text
@@ -50,8 +51,8 @@ def check_stream(stream: StreamId) -> None:
     Raises:
         InvalidArgument: The type or the id is beyond its limit.
     """
-    _check("aggregate_type", stream.aggregate_type, NAME_BYTES)
-    _check("aggregate_id", stream.aggregate_id, ID_BYTES)
+    check_text("aggregate_type", stream.aggregate_type, NAME_BYTES)
+    check_text("aggregate_id", stream.aggregate_id, ID_BYTES)
 
 
 def check_command_id(command_id: str) -> None:
@@ -60,7 +61,7 @@ def check_command_id(command_id: str) -> None:
     Raises:
         InvalidArgument: It is beyond its limit.
     """
-    _check("command_id", command_id, ID_BYTES)
+    check_text("command_id", command_id, ID_BYTES)
 
 
 def check_commit_names(id_: str, types: Iterable[str], metadata: Metadata) -> None:
@@ -69,21 +70,21 @@ def check_commit_names(id_: str, types: Iterable[str], metadata: Metadata) -> No
     Raises:
         InvalidArgument: One of them is beyond its limit.
     """
-    _check("commit id", id_, NAME_BYTES)
+    check_text("commit id", id_, NAME_BYTES)
     for type_ in types:
-        _check("event type", type_, NAME_BYTES)
+        check_text("event type", type_, NAME_BYTES)
     for name, message_id in (
         ("correlation_id", metadata.correlation_id),
         ("causation_id", metadata.causation_id),
     ):
         if message_id is not None:
-            _check(name, message_id, ID_BYTES)
+            check_text(name, message_id, ID_BYTES)
     if len(metadata.values) > PAIRS:
         raise InvalidArgument(f"metadata has {len(metadata.values):,} values; the limit is {PAIRS}")
     characters = 0
     for key, value in metadata.values.items():
-        _check("metadata key", key, NAME_BYTES)
-        _check("metadata value", value, VALUE_BYTES)
+        check_text("metadata key", key, NAME_BYTES)
+        check_text("metadata value", value, VALUE_BYTES)
         characters += len(key) + len(value)
     # A character takes at most twelve bytes, and a pair its quotes, a colon and a comma.
     if characters * 12 + len(metadata.values) * 8 > METADATA_BYTES:
@@ -102,7 +103,7 @@ def check_keys(keys: Collection[str]) -> None:
         InvalidArgument: A key is beyond its limit.
     """
     for key in keys:
-        _check("document key", key, ID_BYTES)
+        check_text("document key", key, ID_BYTES)
 
 
 def check_reader(name: str, owner: str = "") -> None:
@@ -111,8 +112,8 @@ def check_reader(name: str, owner: str = "") -> None:
     Raises:
         InvalidArgument: One of them is beyond its limit.
     """
-    _check("lease or checkpoint name", name, NAME_BYTES)
-    _check("lease owner", owner, NAME_BYTES)
+    check_text("lease or checkpoint name", name, NAME_BYTES)
+    check_text("lease owner", owner, NAME_BYTES)
 
 
 def check_messages(messages: Sequence[Message]) -> None:
@@ -132,16 +133,10 @@ def check_message(message: Message) -> None:
         InvalidArgument: One of them is beyond its limit or has another form.
     """
     check_stream(message.stream)
-    for name, text, is_valid in (
-        ("message id", message.id, is_id),
-        ("message type", message.type, is_text),
-    ):
-        if not is_valid(text):
-            raise InvalidArgument(
-                f"the {name} of {message.stream} is not a str of whole Unicode characters, or empty"
-            )
-    _check("message id", message.id, MESSAGE_ID_BYTES)
-    _check("message type", message.type, NAME_BYTES)
+    if message.id == "":
+        raise InvalidArgument(f"a message of {message.stream} has an empty id")
+    check_text("message id", message.id, MESSAGE_ID_BYTES)
+    check_text("message type", message.type, NAME_BYTES)
     size_bytes = 0
     for name, value in message.headers.items():
         if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
@@ -149,7 +144,7 @@ def check_message(message: Message) -> None:
                 f"a header of message {message.id!r} is not a name of letters, digits and "
                 f"punctuation with a value of printable ASCII; encode it as JSON"
             )
-        _check("name of a header", name, NAME_BYTES)
+        check_text("name of a header", name, NAME_BYTES)
         size_bytes += len(name) + len(value) + HEADER_FRAME
     if size_bytes > HEADERS_BYTES:
         raise InvalidArgument(
@@ -158,13 +153,37 @@ def check_message(message: Message) -> None:
         )
 
 
-def _check(name: str, text: str, limit_bytes: int) -> None:
-    if not isinstance(text, str):
-        raise InvalidArgument(f"the {name} is of type {type(text).__name__}, not str")
+def check_letter(message: Message) -> None:
+    """Check a message that is to be buried. ``bury`` of every bus calls this first.
+
+    It may be beyond the limits, because another program may have published it.
+
+    Raises:
+        InvalidArgument: The id or a header is not whole Unicode text, or the id is empty.
+    """
+    if not (is_id(message.id) and all(map(is_text, chain(*message.headers.items())))):
+        raise InvalidArgument(
+            f"the id or a header of a message of {message.stream} is not a str of whole Unicode "
+            f"characters, or the id is empty"
+        )
+
+
+def check_text(name: str, text: str, limit_bytes: int) -> None:
+    """Check a text of any kind.
+
+    Args:
+        name: The name of the text, for the message, which does not quote it.
+        text: The text.
+        limit_bytes: The most bytes in UTF-8.
+
+    Raises:
+        InvalidArgument: It is not whole Unicode text, or beyond its limit.
+    """
+    if not is_text(text):
+        raise InvalidArgument(f"the {name} is not a str of whole Unicode characters")
     if len(text) * 4 <= limit_bytes:  # a character has at most four bytes
         return
-    # Another check refuses lone surrogates.
-    size_bytes = len(text.encode(errors="surrogatepass"))
+    size_bytes = len(text.encode())
     if size_bytes > limit_bytes:
         raise InvalidArgument(
             f"the {name} has {size_bytes:,} bytes in UTF-8; the limit is {limit_bytes:,}"

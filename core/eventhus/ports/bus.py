@@ -168,7 +168,8 @@ class EventBus(Protocol):
         beyond the limits. Headers that do not fit are left out.
 
         Raises:
-            InvalidArgument: ``group`` does not have the form that ``subscribe`` takes.
+            InvalidArgument: ``group`` does not have the form that ``subscribe`` takes, or the id
+                or a header of the message is not Unicode text.
             BusUnavailable: The bus could not be reached, or did not answer in time.
         """
         ...

@@ -57,15 +57,14 @@ def test_names_and_owners_have_the_same_limit() -> None:
             check_reader(name, owner)
 
 
-def test_half_of_a_surrogate_pair_is_left_to_other_checks() -> None:
-    check_command_id("\ud800" * 300)
-    with pytest.raises(InvalidArgument, match="1,200"):
-        check_command_id("\ud800" * 400)
+def test_half_of_a_surrogate_pair_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="the command_id is not a str of whole Unicode"):
+        check_command_id("\ud800")
 
 
 @pytest.mark.parametrize("command_id", [7, b"a"])
 def test_an_id_of_another_class_is_refused(command_id: Any) -> None:
-    with pytest.raises(InvalidArgument, match="the command_id is of type"):
+    with pytest.raises(InvalidArgument, match="the command_id is not a str"):
         check_command_id(command_id)
 
 

@@ -71,6 +71,9 @@ class Limits(BusCases):
         given = message("b", 2, **REFUSED[name])
         with pytest.raises(InvalidArgument, match=name if name in BEYOND else None) as caught:
             await publisher.publish([message("b", 1), given, message("b", 3)])
+        if "surrogate" in name and "id" in REFUSED[name]:
+            with pytest.raises(InvalidArgument):
+                await bus.bury(given, "g")
         assert "üü" not in str(caught.value)
         assert 0 == publisher.acknowledged
         await publisher.publish(messages("a", 2))
