@@ -191,6 +191,14 @@ def key_of(_: Any) -> str:
 
 OWNERS = View(name="owners", initial="", key=key_of, evolve=owner_of, events=[Opened])
 
+
+async def subscribed(app: Application, hostile: Hostile) -> None:
+    subscription = await app.subscribe(
+        Inbox(), group=hostile.text(), concurrency=hostile.random.choice([0, -1, 1])
+    )
+    await subscription.close()
+
+
 USES: Sequence[Callable[[Application, Hostile], Awaitable[object]]] = [
     lambda app, hostile: app.dispatch(
         Open(aggregate_id=hostile.text(), owner=hostile.random.choice([CANARY, hostile.text()])),
@@ -203,9 +211,7 @@ USES: Sequence[Callable[[Application, Hostile], Awaitable[object]]] = [
     lambda app, hostile: app.history(account, hostile.text()),
     lambda app, hostile: app.view(OWNERS, hostile.text()),
     lambda app, hostile: app.republish(after=hostile.number()),
-    lambda app, hostile: app.subscribe(
-        Inbox(), group=hostile.text(), concurrency=hostile.random.choice([0, -1, 1])
-    ),
+    subscribed,
     lambda app, hostile: app.replay(Inbox(), group=hostile.text()),
 ]
 

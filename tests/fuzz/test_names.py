@@ -35,6 +35,7 @@ def url(hostile: Hostile) -> str:
     return f"{choose(_SCHEMES)}{choose(['://', ':', ''])}{credentials}{choose(_HOSTS)}{rest}"
 
 
+@pytest.mark.filterwarnings("ignore:Unknown option:UserWarning")  # the driver does not refuse it
 def test_urls_and_buckets() -> None:
     def check(hostile: Hostile) -> None:
         opener: Callable[..., Any] = hostile.random.choice(

@@ -59,7 +59,8 @@ class Place:
 
 def position_of(headers: Mapping[str, str] | None) -> int | None:
     """Return the log position that a message's headers name, or ``None``."""
-    position = (headers or {}).get(POSITION, "")
+    # The driver returns values that are not ASCII as objects of another class.
+    position = str((headers or {}).get(POSITION, ""))
     return int(position) if _POSITION.fullmatch(position) else None
 
 
@@ -103,7 +104,7 @@ def message_from(
     attempt: int = 1,
 ) -> Message:
     """Return a message made of its parts, with ``unnamed`` as its id if the headers have none."""
-    # The driver returns values that are not ASCII as objects of another class.
+    # As in position_of.
     headers = {key: str(value) for key, value in (headers or {}).items()}
     message_id = _decode_id(headers.get(MSG_ID, ""), unnamed)
     stream, type_ = _identity(body, message_id)
