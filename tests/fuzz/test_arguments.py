@@ -176,7 +176,7 @@ async def test_arguments_of_a_store(store: Storage) -> None:
         _, good = await asyncio.gather(attempted(operation()), attempted(store.load(GOOD)))
         assert not isinstance(good, EventhusError)
 
-    share = 0.1 if isinstance(store, MemoryStore) else 0.05
+    share = 0.08 if isinstance(store, MemoryStore) else 0.03
     with watched_logs():
         await for_each_awaited("store", share, check)
 
@@ -236,7 +236,7 @@ async def test_arguments_of_an_application() -> None:
             assert isinstance(good, Loaded)
 
         with watched_logs():
-            await for_each_awaited("application", 0.1, check)
+            await for_each_awaited("application", 0.06, check)
 
 
 def sent(hostile: Hostile) -> Message:
@@ -272,4 +272,4 @@ async def test_messages_of_a_publisher(bus: EventBus) -> None:
         inbox.messages.clear()
 
     with watched_logs():
-        await for_each_awaited("publisher", 0.02, check)
+        await for_each_awaited("publisher", 0.01, check)

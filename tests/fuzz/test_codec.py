@@ -111,7 +111,7 @@ def test_data_of_another_form_is_refused_or_comes_back() -> None:
         else:
             assert isinstance(value, CodecError)
 
-    for_each("codec", 0.4, check)
+    for_each("codec", 0.25, check)
     assert {Right.READ, Right.WRITE, Right(3), Right(0)} >= {*Right._value2member_map_.values()}
 
 
@@ -138,7 +138,7 @@ def test_a_message_of_another_form_is_refused_or_is_published_again() -> None:
         again = attempt(lambda: to_message(stored))  # type: ignore[arg-type]
         assert isinstance(again, Message | CodecError)
 
-    for_each("wire", 0.2, check)
+    for_each("wire", 0.15, check)
 
 
 def _fields(given: Message) -> dict[str, Any]:

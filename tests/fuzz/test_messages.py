@@ -118,7 +118,7 @@ async def test_hostile_messages_stop_no_handler(nats_url: str, nats_bucket: str)
         async with app, plain(nats_url) as (_, jetstream):
             await app.subscribe(handle, group="g")
             await bus.subscribe(inbox, group="h")
-            for number, lines in enumerate(batches("messages", 0.2, f"{nats_bucket}.account")):
+            for number, lines in enumerate(batches("messages", 0.05, f"{nats_bucket}.account")):
                 await say_raw(nats_url, lines)
                 await app.dispatch(Open(aggregate_id=f"good-{number}"))
                 await until(lambda number=number: f"good-{number}" in handled)

@@ -45,7 +45,7 @@ def test_urls_and_buckets() -> None:
         if not isinstance(answer, EventhusError):
             assert CANARY not in repr(answer)
 
-    for_each("urls", 0.1, check)
+    for_each("urls", 0.08, check)
 
 
 def opened(given: str, bucket: str) -> Application:
@@ -75,7 +75,7 @@ def test_names_of_parts() -> None:
     def check(hostile: Hostile) -> None:
         attempt(lambda: hostile.random.choice(makers)(name(hostile)))
 
-    for_each("names", 0.1, check)
+    for_each("names", 0.07, check)
 
 
 @pytest.mark.parametrize("bucket", ["*", ">", "bank_dead", "a.b", "", "a" * 64, "a b", "é"])

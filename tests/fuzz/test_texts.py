@@ -78,4 +78,4 @@ def test_texts_of_the_kit() -> None:
         assert not any(map(UNSAFE.search, lines))
         assert max(map(len, lines)) <= LONGEST_LINE + MORE
 
-    for_each("kit texts", 0.1, check)
+    for_each("kit texts", 0.05, check)
