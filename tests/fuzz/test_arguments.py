@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from eventhus import Application, Loaded, Metadata, StreamId, View
+from eventhus import Application, Delivered, Loaded, Metadata, StreamId, View
 from eventhus.errors import EventhusError
 from eventhus.ports import (
     Commit,
@@ -192,9 +192,13 @@ def key_of(_: Any) -> str:
 OWNERS = View(name="owners", initial="", key=key_of, evolve=owner_of, events=[Opened])
 
 
+async def handle(_: Delivered[Any]) -> None:
+    pass
+
+
 async def subscribed(app: Application, hostile: Hostile) -> None:
     subscription = await app.subscribe(
-        Inbox(), group=hostile.text(), concurrency=hostile.random.choice([0, -1, 1])
+        handle, group=hostile.text(), concurrency=hostile.random.choice([0, -1, 1])
     )
     await subscription.close()
 
@@ -212,7 +216,7 @@ USES: Sequence[Callable[[Application, Hostile], Awaitable[object]]] = [
     lambda app, hostile: app.view(OWNERS, hostile.text()),
     lambda app, hostile: app.republish(after=hostile.number()),
     subscribed,
-    lambda app, hostile: app.replay(Inbox(), group=hostile.text()),
+    lambda app, hostile: app.replay(handle, group=hostile.text()),
 ]
 
 
@@ -258,12 +262,12 @@ async def test_messages_of_a_publisher(bus: EventBus) -> None:
     await bus.subscribe(inbox)
 
     async def check(hostile: Hostile) -> None:
-        async def publish() -> object:
+        async def publish() -> None:
             publisher = await bus.publisher()
-            return await publisher.publish([sent(hostile)])
+            await publisher.publish([sent(hostile)])
 
-        async def bury() -> object:
-            return await bus.bury(sent(hostile), hostile.random.choice(["g", hostile.text()]))
+        async def bury() -> None:
+            await bus.bury(sent(hostile), hostile.random.choice(["g", hostile.text()]))
 
         await attempted(hostile.random.choice([publish, publish, bury])())
         number = hostile.random.random()

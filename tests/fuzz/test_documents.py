@@ -238,6 +238,7 @@ async def test_a_hostile_document_of_a_view_harms_no_other_key(
 
         async def check(_: dict[str, Any]) -> None:
             bad = ViewDocument(key="bad", position=3, data={"owner": "b"})
+            found: object
             found, good, *_ = await asyncio.gather(
                 attempted(store.load_documents("view_owners", ["bad"])),
                 attempted(app.view(owners, "good")),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from eventhus import Application, Delivered
@@ -99,6 +100,14 @@ def batches(kind: str, share: float, subject: str) -> Iterator[bytes]:
         yield b"".join(waiting[start : start + BATCH])
 
 
+def _is_in(handled: list[str], aggregate_id: str) -> bool:
+    return aggregate_id in handled
+
+
+def _has(inbox: Inbox, size: int) -> bool:
+    return len(inbox.messages) >= size
+
+
 async def test_hostile_messages_stop_no_handler(nats_url: str, nats_bucket: str) -> None:
     handled: list[str] = []
 
@@ -121,9 +130,9 @@ async def test_hostile_messages_stop_no_handler(nats_url: str, nats_bucket: str)
             for number, lines in enumerate(batches("messages", 0.05, f"{nats_bucket}.account")):
                 await say_raw(nats_url, lines)
                 await app.dispatch(Open(aggregate_id=f"good-{number}"))
-                await until(lambda number=number: f"good-{number}" in handled)
+                await until(partial(_is_in, handled, f"good-{number}"))
                 state = (await jetstream.stream_info(nats_bucket)).state
-                await until(lambda last=state.last_seq: len(inbox.messages) >= last)
+                await until(partial(_has, inbox, state.last_seq))
             async with aclosing(bus.dead_letters("g")) as letters:
                 async for letter in letters:
                     await bus.discard(letter, "g")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -35,21 +34,27 @@ def url(hostile: Hostile) -> str:
     return f"{choose(_SCHEMES)}{choose(['://', ':', ''])}{credentials}{choose(_HOSTS)}{rest}"
 
 
+def opened(given: str, bucket: str) -> Application:
+    return Application.open(bucket=bucket, aggregates=[account], store=given, bus=given)
+
+
+OPENERS: list[Callable[[str, str], object]] = [
+    MongoStore.open,
+    NatsBus.open,
+    MemoryStore.open,
+    MemoryBus.open,
+    opened,
+]
+
+
 @pytest.mark.filterwarnings("ignore:Unknown option:UserWarning")  # the driver does not refuse it
 def test_urls_and_buckets() -> None:
     def check(hostile: Hostile) -> None:
-        opener: Callable[..., Any] = hostile.random.choice(
-            [MongoStore.open, NatsBus.open, MemoryStore.open, MemoryBus.open, opened]
-        )
-        answer = attempt(lambda: opener(url(hostile), name(hostile)))
+        answer = attempt(lambda: hostile.random.choice(OPENERS)(url(hostile), name(hostile)))
         if not isinstance(answer, EventhusError):
             assert CANARY not in repr(answer)
 
     for_each("urls", 0.08, check)
-
-
-def opened(given: str, bucket: str) -> Application:
-    return Application.open(bucket=bucket, aggregates=[account], store=given, bus=given)
 
 
 def test_names_of_parts() -> None:

@@ -135,3 +135,13 @@ async def test_an_event_whose_id_a_foreign_message_has_taken_is_published_later(
         state = (await jetstream.stream_info(nats_bucket)).state
         bodies = [(await jetstream.get_msg(nats_bucket, n + 1)).data for n in range(state.last_seq)]
     assert set(bodies) >= {body("foreign"), *(each.body for each in ours)}
+
+
+async def test_a_position_that_is_not_ascii_does_not_stop_the_relay(
+    nats_url: str, nats_bucket: str
+) -> None:
+    async with NatsBus.open(nats_url, nats_bucket) as bus:
+        head = b"NATS/1.0\r\nEventhus-Position: \xff\r\n\r\n"
+        line = f"HPUB {nats_bucket}.account {len(head)} {len(head) + 2}\r\n".encode()
+        await say_raw(nats_url, line + head + b"{}\r\n")
+        assert (await bus.publisher()).last_position is None

@@ -1,21 +1,26 @@
 """What a reader may ask a store for."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from eventhus import StreamId
 from eventhus.adapter_support import (
+    check_checkpoint,
     check_collection,
     check_group,
+    check_lease,
     check_page,
+    check_snapshot,
     check_ttl,
     check_writes,
     checked_commit,
 )
 from eventhus.errors import InvalidArgument, InvalidCommit
-from eventhus.ports import Commit, EventData, ViewDocument, ViewWrite
+from eventhus.ports import Commit, EventData, Lease, Snapshot, ViewDocument, ViewWrite
 
 
 @pytest.mark.parametrize("start", ["after", "after_version"])
@@ -38,6 +43,7 @@ def test_a_page_that_can_be(start: str) -> None:
             {"limit": 1, "after_version": 2**200},
             "after_version is 1.607e+60; no log has so many events",
         ),
+        ({"limit": -(2**2000)}, "limit is a number of 2,001 bits; ask for at least 1 event"),
     ],
 )
 def test_an_invalid_page_is_refused(page: dict[str, int], message: str) -> None:
@@ -146,3 +152,39 @@ def test_a_commit_with_a_naive_time_is_refused() -> None:
 def test_a_commit_without_events_is_refused() -> None:
     with pytest.raises(InvalidCommit, match="has no events; append at least one"):
         checked_commit(commit_at(datetime.now(UTC)))
+
+
+@pytest.mark.parametrize("schema", [0, -1, 2**63])
+def test_a_schema_that_is_not_counted_from_1_is_refused(schema: int) -> None:
+    with pytest.raises(InvalidCommit, match="schemas are counted from 1"):
+        checked_commit(commit_at(datetime.now(UTC), EventData("Deposited", {}, schema)))
+
+
+def test_a_time_without_a_form_in_utc_is_refused() -> None:
+    early = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+    with pytest.raises(InvalidCommit, match="is before the year 1 or after"):
+        checked_commit(commit_at(early, EventData("Deposited", {})))
+
+
+SNAPSHOT = Snapshot(
+    stream=StreamId("Account", "a1"), version=1, position=1, event_id="e", fingerprint="f", data=1
+)
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        (lambda: check_snapshot(evolve(SNAPSHOT, version=-1)), "version is -1; it must be at"),
+        (lambda: check_snapshot(evolve(SNAPSHOT, event_id="x" * 513)), "event_id has 513 bytes"),
+        (lambda: check_snapshot(evolve(SNAPSHOT, fingerprint="x" * 256)), "fingerprint has 256"),
+        (lambda: check_checkpoint("r", 2**62 + 1, "e", 0), "position is 4.612e"),
+        (lambda: check_checkpoint("r", 1, "\ud800", 0), "event_id is not a str of whole"),
+        (lambda: check_lease(Lease(name="r", owner="o", token=-1)), "token is -1"),
+    ],
+)
+def test_what_a_store_could_not_hold_is_refused(check: Callable[[], None], message: str) -> None:
+    check_snapshot(SNAPSHOT)
+    check_checkpoint("r", 0, "", 0)
+    check_lease(Lease(name="r", owner="o", token=1))
+    with pytest.raises(InvalidArgument, match=message):
+        check()

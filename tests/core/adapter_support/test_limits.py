@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from eventhus import Metadata, Recorded, StreamId
 from eventhus.adapter_support import (
     check_command_id,
     check_keys,
+    check_letter,
     check_messages,
     check_reader,
     check_stream,
@@ -94,3 +96,11 @@ def test_headers_are_counted_together() -> None:
         check_messages(
             [Message(id="1", stream=ACCOUNT, body=b"", headers={"a": "x", "b": "x" * size})]
         )
+
+
+@pytest.mark.parametrize("given", [{"id": ""}, {"id": "\ud800"}, {"headers": {"a": "\ud800"}}])
+def test_a_letter_that_is_not_text_is_refused(given: dict[str, Any]) -> None:
+    large = Message(id="x" * 9999, stream=ACCOUNT, body=b"", headers={"é": "\n" * 99_999})
+    check_letter(large)
+    with pytest.raises(InvalidArgument, match="is not a str of whole Unicode"):
+        check_letter(evolve(large, **given))

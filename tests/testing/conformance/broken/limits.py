@@ -37,3 +37,17 @@ class CutsLongMetadata(Rewriting):
 class LooksForLongCommandIds(MemoryStore):
     async def find(self, command_id: str) -> StoredCommit | None:
         return await super().find(command_id[:512])
+
+
+@caught_by("test_numbers_that_no_log_reaches_are_refused")
+class CutsNumbersTo64Bits(MemoryStore):
+    async def save_checkpoint(
+        self, name: str, position: int, *, event_id: str = "", token: int = 0
+    ) -> None:
+        await super().save_checkpoint(name, position % 2**62, event_id=event_id, token=token)
+
+
+@caught_by("test_commits_that_could_not_be_read_again_are_refused")
+class TakesAnySchemaForTheFirst(Rewriting):
+    def rewritten(self, commit: Commit) -> Commit:
+        return evolve(commit, events=[evolve(each, schema=1) for each in commit.events])
