@@ -236,9 +236,8 @@ async def test_a_hostile_document_of_a_view_harms_no_other_key(
         [original] = [each async for each in plain.view_owners.find({"_id": "bad"})]
         slot = Slot(plain.view_owners, original, strays={"_id": {"$ne": "good"}})
 
-        async def check(_: dict[str, Any]) -> None:
+        async def check(_mutation: dict[str, Any]) -> None:
             bad = ViewDocument(key="bad", position=3, data={"owner": "b"})
-            found: object
             found, good, *_ = await asyncio.gather(
                 attempted(store.load_documents("view_owners", ["bad"])),
                 attempted(app.view(owners, "good")),

@@ -131,7 +131,7 @@ def encode_commit(commit: Commit) -> Encoded:
         raise InvalidCommit(
             f"the commit for {commit.stream} cannot be stored, because of its ids, the names of "
             f"its events or their schema numbers: {type(error).__name__}"
-        ) from error
+        ) from None  # the driver's error quotes the document
     if size_bytes > LIMIT_BYTES:
         raise CommitTooLarge(commit.stream, size_bytes, LIMIT_BYTES)
     return Encoded(document, size_bytes)
