@@ -14,7 +14,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
-from eventhus import Application, Committed, Loaded, Metadata, Recorded, View
+from eventhus import Application, Committed, Loaded, Metadata, Recorded, View, new_id
 from eventhus.ports import (
     Checkpoint,
     EventData,
@@ -156,7 +156,7 @@ async def test_a_hostile_commit_harms_nobody_else(
                 return [*await anext(batches)]
 
         async def check(mutation: dict[str, Any]) -> None:
-            *answers, loaded, deposited = await asyncio.gather(
+            *answers, loaded, opened = await asyncio.gather(
                 attempted(app.load(account, "bad")),
                 attempted(app.history(account, "bad")),
                 attempted(app.dispatch(Deposit(aggregate_id="bad"))),
@@ -164,13 +164,13 @@ async def test_a_hostile_commit_harms_nobody_else(
                 attempted(store.read(limit=5)),
                 attempted(first_batch()),
                 attempted(app.load(account, "good")),
-                attempted(app.dispatch(Deposit(aggregate_id="good"))),
+                attempted(app.dispatch(Open(aggregate_id=new_id()))),
             )
             for answer in answers:
                 check_answer(answer)
             assert isinstance(loaded, Loaded)
             if mutation.get("_id") == original["_id"]:  # otherwise it may be the end of the log
-                assert isinstance(deposited, Committed)
+                assert isinstance(opened, Committed)
 
         await slot.fuzz("commits", 0.008, check)
 

@@ -8,7 +8,6 @@ from hashlib import blake2b
 
 import nats.js.errors
 
-from eventhus.adapter_support import HEADER_FRAME
 from eventhus.ports import DeadLetter, Message
 from eventhus_nats.connection import REQUEST_S, Connection
 from eventhus_nats.driver_errors import to_eventhus_error, translating_errors
@@ -19,6 +18,7 @@ from eventhus_nats.subjects import Subjects
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # the header names that the driver sends
 _DIGEST_SIZE = 8  # bytes of the hash of a body in the id of its letter
 _FRAME = len("NATS/1.0\r\n\r\n")
+_HEADER_FRAME = len(": \r\n")
 _MOST_HEADERS = 65_535  # bytes that JetStream stores, whatever the payload
 
 # Error codes of "not found", which servers use for other errors, too.
@@ -43,7 +43,7 @@ def letter_headers(message: Message, limit: int, *, prefix: str = "") -> dict[st
 
 def _size(header: tuple[str, str]) -> int:
     name, value = header
-    return len(name) + len(value.encode()) + HEADER_FRAME
+    return len(name) + len(value.encode()) + _HEADER_FRAME
 
 
 class DeadLetters:

@@ -15,7 +15,6 @@ from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.adapter_support.limits import (
-    HEADER_FRAME,
     check_command_id,
     check_keys,
     check_letter,
@@ -28,7 +27,6 @@ from eventhus.adapter_support.stream_queues import StreamQueues
 from eventhus.adapter_support.worker_pool import WorkerPool
 
 __all__ = [
-    "HEADER_FRAME",
     "Backoff",
     "StreamQueues",
     "WorkerPool",

@@ -39,9 +39,7 @@ Those of every event that a store accepts fit. With the id, they stay below the 
 JetStream stores.
 """
 
-HEADER_FRAME: Final = len(": \r\n")
-"""The bytes of a header besides its name and value."""
-
+_HEADER_FRAME = len(": \r\n")  # bytes of a header besides its name and value
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # a token of HTTP
 
 
@@ -145,7 +143,7 @@ def check_message(message: Message) -> None:
                 f"punctuation with a value of printable ASCII; encode it as JSON"
             )
         check_text("name of a header", name, NAME_BYTES)
-        size_bytes += len(name) + len(value) + HEADER_FRAME
+        size_bytes += len(name) + len(value) + _HEADER_FRAME
     if size_bytes > HEADERS_BYTES:
         raise InvalidArgument(
             f"the headers of message {message.id!r} have {size_bytes:,} bytes; the limit is "
