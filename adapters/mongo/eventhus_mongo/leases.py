@@ -14,20 +14,19 @@ from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import Document, UnknownFormat
 
 _MS = 1000
+# ``$$NOW`` is fixed when a command arrives, and rivals may be carried out in another order, so one
+# may find a lease that was given by a slightly later clock. Nothing waits that long in the server.
+_SKEW_MS = 10_000
 
 
 async def acquire(connection: Connection, name: str, owner: str, ttl_s: float) -> Lease | None:
     """See ``Leases.acquire``. ``$$NOW`` is the server's clock, the only one that all agree on."""
     me = {"$literal": owner}
-    # A lease that ends later than one term from now was written by a clock that has been set back.
-    # A missing document has expired, too.
+    # A lease that ends much later than one of its terms from now was written before the clock was
+    # set back. A missing document has expired, too.
     ttl_ms = max(1, round(ttl_s * _MS))
-    over = {
-        "$or": [
-            {"$lte": ["$until", "$$NOW"]},
-            {"$gt": ["$until", {"$add": ["$$NOW", ttl_ms]}]},
-        ]
-    }
+    latest = {"$add": ["$$NOW", {"$ifNull": ["$ttl_ms", ttl_ms]}, _SKEW_MS]}
+    over = {"$or": [{"$lte": ["$until", "$$NOW"]}, {"$gt": ["$until", latest]}]}
     # A lease that was deleted or restored has lost tokens that its checkpoint still has.
     saved = await _saved_token(connection, name)
     ours = {"$and": [{"$eq": ["$owner", me]}, {"$not": over}]}
@@ -39,6 +38,7 @@ async def acquire(connection: Connection, name: str, owner: str, ttl_s: float) -
         "owner": {"$cond": [free, me, "$owner"]},
         "token": {"$cond": [outdated, token, "$token"]},
         "until": {"$cond": [free, until, "$until"]},
+        "ttl_ms": {"$cond": [free, ttl_ms, "$ttl_ms"]},
     }
     async with connection.operation() as session:
         try:

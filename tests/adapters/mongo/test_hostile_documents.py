@@ -213,6 +213,15 @@ async def test_a_lease_from_the_future_has_expired(store: MongoStore, plain: Pla
     assert second.token > first.token
 
 
+async def test_a_lease_of_a_slightly_later_clock_is_held(store: MongoStore, plain: Plain) -> None:
+    """Rivals reach the server at the same time, and it carries them out in any order."""
+    lease = await store.acquire("relay", "one", ttl_s=60)
+    assert lease is not None
+    plain.leases.update_one({}, {"$set": {"until": datetime.now(UTC) + timedelta(seconds=65)}})
+    assert await store.acquire("relay", "two", ttl_s=60) is None
+    assert lease == await store.acquire("relay", "one", ttl_s=60)
+
+
 @pytest.mark.parametrize("number", [2**62 + 1, 2**63, 2**200])
 async def test_numbers_that_no_log_reaches_are_refused(store: MongoStore, number: int) -> None:
     calls = [

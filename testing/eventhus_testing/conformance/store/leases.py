@@ -42,7 +42,8 @@ class Leasing(Cases):
         lease = await taken(store, "relay", "a")
         assert lease.token > 0
         for owner in ("b", "", "A", "a "):
-            assert await store.acquire("relay", owner, ttl_s=LONG_S) is None
+            for ttl_s in (LONG_S, SHORT_S, 10 * LONG_S):
+                assert await store.acquire("relay", owner, ttl_s=ttl_s) is None
         assert lease == await store.acquire("relay", "a", ttl_s=LONG_S)
 
     @case

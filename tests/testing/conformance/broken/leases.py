@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Self
 
 from attrs import evolve
@@ -17,6 +18,15 @@ from tests.testing.conformance.defects import caught_by
 class GivesToEverybody(MemoryStore):
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         self._leases.pop(name, None)
+        return await super().acquire(name, owner, ttl_s=ttl_s)
+
+
+@caught_by("test_a_lease_has_one_holder")
+class GivesToThoseWithAShorterTerm(MemoryStore):
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        held = self._leases.get(name)
+        if held is not None and held.until_s > time.monotonic() + ttl_s:
+            del self._leases[name]
         return await super().acquire(name, owner, ttl_s=ttl_s)
 
 
