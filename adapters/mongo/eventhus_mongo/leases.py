@@ -65,7 +65,8 @@ async def acquire(connection: Connection, name: str, owner: str, ttl_s: float) -
 
 def _check_form(document: Document) -> None:
     owner, token = document.get("owner"), document.get("token")
-    if not (type(owner) is str and type(token) is int and token > 0):
+    is_term = "ttl_ms" not in document or type(document["ttl_ms"]) is int
+    if not (type(owner) is str and type(token) is int and token > 0 and is_term):
         raise UnknownFormat(
             f"the lease {document['_id']!r} was not written by eventhus; delete the document"
         )

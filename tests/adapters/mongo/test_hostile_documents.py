@@ -157,6 +157,8 @@ async def test_a_checkpoint_of_another_shape_is_an_error_that_names_it(
         {"$set": {"token": float("nan")}},
         {"$set": {"token": -1}},
         {"$set": {"owner": 7}},
+        {"$set": {"ttl_ms": "60000"}},
+        {"$set": {"ttl_ms": float("inf")}},
         {"$unset": {"owner": 1, "token": 1}, "$set": {"until": datetime(2100, 1, 1, tzinfo=UTC)}},
     ],
     ids=str,
