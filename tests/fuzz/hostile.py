@@ -11,6 +11,7 @@ from typing import Any
 import bson
 from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.datetime_ms import DatetimeMS
+from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 
 CANARY = "canary-4711-0815"
@@ -208,7 +209,7 @@ class Hostile:
         """Return a document as BSON, sometimes with text that is not UTF-8, or ``None``."""
         try:
             raw = bson.encode(document)
-        except (bson.errors.BSONError, UnicodeError, OverflowError, RecursionError):
+        except (BSONError, UnicodeError, OverflowError, RecursionError):
             return None
         if self.random.random() < 0.1:
             raw = raw.replace(CANARY.encode(), b"\xff" + CANARY[1:].encode())

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
-from eventhus import Application, Delivered
+from attrs import define
+
+from eventhus import Application, Delivered, new_id
 from eventhus.domain.catalog import Catalog
 from eventhus.errors import CodecError
+from eventhus.ports import Message
 from eventhus.runtime.messaging.wire import from_message
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
 from eventhus_nats import NatsBus
 from eventhus_nats.messages import message_from
-from eventhus_testing.conformance.bus.cases import Inbox, message
+from eventhus_testing.conformance.bus.cases import message
 from tests.adapters.nats.support import plain, say_raw, until
 from tests.bank import Open, account
 from tests.fuzz.hostile import CANARY, Hostile
-from tests.fuzz.inputs import for_each, watched_logs
+from tests.fuzz.inputs import for_each_awaited, watched_logs
 
 DATA = frozenset({"data", "Eventhus-Metadata"})
 BATCH = 200  # messages sent at once
@@ -88,33 +89,23 @@ def is_of_newer_code(body: bytes) -> bool:
     return CATALOG.is_of_newer_code(stored.stream, stored.event)
 
 
-def batches(kind: str, share: float, subject: str) -> Iterator[bytes]:
-    """Yield the lines that publish the inputs of a test, batch by batch."""
-    waiting: list[bytes] = []
-    made: list[tuple[bytes, bytes]] = []
-    for_each(kind, share, lambda hostile: made.append(foreign(hostile)))
-    for head, body in made:
-        if not is_of_newer_code(body) and b"Eventhus-Schema" not in head:
-            waiting.append(lines_of(subject, head, body))
-    for start in range(0, len(waiting), BATCH):
-        yield b"".join(waiting[start : start + BATCH])
+@define
+class Counter:
+    """A handler that counts messages, whatever they are."""
 
+    count: int = 0
 
-def _is_in(handled: list[str], aggregate_id: str) -> bool:
-    return aggregate_id in handled
-
-
-def _has(inbox: Inbox, size: int) -> bool:
-    return len(inbox.messages) >= size
+    async def __call__(self, _: Message) -> None:
+        self.count += 1
 
 
 async def test_hostile_messages_stop_no_handler(nats_url: str, nats_bucket: str) -> None:
-    handled: list[str] = []
+    handled: set[str] = set()
 
     async def handle(delivered: Delivered[Any]) -> None:
-        handled.append(delivered.stream.aggregate_id)
+        handled.add(delivered.stream.aggregate_id)
 
-    inbox = Inbox()
+    inbox = Counter()
     bus = NatsBus.open(nats_url, nats_bucket)
     app = Application(
         bucket=nats_bucket,
@@ -127,12 +118,26 @@ async def test_hostile_messages_stop_no_handler(nats_url: str, nats_bucket: str)
         async with app, plain(nats_url) as (_, jetstream):
             await app.subscribe(handle, group="g")
             await bus.subscribe(inbox, group="h")
-            for number, lines in enumerate(batches("messages", 0.05, f"{nats_bucket}.account")):
-                await say_raw(nats_url, lines)
-                await app.dispatch(Open(aggregate_id=f"good-{number}"))
-                await until(partial(_is_in, handled, f"good-{number}"))
+            waiting: list[bytes] = []
+
+            async def flush() -> None:
+                await say_raw(nats_url, b"".join(waiting))
+                waiting.clear()
+                good = new_id()
+                await app.dispatch(Open(aggregate_id=good))
+                await until(lambda: good in handled)
                 state = (await jetstream.stream_info(nats_bucket)).state
-                await until(partial(_has, inbox, state.last_seq))
+                await until(lambda: inbox.count >= state.last_seq)
+
+            async def check(hostile: Hostile) -> None:
+                head, body = foreign(hostile)
+                if not is_of_newer_code(body) and b"Eventhus-Schema" not in head:
+                    waiting.append(lines_of(f"{nats_bucket}.account", head, body))
+                if len(waiting) == BATCH:
+                    await flush()
+
+            await for_each_awaited("messages", 0.05, check)
+            await flush()
             async with aclosing(bus.dead_letters("g")) as letters:
                 async for letter in letters:
                     await bus.discard(letter, "g")
