@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
-from eventhus.adapter_support.arguments import check_group, check_page
+from eventhus.adapter_support.arguments import check_group, check_numbers, check_page
 from eventhus.composition import (
     check_handler,
     check_is,
@@ -411,7 +411,8 @@ class Application:
                 everything that the log holds now.
 
         Raises:
-            InvalidArgument: The view or process is not part of this application.
+            InvalidArgument: The view or process is not part of this application, or no log reaches
+                the position.
             ReaderStopped: The reader cannot handle an event. Only the worker that holds its lease
                 knows: in any other one this waits on, as it does while the store is unavailable.
                 Limit the wait with ``asyncio.timeout`` if that matters.
@@ -423,6 +424,7 @@ class Application:
             committed = await self._store.head()
         elif isinstance(committed, Committed):
             committed = committed.position
+        check_numbers(position=committed)
         await self._readers.caught_up(reader, committed)
 
     async def follow(self, *, after: int = 0) -> AsyncGenerator[Recorded[Any], None]:

@@ -214,6 +214,7 @@ USES: Sequence[Callable[[Application, Hostile], Awaitable[object]]] = [
     lambda app, hostile: app.load(account, hostile.text()),
     lambda app, hostile: app.history(account, hostile.text()),
     lambda app, hostile: app.view(OWNERS, hostile.text()),
+    lambda app, hostile: app.caught_up(OWNERS, hostile.random.choice([-1, 2**63, 10**400])),
     lambda app, hostile: app.republish(after=hostile.number()),
     subscribed,
     lambda app, hostile: app.replay(handle, group=hostile.text()),

@@ -177,3 +177,11 @@ async def test_a_name_is_refused_where_the_object_is_needed(
     assert (
         f"expected a {wanted}, found 'counts'; pass the object that the application is composed of"
     ) == str(caught.value)
+
+
+@pytest.mark.parametrize("position", [-1, 2**63, 10**400])
+async def test_waiting_for_a_position_that_no_log_reaches_is_refused(position: int) -> None:
+    """It would never end."""
+    async with compose(views=[counts]) as app:
+        with pytest.raises(InvalidArgument, match="position is"):
+            await app.caught_up(counts, position)
