@@ -7,6 +7,8 @@ server is asked. Lengths are in bytes of UTF-8.
 - ``aggregate_type``, type of an event, id of a commit, name of a lease or checkpoint, owner of a
   lease: 255.
 - Metadata: 64 pairs, keys of 255, values of 8,192; all together 30,000 as ASCII JSON.
+- Id of an event, in a checkpoint or a snapshot: 512. Fingerprint of a snapshot: 255.
+- Versions, positions, tokens: 62 bits.
 """
 
 from __future__ import annotations
@@ -158,8 +160,9 @@ class EventStore(Protocol):
         Raises:
             ConcurrencyError: The stream does not end at ``expected_version``.
             CommandIdReused: A commit of another stream has the ``command_id``.
-            InvalidCommit: There are no events, the data is not JSON-compatible, ``recorded_at``
-                is naive, or a commit of another stream has the ``id``.
+            InvalidCommit: There are no events, the data is not JSON-compatible, a schema is below
+                1 or needs more than 62 bits, ``recorded_at`` is naive or has no form in UTC, or a
+                commit of another stream has the ``id``.
         """
         ...
 
