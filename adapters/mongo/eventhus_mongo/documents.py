@@ -42,6 +42,8 @@ FORMAT = 1
 ENVELOPE = ("command_id", "recorded_at", "metadata")
 """The fields of a commit that are not needed to fold a state."""
 
+MOST = 2**62  # events in a log, by far
+
 LIMIT_BYTES = MAX_BSON_SIZE  # 16 MiB, of every MongoDB since 1.8
 
 
@@ -298,7 +300,9 @@ def readable_snapshot(document: Document) -> Snapshot | None:
     is_known = document.get("format", FORMAT) == FORMAT and _INVALID not in document
     if not (is_known and type(version) is int and type(position) is int):
         return None
-    if version < 0 or position < 0 or not all(type(name) is str for name in names):
+    if not (0 < version <= MOST and 0 <= position <= MOST):
+        return None
+    if not all(type(name) is str for name in names):
         return None
     try:
         data = _get(document, "data")

@@ -105,6 +105,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     "no version": {"$unset": {"version": 1}},
     "a text as version": {"$set": {"version": "1"}},
     "a negative position": {"$set": {"position": -1}},
+    "no version yet": {"$set": {"version": 0}},
+    "a version that no log reaches": {"$set": {"version": 2**63 - 1}},
     "a list as fingerprint": {"$set": {"fingerprint": ["f"]}},
     "no data": {"$unset": {"data": 1}},
     "data that is not plain": {"$set": {"data": {"at": ObjectId()}}},
