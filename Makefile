@@ -57,9 +57,11 @@ bench: $(VENV)/.extra-bench  ## measure against other libraries, side by side
 	$(BIN)/python -m benchmarks
 
 .PHONY: soak
-soak: $(VENV)/.extra-dev  ## break real servers for half an hour; EVENTHUS_SOAK=N is N times as long
+soak: $(VENV)/.extra-dev  ## break real servers and fuzz for an hour; EVENTHUS_SOAK=N is N times as long
 	EVENTHUS_SOAK=$(or $(EVENTHUS_SOAK),10) EVENTHUS_REQUIRE_SERVERS=1 \
 		$(BIN)/python -m pytest tests/adapters/mongo/faults tests/adapters/nats/faults -s
+	EVENTHUS_SOAK=1 EVENTHUS_REQUIRE_SERVERS=1 EVENTHUS_FUZZ_INPUTS=$(or $(EVENTHUS_FUZZ_INPUTS),1000000) \
+		$(BIN)/python -m pytest $(XDIST) --show-capture=no tests/fuzz
 
 .PHONY: compat
 compat: $(VENV)/.extra-dev oldest-nats  ## test what can differ on other Pythons, with the lowest versions, and in the wheel

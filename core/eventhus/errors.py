@@ -96,9 +96,9 @@ class EventhusError(Exception):
     _message: ClassVar[str] = ""
 
     def __str__(self) -> str:
-        if not self._message:
-            return super().__str__()
-        return printable(self._message.format_map(vars(self)))
+        return printable(
+            self._message.format_map(vars(self)) if self._message else super().__str__()
+        )
 
 
 class Rejected(EventhusError):
@@ -109,6 +109,8 @@ class Rejected(EventhusError):
     >>> class InsufficientFunds(Rejected):
     ...     '''The account holds less than was asked for.'''
     """
+
+    __str__ = Exception.__str__  # the domain's text, as it is
 
 
 class UsageError(EventhusError):
@@ -391,7 +393,7 @@ class LogCorrupted(StoreError):
 
     def __str__(self) -> str:
         where = "the log" if self.stream is None else str(self.stream)
-        return (
+        return printable(
             f"{where} is at {self.actual} according to the store, but counting its events gives "
             f"{self.expected}; stop writing to it and compare the store with its last backup"
         )
@@ -417,7 +419,7 @@ class LogChanged(StoreError):
 
     def __str__(self) -> str:
         there = f"event {self.actual}" if self.actual else "no event"
-        return (
+        return printable(
             f"{self.reader} has read event {self.expected} at position {self.position}, and the "
             f"log has {there} there: it is not the same log. Restore both to the same point, or "
             f"start again: app.reset(view) rebuilds a view, app.republish() sends the log again, "

@@ -1,15 +1,19 @@
 """Text from outside, in a form that is safe in messages and logs."""
 
+LONGEST = 4_000  # characters
+
 
 def printable(text: str) -> str:
     r"""Return text with escapes in place of line breaks and other unprintable characters.
 
     An id may hold any text, and must not be able to forge a line of a log or move a terminal's
-    cursor.
+    cursor. Text that is too long for a message is cut.
 
     >>> print(printable("a\nERROR b"))
     a\nERROR b
     """
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]} … ({len(text) - LONGEST:,} more characters)"
     if text.isprintable():
         return text
     return "".join(

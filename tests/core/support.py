@@ -242,7 +242,7 @@ class RecordingBus:
 
     def __init__(self) -> None:
         self.taken: list[Message] = []
-        self.last_position: int | None = None
+        self.last_published: Checkpoint | None = None
         self.before: Hook | None = None
         self.before_publisher: Hook | None = None
         self.entered = 0
@@ -299,7 +299,7 @@ class RecordingPublisher:
     def __init__(self, bus: RecordingBus) -> None:
         self._bus = bus
         self.acknowledged = 0
-        self.last_position = bus.last_position
+        self.last_published = bus.last_published
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """See ``Publisher.publish``. Calls ``before`` of the bus before every message."""

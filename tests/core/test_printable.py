@@ -8,8 +8,16 @@ from typing import Any
 import attrs
 import pytest
 
-from eventhus import StreamId
-from eventhus.errors import CodecError, ConcurrencyError, EventhusError, StoreUnavailable
+from eventhus import Rejected, StreamId
+from eventhus.errors import (
+    CodecError,
+    ConcurrencyError,
+    EventhusError,
+    InvalidArgument,
+    LogChanged,
+    LogCorrupted,
+    StoreUnavailable,
+)
 from eventhus.middleware import log_commands
 from eventhus.ports import EventData, Message
 from eventhus.printable import printable
@@ -41,12 +49,26 @@ def test_a_stream_id_is_one_line_of_text() -> None:
         CodecError(FORGED, "", "problem"),
         CodecError("Opened", "", "problem", StreamId("Account", FORGED), 1),
         StoreUnavailable("bank", FORGED),
+        InvalidArgument(FORGED),
+        LogChanged("view", 1, FORGED, FORGED),
+        LogCorrupted(StreamId("Account", FORGED), 1, 2),
     ],
     ids=lambda error: type(error).__name__,
 )
 def test_the_message_of_an_error_is_one_line(error: EventhusError) -> None:
     assert SAFE in str(error)
     assert str(error).isprintable()
+
+
+def test_the_message_of_a_refusal_is_left_to_the_domain() -> None:
+    class Refused(Rejected):
+        pass
+
+    assert "two\nlines" == str(Refused("two\nlines"))
+
+
+def test_a_long_message_is_cut() -> None:
+    assert str(InvalidArgument("x" * 5000)).endswith("x … (1,000 more characters)")
 
 
 async def test_log_lines_of_commands_cannot_be_forged(caplog: pytest.LogCaptureFixture) -> None:

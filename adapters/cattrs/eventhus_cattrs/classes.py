@@ -142,7 +142,7 @@ def _is_coder(field_type: Any) -> bool:
 def careful_coder(shape: Shape) -> Coder:
     """Return a coder that works step by step, to say where a mismatch is."""
     cls = shape.cls
-    known = {field.key for field in shape.fields}
+    known = [field.key for field in shape.fields]
 
     def encode(value: Any) -> dict[str, Any]:
         if type(value) is not cls:
@@ -160,9 +160,9 @@ def careful_coder(shape: Shape) -> Coder:
                 arguments[field.key] = _at(field, field.coder.decode, data[field.key])
             elif field.attribute.default is attrs.NOTHING:
                 raise Mismatch("is missing", f".{field.key}")
-        for key in data:
-            if key not in known:
-                raise Mismatch(f"is not a field of {cls.__name__}", f".{key}")
+        if any(key not in known for key in data):  # their names may be personal
+            names = ", ".join(known) or "none"
+            raise Mismatch(f"holds a field that {cls.__name__} does not have; it has {names}")
         try:
             return cls(**arguments)
         except Exception as error:

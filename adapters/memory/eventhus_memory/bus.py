@@ -15,11 +15,13 @@ from eventhus.adapter_support import (
     StreamQueues,
     WorkerPool,
     check_group,
+    check_letter,
+    check_messages,
     summary,
     unexpected,
 )
 from eventhus.domain.recorded import StreamId
-from eventhus.ports import DeadLetter, Message, MessageHandler
+from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler
 from eventhus.printable import printable
 from eventhus_memory.store import check_url
 
@@ -99,6 +101,7 @@ class MemoryBus:
     async def bury(self, message: Message, group: str) -> None:
         """See ``EventBus.bury``."""
         check_group(group)
+        check_letter(message)
         self._buried += 1
         self._dead_letters.setdefault(group, {})[self._buried] = message
 
@@ -115,6 +118,7 @@ class MemoryBus:
 
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``EventBus.discard``."""
+        check_group(group)
         self._dead_letters.get(group, {}).pop(letter.number, None)
 
 
@@ -124,10 +128,11 @@ class MemoryPublisher:
     def __init__(self, groups: dict[object, _Group]) -> None:
         self._groups = groups
         self.acknowledged = 0
-        self.last_position: int | None = None  # messages are not kept
+        self.last_published: Checkpoint | None = None  # messages are not kept
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """See ``Publisher.publish``."""
+        check_messages(messages)
         for group in self._groups.values():
             for message in messages:
                 group.queues.add(message)

@@ -15,15 +15,18 @@ from attrs import evolve
 
 from eventhus import Query
 from eventhus.adapter_support import (
+    check_checkpoint,
     check_collection,
     check_command_id,
     check_condition,
     check_keys,
+    check_lease,
     check_page,
     check_parked_page,
     check_plain_data,
     check_query,
     check_reader,
+    check_snapshot,
     check_stream,
     check_ttl,
     check_writes,
@@ -301,7 +304,7 @@ class MemoryStore:
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """See ``SnapshotStore.save_snapshot``."""
-        check_stream(snapshot.stream)
+        check_snapshot(snapshot)
         try:
             text = _dumps(snapshot.data)
         except ValueError as error:
@@ -319,7 +322,7 @@ class MemoryStore:
         self, name: str, position: int, *, event_id: str = "", token: int = 0
     ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        check_reader(name)
+        check_checkpoint(name, position, event_id, token)
         if token < self._checkpoints[name][1]:
             raise LeaseLost(name, token)
         self._checkpoints[name] = (Checkpoint(position, event_id), token)
@@ -386,6 +389,7 @@ class MemoryStore:
 
     async def release(self, lease: Lease) -> None:
         """See ``Leases.release``."""
+        check_lease(lease)
         held = self._leases.get(lease.name)
         if held is not None and held.lease == lease:
             self._leases[lease.name] = held._replace(until_s=0.0)

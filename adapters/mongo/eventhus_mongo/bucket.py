@@ -35,6 +35,8 @@ def check_name(bucket: str) -> None:
         problem = "belongs to MongoDB"
     elif found := sorted({char for char in bucket if char in _FORBIDDEN}):
         problem = f"contains {', '.join(map(repr, found))}"
+    elif not bucket.isprintable():
+        problem = "contains unprintable characters"
     elif len(bucket.encode(errors="replace")) > _MAX_BYTES:
         problem = f"is longer than {_MAX_BYTES} bytes"
     if problem:

@@ -118,7 +118,7 @@ def encode_commit(commit: Commit) -> Encoded:
         raise InvalidCommit(
             f"the commit for {commit.stream} cannot be stored, because of its ids, the names of "
             f"its events or their schema numbers: {type(error).__name__}"
-        ) from error
+        ) from None  # the driver's error quotes the document
     if size_bytes > LIMIT_BYTES:
         raise CommitTooLarge(commit.stream, size_bytes, LIMIT_BYTES)
     return Encoded(document, size_bytes)
@@ -143,11 +143,11 @@ def decode_commit(document: Document) -> StoredCommit:
             for stream, version, size in places
         ]
         commit = Commit(
-            id=document["commit_id"],
+            id=_text(document["commit_id"]),
             parts=parts,
-            recorded_at=datetime.fromisoformat(document["recorded_at"]),
+            recorded_at=_recorded_at(document),
             metadata=_decode_metadata(document["metadata"]),
-            command_id=document.get("command_id"),
+            command_id=_text(document["command_id"]) if "command_id" in document else None,
         )
     except MALFORMED:
         raise not_ours(document) from None
@@ -159,10 +159,10 @@ def decode_events(document: Document, start: int, end: int) -> list[StoredEvent]
     """Return a range of the events, in their envelopes. Raises what ``decode_commit`` does."""
     events = events_of(document, start, end)
     try:
-        position, commit_id = document["_id"], document["commit_id"]
+        position, commit_id = document["_id"], _text(document["commit_id"])
         if type(position) is not int:
             raise not_ours(document)
-        recorded_at = datetime.fromisoformat(document["recorded_at"])
+        recorded_at = _recorded_at(document)
         metadata = _decode_metadata(document["metadata"])
         found: list[StoredEvent] = []
         offset = 0  # of the part's first event
@@ -190,15 +190,7 @@ def events_of(document: Document, start: int = 0, end: int | None = None) -> lis
     try:
         if len(document["events"]) != sum([part["size"] for part in document["parts"]]):
             raise not_ours(document)
-        return [
-            EventData(
-                event["type"],
-                event["data"] if "data" in event else get_data(event, "data"),
-                event.get("schema", 1),
-                frozenset(event["tags"]) if "tags" in event else _NO_TAGS,
-            )
-            for event in document["events"][start:end]
-        ]
+        return [_decode_event(event) for event in document["events"][start:end]]
     except MALFORMED:
         raise not_ours(document) from None  # the parser's error holds the data
 
@@ -225,8 +217,8 @@ def names_of(document: Document, start: int = 0) -> Iterator[tuple[str, frozense
 def event_id_of(document: Document, index: int) -> str:
     """Return the id of the event at ``index``, from 0. Raises what ``decode_commit`` does."""
     try:
-        return event_id(document["commit_id"], index)
-    except KeyError:
+        return event_id(_text(document["commit_id"]), index)
+    except MALFORMED:
         raise not_ours(document) from None
 
 
@@ -320,6 +312,31 @@ def _encode_event(stream: StreamId, event: EventData) -> Document:
             f"the data of {event.type} for {stream} is not JSON-compatible: {error}"
         ) from error
     return document
+
+
+def _decode_event(document: Document) -> EventData:
+    type_, schema = document["type"], document.get("schema", 1)
+    if not (type(type_) is str and type(schema) is int and schema > 0):
+        raise TypeError("the name or the schema of an event is of another type")
+    return EventData(
+        type_,
+        document["data"] if "data" in document else get_data(document, "data"),
+        schema,
+        frozenset(map(_text, document["tags"])) if "tags" in document else _NO_TAGS,
+    )
+
+
+def _text(value: object) -> str:
+    if type(value) is not str:
+        raise TypeError("an id or a tag is of another type")
+    return value
+
+
+def _recorded_at(document: Document) -> datetime:
+    recorded_at = datetime.fromisoformat(document["recorded_at"])
+    if recorded_at.utcoffset() is None:
+        raise ValueError("a time without its offset")
+    return recorded_at
 
 
 def _encode_metadata(metadata: Metadata) -> Document:

@@ -20,6 +20,8 @@ Document: TypeAlias = dict[str, Any]
 FORMAT = 1
 """The version of the forms. A document of another version says so in its field ``format``."""
 
+MOST = 2**62  # events in a log, by far
+
 LIMIT_BYTES = MAX_BSON_SIZE  # 16 MiB, of every MongoDB since 1.8
 
 

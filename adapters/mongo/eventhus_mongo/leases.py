@@ -6,12 +6,12 @@ from typing import Any
 
 from bson import Int64
 from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from eventhus.errors import LeaseLost
 from eventhus.ports import Checkpoint, Lease
 from eventhus_mongo.connection import Connection
-from eventhus_mongo.documents import UnknownFormat
+from eventhus_mongo.documents import Document, UnknownFormat
 
 _MS = 1000
 # ``$$NOW`` is fixed when a command arrives, and rivals may be carried out in another order, so one
@@ -51,10 +51,25 @@ async def acquire(connection: Connection, name: str, owner: str, ttl_s: float) -
             )
         except DuplicateKeyError:  # another process created the document first
             return None
+        except OperationFailure:  # it cannot calculate with what somebody else wrote
+            document = await connection.leases.find_one({"_id": name}, session=session)
+            if document is not None:
+                _check_form(document)
+            raise
     assert document is not None
+    _check_form(document)
     if document["owner"] != owner:
         return None
-    return Lease(name=name, owner=owner, token=int(document["token"]))
+    return Lease(name=name, owner=owner, token=document["token"])
+
+
+def _check_form(document: Document) -> None:
+    owner, token = document.get("owner"), document.get("token")
+    is_term = "ttl_ms" not in document or type(document["ttl_ms"]) is int
+    if not (type(owner) is str and type(token) is int and token > 0 and is_term):
+        raise UnknownFormat(
+            f"the lease {document['_id']!r} was not written by eventhus; delete the document"
+        )
 
 
 async def release(connection: Connection, lease: Lease) -> None:
@@ -85,7 +100,7 @@ async def load_checkpoint(connection: Connection, name: str) -> Checkpoint:
     if document is None:
         return Checkpoint()
     position, event_id = document.get("position"), document.get("event_id", "")
-    if not (type(position) is int and position >= 0 and isinstance(event_id, str)):
+    if not (type(position) is int and position >= 0 and type(event_id) is str):
         raise UnknownFormat(
             f"the checkpoint {name!r} was not written by eventhus; repair or delete the document"
         )

@@ -12,6 +12,7 @@ from eventhus.ports import Snapshot
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
     MALFORMED,
+    MOST,
     Document,
     get_data,
     is_readable,
@@ -56,7 +57,9 @@ def readable_snapshot(document: Document) -> Snapshot | None:
     names = document.get("event_id"), document.get("fingerprint")
     if not (is_readable(document) and type(version) is int and type(position) is int):
         return None
-    if version < 0 or position < 0 or not all(isinstance(name, str) for name in names):
+    if not (0 < version <= MOST and 0 <= position <= MOST):
+        return None
+    if not all(type(name) is str for name in names):
         return None
     try:
         data = get_data(document, "data")

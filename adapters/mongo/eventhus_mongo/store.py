@@ -10,18 +10,22 @@ from types import TracebackType
 from typing import Self
 
 import pymongo
+from bson.errors import BSONError
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from eventhus import Query, StreamId
 from eventhus.adapter_support import (
+    check_checkpoint,
     check_collection,
     check_command_id,
     check_keys,
+    check_lease,
     check_page,
     check_parked_page,
     check_query,
     check_reader,
+    check_snapshot,
     check_stream,
     check_ttl,
     check_writes,
@@ -282,14 +286,17 @@ class MongoStore:
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             async with running.connection.operation() as session:
-                document = await running.connection.snapshots.find_one(
-                    {"_id": stream_key(stream)}, session=session
-                )
+                try:
+                    document = await running.connection.snapshots.find_one(
+                        {"_id": stream_key(stream)}, session=session
+                    )
+                except BSONError:  # as good as none, like one of another form
+                    return None
             return None if document is None else readable_snapshot(document)
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """See ``SnapshotStore.save_snapshot``."""
-        check_stream(snapshot.stream)
+        check_snapshot(snapshot)
         document = encode_snapshot(snapshot)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
@@ -309,7 +316,7 @@ class MongoStore:
         self, name: str, position: int, *, event_id: str = "", token: int = 0
     ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        check_reader(name)
+        check_checkpoint(name, position, event_id, token)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             checkpoint = Checkpoint(position, event_id)
@@ -359,6 +366,7 @@ class MongoStore:
 
     async def release(self, lease: Lease) -> None:
         """See ``Leases.release``."""
+        check_lease(lease)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             await leases.release(running.connection, lease)

@@ -223,8 +223,8 @@ async def save(
     return frozenset(key for key, place in wanted.items() if there.get(key) != place)
 
 
-def _place(document: Document) -> tuple[int, int]:
-    return document["_position"], document.get("_revision", 0)
+def _place(document: Document) -> tuple[Any, Any]:
+    return document.get("_position"), document.get("_revision", 0)
 
 
 async def delete(connection: Connection, collection: str) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol, Self, TypeAlias
 
 from attrs import field, frozen
 
-from eventhus.adapter_support import check_group
+from eventhus.adapter_support import check_group, check_letter
 from eventhus.errors import CompositionError, NotRunning
 from eventhus.ports import DeadLetter, Message, MessageHandler, Publisher, Subscription
 from eventhus_nats.address import Address
@@ -210,6 +210,7 @@ class NatsBus:
     async def bury(self, message: Message, group: str) -> None:
         """See ``EventBus.bury``."""
         check_group(group)
+        check_letter(message)
         await self._entered().transport.bury(message, group)
 
     async def has_group(self, group: str) -> bool:

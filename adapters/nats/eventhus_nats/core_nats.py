@@ -11,8 +11,14 @@ from attrs import evolve
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from eventhus.adapter_support import StreamQueues, WorkerPool, summary, unexpected
-from eventhus.ports import DeadLetter, Message, MessageHandler
+from eventhus.adapter_support import (
+    StreamQueues,
+    WorkerPool,
+    check_messages,
+    summary,
+    unexpected,
+)
+from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler
 from eventhus.printable import printable
 from eventhus_nats.connection import Connection
 from eventhus_nats.dead_letters import letter_headers
@@ -80,12 +86,13 @@ class CoreNatsPublisher:
 
     def __init__(self, connection: Connection, subjects: Subjects) -> None:
         self.acknowledged = 0
-        self.last_position: int | None = None  # nothing keeps messages
+        self.last_published: Checkpoint | None = None  # nothing keeps messages
         self._connection = connection
         self._subjects = subjects
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Return once the server has the messages. See ``Publisher.publish``."""
+        check_messages(messages)
         client = self._connection.client
         try:
             for message in messages:

@@ -17,27 +17,33 @@ from eventhus_nats.subjects import Subjects
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # the header names that the driver sends
 _DIGEST_SIZE = 8  # bytes of the hash of a body in the id of its letter
-_FRAME = len("NATS/1.0\r\n\r\n")  # plus a colon, a space and a line end for each header
+_FRAME = len("NATS/1.0\r\n\r\n")
+_HEADER_FRAME = len(": \r\n")
+_MOST_HEADERS = 65_535  # bytes that JetStream stores, whatever the payload
 
 # Error codes of "not found", which servers use for other errors, too.
 _GONE = {10037, 10043, 10057}
 
 
 def letter_headers(message: Message, limit: int, *, prefix: str = "") -> dict[str, str]:
-    """Return headers with which a dead letter is at most ``limit`` bytes and can be sent.
+    """Return headers with which a dead letter is at most ``limit`` bytes and can be stored.
 
-    A foreign message may use the whole payload that a server accepts, and have headers that the
-    driver refuses to send. Where they do not fit, the last headers are left out first: those that
+    A foreign message may use all that a server accepts, and have headers that the driver refuses to
+    send. Where they do not fit, the last headers are left out first: those that
     describe the failure.
     """
     headers = {MSG_ID: prefix + encode_id(message.id), **message.headers}
     headers = {key: value for key, value in headers.items() if _NAME.fullmatch(key)}
-    size = len(message.body) + _FRAME
-    size += sum(len(key) + len(value.encode()) + 4 for key, value in headers.items())
+    limit = min(limit - len(message.body), _MOST_HEADERS)
+    size = _FRAME + sum(map(_size, headers.items()))
     while headers and size > limit:
-        key, value = headers.popitem()
-        size -= len(key) + len(value.encode()) + 4
+        size -= _size(headers.popitem())
     return headers
+
+
+def _size(header: tuple[str, str]) -> int:
+    name, value = header
+    return len(name) + len(value.encode()) + _HEADER_FRAME
 
 
 class DeadLetters:

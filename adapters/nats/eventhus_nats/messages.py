@@ -12,7 +12,7 @@ from attrs import frozen
 from nats.aio.msg import Msg
 
 from eventhus import StreamId, new_id
-from eventhus.ports import Message
+from eventhus.ports import Checkpoint, Message
 
 MSG_ID = "Nats-Msg-Id"
 EXPECTED_LAST_SEQUENCE = "Nats-Expected-Last-Sequence"
@@ -57,10 +57,13 @@ class Place:
     at_ns: int
 
 
-def position_of(headers: Mapping[str, str] | None) -> int | None:
-    """Return the log position that a message's headers name, or ``None``."""
-    position = (headers or {}).get(POSITION, "")
-    return int(position) if _POSITION.fullmatch(position) else None
+def published_place(headers: Mapping[str, str] | None) -> Checkpoint | None:
+    """Return the place in the log that a message's headers name, or ``None``."""
+    # The driver returns values that are not ASCII as objects of another class.
+    position, id_ = (str((headers or {}).get(name, "")) for name in (POSITION, MSG_ID))
+    if not _POSITION.fullmatch(position):
+        return None
+    return Checkpoint(int(position), _decode_id(id_, ""))
 
 
 def place_of(msg: Msg) -> Place:
@@ -103,7 +106,7 @@ def message_from(
     attempt: int = 1,
 ) -> Message:
     """Return a message made of its parts, with ``unnamed`` as its id if the headers have none."""
-    # The driver returns values that are not ASCII as objects of another class.
+    # As in position_of.
     headers = {key: str(value) for key, value in (headers or {}).items()}
     message_id = _decode_id(headers.get(MSG_ID, ""), unnamed)
     stream, type_ = _identity(body, message_id)

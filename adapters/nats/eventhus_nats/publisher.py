@@ -14,8 +14,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from eventhus.adapter_support import check_messages
 from eventhus.errors import BusUnavailable, EventhusError, PublisherReplaced
-from eventhus.ports import Message
+from eventhus.ports import Checkpoint, Message
 from eventhus_nats.connection import Connection
 from eventhus_nats.driver_errors import to_eventhus_error
 from eventhus_nats.messages import (
@@ -78,10 +79,10 @@ class JetStreamPublisher:
         subjects: Subjects,
         *,
         last_sequence: int,
-        last_position: int | None,
+        last_published: Checkpoint | None,
     ) -> None:
         self.acknowledged = 0
-        self.last_position = last_position
+        self.last_published = last_published
         self._connection = connection
         self._bucket = connection.bucket
         self._client = connection.client
@@ -102,6 +103,7 @@ class JetStreamPublisher:
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """See ``Publisher.publish``."""
+        check_messages(messages)
         try:
             for message in messages:
                 while self._sent - self.acknowledged >= WINDOW:

@@ -3,27 +3,32 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, timedelta
-from math import inf
 
 from attrs import evolve
 
 from eventhus.adapter_support.limits import (
+    MESSAGE_ID_BYTES,
+    NAME_BYTES,
     PARTS,
     check_command_id,
     check_commit_names,
     check_keys,
     check_query,
+    check_reader,
     check_stream,
     check_tags,
+    check_text,
 )
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.domain.names import is_name
-from eventhus.domain.recorded import StreamId, is_text
+from eventhus.domain.recorded import StreamId
 from eventhus.errors import InvalidArgument, InvalidCommit
-from eventhus.ports.store import Commit, StoredCommit
+from eventhus.ports.leases import Lease
+from eventhus.ports.store import Commit, Snapshot, StoredCommit
 from eventhus.ports.views import ViewWrite
 
 MOST = 2**62  # events in a log, by far
+LONGEST_TTL_S = 1e9  # of a lease: 31 years
 
 
 def check_page(
@@ -38,16 +43,35 @@ def check_page(
             negative, or one of them needs more than 62 bits, because databases add them up in 64.
     """
     if limit < 1:
-        raise InvalidArgument(f"limit is {limit}; ask for at least 1 event")
+        raise InvalidArgument(f"limit is {_shown(limit)}; ask for at least 1 event")
     for name, start in (("after", after), ("after_version", after_version)):
         if start < 0:
-            raise InvalidArgument(f"{name} is {start}; 0 starts at the first event")
+            raise InvalidArgument(f"{name} is {_shown(start)}; 0 starts at the first event")
     if before is not None and before < 1:
-        raise InvalidArgument(f"before is {before}; the first event has position 1")
-    numbers = {"limit": limit, "after": after, "after_version": after_version, "before": before}
+        raise InvalidArgument(f"before is {_shown(before)}; the first event has position 1")
+    check_numbers(limit=limit, after=after, after_version=after_version, before=before or 0)
+
+
+def check_numbers(**numbers: int) -> None:
+    """Check versions, positions and tokens.
+
+    Raises:
+        InvalidArgument: One of them is negative or needs more than 62 bits.
+    """
     for name, number in numbers.items():
-        if number is not None and number > MOST:
-            raise InvalidArgument(f"{name} is {number:.3e}; no log has so many events")
+        if number > MOST:
+            raise InvalidArgument(f"{name} is {_shown(number)}; no log has so many events")
+        if number < 0:
+            raise InvalidArgument(f"{name} is {_shown(number)}; it must be at least 0")
+
+
+def _shown(number: int) -> str:
+    if abs(number) <= MOST:
+        return str(number)
+    try:
+        return f"{number:.3e}"
+    except OverflowError:
+        return f"a number of {number.bit_length():,} bits"
 
 
 def check_group(group: str | None, concurrency: int = 1) -> None:
@@ -78,10 +102,45 @@ def check_ttl(ttl_s: float) -> None:
     """Check the duration of a lease, in seconds.
 
     Raises:
-        InvalidArgument: It is not above 0, or not finite.
+        InvalidArgument: It is not above 0, or not below a billion.
     """
-    if not 0 < ttl_s < inf:
-        raise InvalidArgument(f"the ttl_s of a lease must be above 0 and finite, found {ttl_s}")
+    if not 0 < ttl_s < LONGEST_TTL_S:
+        raise InvalidArgument(
+            f"the ttl_s of a lease must be above 0 and below {LONGEST_TTL_S:.0e}, found {ttl_s}"
+        )
+
+
+def check_lease(lease: Lease) -> None:
+    """Check a lease. ``release`` of every store calls this first.
+
+    Raises:
+        InvalidArgument: The name, the owner or the token is beyond its limit.
+    """
+    check_reader(lease.name, lease.owner)
+    check_numbers(token=lease.token)
+
+
+def check_checkpoint(name: str, position: int, event_id: str, token: int) -> None:
+    """Check a checkpoint. ``save_checkpoint`` of every store calls this first.
+
+    Raises:
+        InvalidArgument: The name, the event's id or a number is beyond its limit.
+    """
+    check_reader(name)
+    check_numbers(position=position, token=token)
+    check_text("event_id", event_id, MESSAGE_ID_BYTES)
+
+
+def check_snapshot(snapshot: Snapshot) -> None:
+    """Check the names and numbers of a snapshot. ``save_snapshot`` of every store calls this first.
+
+    Raises:
+        InvalidArgument: One of them is beyond its limit.
+    """
+    check_stream(snapshot.stream)
+    check_numbers(version=snapshot.version, position=snapshot.position)
+    check_text("event_id", snapshot.event_id, MESSAGE_ID_BYTES)
+    check_text("fingerprint", snapshot.fingerprint, NAME_BYTES)
 
 
 def check_collection(collection: str) -> None:
@@ -117,7 +176,7 @@ def checked_commit(commit: Commit) -> Commit:
     Raises:
         InvalidArgument: An id, a name, the tags, the query or the metadata is beyond its limit.
         InvalidCommit: The commit has no parts, a part has no events, two parts have the same
-            stream, or ``recorded_at`` has no UTC offset.
+            stream, a schema is below 1, or ``recorded_at`` has no UTC offset or no form in UTC.
     """
     _check_parts(commit)
     events = commit.events
@@ -128,6 +187,12 @@ def checked_commit(commit: Commit) -> Commit:
     if commit.condition is not None:
         check_query(commit.condition.query)
         check_page(1, after=commit.condition.after)
+    for event in events:
+        if not 0 < event.schema <= MOST:
+            raise InvalidCommit(
+                f"the schema of an event for {commit.stream} is {_shown(event.schema)}; "
+                f"schemas are counted from 1"
+            )
     offset = commit.recorded_at.utcoffset()
     if offset is None:
         raise InvalidCommit(
@@ -136,7 +201,13 @@ def checked_commit(commit: Commit) -> Commit:
         )
     if offset == timedelta(0) and commit.recorded_at.tzinfo is UTC:
         return commit
-    return evolve(commit, recorded_at=commit.recorded_at.astimezone(UTC))
+    try:
+        return evolve(commit, recorded_at=commit.recorded_at.astimezone(UTC))
+    except OverflowError:
+        raise InvalidCommit(
+            f"recorded_at of the commit for {commit.stream} is before the year 1 or after the "
+            f"year 9999 in UTC"
+        ) from None
 
 
 def checked_restored(commits: Sequence[StoredCommit]) -> list[StoredCommit]:
@@ -205,14 +276,14 @@ def check_writes(collection: str, writes: Sequence[ViewWrite]) -> None:
 
     Raises:
         InvalidArgument: The collection's name is of another form, a key is not whole Unicode
-            text or beyond its limit, or data is not plain. The message quotes none of it.
+            text or beyond its limit, a position is out of range, or data is not plain. The message
+            quotes none of it.
     """
     check_collection(collection)
     for write in writes:
         document = write.document
-        if not is_text(document.key):
-            raise InvalidArgument(f"a key of {collection} is not a str of whole Unicode characters")
         check_keys((document.key,))
+        check_numbers(position=document.position, replaces=write.replaces)
         try:
             check_plain_data(document.data)
         except ValueError as error:

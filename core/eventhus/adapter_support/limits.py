@@ -1,16 +1,20 @@
-"""The limits of ids, names and keys, which ``eventhus.ports.store`` lists.
+"""The limits of ids, names and keys, which ``eventhus.ports.store`` and ``.bus`` list.
 
 Without them, one id of some megabytes would fail the other operations that share its request to the
 server.
 """
 
-from collections.abc import Collection, Iterable
+import json
+import re
+from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 from typing import Final
 
 from eventhus.domain.query import Query
-from eventhus.domain.recorded import EventData, Metadata, StreamId
+from eventhus.domain.recorded import EventData, Metadata, StreamId, is_id, is_text
 from eventhus.domain.tags import checked_tags
 from eventhus.errors import InvalidArgument
+from eventhus.ports.bus import Message
 
 ID_BYTES: Final = 1024
 """Of an aggregate_id, command_id, correlation_id, causation_id or a key of a document."""
@@ -33,6 +37,9 @@ TAGS: Final = 10_000
 TAG_BYTES: Final = 255
 """Of a tag."""
 
+EVENT_TAGS_BYTES: Final = 4_000
+"""Of all tags of an event, as the JSON that the header of a message holds."""
+
 ITEMS: Final = 100
 """Of a query."""
 
@@ -45,6 +52,22 @@ ITEM_TAGS: Final = 100
 REASON_BYTES: Final = 1024
 """Of the reason why an event is skipped."""
 
+METADATA_BYTES: Final = 26_000
+"""Of all metadata of a commit, as the JSON that the header of a message holds."""
+
+MESSAGE_ID_BYTES: Final = 512
+"""Of the id of a message. That of an event is the id of its commit and a number."""
+
+HEADERS_BYTES: Final = 60_000
+"""Of all headers of a message.
+
+Those of every event that a store accepts fit. With the id, they stay below the 65,535 bytes that
+JetStream stores.
+"""
+
+_HEADER_FRAME = len(": \r\n")  # bytes of a header besides its name and value
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # a token of HTTP
+
 
 def check_stream(stream: StreamId) -> None:
     """Check the name of a stream. Every operation of a store on one stream calls this first.
@@ -52,8 +75,8 @@ def check_stream(stream: StreamId) -> None:
     Raises:
         InvalidArgument: The type or the id is beyond its limit.
     """
-    _check("aggregate_type", stream.aggregate_type, NAME_BYTES)
-    _check("aggregate_id", stream.aggregate_id, ID_BYTES)
+    check_text("aggregate_type", stream.aggregate_type, NAME_BYTES)
+    check_text("aggregate_id", stream.aggregate_id, ID_BYTES)
 
 
 def check_command_id(command_id: str) -> None:
@@ -62,7 +85,7 @@ def check_command_id(command_id: str) -> None:
     Raises:
         InvalidArgument: It is beyond its limit.
     """
-    _check("command_id", command_id, ID_BYTES)
+    check_text("command_id", command_id, ID_BYTES)
 
 
 def check_commit_names(id_: str, types: Iterable[str], metadata: Metadata) -> None:
@@ -71,20 +94,30 @@ def check_commit_names(id_: str, types: Iterable[str], metadata: Metadata) -> No
     Raises:
         InvalidArgument: One of them is beyond its limit.
     """
-    _check("commit id", id_, NAME_BYTES)
+    check_text("commit id", id_, NAME_BYTES)
     for type_ in types:
-        _check("event type", type_, NAME_BYTES)
+        check_text("event type", type_, NAME_BYTES)
     for name, message_id in (
         ("correlation_id", metadata.correlation_id),
         ("causation_id", metadata.causation_id),
     ):
         if message_id is not None:
-            _check(name, message_id, ID_BYTES)
+            check_text(name, message_id, ID_BYTES)
     if len(metadata.values) > PAIRS:
         raise InvalidArgument(f"metadata has {len(metadata.values):,} values; the limit is {PAIRS}")
+    characters = 0
     for key, value in metadata.values.items():
-        _check("metadata key", key, NAME_BYTES)
-        _check("metadata value", value, VALUE_BYTES)
+        check_text("metadata key", key, NAME_BYTES)
+        check_text("metadata value", value, VALUE_BYTES)
+        characters += len(key) + len(value)
+    # A character takes at most twelve bytes, and a pair its quotes, a colon and a comma.
+    if characters * 12 + len(metadata.values) * 8 > METADATA_BYTES:
+        size_bytes = len(json.dumps(dict(metadata.values)))
+        if size_bytes > METADATA_BYTES:
+            raise InvalidArgument(
+                f"the metadata has {size_bytes:,} bytes as ASCII JSON; the limit is "
+                f"{METADATA_BYTES:,}"
+            )
 
 
 def check_tags(events: Iterable[EventData]) -> None:
@@ -93,13 +126,24 @@ def check_tags(events: Iterable[EventData]) -> None:
     Raises:
         InvalidArgument: A tag is not non-empty text, or they are beyond their limits.
     """
-    tags = [tag for event in events if event.tags for tag in checked_tags(event.tags)]
+    tags: list[str] = []
+    for event in events:
+        if event.tags:
+            own = checked_tags(event.tags)
+            if sum(map(len, own)) * 12 + len(own) * 4 > EVENT_TAGS_BYTES:
+                _check_count(
+                    f"the JSON of the tags of {event.type} has",
+                    len(json.dumps([*own])),
+                    "bytes",
+                    EVENT_TAGS_BYTES,
+                )
+            tags += own
     if len(tags) > TAGS:
         raise InvalidArgument(
             f"the events of the commit have {len(tags):,} tags; the limit is {TAGS:,}"
         )
     for tag in tags:
-        _check("tag", tag, TAG_BYTES)
+        check_text("tag", tag, TAG_BYTES)
 
 
 def check_query(query: Query) -> None:
@@ -119,9 +163,9 @@ def check_query(query: Query) -> None:
                     f"a store finds events by their stored names, and the query has the class "
                     f"{type_.__qualname__}; query through the application, or give the name"
                 )
-            _check("event type", type_, NAME_BYTES)
+            check_text("event type", type_, NAME_BYTES)
         for tag in item.tags:
-            _check("tag", tag, TAG_BYTES)
+            check_text("tag", tag, TAG_BYTES)
 
 
 def check_keys(keys: Collection[str]) -> None:
@@ -131,7 +175,7 @@ def check_keys(keys: Collection[str]) -> None:
         InvalidArgument: A key is beyond its limit.
     """
     for key in keys:
-        _check("document key", key, ID_BYTES)
+        check_text("document key", key, ID_BYTES)
 
 
 def check_reason(why: str) -> None:
@@ -140,7 +184,7 @@ def check_reason(why: str) -> None:
     Raises:
         InvalidArgument: It is beyond its limit.
     """
-    _check("reason", why, REASON_BYTES)
+    check_text("reason", why, REASON_BYTES)
 
 
 def check_reader(name: str, owner: str = "") -> None:
@@ -149,8 +193,8 @@ def check_reader(name: str, owner: str = "") -> None:
     Raises:
         InvalidArgument: One of them is beyond its limit.
     """
-    _check("lease or checkpoint name", name, NAME_BYTES)
-    _check("lease owner", owner, NAME_BYTES)
+    check_text("lease or checkpoint name", name, NAME_BYTES)
+    check_text("lease owner", owner, NAME_BYTES)
 
 
 def _check_count(owner: str, count: int, things: str, limit: int) -> None:
@@ -158,11 +202,74 @@ def _check_count(owner: str, count: int, things: str, limit: int) -> None:
         raise InvalidArgument(f"{owner} {count:,} {things}; the limit is {limit:,}")
 
 
-def _check(name: str, text: str, limit_bytes: int) -> None:
+def check_messages(messages: Sequence[Message]) -> None:
+    """Check messages. ``publish`` of every bus calls this before it sends the first of them.
+
+    Raises:
+        InvalidArgument: A part of a message is beyond its limit or has another form.
+    """
+    for message in messages:
+        check_message(message)
+
+
+def check_message(message: Message) -> None:
+    """Check the id, the stream, the type and the headers of a message.
+
+    Raises:
+        InvalidArgument: One of them is beyond its limit or has another form.
+    """
+    check_stream(message.stream)
+    if message.id == "":
+        raise InvalidArgument(f"a message of {message.stream} has an empty id")
+    check_text("message id", message.id, MESSAGE_ID_BYTES)
+    check_text("message type", message.type, NAME_BYTES)
+    size_bytes = 0
+    for name, value in message.headers.items():
+        if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
+            raise InvalidArgument(
+                f"a header of message {message.id!r} is not a name of letters, digits and "
+                f"punctuation with a value of printable ASCII; encode it as JSON"
+            )
+        check_text("name of a header", name, NAME_BYTES)
+        size_bytes += len(name) + len(value) + _HEADER_FRAME
+    if size_bytes > HEADERS_BYTES:
+        raise InvalidArgument(
+            f"the headers of message {message.id!r} have {size_bytes:,} bytes; the limit is "
+            f"{HEADERS_BYTES:,}"
+        )
+
+
+def check_letter(message: Message) -> None:
+    """Check a message that is to be buried. ``bury`` of every bus calls this first.
+
+    It may be beyond the limits, because another program may have published it.
+
+    Raises:
+        InvalidArgument: The id or a header is not whole Unicode text, or the id is empty.
+    """
+    if not (is_id(message.id) and all(map(is_text, chain(*message.headers.items())))):
+        raise InvalidArgument(
+            f"the id or a header of a message of {message.stream} is not a str of whole Unicode "
+            f"characters, or the id is empty"
+        )
+
+
+def check_text(name: str, text: str, limit_bytes: int) -> None:
+    """Check a text of any kind.
+
+    Args:
+        name: The name of the text, for the message, which does not quote it.
+        text: The text.
+        limit_bytes: The most bytes in UTF-8.
+
+    Raises:
+        InvalidArgument: It is not whole Unicode text, or beyond its limit.
+    """
+    if not is_text(text):
+        raise InvalidArgument(f"the {name} is not a str of whole Unicode characters")
     if len(text) * 4 <= limit_bytes:  # a character has at most four bytes
         return
-    # Another check refuses lone surrogates.
-    size_bytes = len(text.encode(errors="surrogatepass"))
+    size_bytes = len(text.encode())
     if size_bytes > limit_bytes:
         raise InvalidArgument(
             f"the {name} has {size_bytes:,} bytes in UTF-8; the limit is {limit_bytes:,}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from eventhus.adapter_support.arguments import check_page
+from eventhus.adapter_support.arguments import check_numbers, check_page
 from eventhus.adapter_support.limits import check_reason
 from eventhus.application.base import ApplicationBase
 from eventhus.composition import (
@@ -60,7 +60,8 @@ class ReadModels(ApplicationBase):
                 everything that the log holds now.
 
         Raises:
-            InvalidArgument: The view or process is not part of this application.
+            InvalidArgument: The view or process is not part of this application, or no log reaches
+                the position.
             ReaderStopped: The reader cannot handle an event. Only the worker that holds its lease
                 knows: in any other one this waits on, as it does while the store is unavailable.
                 Limit the wait with ``asyncio.timeout`` if that matters.
@@ -72,6 +73,7 @@ class ReadModels(ApplicationBase):
             committed = await self._store.head()
         elif isinstance(committed, Committed):
             committed = committed.position
+        check_numbers(position=committed)
         await self._readers.caught_up(reader, committed)
 
     async def reset(self, view: View[Any, Any]) -> None:

@@ -1,4 +1,16 @@
-"""The event bus: publishing, consumer groups and dead-letter queues."""
+"""The event bus: publishing, consumer groups and dead-letter queues.
+
+Every bus refuses to publish messages beyond these limits with ``InvalidArgument``, before it sends
+anything. Lengths are in bytes of UTF-8.
+
+- ``aggregate_id``: 1,024. Id of a message: 512.
+- ``aggregate_type``, type of an event, name of a header: 255.
+- Headers: names of letters, digits and punctuation, values of printable ASCII; all together 60,000,
+  with four for each.
+
+The headers of every event that a store accepts are within them. How large a body may be depends on
+the bus.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +22,7 @@ from typing import Protocol, Self, TypeAlias
 from attrs import field, frozen
 
 from eventhus.domain.recorded import StreamId
+from eventhus.ports.store import Checkpoint
 
 
 @frozen(kw_only=True)
@@ -73,11 +86,12 @@ class Publisher(Protocol):
         ...
 
     @property
-    def last_position(self) -> int | None:
-        """The log position of the last message on the bus when this publisher began.
+    def last_published(self) -> Checkpoint | None:
+        """The place in the log of the last message on the bus when this publisher began.
 
-        0 if nothing was ever published. ``None`` if the bus cannot know, because it does not keep
-        messages or because the last one does not say.
+        It is as that message says, which another program may have published. Position 0 if nothing
+        was ever published. ``None`` if the bus cannot know, because it does not keep messages or
+        because the last one does not say.
         """
         ...
 
@@ -89,6 +103,7 @@ class Publisher(Protocol):
         confirmed message.
 
         Raises:
+            InvalidArgument: A message is beyond a limit of the list above; nothing was sent.
             PublisherReplaced: Another publisher has published since this one began, and the bus
                 can tell. It accepts nothing more from this one.
             BusUnavailable: The bus could not be reached, or did not answer in time.
@@ -151,8 +166,12 @@ class EventBus(Protocol):
     async def bury(self, message: Message, group: str) -> None:
         """Put a message that a group could not handle into its dead-letter queue.
 
+        Any message that a subscription was given can be buried, also one of another program that is
+        beyond the limits. Headers that do not fit are left out.
+
         Raises:
-            InvalidArgument: ``group`` does not have the form that ``subscribe`` takes.
+            InvalidArgument: ``group`` does not have the form that ``subscribe`` takes, or the id
+                or a header of the message is not Unicode text.
             BusUnavailable: The bus could not be reached, or did not answer in time.
         """
         ...
@@ -181,6 +200,7 @@ class EventBus(Protocol):
         """Delete a dead letter of a group. Do nothing if it is gone.
 
         Raises:
+            InvalidArgument: ``group`` does not have the form that ``subscribe`` takes.
             BusUnavailable: The bus could not be reached, or did not answer in time.
         """
         ...

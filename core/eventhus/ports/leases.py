@@ -41,7 +41,7 @@ class Leases(Protocol):
             meanwhile, so its holder can always save that checkpoint.
 
         Raises:
-            InvalidArgument: ``ttl_s`` is not above 0.
+            InvalidArgument: ``ttl_s`` is not above 0 and below a billion.
         """
         ...
 

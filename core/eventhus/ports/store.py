@@ -6,9 +6,12 @@ server is asked. Lengths are in bytes of UTF-8.
 - ``aggregate_id``, ``command_id``, ``correlation_id``, ``causation_id``, key of a document: 1,024.
 - ``aggregate_type``, type of an event, id of a commit, name of a lease or checkpoint, owner of a
   lease: 255.
-- Metadata: 64 pairs, keys of 255, values of 8,192.
-- A commit: 1,000 parts, and 10,000 tags on all of its events together. A tag: 255.
+- Metadata: 64 pairs, keys of 255, values of 8,192; all together 26,000 as ASCII JSON.
+- A commit: 1,000 parts, and 10,000 tags on all of its events together. A tag: 255. All tags of an
+  event: 4,000 as ASCII JSON.
 - A query: 100 items, each with 1,000 types and 100 tags.
+- Id of an event, in a checkpoint or a snapshot: 512. Fingerprint of a snapshot: 255.
+- Versions, positions, tokens: 62 bits.
 """
 
 from __future__ import annotations
@@ -262,9 +265,9 @@ class EventStore(Protocol):
             ConditionFailed: An event after the condition's position matches its query.
             CommandIdReused: A commit of other streams has the ``command_id``.
             InvalidCommit: There are no parts, or no events in one of them, or two parts have the
-                same stream; the data is not JSON-compatible; ``recorded_at`` is naive; the
-                condition begins after the end of the log; or a commit of other streams has the
-                ``id``.
+                same stream; the data is not JSON-compatible; a schema is below 1 or needs more
+                than 62 bits; ``recorded_at`` is naive or has no form in UTC; the condition begins
+                after the end of the log; or a commit of other streams has the ``id``.
             InvalidArgument: An id, a name, the tags or the metadata is beyond its limit.
         """
         ...

@@ -170,7 +170,21 @@ def operations(store: MongoStore) -> list[Callable[[], Awaitable[object]]]:
 
 @pytest.mark.parametrize(
     "bucket",
-    ["", "admin", "config", "local", "a.b", "a b", "a$b", "a/b", "a\0b", "x" * 64, "é" * 32],
+    [
+        "",
+        "admin",
+        "config",
+        "local",
+        "a.b",
+        "a b",
+        "a$b",
+        "a/b",
+        "a\0b",
+        "a\nb",
+        "a\ud800",
+        "x" * 64,
+        "é" * 32,
+    ],
 )
 def test_a_bucket_that_is_no_name_of_a_database(bucket: str) -> None:
     """It is refused before there is a connection."""

@@ -6,13 +6,14 @@ from typing import Any
 
 import bson
 import pytest
-from bson import Int64, ObjectId
+from bson import Code, Int64, ObjectId
+from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
 from eventhus import StreamId
 from eventhus.errors import CompositionError, IncompatibleBucket, InvalidArgument
-from eventhus.ports import EventData, Snapshot
+from eventhus.ports import EventData, Snapshot, ViewDocument, ViewWrite
 from eventhus_mongo import MongoStore
 from eventhus_testing.conformance.store.samples import commit, first_version
 from eventhus_testing.servers import MongoReplicaSet
@@ -71,6 +72,10 @@ STRANGE: dict[str, Any] = {
     "no events": document(events=None),
     "events that are no objects": document(events=["x"]),
     "an array of ids": document(parts=[part(id=["bad", "good1"], version=7)]),
+    "a number as the name of an event": document(events=[{"type": 7, "data": {}}]),
+    "a text as schema": document(events=[{"type": "Noted", "schema": "1", "data": {}}]),
+    "a schema before the first": document(events=[{"type": "Noted", "schema": 0, "data": {}}]),
+    "a number as commit id": document(commit_id=7),
     "deep text": document(events=[{"type": "Noted", "data_json": "[" * 100_000}]),
 }
 
@@ -108,10 +113,14 @@ SHAPES: dict[str, dict[str, Any]] = {
     "no version": {"$unset": {"version": 1}},
     "a text as version": {"$set": {"version": "1"}},
     "a negative position": {"$set": {"position": -1}},
+    "no version yet": {"$set": {"version": 0}},
+    "a version that no log reaches": {"$set": {"version": 2**63 - 1}},
     "a list as fingerprint": {"$set": {"fingerprint": ["f"]}},
     "no data": {"$unset": {"data": 1}},
     "data that is not plain": {"$set": {"data": {"at": ObjectId()}}},
     "text that is not JSON": {"$unset": {"data": 1}, "$set": {"data_json": "{"}},
+    "code as fingerprint": {"$set": {"fingerprint": Code("f")}},
+    "a date beyond Python's": {"$set": {"data": {"at": DatetimeMS(2**62)}}},
 }
 
 
@@ -136,6 +145,7 @@ async def test_a_snapshot_of_another_shape_is_ignored(
         {"$unset": {"position": 1}},
         {"$set": {"position": -5}},
         {"$set": {"event_id": 7}},
+        {"$set": {"event_id": Code("c-7")}},
     ],
 )
 async def test_a_checkpoint_of_another_shape_is_an_error_that_names_it(
@@ -146,6 +156,62 @@ async def test_a_checkpoint_of_another_shape_is_an_error_that_names_it(
     plain.checkpoints.update_one({}, change)
     with pytest.raises(IncompatibleBucket, match="checkpoint 'relay'"):
         await store.load_checkpoint("relay")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"$set": {"token": "1"}},
+        {"$set": {"token": [1]}},
+        {"$set": {"token": 1.5}},
+        {"$set": {"token": float("nan")}},
+        {"$set": {"token": -1}},
+        {"$set": {"owner": 7}},
+        {"$set": {"ttl_ms": "60000"}},
+        {"$set": {"ttl_ms": float("inf")}},
+        {"$unset": {"owner": 1, "token": 1}, "$set": {"until": datetime(2100, 1, 1, tzinfo=UTC)}},
+    ],
+    ids=str,
+)
+async def test_a_lease_of_another_shape_is_replaced_or_an_error_that_names_it(
+    store: MongoStore, plain: Plain, change: dict[str, Any]
+) -> None:
+    first = await store.acquire("relay", "one", ttl_s=60)
+    assert first is not None
+    plain.leases.update_one({}, change)
+    try:
+        again = await store.acquire("relay", "two", ttl_s=60)
+    except IncompatibleBucket as error:
+        assert "the lease 'relay' was not written by eventhus; delete" in str(error)  # noqa: PT017
+    else:
+        assert again is not None
+        assert type(again.token) is int
+
+
+@pytest.mark.parametrize("change", [{"recorded_at": "2026-01-01T00:00:00"}, {"commit_id": 7}])
+async def test_a_strange_envelope_is_a_typed_error(
+    store: MongoStore, plain: Plain, change: dict[str, Any]
+) -> None:
+    await store.append(made(0))
+    plain.events.update_one({}, {"$set": change})
+    with pytest.raises(IncompatibleBucket, match="document 1 was not written by eventhus"):
+        await store.read()
+
+
+async def test_a_strange_command_id_is_a_typed_error(store: MongoStore, plain: Plain) -> None:
+    given = made(0)
+    await store.append(given)
+    plain.events.update_one({}, {"$set": {"command_id": 7}})
+    with pytest.raises(IncompatibleBucket, match="document 1 was not written by eventhus"):
+        await store.append(given)
+
+
+async def test_a_document_without_a_position_is_not_overwritten(
+    store: MongoStore, plain: Plain
+) -> None:
+    plain.view_v.insert_one({"_id": "a"})
+    write = ViewWrite(document=ViewDocument(key="a", position=2, data=1), replaces=1)
+    assert {"a"} == await store.save_documents("view_v", [write])
 
 
 async def test_a_lease_from_the_future_has_expired(store: MongoStore, plain: Plain) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from eventhus_nats import NatsBus
 from eventhus_testing.conformance import BusConformance
+from eventhus_testing.conformance.bus.limits import Limits
 from eventhus_testing.servers.nats import delete_streams
 
 
@@ -23,3 +24,15 @@ class TestJetStream(BusConformance):
     def bus(self, bucket: str) -> NatsBus:
         """Return another bus on the bucket."""
         return NatsBus.open(self.url, bucket)
+
+
+class TestCoreNats(Limits):
+    """It keeps nothing and knows no order, but its limits are the same."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, nats_url: str) -> None:
+        self.url = nats_url
+
+    def bus(self, bucket: str) -> NatsBus:
+        """Return another bus on the bucket."""
+        return NatsBus.open(self.url, bucket, jetstream=False)

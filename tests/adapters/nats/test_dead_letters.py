@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from eventhus import Delivered, Recorded, Replayed
 from eventhus_memory import MemoryStore
 from eventhus_nats import NatsBus
-from eventhus_testing.conformance.bus.cases import messages
+from eventhus_testing.conformance.bus.cases import Inbox, messages
 from eventhus_testing.servers import nats_server
 from tests.adapters.nats.support import plain, until, until_so
 from tests.adapters.nats.test_wire import Create, bank
@@ -186,3 +187,18 @@ async def test_every_foreign_message_can_be_buried(nats_executable: Path, name: 
         "Eventhus-Error" in headers,
         headers.get("plain") == "y",
     )
+
+
+async def test_a_foreign_message_with_the_largest_headers_can_be_buried(
+    nats_url: str, nats_bucket: str
+) -> None:
+    """There is no room for those that describe the failure. Trying again would never end."""
+    inbox = Inbox()
+    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+        await bus.subscribe(inbox, group="g")
+        room = 65_535 - len("NATS/1.0\r\na: \r\n\r\n")
+        await jetstream.publish(f"{nats_bucket}.account", b"{}", headers={"a": "x" * room})
+        await until(lambda: inbox.messages)
+        headers = {**inbox.messages[0].headers, "Eventhus-Error": '"x"'}
+        await bus.bury(evolve(inbox.messages[0], headers=headers), "g")
+        assert [b"{}"] == [each.message.body async for each in bus.dead_letters("g")]

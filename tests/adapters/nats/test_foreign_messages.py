@@ -6,11 +6,14 @@ from datetime import timedelta
 import pytest
 from nats.js import JetStreamContext
 
+from eventhus import Application
 from eventhus.errors import BusUnavailable
+from eventhus_memory import MemoryStore
 from eventhus_nats import NatsBus
 from eventhus_nats.messages import encode_id, message_from
 from eventhus_testing.conformance.bus.cases import Inbox, message
 from tests.adapters.nats.support import plain, say_raw, until, until_so
+from tests.core.support import add, compose
 
 
 def body(aggregate_id: str) -> bytes:
@@ -135,3 +138,37 @@ async def test_an_event_whose_id_a_foreign_message_has_taken_is_published_later(
         state = (await jetstream.stream_info(nats_bucket)).state
         bodies = [(await jetstream.get_msg(nats_bucket, n + 1)).data for n in range(state.last_seq)]
     assert set(bodies) >= {body("foreign"), *(each.body for each in ours)}
+
+
+async def test_a_position_that_is_not_ascii_does_not_stop_the_relay(
+    nats_url: str, nats_bucket: str
+) -> None:
+    async with NatsBus.open(nats_url, nats_bucket) as bus:
+        head = b"NATS/1.0\r\nEventhus-Position: \xff\r\n\r\n"
+        line = f"HPUB {nats_bucket}.account {len(head)} {len(head) + 2}\r\n".encode()
+        await say_raw(nats_url, line + head + b"{}\r\n")
+        assert (await bus.publisher()).last_published is None
+
+
+async def test_a_foreign_last_message_neither_repeats_nor_stops_the_relay(
+    nats_url: str, nats_bucket: str
+) -> None:
+    """It names a position that the relay passed long ago."""
+    store = MemoryStore()
+    async with compose(store, bucket=nats_bucket, bus=NatsBus.open(nats_url, nats_bucket)) as app:
+        await add(app, 1, 2, 3)
+        await until_so(lambda: _is_published(app))
+    async with plain(nats_url) as (_, jetstream):
+        foreign = {"Eventhus-Position": "1", "Nats-Msg-Id": "foreign"}
+        await jetstream.publish(f"{nats_bucket}.Account", b"{}", headers=foreign)
+        async with compose(
+            store, bucket=nats_bucket, bus=NatsBus.open(nats_url, nats_bucket)
+        ) as app:
+            await add(app, 4)
+            await until_so(lambda: _is_published(app))
+        state = (await jetstream.stream_info(nats_bucket)).state
+    assert 3 + 1 + 1 == state.last_seq
+
+
+async def _is_published(app: Application) -> bool:
+    return await app.relay_lag() == 0

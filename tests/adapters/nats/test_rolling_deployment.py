@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import attrs
 import pytest
 
-from eventhus.ports import Message, NotHandledHere
+from eventhus.ports import Checkpoint, Message, NotHandledHere
 from eventhus_nats import NatsBus
 from eventhus_testing.conformance.bus.cases import Inbox, message, messages, publish
 from tests.adapters.nats.support import plain, until
@@ -98,7 +98,8 @@ async def test_a_publisher_knows_where_the_bus_ends(
     ]
     async with NatsBus.open(nats_url, nats_bucket) as bus:
         await publish(bus, given)
-        assert 10 * published == (await bus.publisher()).last_position
+        last = (await bus.publisher()).last_published
+        assert last == Checkpoint(10 * published, given[-1].id if given else "")
 
 
 @pytest.mark.parametrize("headers", [{}, {"Eventhus-Position": "many"}])
@@ -109,7 +110,7 @@ async def test_a_message_of_a_stranger_tells_no_position(
         await publish(bus, messages("a", 1))
         async with plain(nats_url) as (_, jetstream):
             await jetstream.publish(f"{nats_bucket}.Account", b"{}", headers=headers or None)
-        assert (await bus.publisher()).last_position is None
+        assert (await bus.publisher()).last_published is None
 
 
 async def test_a_stream_whose_messages_have_expired_tells_no_position(
@@ -119,10 +120,10 @@ async def test_a_stream_whose_messages_have_expired_tells_no_position(
         await publish(bus, messages("a", 3))
         async with plain(nats_url) as (_, jetstream):
             await jetstream.purge_stream(nats_bucket)
-        assert (await bus.publisher()).last_position is None
+        assert (await bus.publisher()).last_published is None
 
 
 async def test_core_nats_tells_no_position(nats_url: str, nats_bucket: str) -> None:
     async with NatsBus.open(f"{nats_url}", nats_bucket, jetstream=False) as bus:
         async with asyncio.timeout(10):
-            assert (await bus.publisher()).last_position is None
+            assert (await bus.publisher()).last_published is None

@@ -1,5 +1,6 @@
 """What a reader may ask a store for."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -8,16 +9,28 @@ from attrs import evolve
 
 from eventhus import Query, StreamId
 from eventhus.adapter_support import (
+    check_checkpoint,
     check_collection,
     check_condition,
     check_group,
+    check_lease,
     check_page,
+    check_snapshot,
     check_ttl,
     check_writes,
     checked_commit,
 )
 from eventhus.errors import InvalidArgument, InvalidCommit
-from eventhus.ports import Commit, Condition, EventData, Part, ViewDocument, ViewWrite
+from eventhus.ports import (
+    Commit,
+    Condition,
+    EventData,
+    Lease,
+    Part,
+    Snapshot,
+    ViewDocument,
+    ViewWrite,
+)
 
 EVENT = EventData("Deposited", {})
 
@@ -44,6 +57,7 @@ def test_a_page_that_can_be(start: str, first: int) -> None:
             {"limit": 1, "after_version": 2**200},
             "after_version is 1.607e+60; no log has so many events",
         ),
+        ({"limit": -(2**2000)}, "limit is a number of 2,001 bits; ask for at least 1 event"),
     ],
 )
 def test_an_invalid_page_is_refused(page: dict[str, int], message: str) -> None:
@@ -72,10 +86,10 @@ def test_no_concurrency() -> None:
         check_group("g", 0)
 
 
-@pytest.mark.parametrize("ttl_s", [0, -1, float("inf"), float("nan")])
+@pytest.mark.parametrize("ttl_s", [0, -1, 1e9, float("inf"), float("nan")])
 def test_no_time(ttl_s: float) -> None:
     """A lease is for some time, and ends."""
-    with pytest.raises(InvalidArgument, match="above 0 and finite"):
+    with pytest.raises(InvalidArgument, match="above 0 and below 1e\\+09"):
         check_ttl(ttl_s)
     check_ttl(0.001)
 
@@ -111,7 +125,7 @@ def test_documents() -> None:
     ("collection", "write", "message"),
     [
         ("events", written("a", 1), "collection 'events' is not"),
-        ("view_a", written("\ud800", 1), "a key of view_a is not a str of whole Unicode"),
+        ("view_a", written("\ud800", 1), "the document key is not a str of whole Unicode"),
         ("view_a", written("k", (1,)), "the document of 'k' in view_a is not JSON-compatible: tup"),
     ],
 )
@@ -224,3 +238,39 @@ def test_a_condition_may_begin_at_the_head_and_no_later() -> None:
         "the condition of the commit for Account/a1 begins after position 7, and the log ends at "
         "6; use the position of a page that was read from this log" == str(caught.value)
     )
+
+
+@pytest.mark.parametrize("schema", [0, -1, 2**63])
+def test_a_schema_that_is_not_counted_from_1_is_refused(schema: int) -> None:
+    with pytest.raises(InvalidCommit, match="schemas are counted from 1"):
+        checked_commit(of_parts(part("a1", EventData("Deposited", {}, schema))))
+
+
+def test_a_time_without_a_form_in_utc_is_refused() -> None:
+    early = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+    with pytest.raises(InvalidCommit, match="is before the year 1 or after"):
+        checked_commit(evolve(of_parts(part()), recorded_at=early))
+
+
+SNAPSHOT = Snapshot(
+    stream=StreamId("Account", "a1"), version=1, position=1, event_id="e", fingerprint="f", data=1
+)
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        (lambda: check_snapshot(evolve(SNAPSHOT, version=-1)), "version is -1; it must be at"),
+        (lambda: check_snapshot(evolve(SNAPSHOT, event_id="x" * 513)), "event_id has 513 bytes"),
+        (lambda: check_snapshot(evolve(SNAPSHOT, fingerprint="x" * 256)), "fingerprint has 256"),
+        (lambda: check_checkpoint("r", 2**62 + 1, "e", 0), "position is 4.612e"),
+        (lambda: check_checkpoint("r", 1, "\ud800", 0), "event_id is not a str of whole"),
+        (lambda: check_lease(Lease(name="r", owner="o", token=-1)), "token is -1"),
+    ],
+)
+def test_what_a_store_could_not_hold_is_refused(check: Callable[[], None], message: str) -> None:
+    check_snapshot(SNAPSHOT)
+    check_checkpoint("r", 0, "", 0)
+    check_lease(Lease(name="r", owner="o", token=1))
+    with pytest.raises(InvalidArgument, match=message):
+        check()

@@ -253,3 +253,11 @@ async def test_a_redefined_event_is_refused_with_what_happened() -> None:
     async with compose(aggregates=[deciding]) as app:
         with pytest.raises(UndeclaredEvent, match=advice):
             await app.dispatch(Open(aggregate_id="a", owner="ann"))
+
+
+@pytest.mark.parametrize("position", [-1, 2**63, 10**400])
+async def test_waiting_for_a_position_that_no_log_reaches_is_refused(position: int) -> None:
+    """It would never end."""
+    async with compose(views=[counts]) as app:
+        with pytest.raises(InvalidArgument, match="position is"):
+            await app.caught_up(counts, position)

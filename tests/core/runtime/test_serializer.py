@@ -90,7 +90,6 @@ async def test_events_of_the_past_are_read_as_those_of_today() -> None:
     [
         pytest.param(EventData("Closed", {}, 1), "declare it", id="unknown name"),
         pytest.param(EventData("Deposited", {"amount": 1}, 4), "stored with schema 4", id="future"),
-        pytest.param(EventData("Deposited", {"amount": 1}, 0), "stored with schema 0", id="zero"),
         pytest.param(EventData("Deposited", {}, 1), "upcaster from schema 1 to 2", id="upcaster"),
         pytest.param(EventData("Deposited", {"s3cret": 1}, 3), "other fields", id="other fields"),
     ],

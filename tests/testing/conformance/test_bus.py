@@ -24,7 +24,7 @@ class Nothing:
     """A bus that agrees to everything and does nothing."""
 
     acknowledged = 0
-    last_position = None
+    last_published = None
 
     async def publisher(self) -> Nothing:
         return self

@@ -28,7 +28,8 @@ class Snapshots(Generic[S]):
 
     Args:
         decider: The aggregate or the decision.
-        event_at: Returns the id of the event that the log has at the place of a snapshot.
+        event_at: Returns the id and the position of the event that the log has at the place of a
+            snapshot, if there is one.
         store: Holds the snapshots.
         codec: Turns states into plain data.
         every: Take a snapshot once so many events follow the newest one.
@@ -37,7 +38,7 @@ class Snapshots(Generic[S]):
     def __init__(
         self,
         decider: Decider[Any, Any, S],
-        event_at: Callable[[Snapshot], Awaitable[str]],
+        event_at: Callable[[Snapshot], Awaitable[tuple[str, int] | None]],
         *,
         store: SnapshotStore,
         codec: Codec,
@@ -67,7 +68,7 @@ class Snapshots(Generic[S]):
             )
             return None
         # A log that was restored to an earlier point may have gone on differently since.
-        if await self._event_at(snapshot) != snapshot.event_id:
+        if await self._event_at(snapshot) != (snapshot.event_id, snapshot.position):
             _logger.warning(
                 "snapshot of %s ignored: the log has another event at its place", stream
             )
@@ -122,13 +123,13 @@ class Snapshots(Generic[S]):
             )
 
 
-async def event_in_stream(store: EventStore, snapshot: Snapshot) -> str:
-    """Return the id of the event at the version of an aggregate's snapshot, or ``""``."""
+async def event_in_stream(store: EventStore, snapshot: Snapshot) -> tuple[str, int] | None:
+    """Return the id and the position of the event at the version of an aggregate's snapshot."""
     last = await store.history(snapshot.stream, after_version=snapshot.version - 1, limit=1)
-    return last[0].id if last else ""
+    return (last[0].id, last[0].position) if last else None
 
 
-async def event_in_log(store: EventStore, snapshot: Snapshot) -> str:
-    """Return the id of the event at the position of a decision's snapshot, or ``""``."""
+async def event_in_log(store: EventStore, snapshot: Snapshot) -> tuple[str, int] | None:
+    """Return the id and the position of the event at the position of a decision's snapshot."""
     page = await store.read(after=snapshot.position - 1, limit=1)
-    return page.event_id if page.events else ""
+    return (page.event_id, page.position) if page.events else None

@@ -39,6 +39,8 @@ _decode = json.JSONDecoder().decode
 _NO_METADATA = Metadata()
 _NO_TAGS: frozenset[str] = frozenset()
 
+_MOST = 2**63 - 1  # databases hold 64 bits
+
 
 def to_body(stored: StoredEvent) -> bytes:
     """Return an event as JSON.
@@ -113,13 +115,13 @@ def from_message(message: Message) -> StoredEvent:
         body = _of(dict, _decode(message.body.decode()))
         return Recorded(
             stream=StreamId(body["aggregate_type"], body["aggregate_id"]),
-            version=_of(int, body["version"]),
-            position=int(headers.get(POSITION, 0)),
+            version=_number(body["version"], least=1),
+            position=_number(int(headers.get(POSITION, 0)), least=0),
             id=message.id,
             event=EventData(
                 _of(str, body["type"]),
                 _of(dict, body["data"]),
-                int(headers.get(SCHEMA, 1)),
+                _number(int(headers.get(SCHEMA, 1)), least=1),
                 checked_tags(_of(list, _decode(headers[TAGS]))) if TAGS in headers else _NO_TAGS,
             ),
             recorded_at=_recorded_at(message),
@@ -154,6 +156,13 @@ def _metadata(headers: Mapping[str, str]) -> Metadata:
         causation_id=None if causation_id is None else _decode(causation_id),
         values=values,
     )
+
+
+def _number(value: object, *, least: int) -> int:
+    number = _of(int, value)
+    if not least <= number <= _MOST:
+        raise ValueError("a number that no store can hold")
+    return number
 
 
 def _of(cls: type[T], value: object) -> T:

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
+from eventhus.adapter_support.limits import check_message
 from eventhus.adapter_support.tasks import being_cancelled, stop
-from eventhus.errors import CodecError
+from eventhus.errors import CodecError, InvalidArgument
 from eventhus.ports.bus import EventBus, Message
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
@@ -23,8 +24,8 @@ class Relay(LeasedReader):
     """Publishes every event of the log, in order, at least once.
 
     The checkpoint moves only over events that the bus has acknowledged. After a crash, some are
-    therefore repeated and none is skipped. An event whose stored data has no form in JSON, because
-    another program wrote it, is left out with an ERROR in the log.
+    therefore repeated and none is skipped. An event that no message can hold, because another
+    program wrote it into the store, is left out with an ERROR in the log.
 
     Only the lease holder publishes. A relay that was paused, and does not know that its lease has
     expired, finds its publisher replaced and its checkpoint refused.
@@ -48,7 +49,7 @@ class Relay(LeasedReader):
         # In this order: whatever another relay publishes is then either in the checkpoint that is
         # read here, or refused by the bus to one of the two.
         publisher = await self._bus.publisher()
-        after = self._behind(publisher.last_position, await self._resume())
+        after = await self._behind(publisher.last_published, await self._resume())
         try:
             async with (
                 asyncio.TaskGroup() as saving,
@@ -79,8 +80,10 @@ class Relay(LeasedReader):
         """
         for stored in batch:
             try:
-                yield stored, to_message(stored)
-            except CodecError as error:
+                message = to_message(stored)
+                check_message(message)
+                yield stored, message
+            except (CodecError, InvalidArgument) as error:
                 self._logger.error(  # noqa: TRY400 - the error says all there is to say
                     "event %s at position %d is not published: %s",
                     stored.id,
@@ -88,10 +91,15 @@ class Relay(LeasedReader):
                     error,
                 )
 
-    def _behind(self, published: int | None, checkpoint: int) -> int:
+    async def _behind(self, last: Checkpoint | None, checkpoint: int) -> int:
         """Return the position to publish from: the checkpoint, unless the bus has lost its tail."""
-        if published is None or published >= checkpoint:
+        if last is None or last.position >= checkpoint:
             return checkpoint
+        published = last.position
+        if published:
+            page = await self._store.read(after=published - 1, limit=1)
+            if page.event_id != last.event_id:  # another program has published it
+                return checkpoint
         self._logger.warning(
             "the bus ends at position %d and the checkpoint of the relay is at %d: the bus has "
             "lost its last messages; publishing again from position %d",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from attrs import evolve
 
 from eventhus import Metadata, Query, StreamId
-from eventhus.errors import InvalidArgument
+from eventhus.errors import InvalidArgument, InvalidCommit
 from eventhus.ports import (
     Condition,
     EventData,
+    Lease,
     QueryItem,
     Snapshot,
     Storage,
@@ -53,6 +55,10 @@ COMMITS: dict[str, dict[str, Any]] = {
     "10,001 tags": {"events": [tagged(*map(str, range(n, n + 3))) for n in range(3333)] + TWO_TAGS},
     "1,001 parts": {"parts": [part(stream) for stream in accounts(1001)]},
     "101 items": {"condition": Condition(query=MANY_ITEMS, after=0)},
+    "the metadata has 26,001": {"metadata": Metadata(values={"a": "ü" * 4096, "b": "x" * 1407})},
+    "the tags of A has 4,032": {
+        "events": [EventData("A", {}, tags=frozenset(f"{n:0248}" for n in range(16)))]
+    },
     "metadata has 65": {"metadata": Metadata(values={str(n): "" for n in range(65)})},
 }
 
@@ -61,8 +67,8 @@ _SNAPSHOT = Snapshot(
 )
 
 
-def _write(key: str) -> ViewWrite:
-    return ViewWrite(document=ViewDocument(key=key, position=1, data={}), replaces=0)
+def _write(key: str, position: int = 1) -> ViewWrite:
+    return ViewWrite(document=ViewDocument(key=key, position=position, data={}), replaces=0)
 
 
 OPERATIONS: dict[str, Callable[[Storage], Awaitable[object]]] = {
@@ -95,6 +101,27 @@ OF_CLASSES: dict[str, Callable[[Storage], Awaitable[object]]] = {
     "read_backwards": lambda store: store.read_backwards(CLASSES),
     "follow": lambda store: anext(store.follow(CLASSES), None),
     "append": lambda store: store.append(commit(condition=Condition(query=CLASSES, after=0))),
+}
+
+
+BEYOND = 2**63
+
+NUMBERS: dict[str, Callable[[Storage], Awaitable[object]]] = {
+    "version of a snapshot": lambda store: store.save_snapshot(evolve(_SNAPSHOT, version=BEYOND)),
+    "position of a snapshot": lambda store: store.save_snapshot(evolve(_SNAPSHOT, position=-1)),
+    "position of a checkpoint": lambda store: store.save_checkpoint("r", BEYOND),
+    "token of a checkpoint": lambda store: store.save_checkpoint("r", 1, token=BEYOND),
+    "token of a lease": lambda store: store.release(Lease(name="r", owner="a", token=BEYOND)),
+    "term of a lease": lambda store: store.acquire("r", "a", ttl_s=1e300),
+    "position of a document": lambda store: store.save_documents("view_v", [_write("a", BEYOND)]),
+}
+
+ODD_COMMITS: dict[str, dict[str, Any]] = {
+    "schema before the first": {"events": [EventData("Deposited", {}, 0)]},
+    "schema beyond 64 bits": {"events": [EventData("Deposited", {}, BEYOND)]},
+    "time before the year 1": {
+        "recorded_at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+    },
 }
 
 
@@ -154,3 +181,22 @@ class Limits(Cases):
         """Reads are refused, too: a request that is too large would fail its neighbours."""
         with pytest.raises(InvalidArgument, match="limit"):
             await operation(store)
+
+    @pytest.mark.parametrize("operation", NUMBERS.values(), ids=NUMBERS)
+    @case
+    async def test_numbers_that_no_log_reaches_are_refused(
+        self, store: Storage, operation: Callable[[Storage], Awaitable[object]]
+    ) -> None:
+        """Databases hold 64 bits."""
+        with pytest.raises(InvalidArgument):
+            await operation(store)
+
+    @pytest.mark.parametrize("name", ODD_COMMITS)
+    @case
+    async def test_commits_that_could_not_be_read_again_are_refused(
+        self, store: Storage, name: str
+    ) -> None:
+        """Schemas are counted from 1, and times are kept in UTC."""
+        with pytest.raises(InvalidCommit):
+            await store.append(commit(**ODD_COMMITS[name]))
+        assert 0 == await store.head()

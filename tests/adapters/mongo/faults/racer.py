@@ -12,11 +12,13 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 
 from attrs import asdict
 
+from eventhus.errors import StoreUnavailable
 from eventhus_mongo import MongoStore
 from eventhus_testing.conformance.store.seat_race import Attempt, Racer
 
@@ -30,6 +32,16 @@ def attempts(path: Path) -> Iterator[Attempt]:
         yield Attempt(**json.loads(line))
 
 
+async def _enter(entered: AsyncExitStack, store: MongoStore) -> None:
+    """Enter a store, while there may be no primary."""
+    while True:
+        try:
+            await entered.enter_async_context(store)
+        except StoreUnavailable:
+            continue
+        return
+
+
 async def main(url: str, bucket: str, seed: str, journal: str) -> None:
     """Race until SIGTERM."""
     over = asyncio.Event()
@@ -41,7 +53,9 @@ async def main(url: str, bucket: str, seed: str, journal: str) -> None:
         os.write(file, f"{json.dumps(asdict(attempt))}\n".encode())
 
     stores = [MongoStore.open(url, bucket) for _ in range(STORES)]
-    async with stores[0], stores[1], asyncio.TaskGroup() as racing:
+    async with AsyncExitStack() as entered, asyncio.TaskGroup() as racing:
+        for store in stores:
+            await _enter(entered, store)
         for number in range(RACERS):
             racer = Racer(stores[number % STORES], Random(f"{seed}.{number}"), note)
             _ = racing.create_task(racer.run(over.is_set))

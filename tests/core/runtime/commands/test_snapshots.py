@@ -365,3 +365,16 @@ async def test_a_snapshot_of_a_log_that_was_restored_is_ignored(grown: int) -> N
         await fill(app, grown, amount=1)
     async with compose(restored, snapshot_every=100) as app:
         assert Account(balance=grown) == await app.state(account, "a")
+
+
+async def test_a_snapshot_at_another_position_is_ignored() -> None:
+    """Waiting for that position would never end."""
+    store = MemoryStore()
+    async with compose(store, snapshot_every=4) as app:
+        await fill(app, 4)
+        loaded = await app.load(account, "a")
+    snapshot = await store.load_snapshot(A)
+    assert snapshot is not None
+    await store.save_snapshot(attrs.evolve(snapshot, position=2**40))
+    async with compose(store, snapshot_every=100) as app:
+        assert loaded == await app.load(account, "a")

@@ -187,6 +187,8 @@ def body(**changes: Any) -> bytes:
         pytest.param(body(aggregate_type=None), id="type no text"),
         pytest.param(body(version="2"), id="version as text"),
         pytest.param(body(version=None), id="version null"),
+        pytest.param(body(version=0), id="version before the first"),
+        pytest.param(body(version=2**63), id="version beyond 64 bits"),
         pytest.param(body(type=7), id="type of event no text"),
         pytest.param(body(data=[1]), id="data a list"),
         pytest.param(body(data=None), id="data null"),
@@ -202,6 +204,10 @@ def test_a_body_of_another_form_is_refused(bad: bytes) -> None:
     ("name", "bad"),
     [
         ("Eventhus-Position", "three"),
+        ("Eventhus-Position", "-1"),
+        ("Eventhus-Position", str(2**63)),
+        ("Eventhus-Schema", "0"),
+        ("Eventhus-Schema", str(2**63)),
         ("Eventhus-Recorded-At", None),
         ("Eventhus-Recorded-At", "yesterday"),
         ("Eventhus-Recorded-At", "2026-01-02T03:04:05"),  # of which zone?

@@ -11,6 +11,7 @@ import pytest
 from eventhus import StreamId, new_id
 from eventhus.errors import CompositionError, InvalidArgument, LogChanged, ReaderBusy
 from eventhus.ports import (
+    Checkpoint,
     Commit,
     EventData,
     Part,
@@ -147,7 +148,7 @@ async def test_the_lost_tail_of_the_bus_is_published_again(
     store, bus = MemoryStore(), RecordingBus()
     await append(store, 5)
     await store.save_checkpoint(CHECKPOINT, 5, event_id="c0-5")
-    bus.last_position = kept
+    bus.last_published = Checkpoint(kept, f"c0-{kept}" if kept else "")
     async with running(Relay(store, bus, FakeClock(), owner=new_id())):
         await eventually(lambda: len(bus.taken) == 5 - kept)
     assert [*range(kept + 1, 6)] == bus.positions
@@ -160,7 +161,19 @@ async def test_a_bus_that_has_lost_nothing_gets_no_repeats(last: int | None) -> 
     store, bus = MemoryStore(), RecordingBus()
     await append(store, 6)
     await store.save_checkpoint(CHECKPOINT, 5, event_id="c0-5")
-    bus.last_position = last
+    bus.last_published = None if last is None else Checkpoint(last, f"c0-{last}")
+    async with running(Relay(store, bus, FakeClock(), owner=new_id())):
+        await eventually(lambda: len(bus.taken) == 1)
+    assert [6] == bus.positions
+
+
+@pytest.mark.parametrize("event_id", ["foreign", "c0-3", ""])
+async def test_the_position_of_a_foreign_message_is_not_trusted(event_id: str) -> None:
+    """The event at that position has another id, so it says nothing about this log."""
+    store, bus = MemoryStore(), RecordingBus()
+    await append(store, 6)
+    await store.save_checkpoint(CHECKPOINT, 5, event_id="c0-5")
+    bus.last_published = Checkpoint(2, event_id)
     async with running(Relay(store, bus, FakeClock(), owner=new_id())):
         await eventually(lambda: len(bus.taken) == 1)
     assert [6] == bus.positions

@@ -384,8 +384,13 @@ class NotPlain:
     """What only another program can have put into a store."""
 
 
-async def test_an_event_without_a_form_in_json_stops_no_other(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize(
+    "strange",
+    [EventData("Deposited", {"card 4711": NotPlain()}), EventData("4711" * 64, {})],
+    ids=["data without a form in JSON", "a name beyond its limit"],
+)
+async def test_an_event_that_no_message_can_hold_stops_no_other(
+    caplog: pytest.LogCaptureFixture, strange: EventData
 ) -> None:
     """It is reported with its place, and its data is not."""
     store, bus = Proxy(), RecordingBus()
@@ -395,10 +400,7 @@ async def test_an_event_without_a_form_in_json_stops_no_other(
     async def damaged(*query: Query | None, **options: Any) -> AsyncGenerator[Page, None]:
         async for page in follow(*query, **options):
             events = [
-                each.with_event(EventData("Deposited", {"card 4711": NotPlain()}))
-                if each.position == 2
-                else each
-                for each in page.events
+                each.with_event(strange) if each.position == 2 else each for each in page.events
             ]
             yield evolve(page, events=events)
 

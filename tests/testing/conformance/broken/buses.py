@@ -142,6 +142,21 @@ class Publishing(MemoryBus):
         return Other(self._groups)
 
 
+@caught_by("test_a_message_may_be_as_long_as_its_limits")
+class CutsLongHeaders(Publishing):
+    def handed_on(self, messages: Sequence[Message]) -> Sequence[Message]:
+        return [
+            evolve(each, headers={name: value[:8192] for name, value in each.headers.items()})
+            for each in messages
+        ]
+
+
+@caught_by("test_messages_beyond_a_limit_are_refused")
+class DropsWhatIsBeyondALimit(Publishing):
+    def handed_on(self, messages: Sequence[Message]) -> Sequence[Message]:
+        return [each for each in messages if len(each.id) <= 256]
+
+
 @caught_by("test_publishing_nothing_does_nothing")
 class CountsOneMore(Publishing):
     def handed_on(self, messages: Sequence[Message]) -> Sequence[Message]:
