@@ -85,3 +85,10 @@ def test_types_that_are_neither_a_class_nor_a_name_are_refused(type_: Any) -> No
     for make in (lambda: Query.of(type_), lambda: QueryItem(other_than=[type_])):
         with pytest.raises(InvalidArgument, match="takes event classes or their stored names"):
             make()
+
+
+def test_a_query_is_written_in_the_same_way_in_every_run() -> None:
+    """Sets have another order in each process."""
+    assert "QueryItem(types={'A', 'B'}, tags={'x', 'y'}, other_than={})" == repr(
+        QueryItem({"B", "A"}, {"y", "x"})
+    )
