@@ -1,5 +1,7 @@
 """Text from outside, in a form that is safe in messages and logs."""
 
+from collections.abc import Iterable
+
 LONGEST = 4_000  # characters
 
 
@@ -19,3 +21,8 @@ def printable(text: str) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
+
+
+def set_in_order(values: Iterable[object]) -> str:
+    """Return the form of a set for people, which is the same in every run."""
+    return f"{{{', '.join(sorted(map(repr, values)))}}}"

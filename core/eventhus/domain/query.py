@@ -10,6 +10,7 @@ from attrs import field, frozen
 from eventhus.domain.recorded import is_id
 from eventhus.domain.tags import checked_tags
 from eventhus.errors import InvalidArgument
+from eventhus.printable import set_in_order
 
 EventClass: TypeAlias = str | type[Any]
 """An event class, or the stored name of one."""
@@ -38,9 +39,11 @@ class QueryItem:
         InvalidArgument: A type is not a class or a name, or a tag is not non-empty text.
     """
 
-    types: frozenset[EventClass] = field(default=frozenset(), converter=_types)
-    tags: frozenset[str] = field(default=frozenset(), converter=checked_tags)
-    other_than: frozenset[EventClass] = field(default=frozenset(), converter=_types)
+    types: frozenset[EventClass] = field(default=frozenset(), converter=_types, repr=set_in_order)
+    tags: frozenset[str] = field(default=frozenset(), converter=checked_tags, repr=set_in_order)
+    other_than: frozenset[EventClass] = field(
+        default=frozenset(), converter=_types, repr=set_in_order
+    )
 
     def matches(self, type_: EventClass, tags: Collection[str]) -> bool:
         """Tell whether an event of this type with these tags matches."""

@@ -10,7 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 from attrs import field, frozen
 
 from eventhus.errors import InvalidArgument
-from eventhus.printable import printable
+from eventhus.printable import printable, set_in_order
 
 E_co = TypeVar("E_co", covariant=True)
 F = TypeVar("F")
@@ -118,7 +118,7 @@ class EventData:
     type: str
     data: Mapping[str, Any] = field(hash=False)
     schema: int = 1
-    tags: frozenset[str] = frozenset()
+    tags: frozenset[str] = field(default=frozenset(), repr=set_in_order)
 
 
 @frozen(kw_only=True)
