@@ -41,7 +41,7 @@ class Tail:
 
     Attributes:
         position: The position of the last event; 0 if there is none.
-        event_id: The id of that event; empty if there is none.
+        event_id: The id of that event; empty if there is none, or if it cannot be read.
     """
 
     position: int = 0
@@ -172,7 +172,9 @@ class Connection:
         document = await self.last(key, projection=PLACE)
         if document is None:
             return Tail()
-        span = log_span(document)
+        span, commit_id = log_span(document), document.get("commit_id")
+        if type(commit_id) is not str:  # this is told to whoever reads the commit
+            return Tail(span.last)
         return Tail(span.last, event_id_of(document, span.last - span.first))
 
     async def first_reply(self, key: Mapping[str, Any], *, limit: int, **options: Any) -> Reply:

@@ -50,7 +50,11 @@ class Restorer:
             encode_commit(stored.commit).at(stored.position, stored.versions) for stored in commits
         ]
         await self._check_end(commits[0])
-        await self._check_versions(commits)
+        try:
+            await self._check_versions(commits)
+        except ConcurrencyError:
+            await self._check_end(commits[0])  # another writer may have come in between
+            raise
         try:
             async with self._connection.operation() as session:
                 await self._connection.events.insert_many(documents, session=session)

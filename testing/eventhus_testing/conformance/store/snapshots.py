@@ -95,7 +95,8 @@ class Snapshots(Cases):
     async def test_snapshots_of_streams_with_similar_names(self, store: Storage) -> None:
         """They differ when the text of the names does."""
         given = [
-            evolve(SNAPSHOT, stream=stream, version=number) for number, stream in enumerate(ALIKE)
+            evolve(SNAPSHOT, stream=stream, version=number)
+            for number, stream in enumerate(ALIKE, 1)
         ]
         await asyncio.gather(*map(store.save_snapshot, given))
         assert given == await asyncio.gather(*map(store.load_snapshot, ALIKE))
