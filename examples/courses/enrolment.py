@@ -100,7 +100,7 @@ class TooManyCourses(Rejected):
 
 @frozen
 class Enrolment:
-    """What the rules need to know: one course, its students, and the courses of one student."""
+    """The facts that the rules need: one course, its students, and the courses of one student."""
 
     capacity: int | None = None  # None until the course is defined
     seats: frozenset[tuple[str, str]] = frozenset()  # course and student

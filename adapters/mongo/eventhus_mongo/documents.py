@@ -1,4 +1,4 @@
-"""What all documents share: how they are read, and how plain data is kept in them."""
+"""The common parts of all documents: how they are read, and how plain data is kept in them."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def _state_type(decider: Decider[Any, Any, Any]) -> Any:
 
 @frozen(kw_only=True, eq=False)
 class Decider(Generic[C, E, S_co]):
-    """What aggregates and decisions have in common: the functions, and the classes they work on.
+    """The common base of aggregates and decisions: the functions, and the classes they work on.
 
     ``decide`` and ``evolve`` must be pure: no I/O, no clock, no randomness, no mutation.
 

@@ -475,7 +475,7 @@ async def test_any_part_can_be_the_one_that_comes_too_late(
 async def test_rivals_with_conditions_admit_exactly_what_the_log_allows(
     replica_set: MongoReplicaSet, bucket: str
 ) -> None:
-    """No seat is taken twice, and whoever is refused is refused for an event that matches."""
+    """No seat is taken twice, and every refusal has an event that matches."""
     async with (
         MongoStore.open(replica_set.url, bucket) as one,
         MongoStore.open(replica_set.url, bucket) as two,

@@ -52,7 +52,7 @@ async def test_a_parked_document_as_it_is_stored(store: MongoStore, plain: Plain
 
 
 async def test_skipped_events_as_they_are_stored(store: MongoStore, plain: Plain) -> None:
-    """Beside the value, so that whoever reads it sees what is left out, and why."""
+    """The decision stands beside the value, so that its readers see what is left out, and why."""
     await put(store, evolve(document("k", 7, {"owner": "ann"}), skipped=SKIPPED[1:]))
     (stored,) = plain[BALANCES].find()
     assert {

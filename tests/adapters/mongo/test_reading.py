@@ -229,7 +229,7 @@ async def test_a_large_commit_is_fetched_once_for_all_its_pages(
 
 
 def is_look_at_a_position(find: Mapping[str, Any]) -> bool:
-    """Whether a query asks for the whole commit that holds a position."""
+    """Tell whether a query asks for the whole commit that holds a position."""
     return find.get("limit") == 1 and "projection" not in find
 
 

@@ -142,7 +142,7 @@ def what_is_allowed_of_decisions_and_transactions() -> None:
 
 
 def what_is_caught_of_decisions_and_transactions() -> None:
-    """What belongs elsewhere."""
+    """The parts that belong elsewhere."""
     spec(ledger).given(Written())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     spec(ledger).when(Write(aggregate_id="n"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     spec(ledger).when(deposit).then(Written())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -236,7 +236,7 @@ class Conditions(Cases):
 
     @case
     async def test_a_commit_that_is_refused_itself_refuses_no_other(self, store: Storage) -> None:
-        """What was appended just before and matches may not have been stored."""
+        """A commit that matches and was sent just before may not have been stored."""
         await store.append(commit(OTHER))
         for step in range(10):
             head = await store.head()

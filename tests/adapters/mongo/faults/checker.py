@@ -124,7 +124,7 @@ def _second(events: Sequence[StoredEvent]) -> int:
 
 
 def _is_run(events: Sequence[StoredEvent]) -> bool:
-    """Whether these are one behind the other in one stream."""
+    """Tell whether these follow each other in one stream."""
     first = events[0]
     return [(first.stream, first.version + index) for index in range(len(events))] == [
         (event.stream, event.version) for event in events
