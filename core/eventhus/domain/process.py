@@ -52,8 +52,8 @@ class Process(Generic[E, S]):
     ...     evolve=evolve,
     ...     react=react,
     ... )
-    >>> shipping.events
-    (<class 'eventhus.domain.process.OrderPaid'>,)
+    >>> [each.__name__ for each in shipping.events]
+    ['OrderPaid']
 
     Attributes:
         name: Unique in the application: 1 to 63 letters, digits, hyphens and underscores.

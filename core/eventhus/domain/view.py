@@ -42,8 +42,8 @@ class View(Generic[E, V_co]):
     >>> def account(recorded: Recorded[Deposited]) -> str:
     ...     return recorded.stream.aggregate_id
     >>> totals = View(name="totals", initial=0, key=account, evolve=evolve)
-    >>> totals.events
-    (<class 'eventhus.domain.view.Deposited'>,)
+    >>> [each.__name__ for each in totals.events]
+    ['Deposited']
 
     Attributes:
         name: Unique in the application: 1 to 63 letters, digits, hyphens and underscores.
