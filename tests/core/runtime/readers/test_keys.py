@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from eventhus import Command, Process, Recorded, View
+from eventhus import Command, Process, Recorded, StreamId, View
 from eventhus.errors import ReaderStopped
 from eventhus.ports import Page
 from eventhus_memory import MemoryStore
 from tests.bank import Deposited, Open, Opened, Scribble, Script, Withdrawn, always
-from tests.core.support import Proxy, add, compose
+from tests.core.support import Proxy, add, compose, recorded
 
 Moved = Deposited | Withdrawn
 
@@ -119,3 +119,9 @@ async def test_an_unstorable_value_parks_one_key_of_an_event_only() -> None:
         await app.caught_up(names)
         assert "xx" == await app.view(names, "good")
         assert ["poison"] == [each.key for each in await app.parked(names)]
+
+
+def test_a_view_and_a_process_tell_the_keys_of_an_event_once() -> None:
+    moved = recorded(Deposited(1), stream=StreamId("Account", "a"))
+    notes = Process(name="notes", initial=0, key=both, evolve=evolve, react=react)
+    assert ("a", "bank") == totals.keys(moved) == notes.keys(moved)
