@@ -472,7 +472,7 @@ async def test_metadata_without_a_correlation_id_keeps_the_rest() -> None:
 
 
 async def test_a_command_caused_by_an_event_continues_its_conversation() -> None:
-    """Same correlation id, and the event's id as the cause."""
+    """Same correlation id and pairs, and the event's id as the cause."""
     ids = iter(["c1", "c2", "c3"])
     async with compose(new_id=lambda: next(ids)) as app:
         first = (await app.dispatch(Open(aggregate_id="a"))).events[0]
@@ -481,7 +481,7 @@ async def test_a_command_caused_by_an_event_continues_its_conversation() -> None
         ).events[0]
         third = (await app.dispatch(Deposit(aggregate_id="a"), metadata=second.caused())).events[0]
     assert Metadata("c1", "c1-1", {"k": "v"}) == second.metadata
-    assert Metadata("c1", "c2-1") == third.metadata
+    assert Metadata("c1", "c2-1", {"k": "v"}) == third.metadata
 
 
 async def test_metadata_does_not_change_with_the_callers_dict() -> None:
