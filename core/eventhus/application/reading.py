@@ -164,7 +164,7 @@ class Reading(ApplicationBase):
         try:
             return to_body(recorded.with_event(self._serializer.encode(recorded.event)))
         except KeyError:
-            known = [event.cls for event in self._catalog.types()]
+            known = self._catalog.followed
             raise InvalidArgument(not_an_event(type(recorded.event), known)) from None
 
     def _repository(self, aggregate: Aggregate[Any, Any, S]) -> Repository[S]:

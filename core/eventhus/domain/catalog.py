@@ -13,6 +13,12 @@ from attrs import frozen
 from eventhus.domain.aggregate import Aggregate
 from eventhus.domain.decider import Decider, Upcaster
 from eventhus.domain.decision import Decision
+from eventhus.domain.process_events import (
+    RESERVED,
+    CommandRefused,
+    DeadlineOvertaken,
+    DeadlineReached,
+)
 from eventhus.domain.query import EventClass, Query, QueryItem
 from eventhus.domain.recorded import EventData, StreamId
 from eventhus.domain.tags import Tagger, tags_from
@@ -86,6 +92,13 @@ class EventType:
         return data
 
 
+PROCESS_EVENT_TYPES = tuple(
+    EventType(name=f"{RESERVED}{cls.__name__}", cls=cls, schema=1, upcasters=())
+    for cls in (DeadlineReached, CommandRefused, DeadlineOvertaken)
+)
+"""The event types of the streams of processes. Every catalog knows them, and none declares them."""
+
+
 class Catalog:
     """The event types of some aggregates and decisions, by stored name and by class.
 
@@ -95,8 +108,8 @@ class Catalog:
 
     Raises:
         CompositionError: Two parts share a name, two classes share a stored name, two parts handle
-            one command class, a part handles no command, or a transaction is for an aggregate that
-            is not among them.
+            one command class, a part handles no command, a transaction is for an aggregate that
+            is not among them, or a name or a class of event is reserved for processes.
     """
 
     def __init__(
@@ -105,8 +118,8 @@ class Catalog:
         decisions: Iterable[Decision[Any, Any, Any]] = (),
         transactions: Iterable[Transaction[Any]] = (),
     ) -> None:
-        self._by_name: dict[str, EventType] = {}
-        self._by_class: dict[type, EventType] = {}
+        self._by_name = {each.name: each for each in PROCESS_EVENT_TYPES}
+        self._by_class = {each.cls: each for each in PROCESS_EVENT_TYPES}
         self._routes: dict[type, Route] = {}
         aggregates, decisions = tuple(aggregates), tuple(decisions)
         transactions = tuple(transactions)
@@ -130,6 +143,12 @@ class Catalog:
                     self._add_name(alias, self._by_class[cls])
         for decision in decisions:
             self._stream_types.add(decision.aggregate_type)
+        for name in self._stream_types:
+            if name.startswith(RESERVED):
+                raise CompositionError(
+                    f"the aggregate type {name!r} starts with {RESERVED!r}, which is reserved for "
+                    f"the streams of processes; choose another name"
+                )
         for transaction in transactions:
             self._check_aggregates(transaction)
 
@@ -139,8 +158,13 @@ class Catalog:
         return self._routes
 
     def types(self) -> list[EventType]:
-        """Return every event type once."""
-        return list(self._by_class.values())
+        """Return every event type that the parts declare, once."""
+        return [each for each in self._by_class.values() if each not in PROCESS_EVENT_TYPES]
+
+    @property
+    def followed(self) -> frozenset[type]:
+        """The classes of events that a view, a process or a query may name."""
+        return frozenset(self._by_class)
 
     def is_of_newer_code(self, stream: StreamId, event: EventData) -> bool:
         """Return whether a newer version of the code must have written an event.
@@ -239,6 +263,11 @@ class Catalog:
                 )
 
     def _add_type(self, event_type: EventType) -> None:
+        if self._by_class.get(event_type.cls) in PROCESS_EVENT_TYPES:
+            raise CompositionError(
+                f"{event_type.cls.__qualname__} is an event that only processes have; declare a "
+                f"class of your own"
+            )
         known = self._by_class.setdefault(event_type.cls, event_type)
         if known != event_type:
             raise CompositionError(
@@ -248,6 +277,11 @@ class Catalog:
         self._add_name(event_type.name, event_type)
 
     def _add_name(self, name: str, event_type: EventType) -> None:
+        if name.startswith(RESERVED):
+            raise CompositionError(
+                f"the stored name {name!r} starts with {RESERVED!r}, which is reserved for the "
+                f"events of processes; choose another name"
+            )
         known = self._by_name.setdefault(name, event_type)
         if known.cls is not event_type.cls:
             raise CompositionError(

@@ -90,7 +90,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         self._max_parked = context.max_parked
         self._parked: int | None = None  # how many keys are parked, or were before some retries
         self._events = KeyedEvents(
-            self.label, reader.key, context.names, context.catalog, context.serializer
+            self.label, reader.keys, context.names, context.catalog, context.serializer
         )
         self._retrying = asyncio.Lock()  # the owner of the lease would get it twice
 
@@ -101,8 +101,18 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
     def _evolve(self, folded: FoldedValue[V], recorded: Recorded[Any]) -> tuple[V | None, bool]:
         """Return the next value of a key, and whether there is one. May raise anything."""
 
-    async def _react(self, key: str, value: V | None, recorded: Recorded[Any]) -> bool:  # noqa: ARG002
+    async def _react(
+        self,
+        folded: FoldedValue[V],  # noqa: ARG002 - for subclasses
+        value: V | None,  # noqa: ARG002
+        recorded: Recorded[Any],  # noqa: ARG002
+    ) -> bool:
         """Do what follows from an event.
+
+        Args:
+            folded: The value before the event.
+            value: The value after it.
+            recorded: The event.
 
         Returns:
             True if the value must be saved before the next event.
@@ -112,6 +122,9 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             ReaderStopped: This version of the application cannot do it.
         """
         return False
+
+    def _saved(self, folded: FoldedValue[V]) -> None:
+        """Take note of a value that was saved."""
 
     async def retry(self, key: str, skip: Skip | None = None) -> None:
         """Fold a parked key from the log again, as ``Application.retry`` and ``skip`` do.
@@ -223,7 +236,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             value, exists = self._evolve(folded, recorded)
         except Exception as error:
             raise Poisoned(error) from error
-        must_save = not silently and await self._react(folded.key, value, recorded)
+        must_save = not silently and await self._react(folded, value, recorded)
         folded.value, folded.exists, folded.last = value, exists, recorded
         return must_save
 
@@ -280,6 +293,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             raise LeaseLost(self._name, lease.token)
         for folded, last in changed:
             folded.stored, folded.revision, folded.last = last.position, 0, None
+            self._saved(folded)
 
     async def _save_checkpoint(self, checkpoint: Checkpoint, lease: Lease) -> None:
         await self._store.save_checkpoint(

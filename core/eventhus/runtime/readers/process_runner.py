@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, TypeVar
 
+from eventhus.adapter_support.tasks import together
 from eventhus.domain.command import Command
+from eventhus.domain.deadlines import rearmed
 from eventhus.domain.process import Process
+from eventhus.domain.process_events import (
+    DeadlineOvertaken,
+    DeadlineReached,
+    reached_by,
+    without_reached,
+)
 from eventhus.domain.recorded import Recorded
 from eventhus.errors import (
     BucketError,
@@ -22,10 +31,13 @@ from eventhus.errors import (
     StoreError,
     StoreUnavailable,
 )
-from eventhus.runtime.commands.envelope import RESERVED, Envelope, Handler
+from eventhus.ports.leases import Lease
+from eventhus.runtime.commands.envelope import Envelope, Handler
+from eventhus.runtime.readers.deadline_timer import DeadlineTimer
 from eventhus.runtime.readers.documents import FoldedValue
 from eventhus.runtime.readers.keyed_events import Poisoned
 from eventhus.runtime.readers.keyed_fold import FoldContext, KeyedFold
+from eventhus.runtime.readers.own_streams import OwnStreams
 
 S = TypeVar("S")
 
@@ -47,12 +59,87 @@ class ProcessRunner(KeyedFold[S]):
     nothing leaves no trace in the log, so a second runner that came to it later would carry it out
     on an aggregate that has changed since. With the lease, this is limited to the one event that a
     crash repeats.
+
+    A deadline is armed in the document of its key. A ``DeadlineReached`` whose deadline is not
+    armed when it is handled does not count: an event that was stored while it was appended has
+    cancelled or replaced it. The log is told so, for those who fold it again without reacting.
+
+    Args:
+        process: The process.
+        context: Its surroundings.
+        handle: Carries out a command.
+        new_id: Makes the ids of commits.
     """
 
-    def __init__(self, process: Process[Any, S], context: FoldContext[S], handle: Handler) -> None:
+    def __init__(
+        self,
+        process: Process[Any, S],
+        context: FoldContext[S],
+        handle: Handler,
+        new_id: Callable[[], str],
+    ) -> None:
         super().__init__(process, context)
         self._process = process
         self._handle = handle
+        self._streams = OwnStreams(
+            process.name,
+            store=context.store,
+            serializer=context.serializer,
+            clock=context.clock,
+            new_id=new_id,
+        )
+        self._timer: DeadlineTimer | None = None
+        if process.takes(DeadlineReached):
+            self._timer = DeadlineTimer(
+                self.label,
+                context.documents,
+                self._streams,
+                store=context.store,
+                clock=context.clock,
+                handled=self._handled_all,
+            )
+
+    async def _read(self, lease: Lease) -> None:
+        if self._timer is None:
+            await super()._read(lease)
+        else:
+            await together([super()._read(lease), self._timer.run()])
+
+    async def _handled_all(self) -> None:
+        head = await self._store.head()
+        while self._position < head:
+            await self._change()
+
+    def _saved(self, folded: FoldedValue[S]) -> None:
+        if self._timer is not None:
+            self._timer.saved(folded.deadlines)
+
+    async def _fold(
+        self, folded: FoldedValue[S], recorded: Recorded[Any], *, silently: bool = False
+    ) -> bool:
+        if isinstance(recorded.event, DeadlineReached) and await self._is_overtaken(
+            folded, recorded, silently=silently
+        ):
+            folded.last = recorded
+            return False
+        return await super()._fold(folded, recorded, silently=silently)
+
+    async def _is_overtaken(
+        self, folded: FoldedValue[S], recorded: Recorded[Any], *, silently: bool
+    ) -> bool:
+        """Return whether a ``DeadlineReached`` does not count. The log remembers the answer."""
+        command_id = self._streams.command_id(recorded.id, "overtaken")
+        if silently:
+            return await self._streams.has(command_id)
+        if reached_by(recorded, folded.deadlines) is not None:
+            return False
+        await self._streams.append(
+            folded.key,
+            DeadlineOvertaken(recorded.event.name),
+            cause=recorded,
+            command_id=command_id,
+        )
+        return True
 
     def _evolve(self, folded: FoldedValue[S], recorded: Recorded[Any]) -> tuple[S | None, bool]:
         before: Any = (
@@ -60,24 +147,30 @@ class ProcessRunner(KeyedFold[S]):
         )  # None may be a state
         return self._process.next(folded.key, before, recorded), True
 
-    async def _react(self, key: str, value: S | None, recorded: Recorded[Any]) -> bool:
+    async def _react(
+        self, folded: FoldedValue[S], value: S | None, recorded: Recorded[Any]
+    ) -> bool:
         state: Any = value
         try:
-            commands = self._process.reacted(key, state, recorded)
+            answers = self._process.reacted(folded.key, state, recorded)
             self._documents.encode(state)  # a state that cannot be stored must not send anything
+            armed = without_reached(folded.deadlines, recorded)
+            deadlines = rearmed(armed, answers, recorded)
         except Exception as error:
             raise Poisoned(error) from error
         # One event may concern several keys. Any text may be a key, so the id has its digest.
-        digest = blake2b(key.encode(), digest_size=8).hexdigest()
+        digest = blake2b(folded.key.encode(), digest_size=8).hexdigest()
+        commands = [each for each in answers if isinstance(each, Command)]
         for index, command in enumerate(commands):
             await self._dispatch(command, f"{index}/{digest}", recorded)
+        folded.deadlines = deadlines
         return bool(commands)
 
     async def _dispatch(self, command: Command, number: str, recorded: Recorded[Any]) -> None:
         name = type(command).__qualname__
         envelope = Envelope(
             command=command,
-            command_id=f"{RESERVED}{self._process.name}/{recorded.id}/{number}",
+            command_id=self._streams.command_id(recorded.id, number),
             metadata=recorded.caused(),
         )
         try:

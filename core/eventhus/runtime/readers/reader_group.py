@@ -94,7 +94,7 @@ class ReaderGroup:
         self._folds = {
             **{view: Projector(view, self._context(view, of)) for view, of in self._views.items()},
             **{
-                process: ProcessRunner(process, self._context(process, of), handle)
+                process: ProcessRunner(process, self._context(process, of), handle, self._new_id)
                 for process, of in self._processes.items()
             },
         }
@@ -105,6 +105,11 @@ class ReaderGroup:
     def labels(self) -> list[str]:
         """The labels of the views and processes, such as ``view orders``."""
         return [fold.label for fold in self._folds.values()]
+
+    @property
+    def published(self) -> list[str]:
+        """The aggregate types of the streams of processes that are published."""
+        return [process.stream_type for process in self._processes if process.publish]
 
     @property
     def unfinished(self) -> list[str]:
@@ -164,7 +169,7 @@ class ReaderGroup:
 
     def _checked(self, kind: str, given: Iterable[F]) -> Iterator[F]:
         names: set[str] = set()
-        known = {event.cls for event in self._catalog.types()}
+        known = self._catalog.followed
         for each in given:
             if each.name in names:
                 raise CompositionError(f"two {_PLURAL[kind]} are named {each.name!r}; rename one")
