@@ -35,7 +35,7 @@ class Deadline:
 
     Attributes:
         name: Tells the deadlines of one key apart: non-empty text of at most 255 bytes.
-        after: The time from the ``recorded_at`` of the event that arms the deadline, above 0.
+        after: The time from the ``recorded_at`` of the event that arms the deadline, at least 0.
         at: The time instead, timezone-aware. One in the past is reached at once.
 
     Raises:
@@ -55,10 +55,9 @@ class Deadline:
             raise InvalidArgument(
                 f"deadline {self.name!r} takes either after=timedelta(...) or at=datetime(...)"
             )
-        if after is not None and not (isinstance(after, timedelta) and after > timedelta()):
+        if after is not None and not (isinstance(after, timedelta) and after >= timedelta()):
             raise InvalidArgument(
-                f"after of deadline {self.name!r} must be a timedelta above 0, found {after!r}; to "
-                f"act at once, yield the command"
+                f"after of deadline {self.name!r} must be a timedelta, not below 0, found {after!r}"
             )
         if at is not None and not (isinstance(at, datetime) and at.utcoffset() is not None):
             raise InvalidArgument(

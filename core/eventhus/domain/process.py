@@ -11,9 +11,10 @@ from eventhus.domain.annotations import folded_type, recorded_classes
 from eventhus.domain.callables import check_pure, takes
 from eventhus.domain.deadlines import Deadline
 from eventhus.domain.keys import KeyFunction, keys_of
-from eventhus.domain.names import check_name
+from eventhus.domain.names import check_name, check_version
 from eventhus.domain.process_events import (
     PROCESS_EVENTS,
+    CommandRefused,
     DeadlineOvertaken,
     DeadlineReached,
     own_type,
@@ -81,7 +82,11 @@ class Process(Generic[E, S]):
     ['OrderPaid']
 
     Attributes:
-        name: Unique in the application: 1 to 63 letters, digits, hyphens and underscores.
+        name: Unique in the application: 1 to 63 letters, digits, hyphens and underscores. It is
+            stored: a process with another name starts as a new one.
+        version: Raise it when ``evolve`` computes another state from the same events. The new
+            version folds everything that the version before it has handled, without reacting, and
+            goes on from there. The older one does not come back.
         initial: The state of a key before its first event. Immutable.
         key: Returns the key of the instance that an event concerns, or several keys; ``None`` if it
             concerns none.
@@ -111,6 +116,7 @@ class Process(Generic[E, S]):
     )
     events: Sequence[type[Any]] = field(default=Factory(_events, takes_self=True))
     state_type: Any = field(default=Factory(_state_type, takes_self=True))
+    version: int = 1
     publish: bool = False
     _evolve_takes_key: bool = field(
         default=Factory(lambda self: takes(self.evolve, 3), takes_self=True), init=False, repr=False
@@ -133,6 +139,7 @@ class Process(Generic[E, S]):
 
     def __attrs_post_init__(self) -> None:
         check_name("process", self.name)
+        check_version("process", self.name, self.version)
         check_pure(
             f"process {self.name}", {"key": self.key, "evolve": self.evolve, "react": self.react}
         )
@@ -200,13 +207,18 @@ class Process(Generic[E, S]):
             self.name,
             react(state, recorded, key) if self._react_takes_key else react(state, recorded),
         )
-        if any(isinstance(each, Deadline) for each in answers):
-            if not self.takes(DeadlineReached):
-                raise TypeError(
-                    f"react of {self.name} returned a Deadline, and nothing takes DeadlineReached; "
-                    f"add it to the annotation of react, as in Recorded[X | DeadlineReached]"
-                )
-            check_deadlines(self.name, answers, recorded, key)
+        is_timed = any(isinstance(each, Deadline) for each in answers)
+        if is_timed and not self.takes(DeadlineReached):
+            raise TypeError(
+                f"react of {self.name} returned a Deadline, and nothing takes DeadlineReached; "
+                f"add it to the annotation of react, as in Recorded[X | DeadlineReached]"
+            )
+        if answers and not key and (is_timed or self.takes(CommandRefused)):
+            raise ValueError(
+                f"react of {self.name} returned commands or deadlines for the empty key, which "
+                f"has no stream for refusals and reached deadlines; return another key"
+            )
+        check_deadlines(self.name, answers, recorded)
         return answers
 
 

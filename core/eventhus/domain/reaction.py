@@ -49,30 +49,22 @@ def checked(name: str, answer: object) -> tuple[Answer, ...]:
     return answers
 
 
-def check_deadlines(
-    name: str, answers: Sequence[Answer], recorded: Recorded[Any], key: str
-) -> None:
-    """Refuse deadlines that a key cannot have, or that would be reached for ever.
+def check_deadlines(name: str, answers: Sequence[Answer], recorded: Recorded[Any]) -> None:
+    """Refuse deadlines that would be reached for ever.
 
     Args:
         name: The name of the process, for messages.
         answers: The answer of its ``react``.
         recorded: The event that was reacted to.
-        key: The key.
 
     Raises:
-        ValueError: The key is empty and so has no stream, or an event of the process's own stream
-            arms a deadline that has been reached already.
+        ValueError: An event of the process's own stream arms a deadline that has been reached
+            already.
         OverflowError: As for ``Deadline.due``.
     """
     for each in answers:
         if not isinstance(each, Deadline):
             continue
-        if not key:
-            raise ValueError(
-                f"react of {name} armed the deadline {each.name!r} for the empty key, which can "
-                f"have none; return another key"
-            )
         if each.due(recorded) <= recorded.recorded_at and type(recorded.event) in PROCESS_EVENTS:
             raise ValueError(
                 f"react of {name} answered {type(recorded.event).__name__} with the deadline "

@@ -62,14 +62,17 @@ class Documents(Generic[V]):
 
     Args:
         collection: The collection of documents.
+        label: The name of the view or process in messages, such as ``view orders``.
         store: Holds the documents.
         codec: Turns values into plain data.
         as_type: The type of the values, which is compiled here.
     """
 
-    def __init__(self, collection: str, store: ViewStore, codec: Codec, as_type: Any) -> None:
+    def __init__(
+        self, collection: str, label: str, store: ViewStore, codec: Codec, as_type: Any
+    ) -> None:
         self.collection = collection
-        self.label = collection.replace("_", " ", 1)
+        self.label = label
         self.encode = codec.encoder(as_type)
         self._store = store
         self._decode = codec.decoder(as_type)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from eventhus.domain.process_events import RESERVED, own_stream
-from eventhus.domain.recorded import Recorded
+from eventhus.domain.recorded import Recorded, StreamId
 from eventhus.ports.clock import Clock
 from eventhus.ports.store import Commit, EventStore, Part, StoredCommit
 from eventhus.runtime.serializer import EventSerializer
@@ -48,6 +48,10 @@ class OwnStreams:
         """
         return "/".join([f"{RESERVED}{self._process}", cause, *parts])
 
+    def of(self, key: str) -> StreamId:
+        """Return the stream of a key, which is not empty."""
+        return own_stream(self._process, key)
+
     async def append(
         self,
         key: str,
@@ -69,7 +73,7 @@ class OwnStreams:
         Raises what ``EventStore.append`` does.
         """
         part = Part(
-            stream=own_stream(self._process, key),
+            stream=self.of(key),
             events=[self._serializer.encode(event)],
             expected_version=None,
         )

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 from attrs import frozen
 
 from eventhus.domain.catalog import Catalog
+from eventhus.domain.names import versioned
 from eventhus.domain.process import Process
 from eventhus.domain.recorded import is_text
 from eventhus.domain.view import View
@@ -80,11 +81,19 @@ class ReaderGroup:
         self._new_id = new_id
         self._max_parked = max_parked
         self._views = {
-            each: Documents[Any](f"view_{each.name}", store, codec, each.view_type)
+            each: Documents[Any](
+                f"view_{each.name}", f"view {each.name}", store, codec, each.view_type
+            )
             for each in self._checked("view", views)
         }
         self._processes = {
-            each: Documents[Any](f"process_{each.name}", store, codec, each.state_type)
+            each: Documents[Any](
+                f"process_{versioned(each.name, each.version)}",
+                _label_of(each),
+                store,
+                codec,
+                each.state_type,
+            )
             for each in self._checked("process", processes)
         }
         self._folds: dict[Followed, KeyedFold[Any]] = {}  # of this run
@@ -194,6 +203,11 @@ class ReaderGroup:
             owner=self._new_id(),
             max_parked=self._max_parked,
         )
+
+
+def _label_of(process: Process[Any, Any]) -> str:
+    version = f" version {process.version}" if process.version > 1 else ""
+    return f"process {process.name}{version}"
 
 
 def _check_key(key: object) -> None:
