@@ -124,7 +124,7 @@ class Catalog:
         aggregates, decisions = tuple(aggregates), tuple(decisions)
         transactions = tuple(transactions)
         self._aggregates = {each.name: each for each in aggregates}
-        self._stream_types = {*self._aggregates}
+        self._stream_types: set[str] = set()
         deciders: list[Aggregate[Any, Any, Any] | Decision[Any, Any, Any]] = [
             *aggregates,
             *decisions,
@@ -133,6 +133,8 @@ class Catalog:
         for name, times in Counter(part.name for part in parts).items():
             if times > 1:
                 raise CompositionError(f"{times} parts are named {name!r}; rename all but one")
+        for aggregate in aggregates:
+            self._add_stream_types(aggregate)
         for part in parts:
             self._add_routes(part)
         for decider in deciders:
@@ -142,7 +144,7 @@ class Catalog:
                 if cls in decider.events:
                     self._add_name(alias, self._by_class[cls])
         for decision in decisions:
-            self._stream_types.add(decision.aggregate_type)
+            self._stream_types.add(self.stream_type(decision.aggregate_type))
         for name in self._stream_types:
             if name.startswith(RESERVED):
                 raise CompositionError(
@@ -165,6 +167,15 @@ class Catalog:
     def followed(self) -> frozenset[type]:
         """The classes of events that a view, a process or a query may name."""
         return frozenset(self._by_class)
+
+    def stream_type(self, name: str) -> str:
+        """Return the type under which the streams of an aggregate are stored, by its name."""
+        aggregate = self._aggregates.get(name)
+        return name if aggregate is None else aggregate.stream_type
+
+    def has_streams(self, aggregate_type: str) -> bool:
+        """Return whether a part stores its streams under a type, or did so under a former name."""
+        return aggregate_type in self._stream_types
 
     def is_of_newer_code(self, stream: StreamId, event: EventData) -> bool:
         """Return whether a newer version of the code must have written an event.
@@ -253,6 +264,15 @@ class Catalog:
                     f"command {command.__qualname__} is handled by {other.name} and by "
                     f"{part.name}; give each of them commands of its own"
                 )
+
+    def _add_stream_types(self, aggregate: Aggregate[Any, Any, Any]) -> None:
+        for name in (aggregate.name, *aggregate.former_names):
+            if name in self._stream_types:
+                raise CompositionError(
+                    f"{name!r} is a name or a former name of two aggregates, and their streams "
+                    f"would be mixed; rename one"
+                )
+            self._stream_types.add(name)
 
     def _check_aggregates(self, transaction: Transaction[Any]) -> None:
         for aggregate in transaction.aggregates:

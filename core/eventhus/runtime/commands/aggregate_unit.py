@@ -38,7 +38,7 @@ class AggregateUnit(UnitOfWork, Generic[S]):
         commands: Sequence[Command],
         expected_version: int | None,
     ) -> None:
-        self.stream = StreamId(aggregate.name, commands[0].aggregate_id)
+        self.stream = StreamId(aggregate.stream_type, commands[0].aggregate_id)
         self._aggregate = aggregate
         self._repository = repository
         self._commands = commands

@@ -116,6 +116,11 @@ class ReaderGroup:
         return [fold.label for fold in self._folds.values()]
 
     @property
+    def stream_types(self) -> list[str]:
+        """The aggregate types of the streams of processes."""
+        return [process.stream_type for process in self._processes]
+
+    @property
     def published(self) -> list[str]:
         """The aggregate types of the streams of processes that are published."""
         return [process.stream_type for process in self._processes if process.publish]
@@ -178,11 +183,19 @@ class ReaderGroup:
 
     def _checked(self, kind: str, given: Iterable[F]) -> Iterator[F]:
         names: set[str] = set()
+        stored: dict[str, str] = {}
         known = self._catalog.followed
         for each in given:
             if each.name in names:
                 raise CompositionError(f"two {_PLURAL[kind]} are named {each.name!r}; rename one")
             names.add(each.name)
+            place = versioned(each.name, each.version) if isinstance(each, Process) else each.name
+            if place in stored:
+                raise CompositionError(
+                    f"{_PLURAL[kind]} {stored[place]} and {each.name} would both be stored as "
+                    f"{place!r}; rename one"
+                )
+            stored[place] = each.name
             for cls in each.events:
                 if cls not in known:
                     advice = namesake(cls, known) or "add the aggregate that declares it"
