@@ -85,7 +85,7 @@ async def test_deadlines_are_found_by_an_index_that_other_documents_do_not_fill(
         collection=ORDERS,
     )
     for after, expected in ((None, ["d00", "d01"]), ((times[20], "d20"), ["d21", "d22"])):
-        commands.clear()
+        commands.forget()
         found = await store.load_armed(ORDERS, after=after, limit=2)
         assert expected == [each.key for each in found]
         (find,) = commands.named("find")
