@@ -265,10 +265,10 @@ def check_text(name: str, text: str, limit_bytes: int) -> None:
     Raises:
         InvalidArgument: It is not whole Unicode text, or beyond its limit.
     """
+    if isinstance(text, str) and text.isascii() and len(text) <= limit_bytes:
+        return
     if not is_text(text):
         raise InvalidArgument(f"the {name} is not a str of whole Unicode characters")
-    if len(text) * 4 <= limit_bytes:  # a character has at most four bytes
-        return
     size_bytes = len(text.encode())
     if size_bytes > limit_bytes:
         raise InvalidArgument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from eventhus.domain.catalog import Catalog
-from eventhus.domain.recorded import EventData, Recorded
+from eventhus.domain.recorded import EventData, Recorded, unchecked_event_data
 from eventhus.errors import CodecError
 from eventhus.ports.codec import Codec
 from eventhus.ports.store import StoredEvent
@@ -33,7 +33,8 @@ class EventSerializer:
             data = encoder(event)
         except Exception as error:  # noqa: BLE001 - codecs may raise anything
             raise codec_error(event_type.name, error) from None
-        return EventData(event_type.name, data, event_type.schema, event_type.tags_of(event))
+        tags = event_type.tags_of(event)
+        return unchecked_event_data(event_type.name, data, event_type.schema, tags)
 
     def decode(self, stored: EventData) -> Any:
         """Return a stored event, upcast to the current schema.

@@ -52,8 +52,11 @@ class CommandBus:
             for stream in streams:
                 await self._locks.acquire(stream)
                 held += 1
-            async with self._workers:
+            await self._workers.acquire()
+            try:
                 return await self._executor.execute(unit, envelope)
+            finally:
+                self._workers.release()
         finally:
             self._release(streams[:held])
             self._accepted -= 1

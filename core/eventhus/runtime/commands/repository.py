@@ -10,7 +10,7 @@ from eventhus.domain.recorded import StreamId
 from eventhus.errors import CodecError, LogCorrupted
 from eventhus.ports.store import EventStore, Slice, StoredCommit
 from eventhus.runtime.commands.snapshots import Snapshots
-from eventhus.runtime.commands.state_cache import CachedState, StateCache
+from eventhus.runtime.commands.state_cache import CachedState, StateCache, unchecked_cached_state
 from eventhus.runtime.serializer import EventSerializer
 
 S = TypeVar("S")
@@ -90,7 +90,7 @@ class Repository(Generic[S]):
     ) -> None:
         """Cache the state that a commit led to, and start a snapshot if one is due."""
         last = stored.last_of(stream)
-        current = CachedState(
+        current = unchecked_cached_state(
             state=state,
             version=last.version,
             position=last.position,
