@@ -143,12 +143,10 @@ class MemoryStore:
         data = _data_of(commit)
         if first := self._known(commit):
             return self._restored(first)
-        self._check_versions(commit)
+        versions = self._next_versions(commit)
         self._check_condition(commit)
-
-        versions = [len(self._streams.get(part.stream, ())) + 1 for part in commit.parts]
         stored = unchecked_stored_commit(
-            commit=commit, versions=tuple(versions), position=len(self._log) + 1
+            commit=commit, versions=versions, position=len(self._log) + 1
         )
         self._store(stored, data)
         return stored
@@ -203,12 +201,16 @@ class MemoryStore:
                 raise CommandIdReused(commit.command_id, commit.stream, first.commit.stream)
         return first
 
-    def _check_versions(self, commit: Commit) -> None:
+    def _next_versions(self, commit: Commit) -> tuple[int, ...]:
+        """Return the version of the first event of each part."""
+        versions: list[int] = []
         for part in commit.parts:
             version = len(self._streams.get(part.stream, ()))
             expected = part.expected_version
             if expected is not None and expected != version:
                 raise ConcurrencyError(part.stream, expected, version)
+            versions.append(version + 1)
+        return tuple(versions)
 
     def _check_condition(self, commit: Commit) -> None:
         if commit.condition is None:

@@ -34,7 +34,7 @@ def is_text(value: object) -> bool:
 
 def is_id(value: object) -> bool:
     """Return whether a value is non-empty text."""
-    return is_text(value) and value != ""
+    return isinstance(value, str) and value != "" and (value.isascii() or is_text(value))
 
 
 def _read_only(values: Mapping[str, str]) -> Mapping[str, str]:

@@ -188,8 +188,13 @@ class StoredCommit:
 
         Args:
             events: As many as the commit has, in the same order.
+
+        Raises:
+            ValueError: There are more or fewer.
         """
-        commit, events = self.commit, [*events]
+        commit, forms = self.commit, [*events]
+        if len(forms) != sum([len(part.events) for part in commit.parts]):
+            raise ValueError("the commit has another number of events")
         wrapped: list[Recorded[T]] = []
         for part, first in zip(commit.parts, self.versions, strict=True):
             for version in range(first, first + len(part.events)):
@@ -200,7 +205,7 @@ class StoredCommit:
                         version=version,
                         position=self.position + index,
                         id=event_id(commit.id, index),
-                        event=events[index],
+                        event=forms[index],
                         recorded_at=commit.recorded_at,
                         metadata=commit.metadata,
                     )

@@ -175,12 +175,14 @@ class Executor:
 
 
 def _answer(unit: UnitOfWork, stored: StoredCommit, events: Sequence[Recorded[Any]]) -> Committed:
-    # The first aggregate of several may have had nothing to change.
-    streams = [part.stream for part in stored.commit.parts]
-    stream = unit.stream if unit.stream in streams else streams[0]
+    last = events[-1]
+    if last.stream is not unit.stream:
+        # The first aggregate of several may have had nothing to change.
+        stream = unit.stream if unit.stream in stored.commit.streams else stored.commit.stream
+        last = next(each for each in reversed(events) if each.stream == stream)
     return unchecked_committed(
-        stream=stream,
-        version=stored.last_of(stream).version,
+        stream=last.stream,
+        version=last.version,
         position=stored.last_position,
         events=events,
     )

@@ -122,11 +122,11 @@ class Repository(Generic[S]):
         if page.version != known.version + len(page.events):
             raise LogCorrupted(stream, known.version + len(page.events), page.version)
         state = known.state
-        evolve, decode = self.aggregate.evolve, self._serializer.decode
+        evolve = self.aggregate.evolve
         done = 0
         try:
-            for data in page.events:
-                state = evolve(state, decode(data))
+            for event in self._serializer.decode_each(page.events):
+                state = evolve(state, event)
                 done += 1
         except CodecError as error:
             raise error.at(stream, known.version + done + 1) from None
