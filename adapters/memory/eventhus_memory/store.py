@@ -344,9 +344,7 @@ class MemoryStore:
         check_collection(collection)
         check_keys(keys)
         kept = self._documents.get(collection, {})
-        return {
-            key: evolve(kept[key], data=loads(kept[key].data)) for key in keys if key in kept
-        }
+        return {key: evolve(kept[key], data=loads(kept[key].data)) for key in keys if key in kept}
 
     async def load_parked(
         self, collection: str, *, after: str | None = None, limit: int = 100
