@@ -35,8 +35,8 @@ def curve(title: str = "t", values: tuple[float, ...] = (1.0, 10.0)) -> Curve:
         title=title,
         across=title,
         unit="u",
-        places=[1, 100],
-        lines=[Line(title, values)],
+        places=(1, 100),
+        lines=(Line(title, values),),
     )
 
 
@@ -45,7 +45,7 @@ def texts(svg: str) -> list[str]:
 
 
 def test_every_ratio_with_a_goal_has_a_bar_with_its_goal() -> None:
-    svg = speed_chart(Results([suite("case", row(4.0), row(0.5), row(None), row(3.0, None))]))
+    svg = speed_chart(Results((suite("case", row(4.0), row(0.5), row(None), row(3.0, None)),)))
     root = ET.fromstring(svg)
     assert 2 == len([*root.iter(f"{SVG}rect")])
     assert 2 == len([line for line in root.iter(f"{SVG}line") if line.get("class") == "goal"])
@@ -53,7 +53,7 @@ def test_every_ratio_with_a_goal_has_a_bar_with_its_goal() -> None:
 
 
 def test_a_slower_bar_ends_where_a_faster_one_begins() -> None:
-    slow, fast = ET.fromstring(speed_chart(Results([suite("case", row(0.5), row(4.0))]))).iter(
+    slow, fast = ET.fromstring(speed_chart(Results((suite("case", row(0.5), row(4.0)),)))).iter(
         f"{SVG}rect"
     )
     end = float(slow.attrib["x"]) + float(slow.attrib["width"])
@@ -61,13 +61,13 @@ def test_a_slower_bar_ends_where_a_faster_one_begins() -> None:
 
 
 def test_texts_are_escaped() -> None:
-    for svg in (speed_chart(Results([suite(HOSTILE, row(1.5))])), growth_chart(curve(HOSTILE))):
+    for svg in (speed_chart(Results((suite(HOSTILE, row(1.5)),))), growth_chart(curve(HOSTILE))):
         assert "<script" not in svg
         assert any(HOSTILE[:20] in text for text in texts(svg))
 
 
 def test_charts_load_nothing_and_follow_the_page_in_light_and_dark() -> None:
-    for svg in (speed_chart(Results([suite("case", row(1.5))])), growth_chart(curve())):
+    for svg in (speed_chart(Results((suite("case", row(1.5)),))), growth_chart(curve())):
         assert "prefers-color-scheme: dark" in svg
         assert not re.findall(r"href|@import|url\(|https?://(?!www\.w3\.org/2000/svg)", svg)
         assert ET.fromstring(svg).get("aria-label")
@@ -84,7 +84,7 @@ def test_equal_values_can_be_drawn() -> None:
 
 
 def test_every_curve_has_a_file(tmp_path: Path) -> None:
-    write(Results([suite("case", row(1.5), curves=(curve(),))]), tmp_path / "charts")
+    write(Results((suite("case", row(1.5), curves=(curve(),)),)), tmp_path / "charts")
     assert {"speed.svg", "growing.svg"} == {path.name for path in (tmp_path / "charts").iterdir()}
 
 

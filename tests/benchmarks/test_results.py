@@ -27,19 +27,16 @@ from benchmarks.results import (
 def results(ratio: float | None, *, row: str = "ours", suite: str = "memory") -> Results:
     measured = Measured(
         "a case",
-        [
+        (
             Row(name=row, median_us=1.0, min_us=0.5, max_us=2.0, against="theirs", ratio=ratio),
             Row(name="theirs", median_us=9.0, min_us=8.5, max_us=9.5),
-        ],
+        ),
     )
-    return Results(
-        [Suite(name=suite, versions=(), machine="", load=0.0, rounds=1, cases=[measured])]
-    )
+    found = Suite(name=suite, versions=(), machine="", load=0.0, rounds=1, cases=(measured,))
+    return Results((found,))
 
 
-@pytest.mark.parametrize(
-    ("now", "is_lost"), [(12.0, False), (7.6, False), (7.4, True), (0.1, True)]
-)
+@pytest.mark.parametrize(("now", "is_lost"), [(12.0, False), (7.6, False), (7.4, True)])
 def test_only_a_loss_of_more_than_a_quarter_is_told(now: float, is_lost: bool) -> None:
     found = [*losses(results(10.0), results(now))]
     assert ([Loss("memory", "a case", "ours", 10.0, now)] if is_lost else []) == found
@@ -65,28 +62,16 @@ def test_a_suite_replaces_the_one_of_its_name_alone() -> None:
 
 
 def test_results_come_back_from_their_file(tmp_path: Path) -> None:
+    line = Line("x", (1.0, 2.0))
+    growing = Curve(key="k", title="t", across="a", unit="u", places=(1, 2), lines=(line,))
     suite = evolve(
         results(1.5).suites[0],
-        figures=[Figure("memory", 1.5, "MB", 10.0)],
-        curves=[
-            Curve(
-                key="k",
-                title="t",
-                across="a",
-                unit="u",
-                places=[1, 2],
-                lines=[Line("x", [1.0, 2.0])],
-            )
-        ],
+        figures=(Figure("memory", 1.5, "MB", 10.0),),
+        curves=(growing,),
     )
     path = tmp_path / "results.json"
-    save(Results([suite]), path)
-    assert [*losses(load(path), Results([suite]))] == []
-    assert path.read_text().endswith("}\n")
-    again = load(path)
-    save(again, path)
-    assert again == load(path)
-    assert [1.0, 2.0] == [*again.suites[0].curves[0].lines[0].values]
+    save(Results((suite,)), path)
+    assert Results((suite,)) == load(path)
 
 
 def test_no_file_means_no_results(tmp_path: Path) -> None:
