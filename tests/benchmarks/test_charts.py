@@ -20,7 +20,7 @@ def suite(title: str, *rows: Row, curves: tuple[Curve, ...] = ()) -> Suite:
         machine="",
         load=0.0,
         rounds=1,
-        cases=[Measured(title, rows)],
+        cases=(Measured(title, rows),),
         curves=curves,
     )
 
