@@ -16,8 +16,8 @@ def unchecked(cls: Callable[P, T]) -> Callable[P, T]:
     """Return a constructor of a frozen class that checks and converts nothing.
 
     It takes the arguments of the class, except that those with a factory must be given, and makes
-    the same values in about a third of the time. Use it by name, for the few classes of which every
-    event or command needs an instance, and only where the parts are known to be right.
+    the same values in about a third of the time. Use it only for the few classes of which every
+    event or command needs an instance, and only with parts that were checked before.
 
     A frozen class fills its slots one call at a time. This fills an open twin, which has the same
     slots, with plain assignments, and then makes it an instance of the frozen class. Python allows

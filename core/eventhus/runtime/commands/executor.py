@@ -7,11 +7,12 @@ from random import Random
 from typing import Any
 
 from eventhus.adapter_support.backoff import Backoff
-from eventhus.domain.recorded import Recorded, unchecked_metadata
+from eventhus.domain.recorded import Recorded, is_id, unchecked_metadata
 from eventhus.errors import (
     CommandIdReused,
     ConcurrencyError,
     ConflictError,
+    InvalidArgument,
     InvalidCommit,
     Rejected,
     TooManyConflicts,
@@ -127,6 +128,10 @@ class Executor:
             ]
         )
         commit_id = self._new_id()
+        if not is_id(commit_id):
+            raise InvalidArgument(
+                "new_id of the application must return a non-empty str of whole Unicode characters"
+            )
         metadata = envelope.metadata
         if metadata.correlation_id is None:
             metadata = unchecked_metadata(commit_id, metadata.causation_id, metadata.values)
