@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import process_time
 
 from benchmarks.harness import Case, Contender, Sample, Stopwatch
 from benchmarks.report import Report
@@ -68,7 +69,7 @@ def sample(check: Callable[[], None]) -> Sample:
     """Measure one check, many times in a row."""
 
     def measure() -> float:
-        with Stopwatch() as stopwatch:
+        with Stopwatch(process_time) as stopwatch:
             for _ in range(SPECS):
                 check()
         return stopwatch.seconds / SPECS

@@ -117,6 +117,10 @@ class Results:
 
     suites: tuple[Suite, ...] = ()
 
+    def suite(self, name: str) -> Suite | None:
+        """Return the results of a suite, if there are any."""
+        return next((each for each in self.suites if each.name == name), None)
+
     def with_suite(self, suite: Suite) -> Results:
         """Return the results with a suite added, or replaced if there is one of that name."""
         others = [each for each in self.suites if each.name != suite.name]
@@ -126,30 +130,33 @@ class Results:
 
 @frozen
 class Loss:
-    """A ratio that has become worse."""
+    """A ratio that has become worse, or that was not measured again."""
 
     suite: str
     case: str
     row: str
     before: float
-    now: float
+    now: float | None
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """The row in the results."""
+        return self.suite, self.case, self.row
 
     def __str__(self) -> str:
-        return (
-            f"{self.suite}: {self.case}: {self.row} was {self.before:.2f} times as fast as its "
-            f"peer and is {self.now:.2f} times as fast"
-        )
+        was = f"{': '.join(self.place)} was {self.before:.2f} times as fast as its peer"
+        if self.now is None:
+            return f"{was} and was not measured"
+        return f"{was} and is {self.now:.2f} times as fast"
 
 
-def losses(before: Results, now: Results) -> Iterator[Loss]:
-    """Yield the ratios that are worse than before by more than a quarter.
-
-    Rows that only one of the two has are not compared.
-    """
-    known = dict(_ratios(before))
-    for place, ratio in _ratios(now):
-        if place in known and ratio < known[place] * (1 - ALLOWED_LOSS):
-            yield Loss(*place, known[place], ratio)
+def losses(before: Suite, now: Suite) -> Iterator[Loss]:
+    """Yield the ratios that are missing, or worse than before by more than a quarter."""
+    found = _ratios(now)
+    for (case, row), ratio in _ratios(before).items():
+        again = found.get((case, row))
+        if again is None or again < ratio * (1 - ALLOWED_LOSS):
+            yield Loss(before.name, case, row, ratio, again)
 
 
 def load(path: Path = FILE) -> Results:
@@ -166,12 +173,13 @@ def save(results: Results, path: Path = FILE) -> None:
     path.write_text(f"{json.dumps(plain, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
 
 
-def _ratios(results: Results) -> Iterator[tuple[tuple[str, str, str], float]]:
-    for suite in results.suites:
-        for case in suite.cases:
-            for row in case.rows:
-                if row.ratio is not None:
-                    yield (suite.name, case.title, row.name), row.ratio
+def _ratios(suite: Suite) -> dict[tuple[str, str], float]:
+    return {
+        (case.title, row.name): row.ratio
+        for case in suite.cases
+        for row in case.rows
+        if row.ratio is not None
+    }
 
 
 def _rounded(value: object) -> object:

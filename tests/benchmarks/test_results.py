@@ -24,7 +24,7 @@ from benchmarks.results import (
 )
 
 
-def results(ratio: float | None, *, row: str = "ours", suite: str = "memory") -> Results:
+def suite(ratio: float | None, *, row: str = "ours", name: str = "memory") -> Suite:
     measured = Measured(
         "a case",
         (
@@ -32,13 +32,12 @@ def results(ratio: float | None, *, row: str = "ours", suite: str = "memory") ->
             Row(name="theirs", median_us=9.0, min_us=8.5, max_us=9.5),
         ),
     )
-    found = Suite(name=suite, versions=(), machine="", load=0.0, rounds=1, cases=(measured,))
-    return Results((found,))
+    return Suite(name=name, versions=(), machine="", load=0.0, rounds=1, cases=(measured,))
 
 
 @pytest.mark.parametrize(("now", "is_lost"), [(12.0, False), (7.6, False), (7.4, True)])
 def test_only_a_loss_of_more_than_a_quarter_is_told(now: float, is_lost: bool) -> None:
-    found = [*losses(results(10.0), results(now))]
+    found = [*losses(suite(10.0), suite(now))]
     assert ([Loss("memory", "a case", "ours", 10.0, now)] if is_lost else []) == found
 
 
@@ -47,31 +46,34 @@ def test_the_text_of_a_loss_names_the_place_and_both_ratios() -> None:
     assert "memory: a case: ours was 10.00 times as fast as its peer and is 7.00" in text
 
 
-def test_rows_without_a_counterpart_are_not_compared() -> None:
-    assert [] == [*losses(results(10.0), results(1.0, row="new"))]
-    assert [] == [*losses(results(10.0), results(1.0, suite="kit"))]
-    assert [] == [*losses(results(None), results(1.0))]
-    assert [] == [*losses(Results(), results(1.0))]
+@pytest.mark.parametrize("now", [suite(1.0, row="new"), suite(None)])
+def test_a_ratio_that_was_not_measured_again_is_told(now: Suite) -> None:
+    (loss,) = losses(suite(10.0), now)
+    assert "ours was 10.00 times as fast as its peer and was not measured" in str(loss)
+
+
+def test_a_new_ratio_is_no_loss() -> None:
+    assert [] == [*losses(suite(None), suite(1.0))]
 
 
 def test_a_suite_replaces_the_one_of_its_name_alone() -> None:
-    both = results(1.0).with_suite(results(2.0, suite="kit").suites[0])
-    assert ["kit", "memory"] == [suite.name for suite in both.suites]
-    again = both.with_suite(results(3.0).suites[0])
-    assert [2.0, 3.0] == [suite.cases[0].rows[0].ratio for suite in again.suites]
+    both = Results((suite(1.0),)).with_suite(suite(2.0, name="kit"))
+    assert ["kit", "memory"] == [each.name for each in both.suites]
+    again = both.with_suite(suite(3.0))
+    assert [2.0, 3.0] == [each.cases[0].rows[0].ratio for each in again.suites]
 
 
 def test_results_come_back_from_their_file(tmp_path: Path) -> None:
     line = Line("x", (1.0, 2.0))
     growing = Curve(key="k", title="t", across="a", unit="u", places=(1, 2), lines=(line,))
-    suite = evolve(
-        results(1.5).suites[0],
+    measured = evolve(
+        suite(1.5),
         figures=(Figure("memory", 1.5, "MB", 10.0),),
         curves=(growing,),
     )
     path = tmp_path / "results.json"
-    save(Results((suite,)), path)
-    assert Results((suite,)) == load(path)
+    save(Results((measured,)), path)
+    assert Results((measured,)) == load(path)
 
 
 def test_no_file_means_no_results(tmp_path: Path) -> None:
@@ -80,7 +82,7 @@ def test_no_file_means_no_results(tmp_path: Path) -> None:
 
 def test_numbers_are_rounded_to_four_digits(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
-    save(results(1.23456789), path)
+    save(Results((suite(1.23456789),)), path)
     assert 1.235 == load(path).suites[0].cases[0].rows[0].ratio
 
 
