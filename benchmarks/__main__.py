@@ -49,7 +49,7 @@ def main(
         if arguments.write and (suite.cases or suite.curves):
             committed = committed.with_suite(suite)
             results.save(committed, file)
-            charts.write(committed, folder)
+            charts.write(results.load(file), folder)  # with the numbers as they were rounded
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import benchmarks.__main__ as command
+from benchmarks import charts, results
 from benchmarks.harness import Case, Contender
 from benchmarks.report import Report
 
@@ -43,6 +44,13 @@ def test_a_check_passes_at_the_committed_ratios(run: Run, tmp_path: Path) -> Non
     assert 0 == run("--write", ratios=iter([10.0]))
     assert {"results.json", "charts"} == {each.name for each in tmp_path.iterdir()}
     assert 0 == run("--check", ratios=iter([8.0]))
+
+
+def test_the_charts_show_the_results_as_they_were_rounded(run: Run, tmp_path: Path) -> None:
+    run("--write", ratios=iter([1.234567891]))
+    charts.write(results.load(tmp_path / "results.json"), tmp_path / "again")
+    written, again = (tmp_path / folder / "speed.svg" for folder in ("charts", "again"))
+    assert again.read_text() == written.read_text()
 
 
 def test_a_check_fails_after_a_loss(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
