@@ -146,7 +146,7 @@ def _bar(root: Element, axis: _LogAxis, y: float, name: str, row: Row, ratio: fl
     _text(root, end + 6, y + 14, f"{ratio:.3g}x")
 
 
-def _shortened(text: str, limit: int = 62) -> str:
+def _shortened(text: str, limit: int = 54) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
