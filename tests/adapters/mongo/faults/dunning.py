@@ -152,7 +152,7 @@ def _answers(log: Sequence[Recorded[Any]]) -> Iterator[str]:
     overtaken = {
         each.metadata.causation_id for each in log if isinstance(each.event, DeadlineOvertaken)
     }
-    expected = Counter[tuple[str | None, str]]()
+    expected = Counter[tuple[str, str]]()
     deposits = Counter[str]()
     for recorded in log:
         if isinstance(recorded.event, DeadlineReached | CommandRefused):
@@ -162,7 +162,7 @@ def _answers(log: Sequence[Recorded[Any]]) -> Iterator[str]:
             if deposits[account_of(recorded)] % WARNED == 0:
                 expected[recorded.id, "CommandRefused"] += 1
     actual = Counter(
-        (each.metadata.causation_id, type(each.event).__name__)
+        (each.metadata.causation_id or "", type(each.event).__name__)
         for each in log
         if each.metadata.causation_id is not None
         and not isinstance(each.event, DeadlineReached | DeadlineOvertaken)

@@ -183,9 +183,8 @@ async def test_an_append_without_a_command_id_of_its_own_is_seen(
     append = OwnStreams.append
 
     async def twice(self: Any, key: str, event: Any, *, command_id: str, **options: Any) -> Any:
-        for number in "12":
-            stored = await append(self, key, event, command_id=command_id + number, **options)
-        return stored
+        await append(self, key, event, command_id=f"{command_id}1", **options)
+        return await append(self, key, event, command_id=f"{command_id}2", **options)
 
     monkeypatch.setattr(OwnStreams, "append", twice)
     assert "repeated" in {each.partition(":")[0] for each in violations(await _simple())}
