@@ -17,6 +17,7 @@ import eventhus
 TOP = [
     "Aggregate",
     "Application",
+    "BuildProgress",
     "Command",
     "Committed",
     "ConcurrencyError",
@@ -35,6 +36,7 @@ TOP = [
     "Transaction",
     "Upcaster",
     "View",
+    "ViewVersion",
     "errors",
     "new_id",
 ]

@@ -19,6 +19,7 @@ from eventhus.adapter_support import (
     check_collection,
     check_command_id,
     check_condition,
+    check_indexes,
     check_keys,
     check_lease,
     check_page,
@@ -26,6 +27,8 @@ from eventhus.adapter_support import (
     check_plain_data,
     check_query,
     check_reader,
+    check_registration,
+    check_selection,
     check_snapshot,
     check_stream,
     check_ttl,
@@ -47,8 +50,12 @@ from eventhus.errors import (
 from eventhus.ports import (
     Checkpoint,
     Commit,
+    IndexField,
+    IndexValue,
     Lease,
     Page,
+    Registration,
+    Selection,
     Slice,
     Snapshot,
     StoredCommit,
@@ -58,6 +65,7 @@ from eventhus.ports import (
     event_id,
 )
 from eventhus_memory.index import Index
+from eventhus_memory.selecting import select
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -106,6 +114,8 @@ class MemoryStore:
         )
         self._leases: dict[str, _Held] = {}
         self._documents: dict[str, dict[str, ViewDocument]] = {}  # by collection and key
+        self._indexed: dict[str, dict[str, Mapping[str, IndexValue]]] = {}  # alike
+        self._registrations: dict[str, Registration] = {}  # by collection
         self._appends = 0
         self._waiting: set[asyncio.Future[None]] = set()
 
@@ -355,6 +365,7 @@ class MemoryStore:
         """See ``ViewStore.save_documents``."""
         check_writes(collection, writes)
         kept = self._documents.setdefault(collection, {})
+        indexed = self._indexed.setdefault(collection, {})
         refused: set[str] = set()
         for write in writes:
             document = write.document
@@ -362,14 +373,50 @@ class MemoryStore:
             there = (0, 0) if stored is None else (stored.position, stored.revision)
             if there == (write.replaces, write.replaces_revision):
                 kept[document.key] = evolve(document, data=_encode(document.data))
+                if document.deleted or document.parked is not None:
+                    indexed.pop(document.key, None)
+                else:
+                    indexed[document.key] = dict(write.indexed)
             elif there != (document.position, document.revision):
                 refused.add(document.key)
         return frozenset(refused)
+
+    async def create_indexes(
+        self, collection: str, indexes: Sequence[Sequence[IndexField]]
+    ) -> None:
+        """See ``ViewStore.create_indexes``. Memory needs none."""
+        check_indexes(collection, indexes)
+
+    async def select_documents(
+        self, collection: str, selection: Selection
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.select_documents``."""
+        check_selection(collection, selection)
+        keys = select(self._indexed.get(collection, {}), selection)
+        found = await self.load_documents(collection, keys)
+        return [found[key] for key in keys]
 
     async def delete_documents(self, collection: str) -> None:
         """See ``ViewStore.delete_documents``."""
         check_collection(collection)
         self._documents.pop(collection, None)
+        self._indexed.pop(collection, None)
+
+    async def register(self, registration: Registration) -> Registration:
+        """See ``RegistrationStore.register``."""
+        check_registration(registration)
+        return self._registrations.setdefault(registration.collection, registration)
+
+    async def registrations(self) -> Sequence[Registration]:
+        """See ``RegistrationStore.registrations``."""
+        return [self._registrations[name] for name in sorted(self._registrations)]
+
+    async def drop_collection(self, collection: str) -> None:
+        """See ``RegistrationStore.drop_collection``."""
+        check_collection(collection)
+        self._documents.pop(collection, None)
+        self._indexed.pop(collection, None)
+        self._registrations.pop(collection, None)
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``."""

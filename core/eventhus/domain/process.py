@@ -12,7 +12,9 @@ from eventhus.domain.callables import check_pure, takes
 from eventhus.domain.command import Command
 from eventhus.domain.keys import KeyFunction, keys_of
 from eventhus.domain.names import check_name
+from eventhus.domain.reader_options import check_beginning
 from eventhus.domain.recorded import Recorded
+from eventhus.domain.start import Start
 
 E = TypeVar("E")
 S = TypeVar("S")
@@ -68,10 +70,13 @@ class Process(Generic[E, S]):
             from the annotation of ``evolve``'s second parameter: ``Recorded[A | B]``.
         state_type: The type of the state. By default read from the annotation of ``evolve``'s
             first parameter, or else the class of ``initial``.
+        start: Where a new process begins: at the first event of the log, ``"beginning"``; at the
+            next one, ``"now"``; or after a position. It is decided once, by the first application
+            that is entered with the process.
 
     Raises:
         CompositionError: The classes cannot be read from the annotations, a function is async, or
-            the name does not have that form. The message says what to do.
+            the name or start does not have that form. The message says what to do.
     """
 
     name: str
@@ -84,6 +89,7 @@ class Process(Generic[E, S]):
     )
     events: Sequence[type[Any]] = field(default=Factory(_events, takes_self=True))
     state_type: Any = field(default=Factory(_state_type, takes_self=True))
+    start: Start = "beginning"
     _evolve_takes_key: bool = field(
         default=Factory(lambda self: takes(self.evolve, 3), takes_self=True), init=False, repr=False
     )
@@ -93,6 +99,7 @@ class Process(Generic[E, S]):
 
     def __attrs_post_init__(self) -> None:
         check_name("process", self.name)
+        check_beginning(f"process {self.name}", self.start)
         check_pure(
             f"process {self.name}", {"key": self.key, "evolve": self.evolve, "react": self.react}
         )

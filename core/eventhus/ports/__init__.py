@@ -11,12 +11,12 @@ from eventhus.ports.bus import (
     Publisher,
     Subscription,
 )
+from eventhus.ports.checkpoints import Checkpoint, CheckpointStore
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.leases import Lease, Leases
+from eventhus.ports.registrations import Registration, RegistrationStore
 from eventhus.ports.store import (
-    Checkpoint,
-    CheckpointStore,
     Commit,
     Condition,
     EventStore,
@@ -31,9 +31,20 @@ from eventhus.ports.store import (
     StoredEvent,
     event_id,
 )
-from eventhus.ports.views import Parked, Skipped, ViewDocument, ViewStore, ViewWrite
+from eventhus.ports.views import (
+    Bounds,
+    IndexField,
+    IndexValue,
+    Parked,
+    Selection,
+    Skipped,
+    ViewDocument,
+    ViewStore,
+    ViewWrite,
+)
 
 __all__ = [
+    "Bounds",
     "Checkpoint",
     "CheckpointStore",
     "Clock",
@@ -44,6 +55,8 @@ __all__ = [
     "EventBus",
     "EventData",
     "EventStore",
+    "IndexField",
+    "IndexValue",
     "Lease",
     "Leases",
     "Message",
@@ -55,6 +68,9 @@ __all__ = [
     "Place",
     "Publisher",
     "QueryItem",
+    "Registration",
+    "RegistrationStore",
+    "Selection",
     "Skipped",
     "Slice",
     "Snapshot",

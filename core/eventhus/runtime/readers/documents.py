@@ -59,14 +59,17 @@ class Documents(Generic[V]):
 
     Args:
         collection: The collection of documents.
+        label: As above.
         store: Holds the documents.
         codec: Turns values into plain data.
         as_type: The type of the values, which is compiled here.
     """
 
-    def __init__(self, collection: str, store: ViewStore, codec: Codec, as_type: Any) -> None:
+    def __init__(
+        self, collection: str, label: str, store: ViewStore, codec: Codec, as_type: Any
+    ) -> None:
         self.collection = collection
-        self.label = collection.replace("_", " ", 1)
+        self.label = label
         self.encode = codec.encoder(as_type)
         self._store = store
         self._decode = codec.decoder(as_type)
@@ -119,8 +122,8 @@ class Documents(Generic[V]):
             raise CodecError(
                 error.type,
                 error.field,
-                f"{error.problem}, in the collection {self.collection}; give a view or process "
-                f"whose values have changed a new name",
+                f"{error.problem}, in the collection {self.collection}; the values of a view or "
+                f"process have changed: raise the version of the view, or rename the process",
             ) from error
         return folded
 

@@ -15,6 +15,7 @@ from eventhus_testing.conformance.store.queries import Queries
 from eventhus_testing.conformance.store.racing import Racing
 from eventhus_testing.conformance.store.racing_conditions import RacingConditions
 from eventhus_testing.conformance.store.reading import Reading
+from eventhus_testing.conformance.store.registrations import Registrations
 from eventhus_testing.conformance.store.restoring import Restoring
 from eventhus_testing.conformance.store.several_streams import SeveralStreams
 from eventhus_testing.conformance.store.snapshots import Checkpoints, Snapshots
@@ -30,6 +31,7 @@ class StoreConformance(
     Stores,
     Cancelling,
     ParkedDocuments,
+    Registrations,
     Views,
     Leasing,
     Checkpoints,
