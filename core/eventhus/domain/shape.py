@@ -80,5 +80,7 @@ def _field_names(cls: Any) -> Iterator[str]:
 def _name(as_type: Any) -> str:
     if as_type is type(None) or as_type is None:
         return "None"
+    if as_type is Ellipsis:
+        return "..."
     name: str = getattr(as_type, "__qualname__", "") or getattr(as_type, "__name__", "")
     return (name or repr(as_type)).rpartition("<locals>.")[2]
