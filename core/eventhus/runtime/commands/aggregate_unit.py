@@ -162,7 +162,6 @@ async def _together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
     """Await all of them at once; raise the first error."""
     try:
         async with asyncio.TaskGroup() as tasks:
-            for each in work:
-                tasks.create_task(each)
+            _ = [tasks.create_task(each) for each in work]
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
