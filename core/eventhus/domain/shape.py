@@ -18,13 +18,12 @@ def shape_of(as_type: Any) -> Sequence[str]:
     Two spellings of one type have one shape: unions in any order, aliases, annotations. It depends
     on neither the version of Python nor the modules of the classes.
 
-    >>> from decimal import Decimal
     >>> @attrs.frozen
     ... class Order:
-    ...     total: Decimal
+    ...     total: int
     ...     note: str | None = None
     >>> shape_of(Order)
-    ['Order', 'Order: total: Decimal, note: None | str']
+    ['Order', 'Order: total: int, note: None | str']
     """
     lines: dict[Any, str] = {}
     first = _text(as_type, lines)
