@@ -17,6 +17,7 @@ import eventhus
 TOP = [
     "Aggregate",
     "Application",
+    "BuildProgress",
     "Cancel",
     "Command",
     "CommandRefused",
@@ -40,6 +41,7 @@ TOP = [
     "Transaction",
     "Upcaster",
     "View",
+    "ViewVersion",
     "errors",
     "new_id",
 ]

@@ -21,12 +21,15 @@ from eventhus.adapter_support import (
     check_checkpoint,
     check_collection,
     check_command_id,
+    check_indexes,
     check_keys,
     check_lease,
     check_page,
     check_parked_page,
     check_query,
     check_reader,
+    check_registration,
+    check_selection,
     check_snapshot,
     check_stream,
     check_ttl,
@@ -36,8 +39,11 @@ from eventhus.errors import CompositionError, NotRunning, OutcomeUnknown, StoreU
 from eventhus.ports import (
     Checkpoint,
     Commit,
+    IndexField,
     Lease,
     Page,
+    Registration,
+    Selection,
     Slice,
     Snapshot,
     StoredCommit,
@@ -45,7 +51,7 @@ from eventhus.ports import (
     ViewDocument,
     ViewWrite,
 )
-from eventhus_mongo import leases, views
+from eventhus_mongo import leases, registrations, selecting, views
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.bucket import check_name, prepare
 from eventhus_mongo.commits import ENVELOPE
@@ -360,12 +366,50 @@ class MongoStore:
         with running.connection.calls, translating_errors(self._bucket):
             return await views.save(running.connection, collection, encoded)
 
+    async def create_indexes(
+        self, collection: str, indexes: Sequence[Sequence[IndexField]]
+    ) -> None:
+        """See ``ViewStore.create_indexes``."""
+        check_indexes(collection, indexes)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            await selecting.create(running.connection, collection, indexes)
+
+    async def select_documents(
+        self, collection: str, selection: Selection
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.select_documents``."""
+        check_selection(collection, selection)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await selecting.select(running.connection, collection, selection)
+
     async def delete_documents(self, collection: str) -> None:
         """See ``ViewStore.delete_documents``."""
         check_collection(collection)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             await views.delete(running.connection, collection)
+
+    async def register(self, registration: Registration) -> Registration:
+        """See ``RegistrationStore.register``."""
+        check_registration(registration)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await registrations.register(running.connection, registration)
+
+    async def registrations(self) -> Sequence[Registration]:
+        """See ``RegistrationStore.registrations``."""
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await registrations.find_all(running.connection)
+
+    async def drop_collection(self, collection: str) -> None:
+        """See ``RegistrationStore.drop_collection``."""
+        check_collection(collection)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            await registrations.drop(running.connection, collection)
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``. The resolution is a millisecond."""

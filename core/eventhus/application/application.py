@@ -76,8 +76,8 @@ class Application(Reading, ReadModels, Messaging):
         aggregates: The aggregates.
         decisions: The decisions over events of several streams.
         transactions: The commands that change several aggregates at once.
-        views: The views (read models, projections). A new view is folded from the first event of
-            the log, so a view whose code has changed needs a new name.
+        views: The views (read models, projections). A view whose code has changed needs a higher
+            version, which is built beside the earlier ones.
         processes: The process managers. Each sends its commands once for each event. A process
             with a new name also starts at the first event. A refused command is logged as a
             warning, and the process continues.
@@ -93,6 +93,9 @@ class Application(Reading, ReadModels, Messaging):
             be handled parks its key: the key's later events wait for ``retry`` or ``skip``, and
             the other keys go on. An event that would park one more key stops the view or process;
             0 stops it at the first one.
+        work: False reads views, dispatches commands and waits for other processes, but runs no
+            view, process or relay: for web processes beside a worker. Nothing then competes for a
+            lease, except a group that you subscribe or a view that you ``build``.
         shutdown_timeout_s: The maximum time to wait for all of that when the application is left,
             in seconds. Keep it below the time that your platform grants after SIGTERM, often 30
             seconds: closing what is left takes up to 4 seconds more.
@@ -121,6 +124,7 @@ class Application(Reading, ReadModels, Messaging):
         cache_size: int = 10_000,
         snapshot_every: int | None = None,
         max_parked: int = 100,
+        work: bool = True,
         shutdown_timeout_s: float = 25.0,
         clock: Clock | None = None,
         random: Random | None = None,
@@ -133,6 +137,7 @@ class Application(Reading, ReadModels, Messaging):
         self._store = store
         self._bus = bus
         self._workers = workers
+        self._work = work
         self._shutdown_timeout_s = shutdown_timeout_s
         self._middleware = tuple(middleware)
         self._clock = clock or SystemClock()
@@ -192,6 +197,7 @@ class Application(Reading, ReadModels, Messaging):
         cache_size: int = 10_000,
         snapshot_every: int | None = None,
         max_parked: int = 100,
+        work: bool = True,
         shutdown_timeout_s: float = 25.0,
     ) -> Self:
         """Compose an application from URLs.
@@ -214,6 +220,7 @@ class Application(Reading, ReadModels, Messaging):
             cache_size: As for the class.
             snapshot_every: As for the class.
             max_parked: As for the class.
+            work: As for the class.
             shutdown_timeout_s: As for the class.
 
         Raises:
@@ -235,6 +242,7 @@ class Application(Reading, ReadModels, Messaging):
             cache_size=cache_size,
             snapshot_every=snapshot_every,
             max_parked=max_parked,
+            work=work,
             shutdown_timeout_s=shutdown_timeout_s,
         )
 
@@ -254,7 +262,10 @@ class Application(Reading, ReadModels, Messaging):
                     owner=self._new_id(),
                     published=self._readers.published,
                 )
-                relay.start()
+                if self._work:
+                    relay.start()
+                else:
+                    relay.watch()
                 leaving.add(stack, lambda: "the relay to stop", relay.stop)
                 leaving.add(stack, lambda: f"the relay, which {relay.progress}", relay.drain)
                 self._relay = relay
@@ -265,10 +276,10 @@ class Application(Reading, ReadModels, Messaging):
             for middleware in reversed(self._middleware):
                 handle = middleware(handle)
             leaving.add(stack, lambda: ", ".join(self._readers.unfinished), self._readers.stop)
-            self._readers.start(handle)
+            await self._readers.start(handle, work=self._work)
             self._run = Run(handle, stack.pop_all())
-        runs = [*self._readers.labels]
-        if self._bus is not None:
+        runs = [*self._readers.labels] if self._work else []
+        if self._bus is not None and self._work:
             runs.append(f"relay to {type(self._bus).__name__}")
         _logger.info(
             "bucket %s started: %s", self.bucket, ", ".join(runs) or "no views, processes or relay"

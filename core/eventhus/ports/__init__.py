@@ -12,12 +12,12 @@ from eventhus.ports.bus import (
     Publisher,
     Subscription,
 )
+from eventhus.ports.checkpoints import Checkpoint, CheckpointStore
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.leases import Lease, Leases
+from eventhus.ports.registrations import Registration, RegistrationStore
 from eventhus.ports.store import (
-    Checkpoint,
-    CheckpointStore,
     Commit,
     Condition,
     EventStore,
@@ -32,10 +32,21 @@ from eventhus.ports.store import (
     StoredEvent,
     event_id,
 )
-from eventhus.ports.views import Parked, Skipped, ViewDocument, ViewStore, ViewWrite
+from eventhus.ports.views import (
+    Bounds,
+    IndexField,
+    IndexValue,
+    Parked,
+    Selection,
+    Skipped,
+    ViewDocument,
+    ViewStore,
+    ViewWrite,
+)
 
 __all__ = [
     "ArmedDeadline",
+    "Bounds",
     "Checkpoint",
     "CheckpointStore",
     "Clock",
@@ -46,6 +57,8 @@ __all__ = [
     "EventBus",
     "EventData",
     "EventStore",
+    "IndexField",
+    "IndexValue",
     "Lease",
     "Leases",
     "Message",
@@ -57,6 +70,9 @@ __all__ = [
     "Place",
     "Publisher",
     "QueryItem",
+    "Registration",
+    "RegistrationStore",
+    "Selection",
     "Skipped",
     "Slice",
     "Snapshot",

@@ -17,8 +17,11 @@ from eventhus import Query, StreamId
 from eventhus.ports import (
     Checkpoint,
     Commit,
+    IndexField,
     Lease,
     Page,
+    Registration,
+    Selection,
     Slice,
     Snapshot,
     Storage,
@@ -42,6 +45,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     pages,
     parked,
     queries,
+    registrations,
     restoring,
     several_streams,
     views,
@@ -150,6 +154,23 @@ class Nothing:
 
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         return frozenset()
+
+    async def create_indexes(
+        self, collection: str, indexes: Sequence[Sequence[IndexField]]
+    ) -> None: ...
+
+    async def select_documents(
+        self, collection: str, selection: Selection
+    ) -> Sequence[ViewDocument]:
+        return []
+
+    async def register(self, registration: Registration) -> Registration:
+        return registration
+
+    async def registrations(self) -> Sequence[Registration]:
+        return []
+
+    async def drop_collection(self, collection: str) -> None: ...
 
     async def delete_documents(self, collection: str) -> None: ...
 

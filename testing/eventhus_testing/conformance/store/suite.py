@@ -16,6 +16,7 @@ from eventhus_testing.conformance.store.queries import Queries
 from eventhus_testing.conformance.store.racing import Racing
 from eventhus_testing.conformance.store.racing_conditions import RacingConditions
 from eventhus_testing.conformance.store.reading import Reading
+from eventhus_testing.conformance.store.registrations import Registrations
 from eventhus_testing.conformance.store.restoring import Restoring
 from eventhus_testing.conformance.store.several_streams import SeveralStreams
 from eventhus_testing.conformance.store.snapshots import Checkpoints, Snapshots
@@ -32,6 +33,7 @@ class StoreConformance(
     Cancelling,
     Deadlines,
     ParkedDocuments,
+    Registrations,
     Views,
     Leasing,
     Checkpoints,
