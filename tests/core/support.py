@@ -215,6 +215,33 @@ class Proxy:
         """See ``ViewStore.delete_documents``."""
         await self._through("delete_documents", collection)
 
+    async def create_group(self, group: str, start: Checkpoint) -> Checkpoint:
+        """See ``GroupStore.create_group``."""
+        began: Checkpoint = await self._through("create_group", group, start)
+        return began
+
+    async def load_group(self, group: str) -> Checkpoint | None:
+        """See ``GroupStore.load_group``."""
+        began: Checkpoint | None = await self._through("load_group", group)
+        return began
+
+    async def save_letter(self, group: str, message: Message) -> None:
+        """See ``GroupStore.save_letter``."""
+        await self._through("save_letter", group, message)
+
+    async def load_letters(
+        self, group: str, *, after: int = 0, limit: int = 100
+    ) -> Sequence[DeadLetter]:
+        """See ``GroupStore.load_letters``."""
+        found: Sequence[DeadLetter] = await self._through(
+            "load_letters", group, after=after, limit=limit
+        )
+        return found
+
+    async def delete_letter(self, group: str, number: int) -> None:
+        """See ``GroupStore.delete_letter``."""
+        await self._through("delete_letter", group, number)
+
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``."""
         lease: Lease | None = await self._through("acquire", name, owner, ttl_s=ttl_s)

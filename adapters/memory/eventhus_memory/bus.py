@@ -23,6 +23,7 @@ from eventhus.adapter_support import (
 from eventhus.domain.recorded import StreamId
 from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler
 from eventhus.printable import printable
+from eventhus_memory.letters import Letters
 from eventhus_memory.store import check_url
 
 _RETRY = Backoff(first_s=0.01, cap_s=1.0)  # before a failed message is handled again
@@ -40,8 +41,7 @@ class MemoryBus:
     def __init__(self) -> None:
         self._groups: dict[object, _Group] = {}
         self._workers: set[asyncio.Task[None]] = set()
-        self._dead_letters: dict[str, dict[int, Message]] = {}  # by group and number
-        self._buried = 0
+        self._letters = Letters()
         self._subscribed: set[str] = set()  # the names of all groups that there were
 
     @classmethod
@@ -102,24 +102,23 @@ class MemoryBus:
         """See ``EventBus.bury``."""
         check_group(group)
         check_letter(message)
-        self._buried += 1
-        self._dead_letters.setdefault(group, {})[self._buried] = message
+        self._letters.add(group, message)
 
     async def has_group(self, group: str) -> bool:
         """See ``EventBus.has_group``."""
         check_group(group)
-        return group in self._subscribed or bool(self._dead_letters.get(group))
+        return group in self._subscribed or bool(self._letters.of(group, after=0, limit=1))
 
     async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""
         check_group(group)
-        for number, message in [*self._dead_letters.get(group, {}).items()]:
-            yield DeadLetter(message=message, number=number)
+        for letter in self._letters.of(group, after=0):
+            yield letter
 
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``EventBus.discard``."""
         check_group(group)
-        self._dead_letters.get(group, {}).pop(letter.number, None)
+        self._letters.remove(group, letter.number)
 
 
 class MemoryPublisher:

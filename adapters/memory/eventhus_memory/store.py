@@ -57,6 +57,7 @@ from eventhus.ports import (
     ViewWrite,
     event_id,
 )
+from eventhus_memory.groups import MemoryGroups
 from eventhus_memory.index import Index
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -86,7 +87,7 @@ class _Held(NamedTuple):
     until_s: float
 
 
-class MemoryStore:
+class MemoryStore(MemoryGroups):
     """Every storage port in memory, for one event loop.
 
     Data is stored as JSON text. Data that a database would refuse is refused here, too, and
@@ -94,6 +95,7 @@ class MemoryStore:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._log: list[_Entry] = []
         self._index = Index()
         self._streams: dict[StreamId, list[_Entry]] = {}

@@ -19,12 +19,17 @@ from eventhus.adapter_support import (
     check_checkpoint,
     check_collection,
     check_command_id,
+    check_group,
+    check_group_start,
     check_keys,
     check_lease,
+    check_letter_number,
+    check_letters_page,
     check_page,
     check_parked_page,
     check_query,
     check_reader,
+    check_saved_letter,
     check_snapshot,
     check_stream,
     check_ttl,
@@ -34,7 +39,9 @@ from eventhus.errors import CompositionError, NotRunning, OutcomeUnknown, StoreU
 from eventhus.ports import (
     Checkpoint,
     Commit,
+    DeadLetter,
     Lease,
+    Message,
     Page,
     Slice,
     Snapshot,
@@ -43,7 +50,7 @@ from eventhus.ports import (
     ViewDocument,
     ViewWrite,
 )
-from eventhus_mongo import leases, views
+from eventhus_mongo import groups, leases, views
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.bucket import check_name, prepare
 from eventhus_mongo.commits import ENVELOPE
@@ -355,6 +362,44 @@ class MongoStore:
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             await views.delete(running.connection, collection)
+
+    async def create_group(self, group: str, start: Checkpoint) -> Checkpoint:
+        """See ``GroupStore.create_group``."""
+        check_group_start(group, start)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await groups.create(running.connection, group, start)
+
+    async def load_group(self, group: str) -> Checkpoint | None:
+        """See ``GroupStore.load_group``."""
+        check_group(group)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await groups.load(running.connection, group)
+
+    async def save_letter(self, group: str, message: Message) -> None:
+        """See ``GroupStore.save_letter``."""
+        check_saved_letter(group, message)
+        letter = groups.encode(message)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            await groups.save_letter(running.connection, group, letter)
+
+    async def load_letters(
+        self, group: str, *, after: int = 0, limit: int = 100
+    ) -> Sequence[DeadLetter]:
+        """See ``GroupStore.load_letters``."""
+        check_letters_page(group, after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await groups.load_letters(running.connection, group, after, limit)
+
+    async def delete_letter(self, group: str, number: int) -> None:
+        """See ``GroupStore.delete_letter``."""
+        check_letter_number(group, number)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            await groups.delete_letter(running.connection, group, number)
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``. The resolution is a millisecond."""

@@ -13,6 +13,7 @@ from eventhus.adapter_support.limits import (
     check_command_id,
     check_commit_names,
     check_keys,
+    check_letter,
     check_query,
     check_reader,
     check_stream,
@@ -21,8 +22,10 @@ from eventhus.adapter_support.limits import (
 )
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.domain.names import is_name
-from eventhus.domain.recorded import StreamId
+from eventhus.domain.recorded import StreamId, is_text
 from eventhus.errors import InvalidArgument, InvalidCommit
+from eventhus.ports.bus import Message
+from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Commit, Snapshot, StoredCommit
 from eventhus.ports.views import ViewWrite
@@ -86,6 +89,51 @@ def check_group(group: str | None, concurrency: int = 1) -> None:
             f"group {group!r} is not 1 to 63 letters, digits, hyphens and underscores"
         )
     check_count("concurrency", concurrency)
+
+
+def check_group_start(group: str, start: Checkpoint) -> None:
+    """Check the arguments of ``create_group``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: ``group`` has another form, or ``start`` is beyond its limit.
+    """
+    check_group(group)
+    check_numbers(position=start.position)
+    check_text("event_id", start.event_id, MESSAGE_ID_BYTES)
+
+
+def check_saved_letter(group: str, message: Message) -> None:
+    """Check the arguments of ``save_letter``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: ``group`` has another form, or a text of the message is not Unicode.
+    """
+    check_group(group)
+    check_letter(message)
+    if not is_text(message.type):
+        raise InvalidArgument(
+            f"the type of message {message.id!r} is not a str of whole Unicode characters"
+        )
+
+
+def check_letters_page(group: str, after: int, limit: int) -> None:
+    """Check the arguments of ``load_letters``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: ``group`` has another form, ``limit`` is below 1, or ``after`` is negative.
+    """
+    check_group(group)
+    check_page(limit, after=after)
+
+
+def check_letter_number(group: str, number: int) -> None:
+    """Check the arguments of ``delete_letter``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: ``group`` has another form, or ``number`` is out of range.
+    """
+    check_group(group)
+    check_numbers(number=number)
 
 
 def check_count(what: str, count: object) -> None:

@@ -11,12 +11,12 @@ from eventhus.ports.bus import (
     Publisher,
     Subscription,
 )
+from eventhus.ports.checkpoints import Checkpoint, CheckpointStore
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
+from eventhus.ports.groups import GroupStore
 from eventhus.ports.leases import Lease, Leases
 from eventhus.ports.store import (
-    Checkpoint,
-    CheckpointStore,
     Commit,
     Condition,
     EventStore,
@@ -44,6 +44,7 @@ __all__ = [
     "EventBus",
     "EventData",
     "EventStore",
+    "GroupStore",
     "Lease",
     "Leases",
     "Message",

@@ -22,7 +22,7 @@ from typing import Protocol, Self, TypeAlias
 from attrs import field, frozen
 
 from eventhus.domain.recorded import StreamId
-from eventhus.ports.store import Checkpoint
+from eventhus.ports.checkpoints import Checkpoint
 
 
 @frozen(kw_only=True)

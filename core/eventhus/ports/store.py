@@ -25,6 +25,8 @@ from attrs import field, frozen
 
 from eventhus.domain.query import Query
 from eventhus.domain.recorded import EventData, Metadata, Recorded, StreamId
+from eventhus.ports.checkpoints import CheckpointStore
+from eventhus.ports.groups import GroupStore
 from eventhus.ports.leases import Leases
 from eventhus.ports.views import ViewStore
 
@@ -442,45 +444,7 @@ class SnapshotStore(Protocol):
         ...
 
 
-@frozen
-class Checkpoint:
-    """The place of a reader in the log.
-
-    Attributes:
-        position: The position of the last event that the reader has handled; 0 at the start.
-        event_id: The id of that event, which tells the log from another history that has another
-            event there. Empty if it was not saved.
-    """
-
-    position: int = 0
-    event_id: str = ""
-
-
-class CheckpointStore(Protocol):
-    """Stores the checkpoint of each reader of the log."""
-
-    async def load_checkpoint(self, name: str) -> Checkpoint:
-        """Return the checkpoint saved under ``name``; that of the start if there is none."""
-        ...
-
-    async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
-    ) -> None:
-        """Save a checkpoint under ``name``.
-
-        Args:
-            name: The name of the reader.
-            position: The position of the last event that it has handled.
-            event_id: The id of that event.
-            token: The fencing token of the reader's lease, if it holds one.
-
-        Raises:
-            LeaseLost: A position was saved with a higher token. That position stays.
-        """
-        ...
-
-
-class Storage(EventStore, SnapshotStore, CheckpointStore, ViewStore, Leases, Protocol):
+class Storage(EventStore, SnapshotStore, CheckpointStore, ViewStore, GroupStore, Leases, Protocol):
     """All storage ports of one bucket in one object.
 
     An asynchronous context manager: entered before the first use, left after the last. Several

@@ -16,7 +16,9 @@ from eventhus import Query, StreamId
 from eventhus.ports import (
     Checkpoint,
     Commit,
+    DeadLetter,
     Lease,
+    Message,
     Page,
     Slice,
     Snapshot,
@@ -33,6 +35,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     conditions,
     content,
     following,
+    groups,
     ids,
     keeping,
     leases,
@@ -145,6 +148,21 @@ class Nothing:
         return frozenset()
 
     async def delete_documents(self, collection: str) -> None: ...
+
+    async def create_group(self, group: str, start: Checkpoint) -> Checkpoint:
+        return start
+
+    async def load_group(self, group: str) -> Checkpoint | None:
+        return None
+
+    async def save_letter(self, group: str, message: Message) -> None: ...
+
+    async def load_letters(
+        self, group: str, *, after: int = 0, limit: int = 100
+    ) -> Sequence[DeadLetter]:
+        return []
+
+    async def delete_letter(self, group: str, number: int) -> None: ...
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         return None

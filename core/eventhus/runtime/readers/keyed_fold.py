@@ -16,9 +16,10 @@ from eventhus.domain.process import Process
 from eventhus.domain.recorded import Recorded
 from eventhus.domain.view import View
 from eventhus.errors import InvalidArgument, LeaseLost, ReaderStopped
+from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
-from eventhus.ports.store import Checkpoint, Storage, StoredEvent
+from eventhus.ports.store import Storage, StoredEvent
 from eventhus.ports.views import Parked
 from eventhus.runtime.readers.documents import Documents, FoldedValue
 from eventhus.runtime.readers.keyed_events import KeyedEvents, Poisoned

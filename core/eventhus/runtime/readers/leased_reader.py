@@ -21,9 +21,10 @@ from eventhus.errors import (
     ReaderStopped,
     StoreUnavailable,
 )
+from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
-from eventhus.ports.store import Checkpoint, Storage
+from eventhus.ports.store import Storage
 
 LEASE_S = 10.0  # the term of a lease; a leader that hangs is replaced after it
 STANDBY_S = 1.0  # between two attempts of a stand-by to get the lease

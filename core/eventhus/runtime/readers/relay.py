@@ -10,9 +10,10 @@ from eventhus.adapter_support.limits import check_message
 from eventhus.adapter_support.tasks import being_cancelled, stop
 from eventhus.errors import CodecError, InvalidArgument
 from eventhus.ports.bus import EventBus, Message
+from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
-from eventhus.ports.store import Checkpoint, Page, Storage, StoredEvent
+from eventhus.ports.store import Page, Storage, StoredEvent
 from eventhus.runtime.messaging.wire import to_message
 from eventhus.runtime.readers.leased_reader import LeasedReader
 
