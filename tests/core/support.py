@@ -185,10 +185,18 @@ class Proxy:
         return checkpoint
 
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self,
+        name: str,
+        position: int,
+        *,
+        event_id: str = "",
+        token: int = 0,
+        done: Sequence[tuple[int, int]] = (),
     ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        await self._through("save_checkpoint", name, position, event_id=event_id, token=token)
+        await self._through(
+            "save_checkpoint", name, position, event_id=event_id, token=token, done=done
+        )
 
     async def load_documents(
         self, collection: str, keys: Collection[str]

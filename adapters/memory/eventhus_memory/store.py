@@ -321,13 +321,20 @@ class MemoryStore(MemoryGroups):
         return self._checkpoints[name][0]
 
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self,
+        name: str,
+        position: int,
+        *,
+        event_id: str = "",
+        token: int = 0,
+        done: Sequence[tuple[int, int]] = (),
     ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        check_checkpoint(name, position, event_id, token)
+        checkpoint = Checkpoint(position, event_id, done)
+        check_checkpoint(name, checkpoint, token)
         if token < self._checkpoints[name][1]:
             raise LeaseLost(name, token)
-        self._checkpoints[name] = (Checkpoint(position, event_id), token)
+        self._checkpoints[name] = (checkpoint, token)
 
     async def load_documents(
         self, collection: str, keys: Collection[str]

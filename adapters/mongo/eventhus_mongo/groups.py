@@ -25,10 +25,19 @@ from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from eventhus import StreamId
+from eventhus.adapter_support import check_group_start
 from eventhus.errors import InvalidArgument
 from eventhus.ports import Checkpoint, DeadLetter, Message
 from eventhus_mongo.connection import Connection
-from eventhus_mongo.documents import LIMIT_BYTES, MALFORMED, MOST, Document, not_ours
+from eventhus_mongo.documents import (
+    LIMIT_BYTES,
+    MALFORMED,
+    MOST,
+    Document,
+    exact_int,
+    exact_str,
+    not_ours,
+)
 
 LETTERS = "dead_letters"
 _BY_KEY = IndexModel([("_id.group", ASCENDING), ("key", ASCENDING)], name="group_key", unique=True)
@@ -62,12 +71,12 @@ async def load(connection: Connection, group: str) -> Checkpoint | None:
 
 def _start(document: Document) -> Checkpoint:
     try:
-        position, event_id = document["start"]["position"], document["start"]["event_id"]
-    except MALFORMED:
+        start = document["start"]
+        began = Checkpoint(exact_int(start["position"]), exact_str(start["event_id"]))
+        check_group_start("group", began)
+    except (*MALFORMED, InvalidArgument):
         raise not_ours(document) from None
-    if not (type(position) is int and 0 <= position <= MOST and type(event_id) is str):
-        raise not_ours(document)
-    return Checkpoint(position, event_id)
+    return began
 
 
 async def save_letter(connection: Connection, group: str, letter: Document) -> None:
@@ -160,23 +169,17 @@ def _decode(document: Document) -> DeadLetter:
         body: object = document["body"]
         stream: Mapping[str, Any] = document["stream"]
         message = Message(
-            id=_text(document["id"]),
-            stream=StreamId(_text(stream["type"]), _text(stream["id"])),
-            type=_text(document["type"]),
+            id=exact_str(document["id"]),
+            stream=StreamId(exact_str(stream["type"]), exact_str(stream["id"])),
+            type=exact_str(document["type"]),
             body=body.encode() if isinstance(body, str) else _bytes(body),
-            headers={_text(name): _text(value) for name, value in document["headers"]},
-            attempt=int(document["attempt"]),
+            headers={exact_str(name): exact_str(value) for name, value in document["headers"]},
+            attempt=exact_int(document["attempt"]),
         )
-        number = int(document["_id"]["number"])
+        number = exact_int(document["_id"]["number"])
     except MALFORMED:
         raise not_ours(document) from None
     return DeadLetter(message=message, number=number)
-
-
-def _text(value: object) -> str:
-    if type(value) is not str:
-        raise TypeError
-    return value
 
 
 def _bytes(value: object) -> bytes:

@@ -320,13 +320,19 @@ class MongoStore:
             return await leases.load_checkpoint(running.connection, name)
 
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self,
+        name: str,
+        position: int,
+        *,
+        event_id: str = "",
+        token: int = 0,
+        done: Sequence[tuple[int, int]] = (),
     ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        check_checkpoint(name, position, event_id, token)
+        checkpoint = Checkpoint(position, event_id, done)
+        check_checkpoint(name, checkpoint, token)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
-            checkpoint = Checkpoint(position, event_id)
             await leases.save_checkpoint(running.connection, name, checkpoint, token)
 
     async def load_documents(

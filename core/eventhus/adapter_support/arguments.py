@@ -10,6 +10,7 @@ from eventhus.adapter_support.limits import (
     MESSAGE_ID_BYTES,
     NAME_BYTES,
     PARTS,
+    RANGES,
     check_command_id,
     check_commit_names,
     check_keys,
@@ -168,15 +169,29 @@ def check_lease(lease: Lease) -> None:
     check_numbers(token=lease.token)
 
 
-def check_checkpoint(name: str, position: int, event_id: str, token: int) -> None:
+def check_checkpoint(name: str, checkpoint: Checkpoint, token: int) -> None:
     """Check a checkpoint. ``save_checkpoint`` of every store calls this first.
 
     Raises:
-        InvalidArgument: The name, the event's id or a number is beyond its limit.
+        InvalidArgument: The name, the event's id, a number or the number of ranges is beyond its
+            limit, or the ranges do not ascend from the position.
     """
     check_reader(name)
-    check_numbers(position=position, token=token)
-    check_text("event_id", event_id, MESSAGE_ID_BYTES)
+    check_numbers(position=checkpoint.position, token=token)
+    check_text("event_id", checkpoint.event_id, MESSAGE_ID_BYTES)
+    if len(checkpoint.done) > RANGES:
+        raise InvalidArgument(
+            f"the checkpoint {name!r} has {len(checkpoint.done):,} ranges; the limit is {RANGES:,}"
+        )
+    end = checkpoint.position + 1  # an event that is not handled lies between
+    for first, last in checkpoint.done:
+        if not end < first <= last:
+            raise InvalidArgument(
+                f"the ranges of checkpoint {name!r} do not ascend: {_shown(first)} to "
+                f"{_shown(last)} comes after {_shown(end - 1)}"
+            )
+        end = last + 1
+    check_numbers(last=end - 1)
 
 
 def check_snapshot(snapshot: Snapshot) -> None:

@@ -131,7 +131,13 @@ class Nothing:
         return Checkpoint()
 
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self,
+        name: str,
+        position: int,
+        *,
+        event_id: str = "",
+        token: int = 0,
+        done: Sequence[tuple[int, int]] = (),
     ) -> None: ...
 
     async def load_documents(
