@@ -30,6 +30,7 @@ from eventhus.ports import (
     Page,
     Slice,
     Snapshot,
+    Start,
     Storage,
     StoredCommit,
     StoredEvent,
@@ -289,7 +290,13 @@ class RecordingBus:
         return RecordingPublisher(self)
 
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        start: Start = "now",
+        unwanted: Collection[str] = (),
     ) -> Subscription:
         """See ``EventBus.subscribe``."""
         raise NotImplementedError

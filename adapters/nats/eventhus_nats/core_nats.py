@@ -18,7 +18,8 @@ from eventhus.adapter_support import (
     summary,
     unexpected,
 )
-from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler
+from eventhus.errors import InvalidArgument
+from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler, Start
 from eventhus.printable import printable
 from eventhus_nats.connection import Connection
 from eventhus_nats.dead_letters import letter_headers
@@ -48,9 +49,14 @@ class CoreNats:
         return CoreNatsPublisher(self._connection, self._subjects)
 
     async def subscribe(
-        self, handler: MessageHandler, group: str | None, concurrency: int
+        self, handler: MessageHandler, group: str | None, concurrency: int, start: Start
     ) -> CoreNatsSubscription:
-        """See ``EventBus.subscribe``."""
+        """See ``MessageSource.subscribe``."""
+        if start != "now":
+            raise InvalidArgument(
+                f"core NATS keeps no messages, so a subscription cannot start at {start!r}; leave "
+                f"start out, or use JetStream"
+            )
         subscription = CoreNatsSubscription(self._connection, handler, concurrency)
         try:
             await subscription.open(self._subjects.all, group)

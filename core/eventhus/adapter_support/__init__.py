@@ -13,6 +13,7 @@ from eventhus.adapter_support.arguments import (
     check_parked_page,
     check_saved_letter,
     check_snapshot,
+    check_start,
     check_ttl,
     check_writes,
     checked_commit,
@@ -30,6 +31,7 @@ from eventhus.adapter_support.limits import (
     check_reader,
     check_stream,
 )
+from eventhus.adapter_support.message_position import message_position
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.adapter_support.stream_queues import StreamQueues
 from eventhus.adapter_support.worker_pool import WorkerPool
@@ -57,12 +59,14 @@ __all__ = [
     "check_reader",
     "check_saved_letter",
     "check_snapshot",
+    "check_start",
     "check_stream",
     "check_ttl",
     "check_writes",
     "checked_commit",
     "checked_restored",
     "handler_failure",
+    "message_position",
     "summary",
     "unexpected",
 ]

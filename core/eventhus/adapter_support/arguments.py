@@ -92,6 +92,21 @@ def check_group(group: str | None, concurrency: int = 1) -> None:
     check_count("concurrency", concurrency)
 
 
+def check_start(start: object) -> None:
+    """Check where a subscription begins.
+
+    Raises:
+        InvalidArgument: It is neither ``"beginning"`` nor ``"now"`` nor a position.
+    """
+    if start in ("beginning", "now"):
+        return
+    if not isinstance(start, int) or isinstance(start, bool):
+        raise InvalidArgument(
+            f"start must be 'beginning', 'now' or a position of the log, found {start!r}"
+        )
+    check_numbers(start=start)
+
+
 def check_group_start(group: str, start: Checkpoint) -> None:
     """Check the arguments of ``create_group``. Every store calls this first.
 

@@ -6,12 +6,13 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 
-from eventhus.adapter_support.arguments import check_count, check_group, check_page
+from eventhus.adapter_support.arguments import check_count, check_group, check_page, check_start
 from eventhus.application.base import ApplicationBase
 from eventhus.composition import (
     check_handler,
     stored_names,
 )
+from eventhus.domain.start import Start
 from eventhus.errors import CompositionError, InvalidArgument
 from eventhus.ports.bus import EventBus, Subscription
 from eventhus.runtime.messaging.subscriber import (
@@ -36,10 +37,11 @@ class Messaging(ApplicationBase):
         *,
         group: str | None = None,
         types: Iterable[type] | None = None,
+        start: Start = "now",
         concurrency: int = 16,
         attempts: int = 10,
     ) -> Subscription:
-        """Deliver every event that the bus publishes from now on to ``handler``, at least once.
+        """Deliver events to ``handler``, each at least once.
 
         Events of one aggregate are handled in order, those of different aggregates concurrently. If
         the handler raises, it is called again after 0.1 seconds, then after twice as long each
@@ -59,15 +61,20 @@ class Messaging(ApplicationBase):
                 1 to 63 letters, digits, hyphens and underscores. A bus that keeps messages also
                 keeps the position of the group. ``None`` makes a group for this subscription
                 alone, which ends with it; its dead letters go to the group ``"anonymous"``.
-            types: The event classes to deliver; others are skipped. ``None`` delivers all events,
-                and events that no aggregate of this application declares become dead letters.
+            types: The event classes to deliver; others are skipped. ``None`` delivers all events
+                that the aggregates of this application declare.
+            start: Where a new group begins: ``"now"`` with the next event; ``"beginning"`` with the
+                first one that the bus keeps; or after a position, such as
+                ``Committed.position``. A group that exists keeps its place. Core NATS keeps no
+                events, so there it can only be ``"now"``.
             concurrency: The maximum number of events handled at once, at least 1.
             attempts: The number of attempts before an event becomes a dead letter, at least 1.
 
         Raises:
             CompositionError: The application has no bus.
-            InvalidArgument: The handler is not a coroutine function, ``group`` does not have that
-                form, a number is below 1, or one of ``types`` is not an event of this application.
+            InvalidArgument: The handler is not a coroutine function, ``group`` or ``start`` does
+                not have that form, a number is below 1, the log does not reach ``start``, the bus
+                cannot start there, or one of ``types`` is not an event of this application.
             BusUnavailable: The bus could not be reached, or did not answer in time.
             NotRunning: The application has not been entered, or has been left.
         """
@@ -75,6 +82,7 @@ class Messaging(ApplicationBase):
         check_handler(handler)
         check_group(group, concurrency)
         check_count("attempts", attempts)
+        await self._check_start(start)
         names = None if types is None else stored_names(self._catalog, types)
         subscriber = Subscriber(
             handler,
@@ -86,7 +94,13 @@ class Messaging(ApplicationBase):
             bus=bus,
             clock=self._clock,
         )
-        subscription = await bus.subscribe(subscriber, group=group, concurrency=concurrency)
+        subscription = await bus.subscribe(
+            subscriber,
+            group=group,
+            concurrency=concurrency,
+            start=start,
+            unwanted=frozenset() if names is None else self._catalog.names - names,
+        )
         if group is not None:  # the others come and go, one for each visitor of a website
             _logger.info(
                 "bucket %s: group %s handles %s, %d at once",
@@ -170,6 +184,13 @@ class Messaging(ApplicationBase):
         self._running()
         published = (await self._store.load_checkpoint(CHECKPOINT)).position
         return max(0, await self._store.head() - published)
+
+    async def _check_start(self, start: Start) -> None:
+        check_start(start)
+        if isinstance(start, int) and start > (head := await self._store.head()):
+            raise InvalidArgument(
+                f"start is {start}, and the log ends at {head}; start at a position that it has"
+            )
 
     def _entered_bus(self) -> EventBus:
         self._running()

@@ -2,11 +2,13 @@
 
 from eventhus.domain.query import QueryItem
 from eventhus.domain.recorded import EventData
+from eventhus.domain.start import Start
 from eventhus.ports.bus import (
     DeadLetter,
     EventBus,
     Message,
     MessageHandler,
+    MessageSource,
     NotHandledHere,
     Publisher,
     Subscription,
@@ -49,6 +51,7 @@ __all__ = [
     "Leases",
     "Message",
     "MessageHandler",
+    "MessageSource",
     "NotHandledHere",
     "Page",
     "Parked",
@@ -60,6 +63,7 @@ __all__ = [
     "Slice",
     "Snapshot",
     "SnapshotStore",
+    "Start",
     "Storage",
     "StoredCommit",
     "StoredEvent",

@@ -122,6 +122,29 @@ async def test_a_subscriber_receives_only_events_published_after_it_subscribed()
     assert [2] == [each.version for each in late.got]
 
 
+async def test_a_subscriber_may_begin_with_earlier_events() -> None:
+    """With the first one, or after a commit."""
+    everything, rest, early = Listener(), Listener(), Listener()
+    async with compose(bus=MemoryBus()) as app:
+        await app.subscribe(early)
+        await add(app, 1, 2, 3)
+        await eventually(lambda: len(early.got) == 3)
+        await app.subscribe(everything, start="beginning")
+        await app.subscribe(rest, group="mailers", start=early.got[1].position)
+    assert [1, 2, 3] == [each.version for each in everything.got]
+    assert [3] == [each.version for each in rest.got]
+
+
+async def test_a_start_beyond_the_log_is_refused() -> None:
+    """It is a mistake, such as a position of another log."""
+    async with compose(bus=MemoryBus()) as app:
+        await add(app, 1)
+        with pytest.raises(InvalidArgument, match="start is 2, and the log ends at 1"):
+            await app.subscribe(Listener(), start=2)
+        with pytest.raises(InvalidArgument, match="start must be"):
+            await app.subscribe(Listener(), start="end")  # type: ignore[arg-type]
+
+
 async def test_a_closed_subscription_receives_nothing() -> None:
     """Closing waits for the event that is being handled."""
     gate, finished = Gate(), []
