@@ -8,8 +8,6 @@ from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from types import TracebackType
 from typing import Self
 
-from attrs import evolve
-
 from eventhus.adapter_support import (
     Backoff,
     StreamQueues,
@@ -19,6 +17,7 @@ from eventhus.adapter_support import (
     check_messages,
     check_start,
     message_position,
+    next_attempt,
     summary,
     unexpected,
 )
@@ -221,7 +220,9 @@ class _Group:
             )
             self._remove(message)
         else:
-            self._retry_later(message, failure)
+            again, delay_s = next_attempt(message, failure, backoff=_RETRY, logger=_logger)
+            timer = asyncio.get_running_loop().call_later(delay_s, self._retry, message.stream)
+            self._held_back[message.stream] = (again, timer)
 
     async def drain(self) -> None:
         """Retry every failed message once, then stop the members."""
@@ -244,19 +245,6 @@ class _Group:
     def _remove(self, message: Message) -> None:
         self.queues.done(message)
         self._changed.set()
-
-    def _retry_later(self, message: Message, failure: BaseException) -> None:
-        delay_s = _RETRY.delay_s(message.attempt)
-        _logger.warning(
-            "the handler failed on %s: %s; again in %.2f s",
-            printable(message.id),
-            summary(failure),
-            delay_s,
-            exc_info=unexpected(failure),
-        )
-        again = evolve(message, attempt=message.attempt + 1)
-        timer = asyncio.get_running_loop().call_later(delay_s, self._retry, message.stream)
-        self._held_back[message.stream] = (again, timer)
 
     def _retry(self, stream: StreamId) -> None:
         again, _ = self._held_back.pop(stream)

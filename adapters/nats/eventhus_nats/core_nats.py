@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 
 import nats.errors
-from attrs import evolve
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
@@ -15,12 +14,10 @@ from eventhus.adapter_support import (
     StreamQueues,
     WorkerPool,
     check_messages,
-    summary,
-    unexpected,
+    next_attempt,
 )
 from eventhus.errors import InvalidArgument
 from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler, Start
-from eventhus.printable import printable
 from eventhus_nats.connection import Connection
 from eventhus_nats.dead_letters import letter_headers
 from eventhus_nats.driver_errors import to_eventhus_error, translating_errors
@@ -166,13 +163,5 @@ class CoreNatsSubscription:
             self._bytes_in_hand -= len(message.body)
             self._has_room.set()
             return
-        delay_s = RETRY.delay_s(message.attempt)
-        _logger.warning(
-            "the handler failed on %s: %s; again in %.2f s",
-            printable(message.id),
-            summary(failure),
-            delay_s,
-            exc_info=unexpected(failure),
-        )
-        again = evolve(message, attempt=message.attempt + 1)
+        again, delay_s = next_attempt(message, failure, backoff=RETRY, logger=_logger)
         asyncio.get_running_loop().call_later(delay_s, self._queues.give_back, again)

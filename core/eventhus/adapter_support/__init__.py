@@ -33,6 +33,7 @@ from eventhus.adapter_support.limits import (
 )
 from eventhus.adapter_support.message_position import message_position
 from eventhus.adapter_support.plain_data import check_plain_data
+from eventhus.adapter_support.redelivery import log_last_failure, next_attempt
 from eventhus.adapter_support.stream_queues import StreamQueues
 from eventhus.adapter_support.worker_pool import WorkerPool
 
@@ -66,7 +67,9 @@ __all__ = [
     "checked_commit",
     "checked_restored",
     "handler_failure",
+    "log_last_failure",
     "message_position",
+    "next_attempt",
     "summary",
     "unexpected",
 ]

@@ -198,15 +198,15 @@ def check_checkpoint(name: str, checkpoint: Checkpoint, token: int) -> None:
         raise InvalidArgument(
             f"the checkpoint {name!r} has {len(checkpoint.done):,} ranges; the limit is {RANGES:,}"
         )
-    end = checkpoint.position + 1  # an event that is not handled lies between
+    end = checkpoint.position
     for first, last in checkpoint.done:
         if not end < first <= last:
             raise InvalidArgument(
                 f"the ranges of checkpoint {name!r} do not ascend: {_shown(first)} to "
-                f"{_shown(last)} comes after {_shown(end - 1)}"
+                f"{_shown(last)} comes after {_shown(end)}"
             )
-        end = last + 1
-    check_numbers(last=end - 1)
+        end = last
+    check_numbers(last=end)
 
 
 def check_snapshot(snapshot: Snapshot) -> None:

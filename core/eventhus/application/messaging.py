@@ -14,7 +14,7 @@ from eventhus.composition import (
 )
 from eventhus.domain.start import Start
 from eventhus.errors import CompositionError, InvalidArgument
-from eventhus.ports.bus import EventBus, Subscription
+from eventhus.ports.bus import MessageSource, Subscription
 from eventhus.runtime.messaging.subscriber import (
     UNGROUPED,
     AppSubscription,
@@ -50,6 +50,9 @@ class Messaging(ApplicationBase):
         decoded goes there at once. Attempts are counted for each process: after a failover the
         count starts again.
 
+        Without a bus, handlers read the log itself, and a group keeps its position and its dead
+        letters in the store.
+
         Because an event may be delivered twice, a handler with side effects should remember the
         ``id`` or ``position`` of the last event. While the application is being left, handlers may
         still read from it, but not dispatch.
@@ -64,21 +67,20 @@ class Messaging(ApplicationBase):
             types: The event classes to deliver; others are skipped. ``None`` delivers all events
                 that the aggregates of this application declare.
             start: Where a new group begins: ``"now"`` with the next event; ``"beginning"`` with the
-                first one that the bus keeps; or after a position, such as
+                first one of the log, or that the bus keeps; or after a position, such as
                 ``Committed.position``. A group that exists keeps its place. Core NATS keeps no
                 events, so there it can only be ``"now"``.
             concurrency: The maximum number of events handled at once, at least 1.
             attempts: The number of attempts before an event becomes a dead letter, at least 1.
 
         Raises:
-            CompositionError: The application has no bus.
             InvalidArgument: The handler is not a coroutine function, ``group`` or ``start`` does
                 not have that form, a number is below 1, the log does not reach ``start``, the bus
                 cannot start there, or one of ``types`` is not an event of this application.
             BusUnavailable: The bus could not be reached, or did not answer in time.
             NotRunning: The application has not been entered, or has been left.
         """
-        bus = self._entered_bus()
+        source = self._entered_source()
         check_handler(handler)
         check_group(group, concurrency)
         check_count("attempts", attempts)
@@ -91,10 +93,10 @@ class Messaging(ApplicationBase):
             attempts=attempts,
             catalog=self._catalog,
             serializer=self._serializer,
-            bus=bus,
+            source=source,
             clock=self._clock,
         )
-        subscription = await bus.subscribe(
+        subscription = await source.subscribe(
             subscriber,
             group=group,
             concurrency=concurrency,
@@ -123,17 +125,16 @@ class Messaging(ApplicationBase):
             group: The consumer group.
 
         Raises:
-            CompositionError: The application has no bus.
             InvalidArgument: The handler or ``group`` does not have the form that ``subscribe``
                 takes, or the group does not exist. Core NATS does not know its groups, and has no
                 dead letters to replay.
             BusUnavailable: The bus could not be reached, or did not answer in time.
             NotRunning: The application has not been entered, or has been left.
         """
-        bus = self._entered_bus()
+        source = self._entered_source()
         check_handler(handler)
         check_group(group)
-        if group != UNGROUPED and not await bus.has_group(group):
+        if group != UNGROUPED and not await source.has_group(group):
             raise InvalidArgument(
                 f"group {group!r} does not exist in bucket {self.bucket!r}: nobody has subscribed "
                 f"with it, and it has no dead letters; check its name"
@@ -145,7 +146,7 @@ class Messaging(ApplicationBase):
             attempts=1,
             catalog=self._catalog,
             serializer=self._serializer,
-            bus=bus,
+            source=source,
             clock=self._clock,
         ).replay()
 
@@ -166,13 +167,16 @@ class Messaging(ApplicationBase):
             ReaderBusy: Another process is publishing; nothing was changed.
             NotRunning: The application has not been entered, or has been left.
         """
-        self._entered_bus()
+        self._running()
+        if self._relay is None:
+            raise CompositionError(
+                'the application has no bus; compose it with one, such as bus="memory://"'
+            )
         check_page(1, after=after)
         published = (await self._store.load_checkpoint(CHECKPOINT)).position
         most = min(published, await self._store.head())
         if after > most:
             raise InvalidArgument(f"after is {after}, and only {most} events were published")
-        assert self._relay is not None, "it is there while there is a bus"
         await self._relay.rewind(after)
 
     async def relay_lag(self) -> int:
@@ -192,13 +196,9 @@ class Messaging(ApplicationBase):
                 f"start is {start}, and the log ends at {head}; start at a position that it has"
             )
 
-    def _entered_bus(self) -> EventBus:
+    def _entered_source(self) -> MessageSource:
         self._running()
-        if self._bus is None:
-            raise CompositionError(
-                'the application has no bus; compose it with one, such as bus="memory://"'
-            )
-        return self._bus
+        return self._source
 
     def _unfinished_handlers(self) -> str:
         running: Counter[str] = Counter()

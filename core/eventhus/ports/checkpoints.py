@@ -21,7 +21,7 @@ class Checkpoint:
         event_id: The id of that event, which tells the log from another history that has another
             event there. Empty if it was not saved.
         done: Ranges of later positions, each from the first to the last, whose events the reader
-            has handled, too. They ascend, and an event that is not handled lies before each.
+            has handled, too. They ascend and do not overlap.
     """
 
     position: int = 0

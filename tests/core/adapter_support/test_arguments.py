@@ -271,7 +271,7 @@ MANY = Checkpoint(0, "", [(2 * n, 2 * n) for n in range(1, 10_002)])
             "event_id is not a str of whole",
         ),
         (lambda: check_checkpoint("r", MANY, 0), "10,001 ranges; the limit is 10,000"),
-        (lambda: check_checkpoint("r", Checkpoint(1, "", [(2, 3)]), 0), "2 to 3 comes after 1"),
+        (lambda: check_checkpoint("r", Checkpoint(2, "", [(2, 3)]), 0), "2 to 3 comes after 2"),
         (lambda: check_lease(Lease(name="r", owner="o", token=-1)), "token is -1"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eventhus import Metadata, Recorded, StreamId
-from eventhus.errors import CompositionError, InvalidArgument, NotRunning
+from eventhus.errors import InvalidArgument, NotRunning
 from eventhus.ports import EventBus, Message
 from eventhus_memory import MemoryBus
 from tests.bank import Account, Deposit, Open, Scribble, account
@@ -215,14 +215,6 @@ async def test_a_subscriber_can_dispatch_commands() -> None:
         log[1].metadata.correlation_id,
         log[1].metadata.causation_id,
     )
-
-
-async def test_subscribing_without_a_bus_is_refused() -> None:
-    """The application goes on."""
-    async with compose() as app:
-        with pytest.raises(CompositionError, match="no bus"):
-            await app.subscribe(Listener())
-        await app.dispatch(Open(aggregate_id="a"))
 
 
 async def test_a_foreign_message_is_logged_and_does_not_block_others(

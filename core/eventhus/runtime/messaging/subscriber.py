@@ -15,7 +15,7 @@ from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.recorded import E_co, Recorded, StreamId
-from eventhus.ports.bus import EventBus, Message, NotHandledHere, Subscription
+from eventhus.ports.bus import Message, MessageSource, NotHandledHere, Subscription
 from eventhus.ports.clock import Clock
 from eventhus.printable import printable
 from eventhus.runtime.messaging.wire import from_message
@@ -93,7 +93,7 @@ class Subscriber:
         attempts: int,
         catalog: Catalog,
         serializer: EventSerializer,
-        bus: EventBus,
+        source: MessageSource,
         clock: Clock,
     ) -> None:
         self._handler = handler
@@ -103,7 +103,7 @@ class Subscriber:
         self._attempts = attempts
         self._catalog = catalog
         self._serializer = serializer
-        self._bus = bus
+        self._source = source
         self._clock = clock
         self._stop_retrying = asyncio.Event()
 
@@ -171,12 +171,12 @@ class Subscriber:
         """Pass every dead letter of the group to the handler once, in order."""
         handled = failed = 0
         stuck: set[StreamId] = set()
-        async for letter in self._bus.dead_letters(self.group):
+        async for letter in self._source.dead_letters(self.group):
             message = letter.message
             if message.stream not in stuck:
                 failure = await self._handled(message)
                 if failure is None:
-                    await self._bus.discard(letter, self.group)
+                    await self._source.discard(letter, self.group)
                     handled += 1
                     continue
                 _logger.warning(
@@ -246,7 +246,7 @@ class Subscriber:
         failures = 0
         while True:  # given back to the bus, the message would get new attempts
             try:
-                await self._bus.bury(letter, self.group)
+                await self._source.bury(letter, self.group)
             except Exception as problem:
                 if self._stop_retrying.is_set():
                     raise

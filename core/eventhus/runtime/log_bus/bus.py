@@ -1,0 +1,152 @@
+"""The log as a source of messages: consumer groups without a broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Collection
+from types import TracebackType
+from typing import Self, TypeAlias
+
+from eventhus.adapter_support.arguments import check_group, check_start
+from eventhus.domain.query import Query, QueryItem
+from eventhus.domain.start import Start
+from eventhus.ports.bus import DeadLetter, Message, MessageHandler, Subscription
+from eventhus.ports.checkpoints import Checkpoint
+from eventhus.ports.clock import Clock
+from eventhus.ports.store import Storage
+from eventhus.runtime.log_bus.delivery import Source
+from eventhus.runtime.log_bus.group_member import GroupMember
+from eventhus.runtime.log_bus.listener import Listener
+from eventhus.runtime.messaging.outgoing import ToMessage
+from eventhus.runtime.messaging.wire import to_message
+
+LETTERS = 100  # dead letters that are read at once
+
+_Subscription: TypeAlias = GroupMember | Listener
+
+
+class LogBus:
+    """Delivers the events of the log itself, so that a store alone is a complete system.
+
+    A group has a lease, which one member holds, a checkpoint, and its dead letters in the store.
+    Only the wanted types are read. A subscription without a group leaves nothing in the store.
+
+    Args:
+        store: Holds the log and the groups. It must be entered while the bus is.
+        clock: Times the pauses.
+        new_id: Makes the names of lease owners, unique for ever.
+        to_message: Turns an event into a message.
+    """
+
+    def __init__(
+        self,
+        store: Storage,
+        clock: Clock,
+        *,
+        new_id: Callable[[], str],
+        to_message: ToMessage = to_message,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._new_id = new_id
+        self._to_message = to_message
+        self._subscriptions: list[_Subscription] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Let the handlers that have begun finish. If cancelled, cancel them.
+
+        Groups continue with the other events later, or in another process.
+        """
+        closed: list[_Subscription] = []
+        try:
+            while self._subscriptions:  # a handler that is finishing may have subscribed another
+                closed.append(self._subscriptions.pop())
+                await closed[-1].close()
+        except asyncio.CancelledError:  # the caller does not wait for handlers any more
+            for each in (*closed, *self._subscriptions):
+                each.abandon()
+            self._subscriptions.clear()
+            raise
+
+    async def subscribe(
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        start: Start = "now",
+        unwanted: Collection[str] = (),
+    ) -> Subscription:
+        """See ``MessageSource.subscribe``."""
+        check_group(group, concurrency)
+        check_start(start)
+        query = Query([QueryItem(other_than=frozenset(unwanted))]) if unwanted else None
+        source = Source(store=self._store, query=query, to_message=self._to_message)
+        subscription: _Subscription
+        if group is None:
+            subscription = Listener(
+                await self._place(start), source, handler, concurrency, clock=self._clock
+            )
+        else:
+            subscription = GroupMember(
+                group,
+                await self._beginning_of(group, start),
+                source,
+                handler,
+                concurrency,
+                store=self._store,
+                clock=self._clock,
+                owner=self._new_id(),
+            )
+        subscription.start()
+        self._subscriptions[:] = [each for each in self._subscriptions if not each.is_stopped]
+        self._subscriptions.append(subscription)
+        return subscription
+
+    async def bury(self, message: Message, group: str) -> None:
+        """See ``MessageSource.bury``."""
+        await self._store.save_letter(group, message)
+
+    async def has_group(self, group: str) -> bool:
+        """See ``MessageSource.has_group``."""
+        if await self._store.load_group(group) is not None:
+            return True
+        return bool(await self._store.load_letters(group, limit=1))
+
+    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+        """See ``MessageSource.dead_letters``."""
+        after = 0
+        while letters := await self._store.load_letters(group, after=after, limit=LETTERS):
+            for letter in letters:
+                yield letter
+            after = letters[-1].number
+
+    async def discard(self, letter: DeadLetter, group: str) -> None:
+        """See ``MessageSource.discard``."""
+        await self._store.delete_letter(group, letter.number)
+
+    async def _beginning_of(self, group: str, start: Start) -> Checkpoint:
+        began = await self._store.load_group(group)
+        if began is not None:
+            return began
+        return await self._store.create_group(group, await self._place(start))
+
+    async def _place(self, start: Start) -> Checkpoint:
+        """Return the place after which a new subscription begins."""
+        if start == "now":
+            page = await self._store.read_backwards(limit=1)
+            last = [Checkpoint(each.position, each.id) for each in page.events]
+            return last[0] if last else Checkpoint()
+        position = 0 if start == "beginning" else start
+        if position == 0:
+            return Checkpoint()
+        page = await self._store.read(after=position - 1, limit=1)
+        return Checkpoint(position, page.event_id if page.events else "")
