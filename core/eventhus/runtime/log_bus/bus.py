@@ -65,15 +65,15 @@ class LogBus:
 
         Groups continue with the other events later, or in another process.
         """
-        closed: list[_Subscription] = []
+        closing: list[_Subscription] = []
         try:
             while self._subscriptions:  # a handler that is finishing may have subscribed another
-                closed.append(self._subscriptions.pop())
-                await closed[-1].close()
+                closing, self._subscriptions = self._subscriptions, []
+                await asyncio.gather(*(each.close() for each in closing))
         except asyncio.CancelledError:  # the caller does not wait for handlers any more
-            for each in (*closed, *self._subscriptions):
+            for each in (*closing, *self._subscriptions):
                 each.abandon()
-            self._subscriptions.clear()
+            self._subscriptions = []
             raise
 
     async def subscribe(
@@ -107,8 +107,8 @@ class LogBus:
                 owner=self._new_id(),
             )
         subscription.start()
-        self._subscriptions[:] = [each for each in self._subscriptions if not each.is_stopped]
-        self._subscriptions.append(subscription)
+        others = [each for each in self._subscriptions if not each.is_stopped]
+        self._subscriptions = [*others, subscription]
         return subscription
 
     async def bury(self, message: Message, group: str) -> None:

@@ -86,14 +86,13 @@ class EventsInHand:
 
     def checkpoint(self) -> Checkpoint:
         """Return the place up to which everything is handled, and the later ranges that are."""
-        if not self._pending:
-            return Checkpoint(self.last.position, self.last.event_id, self._before)
-        floor = next(iter(self._pending.values())).before
+        first = next(iter(self._pending.values()), None)
+        floor = self.last if first is None else first.before
         return Checkpoint(floor.position, floor.event_id, self._ranges())
 
     def _ranges(self) -> Iterator[tuple[int, int]]:
-        ends = [each.before.position for each in self._pending.values()]
-        for position, end in zip(self._pending, [*ends[1:], self.last.position], strict=True):
+        ends = [*(each.before.position for each in self._pending.values()), self.last.position][1:]
+        for position, end in zip(self._pending, ends, strict=True):
             if position < end:
                 yield position + 1, end
         for first, last in self._before:
