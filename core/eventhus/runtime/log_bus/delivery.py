@@ -106,8 +106,11 @@ class Delivery:
         async with aclosing(source.store.follow(source.query, after=after, limit=PAGE)) as pages:
             async for page in pages:
                 for stored, message in messages_of(page.events, _logger, source.to_message):
-                    if not in_hand.was_handled(stored.position):
-                        in_hand.add(message, Checkpoint(stored.position, stored.id))
+                    place = Checkpoint(stored.position, stored.id)
+                    if in_hand.was_handled(stored.position):
+                        in_hand.reach(place)
+                    else:
+                        in_hand.add(message, place)
                         self._queues.add(message)
                 in_hand.reach(Checkpoint(page.position, page.event_id))
                 self.changed.set()

@@ -77,7 +77,7 @@ class GroupMember(LeasedReader):
         self._delivery.abandon()
 
     def _is_over(self) -> bool:
-        return False
+        return self._closing.is_set()
 
     async def _pause(self, delay_s: float) -> None:
         sleeping = asyncio.ensure_future(self._clock.sleep(delay_s))

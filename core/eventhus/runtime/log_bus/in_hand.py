@@ -60,7 +60,8 @@ class EventsInHand:
 
     def was_handled(self, position: int) -> bool:
         """Return whether an event was handled before this process went on from the checkpoint."""
-        return bool(self._before) and self._before[0][0] <= position <= self._before[0][1]
+        first = next((first for first, last in self._before if last >= position), position + 1)
+        return first <= position
 
     def add(self, message: Message, place: Checkpoint) -> None:
         """Add the next event that was read, as a message."""
