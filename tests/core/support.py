@@ -309,7 +309,7 @@ class RecordingBus:
         """See ``EventBus.has_group``."""
         raise NotImplementedError
 
-    def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+    def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""
         raise NotImplementedError
 

@@ -17,6 +17,7 @@ import eventhus
 TOP = [
     "Aggregate",
     "Application",
+    "BuriedEvent",
     "Command",
     "Committed",
     "ConcurrencyError",

@@ -14,6 +14,7 @@ from eventhus.adapter_support import (
     WorkerPool,
     check_group,
     check_letter,
+    check_letters_page,
     check_messages,
     check_start,
     message_position,
@@ -129,10 +130,10 @@ class MemoryBus:
         check_group(group)
         return group in self._subscribed or bool(self._letters.of(group, after=0, limit=1))
 
-    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+    async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """See ``MessageSource.dead_letters``."""
-        check_group(group)
-        for letter in self._letters.of(group, after=0):
+        check_letters_page(group, after)
+        for letter in self._letters.of(group, after=after):
             yield letter
 
     async def discard(self, letter: DeadLetter, group: str) -> None:

@@ -12,7 +12,12 @@ from typing import Protocol, Self, TypeAlias
 
 from attrs import field, frozen
 
-from eventhus.adapter_support import check_group, check_letter, check_start
+from eventhus.adapter_support import (
+    check_group,
+    check_letter,
+    check_letters_page,
+    check_start,
+)
 from eventhus.errors import CompositionError, NotRunning
 from eventhus.ports import DeadLetter, Message, MessageHandler, Publisher, Start, Subscription
 from eventhus_nats.address import Address
@@ -38,7 +43,7 @@ class _Transport(Protocol):
     ) -> _Subscription: ...
     async def bury(self, message: Message, group: str) -> None: ...
     async def has_group(self, group: str) -> bool: ...
-    def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]: ...
+    def dead_letters(self, group: str, *, after: int) -> AsyncGenerator[DeadLetter, None]: ...
     async def discard(self, letter: DeadLetter) -> None: ...
 
 
@@ -225,10 +230,10 @@ class NatsBus:
         check_group(group)
         return await self._entered().transport.has_group(group)
 
-    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+    async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """See ``MessageSource.dead_letters``. Without JetStream there are none to read."""
-        check_group(group)
-        async for letter in self._entered().transport.dead_letters(group):
+        check_letters_page(group, after)
+        async for letter in self._entered().transport.dead_letters(group, after=after):
             yield letter
 
     async def discard(self, letter: DeadLetter, group: str) -> None:

@@ -74,7 +74,12 @@ class CoreNats:
         """Return ``True``: core NATS keeps no groups, so nobody knows."""
         return True
 
-    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:  # noqa: ARG002
+    async def dead_letters(
+        self,
+        group: str,  # noqa: ARG002
+        *,
+        after: int,  # noqa: ARG002
+    ) -> AsyncGenerator[DeadLetter, None]:
         """Yield nothing: core NATS keeps no dead letters."""
         letters: list[DeadLetter] = []
         for letter in letters:

@@ -83,9 +83,9 @@ class JetStream:
         """See ``MessageSource.has_group``."""
         return await has_consumer(self._connection, group) or await self._dead_letters.has(group)
 
-    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+    async def dead_letters(self, group: str, *, after: int) -> AsyncGenerator[DeadLetter, None]:
         """See ``MessageSource.dead_letters``."""
-        async for letter in self._dead_letters.read(group):
+        async for letter in self._dead_letters.read(group, after=after):
             yield letter
 
     async def discard(self, letter: DeadLetter) -> None:

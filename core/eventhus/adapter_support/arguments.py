@@ -132,8 +132,8 @@ def check_saved_letter(group: str, message: Message) -> None:
         )
 
 
-def check_letters_page(group: str, after: int, limit: int) -> None:
-    """Check the arguments of ``load_letters``. Every store calls this first.
+def check_letters_page(group: str, after: int, limit: int = 1) -> None:
+    """Check the bounds of some dead letters. Every store and every bus calls this first.
 
     Raises:
         InvalidArgument: ``group`` has another form, ``limit`` is below 1, or ``after`` is negative.

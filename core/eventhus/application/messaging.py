@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing
 
 from eventhus.adapter_support.arguments import check_count, check_group, check_page, check_start
 from eventhus.application.base import ApplicationBase
@@ -14,7 +15,9 @@ from eventhus.composition import (
 )
 from eventhus.domain.start import Start
 from eventhus.errors import CompositionError, InvalidArgument
-from eventhus.ports.bus import MessageSource, Subscription
+from eventhus.ports.bus import DeadLetter, MessageSource, Subscription
+from eventhus.printable import printable
+from eventhus.runtime.messaging.dead_letters import BuriedEvent, buried_event
 from eventhus.runtime.messaging.subscriber import (
     UNGROUPED,
     AppSubscription,
@@ -80,7 +83,7 @@ class Messaging(ApplicationBase):
             BusUnavailable: The bus could not be reached, or did not answer in time.
             NotRunning: The application has not been entered, or has been left.
         """
-        source = self._entered_source()
+        self._running()
         check_handler(handler)
         check_group(group, concurrency)
         check_count("attempts", attempts)
@@ -93,10 +96,10 @@ class Messaging(ApplicationBase):
             attempts=attempts,
             catalog=self._catalog,
             serializer=self._serializer,
-            source=source,
+            source=self._source,
             clock=self._clock,
         )
-        subscription = await source.subscribe(
+        subscription = await self._source.subscribe(
             subscriber,
             group=group,
             concurrency=concurrency,
@@ -114,32 +117,59 @@ class Messaging(ApplicationBase):
         self._subscribers.add(subscriber)
         return AppSubscription(subscription, subscriber)
 
-    async def replay(self, handler: EventHandler, *, group: str = UNGROUPED) -> Replayed:
+    async def dead_letters(
+        self, *, group: str = UNGROUPED, after: int = 0, limit: int = 100
+    ) -> Sequence[BuriedEvent]:
+        """Return the next dead letters of a group, oldest first.
+
+        Args:
+            group: The consumer group.
+            after: Start after this number, such as that of the last letter of the page before; 0
+                starts at the first one.
+            limit: The maximum number of letters, at least 1. Fewer means the end.
+
+        Raises:
+            InvalidArgument: ``group`` does not have the form that ``subscribe`` takes, or does not
+                exist, ``limit`` is below 1, or ``after`` is negative. Core NATS does not know its
+                groups, and has no dead letters.
+            BusUnavailable: The bus could not be reached, or did not answer in time.
+            NotRunning: The application has not been entered, or has been left.
+        """
+        check_page(limit, after=after)
+        source = await self._source_with(group)
+        letters: list[BuriedEvent] = []
+        async with aclosing(source.dead_letters(group, after=after)) as found:
+            async for letter in found:
+                letters.append(buried_event(letter))
+                if len(letters) == limit:
+                    break
+        return letters
+
+    async def replay(
+        self, handler: EventHandler, *, group: str = UNGROUPED, number: int | None = None
+    ) -> Replayed:
         """Deliver the dead letters of a group to ``handler`` once each, oldest first.
 
-        A handled letter is deleted. If the handler raises, the letter stays, and so do the later
-        ones of its aggregate.
+        A handled letter is deleted. If the handler raises, or this application does not declare
+        the event, the letter stays in its place, and so do the later ones of its aggregate.
 
         Args:
             handler: Handles one event, as for ``subscribe``.
             group: The consumer group.
+            number: The number of the only letter to deliver, whether there are earlier ones of its
+                aggregate or not; ``None`` delivers all.
 
         Raises:
             InvalidArgument: The handler or ``group`` does not have the form that ``subscribe``
-                takes, or the group does not exist. Core NATS does not know its groups, and has no
-                dead letters to replay.
+                takes, the group does not exist, or it has no letter of that number. Core NATS does
+                not know its groups, and has no dead letters to replay.
             BusUnavailable: The bus could not be reached, or did not answer in time.
             NotRunning: The application has not been entered, or has been left.
         """
-        source = self._entered_source()
         check_handler(handler)
-        check_group(group)
-        if group != UNGROUPED and not await source.has_group(group):
-            raise InvalidArgument(
-                f"group {group!r} does not exist in bucket {self.bucket!r}: nobody has subscribed "
-                f"with it, and it has no dead letters; check its name"
-            )
-        return await Subscriber(
+        source = await self._source_with(group)
+        letter = None if number is None else await _letter(source, group, number)
+        subscriber = Subscriber(
             handler,
             group=group,
             types=None,
@@ -148,7 +178,35 @@ class Messaging(ApplicationBase):
             serializer=self._serializer,
             source=source,
             clock=self._clock,
-        ).replay()
+        )
+        if letter is None:
+            return await subscriber.replay()
+        is_handled = await subscriber.replay_one(letter)
+        return Replayed(handled=int(is_handled), failed=int(not is_handled))
+
+    async def discard(self, number: int, *, group: str = UNGROUPED) -> None:
+        """Delete a dead letter without handling its event, and log a warning that names it.
+
+        Args:
+            number: The number of the letter, as ``dead_letters`` returns it.
+            group: The consumer group.
+
+        Raises:
+            InvalidArgument: ``group`` does not have the form that ``subscribe`` takes, does not
+                exist, or has no letter of that number.
+            BusUnavailable: The bus could not be reached, or did not answer in time.
+            NotRunning: The application has not been entered, or has been left.
+        """
+        source = await self._source_with(group)
+        letter = await _letter(source, group, number)
+        await source.discard(letter, group)
+        _logger.warning(
+            "bucket %s: dead letter %d of group %s was discarded; it was event %s",
+            self.bucket,
+            number,
+            group,
+            printable(letter.message.id),
+        )
 
     async def republish(self, *, after: int = 0) -> None:
         """Publish the log again, starting after a position.
@@ -196,8 +254,15 @@ class Messaging(ApplicationBase):
                 f"start is {start}, and the log ends at {head}; start at a position that it has"
             )
 
-    def _entered_source(self) -> MessageSource:
+    async def _source_with(self, group: str) -> MessageSource:
+        """Return the source of messages, after checking that it has a group."""
         self._running()
+        check_group(group)
+        if group != UNGROUPED and not await self._source.has_group(group):
+            raise InvalidArgument(
+                f"group {group!r} does not exist in bucket {self.bucket!r}: nobody has subscribed "
+                f"with it, and it has no dead letters; check its name"
+            )
         return self._source
 
     def _unfinished_handlers(self) -> str:
@@ -210,3 +275,15 @@ class Messaging(ApplicationBase):
     def _stop_retrying(self) -> None:
         for subscriber in self._subscribers:
             subscriber.stop_retrying()
+
+
+async def _letter(source: MessageSource, group: str, number: int) -> DeadLetter:
+    check_count("number", number)
+    async with aclosing(source.dead_letters(group, after=number - 1)) as found:
+        async for letter in found:
+            if letter.number == number:
+                return letter
+            break
+    raise InvalidArgument(
+        f"group {group!r} has no dead letter {number}; app.dead_letters lists those that it has"
+    )

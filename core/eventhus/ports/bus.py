@@ -187,11 +187,18 @@ class MessageSource(Protocol):
         """
         ...
 
-    def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+    def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """Yield the dead letters that a group has now, oldest first.
 
+        Those that are buried meanwhile may be among them.
+
+        Args:
+            group: The consumer group.
+            after: Start after the letter of this number; 0 starts at the first one.
+
         Raises:
-            InvalidArgument: ``group`` does not have the form that ``subscribe`` takes.
+            InvalidArgument: ``group`` does not have the form that ``subscribe`` takes, or ``after``
+                is out of range.
             BusUnavailable: The bus could not be reached, or did not answer in time.
         """
         ...

@@ -123,9 +123,9 @@ class FaultyBus(Wrapper[EventBus]):
         """See ``EventBus.has_group``."""
         return await self._wrapped.has_group(group)
 
-    def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+    def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""
-        return self._wrapped.dead_letters(group)
+        return self._wrapped.dead_letters(group, after=after)
 
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``EventBus.discard``."""

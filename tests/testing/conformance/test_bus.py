@@ -49,7 +49,7 @@ class Nothing:
     async def has_group(self, group: str) -> bool:
         return True
 
-    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+    async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         return
         yield  # makes it a generator
 

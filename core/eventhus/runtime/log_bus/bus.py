@@ -121,9 +121,8 @@ class LogBus:
             return True
         return bool(await self._store.load_letters(group, limit=1))
 
-    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+    async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """See ``MessageSource.dead_letters``."""
-        after = 0
         while letters := await self._store.load_letters(group, after=after, limit=LETTERS):
             for letter in letters:
                 yield letter

@@ -319,8 +319,23 @@ class KeepsLettersTogether(MemoryBus):
     async def bury(self, message: Message, group: str) -> None:
         await super().bury(message, "all")
 
-    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
-        async for letter in super().dead_letters("all"):
+    async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
+        async for letter in super().dead_letters("all", after=after):
+            yield letter
+
+
+@caught_by("test_dead_letters_may_be_read_from_a_number")
+class ReadsLettersFromTheFirst(MemoryBus):
+    async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
+        async for letter in super().dead_letters(group, after=min(after, 0)):
+            yield letter
+
+
+@caught_by("test_dead_letters_may_be_read_from_a_number")
+class CountsLettersThatAreLeft(MemoryBus):
+    async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
+        letters = [letter async for letter in super().dead_letters(group)]
+        for letter in letters[after:]:
             yield letter
 
 
