@@ -17,6 +17,7 @@ from eventhus import Delivered, StreamId
 from eventhus.errors import InvalidArgument, StoreUnavailable
 from eventhus.ports import Checkpoint, EventData, Page
 from eventhus.runtime.log_bus import delivery as delivery_module
+from eventhus.runtime.log_bus.bus import LogBus
 from eventhus.runtime.readers import leased_reader as lease_module
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.store.samples import commit
@@ -462,3 +463,34 @@ async def test_a_standstill_of_the_leader_is_reported(
         await add(first, 1)
         await eventually(lambda: "group mailer: the leader has stood at position 0" in caplog.text)
         gate.opened.set()
+
+
+@pytest.mark.parametrize("group", [None, "mailer"])
+async def test_waiting_for_handlers_ends_when_they_are_closed(group: str | None) -> None:
+    async with bank() as app:
+        source = app._source
+        assert isinstance(source, LogBus)
+        subscription = await app.subscribe(Handler(), group=group)
+        waiting = asyncio.create_task(source.caught_up(10))
+        await add(app, 1)
+        await settle()
+        assert not waiting.done()
+        await subscription.close()
+        await waiting
+
+
+async def test_waiting_for_handlers_waits_for_each_of_them() -> None:
+    gates = [Gate(), Gate()]
+    async with bank() as app:
+        source = app._source
+        assert isinstance(source, LogBus)
+        await app.subscribe(gates[0])
+        await app.subscribe(gates[1], group="mailer")
+        await add(app, 1)
+        waiting = asyncio.create_task(source.caught_up(1))
+        for gate in gates:
+            await gate.arrived.wait()
+            assert not waiting.done()
+            gate.opened.set()
+            await settle()
+        await waiting

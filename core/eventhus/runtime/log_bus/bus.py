@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection
+from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeAlias
 
 from eventhus.adapter_support.arguments import check_group, check_start
 from eventhus.domain.query import Query, QueryItem
 from eventhus.domain.start import Start
+from eventhus.errors import NotRunning
 from eventhus.ports.bus import DeadLetter, Message, MessageHandler, Subscription
 from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
@@ -131,6 +133,16 @@ class LogBus:
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``MessageSource.discard``."""
         await self._store.delete_letter(group, letter.number)
+
+    async def caught_up(self, position: int) -> None:
+        """Wait until every subscription has handled the events up to a position.
+
+        A subscription of a group also counts the events that another process has handled. One
+        that is closed meanwhile is not awaited.
+        """
+        for subscription in [*self._subscriptions]:
+            with suppress(NotRunning):  # it was closed
+                await subscription.caught_up(position)
 
     async def _beginning_of(self, group: str, start: Start) -> Checkpoint:
         began = await self._store.load_group(group)

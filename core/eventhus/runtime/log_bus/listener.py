@@ -50,9 +50,17 @@ class Listener:
         """Return whether its task has ended."""
         return self._task is not None and self._task.done()
 
+    async def caught_up(self, position: int) -> None:
+        """Wait until the events up to a position are handled, or the subscription is closed."""
+        delivery = self._delivery
+        while not self._is_closing and delivery.checkpoint().position < position:
+            delivery.changed.clear()
+            await delivery.changed.wait()
+
     async def close(self) -> None:
         """See ``Subscription.close``. A handler that closes its own subscription is not awaited."""
         self._is_closing = True
+        self._delivery.changed.set()
         assert self._task is not None, "it was started"
         await stop(self._task)
         self._delivery.stop()
