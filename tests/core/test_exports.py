@@ -18,6 +18,7 @@ TOP = [
     "Aggregate",
     "Application",
     "BuildProgress",
+    "BuriedEvent",
     "Cancel",
     "Command",
     "CommandRefused",

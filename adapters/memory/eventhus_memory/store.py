@@ -69,6 +69,7 @@ from eventhus.ports import (
 )
 from eventhus.ports.store import unchecked_slice, unchecked_stored_commit
 from eventhus_memory.armed_index import ArmedIndex
+from eventhus_memory.groups import MemoryGroups
 from eventhus_memory.index import Index
 from eventhus_memory.selecting import select
 
@@ -100,7 +101,7 @@ class _Held(NamedTuple):
     until_s: float
 
 
-class MemoryStore:
+class MemoryStore(MemoryGroups):
     """Every storage port in memory, for one event loop.
 
     Data is stored as bytes. Data that a database would refuse is refused here, too, and
@@ -108,6 +109,7 @@ class MemoryStore:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._log: list[_Entry] = []
         self._index = Index()
         self._streams: dict[StreamId, list[_Entry]] = {}
@@ -343,13 +345,20 @@ class MemoryStore:
         return self._checkpoints[name][0]
 
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self,
+        name: str,
+        position: int,
+        *,
+        event_id: str = "",
+        token: int = 0,
+        done: Sequence[tuple[int, int]] = (),
     ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        check_checkpoint(name, position, event_id, token)
+        checkpoint = Checkpoint(position, event_id, done)
+        check_checkpoint(name, checkpoint, token)
         if token < self._checkpoints[name][1]:
             raise LeaseLost(name, token)
-        self._checkpoints[name] = (Checkpoint(position, event_id), token)
+        self._checkpoints[name] = (checkpoint, token)
 
     async def load_documents(
         self, collection: str, keys: Collection[str]

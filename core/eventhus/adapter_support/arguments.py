@@ -14,9 +14,11 @@ from eventhus.adapter_support.limits import (
     MESSAGE_ID_BYTES,
     NAME_BYTES,
     PARTS,
+    RANGES,
     check_command_id,
     check_commit_names,
     check_keys,
+    check_letter,
     check_query,
     check_reader,
     check_stream,
@@ -27,6 +29,8 @@ from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.domain.names import is_name
 from eventhus.domain.recorded import StreamId, is_text
 from eventhus.errors import InvalidArgument, InvalidCommit
+from eventhus.ports.bus import Message
+from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.leases import Lease
 from eventhus.ports.registrations import Registration
 from eventhus.ports.store import Commit, Snapshot, StoredCommit
@@ -103,6 +107,66 @@ def check_group(group: str | None, concurrency: int = 1) -> None:
     check_count("concurrency", concurrency)
 
 
+def check_start(start: object) -> None:
+    """Check where a subscription begins.
+
+    Raises:
+        InvalidArgument: It is neither ``"beginning"`` nor ``"now"`` nor a position.
+    """
+    if start in ("beginning", "now"):
+        return
+    if not isinstance(start, int) or isinstance(start, bool):
+        raise InvalidArgument(
+            f"start must be 'beginning', 'now' or a position of the log, found {start!r}"
+        )
+    check_numbers(start=start)
+
+
+def check_group_start(group: str, start: Checkpoint) -> None:
+    """Check the arguments of ``create_group``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: ``group`` has another form, or ``start`` is beyond its limit.
+    """
+    check_group(group)
+    check_numbers(position=start.position)
+    check_text("event_id", start.event_id, MESSAGE_ID_BYTES)
+
+
+def check_saved_letter(group: str, message: Message) -> None:
+    """Check the arguments of ``save_letter``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: ``group`` has another form, or a text of the message is not Unicode.
+    """
+    check_group(group)
+    check_letter(message)
+    if not is_text(message.type):
+        raise InvalidArgument(
+            f"the type of message {message.id!r} is not a str of whole Unicode characters"
+        )
+
+
+def check_letters_page(group: str, after: int, limit: int = 1) -> None:
+    """Check the bounds of some dead letters. Every store and every bus calls this first.
+
+    Raises:
+        InvalidArgument: ``group`` has another form, ``limit`` is below 1, or ``after`` is negative.
+    """
+    check_group(group)
+    check_page(limit, after=after)
+
+
+def check_letter_number(group: str, number: int) -> None:
+    """Check the arguments of ``delete_letter``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: ``group`` has another form, or ``number`` is out of range.
+    """
+    check_group(group)
+    check_numbers(number=number)
+
+
 def check_count(what: str, count: object) -> None:
     """Check a number that is at least 1.
 
@@ -135,15 +199,29 @@ def check_lease(lease: Lease) -> None:
     check_numbers(token=lease.token)
 
 
-def check_checkpoint(name: str, position: int, event_id: str, token: int) -> None:
+def check_checkpoint(name: str, checkpoint: Checkpoint, token: int) -> None:
     """Check a checkpoint. ``save_checkpoint`` of every store calls this first.
 
     Raises:
-        InvalidArgument: The name, the event's id or a number is beyond its limit.
+        InvalidArgument: The name, the event's id, a number or the number of ranges is beyond its
+            limit, or the ranges do not ascend from the position.
     """
     check_reader(name)
-    check_numbers(position=position, token=token)
-    check_text("event_id", event_id, MESSAGE_ID_BYTES)
+    check_numbers(position=checkpoint.position, token=token)
+    check_text("event_id", checkpoint.event_id, MESSAGE_ID_BYTES)
+    if len(checkpoint.done) > RANGES:
+        raise InvalidArgument(
+            f"the checkpoint {name!r} has {len(checkpoint.done):,} ranges; the limit is {RANGES:,}"
+        )
+    end = checkpoint.position
+    for first, last in checkpoint.done:
+        if not end < first <= last:
+            raise InvalidArgument(
+                f"the ranges of checkpoint {name!r} do not ascend: {_shown(first)} to "
+                f"{_shown(last)} comes after {_shown(end)}"
+            )
+        end = last
+    check_numbers(last=end)
 
 
 def check_snapshot(snapshot: Snapshot) -> None:

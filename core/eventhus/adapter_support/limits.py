@@ -49,6 +49,9 @@ ITEM_TYPES: Final = 1_000
 ITEM_TAGS: Final = 100
 """Of an item of a query."""
 
+RANGES: Final = 10_000
+"""Of a checkpoint."""
+
 REASON_BYTES: Final = 1024
 """Of the reason why an event is skipped."""
 

@@ -3,11 +3,13 @@
 from eventhus.domain.deadlines import ArmedDeadline
 from eventhus.domain.query import QueryItem
 from eventhus.domain.recorded import EventData
+from eventhus.domain.start import Start
 from eventhus.ports.bus import (
     DeadLetter,
     EventBus,
     Message,
     MessageHandler,
+    MessageSource,
     NotHandledHere,
     Publisher,
     Subscription,
@@ -15,6 +17,7 @@ from eventhus.ports.bus import (
 from eventhus.ports.checkpoints import Checkpoint, CheckpointStore
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
+from eventhus.ports.groups import GroupStore
 from eventhus.ports.leases import Lease, Leases
 from eventhus.ports.registrations import Registration, RegistrationStore
 from eventhus.ports.store import (
@@ -57,12 +60,14 @@ __all__ = [
     "EventBus",
     "EventData",
     "EventStore",
+    "GroupStore",
     "IndexField",
     "IndexValue",
     "Lease",
     "Leases",
     "Message",
     "MessageHandler",
+    "MessageSource",
     "NotHandledHere",
     "Page",
     "Parked",
@@ -77,6 +82,7 @@ __all__ = [
     "Slice",
     "Snapshot",
     "SnapshotStore",
+    "Start",
     "Storage",
     "StoredCommit",
     "StoredEvent",

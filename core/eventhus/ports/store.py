@@ -11,6 +11,7 @@ server is asked. Lengths are in bytes of UTF-8.
   event: 4,000 as ASCII JSON.
 - A query: 100 items, each with 1,000 types and 100 tags.
 - Id of an event, in a checkpoint or a snapshot: 512. Fingerprint of a snapshot: 255.
+- A checkpoint: 10,000 ranges.
 - Versions, positions, tokens: 62 bits.
 """
 
@@ -33,6 +34,7 @@ from eventhus.domain.recorded import (
 )
 from eventhus.domain.unchecked import unchecked
 from eventhus.ports.checkpoints import CheckpointStore
+from eventhus.ports.groups import GroupStore
 from eventhus.ports.leases import Leases
 from eventhus.ports.registrations import RegistrationStore
 from eventhus.ports.views import ViewStore
@@ -468,7 +470,14 @@ class SnapshotStore(Protocol):
 
 
 class Storage(
-    EventStore, SnapshotStore, CheckpointStore, ViewStore, RegistrationStore, Leases, Protocol
+    EventStore,
+    SnapshotStore,
+    CheckpointStore,
+    ViewStore,
+    RegistrationStore,
+    GroupStore,
+    Leases,
+    Protocol,
 ):
     """All storage ports of one bucket in one object.
 

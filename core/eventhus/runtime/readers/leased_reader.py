@@ -100,6 +100,7 @@ class LeasedReader(ABC):
         self._owner = owner
         self._logger = logging.getLogger(type(self).__module__)
         self._position = 0  # everything up to here is done
+        self._held_until_s = 0.0  # the lease, by the event loop's clock
         self._goal: int | None = None  # of drain
         self._checkpoint = Checkpoint()  # as it was last loaded or saved
         self._failures = 0  # since the last progress
@@ -113,7 +114,18 @@ class LeasedReader(ABC):
 
     @abstractmethod
     async def _read(self, lease: Lease) -> None:
-        """Follow the log from the checkpoint until cancelled, and ``_report`` the position."""
+        """Follow the log from the checkpoint until cancelled, and ``_report`` the position.
+
+        It may return once ``_is_over``.
+        """
+
+    def _is_over(self) -> bool:
+        """Return whether to end without being cancelled."""
+        return False
+
+    async def _pause(self, delay_s: float) -> None:
+        """Wait before the next attempt to lead."""
+        await self._clock.sleep(delay_s)
 
     def start(self) -> None:
         """Start to read in a task of its own."""
@@ -173,10 +185,10 @@ class LeasedReader(ABC):
         """Read until cancelled. After a failure, restart from the checkpoint with back-off."""
         lease: Lease | None = None
         try:
-            while True:
+            while not self._is_over():
                 delay_s = STANDBY_S
                 try:
-                    lease = await self._store.acquire(self._lease_name, self._owner, ttl_s=LEASE_S)
+                    lease = await self._ask_for(self._lease_name, self._owner)
                     if lease is None:
                         self._failures = 0
                         self._report(self._position, is_leader=False)
@@ -194,7 +206,7 @@ class LeasedReader(ABC):
                 if lease is not None and self._failures > 1:
                     await self._step_down(lease)
                     lease = None
-                await self._clock.sleep(delay_s)
+                await self._pause(delay_s)
         finally:
             self._has_ended = True
             self._changed.set()
@@ -259,13 +271,21 @@ class LeasedReader(ABC):
             while not (await asyncio.wait([working], timeout=LEASE_S / 3))[0]:
                 # If the store does not answer in time, another process may hold the lease by now.
                 async with asyncio.timeout(LEASE_S / 3):
-                    renewed = await self._store.acquire(lease.name, lease.owner, ttl_s=LEASE_S)
+                    renewed = await self._ask_for(lease.name, lease.owner)
                 if renewed != lease:
                     raise LeaseLost(lease.name, lease.token)
                 await self._check_history(self._checkpoint)
         finally:
             await stop(working)
         await working
+
+    async def _ask_for(self, name: str, owner: str) -> Lease | None:
+        """Acquire or renew a lease, and note until when this reader holds its own."""
+        asked_s = asyncio.get_running_loop().time()
+        lease = await self._store.acquire(name, owner, ttl_s=LEASE_S)
+        if lease is not None and name == self._lease_name:
+            self._held_until_s = asked_s + LEASE_S
+        return lease
 
     async def _resume(self) -> int:
         """Load the checkpoint and return its position, to read on from there.
