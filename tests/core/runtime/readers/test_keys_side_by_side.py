@@ -180,8 +180,9 @@ async def test_keys_that_are_parked_at_once_are_not_too_many() -> None:
 
     process = Process(name="saying", initial=0, key=key, evolve=number, react=raises)
     async with bank(store, processes=[process], max_parked=7) as app:
-        with pytest.raises(ReaderStopped, match="max_parked=7 keys are parked already"):
+        with pytest.raises(ReaderStopped, match="max_parked=7 keys are parked already") as caught:
             await app.caught_up(process)
+        assert "07" == caught.value.stream.aggregate_id  # the eighth
         assert 7 == len(await app.parked(process))
 
 
