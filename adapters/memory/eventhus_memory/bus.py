@@ -21,7 +21,7 @@ from eventhus.adapter_support import (
     unexpected,
 )
 from eventhus.domain.recorded import StreamId
-from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler
+from eventhus.ports import DeadLetter, Message, MessageHandler
 from eventhus.printable import printable
 from eventhus_memory.store import check_url
 
@@ -128,7 +128,7 @@ class MemoryPublisher:
     def __init__(self, groups: dict[object, _Group]) -> None:
         self._groups = groups
         self.acknowledged = 0
-        self.last_published: Checkpoint | None = None  # messages are not kept
+        self.is_first = False  # messages are not kept
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """See ``Publisher.publish``."""
@@ -137,6 +137,12 @@ class MemoryPublisher:
             for message in messages:
                 group.queues.add(message)
         self.acknowledged += len(messages)
+
+    async def published(self) -> AsyncGenerator[Message, None]:
+        """Yield nothing: messages are not kept."""
+        kept: list[Message] = []
+        for message in kept:
+            yield message
 
 
 class MemorySubscription:

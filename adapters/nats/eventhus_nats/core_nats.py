@@ -18,7 +18,7 @@ from eventhus.adapter_support import (
     summary,
     unexpected,
 )
-from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler
+from eventhus.ports import DeadLetter, Message, MessageHandler
 from eventhus.printable import printable
 from eventhus_nats.connection import Connection
 from eventhus_nats.dead_letters import letter_headers
@@ -86,7 +86,7 @@ class CoreNatsPublisher:
 
     def __init__(self, connection: Connection, subjects: Subjects) -> None:
         self.acknowledged = 0
-        self.last_published: Checkpoint | None = None  # nothing keeps messages
+        self.is_first = False  # nothing keeps messages
         self._connection = connection
         self._subjects = subjects
 
@@ -102,6 +102,12 @@ class CoreNatsPublisher:
             raise to_eventhus_error(self._connection.bucket, error) from error
         await self._connection.flush()
         self.acknowledged += len(messages)
+
+    async def published(self) -> AsyncGenerator[Message, None]:
+        """Yield nothing: nothing keeps messages."""
+        kept: list[Message] = []
+        for message in kept:
+            yield message
 
 
 class CoreNatsSubscription:
