@@ -42,7 +42,7 @@ async def acquire(connection: Connection, name: str, owner: str, ttl_s: float) -
     }
     async with connection.operation() as session:
         try:
-            document = await connection.leases.find_one_and_update(
+            document: dict[str, Any] | None = await connection.leases.find_one_and_update(
                 {"_id": name},
                 [{"$set": taken}],
                 upsert=True,

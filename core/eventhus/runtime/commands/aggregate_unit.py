@@ -15,7 +15,7 @@ from eventhus.ports.store import StoredCommit
 from eventhus.runtime.commands.envelope import Committed
 from eventhus.runtime.commands.repository import Repository
 from eventhus.runtime.commands.state_cache import CachedState
-from eventhus.runtime.commands.unit_of_work import Change, UnitOfWork
+from eventhus.runtime.commands.unit_of_work import Change, UnitOfWork, unchecked_change
 
 S = TypeVar("S")
 
@@ -72,7 +72,7 @@ class AggregateUnit(UnitOfWork, Generic[S]):
             decided = self._aggregate.decided(command, state)
             events += decided
         self._unfolded = state, decided
-        return (Change(self.stream, current.version, events),) if events else ()
+        return (unchecked_change(self.stream, current.version, events),) if events else ()
 
     def fold(self) -> None:
         """See ``UnitOfWork.fold``."""
@@ -162,7 +162,6 @@ async def _together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
     """Await all of them at once; raise the first error."""
     try:
         async with asyncio.TaskGroup() as tasks:
-            for each in work:
-                tasks.create_task(each)
+            _ = [tasks.create_task(each) for each in work]
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
