@@ -182,7 +182,7 @@ class Forgetful(MemoryStore):
             other = MemoryStore()
             stored = await other.append(expecting(commit, None))
             head = await super().load(commit.stream)
-            return attrs.evolve(stored, versions=[head.version + 1])
+            return attrs.evolve(stored, commit=commit, versions=[head.version + 1])
         return await super().append(commit)
 
 
