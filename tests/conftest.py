@@ -15,4 +15,4 @@ settings.load_profile("eventhus")
 if "CI" in os.environ:
     # Hypothesis draws constants from the sources of all local modules that are loaded. So which
     # tests ran before in the same worker would decide what a derandomized search finds.
-    vars(providers)["is_local_module_file"] = lambda _: False
+    providers.__dict__["is_local_module_file"] = lambda _: False

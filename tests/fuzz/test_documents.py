@@ -150,8 +150,9 @@ def check_answer(answer: object) -> None:
     """Check that what was read has the form that the port promises."""
     if isinstance(answer, StoredCommit):
         answer = answer.recorded()
-    if isinstance(answer, list) and answer and isinstance(answer[0], StoredCommit):
-        answer = [recorded for stored in answer for recorded in stored.recorded()]
+    found: list[Any] = answer if isinstance(answer, list) else []
+    if found and isinstance(found[0], StoredCommit):
+        answer = [recorded for stored in found for recorded in stored.recorded()]
     if isinstance(answer, Page):
         answer = answer.events
     if isinstance(answer, list):
