@@ -211,7 +211,7 @@ class Failing(MemoryStore):
     [
         # One of several checks finds it.
         (Careless, r"- .*(AccountExists|ConcurrencyError|nothing|\(.*\))(.|\n)*\+ "),
-        (Forgetful, r"- .*(DepositPerformed|balance=)(.|\n)*\+ "),
+        (Forgetful, r"- .*(ConcurrencyError|DepositPerformed|balance=)(.|\n)*\+ "),
         (WithoutIds, r"again, under the same command_id\nthen   - .* at version \d, position \d"),
         (Failing, r"then   - an answer\n       \+ OSError: no space left$"),
     ],
