@@ -24,10 +24,13 @@ from eventhus.ports import (
     Commit,
     DeadLetter,
     EventBus,
+    IndexField,
     Lease,
     Message,
     MessageHandler,
     Page,
+    Registration,
+    Selection,
     Slice,
     Snapshot,
     Start,
@@ -215,10 +218,48 @@ class Proxy:
         )
         return found
 
+    async def load_armed(
+        self, collection: str, *, after: tuple[datetime, str] | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.load_armed``."""
+        found: Sequence[ViewDocument] = await self._through(
+            "load_armed", collection, after=after, limit=limit
+        )
+        return found
+
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """See ``ViewStore.save_documents``."""
         refused: frozenset[str] = await self._through("save_documents", collection, writes)
         return refused
+
+    async def create_indexes(
+        self, collection: str, indexes: Sequence[Sequence[IndexField]]
+    ) -> None:
+        """See ``ViewStore.create_indexes``."""
+        await self._through("create_indexes", collection, indexes)
+
+    async def select_documents(
+        self, collection: str, selection: Selection
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.select_documents``."""
+        found: Sequence[ViewDocument] = await self._through(
+            "select_documents", collection, selection
+        )
+        return found
+
+    async def register(self, registration: Registration) -> Registration:
+        """See ``RegistrationStore.register``."""
+        found: Registration = await self._through("register", registration)
+        return found
+
+    async def registrations(self) -> Sequence[Registration]:
+        """See ``RegistrationStore.registrations``."""
+        found: Sequence[Registration] = await self._through("registrations")
+        return found
+
+    async def drop_collection(self, collection: str) -> None:
+        """See ``RegistrationStore.drop_collection``."""
+        await self._through("drop_collection", collection)
 
     async def delete_documents(self, collection: str) -> None:
         """See ``ViewStore.delete_documents``."""

@@ -98,17 +98,18 @@ class Connection:
         return self._seen
 
     @asynccontextmanager
-    async def operation(self) -> AsyncIterator[AsyncClientSession]:
+    async def operation(self, *, is_long: bool = False) -> AsyncIterator[AsyncClientSession]:
         """Open a session for one exchange with the server. Later ones never see an older state.
 
         Majority alone does not promise monotonic reads: a new primary may show a majority's past
         for a moment. Each session therefore continues from the latest operation time. The exchange
-        takes at most ``timeout_s``, and less inside another ``pymongo.timeout``.
+        takes at most ``timeout_s``, and less inside another ``pymongo.timeout``. A long one,
+        such as the building of an index, may take any time.
         """
         task = asyncio.current_task()
         assert task is not None
         cancels = task.cancelling()
-        with pymongo.timeout(self.timeout_s):
+        with pymongo.timeout(None if is_long else self.timeout_s):
             async with self.client.start_session(causal_consistency=True) as session:
                 if self._seen is not None:
                     session.advance_operation_time(self._seen)

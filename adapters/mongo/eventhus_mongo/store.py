@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -16,11 +17,13 @@ from pymongo.errors import PyMongoError
 
 from eventhus import Query, StreamId
 from eventhus.adapter_support import (
+    check_armed_page,
     check_checkpoint,
     check_collection,
     check_command_id,
     check_group,
     check_group_start,
+    check_indexes,
     check_keys,
     check_lease,
     check_letter_number,
@@ -29,7 +32,9 @@ from eventhus.adapter_support import (
     check_parked_page,
     check_query,
     check_reader,
+    check_registration,
     check_saved_letter,
+    check_selection,
     check_snapshot,
     check_stream,
     check_ttl,
@@ -40,9 +45,12 @@ from eventhus.ports import (
     Checkpoint,
     Commit,
     DeadLetter,
+    IndexField,
     Lease,
     Message,
     Page,
+    Registration,
+    Selection,
     Slice,
     Snapshot,
     StoredCommit,
@@ -50,7 +58,7 @@ from eventhus.ports import (
     ViewDocument,
     ViewWrite,
 )
-from eventhus_mongo import groups, leases, views
+from eventhus_mongo import groups, leases, registrations, selecting, views
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.bucket import check_name, prepare
 from eventhus_mongo.commits import ENVELOPE
@@ -354,6 +362,15 @@ class MongoStore:
         with running.connection.calls, translating_errors(self._bucket):
             return await views.load_parked(running.connection, collection, after, limit)
 
+    async def load_armed(
+        self, collection: str, *, after: tuple[datetime, str] | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.load_armed``."""
+        check_armed_page(collection, after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await views.load_armed(running.connection, collection, after, limit)
+
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """See ``ViewStore.save_documents``."""
         check_writes(collection, writes)
@@ -362,12 +379,50 @@ class MongoStore:
         with running.connection.calls, translating_errors(self._bucket):
             return await views.save(running.connection, collection, encoded)
 
+    async def create_indexes(
+        self, collection: str, indexes: Sequence[Sequence[IndexField]]
+    ) -> None:
+        """See ``ViewStore.create_indexes``."""
+        check_indexes(collection, indexes)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            await selecting.create(running.connection, collection, indexes)
+
+    async def select_documents(
+        self, collection: str, selection: Selection
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.select_documents``."""
+        check_selection(collection, selection)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await selecting.select(running.connection, collection, selection)
+
     async def delete_documents(self, collection: str) -> None:
         """See ``ViewStore.delete_documents``."""
         check_collection(collection)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             await views.delete(running.connection, collection)
+
+    async def register(self, registration: Registration) -> Registration:
+        """See ``RegistrationStore.register``."""
+        check_registration(registration)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await registrations.register(running.connection, registration)
+
+    async def registrations(self) -> Sequence[Registration]:
+        """See ``RegistrationStore.registrations``."""
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await registrations.find_all(running.connection)
+
+    async def drop_collection(self, collection: str) -> None:
+        """See ``RegistrationStore.drop_collection``."""
+        check_collection(collection)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            await registrations.drop(running.connection, collection)
 
     async def create_group(self, group: str, start: Checkpoint) -> Checkpoint:
         """See ``GroupStore.create_group``."""

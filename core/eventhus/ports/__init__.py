@@ -1,5 +1,6 @@
 """Protocols that adapters implement, and the values that they exchange with the runtime."""
 
+from eventhus.domain.deadlines import ArmedDeadline
 from eventhus.domain.query import QueryItem
 from eventhus.domain.recorded import EventData
 from eventhus.domain.start import Start
@@ -18,6 +19,7 @@ from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.groups import GroupStore
 from eventhus.ports.leases import Lease, Leases
+from eventhus.ports.registrations import Registration, RegistrationStore
 from eventhus.ports.store import (
     Commit,
     Condition,
@@ -33,9 +35,21 @@ from eventhus.ports.store import (
     StoredEvent,
     event_id,
 )
-from eventhus.ports.views import Parked, Skipped, ViewDocument, ViewStore, ViewWrite
+from eventhus.ports.views import (
+    Bounds,
+    IndexField,
+    IndexValue,
+    Parked,
+    Selection,
+    Skipped,
+    ViewDocument,
+    ViewStore,
+    ViewWrite,
+)
 
 __all__ = [
+    "ArmedDeadline",
+    "Bounds",
     "Checkpoint",
     "CheckpointStore",
     "Clock",
@@ -47,6 +61,8 @@ __all__ = [
     "EventData",
     "EventStore",
     "GroupStore",
+    "IndexField",
+    "IndexValue",
     "Lease",
     "Leases",
     "Message",
@@ -59,6 +75,9 @@ __all__ = [
     "Place",
     "Publisher",
     "QueryItem",
+    "Registration",
+    "RegistrationStore",
+    "Selection",
     "Skipped",
     "Slice",
     "Snapshot",

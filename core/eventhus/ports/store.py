@@ -36,6 +36,7 @@ from eventhus.domain.unchecked import unchecked
 from eventhus.ports.checkpoints import CheckpointStore
 from eventhus.ports.groups import GroupStore
 from eventhus.ports.leases import Leases
+from eventhus.ports.registrations import RegistrationStore
 from eventhus.ports.views import ViewStore
 
 T = TypeVar("T")
@@ -468,7 +469,16 @@ class SnapshotStore(Protocol):
         ...
 
 
-class Storage(EventStore, SnapshotStore, CheckpointStore, ViewStore, GroupStore, Leases, Protocol):
+class Storage(
+    EventStore,
+    SnapshotStore,
+    CheckpointStore,
+    ViewStore,
+    RegistrationStore,
+    GroupStore,
+    Leases,
+    Protocol,
+):
     """All storage ports of one bucket in one object.
 
     An asynchronous context manager: entered before the first use, left after the last. Several

@@ -95,20 +95,29 @@ def test_no_time(ttl_s: float) -> None:
     check_ttl(0.001)
 
 
-@pytest.mark.parametrize("name", ["view_a", "process_a", "view_view_a", f"view_{'x' * 63}"])
+@pytest.mark.parametrize(
+    "name",
+    ["view_a", "process_a", "view_view_a", f"view_{'x' * 63}", "view_a.v2", "view_a_v2.v999999"],
+)
 def test_a_collection(name: str) -> None:
     """What a view or a process keeps."""
     check_collection(name)
 
 
-@pytest.mark.parametrize("name", ["", "events", "view", "view_", "views_a", "view_a.b", "view_ä"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "events", "view", "view_", "views_a", "view_a.b", "view_ä"),
+        *("view_a.", "view_a.v", "view_a.v1", "view_a.v02", "view_a.v1000000", "view_a.v2.v2"),
+    ],
+)
 def test_no_collection(name: str) -> None:
     """Anything else, of which much is in use."""
     with pytest.raises(InvalidArgument) as caught:
         check_collection(name)
     assert (
         f"collection {name!r} is not view_ or process_ and 1 to 63 letters, digits, hyphens and "
-        f"underscores" == str(caught.value)
+        f"underscores, and possibly .v2 or a later version" == str(caught.value)
     )
 
 

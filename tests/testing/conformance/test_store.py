@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,9 +18,12 @@ from eventhus.ports import (
     Checkpoint,
     Commit,
     DeadLetter,
+    IndexField,
     Lease,
     Message,
     Page,
+    Registration,
+    Selection,
     Slice,
     Snapshot,
     Storage,
@@ -34,6 +38,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     appending,
     conditions,
     content,
+    deadlines,
     following,
     groups,
     ids,
@@ -43,6 +48,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     pages,
     parked,
     queries,
+    registrations,
     restoring,
     several_streams,
     views,
@@ -150,8 +156,30 @@ class Nothing:
     ) -> Sequence[ViewDocument]:
         return []
 
+    async def load_armed(
+        self, collection: str, *, after: tuple[datetime, str] | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        return []
+
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         return frozenset()
+
+    async def create_indexes(
+        self, collection: str, indexes: Sequence[Sequence[IndexField]]
+    ) -> None: ...
+
+    async def select_documents(
+        self, collection: str, selection: Selection
+    ) -> Sequence[ViewDocument]:
+        return []
+
+    async def register(self, registration: Registration) -> Registration:
+        return registration
+
+    async def registrations(self) -> Sequence[Registration]:
+        return []
+
+    async def drop_collection(self, collection: str) -> None: ...
 
     async def delete_documents(self, collection: str) -> None: ...
 

@@ -37,6 +37,7 @@ class LogBus:
         store: Holds the log and the groups. It must be entered while the bus is.
         clock: Times the pauses.
         new_id: Makes the names of lease owners, unique for ever.
+        published: The aggregate types of the streams of processes whose events are delivered, too.
         to_message: Turns an event into a message.
     """
 
@@ -46,11 +47,13 @@ class LogBus:
         clock: Clock,
         *,
         new_id: Callable[[], str],
+        published: Collection[str] = (),
         to_message: ToMessage = to_message,
     ) -> None:
         self._store = store
         self._clock = clock
         self._new_id = new_id
+        self._published = frozenset(published)
         self._to_message = to_message
         self._subscriptions: list[_Subscription] = []
 
@@ -91,7 +94,12 @@ class LogBus:
         check_group(group, concurrency)
         check_start(start)
         query = Query([QueryItem(other_than=frozenset(unwanted))]) if unwanted else None
-        source = Source(store=self._store, query=query, to_message=self._to_message)
+        source = Source(
+            store=self._store,
+            query=query,
+            published=self._published,
+            to_message=self._to_message,
+        )
         subscription: _Subscription
         if group is None:
             subscription = Listener(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import aclosing
 
 from attrs import frozen
@@ -35,11 +35,13 @@ class Source:
     Attributes:
         store: Holds the log.
         query: Which events, by stored names; ``None`` for all.
+        published: The aggregate types of the streams of processes that are delivered, too.
         to_message: Turns an event into a message.
     """
 
     store: EventStore
     query: Query | None
+    published: Collection[str]
     to_message: ToMessage
 
 
@@ -105,7 +107,8 @@ class Delivery:
         after = in_hand.last.position
         async with aclosing(source.store.follow(source.query, after=after, limit=PAGE)) as pages:
             async for page in pages:
-                for stored, message in messages_of(page.events, _logger, source.to_message):
+                messages = messages_of(page.events, _logger, source.published, source.to_message)
+                for stored, message in messages:
                     place = Checkpoint(stored.position, stored.id)
                     if in_hand.was_handled(stored.position):
                         in_hand.reach(place)

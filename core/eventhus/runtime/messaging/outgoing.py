@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from logging import Logger
 from typing import TypeAlias
 
 from eventhus.adapter_support.limits import check_message
+from eventhus.domain.process_events import RESERVED
 from eventhus.errors import CodecError, InvalidArgument
 from eventhus.ports.bus import Message
 from eventhus.ports.store import StoredEvent
@@ -15,15 +16,26 @@ from eventhus.runtime.messaging.wire import to_message
 ToMessage: TypeAlias = Callable[[StoredEvent], Message]
 
 
+def stays_in_the_log(stored: StoredEvent, published: Collection[str]) -> bool:
+    """Return whether an event belongs to the stream of a process that is not published."""
+    aggregate_type = stored.stream.aggregate_type
+    return aggregate_type.startswith(RESERVED) and aggregate_type not in published
+
+
 def messages_of(
-    events: Sequence[StoredEvent], logger: Logger, to_message: ToMessage = to_message
+    events: Sequence[StoredEvent],
+    logger: Logger,
+    published: Collection[str],
+    to_message: ToMessage = to_message,
 ) -> Iterator[tuple[StoredEvent, Message]]:
-    """Yield the events with their messages, and log an error for each that no message can hold.
+    """Yield the published events with their messages, and log an error if no message can hold one.
 
     Only an event that another program wrote into the store can be of that kind. It would otherwise
     keep every later event of every aggregate from the handlers.
     """
     for stored in events:
+        if stays_in_the_log(stored, published):
+            continue
         try:
             message = to_message(stored)
             check_message(message)

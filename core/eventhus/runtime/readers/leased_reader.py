@@ -20,6 +20,8 @@ from eventhus.errors import (
     ReaderBusy,
     ReaderStopped,
     StoreUnavailable,
+    Superseded,
+    VersionRetired,
 )
 from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
@@ -32,6 +34,7 @@ STEP_DOWN_S = 1.5 * STANDBY_S  # a failing leader stays away until every stand-b
 POLL_S = 0.05  # between two looks at the checkpoint of another process
 RETRY = Backoff(first_s=0.05, cap_s=5.0)
 HANDOVERS = 3  # in a row that another process may cause by taking over; more of them are errors
+_FINAL = (ReaderStopped, LogChanged, Superseded, VersionRetired)  # somebody must act
 RELEASE_S = 5.0  # for releasing the lease at the end; it also expires by itself
 
 
@@ -42,6 +45,22 @@ def retry_s(failures: int) -> float:
     """
     delay_s = RETRY.delay_s(failures)
     return delay_s if failures == 1 else STEP_DOWN_S + delay_s
+
+
+async def acquire_alone(
+    store: Storage, clock: Clock, name: str, owner: str, *, label: str
+) -> Lease:
+    """Acquire a lease as a new owner, whose token shuts out every earlier one.
+
+    Raises:
+        ReaderBusy: Another process holds the lease for longer than a term.
+    """
+    for _ in range(round(1.5 * LEASE_S / STANDBY_S)):
+        lease = await store.acquire(name, owner, ttl_s=LEASE_S)
+        if lease is not None:
+            return lease
+        await clock.sleep(STANDBY_S)
+    raise ReaderBusy(label)
 
 
 class LeasedReader(ABC):
@@ -60,10 +79,21 @@ class LeasedReader(ABC):
         store: Holds the log, the lease and the checkpoint.
         clock: Times the pauses.
         owner: The owner of the lease, unique for ever.
+        lease: The name of the lease, if it is not that of the checkpoint.
     """
 
-    def __init__(self, name: str, label: str, store: Storage, clock: Clock, *, owner: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        label: str,
+        store: Storage,
+        clock: Clock,
+        *,
+        owner: str,
+        lease: str | None = None,
+    ) -> None:
         self._name = name
+        self._lease_name = lease or name
         self.label = label
         self._store = store
         self._clock = clock
@@ -99,8 +129,13 @@ class LeasedReader(ABC):
 
     def start(self) -> None:
         """Start to read in a task of its own."""
-        self._has_ended = False
+        self._has_ended, self._is_leader = False, True
         self._task = asyncio.create_task(self.run(), name=f"eventhus {self.label}")
+
+    def watch(self) -> None:
+        """Read nothing, and only look at the progress of other processes."""
+        self._has_ended, self._is_leader, self._failure = False, False, None
+        self._task = None
 
     @property
     def is_stopped(self) -> bool:
@@ -111,21 +146,23 @@ class LeasedReader(ABC):
         """Stop reading, and wait until that is done. A rewind is awaited first."""
         async with self._starting:
             await self._stop()
+            self._has_ended = True
 
     async def _stop(self) -> None:
-        assert self._task is not None, "it was started"
-        await stop(self._task)
+        if self._task is not None:
+            await stop(self._task)
 
     async def rewind(self, position: int = 0) -> None:
-        """Set the checkpoint back, while nobody reads, and start again from there.
+        """Set the checkpoint back, while nobody reads, and start again if it was started.
 
         Raises:
             ReaderBusy: Another process holds the lease for longer than a term.
         """
         async with self._starting:
+            was_started = self._task is not None
             await self._stop()
             try:
-                lease = await self._acquire_alone(self._name, f"{self._owner} rewinds")
+                lease = await self._acquire_alone(self._lease_name, f"{self._owner} rewinds")
                 try:
                     await self._forget()
                     await self._store.save_checkpoint(self._name, position, token=lease.token)
@@ -133,24 +170,16 @@ class LeasedReader(ABC):
                 finally:
                     await self._release(lease)
             finally:
-                self.start()
+                if was_started:
+                    self.start()
 
     @abstractmethod
     async def _forget(self) -> None:
         """Delete everything that was derived from the events after the new position."""
 
     async def _acquire_alone(self, name: str, owner: str) -> Lease:
-        """Acquire a lease as a new owner, whose token shuts out every earlier one.
-
-        Raises:
-            ReaderBusy: Another process holds the lease for longer than a term.
-        """
-        for _ in range(round(1.5 * LEASE_S / STANDBY_S)):
-            lease = await self._store.acquire(name, owner, ttl_s=LEASE_S)
-            if lease is not None:
-                return lease
-            await self._clock.sleep(STANDBY_S)
-        raise ReaderBusy(self.label)
+        """Acquire a lease as ``acquire_alone`` does."""
+        return await acquire_alone(self._store, self._clock, name, owner, label=self.label)
 
     async def run(self) -> None:
         """Read until cancelled. After a failure, restart from the checkpoint with back-off."""
@@ -159,7 +188,7 @@ class LeasedReader(ABC):
             while not self._is_over():
                 delay_s = STANDBY_S
                 try:
-                    lease = await self._ask_for(self._name, self._owner)
+                    lease = await self._ask_for(self._lease_name, self._owner)
                     if lease is None:
                         self._failures = 0
                         self._report(self._position, is_leader=False)
@@ -199,6 +228,7 @@ class LeasedReader(ABC):
         Raises:
             ReaderStopped: This process cannot handle an event, and no other has handled it.
             LogChanged: The log has another history than the reader has read.
+            VersionRetired: This version of a view was pruned.
             NotRunning: The reader ended first.
         """
         while self._position < position:
@@ -207,16 +237,22 @@ class LeasedReader(ABC):
                     f"the application was left before {self.label} reached position {position}"
                 )
             failure = self._failure
-            if self._is_leader and not isinstance(failure, ReaderStopped | LogChanged):
+            if self._is_leader and not isinstance(failure, _FINAL):
                 await self._change()
             elif (await self._store.load_checkpoint(self._name)).position >= position and (
                 not isinstance(failure, LogChanged)
             ):
                 return
-            elif isinstance(failure, ReaderStopped | LogChanged):
+            elif isinstance(failure, _FINAL):
                 raise copy(failure) from failure.__cause__
             else:
                 await self._clock.sleep(POLL_S)
+
+    async def reached(self) -> int:
+        """Return the position up to which everything is done, in whichever process."""
+        if self._is_leader:
+            return self._position
+        return (await self._store.load_checkpoint(self._name)).position
 
     async def _change(self) -> None:
         self._changed.clear()
@@ -247,7 +283,7 @@ class LeasedReader(ABC):
         """Acquire or renew a lease, and note until when this reader holds its own."""
         asked_s = asyncio.get_running_loop().time()
         lease = await self._store.acquire(name, owner, ttl_s=LEASE_S)
-        if lease is not None and name == self._name:
+        if lease is not None and name == self._lease_name:
             self._held_until_s = asked_s + LEASE_S
         return lease
 
