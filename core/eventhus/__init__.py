@@ -13,6 +13,7 @@ from eventhus.domain.aggregate import Aggregate
 from eventhus.domain.command import Command
 from eventhus.domain.decider import Upcaster
 from eventhus.domain.decision import Decision
+from eventhus.domain.finding import in_range, one_of
 from eventhus.domain.process import Process
 from eventhus.domain.query import Query
 from eventhus.domain.recorded import Metadata, Recorded, StreamId
@@ -23,6 +24,7 @@ from eventhus.ids import new_id
 from eventhus.runtime.commands.envelope import Committed, Loaded
 from eventhus.runtime.messaging.subscriber import Delivered, Replayed
 from eventhus.runtime.readers.building import BuildProgress
+from eventhus.runtime.readers.finding import ViewItem, ViewPage
 from eventhus.runtime.readers.reader_group import ParkedKey, ViewVersion
 
 __all__ = [
@@ -47,7 +49,11 @@ __all__ = [
     "Transaction",
     "Upcaster",
     "View",
+    "ViewItem",
+    "ViewPage",
     "ViewVersion",
     "errors",
+    "in_range",
     "new_id",
+    "one_of",
 ]

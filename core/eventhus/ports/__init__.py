@@ -1,5 +1,6 @@
 """Protocols that adapters implement, and the values that they exchange with the runtime."""
 
+from eventhus.domain.indexes import IndexField, IndexValue
 from eventhus.domain.query import QueryItem
 from eventhus.domain.recorded import EventData
 from eventhus.ports.bus import (
@@ -33,8 +34,6 @@ from eventhus.ports.store import (
 )
 from eventhus.ports.views import (
     Bounds,
-    IndexField,
-    IndexValue,
     Parked,
     Selection,
     Skipped,

@@ -17,6 +17,7 @@ from eventhus_testing.conformance.store.racing_conditions import RacingCondition
 from eventhus_testing.conformance.store.reading import Reading
 from eventhus_testing.conformance.store.registrations import Registrations
 from eventhus_testing.conformance.store.restoring import Restoring
+from eventhus_testing.conformance.store.selecting import Selecting
 from eventhus_testing.conformance.store.several_streams import SeveralStreams
 from eventhus_testing.conformance.store.snapshots import Checkpoints, Snapshots
 from eventhus_testing.conformance.store.stores import Stores
@@ -32,6 +33,7 @@ class StoreConformance(
     Cancelling,
     ParkedDocuments,
     Registrations,
+    Selecting,
     Views,
     Leasing,
     Checkpoints,
