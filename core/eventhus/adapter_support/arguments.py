@@ -219,12 +219,13 @@ def _check_index_value(collection: str, value: object) -> None:
     elif isinstance(value, datetime):
         problem = "" if value.utcoffset() is not None else "a time has no UTC offset"
     elif isinstance(value, int | Decimal):
-        exact = Decimal(value).as_tuple()
+        number = Decimal(value)
+        exact = number.as_tuple()
         if not isinstance(exact.exponent, int):
             problem = "a Decimal is not finite"
         elif len(exact.digits) > DIGITS or exact.exponent not in _EXPONENTS:
             problem = f"a number has more than {DIGITS} digits"
-        elif abs(value) > _EXACT and value != value // 1:
+        elif number.copy_abs() > _EXACT and number != number.to_integral_value():
             problem = f"a number beyond {_EXACT:,} has a fraction"
     elif value is not None:
         problem = f"{type(value).__name__} has no place in an index"

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
 from uuid import UUID
 
 import attrs
-from attrs import frozen
+from attrs import field, frozen
 
 from eventhus.domain.recorded import is_text
 from eventhus.domain.type_hints import field_types, union_members
@@ -37,6 +37,7 @@ _KINDS: Final[Mapping[type, Kind]] = {
     date: "text",
     datetime: "time",
 }
+_NUMBERS: Final = (int, float, Decimal)
 MOST_INDEXES: Final = 30  # of a view; MongoDB has 64 in a collection
 MOST_FIELDS: Final = 15  # of an index; MongoDB has 32, of which a time takes two
 
@@ -67,6 +68,12 @@ class FieldKind:
 
     kind: Kind
     classes: frozenset[type]
+    _plain: tuple[type, ...] = field(init=False, repr=False)
+
+    @_plain.default
+    def _plain_classes(self) -> tuple[type, ...]:
+        plain = tuple(cls for cls in self.classes if not issubclass(cls, Enum))
+        return _NUMBERS if plain and self.kind == "number" else plain
 
     def index_value(self, value: Any) -> IndexValue:
         """Return the form of a value that a store compares.
@@ -77,49 +84,40 @@ class FieldKind:
         """
         if value is None:
             return None
-        if isinstance(value, Enum):
-            if type(value) not in self.classes:
-                raise self._other(value)
+        if isinstance(value, Enum) and type(value) in self.classes:
             value = value.value
+        elif not isinstance(value, self._plain) or self._is_subclass(value):
+            names = " or ".join(sorted(cls.__name__ for cls in self.classes))
+            raise TypeError(f"a value is a {type(value).__name__} instead of {names}")
         if self.kind == "time":
-            return self._time(value)
-        if self.kind == "bool":
-            if type(value) is not bool:
-                raise self._other(value)
-            return value
-        return self._number(value) if self.kind == "number" else self._text(value)
-
-    def _time(self, value: Any) -> datetime:
-        if not isinstance(value, datetime):
-            raise self._other(value)
-        if value.utcoffset() is None:
-            raise ValueError("a time has no UTC offset")
-        try:
-            return value.astimezone(UTC)
-        except OverflowError:
-            raise ValueError("a time is before the year 1 or after the year 9999 in UTC") from None
-
-    def _number(self, value: Any) -> int | float | Decimal:
-        if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
-            raise self._other(value)
-        if not isfinite(value):
+            return _time(value)
+        if self.kind == "text":
+            return _text(value)
+        if self.kind == "number" and not isfinite(value):
             raise ValueError("a number is not finite")
-        return value
+        indexed: bool | int | float | Decimal = value
+        return indexed
 
-    def _text(self, value: Any) -> str:
-        if isinstance(value, date) and not isinstance(value, datetime) and date in self.classes:
-            return value.isoformat()
-        if isinstance(value, UUID) and UUID in self.classes:
-            return str(value)
-        if not isinstance(value, str):
-            raise self._other(value)
-        if not is_text(value):
-            raise ValueError("a text is not whole Unicode")
-        return str(value)
+    def _is_subclass(self, value: object) -> bool:
+        """Return whether a value is of a class that Python derives from another kind."""
+        is_bool = self.kind == "number" and isinstance(value, bool)
+        return is_bool or (self.kind == "text" and isinstance(value, datetime))
 
-    def _other(self, value: object) -> TypeError:
-        names = " or ".join(sorted(cls.__name__ for cls in self.classes))
-        return TypeError(f"a value is a {type(value).__name__} instead of {names}")
+
+def _time(value: datetime) -> datetime:
+    if value.utcoffset() is None:
+        raise ValueError("a time has no UTC offset")
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time is before the year 1 or after the year 9999 in UTC") from None
+
+
+def _text(value: str | date | UUID) -> str:
+    text = value.isoformat() if isinstance(value, date) else str(value)
+    if not is_text(text):
+        raise ValueError("a text is not whole Unicode")
+    return text
 
 
 @frozen
@@ -174,8 +172,8 @@ def declared_indexes(view: str, indexes: object, view_type: Any) -> Indexes:
                 f"{index!r}"
             )
         fields = [*_parsed(view, names)]
-        for field in fields:
-            kinds[field.name] = _kind_of_field(view, field.name, view_type)
+        for each in fields:
+            kinds[each.name] = _kind_of_field(view, each.name, view_type)
         declared.append(
             tuple(attrs.evolve(each, is_time=kinds[each.name].kind == "time") for each in fields)
         )
@@ -191,11 +189,11 @@ def _parsed(view: str, names: Sequence[object]) -> Iterator[IndexField]:
     for each in names:
         if not isinstance(each, str):
             raise CompositionError(f"{view}: an index holds {each!r} instead of a field's name")
-        field = parsed_field(each)
-        if field.name in seen:
-            raise CompositionError(f"{view}: the field {field.name} is twice in one index")
-        seen.add(field.name)
-        yield field
+        parsed = parsed_field(each)
+        if parsed.name in seen:
+            raise CompositionError(f"{view}: the field {parsed.name} is twice in one index")
+        seen.add(parsed.name)
+        yield parsed
 
 
 def parsed_field(text: str) -> IndexField:

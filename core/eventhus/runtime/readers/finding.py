@@ -89,7 +89,7 @@ class Plan:
                     for field, text in zip(order, texts, strict=True)
                 ]
                 return evolve(self.selection, after=(values, key))
-        except (ValueError, TypeError, ArithmeticError, RecursionError):
+        except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
             question = ""
         raise InvalidCursor(self.view, is_of_another=bool(question))
 
@@ -236,6 +236,7 @@ def _value(kind: FieldKind, text: Any) -> IndexValue:
     Raises:
         ValueError: It is none of this kind.
         TypeError: As above.
+        LookupError: As above.
         ArithmeticError: As above.
     """
     if text is None:
