@@ -16,6 +16,7 @@ from eventhus import (
     Deadline,
     DeadlineOvertaken,
     DeadlineReached,
+    Delivered,
     Metadata,
     Process,
     Query,
@@ -638,6 +639,25 @@ async def test_own_events_are_published_if_the_process_says_so(
         await settle()
     assert publish == any("the bus has lost" in each.getMessage() for each in caplog.records)
     assert expected[1:] * publish == [each.type for each in bus.taken[1 + publish :]]
+
+
+@pytest.mark.parametrize("publish", [False, True])
+async def test_handlers_that_read_the_log_get_own_events_if_the_process_says_so(
+    clock: ManualClock, publish: bool
+) -> None:
+    store, got = MemoryStore(), list[type]()
+
+    async def keep(delivered: Delivered[Any]) -> None:
+        got.append(type(delivered.event))
+
+    process = evolve(dunning, publish=publish, react=answer_nothing)
+    async with app_of(store, clock, process) as app:
+        await app.subscribe(keep, group="mailer")
+        await app.dispatch(Open(aggregate_id="a"))
+        await passing(clock, timedelta(days=1))
+        while (await store.load_checkpoint("group_mailer")).position < 2:
+            await settle()
+    assert [Opened, DeadlineReached][: 1 + publish] == got
 
 
 def own(name: str, data: dict[str, Any], number: int = 1) -> Commit:
