@@ -7,7 +7,9 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
+from marshal import dumps, loads
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -15,6 +17,7 @@ from attrs import evolve
 
 from eventhus import Query
 from eventhus.adapter_support import (
+    check_armed_page,
     check_checkpoint,
     check_collection,
     check_command_id,
@@ -36,7 +39,7 @@ from eventhus.adapter_support import (
     checked_commit,
     checked_restored,
 )
-from eventhus.domain.recorded import EventData, Recorded, StreamId
+from eventhus.domain.recorded import EventData, StreamId, unchecked_event_data, unchecked_recorded
 from eventhus.errors import (
     CommandIdReused,
     CompositionError,
@@ -64,23 +67,27 @@ from eventhus.ports import (
     ViewWrite,
     event_id,
 )
+from eventhus.ports.store import unchecked_slice, unchecked_stored_commit
+from eventhus_memory.armed_index import ArmedIndex
+from eventhus_memory.groups import MemoryGroups
 from eventhus_memory.index import Index
 from eventhus_memory.selecting import select
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# Of marshal. Later ones keep a list that appears twice as one object, which a caller could change.
+_FORMAT = 2
 
 _BREATHE_EVERY = 64  # appends between two yields to the event loop
 
 
 class _Entry(NamedTuple):
-    """A stored event: JSON text, so that no caller holds a reference into the log."""
+    """A stored event: its data as bytes, so that no caller holds a reference into the log."""
 
     commit: StoredCommit
     number: int  # in the commit, from 0
     stream: StreamId
     version: int
     event: EventData
-    json: str
+    data: bytes
 
     @property
     def position(self) -> int:
@@ -94,14 +101,15 @@ class _Held(NamedTuple):
     until_s: float
 
 
-class MemoryStore:
+class MemoryStore(MemoryGroups):
     """Every storage port in memory, for one event loop.
 
-    Data is stored as JSON text. Data that a database would refuse is refused here, too, and
+    Data is stored as bytes. Data that a database would refuse is refused here, too, and
     nothing that is returned is shared with the log.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._log: list[_Entry] = []
         self._index = Index()
         self._streams: dict[StreamId, list[_Entry]] = {}
@@ -114,6 +122,7 @@ class MemoryStore:
         )
         self._leases: dict[str, _Held] = {}
         self._documents: dict[str, dict[str, ViewDocument]] = {}  # by collection and key
+        self._armed: defaultdict[str, ArmedIndex] = defaultdict(ArmedIndex)  # by collection
         self._indexed: dict[str, dict[str, Mapping[str, IndexValue]]] = {}  # alike
         self._registrations: dict[str, Registration] = {}  # by collection
         self._appends = 0
@@ -147,24 +156,24 @@ class MemoryStore:
             # Nothing here ever waits, so a caller in a loop would starve every other task.
             await asyncio.sleep(0)
         commit = checked_commit(commit)
-        texts = _texts(commit)
+        data = _data_of(commit)
         if first := self._known(commit):
             return self._restored(first)
-        self._check_versions(commit)
+        versions = self._next_versions(commit)
         self._check_condition(commit)
-
-        versions = [len(self._streams.get(part.stream, ())) + 1 for part in commit.parts]
-        stored = StoredCommit(commit=commit, versions=versions, position=len(self._log) + 1)
-        self._store(stored, texts)
+        stored = unchecked_stored_commit(
+            commit=commit, versions=versions, position=len(self._log) + 1
+        )
+        self._store(stored, data)
         return stored
 
     async def restore(self, commits: Sequence[StoredCommit]) -> None:
         """See ``EventStore.restore``."""
         await asyncio.sleep(0)
         for stored in checked_restored(commits):
-            texts = _texts(stored.commit)
+            data = _data_of(stored.commit)
             self._check_place(stored)
-            self._store(stored, texts)
+            self._store(stored, data)
 
     def _check_place(self, stored: StoredCommit) -> None:
         commit = stored.commit
@@ -178,14 +187,17 @@ class MemoryStore:
             if version != end + 1:
                 raise ConcurrencyError(part.stream, version - 1, end)
 
-    def _store(self, stored: StoredCommit, texts: Sequence[str]) -> None:
+    def _store(self, stored: StoredCommit, data: Sequence[bytes]) -> None:
         commit = stored.commit
-        for recorded, text in zip(stored.recorded(), texts, strict=True):
-            number = recorded.position - stored.position
-            entry = _Entry(stored, number, recorded.stream, recorded.version, recorded.event, text)
-            self._log.append(entry)
-            self._streams.setdefault(recorded.stream, []).append(entry)
-            self._index.add(recorded.position, recorded.event)
+        number = 0
+        for part, first in zip(commit.parts, stored.versions, strict=True):
+            entries = self._streams.setdefault(part.stream, [])
+            for version, event in enumerate(part.events, first):
+                entry = _Entry(stored, number, part.stream, version, event, data[number])
+                self._log.append(entry)
+                entries.append(entry)
+                self._index.add(stored.position + number, event)
+                number += 1
         self._commits[commit.id] = stored
         if commit.command_id is not None:
             self._commands[commit.command_id] = stored
@@ -205,12 +217,16 @@ class MemoryStore:
                 raise CommandIdReused(commit.command_id, commit.stream, first.commit.stream)
         return first
 
-    def _check_versions(self, commit: Commit) -> None:
+    def _next_versions(self, commit: Commit) -> tuple[int, ...]:
+        """Return the version of the first event of each part."""
+        versions: list[int] = []
         for part in commit.parts:
             version = len(self._streams.get(part.stream, ()))
-            if part.expected_version not in (None, version):
-                assert part.expected_version is not None
-                raise ConcurrencyError(part.stream, part.expected_version, version)
+            expected = part.expected_version
+            if expected is not None and expected != version:
+                raise ConcurrencyError(part.stream, expected, version)
+            versions.append(version + 1)
+        return tuple(versions)
 
     def _check_condition(self, commit: Commit) -> None:
         if commit.condition is None:
@@ -234,7 +250,7 @@ class MemoryStore:
         if not entries:
             return Slice(events=(), version=0, position=0, event_id="")
         last = entries[-1]
-        return Slice(
+        return unchecked_slice(
             events=_data(entries),
             version=last.version,
             position=last.position,
@@ -310,18 +326,18 @@ class MemoryStore:
         """See ``SnapshotStore.load_snapshot``."""
         check_stream(stream)
         kept = self._snapshots.get(stream)
-        return kept and evolve(kept, data=json.loads(kept.data))
+        return kept and evolve(kept, data=loads(kept.data))
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """See ``SnapshotStore.save_snapshot``."""
         check_snapshot(snapshot)
         try:
-            text = _dumps(snapshot.data)
+            data = _dumps(snapshot.data)
         except ValueError as error:
             raise InvalidArgument(
                 f"the snapshot of {snapshot.stream} is not JSON-compatible: {error}"
             ) from error
-        self._snapshots[snapshot.stream] = evolve(snapshot, data=text)
+        self._snapshots[snapshot.stream] = evolve(snapshot, data=data)
 
     async def load_checkpoint(self, name: str) -> Checkpoint:
         """See ``CheckpointStore.load_checkpoint``."""
@@ -329,13 +345,20 @@ class MemoryStore:
         return self._checkpoints[name][0]
 
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self,
+        name: str,
+        position: int,
+        *,
+        event_id: str = "",
+        token: int = 0,
+        done: Sequence[tuple[int, int]] = (),
     ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        check_checkpoint(name, position, event_id, token)
+        checkpoint = Checkpoint(position, event_id, done)
+        check_checkpoint(name, checkpoint, token)
         if token < self._checkpoints[name][1]:
             raise LeaseLost(name, token)
-        self._checkpoints[name] = (Checkpoint(position, event_id), token)
+        self._checkpoints[name] = (checkpoint, token)
 
     async def load_documents(
         self, collection: str, keys: Collection[str]
@@ -344,9 +367,7 @@ class MemoryStore:
         check_collection(collection)
         check_keys(keys)
         kept = self._documents.get(collection, {})
-        return {
-            key: evolve(kept[key], data=json.loads(kept[key].data)) for key in keys if key in kept
-        }
+        return {key: evolve(kept[key], data=loads(kept[key].data)) for key in keys if key in kept}
 
     async def load_parked(
         self, collection: str, *, after: str | None = None, limit: int = 100
@@ -359,12 +380,22 @@ class MemoryStore:
             for key, each in kept.items()
             if each.parked is not None and (after is None or key > after)
         )
-        return [evolve(kept[key], data=json.loads(kept[key].data)) for key in keys[:limit]]
+        return [evolve(kept[key], data=loads(kept[key].data)) for key in keys[:limit]]
+
+    async def load_armed(
+        self, collection: str, *, after: tuple[datetime, str] | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.load_armed``."""
+        check_armed_page(collection, after, limit)
+        kept = self._documents.get(collection, {})
+        keys = self._armed[collection].keys(after, limit)
+        return [evolve(kept[key], data=loads(kept[key].data)) for key in keys]
 
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """See ``ViewStore.save_documents``."""
         check_writes(collection, writes)
         kept = self._documents.setdefault(collection, {})
+        armed = self._armed[collection]
         indexed = self._indexed.setdefault(collection, {})
         refused: set[str] = set()
         for write in writes:
@@ -372,7 +403,8 @@ class MemoryStore:
             stored = kept.get(document.key)
             there = (0, 0) if stored is None else (stored.position, stored.revision)
             if there == (write.replaces, write.replaces_revision):
-                kept[document.key] = evolve(document, data=_encode(document.data))
+                kept[document.key] = _kept(document)
+                armed.move(document.key, stored.due if stored else None, document.due)
                 if document.deleted or document.parked is not None:
                     indexed.pop(document.key, None)
                 else:
@@ -400,6 +432,7 @@ class MemoryStore:
         """See ``ViewStore.delete_documents``."""
         check_collection(collection)
         self._documents.pop(collection, None)
+        self._armed.pop(collection, None)
         self._indexed.pop(collection, None)
 
     async def register(self, registration: Registration) -> Registration:
@@ -415,6 +448,7 @@ class MemoryStore:
         """See ``RegistrationStore.drop_collection``."""
         check_collection(collection)
         self._documents.pop(collection, None)
+        self._armed.pop(collection, None)
         self._indexed.pop(collection, None)
         self._registrations.pop(collection, None)
 
@@ -481,36 +515,47 @@ def check_url(url: str) -> None:
         raise CompositionError("a memory URL must be exactly memory://")
 
 
-def _dumps(data: Any) -> str:
+def _kept(document: ViewDocument) -> ViewDocument:
+    """Return a document as it is kept: its data as bytes, and its times in UTC."""
+    deadlines = [evolve(each, due=each.due.astimezone(UTC)) for each in document.deadlines]
+    return evolve(document, data=_packed(document.data), deadlines=deadlines)
+
+
+def _dumps(data: Any) -> bytes:
     check_plain_data(data)
-    return _encode(data)
+    return _packed(data)
 
 
-def _texts(commit: Commit) -> list[str]:
-    texts: list[str] = []
+def _packed(data: Any) -> bytes:
+    """Return plain data as bytes, which ``loads`` makes into new objects."""
+    try:
+        return dumps(data, _FORMAT)
+    except ValueError:  # it holds instances of subclasses, which JSON makes into plain ones
+        return dumps(json.loads(json.dumps(data)), _FORMAT)
+
+
+def _data_of(commit: Commit) -> list[bytes]:
+    data: list[bytes] = []
     for event in commit.events:
         try:
-            texts.append(_dumps(event.data))
+            data.append(_dumps(event.data))
         except ValueError as error:
             raise InvalidCommit(
                 f"the data of {event.type} for {commit.stream} is not JSON-compatible: {error}"
             ) from error
-    return texts
+    return data
 
 
 def _data(entries: Sequence[_Entry]) -> list[EventData]:
-    # One call of the parser for the whole page: a call costs as much as a small event.
-    page = json.loads(f"[{','.join([entry.json for entry in entries])}]")
-    events: list[EventData] = []
-    for entry, data in zip(entries, page, strict=True):
-        event = entry.event
-        events.append(EventData(event.type, data, event.schema, event.tags))
-    return events
+    return [
+        unchecked_event_data(event.type, loads(data), event.schema, event.tags)
+        for _, _, _, _, event, data in entries
+    ]
 
 
 def _recorded(entries: Sequence[_Entry]) -> list[StoredEvent]:
     return [
-        Recorded(
+        unchecked_recorded(
             stream=entry.stream,
             version=entry.version,
             position=entry.position,

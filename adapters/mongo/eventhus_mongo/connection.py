@@ -72,8 +72,10 @@ class Connection:
         snapshots: One document per stream.
         checkpoints: One document per reader of the log.
         leases: One document per lease.
+        groups: One document per group that reads the log.
+        letters: One document per dead letter of these groups.
         calls: The calls in flight.
-        indexed: The collections of views and processes whose indexes have been created.
+        indexed: The collections, besides ``events``, whose indexes have been created.
     """
 
     def __init__(self, client: Client, bucket: str) -> None:
@@ -84,6 +86,8 @@ class Connection:
         self.snapshots = self.collection("snapshots")
         self.checkpoints = self.collection("checkpoints")
         self.leases = self.collection("leases")
+        self.groups = self.collection("groups")
+        self.letters = self.collection("dead_letters")
         self.calls = CallsInFlight(bucket)
         self.indexed: set[str] = set()
         self._seen: Timestamp | None = None
@@ -178,10 +182,21 @@ class Connection:
             return Tail(span.last)
         return Tail(span.last, event_id_of(document, span.last - span.first))
 
-    async def first_reply(self, key: Mapping[str, Any], *, limit: int, **options: Any) -> Reply:
-        """Return the first ``limit`` matching documents, or as many as fit into one reply."""
+    async def first_reply(
+        self,
+        key: Mapping[str, Any],
+        *,
+        limit: int,
+        collection: AsyncCollection[Document] | None = None,
+        **options: Any,
+    ) -> Reply:
+        """Return the first ``limit`` matching documents, or as many as fit into one reply.
+
+        They are those of ``events`` unless another collection is given.
+        """
+        found = self.events if collection is None else collection
         async with self.operation() as session:
-            replies: Any = self.events.find_raw_batches(
+            replies: Any = found.find_raw_batches(
                 key, session=session, limit=limit, batch_size=limit + 1, **options
             )
             async with replies:

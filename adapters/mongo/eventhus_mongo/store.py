@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -16,17 +17,23 @@ from pymongo.errors import PyMongoError
 
 from eventhus import Query, StreamId
 from eventhus.adapter_support import (
+    check_armed_page,
     check_checkpoint,
     check_collection,
     check_command_id,
+    check_group,
+    check_group_start,
     check_indexes,
     check_keys,
     check_lease,
+    check_letter_number,
+    check_letters_page,
     check_page,
     check_parked_page,
     check_query,
     check_reader,
     check_registration,
+    check_saved_letter,
     check_selection,
     check_snapshot,
     check_stream,
@@ -37,8 +44,10 @@ from eventhus.errors import CompositionError, NotRunning, OutcomeUnknown, StoreU
 from eventhus.ports import (
     Checkpoint,
     Commit,
+    DeadLetter,
     IndexField,
     Lease,
+    Message,
     Page,
     Registration,
     Selection,
@@ -49,7 +58,7 @@ from eventhus.ports import (
     ViewDocument,
     ViewWrite,
 )
-from eventhus_mongo import leases, registrations, selecting, views
+from eventhus_mongo import groups, leases, registrations, selecting, views
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.bucket import check_name, prepare
 from eventhus_mongo.commits import ENVELOPE
@@ -319,13 +328,19 @@ class MongoStore:
             return await leases.load_checkpoint(running.connection, name)
 
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self,
+        name: str,
+        position: int,
+        *,
+        event_id: str = "",
+        token: int = 0,
+        done: Sequence[tuple[int, int]] = (),
     ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        check_checkpoint(name, position, event_id, token)
+        checkpoint = Checkpoint(position, event_id, done)
+        check_checkpoint(name, checkpoint, token)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
-            checkpoint = Checkpoint(position, event_id)
             await leases.save_checkpoint(running.connection, name, checkpoint, token)
 
     async def load_documents(
@@ -346,6 +361,15 @@ class MongoStore:
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             return await views.load_parked(running.connection, collection, after, limit)
+
+    async def load_armed(
+        self, collection: str, *, after: tuple[datetime, str] | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.load_armed``."""
+        check_armed_page(collection, after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await views.load_armed(running.connection, collection, after, limit)
 
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """See ``ViewStore.save_documents``."""
@@ -399,6 +423,44 @@ class MongoStore:
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             await registrations.drop(running.connection, collection)
+
+    async def create_group(self, group: str, start: Checkpoint) -> Checkpoint:
+        """See ``GroupStore.create_group``."""
+        check_group_start(group, start)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await groups.create(running.connection, group, start)
+
+    async def load_group(self, group: str) -> Checkpoint | None:
+        """See ``GroupStore.load_group``."""
+        check_group(group)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await groups.load(running.connection, group)
+
+    async def save_letter(self, group: str, message: Message) -> None:
+        """See ``GroupStore.save_letter``."""
+        check_saved_letter(group, message)
+        letter = groups.encode(message)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            await groups.save_letter(running.connection, group, letter)
+
+    async def load_letters(
+        self, group: str, *, after: int = 0, limit: int = 100
+    ) -> Sequence[DeadLetter]:
+        """See ``GroupStore.load_letters``."""
+        check_letters_page(group, after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await groups.load_letters(running.connection, group, after, limit)
+
+    async def delete_letter(self, group: str, number: int) -> None:
+        """See ``GroupStore.delete_letter``."""
+        check_letter_number(group, number)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            await groups.delete_letter(running.connection, group, number)
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``. The resolution is a millisecond."""

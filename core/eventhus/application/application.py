@@ -24,6 +24,7 @@ from eventhus.domain.command import Command
 from eventhus.domain.decision import Decision
 from eventhus.domain.names import check_name
 from eventhus.domain.process import Process
+from eventhus.domain.process_events import RESERVED
 from eventhus.domain.recorded import Metadata
 from eventhus.domain.transaction import Transaction
 from eventhus.domain.view import View
@@ -38,7 +39,6 @@ from eventhus.runtime.adapter_lookup import BUSES, CODECS, STORES, adapter_for, 
 from eventhus.runtime.clock import SystemClock
 from eventhus.runtime.commands.bus import CommandBus
 from eventhus.runtime.commands.envelope import (
-    RESERVED,
     Committed,
     Envelope,
     Handler,
@@ -46,6 +46,7 @@ from eventhus.runtime.commands.envelope import (
 )
 from eventhus.runtime.commands.executor import Executor
 from eventhus.runtime.commands.router import Router
+from eventhus.runtime.log_bus.bus import LogBus
 from eventhus.runtime.messaging.subscriber import (
     Subscriber,
 )
@@ -83,7 +84,8 @@ class Application(Reading, ReadModels, Messaging):
             warning, and the process continues.
         store: Stores events, snapshots, checkpoints and the values of views.
         codec: Converts events and states to plain data and back.
-        bus: Publishes events; ``None`` publishes nothing.
+        bus: Publishes events, and delivers them to event handlers. ``None`` publishes nothing, and
+            event handlers read the log itself.
         workers: The maximum number of commands that run concurrently.
         middleware: Wraps the handling of every command; the first is the outermost.
         cache_size: The maximum number of cached states of each aggregate type; 0 loads every time.
@@ -147,7 +149,6 @@ class Application(Reading, ReadModels, Messaging):
         self._catalog = catalog = Catalog(aggregates, decisions, transactions)
         self._serializer = EventSerializer(catalog, codec)
         self._new_id = new_id
-        self._relay: Relay | None = None
         self._router = Router(
             catalog,
             aggregates,
@@ -176,6 +177,10 @@ class Application(Reading, ReadModels, Messaging):
             new_id=new_id,
             max_parked=max_parked,
         )
+        self._source = bus or LogBus(
+            store, self._clock, new_id=new_id, published=self._readers.published
+        )
+        self._relay: Relay | None = None
         self._run: Run | None = None
         self._subscribers: WeakSet[Subscriber] = WeakSet()  # weak: closed ones are dropped
 
@@ -213,7 +218,7 @@ class Application(Reading, ReadModels, Messaging):
             views: As for the class.
             processes: As for the class.
             store: The URL of the store.
-            bus: The URL of the bus; ``None`` publishes nothing.
+            bus: The URL of the bus; ``None`` as for the class.
             codec: ``None`` uses the codec of ``eventhus_cattrs``.
             workers: As for the class.
             middleware: As for the class.
@@ -252,10 +257,16 @@ class Application(Reading, ReadModels, Messaging):
         leaving = Shutdown(self.bucket, self._shutdown_timeout_s)
         async with AsyncExitStack() as stack:  # left in reverse order
             await leaving.enter(stack, lambda: "the store", self._store)
+            await leaving.enter(stack, self._unfinished_handlers, self._source)
+            stack.callback(self._stop_retrying)
             if self._bus is not None:
-                await leaving.enter(stack, self._unfinished_handlers, self._bus)
-                stack.callback(self._stop_retrying)
-                relay = Relay(self._store, self._bus, self._clock, owner=self._new_id())
+                relay = Relay(
+                    self._store,
+                    self._bus,
+                    self._clock,
+                    owner=self._new_id(),
+                    published=self._readers.published,
+                )
                 if self._work:
                     relay.start()
                 else:

@@ -1,13 +1,16 @@
 """Protocols that adapters implement, and the values that they exchange with the runtime."""
 
+from eventhus.domain.deadlines import ArmedDeadline
 from eventhus.domain.indexes import IndexField, IndexValue
 from eventhus.domain.query import QueryItem
 from eventhus.domain.recorded import EventData
+from eventhus.domain.start import Start
 from eventhus.ports.bus import (
     DeadLetter,
     EventBus,
     Message,
     MessageHandler,
+    MessageSource,
     NotHandledHere,
     Publisher,
     Subscription,
@@ -15,6 +18,7 @@ from eventhus.ports.bus import (
 from eventhus.ports.checkpoints import Checkpoint, CheckpointStore
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
+from eventhus.ports.groups import GroupStore
 from eventhus.ports.leases import Lease, Leases
 from eventhus.ports.registrations import Registration, RegistrationStore
 from eventhus.ports.store import (
@@ -43,6 +47,7 @@ from eventhus.ports.views import (
 )
 
 __all__ = [
+    "ArmedDeadline",
     "Bounds",
     "Checkpoint",
     "CheckpointStore",
@@ -54,12 +59,14 @@ __all__ = [
     "EventBus",
     "EventData",
     "EventStore",
+    "GroupStore",
     "IndexField",
     "IndexValue",
     "Lease",
     "Leases",
     "Message",
     "MessageHandler",
+    "MessageSource",
     "NotHandledHere",
     "Page",
     "Parked",
@@ -74,6 +81,7 @@ __all__ = [
     "Slice",
     "Snapshot",
     "SnapshotStore",
+    "Start",
     "Storage",
     "StoredCommit",
     "StoredEvent",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
-from eventhus.domain.catalog import Catalog
-from eventhus.domain.recorded import EventData, Recorded
+import attrs
+
+from eventhus.domain.catalog import PROCESS_EVENT_TYPES, Catalog
+from eventhus.domain.recorded import EventData, Recorded, unchecked_event_data
 from eventhus.errors import CodecError
 from eventhus.ports.codec import Codec
 from eventhus.ports.store import StoredEvent
@@ -19,7 +23,12 @@ class EventSerializer:
         types = catalog.types()
         self._encoders = {t.cls: (t, codec.encoder(t.cls)) for t in types}
         self._decoders = {t.cls: codec.decoder(t.cls) for t in types}
-        self._current = {(t.name, t.schema): self._decoders[t.cls] for t in types}
+        for own in PROCESS_EVENT_TYPES:  # their form must not depend on the codec
+            self._encoders[own.cls] = (own, attrs.asdict)
+            self._decoders[own.cls] = partial(_process_event, own.cls)
+        self._current = {
+            (t.name, t.schema): self._decoders[t.cls] for t in (*types, *PROCESS_EVENT_TYPES)
+        }
 
     def encode(self, event: object) -> EventData:
         """Return an event as plain data.
@@ -33,7 +42,8 @@ class EventSerializer:
             data = encoder(event)
         except Exception as error:  # noqa: BLE001 - codecs may raise anything
             raise codec_error(event_type.name, error) from None
-        return EventData(event_type.name, data, event_type.schema, event_type.tags_of(event))
+        tags = event_type.tags_of(event)
+        return unchecked_event_data(event_type.name, data, event_type.schema, tags)
 
     def decode(self, stored: EventData) -> Any:
         """Return a stored event, upcast to the current schema.
@@ -51,6 +61,20 @@ class EventSerializer:
         except Exception as error:  # noqa: BLE001 - codecs may raise anything
             raise codec_error(stored.type, error) from None
 
+    def decode_each(self, stored: Iterable[EventData]) -> Iterator[Any]:
+        """Yield stored events as ``decode`` returns them, without a call for each."""
+        decoders = self._current
+        for each in stored:
+            decoder = decoders.get((each.type, each.schema))
+            if decoder is None:
+                yield self.decode(each)
+                continue
+            try:
+                event = decoder(each.data)
+            except Exception as error:  # noqa: BLE001 - codecs may raise anything
+                raise codec_error(each.type, error) from None
+            yield event
+
     def recorded(self, stored: StoredEvent) -> Recorded[Any]:
         """Return a stored event in its envelope, decoded.
 
@@ -62,6 +86,12 @@ class EventSerializer:
         except CodecError as error:
             raise error.at(stored.stream, stored.version) from None
         return stored.with_event(event)
+
+
+def _process_event(cls: type[Any], data: Any) -> Any:
+    if not (isinstance(data, dict) and all(isinstance(value, str) for value in data.values())):
+        raise CodecError(cls.__name__, "", "its fields must be text")
+    return cls(**data)
 
 
 def codec_error(name: str, error: Exception) -> CodecError:

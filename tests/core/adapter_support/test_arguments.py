@@ -22,6 +22,7 @@ from eventhus.adapter_support import (
 )
 from eventhus.errors import InvalidArgument, InvalidCommit
 from eventhus.ports import (
+    Checkpoint,
     Commit,
     Condition,
     EventData,
@@ -264,6 +265,7 @@ def test_a_time_without_a_form_in_utc_is_refused() -> None:
 SNAPSHOT = Snapshot(
     stream=StreamId("Account", "a1"), version=1, position=1, event_id="e", fingerprint="f", data=1
 )
+MANY = Checkpoint(0, "", [(2 * n, 2 * n) for n in range(1, 10_002)])
 
 
 @pytest.mark.parametrize(
@@ -272,14 +274,19 @@ SNAPSHOT = Snapshot(
         (lambda: check_snapshot(evolve(SNAPSHOT, version=-1)), "version is -1; it must be at"),
         (lambda: check_snapshot(evolve(SNAPSHOT, event_id="x" * 513)), "event_id has 513 bytes"),
         (lambda: check_snapshot(evolve(SNAPSHOT, fingerprint="x" * 256)), "fingerprint has 256"),
-        (lambda: check_checkpoint("r", 2**62 + 1, "e", 0), "position is 4.612e"),
-        (lambda: check_checkpoint("r", 1, "\ud800", 0), "event_id is not a str of whole"),
+        (lambda: check_checkpoint("r", Checkpoint(2**62 + 1), 0), "position is 4.612e"),
+        (
+            lambda: check_checkpoint("r", Checkpoint(1, "\ud800"), 0),
+            "event_id is not a str of whole",
+        ),
+        (lambda: check_checkpoint("r", MANY, 0), "10,001 ranges; the limit is 10,000"),
+        (lambda: check_checkpoint("r", Checkpoint(2, "", [(2, 3)]), 0), "2 to 3 comes after 2"),
         (lambda: check_lease(Lease(name="r", owner="o", token=-1)), "token is -1"),
     ],
 )
 def test_what_a_store_could_not_hold_is_refused(check: Callable[[], None], message: str) -> None:
     check_snapshot(SNAPSHOT)
-    check_checkpoint("r", 0, "", 0)
+    check_checkpoint("r", Checkpoint(), 0)
     check_lease(Lease(name="r", owner="o", token=1))
     with pytest.raises(InvalidArgument, match=message):
         check()

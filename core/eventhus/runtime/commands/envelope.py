@@ -9,13 +9,10 @@ from attrs import field, frozen
 
 from eventhus.domain.command import Command
 from eventhus.domain.recorded import Metadata, Recorded, StreamId, is_id
+from eventhus.domain.unchecked import unchecked
 from eventhus.errors import InvalidArgument
 
 S_co = TypeVar("S_co", covariant=True)
-
-RESERVED = "eventhus:"
-"""The prefix of the runtime's own command ids. A caller's id must not start with it: by guessing
-the id of a process's command, a caller could stop that command from being carried out."""
 
 
 @frozen(kw_only=True)
@@ -46,7 +43,7 @@ class Envelope:
             raise InvalidArgument(f"metadata must be a Metadata, found a {found}")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Committed:
     """The answer to a command that was not refused.
 
@@ -63,6 +60,9 @@ class Committed:
     version: int
     position: int
     events: Sequence[Recorded[Any]]
+
+
+unchecked_committed = unchecked(Committed)
 
 
 @frozen(kw_only=True)

@@ -10,7 +10,8 @@ from eventhus.domain.recorded import StreamId
 from eventhus.errors import CodecError, LogCorrupted
 from eventhus.ports.store import EventStore, Slice, StoredCommit
 from eventhus.runtime.commands.snapshots import Snapshots
-from eventhus.runtime.commands.state_cache import CachedState, StateCache
+from eventhus.runtime.commands.state_cache import CachedState, StateCache, unchecked_cached_state
+from eventhus.runtime.commands.stray_streams import StrayStreams
 from eventhus.runtime.serializer import EventSerializer
 
 S = TypeVar("S")
@@ -25,6 +26,7 @@ class Repository(Generic[S]):
         aggregate: The aggregate type.
         store: Holds the events.
         serializer: Decodes them.
+        strays: Finds streams under other names of the aggregate.
         snapshots: Takes and restores snapshots, if the aggregate has any.
         cache_size: The most states to cache.
     """
@@ -35,12 +37,14 @@ class Repository(Generic[S]):
         *,
         store: EventStore,
         serializer: EventSerializer,
+        strays: StrayStreams,
         snapshots: Snapshots[S] | None,
         cache_size: int,
     ) -> None:
         self.aggregate = aggregate
         self._store = store
         self._serializer = serializer
+        self._strays = strays
         self._snapshots = snapshots
         self._cache: StateCache[str, S] = StateCache(cache_size)
         self.initial: CachedState[S] = CachedState(
@@ -57,11 +61,14 @@ class Repository(Generic[S]):
         Raises:
             CodecError: A stored event does not fit its class.
             LogCorrupted: The stream has a gap.
+            CompositionError: The stream is stored under another name of the aggregate.
         """
         cached = self._cache.get(stream.aggregate_id)
         if cached is None and self._snapshots is not None:
             cached = await self._snapshots.load(stream)
         cached = await self._catch_up(stream, cached or self.initial)
+        if not cached.version:
+            await self._strays.check(stream)
         self._cache.put(stream.aggregate_id, cached)
         return cached
 
@@ -90,7 +97,7 @@ class Repository(Generic[S]):
     ) -> None:
         """Cache the state that a commit led to, and start a snapshot if one is due."""
         last = stored.last_of(stream)
-        current = CachedState(
+        current = unchecked_cached_state(
             state=state,
             version=last.version,
             position=last.position,
@@ -122,11 +129,11 @@ class Repository(Generic[S]):
         if page.version != known.version + len(page.events):
             raise LogCorrupted(stream, known.version + len(page.events), page.version)
         state = known.state
-        evolve, decode = self.aggregate.evolve, self._serializer.decode
+        evolve = self.aggregate.evolve
         done = 0
         try:
-            for data in page.events:
-                state = evolve(state, decode(data))
+            for event in self._serializer.decode_each(page.events):
+                state = evolve(state, event)
                 done += 1
         except CodecError as error:
             raise error.at(stream, known.version + done + 1) from None

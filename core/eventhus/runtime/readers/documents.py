@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import define
 
+from eventhus.domain.deadlines import Armed
 from eventhus.domain.indexes import Indexes, IndexValue
 from eventhus.domain.recorded import Recorded
 from eventhus.errors import CodecError, InvalidArgument, KeyParked
@@ -34,6 +35,7 @@ class FoldedValue(Generic[V]):
         last: The last event that was folded in or passed over, and is not stored yet.
         parked: Why the key is parked, if it is. It has no value then.
         skipped: The events that were left out on purpose.
+        deadlines: The armed deadlines of the key. Those of a parked key wait for it.
     """
 
     key: str
@@ -44,6 +46,7 @@ class FoldedValue(Generic[V]):
     last: Recorded[Any] | None = None
     parked: Parked | None = None
     skipped: Sequence[Skipped] = ()
+    deadlines: Armed = ()
 
     @property
     def position(self) -> int:
@@ -109,6 +112,10 @@ class Documents(Generic[V]):
         """Return the next parked documents, as ``ViewStore.load_parked`` does."""
         return await self._store.load_parked(self.collection, after=after, limit=limit)
 
+    async def armed(self, *, limit: int) -> Sequence[ViewDocument]:
+        """Return the documents with the earliest deadlines, as ``ViewStore.load_armed`` does."""
+        return await self._store.load_armed(self.collection, limit=limit)
+
     async def find(self, keys: Collection[str]) -> Mapping[str, ViewDocument]:
         """Return the stored documents of some keys."""
         return await self._store.load_documents(self.collection, keys) if keys else {}
@@ -127,6 +134,7 @@ class Documents(Generic[V]):
             revision=document.revision,
             parked=document.parked,
             skipped=document.skipped,
+            deadlines=tuple(document.deadlines),
         )
         if document.deleted or document.parked is not None:
             return folded
@@ -156,6 +164,7 @@ class Documents(Generic[V]):
             revision=folded.revision + 1 if folded.last is None else 0,
             parked=folded.parked,
             skipped=folded.skipped,
+            deadlines=folded.deadlines,
         )
         return ViewWrite(
             document=document,

@@ -20,6 +20,7 @@ from eventhus.errors import (
     ReaderBusy,
     ReaderStopped,
     StoreUnavailable,
+    Superseded,
     VersionRetired,
 )
 from eventhus.ports.checkpoints import Checkpoint
@@ -33,7 +34,7 @@ STEP_DOWN_S = 1.5 * STANDBY_S  # a failing leader stays away until every stand-b
 POLL_S = 0.05  # between two looks at the checkpoint of another process
 RETRY = Backoff(first_s=0.05, cap_s=5.0)
 HANDOVERS = 3  # in a row that another process may cause by taking over; more of them are errors
-_FINAL = (ReaderStopped, LogChanged, VersionRetired)  # somebody must act
+_FINAL = (ReaderStopped, LogChanged, Superseded, VersionRetired)  # somebody must act
 RELEASE_S = 5.0  # for releasing the lease at the end; it also expires by itself
 
 
@@ -78,16 +79,28 @@ class LeasedReader(ABC):
         store: Holds the log, the lease and the checkpoint.
         clock: Times the pauses.
         owner: The owner of the lease, unique for ever.
+        lease: The name of the lease, if it is not that of the checkpoint.
     """
 
-    def __init__(self, name: str, label: str, store: Storage, clock: Clock, *, owner: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        label: str,
+        store: Storage,
+        clock: Clock,
+        *,
+        owner: str,
+        lease: str | None = None,
+    ) -> None:
         self._name = name
+        self._lease_name = lease or name
         self.label = label
         self._store = store
         self._clock = clock
         self._owner = owner
         self._logger = logging.getLogger(type(self).__module__)
         self._position = 0  # everything up to here is done
+        self._held_until_s = 0.0  # the lease, by the event loop's clock
         self._goal: int | None = None  # of drain
         self._checkpoint = Checkpoint()  # as it was last loaded or saved
         self._failures = 0  # since the last progress
@@ -101,7 +114,18 @@ class LeasedReader(ABC):
 
     @abstractmethod
     async def _read(self, lease: Lease) -> None:
-        """Follow the log from the checkpoint until cancelled, and ``_report`` the position."""
+        """Follow the log from the checkpoint until cancelled, and ``_report`` the position.
+
+        It may return once ``_is_over``.
+        """
+
+    def _is_over(self) -> bool:
+        """Return whether to end without being cancelled."""
+        return False
+
+    async def _pause(self, delay_s: float) -> None:
+        """Wait before the next attempt to lead."""
+        await self._clock.sleep(delay_s)
 
     def start(self) -> None:
         """Start to read in a task of its own."""
@@ -138,7 +162,7 @@ class LeasedReader(ABC):
             was_started = self._task is not None
             await self._stop()
             try:
-                lease = await self._acquire_alone(self._name, f"{self._owner} rewinds")
+                lease = await self._acquire_alone(self._lease_name, f"{self._owner} rewinds")
                 try:
                     await self._forget()
                     await self._store.save_checkpoint(self._name, position, token=lease.token)
@@ -161,10 +185,10 @@ class LeasedReader(ABC):
         """Read until cancelled. After a failure, restart from the checkpoint with back-off."""
         lease: Lease | None = None
         try:
-            while True:
+            while not self._is_over():
                 delay_s = STANDBY_S
                 try:
-                    lease = await self._store.acquire(self._name, self._owner, ttl_s=LEASE_S)
+                    lease = await self._ask_for(self._lease_name, self._owner)
                     if lease is None:
                         self._failures = 0
                         self._report(self._position, is_leader=False)
@@ -182,7 +206,7 @@ class LeasedReader(ABC):
                 if lease is not None and self._failures > 1:
                     await self._step_down(lease)
                     lease = None
-                await self._clock.sleep(delay_s)
+                await self._pause(delay_s)
         finally:
             self._has_ended = True
             self._changed.set()
@@ -247,13 +271,21 @@ class LeasedReader(ABC):
             while not (await asyncio.wait([working], timeout=LEASE_S / 3))[0]:
                 # If the store does not answer in time, another process may hold the lease by now.
                 async with asyncio.timeout(LEASE_S / 3):
-                    renewed = await self._store.acquire(lease.name, lease.owner, ttl_s=LEASE_S)
+                    renewed = await self._ask_for(lease.name, lease.owner)
                 if renewed != lease:
                     raise LeaseLost(lease.name, lease.token)
                 await self._check_history(self._checkpoint)
         finally:
             await stop(working)
         await working
+
+    async def _ask_for(self, name: str, owner: str) -> Lease | None:
+        """Acquire or renew a lease, and note until when this reader holds its own."""
+        asked_s = asyncio.get_running_loop().time()
+        lease = await self._store.acquire(name, owner, ttl_s=LEASE_S)
+        if lease is not None and name == self._lease_name:
+            self._held_until_s = asked_s + LEASE_S
+        return lease
 
     async def _resume(self) -> int:
         """Load the checkpoint and return its position, to read on from there.

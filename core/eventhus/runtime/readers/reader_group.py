@@ -111,8 +111,8 @@ class ReaderGroup:
         }
         self._processes = {
             each: Documents[Any](
-                collection_of("process", each.name),
-                label_of("process", each.name),
+                collection_of("process", each.name, each.version),
+                label_of("process", each.name, each.version),
                 store,
                 codec,
                 each.state_type,
@@ -138,7 +138,7 @@ class ReaderGroup:
         folds: dict[Followed, KeyedFold[Any]] = {
             **{view: Projector(view, self._context(view, of)) for view, of in self._views.items()},
             **{
-                process: ProcessRunner(process, self._context(process, of), handle)
+                process: ProcessRunner(process, self._context(process, of), handle, self._new_id)
                 for process, of in self._processes.items()
             },
         }
@@ -155,6 +155,16 @@ class ReaderGroup:
     def labels(self) -> list[str]:
         """The labels of the views and processes, such as ``view orders``."""
         return [fold.label for fold in self._folds.values()]
+
+    @property
+    def stream_types(self) -> list[str]:
+        """The aggregate types of the streams of processes."""
+        return [process.stream_type for process in self._processes]
+
+    @property
+    def published(self) -> list[str]:
+        """The aggregate types of the streams of processes that are published."""
+        return [process.stream_type for process in self._processes if process.publish]
 
     @property
     def unfinished(self) -> list[str]:
@@ -262,7 +272,7 @@ class ReaderGroup:
 
     def _checked(self, kind: str, given: Iterable[F]) -> Iterator[F]:
         names: set[str] = set()
-        known = {event.cls for event in self._catalog.types()}
+        known = self._catalog.followed
         for each in given:
             if each.name in names:
                 raise CompositionError(f"two {_PLURAL[kind]} are named {each.name!r}; rename one")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.process import Process
@@ -48,12 +48,20 @@ class Registrar:
     catalog: Catalog
 
     async def register_process(self, process: Process[Any, Any]) -> Registration:
-        """Return the registration of a process, which is stored now if there is none."""
-        collection = collection_of("process", process.name)
-        for each in await self.store.registrations():
-            if each.collection == collection:
-                return each
-        return await self._register(collection, process.name, 1, process.start, {})
+        """Return the registration of a process's version, which is stored now if there is none.
+
+        A later version begins where the first one did: it folds what that has handled, too.
+        """
+        versions = await self._versions("process", process.name)
+        if process.version in versions:
+            return versions[process.version]
+        collection = collection_of("process", process.name, process.version)
+        if versions:
+            first = versions[min(versions)]
+            return await self.store.register(
+                evolve(first, collection=collection, version=process.version)
+            )
+        return await self._register(collection, process.name, process.version, process.start, {})
 
     async def register_view(self, view: View[Any, Any]) -> Registration:
         """Return the registration of a view's version, which is stored now if there is none.
@@ -63,7 +71,7 @@ class Registrar:
             VersionRetired: The version is not in the store, and a later one is.
             InvalidArgument: The view starts after the end of the log.
         """
-        versions = await self._versions(view)
+        versions = await self._versions("view", view.name)
         registered = versions.get(view.version)
         newest = max(versions, default=view.version)
         if registered is None:
@@ -85,15 +93,15 @@ class Registrar:
         Raises:
             VersionRetired: Somebody has.
         """
-        versions = await self._versions(view)
+        versions = await self._versions("view", view.name)
         if view.version not in versions:
             raise VersionRetired(view.name, view.version, max(versions, default=view.version))
 
-    async def _versions(self, view: View[Any, Any]) -> Mapping[int, Registration]:
+    async def _versions(self, kind: str, name: str) -> Mapping[int, Registration]:
         return {
             each.version: each
             for each in await self.store.registrations()
-            if each.collection == collection_of("view", view.name, each.version)
+            if each.collection == collection_of(kind, name, each.version)
         }
 
     async def _register(

@@ -3,8 +3,10 @@
 from eventhus_testing.conformance.store.appending import Appending
 from eventhus_testing.conformance.store.cancelling import Cancelling
 from eventhus_testing.conformance.store.conditions import Conditions
+from eventhus_testing.conformance.store.deadlines import Deadlines
 from eventhus_testing.conformance.store.envelopes import Envelopes
 from eventhus_testing.conformance.store.following import Following
+from eventhus_testing.conformance.store.groups import Groups, Letters
 from eventhus_testing.conformance.store.idempotency import Idempotency
 from eventhus_testing.conformance.store.leases import Leasing
 from eventhus_testing.conformance.store.limits import Limits
@@ -31,6 +33,9 @@ from eventhus_testing.conformance.store.whole_commits import WholeCommits
 class StoreConformance(
     Stores,
     Cancelling,
+    Deadlines,
+    Letters,
+    Groups,
     ParkedDocuments,
     Registrations,
     Selecting,
