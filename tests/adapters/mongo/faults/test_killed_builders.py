@@ -71,9 +71,10 @@ async def test_killed_builders(
                 log = tmp_path / f"{number}.log"
                 process = builders.run(builder, log)
                 async with asyncio.timeout(60):
-                    while await store.load_checkpoint(NAME) == before:
+                    while (place := await store.load_checkpoint(NAME)) == before:
                         assert process.poll() is None, log.read_text()
                         await asyncio.sleep(0.002)
+                assert place.position > before.position
                 process.kill()
                 await asyncio.to_thread(process.wait)
                 # Its lease would run out within seconds.
