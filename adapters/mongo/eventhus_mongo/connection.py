@@ -18,7 +18,7 @@ from pymongo.errors import AutoReconnect, ConfigurationError
 from pymongo.read_concern import ReadConcern
 
 from eventhus import StreamId
-from eventhus_mongo.commits import PLACE, event_id_of, log_span, stream_filter
+from eventhus_mongo.commits import PLACE, Span, log_span, readable_event_id, stream_filter
 from eventhus_mongo.documents import OPTIONS, Document, decode_reply
 from eventhus_mongo.in_flight import CallsInFlight
 
@@ -172,10 +172,7 @@ class Connection:
         document = await self.last(key, projection=PLACE)
         if document is None:
             return Tail()
-        span, commit_id = log_span(document), document.get("commit_id")
-        if type(commit_id) is not str:  # this is told to whoever reads the commit
-            return Tail(span.last)
-        return Tail(span.last, event_id_of(document, span.last - span.first))
+        return end_of(log_span(document))
 
     async def first_reply(self, key: Mapping[str, Any], *, limit: int, **options: Any) -> Reply:
         """Return the first ``limit`` matching documents, or as many as fit into one reply."""
@@ -224,3 +221,8 @@ class Connection:
             read_concern=READ_CONCERN,
             write_concern=WRITE_CONCERN,
         )
+
+
+def end_of(span: Span) -> Tail:
+    """Return the end of a commit."""
+    return Tail(span.last, readable_event_id(span.document, span.last - span.first))

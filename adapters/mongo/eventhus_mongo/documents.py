@@ -26,14 +26,14 @@ LIMIT_BYTES = MAX_BSON_SIZE  # 16 MiB, of every MongoDB since 1.8
 
 
 class _PlainInt(TypeDecoder):
-    """Reads 64-bit integers as ``int`` instead of the driver's own class."""
+    """Reads 64-bit integers as ``int`` instead of the driver's own class.
 
-    @property
-    def bson_type(self) -> type[Int64]:
-        return Int64
+    The driver's decoder is written in C and calls ``int`` itself. With a function written in Python
+    here, decoding would take half as long again.
+    """
 
-    def transform_bson(self, value: Any) -> int:
-        return int(value)
+    bson_type = Int64
+    transform_bson = int
 
 
 OPTIONS: CodecOptions[Document] = CodecOptions(type_registry=TypeRegistry([_PlainInt()]))
@@ -88,7 +88,7 @@ def check_format(document: Document) -> None:
         raise UnknownFormat(
             f"the document {document.get('_id')!r} holds invalid dates or text; repair it"
         )
-    if document.get("format", FORMAT) != FORMAT:
+    if "format" in document and document["format"] != FORMAT:
         raise UnknownFormat(
             f"the commit at position {document.get('_id')} was written by a newer version of "
             f"eventhus, in form {document['format']!r}, and this one knows form {FORMAT}; "

@@ -8,12 +8,13 @@ from pymongo import ASCENDING, DESCENDING
 
 from eventhus import Query
 from eventhus.errors import LogCorrupted
-from eventhus.ports import Page, StoredCommit, StoredEvent
-from eventhus_mongo.commits import Span, decode_commit, decode_events, event_id_of, log_span
-from eventhus_mongo.connection import Connection
+from eventhus.ports import Page, StoredCommit
+from eventhus_mongo.commits import Span, decode_commit, log_span
+from eventhus_mongo.connection import Connection, end_of
 from eventhus_mongo.driver_errors import translating_errors
-from eventhus_mongo.pages import recorded
-from eventhus_mongo.query_reader import LOG, QueryReader, page_of
+from eventhus_mongo.lazy_events import page_of, size_of
+from eventhus_mongo.pages import log_pieces, pieces_backwards
+from eventhus_mongo.query_reader import LOG, QueryReader
 from eventhus_mongo.unfinished import Unfinished
 from eventhus_mongo.wakeups import Wakeups
 
@@ -41,11 +42,13 @@ class LogReader:
             spans, has_more = await self._next(after, limit)
             if after > 0 and not (spans and spans[0].first == after + 1):
                 spans = [*await self._queries.commit_at(after), *spans]
-            if events := recorded(spans, after, limit):
-                self._unfinished.keep(LOG, spans[-1], until=events[-1].position)
-                return page_of(events, is_last=len(events) < limit and not has_more)
+            if found := log_pieces(spans, after, limit):
+                is_last = not has_more and spans[-1].last < after + limit
+                page = page_of(self._connection.bucket, found, is_last=is_last)
+                self._unfinished.keep(LOG, spans[-1], until=page.position)
+                return page
             is_there = bool(spans) and spans[-1].last == after
-            event_id = event_id_of(spans[-1].document, after - spans[-1].first) if is_there else ""
+            event_id = end_of(spans[-1]).event_id if is_there else ""
             return Page(events=(), position=after, event_id=event_id, is_last=True)
 
     async def read_backwards(self, query: Query | None, before: int | None, limit: int) -> Page:
@@ -61,25 +64,18 @@ class LogReader:
                 spans, has_more = await self._before(before, limit)
                 if _last(spans) < min(before - 1, tail.position):
                     raise LogCorrupted(None, _last(spans) + 1, before)
-            events: list[StoredEvent] = []
-            first = before  # of the events so far
-            for span in spans:
-                if events and span.last + 1 != first:
-                    raise LogCorrupted(None, span.last + 1, events[-1].position)
-                last = span.last if first is None else min(span.last, first - 1)
-                end = last + 1 - span.first
-                start = max(end - (limit - len(events)), 0)
-                events += decode_events(span.document, start, end)[::-1]
-                first = span.first
-                if len(events) == limit:
-                    self._unfinished.keep_backwards(LOG, span, before=events[-1].position)
-                    return page_of(events, is_last=False)
-            if has_more:
-                return page_of(events, is_last=False)
-            if events and events[-1].position > 1:
-                raise LogCorrupted(None, 1, events[-1].position)
-            event_id = events[-1].id if events else await self._queries.first_event_id()
-            return Page(events=events, position=1, event_id=event_id, is_last=True)
+            found = pieces_backwards(spans, before, limit)
+            if not found:
+                event_id = await self._queries.first_event_id()
+                return Page(events=(), position=1, event_id=event_id, is_last=True)
+            is_full = size_of(found) == limit
+            page = page_of(self._connection.bucket, found, is_last=not (is_full or has_more))
+            if is_full:
+                last = spans[len(found) - 1]
+                self._unfinished.keep_backwards(LOG, last, before=page.position)
+            elif page.is_last and page.position > 1:
+                raise LogCorrupted(None, 1, page.position)
+            return page
 
     async def _before(self, before: int | None, limit: int) -> tuple[list[Span], bool]:
         """Return the commits that begin before a position, last first; and whether there are more.
@@ -132,15 +128,14 @@ class LogReader:
             if spans:
                 self._wakeups.grown(spans[-1].last)
                 # A page at a time, so that memory stays flat.
-                while spans and spans[-1].last > after:
+                while spans:
                     with translating_errors(self._connection.bucket):
-                        events = recorded(spans, after, limit)
-                    after = events[-1].position
-                    page = page_of(events, is_last=after == spans[-1].last and not has_more)
-                    while spans and spans[0].last <= after:
-                        del spans[0]
+                        found = log_pieces(spans, after, limit)
+                    spans = [span for span in spans if span.last > after + limit]
+                    is_last = not (spans or has_more)
+                    page = page_of(self._connection.bucket, found, is_last=is_last)
+                    after = page.position
                     yield page
-                spans = []
             elif is_bounded:
                 is_bounded = False
             else:
@@ -151,7 +146,8 @@ class LogReader:
             ticket = self._wakeups.ticket()
             with self._connection.calls, translating_errors(self._connection.bucket):
                 tail = await self._connection.tail()
-                page, _ = await self._queries.next(query, after, limit, tail)
+                found = await self._queries.next(query, after, limit, tail)
+                page = found.page(self._connection.bucket)
             self._wakeups.grown(tail.position)
             if page.position > after:
                 after = page.position
