@@ -251,6 +251,13 @@ def log_span(document: Document) -> Span:
         UnknownFormat: The document was not written by this version of the library, or has another
             number of events than its parts say.
     """
+    size = commit_size(document)
+    first: int = document["_id"]
+    return Span(document, first, first + size - 1, 0)
+
+
+def commit_size(document: Document) -> int:
+    """Return the number of events in a document. Its fields are checked as ``log_span`` does."""
     check_format(document)
     size = 0
     try:
@@ -266,7 +273,7 @@ def log_span(document: Document) -> Span:
         raise not_ours(document) from None
     if type(first) is not int or first < 1 or size == 0:
         raise not_ours(document)
-    return Span(document, first, first + size - 1, 0)
+    return size
 
 
 def stream_span(document: Document, stream: StreamId) -> Span:

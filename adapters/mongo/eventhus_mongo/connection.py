@@ -19,7 +19,7 @@ from pymongo.read_concern import ReadConcern
 
 from eventhus import StreamId
 from eventhus_mongo.commits import PLACE, Span, log_span, readable_event_id, stream_filter
-from eventhus_mongo.documents import OPTIONS, Document, decode_reply
+from eventhus_mongo.documents import OPTIONS, Document, bounds_of, chunks_of, decode_reply
 from eventhus_mongo.in_flight import CallsInFlight
 
 Client: TypeAlias = AsyncMongoClient[Document]
@@ -46,6 +46,23 @@ class Tail:
 
     position: int = 0
     event_id: str = ""
+
+
+@frozen
+class RawReply:
+    """Documents in one reply of the server, as it sent them.
+
+    Attributes:
+        chunks: The documents, a few in each.
+        first: The first of them; empty if there is none.
+        last: The last of them; empty if there is none.
+        is_cut: Whether there may be more.
+    """
+
+    chunks: Sequence[bytes] = ()
+    first: bytes = b""
+    last: bytes = b""
+    is_cut: bool = False
 
 
 @frozen
@@ -176,15 +193,37 @@ class Connection:
 
     async def first_reply(self, key: Mapping[str, Any], *, limit: int, **options: Any) -> Reply:
         """Return the first ``limit`` matching documents, or as many as fit into one reply."""
+        reply, is_alive = await self._first_reply(key, limit, options)
+        documents = decode_reply(reply)
+        return Reply(documents, is_cut=is_alive or len(documents) == limit)
+
+    async def first_raw_reply(
+        self, key: Mapping[str, Any], *, limit: int, **options: Any
+    ) -> RawReply:
+        """Return what ``first_reply`` does, without decoding it."""
+        reply, is_alive = await self._first_reply(key, limit, options)
+        if not reply:
+            return RawReply()
+        bounds = bounds_of(reply)
+        return RawReply(
+            chunks_of(reply, bounds),
+            first=reply[: bounds[1]],
+            last=reply[bounds[-2] :],
+            is_cut=is_alive or len(bounds) - 1 == limit,
+        )
+
+    async def _first_reply(
+        self, key: Mapping[str, Any], limit: int, options: Mapping[str, Any]
+    ) -> tuple[bytes, bool]:
+        """Return the first reply, and whether the server has more; empty if nothing matches."""
         async with self.operation() as session:
             replies: Any = self.events.find_raw_batches(
                 key, session=session, limit=limit, batch_size=limit + 1, **options
             )
             async with replies:
                 async for reply in replies:
-                    documents = decode_reply(reply)
-                    return Reply(documents, is_cut=replies.alive or len(documents) == limit)
-        return Reply([], is_cut=False)
+                    return reply, replies.alive
+        return b"", False
 
     async def find_all(
         self, key: Mapping[str, Any], session: AsyncClientSession, **options: Any
@@ -223,6 +262,8 @@ class Connection:
         )
 
 
-def end_of(span: Span) -> Tail:
-    """Return the end of a commit."""
-    return Tail(span.last, readable_event_id(span.document, span.last - span.first))
+def end_of(span: Span, position: int | None = None) -> Tail:
+    """Return the end of a commit, or a position as the end, which has an id if it is in it."""
+    position = span.last if position is None else position
+    is_in = span.first <= position <= span.last
+    return Tail(position, readable_event_id(span.document, position - span.first) if is_in else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import bson
@@ -21,6 +22,8 @@ FORMAT = 1
 """The version of the forms. A document of another version says so in its field ``format``."""
 
 MOST = 2**62  # events in a log, by far
+
+CHUNK_BYTES = 32_000  # of documents that are decoded at once; as Python objects they take 300 KB
 
 LIMIT_BYTES = MAX_BSON_SIZE  # 16 MiB, of every MongoDB since 1.8
 
@@ -48,6 +51,27 @@ _INVALID = "\0invalid"  # BSON has no NUL in keys, so no stored document has thi
 
 # Whatever decoding a document of another form may raise.
 MALFORMED = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
+
+
+def bounds_of(reply: bytes) -> list[int]:
+    """Return where the documents in a reply of the server begin, and where the last one ends."""
+    bounds = [0]
+    end = 0
+    while end < len(reply):
+        end += int.from_bytes(reply[end : end + 4], "little")  # each begins with its length
+        bounds.append(end)
+    return bounds
+
+
+def chunks_of(reply: bytes, bounds: Sequence[int]) -> list[bytes]:
+    """Split a reply into chunks of whole documents."""
+    chunks: list[bytes] = []
+    start = 0
+    for end in bounds:
+        if end - start >= CHUNK_BYTES or (end == len(reply) and end > start):
+            chunks.append(reply[start:end])
+            start = end
+    return chunks
 
 
 def decode_reply(reply: bytes) -> list[Document]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import TypeAlias, overload
 
@@ -11,7 +11,6 @@ from eventhus.errors import IncompatibleBucket
 from eventhus.ports import Page, StoredEvent
 from eventhus_mongo.commits import decode_events, readable_event_id
 from eventhus_mongo.documents import Document, UnknownFormat
-from eventhus_mongo.driver_errors import translating_errors
 
 Some: TypeAlias = tuple[Document, Sequence[int]]
 """A commit, and the places of some of its events, at least one, in the order of the page."""
@@ -20,23 +19,24 @@ Some: TypeAlias = tuple[Document, Sequence[int]]
 class LazyEvents(Sequence[StoredEvent]):
     """Events that are made from their documents when they are looked at, each time.
 
-    A document that another program wrote fails only those who look at its events. Whoever skips
-    events does not pay for them.
+    A document that another program wrote fails only those who look at its events.
 
     Args:
         bucket: The name of the bucket, for errors.
         pieces: The events.
+        size: Their number.
     """
 
-    __slots__ = ("_bucket", "_ends", "_pieces")
+    __slots__ = ("_bucket", "_ends", "_pieces", "_size")
 
-    def __init__(self, bucket: str, pieces: Sequence[Some]) -> None:
+    def __init__(self, bucket: str, pieces: Iterable[Some], size: int) -> None:
         self._bucket = bucket
         self._pieces = pieces
-        self._ends = [*accumulate([len(indexes) for _, indexes in pieces])]
+        self._size = size
+        self._ends: Sequence[int] = ()  # of the pieces, once somebody has asked for an index
 
     def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return self._size
 
     @overload
     def __getitem__(self, index: int) -> StoredEvent: ...
@@ -45,27 +45,32 @@ class LazyEvents(Sequence[StoredEvent]):
     def __getitem__(self, index: slice) -> list[StoredEvent]: ...
 
     def __getitem__(self, index: int | slice) -> StoredEvent | list[StoredEvent]:
-        """Make an event, or several.
-
-        Raises:
-            IncompatibleBucket: The document was not written by this version of the library.
-        """
-        places = range(len(self))[index]
-        if isinstance(places, range):
-            return [self[each] for each in places]
-        number = bisect_right(self._ends, places)
-        document, indexes = self._pieces[number]
-        with translating_errors(self._bucket):
-            return decode_events(document, [indexes[places - self._ends[number]]])[0]
+        """Make one event, or several. Raises what iterating does."""
+        if isinstance(index, slice):
+            return [self[each] for each in range(self._size)[index]]
+        place = range(self._size)[index]
+        try:
+            if not self._ends:
+                self._pieces = [*self._pieces]
+                self._ends = [*accumulate([len(indexes) for _, indexes in self._pieces])]
+            number = bisect_right(self._ends, place)
+            document, indexes = self._pieces[number]
+            return decode_events(document, [indexes[place - self._ends[number]]])[0]
+        except UnknownFormat as unknown:
+            raise IncompatibleBucket(self._bucket, str(unknown)) from None
 
     def __iter__(self) -> Iterator[StoredEvent]:
-        """Make all events, one document at a time. Raises what ``[]`` does."""
-        for document, indexes in self._pieces:
-            try:
-                events = decode_events(document, indexes)
-            except UnknownFormat as unknown:
-                raise IncompatibleBucket(self._bucket, str(unknown)) from None
-            yield from events
+        """Make all events, one commit at a time.
+
+        Raises:
+            IncompatibleBucket: A commit was not written by this version of the library.
+            LogCorrupted: Commits are missing.
+        """
+        try:
+            for document, indexes in self._pieces:
+                yield from decode_events(document, indexes)
+        except UnknownFormat as unknown:
+            raise IncompatibleBucket(self._bucket, str(unknown)) from None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and [*self] == [*other]
@@ -73,20 +78,20 @@ class LazyEvents(Sequence[StoredEvent]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<{len(self)} events of bucket {self._bucket!r}>"
+        return f"<{self._size} events of bucket {self._bucket!r}>"
 
 
 def page_of(bucket: str, pieces: Sequence[Some], *, is_last: bool) -> Page:
     """Return a page that ends at its last event."""
     document, indexes = pieces[-1]
     return Page(
-        events=LazyEvents(bucket, pieces),
+        events=LazyEvents(bucket, pieces, total_size(pieces)),
         position=document["_id"] + indexes[-1],
         event_id=readable_event_id(document, indexes[-1]),
         is_last=is_last,
     )
 
 
-def size_of(pieces: Sequence[Some]) -> int:
+def total_size(pieces: Sequence[Some]) -> int:
     """Return the number of events."""
     return sum([len(indexes) for _, indexes in pieces])

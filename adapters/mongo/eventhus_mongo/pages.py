@@ -70,11 +70,6 @@ def slice_of(
     )
 
 
-def log_pieces(spans: Iterable[Span], after: int, limit: int) -> list[Some]:
-    """Return the next events of the log, for a page. Raises what ``pieces`` does."""
-    return [(span.document, range(start, end)) for span, start, end in pieces(spans, after, limit)]
-
-
 def pieces_backwards(spans: Iterable[Span], before: int | None, limit: int) -> list[Some]:
     """Return the events of the log before a position, last first, for a page.
 

@@ -12,7 +12,7 @@ from eventhus.ports import Page
 from eventhus_mongo import query_filters
 from eventhus_mongo.commits import Span, log_span, names_of, readable_event_id
 from eventhus_mongo.connection import Connection, Tail, end_of
-from eventhus_mongo.lazy_events import LazyEvents, Some, page_of, size_of
+from eventhus_mongo.lazy_events import LazyEvents, Some, page_of, total_size
 from eventhus_mongo.unfinished import Unfinished
 
 LOG = "log"
@@ -41,7 +41,7 @@ class Found:
     def page(self, bucket: str) -> Page:
         """Return the page of these events."""
         return Page(
-            events=LazyEvents(bucket, self.pieces),
+            events=LazyEvents(bucket, self.pieces, total_size(self.pieces)),
             position=self.end.position,
             event_id=self.end.event_id,
             is_last=self.is_last,
@@ -65,11 +65,11 @@ class QueryReader:
         tail = await self._connection.tail()
         pieces: list[Some] = []
         while True:
-            found = await self.next(query, after, limit - size_of(pieces), tail)
+            found = await self.next(query, after, limit - total_size(pieces), tail)
             pieces += found.pieces
             if found.is_last:
                 return evolve(found, pieces=pieces).page(self._connection.bucket)
-            if size_of(pieces) == limit or (pieces and found.is_cut):
+            if total_size(pieces) == limit or (pieces and found.is_cut):
                 return page_of(self._connection.bucket, pieces, is_last=False)
             after = found.end.position
 

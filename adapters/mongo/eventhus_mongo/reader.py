@@ -10,10 +10,11 @@ from eventhus import Query
 from eventhus.errors import LogCorrupted
 from eventhus.ports import Page, StoredCommit
 from eventhus_mongo.commits import Span, decode_commit, log_span
-from eventhus_mongo.connection import Connection, end_of
+from eventhus_mongo.connection import Connection, RawReply
 from eventhus_mongo.driver_errors import translating_errors
-from eventhus_mongo.lazy_events import page_of, size_of
-from eventhus_mongo.pages import log_pieces, pieces_backwards
+from eventhus_mongo.lazy_events import page_of, total_size
+from eventhus_mongo.log_stretch import LogStretch, first_of, stretch_of
+from eventhus_mongo.pages import pieces_backwards
 from eventhus_mongo.query_reader import LOG, QueryReader
 from eventhus_mongo.unfinished import Unfinished
 from eventhus_mongo.wakeups import Wakeups
@@ -39,17 +40,11 @@ class LogReader:
         with translating_errors(self._connection.bucket):
             if query is not None:
                 return await self._queries.read(query, after, limit)
-            spans, has_more = await self._next(after, limit)
-            if after > 0 and not (spans and spans[0].first == after + 1):
-                spans = [*await self._queries.commit_at(after), *spans]
-            if found := log_pieces(spans, after, limit):
-                is_last = not has_more and spans[-1].last < after + limit
-                page = page_of(self._connection.bucket, found, is_last=is_last)
-                self._unfinished.keep(LOG, spans[-1], until=page.position)
-                return page
-            is_there = bool(spans) and spans[-1].last == after
-            event_id = end_of(spans[-1]).event_id if is_there else ""
-            return Page(events=(), position=after, event_id=event_id, is_last=True)
+            known = self._unfinished.get(LOG, after)
+            found = await self._next(after, limit, [known] if known else [])
+            if found.last is not None:
+                self._unfinished.keep(LOG, found.last, until=after + found.size)
+            return found.page(self._connection.bucket)
 
     async def read_backwards(self, query: Query | None, before: int | None, limit: int) -> Page:
         """See ``EventStore.read_backwards``."""
@@ -68,7 +63,7 @@ class LogReader:
             if not found:
                 event_id = await self._queries.first_event_id()
                 return Page(events=(), position=1, event_id=event_id, is_last=True)
-            is_full = size_of(found) == limit
+            is_full = total_size(found) == limit
             page = page_of(self._connection.bucket, found, is_last=not (is_full or has_more))
             if is_full:
                 last = spans[len(found) - 1]
@@ -115,31 +110,27 @@ class LogReader:
             yield page
 
     async def _follow(self, after: int, limit: int) -> AsyncGenerator[Page, None]:
-        with self._connection.calls:
-            spans = await self._opening(after)
-        is_bounded = has_more = True
+        last: Span | None = None
+        is_bounded = True
         while True:
             # Taken before the log is read, so that growth in between is noticed.
             ticket = self._wakeups.ticket()
-            if not spans:
-                with self._connection.calls, translating_errors(self._connection.bucket):
-                    spans, has_more = await self._next(after, limit, is_bounded=is_bounded)
-                is_bounded = is_bounded or has_more
-            if spans:
-                self._wakeups.grown(spans[-1].last)
-                # A page at a time, so that memory stays flat.
-                while spans:
-                    with translating_errors(self._connection.bucket):
-                        found = log_pieces(spans, after, limit)
-                    spans = [span for span in spans if span.last > after + limit]
-                    is_last = not (spans or has_more)
-                    page = page_of(self._connection.bucket, found, is_last=is_last)
-                    after = page.position
-                    yield page
+            opening = [last] if last is not None and last.last >= after else []
+            with self._connection.calls, translating_errors(self._connection.bucket):
+                found = await self._next(after, limit, opening, is_bounded=is_bounded)
+            last = found.last
+            if found.size:
+                page = found.page(self._connection.bucket)
+                del found  # before the next one is read
+                after, is_bounded = page.position, not page.is_last
+                self._wakeups.grown(after)
+                yield page
+                del page
             elif is_bounded:
                 is_bounded = False
             else:
                 await self._wakeups.wait(ticket)
+                is_bounded = True
 
     async def _select(self, query: Query, after: int, limit: int) -> AsyncGenerator[Page, None]:
         while True:
@@ -155,32 +146,30 @@ class LogReader:
             else:
                 await self._wakeups.wait(ticket)
 
-    async def _opening(self, after: int) -> list[Span]:
-        """Return the commit that a position lies in, if it has later events."""
-        if after == 0:
-            return []
-        with translating_errors(self._connection.bucket):
-            return [span for span in await self._queries.commit_at(after) if span.last > after]
-
     async def _next(
-        self, after: int, limit: int, *, is_bounded: bool = True
-    ) -> tuple[list[Span], bool]:
-        """Return the next commits, at most one reply of the server, and whether there may be more.
+        self, after: int, limit: int, opening: Sequence[Span], *, is_bounded: bool = True
+    ) -> LogStretch:
+        """Return the next events, from at most one reply of the server.
 
         Args:
             after: The position to start after.
-            limit: The most commits.
-            is_bounded: Whether to leave out commits that begin more than ``limit`` positions
-                later. Commits have at least one event, so there are none, unless some are missing.
-                Without it, ``limit`` commits may have many more events than are asked for.
+            limit: The most events.
+            opening: The commit that holds that position, or the last one before, if it is known.
+            is_bounded: Whether to look for commits that begin within ``limit`` positions only. They
+                have at least one event, so there are no others, unless some are missing. Without
+                it, one commit is looked for, however many events there are.
         """
-        positions = {"$gt": after, **({"$lte": after + limit} if is_bounded else {})}
-        reply = await self._connection.first_reply(
-            {"_id": positions}, limit=limit, sort=[("_id", ASCENDING)]
-        )
-        spans = [log_span(document) for document in reply.documents]
-        is_full = is_bounded and bool(spans) and spans[-1].last >= after + limit
-        return spans, reply.is_cut or is_full
+        reply = RawReply()
+        if not (opening and opening[-1].last >= after + limit):
+            reply = await self._connection.first_raw_reply(
+                {"_id": {"$gt": after, **({"$lte": after + limit} if is_bounded else {})}},
+                limit=limit if is_bounded else 1,
+                sort=[("_id", ASCENDING)],
+            )
+            follows = bool(reply.chunks) and first_of(reply).first == after + 1
+            if after > 0 and not opening and not follows:
+                opening = await self._queries.commit_at(after)
+        return stretch_of(after, limit, opening, reply)
 
 
 def _last(spans: Sequence[Span]) -> int:
