@@ -36,7 +36,7 @@ class _PlainInt(TypeDecoder):
     """
 
     bson_type = Int64
-    transform_bson = int
+    transform_bson = staticmethod(int)
 
 
 OPTIONS: CodecOptions[Document] = CodecOptions(type_registry=TypeRegistry([_PlainInt()]))

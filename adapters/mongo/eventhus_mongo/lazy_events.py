@@ -27,13 +27,14 @@ class LazyEvents(Sequence[StoredEvent]):
         size: Their number.
     """
 
-    __slots__ = ("_bucket", "_ends", "_pieces", "_size")
+    __slots__ = ("_bucket", "_ends", "_known", "_pieces", "_size")
 
     def __init__(self, bucket: str, pieces: Iterable[Some], size: int) -> None:
         self._bucket = bucket
         self._pieces = pieces
         self._size = size
-        self._ends: Sequence[int] = ()  # of the pieces, once somebody has asked for an index
+        self._known: Sequence[Some] = ()  # all pieces, once somebody has asked for an index
+        self._ends: Sequence[int] = ()
 
     def __len__(self) -> int:
         return self._size
@@ -50,11 +51,11 @@ class LazyEvents(Sequence[StoredEvent]):
             return [self[each] for each in range(self._size)[index]]
         place = range(self._size)[index]
         try:
-            if not self._ends:
-                self._pieces = [*self._pieces]
-                self._ends = [*accumulate([len(indexes) for _, indexes in self._pieces])]
+            if not self._known:
+                self._known = self._pieces = [*self._pieces]
+                self._ends = [*accumulate([len(indexes) for _, indexes in self._known])]
             number = bisect_right(self._ends, place)
-            document, indexes = self._pieces[number]
+            document, indexes = self._known[number]
             return decode_events(document, [indexes[place - self._ends[number]]])[0]
         except UnknownFormat as unknown:
             raise IncompatibleBucket(self._bucket, str(unknown)) from None

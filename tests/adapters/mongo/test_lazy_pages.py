@@ -52,7 +52,6 @@ async def test_pages_of_the_same_events_are_equal(store: MongoStore) -> None:
     page = await store.read()
     assert page == await store.read()
     assert page != await store.read(limit=3)
-    assert page.events != 7
     assert "18 events" in repr(page)
 
 
@@ -122,7 +121,12 @@ async def test_events_that_are_not_looked_at_are_not_made(
     await log(store)
     made: list[object] = []
     decode = commits._decode_event
-    monkeypatch.setattr(commits, "_decode_event", lambda each: made.append(each) or decode(each))
+
+    def noting(document: dict[str, Any]) -> EventData:
+        made.append(document)
+        return decode(document)
+
+    monkeypatch.setattr(commits, "_decode_event", noting)
     page = await store.read()
     assert (18, 18, []) == (len(page.events), page.position, made)
     assert page.events[4].position == 5
