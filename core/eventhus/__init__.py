@@ -11,9 +11,11 @@ from eventhus import errors
 from eventhus.application import Application
 from eventhus.domain.aggregate import Aggregate
 from eventhus.domain.command import Command
+from eventhus.domain.deadlines import Cancel, Deadline
 from eventhus.domain.decider import Upcaster
 from eventhus.domain.decision import Decision
 from eventhus.domain.process import Process
+from eventhus.domain.process_events import CommandRefused, DeadlineOvertaken, DeadlineReached
 from eventhus.domain.query import Query
 from eventhus.domain.recorded import Metadata, Recorded, StreamId
 from eventhus.domain.transaction import Transaction
@@ -21,15 +23,24 @@ from eventhus.domain.view import View
 from eventhus.errors import ConcurrencyError, EventhusError, Rejected
 from eventhus.ids import new_id
 from eventhus.runtime.commands.envelope import Committed, Loaded
+from eventhus.runtime.messaging.dead_letters import BuriedEvent
 from eventhus.runtime.messaging.subscriber import Delivered, Replayed
-from eventhus.runtime.readers.reader_group import ParkedKey
+from eventhus.runtime.readers.building import BuildProgress
+from eventhus.runtime.readers.reader_group import ParkedKey, ViewVersion
 
 __all__ = [
     "Aggregate",
     "Application",
+    "BuildProgress",
+    "BuriedEvent",
+    "Cancel",
     "Command",
+    "CommandRefused",
     "Committed",
     "ConcurrencyError",
+    "Deadline",
+    "DeadlineOvertaken",
+    "DeadlineReached",
     "Decision",
     "Delivered",
     "EventhusError",
@@ -45,6 +56,7 @@ __all__ = [
     "Transaction",
     "Upcaster",
     "View",
+    "ViewVersion",
     "errors",
     "new_id",
 ]

@@ -47,6 +47,11 @@ class AppInternals:
         parts = dict.fromkeys(self._app._catalog.routes.values())
         return [each for each in parts if isinstance(each, Aggregate | Decision)]
 
+    def stream_type(self, name: str) -> str:
+        """Return the type under which the streams of an aggregate are stored, by its name."""
+        stream_type: str = self._app._catalog.stream_type(name)
+        return stream_type
+
     @property
     def views(self) -> list[View[Any, Any]]:
         """Return the views."""
@@ -56,6 +61,11 @@ class AppInternals:
     def processes(self) -> list[Process[Any, Any]]:
         """Return the processes."""
         return list(self._app._readers._processes)
+
+    async def handlers_caught_up(self, position: int) -> None:
+        """Wait until the handlers that read the log have handled the events up to a position."""
+        if self.bus is None:
+            await self._app._source.caught_up(position)
 
     async def log(self) -> AsyncIterator[Recorded[Any]]:
         """Yield every event that the log holds now, in order.

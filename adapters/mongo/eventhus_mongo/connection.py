@@ -89,8 +89,10 @@ class Connection:
         snapshots: One document per stream.
         checkpoints: One document per reader of the log.
         leases: One document per lease.
+        groups: One document per group that reads the log.
+        letters: One document per dead letter of these groups.
         calls: The calls in flight.
-        indexed: The collections of views and processes whose indexes have been created.
+        indexed: The collections, besides ``events``, whose indexes have been created.
     """
 
     def __init__(self, client: Client, bucket: str) -> None:
@@ -101,6 +103,8 @@ class Connection:
         self.snapshots = self.collection("snapshots")
         self.checkpoints = self.collection("checkpoints")
         self.leases = self.collection("leases")
+        self.groups = self.collection("groups")
+        self.letters = self.collection("dead_letters")
         self.calls = CallsInFlight(bucket)
         self.indexed: set[str] = set()
         self._seen: Timestamp | None = None
@@ -111,17 +115,18 @@ class Connection:
         return self._seen
 
     @asynccontextmanager
-    async def operation(self) -> AsyncIterator[AsyncClientSession]:
+    async def operation(self, *, is_long: bool = False) -> AsyncIterator[AsyncClientSession]:
         """Open a session for one exchange with the server. Later ones never see an older state.
 
         Majority alone does not promise monotonic reads: a new primary may show a majority's past
         for a moment. Each session therefore continues from the latest operation time. The exchange
-        takes at most ``timeout_s``, and less inside another ``pymongo.timeout``.
+        takes at most ``timeout_s``, and less inside another ``pymongo.timeout``. A long one,
+        such as the building of an index, may take any time.
         """
         task = asyncio.current_task()
         assert task is not None
         cancels = task.cancelling()
-        with pymongo.timeout(self.timeout_s):
+        with pymongo.timeout(None if is_long else self.timeout_s):
             async with self.client.start_session(causal_consistency=True) as session:
                 if self._seen is not None:
                     session.advance_operation_time(self._seen)
@@ -191,17 +196,28 @@ class Connection:
             return Tail()
         return end_of(log_span(document))
 
-    async def first_reply(self, key: Mapping[str, Any], *, limit: int, **options: Any) -> Reply:
-        """Return the first ``limit`` matching documents, or as many as fit into one reply."""
-        reply, is_alive = await self._first_reply(key, limit, options)
+    async def first_reply(
+        self,
+        key: Mapping[str, Any],
+        *,
+        limit: int,
+        collection: AsyncCollection[Document] | None = None,
+        **options: Any,
+    ) -> Reply:
+        """Return the first ``limit`` matching documents, or as many as fit into one reply.
+
+        They are those of ``events`` unless another collection is given.
+        """
+        found = self.events if collection is None else collection
+        reply, is_alive = await self._first_reply(found, key, limit, options)
         documents = decode_reply(reply)
         return Reply(documents, is_cut=is_alive or len(documents) == limit)
 
     async def first_raw_reply(
         self, key: Mapping[str, Any], *, limit: int, **options: Any
     ) -> RawReply:
-        """Return what ``first_reply`` does, without decoding it."""
-        reply, is_alive = await self._first_reply(key, limit, options)
+        """Return the first ``limit`` matching commits as ``first_reply`` does, not decoded."""
+        reply, is_alive = await self._first_reply(self.events, key, limit, options)
         if not reply:
             return RawReply()
         bounds = bounds_of(reply)
@@ -213,11 +229,15 @@ class Connection:
         )
 
     async def _first_reply(
-        self, key: Mapping[str, Any], limit: int, options: Mapping[str, Any]
+        self,
+        collection: AsyncCollection[Document],
+        key: Mapping[str, Any],
+        limit: int,
+        options: Mapping[str, Any],
     ) -> tuple[bytes, bool]:
         """Return the first reply, and whether the server has more; empty if nothing matches."""
         async with self.operation() as session:
-            replies: Any = self.events.find_raw_batches(
+            replies: Any = collection.find_raw_batches(
                 key, session=session, limit=limit, batch_size=limit + 1, **options
             )
             async with replies:

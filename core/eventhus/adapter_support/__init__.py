@@ -1,14 +1,23 @@
 """Checks and building blocks that every adapter needs."""
 
 from eventhus.adapter_support.arguments import (
+    check_armed_page,
     check_checkpoint,
     check_collection,
     check_condition,
     check_group,
+    check_group_start,
+    check_indexes,
     check_lease,
+    check_letter_number,
+    check_letters_page,
     check_page,
     check_parked_page,
+    check_registration,
+    check_saved_letter,
+    check_selection,
     check_snapshot,
+    check_start,
     check_ttl,
     check_writes,
     checked_commit,
@@ -26,7 +35,9 @@ from eventhus.adapter_support.limits import (
     check_reader,
     check_stream,
 )
+from eventhus.adapter_support.message_position import message_position
 from eventhus.adapter_support.plain_data import check_plain_data
+from eventhus.adapter_support.redelivery import log_last_failure, next_attempt
 from eventhus.adapter_support.stream_queues import StreamQueues
 from eventhus.adapter_support.worker_pool import WorkerPool
 
@@ -34,27 +45,39 @@ __all__ = [
     "Backoff",
     "StreamQueues",
     "WorkerPool",
+    "check_armed_page",
     "check_checkpoint",
     "check_collection",
     "check_command_id",
     "check_condition",
     "check_group",
+    "check_group_start",
+    "check_indexes",
     "check_keys",
     "check_lease",
     "check_letter",
+    "check_letter_number",
+    "check_letters_page",
     "check_messages",
     "check_page",
     "check_parked_page",
     "check_plain_data",
     "check_query",
     "check_reader",
+    "check_registration",
+    "check_saved_letter",
+    "check_selection",
     "check_snapshot",
+    "check_start",
     "check_stream",
     "check_ttl",
     "check_writes",
     "checked_commit",
     "checked_restored",
     "handler_failure",
+    "log_last_failure",
+    "message_position",
+    "next_attempt",
     "summary",
     "unexpected",
 ]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from decimal import Decimal
+from typing import Any, Protocol, TypeAlias
 
 from attrs import field, frozen
+
+from eventhus.domain.deadlines import ArmedDeadline
 
 
 @frozen(kw_only=True)
@@ -46,6 +49,10 @@ def _tuple(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
     return tuple(skipped)
 
 
+def _deadlines(deadlines: Iterable[ArmedDeadline]) -> tuple[ArmedDeadline, ...]:
+    return tuple(deadlines)
+
+
 @frozen(kw_only=True)
 class ViewDocument:
     """The value of one key of a view or a process, and the position up to which it is folded.
@@ -61,6 +68,8 @@ class ViewDocument:
         revision: The number of changes since the document is at this position.
         parked: Why the key is parked; ``None`` if it is not. A parked key has no value.
         skipped: The events of the key that were left out on purpose, in the order of the decisions.
+        deadlines: The armed deadlines of the key, in any order. Those of a parked key are kept, and
+            wait for it.
     """
 
     key: str
@@ -70,6 +79,21 @@ class ViewDocument:
     revision: int = 0
     parked: Parked | None = None
     skipped: Sequence[Skipped] = field(default=(), converter=_tuple)
+    deadlines: Sequence[ArmedDeadline] = field(default=(), converter=_deadlines)
+
+    @property
+    def due(self) -> datetime | None:
+        """The time of the earliest armed deadline; ``None`` if there is none, or it waits."""
+        if self.parked is not None or not self.deadlines:
+            return None
+        return min(each.due for each in self.deadlines)
+
+
+IndexValue: TypeAlias = bool | int | float | Decimal | str | datetime | None
+"""A value of an indexed field. All values of one field are of one kind, or ``None``.
+
+Numbers are finite and have at most 34 digits. Times are in UTC.
+"""
 
 
 @frozen(kw_only=True)
@@ -82,18 +106,81 @@ class ViewWrite:
         document: The new document.
         replaces: The position of the stored document that it replaces; 0 if there is none.
         replaces_revision: The revision of that document.
+        indexed: The values of the indexed fields, by name. A field without one counts as ``None``.
     """
 
     document: ViewDocument
     replaces: int
     replaces_revision: int = 0
+    indexed: Mapping[str, IndexValue] = field(factory=dict, hash=False)
+
+
+@frozen
+class IndexField:
+    """A field of an index.
+
+    Attributes:
+        name: The name of the field: an identifier of Python.
+        descending: Whether its values descend.
+        is_time: Whether its values are times.
+    """
+
+    name: str
+    descending: bool = False
+    is_time: bool = False
+
+
+@frozen(kw_only=True)
+class Bounds:
+    """A range of values, without ``None``. A bound that is ``None`` does not limit it.
+
+    Attributes:
+        at_least: The lowest value.
+        above: The value that every value is above.
+        at_most: The highest value.
+        below: The value that every value is below.
+    """
+
+    at_least: IndexValue = None
+    above: IndexValue = None
+    at_most: IndexValue = None
+    below: IndexValue = None
+
+
+@frozen(kw_only=True)
+class Selection:
+    """A page of a collection in the order of an index.
+
+    Documents are in the order of the fields, and documents with the same values in the order of
+    their keys. ``None`` comes before every other value, ``False`` before ``True``, text is ordered
+    by its code points, and numbers are compared exactly, whatever their types.
+
+    Attributes:
+        where: The wanted values of each field: any of several, or a range.
+        index: The index to walk along, as it was created. Its first fields have values in
+            ``where``, the others are those of ``order``, or those with all directions reversed.
+            Empty: walk along the keys.
+        order: The fields to order by.
+        descending: Whether keys descend, in the order of keys and among equal values. It is the
+            direction of the last field of ``order``, if there is one.
+        after: The values of ``order`` and the key of the last document of the page before.
+        limit: The maximum number of documents, at least 1.
+    """
+
+    where: Mapping[str, Sequence[IndexValue] | Bounds] = field(factory=dict, hash=False)
+    index: Sequence[IndexField] = ()
+    order: Sequence[IndexField] = ()
+    descending: bool = False
+    after: tuple[Sequence[IndexValue], str] | None = None
+    limit: int = 100
 
 
 class ViewStore(Protocol):
     """Stores collections of documents, one document for each key.
 
     The runtime names the collections: ``view_`` or ``process_``, then 1 to 63 letters, digits,
-    hyphens and underscores. The first document creates the collection.
+    hyphens and underscores, then ``.v`` and the version if it is above 1. The first document
+    creates the collection.
     """
 
     async def load_documents(
@@ -129,6 +216,26 @@ class ViewStore(Protocol):
         """
         ...
 
+    async def load_armed(
+        self, collection: str, *, after: tuple[datetime, str] | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        """Return the next documents with armed deadlines, the earliest first.
+
+        They are ordered by their earliest deadline, and then by key as ``load_parked`` does. Parked
+        documents are left out. The time that it takes does not depend on the size of the
+        collection.
+
+        Args:
+            collection: The name of the collection: that of a process.
+            after: Start after this time and key; ``None`` starts at the earliest.
+            limit: The maximum number of documents, at least 1. Fewer means the end.
+
+        Raises:
+            InvalidArgument: The name of the collection does not have the form above or is that of a
+                view, ``after`` has no time zone, or ``limit`` is below 1.
+        """
+        ...
+
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """Replace each document if the stored one is at the expected position and revision.
 
@@ -145,8 +252,35 @@ class ViewStore(Protocol):
 
         Raises:
             InvalidArgument: The name of the collection does not have the form above, or a document
-                cannot be stored: its key is not Unicode text, its data is not plain, or it is
-                too large. Nothing was written.
+                cannot be stored: its key is not Unicode text, its data is not plain, a view has
+                deadlines, a deadline has no time zone or no form in UTC, or it is too large.
+                Nothing was written.
+        """
+        ...
+
+    async def create_indexes(
+        self, collection: str, indexes: Sequence[Sequence[IndexField]]
+    ) -> None:
+        """Create the indexes that are missing, and wait until they can be used.
+
+        Writers go on meanwhile. Indexes that are there and not given stay.
+
+        Raises:
+            InvalidArgument: The name of the collection or of a field does not have its form.
+        """
+        ...
+
+    async def select_documents(
+        self, collection: str, selection: Selection
+    ) -> Sequence[ViewDocument]:
+        """Return the documents of a page, without deleted and parked ones. Fewer mean the end.
+
+        A document that changes meanwhile is at its old place or at its new one, and one that does
+        not change is neither missing nor repeated on the pages of a walk.
+
+        Raises:
+            InvalidArgument: The name of the collection or of a field does not have its form, a
+                value has another form, or ``limit`` is below 1.
         """
         ...
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextlib import aclosing, asynccontextmanager
 
-from eventhus.adapter_support.limits import check_message
 from eventhus.adapter_support.tasks import being_cancelled, stop
-from eventhus.errors import CodecError, InvalidArgument
-from eventhus.ports.bus import EventBus, Message
+from eventhus.ports.bus import EventBus
+from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
-from eventhus.ports.store import Checkpoint, Page, Storage, StoredEvent
-from eventhus.runtime.messaging.wire import to_message
+from eventhus.ports.store import Page, Storage
+from eventhus.runtime.messaging.outgoing import messages_of, stays_in_the_log
 from eventhus.runtime.readers.leased_reader import LeasedReader
 
 CHECKPOINT = "relay"
@@ -29,11 +28,28 @@ class Relay(LeasedReader):
 
     Only the lease holder publishes. A relay that was paused, and does not know that its lease has
     expired, finds its publisher replaced and its checkpoint refused.
+
+    Args:
+        store: As for ``LeasedReader``.
+        bus: The bus.
+        clock: As for ``LeasedReader``.
+        owner: As for ``LeasedReader``.
+        published: The aggregate types of the streams of processes that are published; others stay
+            in the log.
     """
 
-    def __init__(self, store: Storage, bus: EventBus, clock: Clock, *, owner: str) -> None:
+    def __init__(
+        self,
+        store: Storage,
+        bus: EventBus,
+        clock: Clock,
+        *,
+        owner: str,
+        published: Collection[str] = (),
+    ) -> None:
         super().__init__(LEASE, "relay", store, clock, owner=owner)
         self._bus = bus
+        self._published = frozenset(published)
 
     @property
     def progress(self) -> str:
@@ -59,7 +75,7 @@ class Relay(LeasedReader):
                 checkpoint = _Checkpoint(self._store, lease, saving, on_saved=self._moved)
                 async for page in pages:
                     before = publisher.acknowledged
-                    publishable = [*self._publishable(page.events)]
+                    publishable = [*messages_of(page.events, self._logger, self._published)]
                     try:
                         await publisher.publish([message for _, message in publishable])
                     except Exception:
@@ -72,25 +88,6 @@ class Relay(LeasedReader):
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
 
-    def _publishable(self, batch: Sequence[StoredEvent]) -> Iterator[tuple[StoredEvent, Message]]:
-        """Yield the events with their messages, and report those that no message can hold.
-
-        Only an event that another program wrote into the store can be of that kind. It would
-        otherwise keep every later event of every aggregate from the bus.
-        """
-        for stored in batch:
-            try:
-                message = to_message(stored)
-                check_message(message)
-                yield stored, message
-            except (CodecError, InvalidArgument) as error:
-                self._logger.error(  # noqa: TRY400 - the error says all there is to say
-                    "event %s at position %d is not published: %s",
-                    stored.id,
-                    stored.position,
-                    error,
-                )
-
     async def _behind(self, last: Checkpoint | None, checkpoint: int) -> int:
         """Return the position to publish from: the checkpoint, unless the bus has lost its tail."""
         if last is None or last.position >= checkpoint:
@@ -100,6 +97,8 @@ class Relay(LeasedReader):
             page = await self._store.read(after=published - 1, limit=1)
             if page.event_id != last.event_id:  # another program has published it
                 return checkpoint
+        if not await self._lost(published, checkpoint):
+            return checkpoint
         self._logger.warning(
             "the bus ends at position %d and the checkpoint of the relay is at %d: the bus has "
             "lost its last messages; publishing again from position %d",
@@ -108,6 +107,18 @@ class Relay(LeasedReader):
             published,
         )
         return published
+
+    async def _lost(self, published: int, checkpoint: int) -> bool:
+        """Return whether events were published after one position, up to the checkpoint."""
+        after = published
+        while True:
+            page = await self._store.read(after=after)
+            for stored in page.events:
+                if stored.position <= checkpoint and not stays_in_the_log(stored, self._published):
+                    return True
+            after = page.position
+            if page.is_last or after >= checkpoint:
+                return False
 
 
 class _Checkpoint:

@@ -79,7 +79,7 @@ async def test_killed_readers(
             events = await followed(app, to=await app._store.head())
             print(f"{len(events)} events")
             for key in ACCOUNTS:
-                assert (key, _folded(key, events)) == (key, await app.view(balances, key))
+                assert (key, folded(key, events)) == (key, await app.view(balances, key))
     assert _expected(welcome, events) + _expected(odd, events) == _answered(events)
 
 
@@ -113,7 +113,7 @@ async def _progress(client: Client, bucket: str, events: int, writing: asyncio.T
             await asyncio.sleep(0.005)
 
 
-def _folded(key: str, log: Sequence[Recorded[Any]]) -> Balance | None:
+def folded(key: str, log: Sequence[Recorded[Any]]) -> Balance | None:
     value: Balance | None = None
     for recorded in log:
         if type(recorded.event) in balances.events and key in balances.keys(recorded):
@@ -132,7 +132,7 @@ def _expected(process: Process[Any, Any], log: Sequence[Recorded[Any]]) -> Count
             state = process.next(key, states.get(key, process.initial), recorded)
             states[key] = state
             for command in process.reacted(key, state, recorded):
-                if not isinstance(command, Withdraw):
+                if isinstance(command, Command) and not isinstance(command, Withdraw):
                     aggregate = note if isinstance(command, Scribble) else account
                     expected[recorded.id, f"{aggregate.name}/{command.aggregate_id}"] += 1
     return expected
