@@ -32,6 +32,7 @@ WRITE_CONCERN = WriteConcern("majority", j=True)
 # The versions descend, so that the first entry of a stream is its last commit. In the other order,
 # the server would read and sort the whole stream to find it.
 STREAM_KEYS = (("parts.id", ASCENDING), ("parts.type", ASCENDING), ("parts.version", DESCENDING))
+TAGS_KEYS = (("events.tags", ASCENDING), ("events.type", ASCENDING), ("_id", ASCENDING))
 _NO_SESSIONS = "Sessions are not supported"  # every server that this adapter accepts supports them
 
 

@@ -12,6 +12,7 @@ from eventhus.ports import Page, StoredCommit
 from eventhus_mongo.commits import Span, decode_commit, log_span
 from eventhus_mongo.connection import Connection, RawReply
 from eventhus_mongo.driver_errors import translating_errors
+from eventhus_mongo.group_reader import GroupReader
 from eventhus_mongo.lazy_events import page_of, total_size
 from eventhus_mongo.log_stretch import LogStretch, first_of, stretch_of
 from eventhus_mongo.pages import pieces_backwards
@@ -33,13 +34,18 @@ class LogReader:
         self._connection = connection
         self._wakeups = wakeups
         self._queries = queries
+        self._groups = GroupReader(connection, queries)
         self._unfinished = unfinished
+
+    def cut_off(self) -> None:
+        """End the queries in flight."""
+        self._groups.cut_off()
 
     async def read(self, query: Query | None, after: int, limit: int) -> Page:
         """See ``EventStore.read``."""
         with translating_errors(self._connection.bucket):
             if query is not None:
-                return await self._queries.read(query, after, limit)
+                return await self._groups.read(query, after, limit)
             known = self._unfinished.get(LOG, after)
             found = await self._next(after, limit, [known] if known else [])
             if found.last is not None:
