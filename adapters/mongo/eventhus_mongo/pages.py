@@ -56,16 +56,18 @@ def slice_of(
         is_cut: Whether there may be more commits than these.
     """
     events: list[EventData] = []
-    span, end = Span({}, 0, 0, 0), 0
+    span, end, first_event_id = Span({}, 0, 0, 0), 0, ""
     for span, start, end in pieces(spans, after, limit, stream):
         events += events_of(span.document, start, end)
+        first_event_id = first_event_id or event_id_of(span.document, start)
     if not events:
-        return Slice(events=(), version=0, position=0, event_id="")
+        return Slice(events=(), version=0, position=0, event_id="", first_event_id="")
     return Slice(
         events=events,
         version=span.first + end - 1 - span.offset,
         position=span.document["_id"] + end - 1,
         event_id=event_id_of(span.document, end - 1),
+        first_event_id=first_event_id,
         is_cut=is_cut and len(events) < limit,
     )
 

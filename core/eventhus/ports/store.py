@@ -250,6 +250,7 @@ class Slice:
         version: The version of the last event; 0 if there is none.
         position: The position of the last event; 0 if there is none.
         event_id: The id of the last event; empty if there is none.
+        first_event_id: The id of the first event; empty if there is none.
         is_cut: True if the store returned fewer events than it was asked for because of their
             size, so that there may be more.
     """
@@ -258,6 +259,7 @@ class Slice:
     version: int
     position: int
     event_id: str
+    first_event_id: str
     is_cut: bool = False
 
 
