@@ -44,6 +44,7 @@ class Stretch:
     """
 
     def __init__(self, after: int = 0) -> None:
+        self._start = after
         self._end = after  # the last position that was looked at
         self._starts: set[int] = set()  # of commits
         self._events: list[_Event] = []
@@ -92,7 +93,7 @@ class Stretch:
         if after == head:
             return Verdict.FREE
         # A commit that begins before the stretch may have events after the position.
-        is_whole = after == 0 or after + 1 in self._starts
+        is_whole = after + 1 in self._starts or after == self._start == 0
         for place, error in self._unreadable:
             if after <= place:
                 raise error

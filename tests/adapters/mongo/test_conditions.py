@@ -390,6 +390,24 @@ async def test_a_condition_that_begins_far_below_the_head(
         assert 13 == caught.value.position
 
 
+async def test_a_condition_from_the_start_of_a_long_log_is_checked_apart(
+    store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also beside one that begins near the head, for which a stretch of the log is read."""
+    monkeypatch.setattr(conditions, "NEAR", 3)
+    await store.append(commit(COURSE, events=[seat()]))
+    for _ in range(6):
+        await store.append(commit())
+    streams = accounts(2)
+    far, near = await asyncio.gather(
+        *start(store, taking(0, stream=streams[0]), taking(6, stream=streams[1])),
+        return_exceptions=True,
+    )
+    assert isinstance(far, ConditionFailed)
+    assert 1 == far.position
+    assert isinstance(near, StoredCommit)
+
+
 async def test_what_matches_late_is_seen_by_a_condition_that_was_checked_apart(
     store: MongoStore,
     other: MongoStore,
