@@ -20,6 +20,8 @@ from eventhus_mongo.query_reader import LOG, QueryReader
 from eventhus_mongo.unfinished import Unfinished
 from eventhus_mongo.wakeups import Wakeups
 
+AT_HEAD = 100  # commits that are looked for after the last page; more than come in meanwhile
+
 
 class LogReader:
     """Reads the log of one bucket."""
@@ -161,21 +163,25 @@ class LogReader:
             after: The position to start after.
             limit: The most events.
             opening: The commit that holds that position, or the last one before, if it is known.
-            is_bounded: Whether to look for commits that begin within ``limit`` positions only. They
-                have at least one event, so there are no others, unless some are missing. Without
-                it, one commit is looked for, however many events there are.
+            is_bounded: Whether to look for commits that begin within ``limit`` positions only, so
+                that those of many events do not fill the memory. There are no others to be read,
+                unless some are missing. Without it, a few commits are looked for, wherever they
+                begin.
         """
         reply = RawReply()
         if not (opening and opening[-1].last >= after + limit):
             reply = await self._connection.first_raw_reply(
                 {"_id": {"$gt": after, **({"$lte": after + limit} if is_bounded else {})}},
-                limit=limit if is_bounded else 1,
+                limit=limit if is_bounded else min(limit, AT_HEAD),
                 sort=[("_id", ASCENDING)],
             )
             follows = bool(reply.chunks) and first_of(reply).first == after + 1
             if after > 0 and not opening and not follows:
                 opening = await self._queries.commit_at(after)
-        return stretch_of(after, limit, opening, reply)
+        found = stretch_of(after, limit, opening, reply)
+        if found.last is not None and found.last.first > after + limit:
+            return await self._next(after, limit, opening)
+        return found
 
 
 def _last(spans: Sequence[Span]) -> int:

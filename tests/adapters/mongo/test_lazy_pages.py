@@ -131,3 +131,21 @@ async def test_events_that_are_not_looked_at_are_not_made(
     assert (18, 18, []) == (len(page.events), page.position, made)
     assert page.events[4].position == 5
     assert 1 == len(made)
+
+
+async def test_large_commits_at_the_head_are_read_within_the_limit(
+    store: MongoStore, commands: Commands
+) -> None:
+    """A follower that has seen the end looks further, and then reads no more than a page."""
+    async with aclosing(store.follow(limit=5)) as pages:
+        await store.append(commit())
+        assert 1 == (await anext(pages)).position
+        events = await log(store, commits=4, size=5)
+        commands.forget()
+        for end in (6, 11, 16, 21, 25):
+            page = await anext(pages)
+            assert end == page.position
+            assert events[max(end - 6, 0) : end - 1][-len(page.events) :] == [*page.events]
+    found = commands.named("find")
+    assert {"$gt": 1} == found[0]["filter"]["_id"]
+    assert all("$lte" in each["filter"]["_id"] for each in found[1:4])
