@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol, TypeVar, cast
 
 from eventhus import Aggregate, Command, Process, StreamId, View
@@ -109,7 +110,7 @@ class AppChecks(CommandChecks):
         if self._internals.bus is None:
             raise CompositionError("the application has no bus, so nothing is published")
         await self._settled()
-        positions = range(done.after + 1, await self._internals.store.head() + 1)
+        positions = await self._internals.published(done.after)
         carried = await self._background.carried(positions)
         if missing := len(positions) - len(carried):
             self._must_hold(failure_texts.not_published(missing, self._background.patience_s))
@@ -170,6 +171,45 @@ class AppChecks(CommandChecks):
         if actual is not None:
             self._must_hold(failure_texts.other_effect(done, f"{view.name} of {key}", None, actual))
 
+    async def then_found(
+        self,
+        view: View[Any, Any],
+        *keys: str,
+        where: Mapping[str, object] | None = None,
+        order_by: str | Sequence[str] = (),
+    ) -> None:
+        """Wait until a view has caught up, then check that ``find`` returns exactly these keys.
+
+        Args:
+            view: A view of the application.
+            keys: The expected keys, in order; none if nothing is found.
+            where: As for ``Application.find``.
+            order_by: As for ``Application.find``.
+
+        Raises:
+            AssertionError: Other keys are found, or in another order, or the view did not catch up
+                in time.
+            InvalidArgument: The view is not one of the application's, or as for
+                ``Application.find``.
+            KeyParked: A reader has parked a key because it failed on an event.
+            ReaderStopped: A reader has stopped for that reason.
+            TypeError: No ``when`` came before.
+            UndeclaredIndex: As for ``Application.find``.
+        """
+        __tracebackhide__ = True
+        done = self._last_outcome("then_found")
+        await self._settled(view)
+        found: list[str] = []
+        after: str | None = None
+        while True:
+            page = await self._app.find(view, where=where, order_by=order_by, after=after)
+            found += [each.key for each in page.items]
+            if (after := page.cursor) is None:
+                break
+        if found != [*keys]:
+            what = f"find in {view.name}"
+            self._must_hold(failure_texts.other_effect(done, what, [*keys], found))
+
     async def then_commands(
         self, process: Process[Any, Any], *commands: Command, ignoring: Collection[str] = ()
     ) -> None:
@@ -198,6 +238,55 @@ class AppChecks(CommandChecks):
         if not matches(commands, sent, ignoring):
             happened = f"made {process.name} send other commands than expected"
             self._must_hold(Miss(happened, [("sent", compare(commands, sent, ignoring))]))
+
+    async def then_deadline(
+        self, process: Process[Any, Any], key: str, name: str, *, at: datetime | None = None
+    ) -> None:
+        """Check that a deadline of a process is armed.
+
+        Args:
+            process: A process of the application.
+            key: The key whose deadline it is.
+            name: The name of the deadline.
+            at: Its time, if that is to be checked.
+
+        Raises:
+            AssertionError: It is not armed, or for another time.
+            InvalidArgument: The process is not one of the application's.
+            KeyParked: A reader has parked a key because it failed on an event.
+            ReaderStopped: A reader has stopped for that reason.
+            TypeError: No ``when`` came before.
+        """
+        __tracebackhide__ = True
+        done = self._last_outcome("then_deadline")
+        armed = await self._deadlines(process, key)
+        if name not in armed or at not in (None, armed[name]):
+            what = f"deadline {name!r} of {key}"
+            self._must_hold(
+                failure_texts.other_effect(done, what, at or "armed", armed.get(name, "not armed"))
+            )
+
+    async def then_no_deadline(self, process: Process[Any, Any], key: str, name: str) -> None:
+        """Check that a deadline of a process is not armed, as after it was cancelled.
+
+        Args:
+            process: A process of the application.
+            key: The key whose deadline it would be.
+            name: The name of the deadline.
+
+        Raises what ``then_deadline`` does.
+        """
+        __tracebackhide__ = True
+        done = self._last_outcome("then_no_deadline")
+        armed = await self._deadlines(process, key)
+        if name in armed:
+            what = f"deadline {name!r} of {key}"
+            self._must_hold(failure_texts.other_effect(done, what, "not armed", armed[name]))
+
+    async def _deadlines(self, process: Process[Any, Any], key: str) -> Mapping[str, datetime]:
+        __tracebackhide__ = True
+        await self._settled(process)
+        return await self._background.deadlines(process, key)
 
     async def _state(self, aggregate: StateOf[S], aggregate_id: str) -> tuple[StreamId, S]:
         __tracebackhide__ = True
