@@ -230,8 +230,8 @@ async def test_a_hostile_commit_of_several_streams_harms_nobody_else(
         async def check(mutation: dict[str, Any]) -> None:
             *answers, loaded, opened = await asyncio.gather(
                 *(attempted(events_of(store.read(query, limit=20))) for query in QUERIES),
-                *(attempted(store.read_backwards(query, limit=20)) for query in QUERIES),
-                attempted(store.read_backwards(limit=20)),
+                *(attempted(events_of(store.read_backwards(query, limit=20))) for query in QUERIES),
+                attempted(events_of(store.read_backwards(limit=20))),
                 attempted(store.commits(limit=20)),
                 attempted(app.load(tagged, "bad")),
                 attempted(app.load(tagged, "worse")),
