@@ -36,8 +36,8 @@ class _PlainInt(TypeDecoder):
     here, decoding would take half as long again.
     """
 
-    bson_type = Int64
-    transform_bson = staticmethod(int)
+    bson_type: Any = Int64
+    transform_bson: Any = int
 
 
 OPTIONS: CodecOptions[Document] = CodecOptions(type_registry=TypeRegistry([_PlainInt()]))
