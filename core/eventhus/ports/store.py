@@ -230,7 +230,8 @@ class Page:
     """Some of the next events of the log, and the position up to which it was looked at.
 
     Attributes:
-        events: The events, in the order of reading.
+        events: The events, in the order of reading. A store may make them when they are looked at.
+            One that cannot be read raises then what ``read`` would have raised.
         position: A reader continues from here. Forwards, every event up to this position was
             looked at. Backwards, every event from this position on.
         event_id: The id of the event at that position; empty if the log has none there.
