@@ -25,7 +25,7 @@ from examples.shop.order import (
     order,
 )
 from examples.shop.samples import HOME, PLACE, PLACED, POT, TEA, TOTAL, WORK
-from examples.shop.values import Line
+from examples.shop.values import Line, total_of
 
 SHIP = ShipOrder(aggregate_id="o1")
 CANCEL = CancelOrder(aggregate_id="o1", reason="changed my mind")
@@ -37,7 +37,7 @@ def test_an_order_is_placed_once() -> None:
 
 
 def test_an_order_costs_the_sum_of_its_lines() -> None:
-    assert TOTAL == PLACED.total
+    assert TOTAL == total_of(PLACED.lines)
 
 
 def test_a_product_is_on_one_line() -> None:

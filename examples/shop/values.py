@@ -1,5 +1,6 @@
 """The values of the shop. Commands, events, states and views are made of them."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -21,10 +22,10 @@ class Line:
     quantity: int = field(validator=ge(1))
     price: Decimal = field(validator=euros)  # of one
 
-    @property
-    def total(self) -> Decimal:
-        """The price of the whole line."""
-        return self.quantity * self.price
+
+def total_of(lines: Iterable[Line]) -> Decimal:
+    """Return the price of an order with these lines."""
+    return sum((line.quantity * line.price for line in lines), start=Decimal(0))
 
 
 @frozen(kw_only=True)

@@ -1,0 +1,20 @@
+"""The composition root: the one place that knows all parts, and where they run."""
+
+import os
+
+from eventhus import Application
+from examples.shop.order import order
+from examples.shop.payment import payment
+from examples.shop.stock import stock
+from examples.shop.views import orders, shelf
+
+
+def compose() -> Application:
+    """Compose the shop from the URLs in ``SHOP_STORE`` and ``SHOP_BUS``; in memory without them."""
+    return Application.open(
+        bucket="shop",
+        aggregates=[order, stock, payment],
+        views=[orders, shelf],
+        store=os.environ.get("SHOP_STORE", "memory://"),
+        bus=os.environ.get("SHOP_BUS"),
+    )

@@ -1,0 +1,140 @@
+"""The shop over HTTP."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from httpx2 import ASGITransport, AsyncClient, Response
+
+from eventhus import Application
+from examples.shop.composition import compose
+from examples.shop.web.app import create_app
+
+HOME = {
+    "name": "Ann",
+    "street": "Main St 1",
+    "postcode": "10115",
+    "city": "Berlin",
+    "country": "DE",
+}
+BASKET = {
+    "lines": [{"product": "tea", "quantity": 2}, {"product": "pot", "quantity": 1}],
+    "ship_to": HOME,
+}
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[Application]:
+    """A running shop in memory."""
+    async with compose() as shop:
+        yield shop
+
+
+@pytest.fixture
+async def client(shop: Application) -> AsyncIterator[AsyncClient]:
+    """A client of a shop with three teas and one pot, on behalf of Ann."""
+    transport = ASGITransport(create_app(shop))
+    async with AsyncClient(
+        transport=transport, base_url="http://shop", headers={"X-User": "ann"}
+    ) as client:
+        for product, quantity, price in [("tea", 3, "4.50"), ("pot", 1, "21.00")]:
+            delivered = await client.post(
+                f"/products/{product}/deliveries", json={"quantity": quantity, "price": price}
+            )
+            client.headers["X-Position"] = delivered.headers["X-Position"]
+        yield client
+
+
+async def ordered(client: AsyncClient, key: str = "k1") -> Response:
+    """Order two teas and a pot."""
+    return await client.post("/orders", json=BASKET, headers={"Idempotency-Key": key})
+
+
+async def test_an_order_has_the_prices_of_the_shelf(client: AsyncClient) -> None:
+    placed = await ordered(client)
+    assert (201, '"1"') == (placed.status_code, placed.headers["ETag"])
+    shown = await client.get(placed.headers["Location"])
+    assert '"1"' == shown.headers["ETag"]
+    assert {
+        "status": "placed",
+        "lines": [
+            {"product": "tea", "quantity": 2, "price": "4.50"},
+            {"product": "pot", "quantity": 1, "price": "21.00"},
+        ],
+        "ship_to": HOME,
+    } == shown.json()
+
+
+async def test_a_repeated_request_places_one_order(client: AsyncClient) -> None:
+    first, second = await ordered(client), await ordered(client)
+    assert (201, first.json()) == (second.status_code, second.json())
+    other = await ordered(client, key="k2")
+    assert first.json() != other.json()
+
+
+async def test_two_customers_with_one_key_place_two_orders(client: AsyncClient) -> None:
+    first = await ordered(client)
+    client.headers["X-User"] = "bob"
+    assert first.json() != (await ordered(client)).json()
+
+
+async def test_a_change_of_what_somebody_else_has_changed_is_refused(client: AsyncClient) -> None:
+    placed = await ordered(client)
+    url = f"{placed.headers['Location']}/address"
+    seen = {"If-Match": placed.headers["ETag"]}
+    first = await client.put(url, json=HOME | {"street": "Side St 2"}, headers=seen)
+    second = await client.put(url, json=HOME | {"street": "Back St 3"}, headers=seen)
+    assert [(204, '"2"'), (412, None)] == [
+        (each.status_code, each.headers.get("ETag")) for each in (first, second)
+    ]
+
+
+async def test_a_refusal_is_a_problem_with_its_reason(client: AsyncClient) -> None:
+    paid = await client.post("/orders/o1/payment", json={"amount": "30.00"})
+    assert (409, "application/problem+json") == (paid.status_code, paid.headers["Content-Type"])
+    assert ("/problems/no-payment-due", "order o1 has no open payment") == (
+        paid.json()["type"],
+        paid.json()["detail"],
+    )
+
+
+async def test_customers_see_their_own_orders_only(client: AsyncClient) -> None:
+    url = (await ordered(client)).headers["Location"]
+    client.headers["X-User"] = "bob"
+    assert 404 == (await client.get(url)).status_code
+    assert 404 == (await client.post(f"{url}/cancellation")).status_code
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"lines": []}, 422),
+        ({"lines": [{"product": "tea", "quantity": 0}]}, 422),
+        ({"lines": [{"product": "tea", "quantity": 1}] * 2}, 409),
+        ({"lines": [{"product": "coffee", "quantity": 1}]}, 409),
+        ({"ship_to": HOME | {"city": ""}}, 422),
+    ],
+)
+async def test_a_basket_that_makes_no_sense_is_refused(
+    client: AsyncClient, change: dict[str, Any], status: int
+) -> None:
+    refused = await client.post("/orders", json=BASKET | change)
+    assert (status, "application/problem+json") == (
+        refused.status_code,
+        refused.headers["Content-Type"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"X-User": ""}, 401),
+        ({"Idempotency-Key": ""}, 422),
+        ({"If-Match": "1"}, 400),
+        ({"X-Position": "first"}, 422),
+    ],
+)
+async def test_a_header_that_makes_no_sense_is_refused(
+    client: AsyncClient, headers: dict[str, str], status: int
+) -> None:
+    assert status == (await client.post("/orders", json=BASKET, headers=headers)).status_code
