@@ -11,9 +11,11 @@ from eventhus import errors
 from eventhus.application import Application
 from eventhus.domain.aggregate import Aggregate
 from eventhus.domain.command import Command
+from eventhus.domain.deadlines import Cancel, Deadline
 from eventhus.domain.decider import Upcaster
 from eventhus.domain.decision import Decision
 from eventhus.domain.process import Process
+from eventhus.domain.process_events import CommandRefused, DeadlineOvertaken, DeadlineReached
 from eventhus.domain.query import Query
 from eventhus.domain.recorded import Metadata, Recorded, StreamId
 from eventhus.domain.transaction import Transaction
@@ -27,9 +29,14 @@ from eventhus.runtime.readers.reader_group import ParkedKey
 __all__ = [
     "Aggregate",
     "Application",
+    "Cancel",
     "Command",
+    "CommandRefused",
     "Committed",
     "ConcurrencyError",
+    "Deadline",
+    "DeadlineOvertaken",
+    "DeadlineReached",
     "Decision",
     "Delivered",
     "EventhusError",

@@ -177,7 +177,7 @@ def stored_query(catalog: Catalog, query: Query | None) -> Query | None:
 
 
 def _check_events(catalog: Catalog, classes: Iterable[type]) -> None:
-    known = {event.cls for event in catalog.types()}
+    known = catalog.followed
     for cls in classes:
         if cls not in known:
             raise InvalidArgument(not_an_event(cls, known))

@@ -32,7 +32,8 @@ EventhusError
 │   └── IncompatibleBucket    this version of eventhus cannot work with the bucket
 ├── KeyParked                 a key of a view or process waits for somebody to mend it
 ├── ReaderStopped             a view or a process cannot handle an event
-└── ReaderBusy                another process is working on a view, process or the relay
+├── ReaderBusy                another process is working on a view, process or the relay
+└── Superseded                a newer version of a process is in charge
 
 Messages never quote the data of events, commands or states, because it may be personal. The same
 holds for errors that are raised while data is encoded or decoded: a ``CodecError`` names the class
@@ -82,6 +83,7 @@ __all__ = [
     "Rejected",
     "StoreError",
     "StoreUnavailable",
+    "Superseded",
     "TooManyConflicts",
     "UndeclaredEvent",
     "UnknownCommand",
@@ -593,4 +595,25 @@ class ReaderBusy(EventhusError):
     _message = (
         "another process is working on {reader}; wait until it is done, or stop it if it belongs "
         "to another version or to a restored log, and try again"
+    )
+
+
+@define(eq=False, slots=False)
+class Superseded(EventhusError):
+    """A newer version of a process has taken over, so this one does nothing.
+
+    It would send commands again that the newer one has sent.
+
+    Attributes:
+        reader: The process.
+        version: The version that is running here.
+        newest: The version that is in charge.
+    """
+
+    reader: str
+    version: int
+    newest: int
+    _message = (
+        "version {newest} of {reader} has taken over from version {version}, which must not go on; "
+        "deploy version {newest}, or give this code a higher one"
     )

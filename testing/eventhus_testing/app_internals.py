@@ -47,6 +47,11 @@ class AppInternals:
         parts = dict.fromkeys(self._app._catalog.routes.values())
         return [each for each in parts if isinstance(each, Aggregate | Decision)]
 
+    def stream_type(self, name: str) -> str:
+        """Return the type under which the streams of an aggregate are stored, by its name."""
+        stream_type: str = self._app._catalog.stream_type(name)
+        return stream_type
+
     @property
     def views(self) -> list[View[Any, Any]]:
         """Return the views."""

@@ -107,7 +107,7 @@ class Paged(Proxy):
 
 STEPS = (
     *("acquire", "load_checkpoint", "load_documents", "save_documents", "save_checkpoint"),
-    *("find", "load", "append"),
+    *("find", "load", "append", "load_armed"),
 )
 
 

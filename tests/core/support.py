@@ -206,6 +206,15 @@ class Proxy:
         )
         return found
 
+    async def load_armed(
+        self, collection: str, *, after: tuple[datetime, str] | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.load_armed``."""
+        found: Sequence[ViewDocument] = await self._through(
+            "load_armed", collection, after=after, limit=limit
+        )
+        return found
+
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """See ``ViewStore.save_documents``."""
         refused: frozenset[str] = await self._through("save_documents", collection, writes)

@@ -7,6 +7,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -15,6 +16,7 @@ from attrs import evolve
 
 from eventhus import Query
 from eventhus.adapter_support import (
+    check_armed_page,
     check_checkpoint,
     check_collection,
     check_command_id,
@@ -57,6 +59,7 @@ from eventhus.ports import (
     ViewWrite,
     event_id,
 )
+from eventhus_memory.armed_index import ArmedIndex
 from eventhus_memory.index import Index
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -106,6 +109,7 @@ class MemoryStore:
         )
         self._leases: dict[str, _Held] = {}
         self._documents: dict[str, dict[str, ViewDocument]] = {}  # by collection and key
+        self._armed: defaultdict[str, ArmedIndex] = defaultdict(ArmedIndex)  # by collection
         self._appends = 0
         self._waiting: set[asyncio.Future[None]] = set()
 
@@ -351,17 +355,28 @@ class MemoryStore:
         )
         return [evolve(kept[key], data=json.loads(kept[key].data)) for key in keys[:limit]]
 
+    async def load_armed(
+        self, collection: str, *, after: tuple[datetime, str] | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.load_armed``."""
+        check_armed_page(collection, after, limit)
+        kept = self._documents.get(collection, {})
+        keys = self._armed[collection].keys(after, limit)
+        return [evolve(kept[key], data=json.loads(kept[key].data)) for key in keys]
+
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """See ``ViewStore.save_documents``."""
         check_writes(collection, writes)
         kept = self._documents.setdefault(collection, {})
+        armed = self._armed[collection]
         refused: set[str] = set()
         for write in writes:
             document = write.document
             stored = kept.get(document.key)
             there = (0, 0) if stored is None else (stored.position, stored.revision)
             if there == (write.replaces, write.replaces_revision):
-                kept[document.key] = evolve(document, data=_encode(document.data))
+                kept[document.key] = _kept(document)
+                armed.move(document.key, stored.due if stored else None, document.due)
             elif there != (document.position, document.revision):
                 refused.add(document.key)
         return frozenset(refused)
@@ -370,6 +385,7 @@ class MemoryStore:
         """See ``ViewStore.delete_documents``."""
         check_collection(collection)
         self._documents.pop(collection, None)
+        self._armed.pop(collection, None)
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``."""
@@ -432,6 +448,12 @@ def check_url(url: str) -> None:
     """Check that a URL is ``memory://``."""
     if url != "memory://":
         raise CompositionError("a memory URL must be exactly memory://")
+
+
+def _kept(document: ViewDocument) -> ViewDocument:
+    """Return a document as it is kept: its data as JSON text, and its times in UTC."""
+    deadlines = [evolve(each, due=each.due.astimezone(UTC)) for each in document.deadlines]
+    return evolve(document, data=_encode(document.data), deadlines=deadlines)
 
 
 def _dumps(data: Any) -> str:

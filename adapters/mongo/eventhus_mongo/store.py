@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,7 @@ from pymongo.errors import PyMongoError
 
 from eventhus import Query, StreamId
 from eventhus.adapter_support import (
+    check_armed_page,
     check_checkpoint,
     check_collection,
     check_command_id,
@@ -340,6 +342,15 @@ class MongoStore:
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             return await views.load_parked(running.connection, collection, after, limit)
+
+    async def load_armed(
+        self, collection: str, *, after: tuple[datetime, str] | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.load_armed``."""
+        check_armed_page(collection, after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await views.load_armed(running.connection, collection, after, limit)
 
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """See ``ViewStore.save_documents``."""

@@ -9,7 +9,9 @@ a field, is stored whole under ``_value``. A value with a key that has a meaning
 tools is stored as JSON text under ``_json``. A deleted value leaves its position, and ``_deleted``.
 A parked key has no value but ``_parked: {position, handled, error, at}``, which a partial index
 finds. ``_skipped: [{position, why, at}]`` holds the events that were left out on purpose.
-``_revision`` counts the changes at one position, and is left out at 0.
+``_revision`` counts the changes at one position, and is left out at 0. The document of a process
+has the armed deadlines of its key, ``_deadlines: [{name, due, event_id, position}]``, and in
+``_due`` the time of the earliest, by which a partial index finds it. A parked key has no ``_due``.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from pymongo import ASCENDING, IndexModel, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from eventhus.errors import InvalidArgument
-from eventhus.ports import Parked, Skipped, ViewDocument, ViewWrite
+from eventhus.ports import ArmedDeadline, Parked, Skipped, ViewDocument, ViewWrite
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
@@ -44,6 +46,13 @@ _PARKED = IndexModel(
     partialFilterExpression={"_parked.position": {"$exists": True}},
 )
 """Finds parked documents. The others pay nothing for it."""
+
+_ARMED = IndexModel(
+    [("_due", ASCENDING), ("_id", ASCENDING)],
+    name="armed",
+    partialFilterExpression={"_due": {"$exists": True}},
+)
+"""Finds documents with armed deadlines, by time. The others pay nothing for it."""
 
 
 @frozen
@@ -81,6 +90,18 @@ def encode(collection: str, write: ViewWrite) -> Encoded:
             {"position": Int64(each.position), "why": each.why, "at": _text(each.at)}
             for each in given.skipped
         ]
+    if given.deadlines:
+        document["_deadlines"] = [
+            {
+                "name": each.name,
+                "due": _text(each.due),
+                "event_id": each.event_id,
+                "position": Int64(each.position),
+            }
+            for each in given.deadlines
+        ]
+    if given.due is not None:
+        document["_due"] = _text(given.due)
     data = given.data
     if given.parked is not None:
         document["_parked"] = {
@@ -121,6 +142,7 @@ def decode(document: Document) -> ViewDocument:
             Skipped(position=each["position"], why=each["why"], at=_time(each["at"]))
             for each in document.get("_skipped", ())
         ]
+        deadlines = [_deadline(each) for each in document.get("_deadlines", ())]
         parked = _parked(document["_parked"]) if "_parked" in document else None
         deleted = bool(document.get("_deleted"))
         data = None if deleted or parked is not None else _data(document)
@@ -134,6 +156,7 @@ def decode(document: Document) -> ViewDocument:
         revision=revision,
         parked=parked,
         skipped=skipped,
+        deadlines=deadlines,
     )
 
 
@@ -152,6 +175,14 @@ def _parked(stored: Document) -> Parked:
         at=_time(stored["at"]),
         handled=stored["handled"],
     )
+
+
+def _deadline(stored: Document) -> ArmedDeadline:
+    name, event_id, position = stored["name"], stored["event_id"], stored["position"]
+    if not (isinstance(name, str) and isinstance(event_id, str) and type(position) is int):
+        raise TypeError
+    due = _time(stored["due"]).astimezone(UTC)  # of a machine's own zone if somebody left it out
+    return ArmedDeadline(name, due, event_id, position)
 
 
 def _text(time: datetime) -> str:
@@ -176,7 +207,7 @@ async def load_parked(
     connection: Connection, collection: str, after: str | None, limit: int
 ) -> list[ViewDocument]:
     """See ``ViewStore.load_parked``. The server sorts them, as parked documents are few."""
-    await _create_index(connection, collection)
+    await _create_indexes(connection, collection)
     key: Document = {"_parked.position": {"$exists": True}}
     if after is not None:
         key["_id"] = {"$gt": after}
@@ -187,10 +218,34 @@ async def load_parked(
         return [decode(document) async for document in found]
 
 
-async def _create_index(connection: Connection, collection: str) -> None:
-    """Create the index of parked documents, unless it exists."""
+async def load_armed(
+    connection: Connection, collection: str, after: tuple[datetime, str] | None, limit: int
+) -> list[ViewDocument]:
+    """See ``ViewStore.load_armed``."""
+    await _create_indexes(connection, collection)
+    key: Document = {"_due": {"$exists": True}}
+    if after is not None:
+        due = _text(after[0])
+        key = {
+            "_due": {"$gte": due},  # bounds the index, which the alternatives alone do not
+            "$or": [{"_due": {"$gt": due}}, {"_id": {"$gt": after[1]}}],
+        }
     async with connection.operation() as session:
-        await connection.collection(collection).create_indexes([_PARKED], session=session)
+        found = connection.collection(collection).find(
+            key,
+            sort=[("_due", ASCENDING), ("_id", ASCENDING)],
+            limit=limit,
+            hint="armed",
+            session=session,
+        )
+        return [decode(document) async for document in found]
+
+
+async def _create_indexes(connection: Connection, collection: str) -> None:
+    """Create the indexes of parked documents and of deadlines, unless they exist."""
+    indexes = [_PARKED, _ARMED] if collection.startswith("process_") else [_PARKED]
+    async with connection.operation() as session:
+        await connection.collection(collection).create_indexes(indexes, session=session)
     connection.indexed.add(collection)
 
 
@@ -200,8 +255,8 @@ async def save(
     """See ``ViewStore.save_documents``."""
     if not writes:
         return frozenset()
-    if collection not in connection.indexed:  # later, the index may take long to build
-        await _create_index(connection, collection)
+    if collection not in connection.indexed:  # later, they may take long to build
+        await _create_indexes(connection, collection)
     async with connection.operation() as session:
         try:
             result = await connection.collection(collection).bulk_write(

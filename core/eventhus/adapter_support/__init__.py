@@ -1,6 +1,7 @@
 """Checks and building blocks that every adapter needs."""
 
 from eventhus.adapter_support.arguments import (
+    check_armed_page,
     check_checkpoint,
     check_collection,
     check_condition,
@@ -34,6 +35,7 @@ __all__ = [
     "Backoff",
     "StreamQueues",
     "WorkerPool",
+    "check_armed_page",
     "check_checkpoint",
     "check_collection",
     "check_command_id",

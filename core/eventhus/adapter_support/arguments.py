@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 from attrs import evolve
 
@@ -25,7 +25,7 @@ from eventhus.domain.recorded import StreamId
 from eventhus.errors import InvalidArgument, InvalidCommit
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Commit, Snapshot, StoredCommit
-from eventhus.ports.views import ViewWrite
+from eventhus.ports.views import ViewDocument, ViewWrite
 
 MOST = 2**62  # events in a log, by far
 LONGEST_TTL_S = 1e9  # of a lease: 31 years
@@ -170,6 +170,22 @@ def check_parked_page(collection: str, after: str | None, limit: int) -> None:
         check_keys((after,))
 
 
+def check_armed_page(collection: str, after: tuple[datetime, str] | None, limit: int) -> None:
+    """Check the arguments of ``load_armed``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: The collection is not that of a process, ``after`` has no time zone or a
+            key beyond the limit, or ``limit`` is below 1.
+    """
+    check_collection(collection)
+    if not collection.startswith("process_"):
+        raise InvalidArgument(f"{collection!r} is the collection of a view, which has no deadlines")
+    check_page(limit)
+    if after is not None:
+        check_keys((after[1],))
+        _check_moment(f"after of a page of {collection}", after[0])
+
+
 def checked_commit(commit: Commit) -> Commit:
     """Return the commit with its time in UTC. ``append`` of every store calls this first.
 
@@ -276,8 +292,8 @@ def check_writes(collection: str, writes: Sequence[ViewWrite]) -> None:
 
     Raises:
         InvalidArgument: The collection's name is of another form, a key is not whole Unicode
-            text or beyond its limit, a position is out of range, or data is not plain. The message
-            quotes none of it.
+            text or beyond its limit, a position is out of range, data is not plain, or a deadline
+            has no time in UTC or is one of a view. The message quotes none of it.
     """
     check_collection(collection)
     for write in writes:
@@ -290,3 +306,26 @@ def check_writes(collection: str, writes: Sequence[ViewWrite]) -> None:
             raise InvalidArgument(
                 f"the document of {document.key!r} in {collection} is not JSON-compatible: {error}"
             ) from error
+        if document.deadlines:
+            _check_deadlines(collection, document)
+
+
+def _check_deadlines(collection: str, document: ViewDocument) -> None:
+    if not collection.startswith("process_"):
+        raise InvalidArgument(f"a document of {collection} has deadlines; only processes have some")
+    for each in document.deadlines:
+        check_text("name of a deadline", each.name, NAME_BYTES)
+        check_text("event_id of a deadline", each.event_id, MESSAGE_ID_BYTES)
+        check_numbers(position=each.position)
+        _check_moment(f"a deadline of {document.key!r} in {collection}", each.due)
+
+
+def _check_moment(name: str, moment: datetime) -> None:
+    if moment.utcoffset() is None:
+        raise InvalidArgument(f"{name} has no UTC offset; use a timezone-aware time")
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidArgument(
+            f"{name} is before the year 1 or after the year 9999 in UTC"
+        ) from None

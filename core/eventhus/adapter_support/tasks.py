@@ -1,6 +1,7 @@
-"""Helpers for cancelling tasks."""
+"""Helpers for running and cancelling tasks."""
 
 import asyncio
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 AGAIN_S = 10.0  # longer than the clean-up of a task, which must not be interrupted
@@ -25,3 +26,20 @@ async def stop(task: asyncio.Future[Any]) -> None:
         await asyncio.wait([task], timeout=AGAIN_S)
     if not task.cancelled():
         task.exception()
+
+
+async def together(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Await all of them at once; cancel the others and raise the first error if one fails.
+
+    Other than in a task group, an ``asyncio.CancelledError`` that an adapter raises is an error.
+    """
+    tasks = [asyncio.ensure_future(work) for work in works]
+    waiting = set(tasks)
+    try:
+        while waiting:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+    finally:
+        for task in tasks:
+            await stop(task)

@@ -24,6 +24,7 @@ from eventhus.domain.command import Command
 from eventhus.domain.decision import Decision
 from eventhus.domain.names import check_name
 from eventhus.domain.process import Process
+from eventhus.domain.process_events import RESERVED
 from eventhus.domain.recorded import Metadata
 from eventhus.domain.transaction import Transaction
 from eventhus.domain.view import View
@@ -38,7 +39,6 @@ from eventhus.runtime.adapter_lookup import BUSES, CODECS, STORES, adapter_for, 
 from eventhus.runtime.clock import SystemClock
 from eventhus.runtime.commands.bus import CommandBus
 from eventhus.runtime.commands.envelope import (
-    RESERVED,
     Committed,
     Envelope,
     Handler,
@@ -247,7 +247,13 @@ class Application(Reading, ReadModels, Messaging):
             if self._bus is not None:
                 await leaving.enter(stack, self._unfinished_handlers, self._bus)
                 stack.callback(self._stop_retrying)
-                relay = Relay(self._store, self._bus, self._clock, owner=self._new_id())
+                relay = Relay(
+                    self._store,
+                    self._bus,
+                    self._clock,
+                    owner=self._new_id(),
+                    published=self._readers.published,
+                )
                 relay.start()
                 leaving.add(stack, lambda: "the relay to stop", relay.stop)
                 leaving.add(stack, lambda: f"the relay, which {relay.progress}", relay.drain)

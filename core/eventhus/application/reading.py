@@ -18,6 +18,7 @@ from eventhus.domain.query import Query
 from eventhus.domain.recorded import Recorded, StreamId
 from eventhus.errors import InvalidArgument
 from eventhus.log_pages import LogPages
+from eventhus.printable import printable
 from eventhus.runtime.commands.envelope import (
     Loaded,
 )
@@ -49,7 +50,7 @@ class Reading(ApplicationBase):
         """
         self._running()
         repository = self._repository(aggregate)
-        current = await repository.current(StreamId(aggregate.name, aggregate_id))
+        current = await repository.current(StreamId(aggregate.stream_type, aggregate_id))
         return Loaded(state=current.state, version=current.version, position=current.position)
 
     async def state_at(
@@ -72,7 +73,7 @@ class Reading(ApplicationBase):
         self._running()
         repository = self._repository(aggregate)
         check_page(1, after_version=version)
-        stream = StreamId(aggregate.name, aggregate_id)
+        stream = StreamId(aggregate.stream_type, aggregate_id)
         past = await repository.at(stream, version)
         if past.version < version:
             raise InvalidArgument(f"{stream} is at version {past.version}, so it has no {version}")
@@ -87,7 +88,7 @@ class Reading(ApplicationBase):
         """
         self._running()
         self._repository(aggregate)
-        stream = StreamId(aggregate.name, aggregate_id)
+        stream = StreamId(aggregate.stream_type, aggregate_id)
         history: list[Recorded[E]] = []
         while True:
             page = await self._store.history(stream, after_version=len(history), limit=PAGE)
@@ -137,11 +138,14 @@ class Reading(ApplicationBase):
 
         Raises:
             CodecError: As for ``follow``.
-            InvalidArgument: As for ``follow``.
+            InvalidArgument: As for ``follow``, or ``stream`` has no events and its type is not that
+                of any aggregate, decision or process of this application.
             NotRunning: As for ``follow``.
         """
         self._running()
         check_page(1, after=after)
+        if stream is not None:
+            await self._check_declared(stream)
         log = LogPages(self._store, stored_query(self._catalog, query), stream)
         pages = log.backwards(after) if backwards else log.forwards(after)
         async with aclosing(pages):
@@ -164,8 +168,20 @@ class Reading(ApplicationBase):
         try:
             return to_body(recorded.with_event(self._serializer.encode(recorded.event)))
         except KeyError:
-            known = [event.cls for event in self._catalog.types()]
+            known = self._catalog.followed
             raise InvalidArgument(not_an_event(type(recorded.event), known)) from None
+
+    async def _check_declared(self, stream: StreamId) -> None:
+        stream_type = stream.aggregate_type
+        if not (
+            self._catalog.has_streams(stream_type)
+            or stream_type in self._readers.stream_types
+            or await self._store.version_of(stream)
+        ):
+            raise InvalidArgument(
+                f"{stream} has no events, and {printable(stream_type)} is not an aggregate type of "
+                f"this application; pass a StreamId of one, such as recorded.stream"
+            )
 
     def _repository(self, aggregate: Aggregate[Any, Any, S]) -> Repository[S]:
         check_is(aggregate, Aggregate)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Generic
 
-from attrs import frozen
+from attrs import field, frozen
 
 from eventhus.domain.decider import C, Decider, E, S_co
+from eventhus.errors import CompositionError
+
+
+def _tuple(names: Iterable[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 @frozen(kw_only=True, eq=False)
@@ -31,9 +37,29 @@ class Aggregate(Decider[C, E, S_co], Generic[C, E, S_co]):
     >>> counter.fold(decide(Increment(aggregate_id="c1", by=2), 40))
     2
 
-    ``name`` is the aggregate type, as it is stored and published. The other attributes are those
-    of a ``Decider``.
+    ``name`` is the aggregate type, as it is stored and published. Attributes that are not listed
+    here are those of a ``Decider``.
+
+    Attributes:
+        former_names: The names that the aggregate had before, oldest first. Its streams stay where
+            they are: old and new ones are stored and published under the oldest name.
 
     Raises:
-        CompositionError: As for a ``Decider``.
+        CompositionError: As for a ``Decider``, or a former name is not text or is listed twice.
     """
+
+    former_names: Sequence[str] = field(default=(), converter=_tuple)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        names = (self.name, *self.former_names)
+        if len({*names}) < len(names) or not all(isinstance(each, str) and each for each in names):
+            raise CompositionError(
+                f"former_names of {self.name} must be different non-empty str, each another than "
+                f"its name; found {self.former_names!r}"
+            )
+
+    @property
+    def stream_type(self) -> str:
+        """The aggregate type under which the streams are stored and published."""
+        return self.former_names[0] if self.former_names else self.name

@@ -13,6 +13,12 @@ from attrs import frozen
 from eventhus.domain.aggregate import Aggregate
 from eventhus.domain.decider import Decider, Upcaster
 from eventhus.domain.decision import Decision
+from eventhus.domain.process_events import (
+    RESERVED,
+    CommandRefused,
+    DeadlineOvertaken,
+    DeadlineReached,
+)
 from eventhus.domain.query import EventClass, Query, QueryItem
 from eventhus.domain.recorded import EventData, StreamId
 from eventhus.domain.tags import Tagger, tags_from
@@ -86,6 +92,13 @@ class EventType:
         return data
 
 
+PROCESS_EVENT_TYPES = tuple(
+    EventType(name=f"{RESERVED}{cls.__name__}", cls=cls, schema=1, upcasters=())
+    for cls in (DeadlineReached, CommandRefused, DeadlineOvertaken)
+)
+"""The event types of the streams of processes. Every catalog knows them, and none declares them."""
+
+
 class Catalog:
     """The event types of some aggregates and decisions, by stored name and by class.
 
@@ -95,8 +108,8 @@ class Catalog:
 
     Raises:
         CompositionError: Two parts share a name, two classes share a stored name, two parts handle
-            one command class, a part handles no command, or a transaction is for an aggregate that
-            is not among them.
+            one command class, a part handles no command, a transaction is for an aggregate that
+            is not among them, or a name or a class of event is reserved for processes.
     """
 
     def __init__(
@@ -105,13 +118,13 @@ class Catalog:
         decisions: Iterable[Decision[Any, Any, Any]] = (),
         transactions: Iterable[Transaction[Any]] = (),
     ) -> None:
-        self._by_name: dict[str, EventType] = {}
-        self._by_class: dict[type, EventType] = {}
+        self._by_name = {each.name: each for each in PROCESS_EVENT_TYPES}
+        self._by_class = {each.cls: each for each in PROCESS_EVENT_TYPES}
         self._routes: dict[type, Route] = {}
         aggregates, decisions = tuple(aggregates), tuple(decisions)
         transactions = tuple(transactions)
         self._aggregates = {each.name: each for each in aggregates}
-        self._stream_types = {*self._aggregates}
+        self._stream_types: set[str] = set()
         deciders: list[Aggregate[Any, Any, Any] | Decision[Any, Any, Any]] = [
             *aggregates,
             *decisions,
@@ -120,6 +133,8 @@ class Catalog:
         for name, times in Counter(part.name for part in parts).items():
             if times > 1:
                 raise CompositionError(f"{times} parts are named {name!r}; rename all but one")
+        for aggregate in aggregates:
+            self._add_stream_types(aggregate)
         for part in parts:
             self._add_routes(part)
         for decider in deciders:
@@ -129,7 +144,13 @@ class Catalog:
                 if cls in decider.events:
                     self._add_name(alias, self._by_class[cls])
         for decision in decisions:
-            self._stream_types.add(decision.aggregate_type)
+            self._stream_types.add(self.stream_type(decision.aggregate_type))
+        for name in self._stream_types:
+            if name.startswith(RESERVED):
+                raise CompositionError(
+                    f"the aggregate type {name!r} starts with {RESERVED!r}, which is reserved for "
+                    f"the streams of processes; choose another name"
+                )
         for transaction in transactions:
             self._check_aggregates(transaction)
 
@@ -139,8 +160,22 @@ class Catalog:
         return self._routes
 
     def types(self) -> list[EventType]:
-        """Return every event type once."""
-        return list(self._by_class.values())
+        """Return every event type that the parts declare, once."""
+        return [each for each in self._by_class.values() if each not in PROCESS_EVENT_TYPES]
+
+    @property
+    def followed(self) -> frozenset[type]:
+        """The classes of events that a view, a process or a query may name."""
+        return frozenset(self._by_class)
+
+    def stream_type(self, name: str) -> str:
+        """Return the type under which the streams of an aggregate are stored, by its name."""
+        aggregate = self._aggregates.get(name)
+        return name if aggregate is None else aggregate.stream_type
+
+    def has_streams(self, aggregate_type: str) -> bool:
+        """Return whether a part stores its streams under a type, or did so under a former name."""
+        return aggregate_type in self._stream_types
 
     def is_of_newer_code(self, stream: StreamId, event: EventData) -> bool:
         """Return whether a newer version of the code must have written an event.
@@ -230,6 +265,15 @@ class Catalog:
                     f"{part.name}; give each of them commands of its own"
                 )
 
+    def _add_stream_types(self, aggregate: Aggregate[Any, Any, Any]) -> None:
+        for name in (aggregate.name, *aggregate.former_names):
+            if name in self._stream_types:
+                raise CompositionError(
+                    f"{name!r} is a name or a former name of two aggregates, and their streams "
+                    f"would be mixed; rename one"
+                )
+            self._stream_types.add(name)
+
     def _check_aggregates(self, transaction: Transaction[Any]) -> None:
         for aggregate in transaction.aggregates:
             if self._aggregates.get(aggregate.name) is not aggregate:
@@ -239,6 +283,11 @@ class Catalog:
                 )
 
     def _add_type(self, event_type: EventType) -> None:
+        if self._by_class.get(event_type.cls) in PROCESS_EVENT_TYPES:
+            raise CompositionError(
+                f"{event_type.cls.__qualname__} is an event that only processes have; declare a "
+                f"class of your own"
+            )
         known = self._by_class.setdefault(event_type.cls, event_type)
         if known != event_type:
             raise CompositionError(
@@ -248,6 +297,11 @@ class Catalog:
         self._add_name(event_type.name, event_type)
 
     def _add_name(self, name: str, event_type: EventType) -> None:
+        if name.startswith(RESERVED):
+            raise CompositionError(
+                f"the stored name {name!r} starts with {RESERVED!r}, which is reserved for the "
+                f"events of processes; choose another name"
+            )
         known = self._by_name.setdefault(name, event_type)
         if known.cls is not event_type.cls:
             raise CompositionError(

@@ -9,17 +9,36 @@ from attrs import Factory, field, frozen
 
 from eventhus.domain.annotations import folded_type, recorded_classes
 from eventhus.domain.callables import check_pure, takes
-from eventhus.domain.command import Command
+from eventhus.domain.deadlines import Deadline
 from eventhus.domain.keys import KeyFunction, keys_of
-from eventhus.domain.names import check_name
+from eventhus.domain.names import check_name, check_version
+from eventhus.domain.process_events import (
+    PROCESS_EVENTS,
+    CommandRefused,
+    DeadlineOvertaken,
+    DeadlineReached,
+    own_type,
+)
+from eventhus.domain.reaction import Answer, check_deadlines, checked
 from eventhus.domain.recorded import Recorded
+from eventhus.errors import CompositionError
 
 E = TypeVar("E")
 S = TypeVar("S")
 
 
 def _events(process: Process[Any, Any]) -> tuple[type[Any], ...]:
-    return recorded_classes(process.evolve, 1, "events")
+    events = recorded_classes(process.evolve, 1, "events")
+    answered = _annotated(process.react)
+    return (*events, *(cls for cls in PROCESS_EVENTS if cls in answered and cls not in events))
+
+
+def _annotated(function: Any) -> tuple[type[Any], ...]:
+    """Return the event classes in the annotation of ``evolve`` or ``react``; all if unknown."""
+    try:
+        return recorded_classes(function, 1, "events")
+    except CompositionError:
+        return (object,)
 
 
 def _state_type(process: Process[Any, Any]) -> Any:
@@ -34,6 +53,13 @@ class Process(Generic[E, S]):
     is paid, send the parcel. Each key has an instance with its own state. ``key``, ``evolve`` and
     ``react`` must be pure.
 
+    Time and refusals come as events. ``react`` may return a ``Deadline`` besides commands; when its
+    time has come, the process gets ``DeadlineReached``, unless it has returned a ``Cancel`` before.
+    A process that takes ``CommandRefused`` gets one for each of its commands that is refused. Both
+    are recorded in a stream of the process's own, and belong to the key that they were recorded
+    for. ``evolve`` and ``react`` each get those of them that are in their annotation.
+
+    >>> from eventhus import Command
     >>> @frozen(kw_only=True)
     ... class SendParcel(Command):
     ...     pass
@@ -56,18 +82,24 @@ class Process(Generic[E, S]):
     ['OrderPaid']
 
     Attributes:
-        name: Unique in the application: 1 to 63 letters, digits, hyphens and underscores.
+        name: Unique in the application: 1 to 63 letters, digits, hyphens and underscores. It is
+            stored: a process with another name starts as a new one.
+        version: Raise it when ``evolve`` computes another state from the same events. The new
+            version folds everything that the version before it has handled, without reacting, and
+            goes on from there. The older one does not come back.
         initial: The state of a key before its first event. Immutable.
         key: Returns the key of the instance that an event concerns, or several keys; ``None`` if it
             concerns none.
         evolve: Returns the next state from the state and one event. A third parameter, if there is
             one, gets the key.
-        react: Returns the commands that follow from the new state and the event; possibly none. A
-            third parameter, if there is one, gets the key.
+        react: Returns the commands, deadlines and cancellations that follow from the new state and
+            the event; possibly none. A third parameter, if there is one, gets the key.
         events: The event classes that the process follows; it never sees others. By default read
-            from the annotation of ``evolve``'s second parameter: ``Recorded[A | B]``.
+            from the annotation of ``evolve``'s second parameter, ``Recorded[A | B]``, with
+            ``DeadlineReached`` and ``CommandRefused`` from that of ``react``.
         state_type: The type of the state. By default read from the annotation of ``evolve``'s
             first parameter, or else the class of ``initial``.
+        publish: Publish the events of the process's own stream on the bus, too.
 
     Raises:
         CompositionError: The classes cannot be read from the annotations, a function is async, or
@@ -79,11 +111,13 @@ class Process(Generic[E, S]):
     key: KeyFunction[E]
     evolve: Callable[[S, Recorded[E]], S] | Callable[[S, Recorded[E], str], S]
     react: (
-        Callable[[S, Recorded[E]], Iterable[Command]]
-        | Callable[[S, Recorded[E], str], Iterable[Command]]
+        Callable[[S, Recorded[E]], Iterable[Answer]]
+        | Callable[[S, Recorded[E], str], Iterable[Answer]]
     )
     events: Sequence[type[Any]] = field(default=Factory(_events, takes_self=True))
     state_type: Any = field(default=Factory(_state_type, takes_self=True))
+    version: int = 1
+    publish: bool = False
     _evolve_takes_key: bool = field(
         default=Factory(lambda self: takes(self.evolve, 3), takes_self=True), init=False, repr=False
     )
@@ -91,11 +125,38 @@ class Process(Generic[E, S]):
         default=Factory(lambda self: takes(self.react, 3), takes_self=True), init=False, repr=False
     )
 
+    # The events of the own stream that the functions do not take.
+    _not_evolved: frozenset[type] = field(
+        default=Factory(lambda self: _left_out(self.evolve), takes_self=True),
+        init=False,
+        repr=False,
+    )
+    _not_answered: frozenset[type] = field(
+        default=Factory(lambda self: _left_out(self.react), takes_self=True),
+        init=False,
+        repr=False,
+    )
+
     def __attrs_post_init__(self) -> None:
         check_name("process", self.name)
+        check_version("process", self.name, self.version)
         check_pure(
             f"process {self.name}", {"key": self.key, "evolve": self.evolve, "react": self.react}
         )
+        if DeadlineOvertaken in self.events:
+            raise CompositionError(
+                f"process {self.name} takes DeadlineOvertaken, which no process gets: a deadline "
+                f"that was overtaken does not count; remove it from the annotation"
+            )
+
+    @property
+    def stream_type(self) -> str:
+        """The aggregate type of the process's own streams, one for each key."""
+        return own_type(self.name)
+
+    def takes(self, cls: type) -> bool:
+        """Return whether the process takes events of this class."""
+        return cls in self.events
 
     def keys(self, recorded: Recorded[E]) -> tuple[str, ...]:
         """Return the keys of an event, each once.
@@ -103,6 +164,9 @@ class Process(Generic[E, S]):
         Raises:
             TypeError: ``key`` returned something else than text.
         """
+        if type(recorded.event) in PROCESS_EVENTS:
+            stream = recorded.stream
+            return (stream.aggregate_id,) if stream.aggregate_type == self.stream_type else ()
         return keys_of(self.key, recorded)
 
     def next(self, key: str, state: S, recorded: Recorded[E]) -> S:
@@ -113,14 +177,16 @@ class Process(Generic[E, S]):
             state: The state so far.
             recorded: An event of that key.
         """
+        if type(recorded.event) in self._not_evolved:
+            return state
         evolve: Any = self.evolve
         after: S = (
             evolve(state, recorded, key) if self._evolve_takes_key else evolve(state, recorded)
         )
         return after
 
-    def reacted(self, key: str, state: S, recorded: Recorded[E]) -> tuple[Command, ...]:
-        """Return the commands that ``react`` returns for an event, checked.
+    def reacted(self, key: str, state: S, recorded: Recorded[E]) -> tuple[Answer, ...]:
+        """Return what ``react`` returns for an event, checked.
 
         Args:
             key: The key.
@@ -128,22 +194,36 @@ class Process(Generic[E, S]):
             recorded: The event.
 
         Raises:
-            TypeError: ``react`` did not return a collection of commands.
+            TypeError: ``react`` did not return a collection of commands, deadlines and
+                cancellations, or armed a deadline that the process does not take.
+            ValueError: ``react`` returned two answers for one deadline, or a deadline that the
+                key cannot have.
+            OverflowError: The time of a deadline is after the year 9999.
         """
+        if type(recorded.event) in self._not_answered:
+            return ()
         react: Any = self.react
-        answer: object = (
-            react(state, recorded, key) if self._react_takes_key else react(state, recorded)
+        answers = checked(
+            self.name,
+            react(state, recorded, key) if self._react_takes_key else react(state, recorded),
         )
-        if not isinstance(answer, Iterable):
+        is_timed = any(isinstance(each, Deadline) for each in answers)
+        if is_timed and not self.takes(DeadlineReached):
             raise TypeError(
-                f"react of {self.name} returned {type(answer).__name__} instead of commands; "
-                f"yield them, or return a list"
+                f"react of {self.name} returned a Deadline, and nothing takes DeadlineReached; "
+                f"add it to the annotation of react, as in Recorded[X | DeadlineReached]"
             )
-        commands: tuple[Any, ...] = tuple(answer)
-        for command in commands:
-            if not isinstance(command, Command):
-                raise TypeError(
-                    f"react of {self.name} returned {type(command).__qualname__}, which is not a "
-                    f"command; derive it from eventhus.Command"
-                )
-        return commands
+        if answers and not key and (is_timed or self.takes(CommandRefused)):
+            raise ValueError(
+                f"react of {self.name} returned commands or deadlines for the empty key, which "
+                f"has no stream for refusals and reached deadlines; return another key"
+            )
+        check_deadlines(self.name, answers, recorded)
+        return answers
+
+
+def _left_out(function: Any) -> frozenset[type]:
+    taken = _annotated(function)
+    if object in taken:
+        return frozenset()
+    return frozenset(cls for cls in PROCESS_EVENTS if cls not in taken)

@@ -145,11 +145,16 @@ class Recorded(Generic[E_co]):
     metadata: Metadata
 
     def caused(self, values: Mapping[str, str] | None = None) -> Metadata:
-        """Return metadata for a command that this event causes: same conversation, this cause."""
+        """Return metadata for a command that this event causes: same conversation, this cause.
+
+        Args:
+            values: Added to the caller's own pairs of this event, which are carried on.
+        """
+        carried = self.metadata.values
         return Metadata(
             correlation_id=self.metadata.correlation_id,
             causation_id=self.id,
-            values=values or {},
+            values={**carried, **values} if values else carried,
         )
 
     def with_event(self, event: F) -> Recorded[F]:

@@ -1,5 +1,6 @@
 """Protocols that adapters implement, and the values that they exchange with the runtime."""
 
+from eventhus.domain.deadlines import ArmedDeadline
 from eventhus.domain.query import QueryItem
 from eventhus.domain.recorded import EventData
 from eventhus.ports.bus import (
@@ -34,6 +35,7 @@ from eventhus.ports.store import (
 from eventhus.ports.views import Parked, Skipped, ViewDocument, ViewStore, ViewWrite
 
 __all__ = [
+    "ArmedDeadline",
     "Checkpoint",
     "CheckpointStore",
     "Clock",

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
+from eventhus.domain.deadlines import ArmedDeadline
+
 
 @frozen(kw_only=True)
 class Parked:
@@ -46,6 +48,10 @@ def _tuple(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
     return tuple(skipped)
 
 
+def _deadlines(deadlines: Iterable[ArmedDeadline]) -> tuple[ArmedDeadline, ...]:
+    return tuple(deadlines)
+
+
 @frozen(kw_only=True)
 class ViewDocument:
     """The value of one key of a view or a process, and the position up to which it is folded.
@@ -61,6 +67,8 @@ class ViewDocument:
         revision: The number of changes since the document is at this position.
         parked: Why the key is parked; ``None`` if it is not. A parked key has no value.
         skipped: The events of the key that were left out on purpose, in the order of the decisions.
+        deadlines: The armed deadlines of the key, in any order. Those of a parked key are kept, and
+            wait for it.
     """
 
     key: str
@@ -70,6 +78,14 @@ class ViewDocument:
     revision: int = 0
     parked: Parked | None = None
     skipped: Sequence[Skipped] = field(default=(), converter=_tuple)
+    deadlines: Sequence[ArmedDeadline] = field(default=(), converter=_deadlines)
+
+    @property
+    def due(self) -> datetime | None:
+        """The time of the earliest armed deadline; ``None`` if there is none, or it waits."""
+        if self.parked is not None or not self.deadlines:
+            return None
+        return min(each.due for each in self.deadlines)
 
 
 @frozen(kw_only=True)
@@ -129,6 +145,26 @@ class ViewStore(Protocol):
         """
         ...
 
+    async def load_armed(
+        self, collection: str, *, after: tuple[datetime, str] | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        """Return the next documents with armed deadlines, the earliest first.
+
+        They are ordered by their earliest deadline, and then by key as ``load_parked`` does. Parked
+        documents are left out. The time that it takes does not depend on the size of the
+        collection.
+
+        Args:
+            collection: The name of the collection: that of a process.
+            after: Start after this time and key; ``None`` starts at the earliest.
+            limit: The maximum number of documents, at least 1. Fewer means the end.
+
+        Raises:
+            InvalidArgument: The name of the collection does not have the form above or is that of a
+                view, ``after`` has no time zone, or ``limit`` is below 1.
+        """
+        ...
+
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """Replace each document if the stored one is at the expected position and revision.
 
@@ -145,8 +181,9 @@ class ViewStore(Protocol):
 
         Raises:
             InvalidArgument: The name of the collection does not have the form above, or a document
-                cannot be stored: its key is not Unicode text, its data is not plain, or it is
-                too large. Nothing was written.
+                cannot be stored: its key is not Unicode text, its data is not plain, a view has
+                deadlines, a deadline has no time zone or no form in UTC, or it is too large.
+                Nothing was written.
         """
         ...
 

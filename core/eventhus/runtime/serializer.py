@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from eventhus.domain.catalog import Catalog
+import attrs
+
+from eventhus.domain.catalog import PROCESS_EVENT_TYPES, Catalog
 from eventhus.domain.recorded import EventData, Recorded
 from eventhus.errors import CodecError
 from eventhus.ports.codec import Codec
@@ -19,7 +22,12 @@ class EventSerializer:
         types = catalog.types()
         self._encoders = {t.cls: (t, codec.encoder(t.cls)) for t in types}
         self._decoders = {t.cls: codec.decoder(t.cls) for t in types}
-        self._current = {(t.name, t.schema): self._decoders[t.cls] for t in types}
+        for own in PROCESS_EVENT_TYPES:  # their form must not depend on the codec
+            self._encoders[own.cls] = (own, attrs.asdict)
+            self._decoders[own.cls] = partial(_process_event, own.cls)
+        self._current = {
+            (t.name, t.schema): self._decoders[t.cls] for t in (*types, *PROCESS_EVENT_TYPES)
+        }
 
     def encode(self, event: object) -> EventData:
         """Return an event as plain data.
@@ -62,6 +70,12 @@ class EventSerializer:
         except CodecError as error:
             raise error.at(stored.stream, stored.version) from None
         return stored.with_event(event)
+
+
+def _process_event(cls: type[Any], data: Any) -> Any:
+    if not (isinstance(data, dict) and all(isinstance(value, str) for value in data.values())):
+        raise CodecError(cls.__name__, "", "its fields must be text")
+    return cls(**data)
 
 
 def codec_error(name: str, error: Exception) -> CodecError:

@@ -254,7 +254,7 @@ class AggregateMachine(RuleBasedStateMachine):
 
     def _look(self, at: int) -> None:
         application = self._applications[at]
-        aggregates = {aggregate.name: aggregate for aggregate in _aggregates(type(self))}
+        aggregates = {aggregate.stream_type: aggregate for aggregate in _aggregates(type(self))}
         for stream in dict.fromkeys([*self._streams, *self._model.streams]):
             before = [*self._passages]
             aggregate = aggregates.get(stream.aggregate_type)

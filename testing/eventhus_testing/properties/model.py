@@ -36,7 +36,7 @@ class Model:
 
     def state(self, aggregate: Aggregate[Any, Any, Any], aggregate_id: str) -> Any:
         """Return the state of an aggregate."""
-        return aggregate.fold(self.events(StreamId(aggregate.name, aggregate_id)))
+        return aggregate.fold(self.events(StreamId(aggregate.stream_type, aggregate_id)))
 
     def after(self, part: Part, command: Any) -> tuple[Answer, Model]:
         """Return the outcome of a command, and the log after it."""
@@ -80,7 +80,7 @@ class Model:
 
 def stream_of(part: Aggregate[Any, Any, Any] | Decision[Any, Any, Any], command: Any) -> StreamId:
     """Return the stream that the events of a command go to."""
-    name = part.aggregate_type if isinstance(part, Decision) else part.name
+    name = part.aggregate_type if isinstance(part, Decision) else part.stream_type
     return StreamId(name, command.aggregate_id)
 
 

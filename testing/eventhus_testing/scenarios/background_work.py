@@ -109,5 +109,6 @@ class BackgroundWork:
             for key in process.keys(recorded):
                 states[key] = process.next(key, states.get(key, process.initial), recorded)
                 if recorded.position > after:
-                    sent += process.reacted(key, states[key], recorded)
+                    answers = process.reacted(key, states[key], recorded)
+                    sent += [each for each in answers if isinstance(each, Command)]
         return tuple(sent)

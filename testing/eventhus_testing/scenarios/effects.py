@@ -203,7 +203,7 @@ class AppChecks(CommandChecks):
         __tracebackhide__ = True
         await self._settled()
         of = cast("Aggregate[Any, Any, S]", aggregate)
-        return StreamId(of.name, aggregate_id), await self._app.state(of, aggregate_id)
+        return StreamId(of.stream_type, aggregate_id), await self._app.state(of, aggregate_id)
 
     async def _value(self, view: View[Any, V], key: str) -> V | None:
         __tracebackhide__ = True

@@ -117,7 +117,7 @@ class AppScenario(AppChecks):
             raise InvalidArgument(f"{subject.name} is not {kind} of application {self._app.bucket}")
         check_classes("given", "an event", subject.name, events, subject.events)
         name = subject.aggregate_type if isinstance(subject, Decision) else subject.name
-        stream = StreamId(name, aggregate_id)
+        stream = StreamId(self._internals.stream_type(name), aggregate_id)
         await self._internals.append(stream, events)
         self._story.given(stream, events)
         await self._settled()

@@ -50,13 +50,14 @@ class ProcessStory(FoldStory[E, S]):
     def _with(self, key: str, recorded: Recorded[E]) -> Self:
         __tracebackhide__ = True
         story = super()._with(key, recorded)
-        commands = call_checked(
+        answers = call_checked(
             self.checker.rules,
             "react",
             lambda state, event: self.process.reacted(key, state, evolve(recorded, event=event)),
             state=story.values[key],
             event=recorded.event,
         )
+        commands = [each for each in answers if isinstance(each, Command)]
         return evolve(story, sent=(*self.sent, *commands))
 
 

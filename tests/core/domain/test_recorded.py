@@ -142,8 +142,18 @@ def test_event_data_has_schema_one_by_default() -> None:
 
 
 def test_caused_metadata_has_the_conversation_and_the_event_as_cause() -> None:
-    assert Metadata(correlation_id="talk", causation_id="commit-1") == RECORDED.caused()
-    assert Metadata("talk", "commit-1", {"user": "u2"}) == RECORDED.caused({"user": "u2"})
+    assert ("talk", "commit-1") == (
+        RECORDED.caused().correlation_id,
+        RECORDED.caused().causation_id,
+    )
+
+
+def test_caused_metadata_carries_the_callers_pairs_on() -> None:
+    """The caller may add to them, or replace one."""
+    assert {"user": "u1"} == RECORDED.caused().values
+    assert {"user": "u1", "via": "web"} == RECORDED.caused({"via": "web"}).values
+    assert {"user": "u2"} == RECORDED.caused({"user": "u2"}).values
+    assert {"user": "u1"} == RECORDED.metadata.values
 
 
 def test_an_envelope_compares_by_value_and_is_immutable() -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,6 +33,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     appending,
     conditions,
     content,
+    deadlines,
     following,
     ids,
     keeping,
@@ -138,6 +140,11 @@ class Nothing:
 
     async def load_parked(
         self, collection: str, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[ViewDocument]:
+        return []
+
+    async def load_armed(
+        self, collection: str, *, after: tuple[datetime, str] | None = None, limit: int = 100
     ) -> Sequence[ViewDocument]:
         return []
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any, Generic, TypeVar
 
+from eventhus.adapter_support.tasks import together
 from eventhus.domain.aggregate import Aggregate
 from eventhus.domain.command import Command
 from eventhus.domain.recorded import StreamId
@@ -38,7 +38,7 @@ class AggregateUnit(UnitOfWork, Generic[S]):
         commands: Sequence[Command],
         expected_version: int | None,
     ) -> None:
-        self.stream = StreamId(aggregate.name, commands[0].aggregate_id)
+        self.stream = StreamId(aggregate.stream_type, commands[0].aggregate_id)
         self._aggregate = aggregate
         self._repository = repository
         self._commands = commands
@@ -124,7 +124,7 @@ class TransactionUnit(UnitOfWork):
 
     async def refresh(self) -> None:
         """See ``UnitOfWork.refresh``."""
-        await _together([unit.refresh() for unit in self._units])
+        await together(unit.refresh() for unit in self._units)
 
     def decide(self) -> Sequence[Change]:
         """See ``UnitOfWork.decide``."""
@@ -156,12 +156,3 @@ class TransactionUnit(UnitOfWork):
     async def unchanged(self) -> Committed:
         """See ``UnitOfWork.unchanged``."""
         return await self._units[0].unchanged()
-
-
-async def _together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Await all of them at once; raise the first error."""
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            _ = [tasks.create_task(each) for each in work]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None

@@ -42,7 +42,8 @@ class DecisionUnit(UnitOfWork, Generic[S]):
         command: Command,
         expected_version: int | None,
     ) -> None:
-        self.stream = StreamId(decision.aggregate_type, command.aggregate_id)
+        stream_type = decision.aggregate_type if owner is None else owner.stream_type
+        self.stream = StreamId(stream_type, command.aggregate_id)
         self._decision = decision
         self._owner = owner
         self._boundaries = boundaries

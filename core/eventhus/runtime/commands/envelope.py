@@ -13,10 +13,6 @@ from eventhus.errors import InvalidArgument
 
 S_co = TypeVar("S_co", covariant=True)
 
-RESERVED = "eventhus:"
-"""The prefix of the runtime's own command ids. A caller's id must not start with it: by guessing
-the id of a process's command, a caller could stop that command from being carried out."""
-
 
 @frozen(kw_only=True)
 class Envelope:

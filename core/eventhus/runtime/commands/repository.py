@@ -11,6 +11,7 @@ from eventhus.errors import CodecError, LogCorrupted
 from eventhus.ports.store import EventStore, Slice, StoredCommit
 from eventhus.runtime.commands.snapshots import Snapshots
 from eventhus.runtime.commands.state_cache import CachedState, StateCache
+from eventhus.runtime.commands.stray_streams import StrayStreams
 from eventhus.runtime.serializer import EventSerializer
 
 S = TypeVar("S")
@@ -25,6 +26,7 @@ class Repository(Generic[S]):
         aggregate: The aggregate type.
         store: Holds the events.
         serializer: Decodes them.
+        strays: Finds streams under other names of the aggregate.
         snapshots: Takes and restores snapshots, if the aggregate has any.
         cache_size: The most states to cache.
     """
@@ -35,12 +37,14 @@ class Repository(Generic[S]):
         *,
         store: EventStore,
         serializer: EventSerializer,
+        strays: StrayStreams,
         snapshots: Snapshots[S] | None,
         cache_size: int,
     ) -> None:
         self.aggregate = aggregate
         self._store = store
         self._serializer = serializer
+        self._strays = strays
         self._snapshots = snapshots
         self._cache: StateCache[str, S] = StateCache(cache_size)
         self.initial: CachedState[S] = CachedState(
@@ -57,11 +61,14 @@ class Repository(Generic[S]):
         Raises:
             CodecError: A stored event does not fit its class.
             LogCorrupted: The stream has a gap.
+            CompositionError: The stream is stored under another name of the aggregate.
         """
         cached = self._cache.get(stream.aggregate_id)
         if cached is None and self._snapshots is not None:
             cached = await self._snapshots.load(stream)
         cached = await self._catch_up(stream, cached or self.initial)
+        if not cached.version:
+            await self._strays.check(stream)
         self._cache.put(stream.aggregate_id, cached)
         return cached
 

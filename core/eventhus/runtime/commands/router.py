@@ -21,6 +21,7 @@ from eventhus.runtime.commands.decision_unit import DecisionUnit
 from eventhus.runtime.commands.envelope import Envelope
 from eventhus.runtime.commands.repository import Repository
 from eventhus.runtime.commands.snapshots import Snapshots, event_in_log, event_in_stream
+from eventhus.runtime.commands.stray_streams import StrayStreams
 from eventhus.runtime.commands.unit_of_work import UnitOfWork
 from eventhus.runtime.serializer import EventSerializer
 
@@ -138,6 +139,7 @@ class Router:
             aggregate,
             store=self._store,
             serializer=self._serializer,
+            strays=StrayStreams(aggregate, self._catalog, self._store),
             snapshots=self._snapshots_of(aggregate, partial(event_in_stream, self._store)),
             cache_size=self._cache_size,
         )

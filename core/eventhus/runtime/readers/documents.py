@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import define
 
+from eventhus.domain.deadlines import Armed
 from eventhus.domain.recorded import Recorded
 from eventhus.errors import CodecError, KeyParked
 from eventhus.ports.codec import Codec
@@ -28,6 +29,7 @@ class FoldedValue(Generic[V]):
         last: The last event that was folded in or passed over, and is not stored yet.
         parked: Why the key is parked, if it is. It has no value then.
         skipped: The events that were left out on purpose.
+        deadlines: The armed deadlines of the key. Those of a parked key wait for it.
     """
 
     key: str
@@ -38,6 +40,7 @@ class FoldedValue(Generic[V]):
     last: Recorded[Any] | None = None
     parked: Parked | None = None
     skipped: Sequence[Skipped] = ()
+    deadlines: Armed = ()
 
     @property
     def position(self) -> int:
@@ -59,14 +62,17 @@ class Documents(Generic[V]):
 
     Args:
         collection: The collection of documents.
+        label: The name of the view or process in messages, such as ``view orders``.
         store: Holds the documents.
         codec: Turns values into plain data.
         as_type: The type of the values, which is compiled here.
     """
 
-    def __init__(self, collection: str, store: ViewStore, codec: Codec, as_type: Any) -> None:
+    def __init__(
+        self, collection: str, label: str, store: ViewStore, codec: Codec, as_type: Any
+    ) -> None:
         self.collection = collection
-        self.label = collection.replace("_", " ", 1)
+        self.label = label
         self.encode = codec.encoder(as_type)
         self._store = store
         self._decode = codec.decoder(as_type)
@@ -92,6 +98,10 @@ class Documents(Generic[V]):
         """Return the next parked documents, as ``ViewStore.load_parked`` does."""
         return await self._store.load_parked(self.collection, after=after, limit=limit)
 
+    async def armed(self, *, limit: int) -> Sequence[ViewDocument]:
+        """Return the documents with the earliest deadlines, as ``ViewStore.load_armed`` does."""
+        return await self._store.load_armed(self.collection, limit=limit)
+
     async def find(self, keys: Collection[str]) -> Mapping[str, ViewDocument]:
         """Return the stored documents of some keys."""
         return await self._store.load_documents(self.collection, keys) if keys else {}
@@ -110,6 +120,7 @@ class Documents(Generic[V]):
             revision=document.revision,
             parked=document.parked,
             skipped=document.skipped,
+            deadlines=tuple(document.deadlines),
         )
         if document.deleted or document.parked is not None:
             return folded
@@ -138,6 +149,7 @@ class Documents(Generic[V]):
             revision=folded.revision + 1 if folded.last is None else 0,
             parked=folded.parked,
             skipped=folded.skipped,
+            deadlines=folded.deadlines,
         )
         return ViewWrite(
             document=document, replaces=folded.stored, replaces_revision=folded.revision

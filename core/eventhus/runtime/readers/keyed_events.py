@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from eventhus.adapter_support.limits import check_keys
 from eventhus.domain.catalog import Catalog
-from eventhus.domain.keys import KeyFunction, keys_of
 from eventhus.domain.query import Query, QueryItem
 from eventhus.domain.recorded import Recorded
 from eventhus.errors import CodecError, ReaderStopped
@@ -43,7 +42,7 @@ class KeyedEvents:
 
     Args:
         label: The name of the view or process in messages.
-        key: Returns the key of an event, several keys, or ``None``.
+        keys: Returns the keys of an event, each once.
         names: The stored names of these events. Other events are skipped.
         catalog: Knows the events of the application. An unknown event of a known aggregate was
             written by a newer version and stops the reader.
@@ -53,13 +52,13 @@ class KeyedEvents:
     def __init__(
         self,
         label: str,
-        key: KeyFunction[Any],
+        keys: Callable[[Recorded[Any]], Sequence[str]],
         names: Collection[str],
         catalog: Catalog,
         serializer: EventSerializer,
     ) -> None:
         self._label = label
-        self._key = key
+        self._keys = keys
         self._names = names
         self._catalog = catalog
         self._serializer = serializer
@@ -83,7 +82,7 @@ class KeyedEvents:
                 else:
                     with self.naming(stored):
                         recorded = self._serializer.recorded(stored)
-                        keys = keys_of(self._key, recorded)
+                        keys = self._keys(recorded)
                         check_keys(keys)
                     events += [(key, recorded) for key in keys]
         except ReaderStopped as stopped:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Generic, TypeVar
 
 from attrs import frozen
@@ -19,7 +19,7 @@ from eventhus.errors import InvalidArgument, LeaseLost, ReaderStopped
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Checkpoint, Storage, StoredEvent
-from eventhus.ports.views import Parked
+from eventhus.ports.views import Parked, ViewDocument
 from eventhus.runtime.readers.documents import Documents, FoldedValue
 from eventhus.runtime.readers.keyed_events import KeyedEvents, Poisoned
 from eventhus.runtime.readers.leased_reader import LeasedReader
@@ -55,6 +55,25 @@ class FoldContext(Generic[V]):
     max_parked: int
 
 
+@frozen(kw_only=True)
+class Batch(Generic[V]):
+    """Events that are folded together.
+
+    Attributes:
+        events: The events in the order of the log, each with one of its keys.
+        found: The stored documents of the keys.
+        values: The values so far, by key.
+        lease: The lease of the reader.
+        poisoned: Raised at every event, if given.
+    """
+
+    events: Sequence[tuple[str, Recorded[Any]]]
+    found: Mapping[str, ViewDocument]
+    values: dict[str, FoldedValue[V]]
+    lease: Lease
+    poisoned: Poisoned | None
+
+
 class _Unstorable(Exception):
     """A value cannot be stored, and it is not known which event of the batch caused that."""
 
@@ -79,20 +98,32 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
     Args:
         reader: The view or process.
         context: Its surroundings.
+        lease: The name of the lease; by default that of the collection.
     """
 
-    def __init__(self, reader: View[Any, V] | Process[Any, V], context: FoldContext[V]) -> None:
+    def __init__(
+        self,
+        reader: View[Any, V] | Process[Any, V],
+        context: FoldContext[V],
+        lease: str | None = None,
+    ) -> None:
         documents = context.documents
         super().__init__(
-            documents.collection, documents.label, context.store, context.clock, owner=context.owner
+            documents.collection,
+            documents.label,
+            context.store,
+            context.clock,
+            owner=context.owner,
+            lease=lease,
         )
         self._documents = documents
         self._max_parked = context.max_parked
         self._parked: int | None = None  # how many keys are parked, or were before some retries
         self._events = KeyedEvents(
-            self.label, reader.key, context.names, context.catalog, context.serializer
+            self.label, reader.keys, context.names, context.catalog, context.serializer
         )
-        self._retrying = asyncio.Lock()  # the owner of the lease would get it twice
+        self._parking = asyncio.Lock()  # one key after the other, or more than allowed are parked
+        self._one_retry = asyncio.Lock()  # the owner of the lease would get it twice
 
     async def _forget(self) -> None:
         await self._documents.delete()
@@ -101,8 +132,18 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
     def _evolve(self, folded: FoldedValue[V], recorded: Recorded[Any]) -> tuple[V | None, bool]:
         """Return the next value of a key, and whether there is one. May raise anything."""
 
-    async def _react(self, key: str, value: V | None, recorded: Recorded[Any]) -> bool:  # noqa: ARG002
+    async def _react(
+        self,
+        folded: FoldedValue[V],  # noqa: ARG002 - for subclasses
+        value: V | None,  # noqa: ARG002
+        recorded: Recorded[Any],  # noqa: ARG002
+    ) -> bool:
         """Do what follows from an event.
+
+        Args:
+            folded: The value before the event.
+            value: The value after it.
+            recorded: The event.
 
         Returns:
             True if the value must be saved before the next event.
@@ -113,26 +154,39 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         """
         return False
 
+    def _saved(self, folded: FoldedValue[V]) -> None:
+        """Take note of a value that was saved."""
+
     async def retry(self, key: str, skip: Skip | None = None) -> None:
         """Fold a parked key from the log again, as ``Application.retry`` and ``skip`` do.
 
         A lease of its own keeps two retries apart. The reader goes on meanwhile, here or elsewhere.
         """
-        async with self._retrying:
-            lease = await self._acquire_alone(f"{self._name}/retry", f"{self._owner} retries")
+        async with self._retrying() as lease:
+            await self._check_may_retry()
+            await self._check_history(await self._store.load_checkpoint(self._name))
+            context = RefoldContext(
+                documents=self._documents,
+                events=self._events,
+                fold=self._fold,
+                store=self._store,
+                clock=self._clock,
+            )
+            await self._while_holding(lease, Refold(key, skip, context).run())
+        self._logger.info("%s: key %r is no longer parked", self.label, key)
+
+    async def _check_may_retry(self) -> None:
+        """Raise an error if this process must not fold a parked key."""
+
+    @asynccontextmanager
+    async def _retrying(self) -> AsyncIterator[Lease]:
+        """Hold the lease of retries."""
+        async with self._one_retry:
+            lease = await self._acquire_alone(f"{self._lease_name}/retry", f"{self._owner} retries")
             try:
-                await self._check_history(await self._store.load_checkpoint(self._name))
-                context = RefoldContext(
-                    documents=self._documents,
-                    events=self._events,
-                    fold=self._fold,
-                    store=self._store,
-                    clock=self._clock,
-                )
-                await self._while_holding(lease, Refold(key, skip, context).run())
+                yield lease
             finally:
                 await self._release(lease)
-        self._logger.info("%s: key %r is no longer parked", self.label, key)
 
     async def _read(self, lease: Lease) -> None:
         self._parked = None
@@ -180,32 +234,58 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         *,
         poisoned: Poisoned | None = None,
     ) -> None:
-        found = await self._documents.find({key for key, _ in events})
-        values: dict[str, FoldedValue[V]] = {}
+        batch = Batch[V](
+            events=events,
+            found=await self._documents.find({key for key, _ in events}),
+            values={},
+            lease=lease,
+            poisoned=poisoned,
+        )
         try:
-            for key, recorded in events:
-                if key not in values:
-                    with self._events.naming(recorded):
-                        values[key] = self._documents.folded(key, found.get(key))
-                folded = values[key]
-                if folded.position >= recorded.position:
-                    continue
-                if folded.parked is not None:
-                    folded.last = recorded
-                    continue
-                try:
-                    if poisoned is not None:
-                        raise poisoned
-                    if await self._fold(folded, recorded):
-                        await self._save(values, lease)
-                except Poisoned as failure:
-                    await self._park(folded, recorded, failure)
-                    await self._save(values, lease)
-                    self._log_parked(folded, recorded, failure)
+            await self._fold_each(batch)
         except ReaderStopped:
-            await self._save(values, lease)
+            await self._save(batch.values.values(), lease)
             raise
-        await self._save(values, lease)
+        await self._save(batch.values.values(), lease)
+
+    async def _fold_each(self, batch: Batch[V]) -> None:
+        """Fold the events of a batch: those of one key in their order.
+
+        Raises:
+            ReaderStopped: An event cannot be handled. Everything before it is folded.
+        """
+        for key, recorded in batch.events:
+            await self._fold_event(key, recorded, batch)
+
+    async def _fold_event(self, key: str, recorded: Recorded[Any], batch: Batch[V]) -> None:
+        """Fold an event into the value of a key, unless it was folded before."""
+        if key not in batch.values:
+            with self._events.naming(recorded):
+                batch.values[key] = self._documents.folded(key, batch.found.get(key))
+        folded = batch.values[key]
+        if folded.position >= recorded.position:
+            return
+        if folded.parked is not None:
+            folded.last = recorded
+            return
+        try:
+            if batch.poisoned is not None:
+                raise batch.poisoned
+            if await self._fold(folded, recorded, silently=self._is_past(folded, recorded)):
+                await self._save([folded], batch.lease)
+        except Poisoned as failure:
+            async with self._parking:
+                await self._park(folded, recorded, failure)
+            await self._save([folded], batch.lease)
+            self._log_parked(folded, recorded, failure)
+
+    def _is_past(
+        self,
+        folded: FoldedValue[V],  # noqa: ARG002 - for subclasses
+        recorded: Recorded[Any],  # noqa: ARG002
+    ) -> bool:
+        """Return whether what follows from an event was done before."""
+        return False
 
     async def _fold(
         self, folded: FoldedValue[V], recorded: Recorded[Any], *, silently: bool = False
@@ -223,7 +303,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             value, exists = self._evolve(folded, recorded)
         except Exception as error:
             raise Poisoned(error) from error
-        must_save = not silently and await self._react(folded.key, value, recorded)
+        must_save = not silently and await self._react(folded, value, recorded)
         folded.value, folded.exists, folded.last = value, exists, recorded
         return must_save
 
@@ -246,10 +326,14 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
                 position=recorded.position,
                 error=type(error).__name__,
                 at=self._clock.now(),
-                handled=folded.position,
+                handled=self._handled(folded),
             )
         )
         folded.last = recorded
+
+    def _handled(self, folded: FoldedValue[V]) -> int:
+        """Return the position up to which the events of a key have been handled."""
+        return folded.position
 
     def _log_parked(
         self, folded: FoldedValue[V], recorded: Recorded[Any], poisoned: Poisoned
@@ -266,8 +350,8 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             raised_in(poisoned.error),
         )
 
-    async def _save(self, values: Mapping[str, FoldedValue[V]], lease: Lease) -> None:
-        changed = [(each, each.last) for each in values.values() if each.last is not None]
+    async def _save(self, values: Iterable[FoldedValue[V]], lease: Lease) -> None:
+        changed = [(each, each.last) for each in values if each.last is not None]
         try:
             writes = [self._documents.write(folded) for folded, _ in changed]
         except Exception as error:  # codecs may raise anything
@@ -280,6 +364,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             raise LeaseLost(self._name, lease.token)
         for folded, last in changed:
             folded.stored, folded.revision, folded.last = last.position, 0, None
+            self._saved(folded)
 
     async def _save_checkpoint(self, checkpoint: Checkpoint, lease: Lease) -> None:
         await self._store.save_checkpoint(

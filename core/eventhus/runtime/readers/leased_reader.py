@@ -20,6 +20,7 @@ from eventhus.errors import (
     ReaderBusy,
     ReaderStopped,
     StoreUnavailable,
+    Superseded,
 )
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
@@ -32,6 +33,8 @@ POLL_S = 0.05  # between two looks at the checkpoint of another process
 RETRY = Backoff(first_s=0.05, cap_s=5.0)
 HANDOVERS = 3  # in a row that another process may cause by taking over; more of them are errors
 RELEASE_S = 5.0  # for releasing the lease at the end; it also expires by itself
+
+_LASTING = (LogChanged, ReaderStopped, Superseded)  # until somebody acts
 
 
 def retry_s(failures: int) -> float:
@@ -59,10 +62,21 @@ class LeasedReader(ABC):
         store: Holds the log, the lease and the checkpoint.
         clock: Times the pauses.
         owner: The owner of the lease, unique for ever.
+        lease: The name of the lease, if it is not that of the checkpoint.
     """
 
-    def __init__(self, name: str, label: str, store: Storage, clock: Clock, *, owner: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        label: str,
+        store: Storage,
+        clock: Clock,
+        *,
+        owner: str,
+        lease: str | None = None,
+    ) -> None:
         self._name = name
+        self._lease_name = lease or name
         self.label = label
         self._store = store
         self._clock = clock
@@ -112,7 +126,7 @@ class LeasedReader(ABC):
         async with self._starting:
             await self._stop()
             try:
-                lease = await self._acquire_alone(self._name, f"{self._owner} rewinds")
+                lease = await self._acquire_alone(self._lease_name, f"{self._owner} rewinds")
                 try:
                     await self._forget()
                     await self._store.save_checkpoint(self._name, position, token=lease.token)
@@ -146,7 +160,7 @@ class LeasedReader(ABC):
             while True:
                 delay_s = STANDBY_S
                 try:
-                    lease = await self._store.acquire(self._name, self._owner, ttl_s=LEASE_S)
+                    lease = await self._store.acquire(self._lease_name, self._owner, ttl_s=LEASE_S)
                     if lease is None:
                         self._failures = 0
                         self._report(self._position, is_leader=False)
@@ -186,6 +200,7 @@ class LeasedReader(ABC):
         Raises:
             ReaderStopped: This process cannot handle an event, and no other has handled it.
             LogChanged: The log has another history than the reader has read.
+            Superseded: A newer version of the process is in charge.
             NotRunning: The reader ended first.
         """
         while self._position < position:
@@ -194,13 +209,13 @@ class LeasedReader(ABC):
                     f"the application was left before {self.label} reached position {position}"
                 )
             failure = self._failure
-            if self._is_leader and not isinstance(failure, ReaderStopped | LogChanged):
+            if self._is_leader and not isinstance(failure, _LASTING):
                 await self._change()
             elif (await self._store.load_checkpoint(self._name)).position >= position and (
                 not isinstance(failure, LogChanged)
             ):
                 return
-            elif isinstance(failure, ReaderStopped | LogChanged):
+            elif isinstance(failure, _LASTING):
                 raise copy(failure) from failure.__cause__
             else:
                 await self._clock.sleep(POLL_S)

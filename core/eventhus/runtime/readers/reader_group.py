@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 from attrs import frozen
 
 from eventhus.domain.catalog import Catalog
+from eventhus.domain.names import versioned
 from eventhus.domain.process import Process
 from eventhus.domain.recorded import is_text
 from eventhus.domain.view import View
@@ -80,11 +81,19 @@ class ReaderGroup:
         self._new_id = new_id
         self._max_parked = max_parked
         self._views = {
-            each: Documents[Any](f"view_{each.name}", store, codec, each.view_type)
+            each: Documents[Any](
+                f"view_{each.name}", f"view {each.name}", store, codec, each.view_type
+            )
             for each in self._checked("view", views)
         }
         self._processes = {
-            each: Documents[Any](f"process_{each.name}", store, codec, each.state_type)
+            each: Documents[Any](
+                f"process_{versioned(each.name, each.version)}",
+                _label_of(each),
+                store,
+                codec,
+                each.state_type,
+            )
             for each in self._checked("process", processes)
         }
         self._folds: dict[Followed, KeyedFold[Any]] = {}  # of this run
@@ -94,7 +103,7 @@ class ReaderGroup:
         self._folds = {
             **{view: Projector(view, self._context(view, of)) for view, of in self._views.items()},
             **{
-                process: ProcessRunner(process, self._context(process, of), handle)
+                process: ProcessRunner(process, self._context(process, of), handle, self._new_id)
                 for process, of in self._processes.items()
             },
         }
@@ -105,6 +114,16 @@ class ReaderGroup:
     def labels(self) -> list[str]:
         """The labels of the views and processes, such as ``view orders``."""
         return [fold.label for fold in self._folds.values()]
+
+    @property
+    def stream_types(self) -> list[str]:
+        """The aggregate types of the streams of processes."""
+        return [process.stream_type for process in self._processes]
+
+    @property
+    def published(self) -> list[str]:
+        """The aggregate types of the streams of processes that are published."""
+        return [process.stream_type for process in self._processes if process.publish]
 
     @property
     def unfinished(self) -> list[str]:
@@ -164,11 +183,19 @@ class ReaderGroup:
 
     def _checked(self, kind: str, given: Iterable[F]) -> Iterator[F]:
         names: set[str] = set()
-        known = {event.cls for event in self._catalog.types()}
+        stored: dict[str, str] = {}
+        known = self._catalog.followed
         for each in given:
             if each.name in names:
                 raise CompositionError(f"two {_PLURAL[kind]} are named {each.name!r}; rename one")
             names.add(each.name)
+            place = versioned(each.name, each.version) if isinstance(each, Process) else each.name
+            if place in stored:
+                raise CompositionError(
+                    f"{_PLURAL[kind]} {stored[place]} and {each.name} would both be stored as "
+                    f"{place!r}; rename one"
+                )
+            stored[place] = each.name
             for cls in each.events:
                 if cls not in known:
                     advice = namesake(cls, known) or "add the aggregate that declares it"
@@ -189,6 +216,11 @@ class ReaderGroup:
             owner=self._new_id(),
             max_parked=self._max_parked,
         )
+
+
+def _label_of(process: Process[Any, Any]) -> str:
+    version = f" version {process.version}" if process.version > 1 else ""
+    return f"process {process.name}{version}"
 
 
 def _check_key(key: object) -> None:

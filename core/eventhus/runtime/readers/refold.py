@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import evolve, frozen
 
+from eventhus.domain.process_events import without_reached
 from eventhus.domain.recorded import Recorded
 from eventhus.errors import CodecError, InvalidArgument, KeyParked
 from eventhus.ports.clock import Clock
@@ -93,6 +94,7 @@ class Refold(Generic[V]):
             ReaderStopped: An event of the log cannot be decoded; nothing has changed.
         """
         stored, parked = await self._load()
+        self._value.deadlines = stored.deadlines  # as they were when the last event was handled
         if self._skip is not None:
             self._check_skip(self._skip, parked)
             skipped = Skipped(
@@ -134,7 +136,10 @@ class Refold(Generic[V]):
             batch = [each for each in page.events if each.position <= stored.stored]
             events, stopped = self._context.events.decoded(batch)
             for key, recorded in events:
-                if key != self._key or recorded.position in skipped:
+                if key != self._key:
+                    continue
+                if recorded.position in skipped:
+                    self._value.deadlines = without_reached(self._value.deadlines, recorded)
                     continue
                 try:
                     must_save = await self._fold(recorded, parked)
@@ -171,6 +176,7 @@ class Refold(Generic[V]):
             stored=stored.stored,
             revision=stored.revision,
             skipped=stored.skipped,
+            deadlines=value.deadlines,
         )
         try:
             return not await self._documents.save([self._documents.write(unparked)])
@@ -196,6 +202,7 @@ class Refold(Generic[V]):
 
     async def _save_parked(self, stored: FoldedValue[V], parked: Parked) -> None:
         stored.park(parked)
+        stored.deadlines = self._value.deadlines
         while await self._documents.save([self._documents.write(stored)]):
             await self._follow(stored)
         stored.revision += 1

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterator,
+    Sequence,
+)
 from contextlib import aclosing, asynccontextmanager
 
 from eventhus.adapter_support.limits import check_message
 from eventhus.adapter_support.tasks import being_cancelled, stop
+from eventhus.domain.process_events import RESERVED
 from eventhus.errors import CodecError, InvalidArgument
 from eventhus.ports.bus import EventBus, Message
 from eventhus.ports.clock import Clock
@@ -29,11 +37,28 @@ class Relay(LeasedReader):
 
     Only the lease holder publishes. A relay that was paused, and does not know that its lease has
     expired, finds its publisher replaced and its checkpoint refused.
+
+    Args:
+        store: As for ``LeasedReader``.
+        bus: The bus.
+        clock: As for ``LeasedReader``.
+        owner: As for ``LeasedReader``.
+        published: The aggregate types of the streams of processes that are published; others stay
+            in the log.
     """
 
-    def __init__(self, store: Storage, bus: EventBus, clock: Clock, *, owner: str) -> None:
+    def __init__(
+        self,
+        store: Storage,
+        bus: EventBus,
+        clock: Clock,
+        *,
+        owner: str,
+        published: Collection[str] = (),
+    ) -> None:
         super().__init__(LEASE, "relay", store, clock, owner=owner)
         self._bus = bus
+        self._published = frozenset(published)
 
     @property
     def progress(self) -> str:
@@ -79,6 +104,8 @@ class Relay(LeasedReader):
         otherwise keep every later event of every aggregate from the bus.
         """
         for stored in batch:
+            if self._stays_in_the_log(stored):
+                continue
             try:
                 message = to_message(stored)
                 check_message(message)
@@ -100,6 +127,8 @@ class Relay(LeasedReader):
             page = await self._store.read(after=published - 1, limit=1)
             if page.event_id != last.event_id:  # another program has published it
                 return checkpoint
+        if not await self._lost(published, checkpoint):
+            return checkpoint
         self._logger.warning(
             "the bus ends at position %d and the checkpoint of the relay is at %d: the bus has "
             "lost its last messages; publishing again from position %d",
@@ -108,6 +137,23 @@ class Relay(LeasedReader):
             published,
         )
         return published
+
+    async def _lost(self, published: int, checkpoint: int) -> bool:
+        """Return whether events were published after one position, up to the checkpoint."""
+        after = published
+        while after < checkpoint:
+            page = await self._store.read(after=after)
+            for stored in page.events:
+                if stored.position <= checkpoint and not self._stays_in_the_log(stored):
+                    return True
+            if page.is_last:
+                break
+            after = page.position
+        return False
+
+    def _stays_in_the_log(self, stored: StoredEvent) -> bool:
+        aggregate_type = stored.stream.aggregate_type
+        return aggregate_type.startswith(RESERVED) and aggregate_type not in self._published
 
 
 class _Checkpoint:

@@ -3,6 +3,7 @@
 from eventhus_testing.conformance.store.appending import Appending
 from eventhus_testing.conformance.store.cancelling import Cancelling
 from eventhus_testing.conformance.store.conditions import Conditions
+from eventhus_testing.conformance.store.deadlines import Deadlines
 from eventhus_testing.conformance.store.envelopes import Envelopes
 from eventhus_testing.conformance.store.following import Following
 from eventhus_testing.conformance.store.idempotency import Idempotency
@@ -29,6 +30,7 @@ from eventhus_testing.conformance.store.whole_commits import WholeCommits
 class StoreConformance(
     Stores,
     Cancelling,
+    Deadlines,
     ParkedDocuments,
     Views,
     Leasing,

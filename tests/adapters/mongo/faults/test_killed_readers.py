@@ -132,7 +132,7 @@ def _expected(process: Process[Any, Any], log: Sequence[Recorded[Any]]) -> Count
             state = process.next(key, states.get(key, process.initial), recorded)
             states[key] = state
             for command in process.reacted(key, state, recorded):
-                if not isinstance(command, Withdraw):
+                if isinstance(command, Command) and not isinstance(command, Withdraw):
                     aggregate = note if isinstance(command, Scribble) else account
                     expected[recorded.id, f"{aggregate.name}/{command.aggregate_id}"] += 1
     return expected

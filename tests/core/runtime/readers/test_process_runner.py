@@ -73,7 +73,7 @@ async def test_a_process_sends_what_comes_next() -> None:
 
 
 async def test_a_command_of_a_process_carries_its_cause() -> None:
-    """The conversation goes on, and the event is the cause; its id is made of the event's."""
+    """The conversation and the caller's pairs go on; its id is made of the event's."""
     store, envelopes = MemoryStore(), list[Envelope]()
 
     def overhear(handle: Handler) -> Handler:
@@ -96,7 +96,7 @@ async def test_a_command_of_a_process_carries_its_cause() -> None:
         Envelope(
             command=Scribble(aggregate_id=each),
             command_id=f"eventhus:sends/{cause}/{index}/{digest}",
-            metadata=Metadata("talk", cause),
+            metadata=Metadata("talk", cause, {"user": "u"}),
         )
         for index, each in enumerate("xy")
     ] == envelopes[1:]

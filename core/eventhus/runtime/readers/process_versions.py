@@ -1,0 +1,77 @@
+"""The versions of a process: which one is in charge, and how one takes over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eventhus.domain.names import versioned
+from eventhus.domain.process import Process
+from eventhus.errors import Superseded
+from eventhus.ports.leases import Lease
+from eventhus.ports.store import Storage
+from eventhus.runtime.readers.earlier_versions import EarlierVersions
+
+
+class ProcessVersions:
+    """The versions of one process, as one of them sees them.
+
+    All versions share one lease, so one of them runs at a time. The one that has taken over stays
+    in charge, even when nobody runs it: an older version that went on from its own checkpoint would
+    send commands again. What is known about versions is kept in checkpoints.
+
+    Args:
+        process: The process, of this version.
+        label: Its name in messages.
+        store: Holds the checkpoints.
+    """
+
+    def __init__(self, process: Process[Any, Any], label: str, store: Storage) -> None:
+        self._version = process.version
+        self._label = label
+        self._store = store
+        self._collections = [
+            f"process_{versioned(process.name, version)}"
+            for version in range(1, process.version + 1)
+        ]
+        self._in_charge = f"process_{process.name}/version"
+        self._until = f"{self._collections[-1]}/until"
+
+    async def check(self) -> None:
+        """Refuse to work if a newer version is in charge.
+
+        Raises:
+            Superseded: It is.
+        """
+        newest = await self._newest()
+        if newest > self._version:
+            raise Superseded(self._label, self._version, newest)
+
+    async def takes_over(self) -> bool:
+        """Return whether an older version is in charge."""
+        return await self._newest() < self._version
+
+    async def take_over(self, lease: Lease) -> None:
+        """Put this version in charge."""
+        head = await self._store.head()
+        await self._store.save_checkpoint(self._until, head, token=lease.token)
+        await self._store.save_checkpoint(self._in_charge, self._version, token=lease.token)
+
+    async def earlier(self, lease: Lease) -> EarlierVersions | None:
+        """Return the earlier versions, unless everything that they did is folded."""
+        until = (await self._store.load_checkpoint(self._until)).position
+        *older, own = self._collections
+        if (await self._store.load_checkpoint(own)).position >= until:
+            return None
+        checkpoints: dict[str, int] = {}
+        for collection in reversed(older):
+            last = await self._store.load_checkpoint(collection)
+            checkpoints[collection] = last.position
+            if last.position:
+                # With the newer token, a paused runner of that version can no longer move it.
+                await self._store.save_checkpoint(
+                    collection, last.position, event_id=last.event_id, token=lease.token
+                )
+        return EarlierVersions(checkpoints, until, self._store)
+
+    async def _newest(self) -> int:
+        return max(1, (await self._store.load_checkpoint(self._in_charge)).position)
