@@ -3,6 +3,7 @@
 import os
 
 from eventhus import Application
+from examples.shop.fulfilment import fulfilment
 from examples.shop.order import order
 from examples.shop.payment import payment
 from examples.shop.stock import stock
@@ -15,6 +16,7 @@ def compose() -> Application:
         bucket="shop",
         aggregates=[order, stock, payment],
         views=[orders, shelf],
+        processes=[fulfilment],
         store=os.environ.get("SHOP_STORE", "memory://"),
         bus=os.environ.get("SHOP_BUS"),
     )
