@@ -11,9 +11,12 @@ from examples.shop.views import orders, shelf
 
 
 def compose() -> Application:
-    """Compose the shop from the URLs in ``SHOP_STORE`` and ``SHOP_BUS``; in memory without them."""
+    """Compose the shop from the URLs in ``SHOP_STORE`` and ``SHOP_BUS``; in memory without them.
+
+    ``SHOP_BUCKET`` names the bucket, so that several shops can share the servers.
+    """
     return Application.open(
-        bucket="shop",
+        bucket=os.environ.get("SHOP_BUCKET", "shop"),
         aggregates=[order, stock, payment],
         views=[orders, shelf],
         processes=[fulfilment],

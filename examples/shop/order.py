@@ -1,6 +1,7 @@
 """An order, from placing it to its shipment. It arbitrates: it is either shipped or cancelled."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from enum import Enum
 from typing import TypeAlias, assert_never
 
@@ -9,7 +10,7 @@ from attrs import field, frozen
 from attrs.validators import min_len
 
 from eventhus import Aggregate, Command, Rejected
-from examples.shop.values import Address, Line
+from examples.shop.values import Address, Line, total_of
 
 
 @frozen(kw_only=True)
@@ -112,6 +113,11 @@ class Order:
     lines: tuple[Line, ...]
     ship_to: Address
     status: Status = Status.PLACED
+
+    @property
+    def total(self) -> Decimal:
+        """The price of all lines."""
+        return total_of(self.lines)
 
 
 def decide(command: OrderCommand, order: Order | None) -> Iterator[OrderEvent]:

@@ -61,6 +61,7 @@ async def test_an_order_has_the_prices_of_the_shelf(client: AsyncClient) -> None
             {"product": "tea", "quantity": 2, "price": "4.50"},
             {"product": "pot", "quantity": 1, "price": "21.00"},
         ],
+        "total": "30.00",
         "ship_to": HOME,
     } == shown.json()
 
@@ -70,6 +71,12 @@ async def test_a_repeated_request_places_one_order(client: AsyncClient) -> None:
     assert (201, first.json()) == (second.status_code, second.json())
     other = await ordered(client, key="k2")
     assert first.json() != other.json()
+
+
+async def test_a_key_belongs_to_one_url(client: AsyncClient) -> None:
+    url = (await ordered(client)).headers["Location"]
+    await client.post(f"{url}/cancellation", headers={"Idempotency-Key": "k1"})
+    assert "cancelled" == (await client.get(url)).json()["status"]
 
 
 async def test_two_customers_with_one_key_place_two_orders(client: AsyncClient) -> None:

@@ -74,6 +74,7 @@ class OrderShown(Body):
 
     status: Status
     lines: list[PricedItem]
+    total: Euros
     ship_to: Place
 
 

@@ -48,12 +48,17 @@ User: TypeAlias = Annotated[str, Depends(user_of)]
 
 
 def command_id_of(
-    user: User, idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None
+    request: Request,
+    user: User,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> str | None:
-    """Return the command id for the request's key, which belongs to the user who chose it."""
+    """Return the command id for the request's key: one for each user and each URL.
+
+    Otherwise a key that is used twice by mistake would get the answer to something else.
+    """
     if idempotency_key is None:
         return None
-    return str(uuid5(KEYS, f"{user}\n{idempotency_key}"))  # no header holds a line break
+    return str(uuid5(KEYS, repr((user, request.url.path, idempotency_key))))
 
 
 CommandId: TypeAlias = Annotated[str | None, Depends(command_id_of)]

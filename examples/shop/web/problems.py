@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from eventhus import ConcurrencyError, Rejected
-from eventhus.errors import CommandIdReused, InvalidArgument, TooManyConflicts
+from eventhus.errors import InvalidArgument, TooManyConflicts
 
 
 def problem(
@@ -51,13 +51,6 @@ async def on_too_many_conflicts(_: Request, __: TooManyConflicts) -> Response:
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many change this at once; try again")
 
 
-async def on_command_id_reused(_: Request, __: CommandIdReused) -> Response:
-    """Answer that the key was used before, without naming for what."""
-    return problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "this Idempotency-Key was used for another request"
-    )
-
-
 async def on_invalid_argument(_: Request, error: InvalidArgument) -> Response:
     """Answer that a header or the path holds an invalid id."""
     return problem(HTTPStatus.BAD_REQUEST, str(error))
@@ -87,7 +80,6 @@ PROBLEMS: Final[
     Rejected: on_rejected,
     ConcurrencyError: on_concurrency_error,
     TooManyConflicts: on_too_many_conflicts,
-    CommandIdReused: on_command_id_reused,
     InvalidArgument: on_invalid_argument,
     TimeoutError: on_timeout,
     RequestValidationError: on_bad_request,

@@ -1,0 +1,56 @@
+"""The shop on MongoDB: a web process, and a worker beside it."""
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from httpx2 import ASGITransport, AsyncClient
+
+from examples.shop.composition import compose
+from examples.shop.fulfilment import fulfilment
+from examples.shop.test_web import BASKET
+from examples.shop.web.app import create_app
+
+ROOT = Path(__file__).parents[2]
+
+
+@asynccontextmanager
+async def worker() -> AsyncIterator[Process]:
+    """Run the worker as its own process, and stop it in the end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "examples.shop.worker", cwd=ROOT
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert 0 == await process.wait()
+
+
+async def test_a_worker_ships_what_was_ordered_and_paid_on_the_web(
+    mongo_url: str, mongo_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_STORE", mongo_url)
+    monkeypatch.setenv("SHOP_BUCKET", mongo_bucket)
+    async with worker(), compose() as shop:
+        web = AsyncClient(
+            transport=ASGITransport(create_app(shop)),
+            base_url="http://shop",
+            headers={"X-User": "ann"},
+        )
+        for product in ("tea", "pot"):
+            delivered = await web.post(
+                f"/products/{product}/deliveries", json={"quantity": 2, "price": "10.00"}
+            )
+            web.headers["X-Position"] = delivered.headers["X-Position"]
+        url = (await web.post("/orders", json=BASKET)).headers["Location"]
+        await shop.caught_up(fulfilment)  # has reserved the goods
+        await shop.caught_up(fulfilment)  # has asked for the money
+        paid = await web.post(f"{url}/payment", json={"amount": "30.00"})
+        await shop.caught_up(fulfilment)
+        assert (204, "shipped") == (paid.status_code, (await web.get(url)).json()["status"])
