@@ -7,6 +7,7 @@ import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
 
 from eventhus import Application
+from eventhus.errors import CompositionError
 from examples.shop.composition import compose
 from examples.shop.web.app import create_app
 
@@ -145,3 +146,27 @@ async def test_a_header_that_makes_no_sense_is_refused(
     client: AsyncClient, headers: dict[str, str], status: int
 ) -> None:
     assert status == (await client.post("/orders", json=BASKET, headers=headers)).status_code
+
+
+async def test_an_error_of_the_framework_is_a_problem_too(client: AsyncClient) -> None:
+    answer = await client.delete("/orders")
+    assert (405, "application/problem+json", "POST") == (
+        answer.status_code,
+        answer.headers["Content-Type"],
+        answer.headers["Allow"],
+    )
+
+
+async def test_text_that_is_not_unicode_is_refused(client: AsyncClient) -> None:
+    half = r'{"lines": [{"product": "\ud800", "quantity": 1}], "ship_to": {}}'
+    answer = await client.post(
+        "/orders", content=half, headers={"Content-Type": "application/json"}
+    )
+    assert (422, "application/problem+json") == (answer.status_code, answer.headers["Content-Type"])
+
+
+@pytest.mark.parametrize("name", ["SHOP_STORE", "SHOP_BUS"])
+def test_the_environment_names_the_servers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "abacus://")
+    with pytest.raises(CompositionError, match="abacus"):
+        compose()
