@@ -170,3 +170,11 @@ def test_the_environment_names_the_servers(name: str, monkeypatch: pytest.Monkey
     monkeypatch.setenv(name, "abacus://")
     with pytest.raises(CompositionError, match="abacus"):
         compose()
+
+
+async def test_a_read_waits_for_its_view_but_not_for_ever(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("examples.shop.web.headers.PATIENCE_S", 0.05)
+    answer = await client.post("/orders", json=BASKET, headers={"X-Position": "999"})
+    assert (503, "application/problem+json") == (answer.status_code, answer.headers["Content-Type"])
