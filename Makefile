@@ -53,8 +53,12 @@ build: $(VENV)/.extra-dev  ## build the sdist and the wheel into dist/
 	$(BIN)/python -m build
 
 .PHONY: bench
-bench: $(VENV)/.extra-bench  ## measure against other libraries, side by side
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.extra-bench  ## measure side by side with others; write benchmarks/results.json and charts
+	$(BIN)/python -m benchmarks --write
+
+.PHONY: bench-check
+bench-check: $(VENV)/.extra-bench  ## measure again; fail if a ratio is worse by more than a quarter
+	$(BIN)/python -m benchmarks --check
 
 .PHONY: soak
 soak: $(VENV)/.extra-dev  ## break real servers and fuzz for an hour; EVENTHUS_SOAK=N is N times as long

@@ -12,19 +12,29 @@ from typing import Self, TypeAlias
 
 from attrs import frozen
 
+from benchmarks.results import Measured, Row
+
 Sample: TypeAlias = Callable[[], float]
 """Does the work on data of its own and returns the seconds that one operation took."""
 
 
 class Stopwatch:
-    """Times a block while the garbage collector, which runs before it, is switched off."""
+    """Times a block while the garbage collector, which runs before it, is switched off.
+
+    Args:
+        clock: Returns seconds. Work that never waits is timed by ``process_time``, which other
+            processes on a busy machine disturb less.
+    """
 
     seconds: float
+
+    def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
+        self._clock = clock
 
     def __enter__(self) -> Self:
         gc.collect()
         gc.disable()
-        self._started = perf_counter()
+        self._started = self._clock()
         return self
 
     def __exit__(
@@ -33,7 +43,7 @@ class Stopwatch:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.seconds = perf_counter() - self._started
+        self.seconds = self._clock() - self._started
         gc.enable()
 
 
@@ -44,33 +54,32 @@ class Contender:
     Attributes:
         name: What is measured.
         sample: Measures it once.
-        goal: The ratio to the case's first contender that is aimed at, in words.
+        against: The name of the contender that it is compared with; empty for one that others are
+            compared with.
+        goal: The ratio that is aimed at: so many times as fast as that contender.
     """
 
     name: str
     sample: Sample
-    goal: str = ""
+    against: str = ""
+    goal: float | None = None
 
 
 @frozen
 class Case:
-    """Contenders for the same work. The others are compared with the first."""
+    """Contenders for the same work."""
 
     title: str
     contenders: Sequence[Contender]
 
 
-def report(case: Case, *, rounds: int, random: Random) -> Iterator[str]:
+def measure(case: Case, *, rounds: int, random: Random) -> Measured:
     """Measure a case.
 
     Args:
         case: What to measure.
         rounds: How often. Every round measures each contender once, in an order of its own.
         random: Gives the orders.
-
-    Yields:
-        The lines of a table. A ratio is the median over the rounds of the contender's time over
-        that of the first one in the same round.
     """
     for contender in case.contenders:
         contender.sample()  # warms up imports and caches, and is thrown away
@@ -78,11 +87,32 @@ def report(case: Case, *, rounds: int, random: Random) -> Iterator[str]:
     for _ in range(rounds):
         for contender in random.sample(case.contenders, len(case.contenders)):
             seconds[contender.name].append(contender.sample())
+    rows = [_row(contender, seconds) for contender in case.contenders]
+    return Measured(case.title, tuple(rows))
 
-    yield f"{case.title:<52}{'median':>9}{'min':>9}{'max':>9}{'ratio':>8}  goal"
-    first = seconds[case.contenders[0].name]
-    for contender in case.contenders:
-        own = seconds[contender.name]
-        times = "".join(f"{each * 1e6:9.1f}" for each in (median(own), min(own), max(own)))
-        ratio = median(mine / base for mine, base in zip(own, first, strict=True))
-        yield f"  {contender.name:<50}{times}{ratio:8.2f}  {contender.goal}".rstrip()
+
+def table(measured: Measured) -> Iterator[str]:
+    """Yield the lines of a table."""
+    yield f"{measured.title:<52}{'median':>9}{'min':>9}{'max':>9}{'ratio':>8}  goal"
+    for row in measured.rows:
+        times = "".join(f"{each:9.1f}" for each in (row.median_us, row.min_us, row.max_us))
+        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+        goal = "" if row.goal is None else f">= {row.goal:g}"
+        yield f"  {row.name:<50}{times}{ratio:>8}  {goal}".rstrip()
+
+
+def _row(contender: Contender, seconds: dict[str, list[float]]) -> Row:
+    own = seconds[contender.name]
+    ratio = None
+    if contender.against:
+        pairs = zip(seconds[contender.against], own, strict=True)
+        ratio = median(base / mine for base, mine in pairs)
+    return Row(
+        name=contender.name,
+        median_us=median(own) * 1e6,
+        min_us=min(own) * 1e6,
+        max_us=max(own) * 1e6,
+        against=contender.against,
+        ratio=ratio,
+        goal=contender.goal,
+    )

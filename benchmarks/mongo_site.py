@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -16,6 +16,7 @@ from benchmarks.harness import Sample
 from eventhus import Metadata, StreamId, new_id
 from eventhus.ports import (
     Commit,
+    Condition,
     EventData,
     Part,
 )
@@ -87,7 +88,9 @@ async def fill(
         await log.insert_many(chunk)
 
 
-def commit(aggregate_id: str, version: int, size: int = 1) -> Commit:
+def commit(
+    aggregate_id: str, version: int, size: int = 1, condition: Condition | None = None
+) -> Commit:
     """Make the commit of an account that follows ``version``."""
     commit_id = new_id()
     return Commit(
@@ -99,6 +102,7 @@ def commit(aggregate_id: str, version: int, size: int = 1) -> Commit:
                 expected_version=version,
             )
         ],
+        condition=condition,
         recorded_at=datetime.now(UTC),
         metadata=Metadata(correlation_id=commit_id),
     )
@@ -110,3 +114,20 @@ def _events(version: int, size: int) -> Iterator[EventData]:
             yield EventData("AccountOpened", {"owner": "Ada"})
         else:
             yield EventData("Deposited", {"amount": 3})
+
+
+async def fill_mixed(log: AsyncCollection[Document], events: int, types: int) -> None:
+    """Fill an empty log with commits of one event each, of so many types in turn."""
+    chunk: list[Document] = []
+    for number in range(events):
+        event = EventData(f"Happened{number % types}", {"amount": 3})
+        part = Part(stream=StreamId("Thing", new_id()), events=[event], expected_version=0)
+        happened = Commit(id=new_id(), parts=[part], recorded_at=datetime.now(UTC))
+        chunk.append(encode_commit(happened).at(number + 1, [1]))
+    for start in range(0, events, CHUNK):
+        await log.insert_many(chunk[start : start + CHUNK])
+
+
+def touched(type_: str, data: Mapping[str, Any], position: int) -> int:
+    """Do with an event what every reader does, and return 1."""
+    return 1 if type_ and data and position else 0

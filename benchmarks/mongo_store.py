@@ -5,10 +5,13 @@ from __future__ import annotations
 from contextlib import aclosing
 from random import Random
 
+from attrs import evolve
+
 from benchmarks.eventhus_bank import ACCOUNT, Deposit, application
 from benchmarks.harness import Sample, Stopwatch
-from benchmarks.mongo_site import Site, at_once, commit, events_of, fill
-from eventhus import new_id
+from benchmarks.mongo_site import Site, at_once, commit, events_of, fill, touched
+from eventhus import Query, new_id
+from eventhus.ports import Condition, Page
 from eventhus_mongo import MongoStore
 
 
@@ -85,23 +88,36 @@ def deposit_on(
     return site.sample(sample)
 
 
-def append(site: Site, bucket: str, *, callers: int, events: int) -> Sample:
-    """Measure an append of one event; each caller has a stream of its own, of so many."""
+def append(
+    site: Site, bucket: str, *, callers: int, events: int, condition: Condition | None = None
+) -> Sample:
+    """Measure an append of one event; each caller has a stream of its own, of so many.
+
+    Args:
+        site: Where.
+        bucket: Whose log grows by it.
+        callers: How many callers there are.
+        events: How many events each appends.
+        condition: What must not be in the log. It is moved on to the end of the log at the start.
+    """
 
     async def sample() -> float:
         async with MongoStore(site.client, bucket) as store:
+            known = condition and evolve(condition, after=await store.head())
             with Stopwatch() as stopwatch:
-                await at_once(callers, range(callers), lambda _: write(store, events))
+                await at_once(callers, range(callers), lambda _: write(store, events, known))
         return stopwatch.seconds / (callers * events)
 
     return site.sample(sample)
 
 
-async def write(store: MongoStore, events: int) -> None:
-    """Write a stream, event by event."""
+async def write(store: MongoStore, events: int, condition: Condition | None = None) -> None:
+    """Write a stream, event by event, each under the condition if there is one."""
     aggregate_id = new_id()
     for version in range(events):
-        await store.append(commit(aggregate_id, version))
+        stored = await store.append(commit(aggregate_id, version, condition=condition))
+        # A decision looks at the log up to its end before it appends again.
+        condition = condition and evolve(condition, after=stored.last_position)
 
 
 def read(site: Site, bucket: str, *, events: int) -> Sample:
@@ -109,32 +125,52 @@ def read(site: Site, bucket: str, *, events: int) -> Sample:
 
     async def sample() -> float:
         async with MongoStore(site.client, bucket) as store:
-            position = 0
+            position = seen = 0
             with Stopwatch() as stopwatch:
                 while (page := await store.read(after=position)).events:
+                    seen += _touched(page)
                     position = page.position
-        if position != events:
-            raise AssertionError(position)
+        if seen != events:
+            raise AssertionError(seen)
         return stopwatch.seconds / events
 
     return site.sample(sample)
 
 
-def follow(site: Site, bucket: str, *, events: int) -> Sample:
-    """Measure the following of a whole log, as far as it goes, per event."""
+def follow(
+    site: Site, bucket: str, *, events: int, query: Query | None = None, found: int | None = None
+) -> Sample:
+    """Measure the following of a whole log, per event.
+
+    Args:
+        site: Where.
+        bucket: The log.
+        events: How many events it has.
+        query: The events that are wanted, if not all.
+        found: How many these are.
+    """
 
     async def sample() -> float:
         async with MongoStore(site.client, bucket) as store:
             with Stopwatch() as stopwatch:
-                await followed(store, events)
+                seen = await followed(store, events, query)
+        if seen != (events if found is None else found):
+            raise AssertionError(seen)
         return stopwatch.seconds / events
 
     return site.sample(sample)
 
 
-async def followed(store: MongoStore, until: int) -> None:
-    """Follow the log from its first event up to a position."""
-    async with aclosing(store.follow()) as pages:
+async def followed(store: MongoStore, until: int, query: Query | None = None) -> int:
+    """Follow the log from its first event up to a position; return the number of events seen."""
+    seen = 0
+    async with aclosing(store.follow(query)) as pages:
         async for page in pages:
-            if page.position == until:
-                return
+            seen += _touched(page)
+            if page.position >= until:
+                break
+    return seen
+
+
+def _touched(page: Page) -> int:
+    return sum([touched(each.event.type, each.event.data, each.position) for each in page.events])

@@ -8,6 +8,9 @@ _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _FROM_BYTE = _ALPHABET.encode() * 8  # 256 is a multiple of 32, so every character is as likely
 
 
+_made_at: tuple[int, str] = (0, "")  # the latest millisecond, and its text
+
+
 def new_id() -> str:
     """Make a ULID: 26 characters, 48 bits of Unix time in milliseconds and 80 random bits.
 
@@ -19,6 +22,9 @@ def new_id() -> str:
     >>> len(new_id())
     26
     """
-    milliseconds = time.time_ns() // 1_000_000
-    made_at = "".join([_PAIRS[milliseconds >> shift & 1023] for shift in (40, 30, 20, 10, 0)])
-    return made_at + os.urandom(16).translate(_FROM_BYTE).decode("ascii")
+    global _made_at  # noqa: PLW0603 - a busy process makes many ids in each millisecond
+    milliseconds, made_at = time.time_ns() // 1_000_000, _made_at
+    if made_at[0] != milliseconds:
+        text = "".join([_PAIRS[milliseconds >> shift & 1023] for shift in (40, 30, 20, 10, 0)])
+        _made_at = made_at = (milliseconds, text)
+    return made_at[1] + os.urandom(16).translate(_FROM_BYTE).decode("ascii")

@@ -34,6 +34,7 @@ from eventhus.errors import (
     ReaderStopped,
     StoreError,
     StoreUnavailable,
+    Superseded,
     TooManyConflicts,
     UndeclaredEvent,
     UnknownCommand,
@@ -125,6 +126,13 @@ MESSAGES: list[tuple[EventhusError, str]] = [
             "the same log. Restore both to the same point, or start again: app.reset(view) "
             "rebuilds a view, app.republish() sends the log again, and a process starts again "
             "under a new name"
+        ),
+    ),
+    (
+        Superseded("process orders", 1, 2),
+        (
+            "version 2 of process orders has taken over from version 1, which must not go on; "
+            "deploy version 2, or give this code a higher one"
         ),
     ),
     (

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from marshal import dumps, loads
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -35,7 +36,7 @@ from eventhus.adapter_support import (
     checked_commit,
     checked_restored,
 )
-from eventhus.domain.recorded import EventData, Recorded, StreamId
+from eventhus.domain.recorded import EventData, StreamId, unchecked_event_data, unchecked_recorded
 from eventhus.errors import (
     CommandIdReused,
     CompositionError,
@@ -59,23 +60,25 @@ from eventhus.ports import (
     ViewWrite,
     event_id,
 )
+from eventhus.ports.store import unchecked_slice, unchecked_stored_commit
 from eventhus_memory.armed_index import ArmedIndex
 from eventhus_memory.index import Index
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# Of marshal. Later ones keep a list that appears twice as one object, which a caller could change.
+_FORMAT = 2
 
 _BREATHE_EVERY = 64  # appends between two yields to the event loop
 
 
 class _Entry(NamedTuple):
-    """A stored event: JSON text, so that no caller holds a reference into the log."""
+    """A stored event: its data as bytes, so that no caller holds a reference into the log."""
 
     commit: StoredCommit
     number: int  # in the commit, from 0
     stream: StreamId
     version: int
     event: EventData
-    json: str
+    data: bytes
 
     @property
     def position(self) -> int:
@@ -92,7 +95,7 @@ class _Held(NamedTuple):
 class MemoryStore:
     """Every storage port in memory, for one event loop.
 
-    Data is stored as JSON text. Data that a database would refuse is refused here, too, and
+    Data is stored as bytes. Data that a database would refuse is refused here, too, and
     nothing that is returned is shared with the log.
     """
 
@@ -141,24 +144,24 @@ class MemoryStore:
             # Nothing here ever waits, so a caller in a loop would starve every other task.
             await asyncio.sleep(0)
         commit = checked_commit(commit)
-        texts = _texts(commit)
+        data = _data_of(commit)
         if first := self._known(commit):
             return self._restored(first)
-        self._check_versions(commit)
+        versions = self._next_versions(commit)
         self._check_condition(commit)
-
-        versions = [len(self._streams.get(part.stream, ())) + 1 for part in commit.parts]
-        stored = StoredCommit(commit=commit, versions=versions, position=len(self._log) + 1)
-        self._store(stored, texts)
+        stored = unchecked_stored_commit(
+            commit=commit, versions=versions, position=len(self._log) + 1
+        )
+        self._store(stored, data)
         return stored
 
     async def restore(self, commits: Sequence[StoredCommit]) -> None:
         """See ``EventStore.restore``."""
         await asyncio.sleep(0)
         for stored in checked_restored(commits):
-            texts = _texts(stored.commit)
+            data = _data_of(stored.commit)
             self._check_place(stored)
-            self._store(stored, texts)
+            self._store(stored, data)
 
     def _check_place(self, stored: StoredCommit) -> None:
         commit = stored.commit
@@ -172,14 +175,17 @@ class MemoryStore:
             if version != end + 1:
                 raise ConcurrencyError(part.stream, version - 1, end)
 
-    def _store(self, stored: StoredCommit, texts: Sequence[str]) -> None:
+    def _store(self, stored: StoredCommit, data: Sequence[bytes]) -> None:
         commit = stored.commit
-        for recorded, text in zip(stored.recorded(), texts, strict=True):
-            number = recorded.position - stored.position
-            entry = _Entry(stored, number, recorded.stream, recorded.version, recorded.event, text)
-            self._log.append(entry)
-            self._streams.setdefault(recorded.stream, []).append(entry)
-            self._index.add(recorded.position, recorded.event)
+        number = 0
+        for part, first in zip(commit.parts, stored.versions, strict=True):
+            entries = self._streams.setdefault(part.stream, [])
+            for version, event in enumerate(part.events, first):
+                entry = _Entry(stored, number, part.stream, version, event, data[number])
+                self._log.append(entry)
+                entries.append(entry)
+                self._index.add(stored.position + number, event)
+                number += 1
         self._commits[commit.id] = stored
         if commit.command_id is not None:
             self._commands[commit.command_id] = stored
@@ -199,12 +205,16 @@ class MemoryStore:
                 raise CommandIdReused(commit.command_id, commit.stream, first.commit.stream)
         return first
 
-    def _check_versions(self, commit: Commit) -> None:
+    def _next_versions(self, commit: Commit) -> tuple[int, ...]:
+        """Return the version of the first event of each part."""
+        versions: list[int] = []
         for part in commit.parts:
             version = len(self._streams.get(part.stream, ()))
-            if part.expected_version not in (None, version):
-                assert part.expected_version is not None
-                raise ConcurrencyError(part.stream, part.expected_version, version)
+            expected = part.expected_version
+            if expected is not None and expected != version:
+                raise ConcurrencyError(part.stream, expected, version)
+            versions.append(version + 1)
+        return tuple(versions)
 
     def _check_condition(self, commit: Commit) -> None:
         if commit.condition is None:
@@ -228,7 +238,7 @@ class MemoryStore:
         if not entries:
             return Slice(events=(), version=0, position=0, event_id="")
         last = entries[-1]
-        return Slice(
+        return unchecked_slice(
             events=_data(entries),
             version=last.version,
             position=last.position,
@@ -304,18 +314,18 @@ class MemoryStore:
         """See ``SnapshotStore.load_snapshot``."""
         check_stream(stream)
         kept = self._snapshots.get(stream)
-        return kept and evolve(kept, data=json.loads(kept.data))
+        return kept and evolve(kept, data=loads(kept.data))
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """See ``SnapshotStore.save_snapshot``."""
         check_snapshot(snapshot)
         try:
-            text = _dumps(snapshot.data)
+            data = _dumps(snapshot.data)
         except ValueError as error:
             raise InvalidArgument(
                 f"the snapshot of {snapshot.stream} is not JSON-compatible: {error}"
             ) from error
-        self._snapshots[snapshot.stream] = evolve(snapshot, data=text)
+        self._snapshots[snapshot.stream] = evolve(snapshot, data=data)
 
     async def load_checkpoint(self, name: str) -> Checkpoint:
         """See ``CheckpointStore.load_checkpoint``."""
@@ -338,9 +348,7 @@ class MemoryStore:
         check_collection(collection)
         check_keys(keys)
         kept = self._documents.get(collection, {})
-        return {
-            key: evolve(kept[key], data=json.loads(kept[key].data)) for key in keys if key in kept
-        }
+        return {key: evolve(kept[key], data=loads(kept[key].data)) for key in keys if key in kept}
 
     async def load_parked(
         self, collection: str, *, after: str | None = None, limit: int = 100
@@ -353,7 +361,7 @@ class MemoryStore:
             for key, each in kept.items()
             if each.parked is not None and (after is None or key > after)
         )
-        return [evolve(kept[key], data=json.loads(kept[key].data)) for key in keys[:limit]]
+        return [evolve(kept[key], data=loads(kept[key].data)) for key in keys[:limit]]
 
     async def load_armed(
         self, collection: str, *, after: tuple[datetime, str] | None = None, limit: int = 100
@@ -362,7 +370,7 @@ class MemoryStore:
         check_armed_page(collection, after, limit)
         kept = self._documents.get(collection, {})
         keys = self._armed[collection].keys(after, limit)
-        return [evolve(kept[key], data=json.loads(kept[key].data)) for key in keys]
+        return [evolve(kept[key], data=loads(kept[key].data)) for key in keys]
 
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """See ``ViewStore.save_documents``."""
@@ -451,41 +459,46 @@ def check_url(url: str) -> None:
 
 
 def _kept(document: ViewDocument) -> ViewDocument:
-    """Return a document as it is kept: its data as JSON text, and its times in UTC."""
+    """Return a document as it is kept: its data as bytes, and its times in UTC."""
     deadlines = [evolve(each, due=each.due.astimezone(UTC)) for each in document.deadlines]
-    return evolve(document, data=_encode(document.data), deadlines=deadlines)
+    return evolve(document, data=_packed(document.data), deadlines=deadlines)
 
 
-def _dumps(data: Any) -> str:
+def _dumps(data: Any) -> bytes:
     check_plain_data(data)
-    return _encode(data)
+    return _packed(data)
 
 
-def _texts(commit: Commit) -> list[str]:
-    texts: list[str] = []
+def _packed(data: Any) -> bytes:
+    """Return plain data as bytes, which ``loads`` makes into new objects."""
+    try:
+        return dumps(data, _FORMAT)
+    except ValueError:  # it holds instances of subclasses, which JSON makes into plain ones
+        return dumps(json.loads(json.dumps(data)), _FORMAT)
+
+
+def _data_of(commit: Commit) -> list[bytes]:
+    data: list[bytes] = []
     for event in commit.events:
         try:
-            texts.append(_dumps(event.data))
+            data.append(_dumps(event.data))
         except ValueError as error:
             raise InvalidCommit(
                 f"the data of {event.type} for {commit.stream} is not JSON-compatible: {error}"
             ) from error
-    return texts
+    return data
 
 
 def _data(entries: Sequence[_Entry]) -> list[EventData]:
-    # One call of the parser for the whole page: a call costs as much as a small event.
-    page = json.loads(f"[{','.join([entry.json for entry in entries])}]")
-    events: list[EventData] = []
-    for entry, data in zip(entries, page, strict=True):
-        event = entry.event
-        events.append(EventData(event.type, data, event.schema, event.tags))
-    return events
+    return [
+        unchecked_event_data(event.type, loads(data), event.schema, event.tags)
+        for _, _, _, _, event, data in entries
+    ]
 
 
 def _recorded(entries: Sequence[_Entry]) -> list[StoredEvent]:
     return [
-        Recorded(
+        unchecked_recorded(
             stream=entry.stream,
             version=entry.version,
             position=entry.position,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from attrs import evolve
 
@@ -209,14 +209,13 @@ def checked_commit(commit: Commit) -> Commit:
                 f"the schema of an event for {commit.stream} is {_shown(event.schema)}; "
                 f"schemas are counted from 1"
             )
-    offset = commit.recorded_at.utcoffset()
-    if offset is None:
+    if commit.recorded_at.tzinfo is UTC:
+        return commit
+    if commit.recorded_at.utcoffset() is None:
         raise InvalidCommit(
             f"recorded_at of the commit for {commit.stream} has no UTC offset; "
             f"use a timezone-aware time such as datetime.now(UTC)"
         )
-    if offset == timedelta(0) and commit.recorded_at.tzinfo is UTC:
-        return commit
     try:
         return evolve(commit, recorded_at=commit.recorded_at.astimezone(UTC))
     except OverflowError:

@@ -97,12 +97,12 @@ def check_commit_names(id_: str, types: Iterable[str], metadata: Metadata) -> No
     check_text("commit id", id_, NAME_BYTES)
     for type_ in types:
         check_text("event type", type_, NAME_BYTES)
-    for name, message_id in (
-        ("correlation_id", metadata.correlation_id),
-        ("causation_id", metadata.causation_id),
-    ):
-        if message_id is not None:
-            check_text(name, message_id, ID_BYTES)
+    if metadata.correlation_id is not None:
+        check_text("correlation_id", metadata.correlation_id, ID_BYTES)
+    if metadata.causation_id is not None:
+        check_text("causation_id", metadata.causation_id, ID_BYTES)
+    if not metadata.values:
+        return
     if len(metadata.values) > PAIRS:
         raise InvalidArgument(f"metadata has {len(metadata.values):,} values; the limit is {PAIRS}")
     characters = 0
@@ -265,10 +265,10 @@ def check_text(name: str, text: str, limit_bytes: int) -> None:
     Raises:
         InvalidArgument: It is not whole Unicode text, or beyond its limit.
     """
+    if isinstance(text, str) and text.isascii() and len(text) <= limit_bytes:
+        return
     if not is_text(text):
         raise InvalidArgument(f"the {name} is not a str of whole Unicode characters")
-    if len(text) * 4 <= limit_bytes:  # a character has at most four bytes
-        return
     size_bytes = len(text.encode())
     if size_bytes > limit_bytes:
         raise InvalidArgument(

@@ -8,7 +8,7 @@ from typing import Any
 from eventhus.domain.recorded import is_text
 
 MAX_DEPTH = 90  # MongoDB stores 100 levels, and the envelope takes some of them
-_INT64 = range(-(2**63), 2**63)
+_INT64 = 2**63
 
 
 def check_plain_data(data: Any) -> None:
@@ -42,7 +42,8 @@ def _check(data: Any, depth: int) -> None:
         for value in data:
             _check(value, depth + 1)
     elif isinstance(data, int):
-        if data not in _INT64:
+        # Comparisons, since a range looks for an instance of a subclass number by number.
+        if not -_INT64 <= data < _INT64:
             raise ValueError("an int is beyond 64 bits")
     elif isinstance(data, float):
         if not isfinite(data):

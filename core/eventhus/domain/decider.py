@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import reduce
+from types import GeneratorType
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -141,7 +142,8 @@ class Decider(Generic[C, E, S_co]):
                 include a list or a refusal.
         """
         decided: object = self.decide(command, state)
-        if not isinstance(decided, Iterable):
+        # A generator is nearly always what comes, and quicker to recognise.
+        if type(decided) is not GeneratorType and not isinstance(decided, Iterable):
             if isinstance(decided, Coroutine):
                 decided.close()  # or Python would warn that nobody awaits it
             if isinstance(decided, Coroutine | AsyncGenerator):

@@ -9,6 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from attrs import field, frozen
 
+from eventhus.domain.unchecked import unchecked
 from eventhus.errors import InvalidArgument
 from eventhus.printable import printable, set_in_order
 
@@ -33,14 +34,14 @@ def is_text(value: object) -> bool:
 
 def is_id(value: object) -> bool:
     """Return whether a value is non-empty text."""
-    return is_text(value) and value != ""
+    return isinstance(value, str) and value != "" and (value.isascii() or is_text(value))
 
 
 def _read_only(values: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(values)) if values else _NO_VALUES
 
 
-@frozen
+@frozen(weakref_slot=False)
 class StreamId:
     """The name of one aggregate's stream of events.
 
@@ -63,11 +64,16 @@ class StreamId:
                 f"{'an empty one' if value == '' else type(value).__name__}"
             )
 
+    def __hash__(self) -> int:
+        # Streams are keys everywhere, Python keeps the hash of a str, and ids under two types that
+        # are equal are rare.
+        return hash(self.aggregate_id)
+
     def __str__(self) -> str:
         return printable(f"{self.aggregate_type}/{self.aggregate_id}")
 
 
-@frozen
+@frozen(weakref_slot=False)
 class Metadata:
     """The context of an event: the conversation, the cause, and the caller's own pairs.
 
@@ -103,7 +109,7 @@ class Metadata:
         return type(self), (self.correlation_id, self.causation_id, dict(self.values))
 
 
-@frozen
+@frozen(weakref_slot=False)
 class EventData:
     """An event as plain data, the only form that a store sees.
 
@@ -121,7 +127,7 @@ class EventData:
     tags: frozenset[str] = field(default=frozenset(), repr=set_in_order)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Recorded(Generic[E_co]):
     """An event and its place in the log.
 
@@ -159,7 +165,7 @@ class Recorded(Generic[E_co]):
 
     def with_event(self, event: F) -> Recorded[F]:
         """Return the same envelope around another form of the event."""
-        return Recorded(
+        return unchecked_recorded(
             stream=self.stream,
             version=self.version,
             position=self.position,
@@ -168,3 +174,8 @@ class Recorded(Generic[E_co]):
             recorded_at=self.recorded_at,
             metadata=self.metadata,
         )
+
+
+unchecked_metadata = unchecked(Metadata)
+unchecked_event_data = unchecked(EventData)
+unchecked_recorded = unchecked(Recorded)

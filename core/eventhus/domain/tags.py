@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 from eventhus.domain.recorded import is_id
 from eventhus.errors import CodecError, InvalidArgument
 
+NO_TAGS: frozenset[str] = frozenset()
+
 Tagger: TypeAlias = Callable[[Any], Iterable[str]]
 """A pure function from an event to its tags, such as ``{"course:c1", "student:s7"}``."""
 
@@ -42,7 +44,7 @@ def tags_from(tagger: Tagger | None, event: object) -> frozenset[str]:
         CodecError: The function raises, or returns something else than tags.
     """
     if tagger is None:
-        return frozenset()
+        return NO_TAGS
     try:
         return checked_tags(tagger(event))
     except InvalidArgument as error:

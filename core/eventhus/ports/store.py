@@ -24,7 +24,14 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar
 from attrs import field, frozen
 
 from eventhus.domain.query import Query
-from eventhus.domain.recorded import EventData, Metadata, Recorded, StreamId
+from eventhus.domain.recorded import (
+    EventData,
+    Metadata,
+    Recorded,
+    StreamId,
+    unchecked_recorded,
+)
+from eventhus.domain.unchecked import unchecked
 from eventhus.ports.leases import Leases
 from eventhus.ports.views import ViewStore
 
@@ -51,7 +58,7 @@ def event_id(commit_id: str, index: int) -> str:
     return f"{commit_id}-{index + 1}"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Part:
     """The events that a commit adds to one stream.
 
@@ -80,7 +87,7 @@ class Condition:
     after: int
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Commit:
     """Events that are appended atomically, to one stream or to several.
 
@@ -109,6 +116,8 @@ class Commit:
     @property
     def events(self) -> list[EventData]:
         """The events of all parts, in the order in which they are stored."""
+        if len(self.parts) == 1:
+            return [*self.parts[0].events]
         return [event for part in self.parts for event in part.events]
 
     @property
@@ -117,7 +126,7 @@ class Commit:
         return frozenset(part.stream for part in self.parts)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Place:
     """The place of an event.
 
@@ -132,7 +141,7 @@ class Place:
     event_id: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class StoredCommit:
     """A commit and its place in the log.
 
@@ -160,10 +169,11 @@ class StoredCommit:
         """
         before = 0
         for part, version in zip(self.commit.parts, self.versions, strict=True):
-            before += len(part.events)
+            size = len(part.events)
+            before += size
             if part.stream == stream:
-                return Place(
-                    version=version + len(part.events) - 1,
+                return unchecked_place(
+                    version=version + size - 1,
                     position=self.position + before - 1,
                     event_id=event_id(self.commit.id, before - 1),
                 )
@@ -178,25 +188,35 @@ class StoredCommit:
 
         Args:
             events: As many as the commit has, in the same order.
+
+        Raises:
+            ValueError: There are more or fewer.
         """
-        commit = self.commit
-        places = (
-            (part.stream, version + number)
-            for part, version in zip(commit.parts, self.versions, strict=True)
-            for number in range(len(part.events))
-        )
-        return [
-            Recorded(
-                stream=stream,
-                version=version,
-                position=self.position + index,
-                id=event_id(commit.id, index),
-                event=event,
-                recorded_at=commit.recorded_at,
-                metadata=commit.metadata,
-            )
-            for index, ((stream, version), event) in enumerate(zip(places, events, strict=True))
-        ]
+        commit, forms = self.commit, [*events]
+        if len(forms) != sum([len(part.events) for part in commit.parts]):
+            raise ValueError("the commit has another number of events")
+        wrapped: list[Recorded[T]] = []
+        for part, first in zip(commit.parts, self.versions, strict=True):
+            for version in range(first, first + len(part.events)):
+                index = len(wrapped)
+                wrapped.append(
+                    unchecked_recorded(
+                        stream=part.stream,
+                        version=version,
+                        position=self.position + index,
+                        id=event_id(commit.id, index),
+                        event=forms[index],
+                        recorded_at=commit.recorded_at,
+                        metadata=commit.metadata,
+                    )
+                )
+        return wrapped
+
+
+unchecked_part = unchecked(Part)
+unchecked_commit = unchecked(Commit)
+unchecked_place = unchecked(Place)
+unchecked_stored_commit = unchecked(StoredCommit)
 
 
 @frozen(kw_only=True)
@@ -217,7 +237,7 @@ class Page:
     is_last: bool
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Slice:
     """Consecutive events of one stream, without their envelopes.
 
@@ -235,6 +255,9 @@ class Slice:
     position: int
     event_id: str
     is_cut: bool = False
+
+
+unchecked_slice = unchecked(Slice)
 
 
 class EventStore(Protocol):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import attrs
 
 from eventhus.domain.catalog import PROCESS_EVENT_TYPES, Catalog
-from eventhus.domain.recorded import EventData, Recorded
+from eventhus.domain.recorded import EventData, Recorded, unchecked_event_data
 from eventhus.errors import CodecError
 from eventhus.ports.codec import Codec
 from eventhus.ports.store import StoredEvent
@@ -41,7 +42,8 @@ class EventSerializer:
             data = encoder(event)
         except Exception as error:  # noqa: BLE001 - codecs may raise anything
             raise codec_error(event_type.name, error) from None
-        return EventData(event_type.name, data, event_type.schema, event_type.tags_of(event))
+        tags = event_type.tags_of(event)
+        return unchecked_event_data(event_type.name, data, event_type.schema, tags)
 
     def decode(self, stored: EventData) -> Any:
         """Return a stored event, upcast to the current schema.
@@ -58,6 +60,20 @@ class EventSerializer:
             return self._decoders[event_type.cls](event_type.upcast(stored))
         except Exception as error:  # noqa: BLE001 - codecs may raise anything
             raise codec_error(stored.type, error) from None
+
+    def decode_each(self, stored: Iterable[EventData]) -> Iterator[Any]:
+        """Yield stored events as ``decode`` returns them, without a call for each."""
+        decoders = self._current
+        for each in stored:
+            decoder = decoders.get((each.type, each.schema))
+            if decoder is None:
+                yield self.decode(each)
+                continue
+            try:
+                event = decoder(each.data)
+            except Exception as error:  # noqa: BLE001 - codecs may raise anything
+                raise codec_error(each.type, error) from None
+            yield event
 
     def recorded(self, stored: StoredEvent) -> Recorded[Any]:
         """Return a stored event in its envelope, decoded.

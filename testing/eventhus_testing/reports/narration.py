@@ -34,7 +34,7 @@ from eventhus_testing.reports.model import (
 from eventhus_testing.reports.words import Phrase, in_words, one_line, phrase, words
 from eventhus_testing.rules.missing_cases import return_annotation
 from eventhus_testing.specs.history import ANY_TYPE
-from eventhus_testing.specs.process_spec import ProcessStory
+from eventhus_testing.specs.process_story import ProcessStory
 from eventhus_testing.specs.recording import Check, Entry
 from eventhus_testing.specs.story import Call, Given, Story, StoryStep
 from eventhus_testing.specs.transaction_story import Happened, TransactionStory

@@ -7,7 +7,7 @@ from typing import Any
 
 from eventhus.ports import EventData
 from eventhus_testing.specs import history
-from eventhus_testing.specs.process_spec import ProcessStory
+from eventhus_testing.specs.process_story import ProcessStory
 from eventhus_testing.specs.recording import Entry
 from eventhus_testing.specs.story import Story
 from eventhus_testing.specs.transaction_story import TransactionStory, before

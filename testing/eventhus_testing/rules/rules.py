@@ -37,13 +37,15 @@ class Rules:
             A process must return a state and a view a value, too. ``None`` counts as one only if
             the state type admits it, or the return annotation of the view's ``evolve`` does.
         stored: Each event, each view value and each process state survives a round trip through
-            the codec.
+            the codec. A process answers an event in the same way with its state stored and loaded.
         snapshot: Each state of an aggregate or a decision survives a round trip through the codec,
             and the restored state evolves in the same way. Only applications that take snapshots
             need this rule.
         guarded: The boundary of a command finds each event that the decision produces for it, if
             it asks for events of that class. Otherwise two such commands at once can both be
             accepted.
+        ending: A process does not arm deadlines without end: no more than 1,000 are reached in one
+            step of a spec.
     """
 
     unchanged: bool = True
@@ -53,6 +55,7 @@ class Rules:
     stored: bool = True
     snapshot: bool = True
     guarded: bool = True
+    ending: bool = True
 
 
 ALL = Rules()

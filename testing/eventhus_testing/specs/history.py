@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from attrs import evolve, field, frozen
 
 from eventhus import Metadata, Recorded, StreamId
+from eventhus.domain.process_events import PROCESS_EVENTS
 from eventhus.namesakes import namesake
 from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.rules.rules import RuleBroken
@@ -91,7 +92,8 @@ def aware(moment: datetime) -> datetime:
 def text(recorded: Recorded[object]) -> str:
     """Return a readable text of an event with its stream and any explicit time or metadata."""
     stream = recorded.stream
-    where = stream.aggregate_id if stream.aggregate_type == ANY_TYPE else str(stream)
+    is_own = type(recorded.event) in PROCESS_EVENTS  # whose stream and cause follow from the key
+    where = stream.aggregate_id if is_own or stream.aggregate_type == ANY_TYPE else str(stream)
     words = [f"{where}: {wrapped(recorded.event)}"]
     if recorded.recorded_at != LONG_AGO:
         words.append(f"at {recorded.recorded_at.isoformat()}")
@@ -102,7 +104,7 @@ def text(recorded: Recorded[object]) -> str:
         **metadata.values,
     }
     said = ", ".join(f"{name}={value!r}" for name, value in pairs.items() if value is not None)
-    if said:
+    if said and not is_own:
         words.append(f"with {said}")
     return " ".join(words)
 

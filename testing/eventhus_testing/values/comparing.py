@@ -44,6 +44,9 @@ ATOMS: frozenset[type] = frozenset(
 )
 """Immutable classes whose values are compared as a whole."""
 
+_SIMPLE = frozenset({NoneType, bool, int, str})
+"""Those of which nearly all values are made, and for which ``==`` says everything."""
+
 CLOCKS: frozenset[type] = frozenset({dt.datetime, dt.time})
 """Classes of values that may have an offset from UTC."""
 
@@ -93,6 +96,8 @@ def same(one: Any, other: Any) -> bool:
     Unlike ``==``, this tells ``1``, ``1.0`` and ``True`` apart. It treats a NaN as equal to a NaN,
     and compares the attributes of objects whose ``==`` compares identity.
     """
+    if type(one) is type(other) and type(one) in _SIMPLE:
+        return bool(one == other)
     cls = type_of(one)
     if cls is not type_of(other):
         return False

@@ -46,8 +46,9 @@ def _can_change(value: Any) -> bool:
     names = _frozen_fields(cls)
     if names is None:
         return not isinstance(value, Enum | type)
-    for name in names:  # noqa: SIM110 - a generator costs as much as the rest
-        if _can_change(getattr(value, name)):
+    for name in names:
+        part = getattr(value, name)
+        if type(part) not in ATOMS and _can_change(part):
             return True
     return False
 

@@ -1,11 +1,16 @@
 """The memory adapters, beyond the conformance suites."""
 
 import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any
 
 import pytest
 
 from eventhus import StreamId
 from eventhus.errors import CompositionError, InvalidCommit
+from eventhus.ports import EventData
 from eventhus_memory import MemoryBus, MemoryStore
 from eventhus_testing.conformance.store.samples import commit
 from tests.adapters.memory.support import idle, message, publish, until
@@ -60,6 +65,32 @@ async def test_a_commit_id_of_another_stream_is_named_in_the_error() -> None:
     assert (
         "commit id c of Account/a2 names a commit of Account/a1; make ids that are unique for ever"
     ) == str(caught.value)
+
+
+class Name(str):
+    __slots__ = ()
+
+
+class Order(IntEnum):
+    FIRST = 1
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"a": Name("x")}, "{'a': 'x'}"),
+        ({Name("a"): 1}, "{'a': 1}"),
+        ({"a": [Order.FIRST, 2.0, True, None]}, "{'a': [1, 2.0, True, None]}"),
+        (OrderedDict(b="\u00e9", a=2**63 - 1), "{'b': '\u00e9', 'a': 9223372036854775807}"),
+    ],
+)
+async def test_instances_of_subclasses_become_plain_data(
+    given: Mapping[str, Any], kept: str
+) -> None:
+    store = MemoryStore()
+    stored = await store.append(commit(events=[EventData("A", given)]))
+    (event,) = (await store.load(stored.commit.stream)).events
+    assert kept == repr(event.data)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 64])

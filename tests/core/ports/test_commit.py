@@ -109,7 +109,7 @@ def test_wrap_puts_any_form_of_the_events_into_their_envelopes() -> None:
 
 @pytest.mark.parametrize("events", [["one"], ["one", "two", "three"]])
 def test_wrap_refuses_another_number_of_events(events: list[str]) -> None:
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="another number of events"):
         STORED.wrap(events)
 
 

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from attrs import define, field, frozen
 
-from eventhus import Aggregate, Command, Process, Recorded, Rejected, View
+from eventhus import (
+    Aggregate,
+    Command,
+    Deadline,
+    DeadlineReached,
+    Process,
+    Recorded,
+    Rejected,
+    View,
+)
 from eventhus_cattrs import CattrsCodec, Hook
 from tests.testing.cart import (
     Item,
@@ -226,3 +236,56 @@ def tag(recorded: Recorded[Noted]) -> str:
 
 tag_view = View(name="tags", initial=0, key=tag, evolve=lambda n, _: n, events=(Noted,))
 weight_view = View(name="weights", initial=0, key=by_id, evolve=lambda n, _: n, events=(Weighed,))
+
+
+# A process that never ends.
+
+
+def _ticks(ticks: int, recorded: Recorded[Noted | DeadlineReached]) -> int:
+    return ticks + 1
+
+
+def _ticks_again(
+    ticks: int, recorded: Recorded[Noted | DeadlineReached]
+) -> Iterator[Command | Deadline]:
+    if ticks > 1001:
+        yield Note(aggregate_id="p1", text=f"{ticks}")
+    yield Deadline("tick", after=timedelta(seconds=1))
+
+
+ticking: Process[Noted, int] = Process(
+    name="ticking",
+    initial=0,
+    key=lambda recorded: recorded.stream.aggregate_id,
+    evolve=_ticks,
+    react=_ticks_again,
+)
+
+
+# A process whose state does not come back as it was.
+
+
+@frozen
+class Careless:
+    seen: int = 0
+    unseen: int = field(default=0, init=False, eq=False)
+
+
+def _remembers(state: Careless, recorded: Recorded[Noted]) -> Careless:
+    after = Careless(state.seen + 1)
+    object.__setattr__(after, "unseen", state.unseen + 1)
+    return after
+
+
+def _answers_from_memory(state: Careless, recorded: Recorded[Noted]) -> Iterator[Command]:
+    if state.unseen == 2:
+        yield Note(aggregate_id="p1", text="twice")
+
+
+careless: Process[Noted, Careless] = Process(
+    name="careless",
+    initial=Careless(),
+    key=lambda recorded: recorded.stream.aggregate_id,
+    evolve=_remembers,
+    react=_answers_from_memory,
+)

@@ -15,7 +15,7 @@ from eventhus.ports.store import StoredCommit
 from eventhus.runtime.commands.envelope import Committed
 from eventhus.runtime.commands.repository import Repository
 from eventhus.runtime.commands.state_cache import CachedState
-from eventhus.runtime.commands.unit_of_work import Change, UnitOfWork
+from eventhus.runtime.commands.unit_of_work import Change, UnitOfWork, unchecked_change
 
 S = TypeVar("S")
 
@@ -72,7 +72,7 @@ class AggregateUnit(UnitOfWork, Generic[S]):
             decided = self._aggregate.decided(command, state)
             events += decided
         self._unfolded = state, decided
-        return (Change(self.stream, current.version, events),) if events else ()
+        return (unchecked_change(self.stream, current.version, events),) if events else ()
 
     def fold(self) -> None:
         """See ``UnitOfWork.fold``."""

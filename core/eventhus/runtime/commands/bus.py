@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 from attrs import astuple
 
@@ -43,7 +42,9 @@ class CommandBus:
         if self._closing:
             raise NotRunning("the application is closing and takes no more commands")
         # Every command locks its streams in the same order, so that no two wait for each other.
-        streams = unit.streams if len(unit.streams) == 1 else sorted(unit.streams, key=astuple)
+        streams = unit.streams
+        if len(streams) > 1:
+            streams = sorted(streams, key=astuple)
         held = 0
         self._accepted += 1
         try:
@@ -52,10 +53,14 @@ class CommandBus:
             for stream in streams:
                 await self._locks.acquire(stream)
                 held += 1
-            async with self._workers:
+            await self._workers.acquire()
+            try:
                 return await self._executor.execute(unit, envelope)
+            finally:
+                self._workers.release()
         finally:
-            self._release(streams[:held])
+            for stream in streams[:held]:
+                self._locks.release(stream)
             self._accepted -= 1
             if not self._accepted:
                 self._idle.set()
@@ -66,7 +71,3 @@ class CommandBus:
         while self._accepted:
             self._idle.clear()
             await self._idle.wait()
-
-    def _release(self, streams: Sequence[StreamId]) -> None:
-        for stream in streams:
-            self._locks.release(stream)

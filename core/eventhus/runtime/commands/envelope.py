@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from eventhus.domain.command import Command
 from eventhus.domain.recorded import Metadata, Recorded, StreamId, is_id
+from eventhus.domain.unchecked import unchecked
 from eventhus.errors import InvalidArgument
 
 S_co = TypeVar("S_co", covariant=True)
@@ -42,7 +43,7 @@ class Envelope:
             raise InvalidArgument(f"metadata must be a Metadata, found a {found}")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Committed:
     """The answer to a command that was not refused.
 
@@ -59,6 +60,9 @@ class Committed:
     version: int
     position: int
     events: Sequence[Recorded[Any]]
+
+
+unchecked_committed = unchecked(Committed)
 
 
 @frozen(kw_only=True)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from random import Random
 from typing import Any
 
 from eventhus.adapter_support.backoff import Backoff
-from eventhus.domain.recorded import Metadata, Recorded
+from eventhus.domain.recorded import Recorded, is_id, unchecked_metadata
 from eventhus.errors import (
     CommandIdReused,
     ConcurrencyError,
     ConflictError,
+    InvalidArgument,
     InvalidCommit,
     Rejected,
     TooManyConflicts,
 )
 from eventhus.ports.clock import Clock
-from eventhus.ports.store import Commit, EventStore, Part, StoredCommit
-from eventhus.runtime.commands.envelope import Committed, Envelope
+from eventhus.ports.store import Commit, EventStore, StoredCommit, unchecked_commit, unchecked_part
+from eventhus.runtime.commands.envelope import Committed, Envelope, unchecked_committed
 from eventhus.runtime.commands.unit_of_work import Change, UnitOfWork
 from eventhus.runtime.serializer import EventSerializer
 
@@ -49,11 +50,15 @@ class Executor:
         self._random = random
         self._new_id = new_id
 
-    async def execute(self, unit: UnitOfWork, envelope: Envelope) -> Committed:
+    def execute(self, unit: UnitOfWork, envelope: Envelope) -> Coroutine[Any, Any, Committed]:
         """Carry out one command. Raises what ``Application.dispatch`` does."""
-        command_id = envelope.command_id
-        if command_id is None:
-            return await self._execute(unit, envelope)
+        if envelope.command_id is None:
+            return self._execute(unit, envelope)
+        return self._execute_once(unit, envelope, envelope.command_id)
+
+    async def _execute_once(
+        self, unit: UnitOfWork, envelope: Envelope, command_id: str
+    ) -> Committed:
         if first := await self._first_answer(unit, command_id):
             return first
         # The same command may have come through another process. What then stands in the way
@@ -111,19 +116,26 @@ class Executor:
     def _commit(self, unit: UnitOfWork, changes: Sequence[Change], envelope: Envelope) -> Commit:
         # The events are encoded and folded before the append, so that none is written that cannot
         # be folded or read again.
-        parts = [
-            Part(
-                stream=change.stream,
-                events=[*map(self._serializer.encode, change.events)],
-                expected_version=change.expected_version,
-            )
-            for change in changes
-        ]
+        encode = self._serializer.encode
+        parts = tuple(
+            [
+                unchecked_part(
+                    stream=change.stream,
+                    events=tuple([encode(event) for event in change.events]),
+                    expected_version=change.expected_version,
+                )
+                for change in changes
+            ]
+        )
         commit_id = self._new_id()
+        if not is_id(commit_id):
+            raise InvalidArgument(
+                "new_id of the application must return a non-empty str of whole Unicode characters"
+            )
         metadata = envelope.metadata
         if metadata.correlation_id is None:
-            metadata = Metadata(commit_id, metadata.causation_id, metadata.values)
-        return Commit(
+            metadata = unchecked_metadata(commit_id, metadata.causation_id, metadata.values)
+        return unchecked_commit(
             id=commit_id,
             parts=parts,
             condition=unit.condition,
@@ -168,11 +180,14 @@ class Executor:
 
 
 def _answer(unit: UnitOfWork, stored: StoredCommit, events: Sequence[Recorded[Any]]) -> Committed:
-    # The first aggregate of several may have had nothing to change.
-    stream = unit.stream if unit.stream in stored.commit.streams else stored.commit.stream
-    return Committed(
-        stream=stream,
-        version=stored.last_of(stream).version,
+    last = events[-1]
+    if last.stream is not unit.stream:
+        # The first aggregate of several may have had nothing to change.
+        stream = unit.stream if unit.stream in stored.commit.streams else stored.commit.stream
+        last = next(each for each in reversed(events) if each.stream == stream)
+    return unchecked_committed(
+        stream=last.stream,
+        version=last.version,
         position=stored.last_position,
         events=events,
     )

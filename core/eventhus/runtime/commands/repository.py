@@ -10,7 +10,7 @@ from eventhus.domain.recorded import StreamId
 from eventhus.errors import CodecError, LogCorrupted
 from eventhus.ports.store import EventStore, Slice, StoredCommit
 from eventhus.runtime.commands.snapshots import Snapshots
-from eventhus.runtime.commands.state_cache import CachedState, StateCache
+from eventhus.runtime.commands.state_cache import CachedState, StateCache, unchecked_cached_state
 from eventhus.runtime.commands.stray_streams import StrayStreams
 from eventhus.runtime.serializer import EventSerializer
 
@@ -97,7 +97,7 @@ class Repository(Generic[S]):
     ) -> None:
         """Cache the state that a commit led to, and start a snapshot if one is due."""
         last = stored.last_of(stream)
-        current = CachedState(
+        current = unchecked_cached_state(
             state=state,
             version=last.version,
             position=last.position,
@@ -129,11 +129,11 @@ class Repository(Generic[S]):
         if page.version != known.version + len(page.events):
             raise LogCorrupted(stream, known.version + len(page.events), page.version)
         state = known.state
-        evolve, decode = self.aggregate.evolve, self._serializer.decode
+        evolve = self.aggregate.evolve
         done = 0
         try:
-            for data in page.events:
-                state = evolve(state, decode(data))
+            for event in self._serializer.decode_each(page.events):
+                state = evolve(state, event)
                 done += 1
         except CodecError as error:
             raise error.at(stream, known.version + done + 1) from None

@@ -7,11 +7,13 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
+from eventhus.domain.unchecked import unchecked
+
 K = TypeVar("K", bound=Hashable)
 S = TypeVar("S")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class CachedState(Generic[S]):
     """A state, and the place in the log that it belongs to.
 
@@ -28,6 +30,9 @@ class CachedState(Generic[S]):
     position: int
     event_id: str
     snapshot_version: int = 0
+
+
+unchecked_cached_state = unchecked(CachedState)
 
 
 class StateCache(Generic[K, S]):

@@ -9,12 +9,13 @@ from typing import Any
 from attrs import frozen
 
 from eventhus.domain.recorded import StreamId
+from eventhus.domain.unchecked import unchecked
 from eventhus.errors import ConflictError
 from eventhus.ports.store import Condition, StoredCommit
 from eventhus.runtime.commands.envelope import Committed
 
 
-@frozen
+@frozen(weakref_slot=False)
 class Change:
     """New events of one stream.
 
@@ -27,6 +28,9 @@ class Change:
     stream: StreamId
     expected_version: int | None
     events: Sequence[Any]
+
+
+unchecked_change = unchecked(Change)
 
 
 class UnitOfWork(ABC):

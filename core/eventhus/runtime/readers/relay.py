@@ -141,15 +141,14 @@ class Relay(LeasedReader):
     async def _lost(self, published: int, checkpoint: int) -> bool:
         """Return whether events were published after one position, up to the checkpoint."""
         after = published
-        while after < checkpoint:
+        while True:
             page = await self._store.read(after=after)
             for stored in page.events:
                 if stored.position <= checkpoint and not self._stays_in_the_log(stored):
                     return True
-            if page.is_last:
-                break
             after = page.position
-        return False
+            if page.is_last or after >= checkpoint:
+                return False
 
     def _stays_in_the_log(self, stored: StoredEvent) -> bool:
         aggregate_type = stored.stream.aggregate_type

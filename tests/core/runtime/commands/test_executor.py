@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 from eventhus import Committed, Metadata, Recorded, StreamId
-from eventhus.errors import LogCorrupted
+from eventhus.errors import InvalidArgument, LogCorrupted
 from eventhus.ports import (
     Commit,
     EventData,
@@ -452,6 +452,16 @@ async def test_a_command_without_metadata_starts_a_conversation() -> None:
     async with compose(new_id=lambda: "c1") as app:
         committed = await app.dispatch(Open(aggregate_id="a"))
         assert Metadata(correlation_id="c1") == committed.events[0].metadata
+
+
+@pytest.mark.parametrize("metadata", [Metadata(), Metadata("talk")])
+@pytest.mark.parametrize("commit_id", ["", None, 5, b"c1", "\ud800"])
+async def test_a_commit_id_that_is_no_text_is_refused(commit_id: Any, metadata: Metadata) -> None:
+    store = MemoryStore()
+    async with compose(store, new_id=lambda: commit_id) as app:
+        with pytest.raises(InvalidArgument, match="new_id"):
+            await app.dispatch(Open(aggregate_id="a"), metadata=metadata)
+    assert 0 == await store.head()
 
 
 async def test_metadata_is_carried_by_every_event() -> None:

@@ -23,8 +23,8 @@ from eventhus import (
     StreamId,
     View,
 )
-from eventhus.errors import KeyParked, LogChanged, StoreUnavailable
-from eventhus.ports import Checkpoint, Storage, StoredEvent, ViewWrite
+from eventhus.errors import CodecError, KeyParked, LogChanged, StoreUnavailable
+from eventhus.ports import Checkpoint, Commit, EventData, Part, Storage, StoredEvent, ViewWrite
 from eventhus_memory import MemoryStore
 from eventhus_testing import ManualClock
 from tests.bank import (
@@ -309,11 +309,12 @@ async def all_reached(app: Application, store: Storage, clock: ManualClock) -> N
     await app.caught_up(dunning)
 
 
+@pytest.mark.parametrize("begin", range(1, 5))  # the whole takes long
 @pytest.mark.parametrize("ways", ["it raises", "the process is killed"])
-async def test_a_failure_anywhere_reaches_each_deadline_once(ways: str) -> None:
+async def test_a_failure_anywhere_reaches_each_deadline_once(ways: str, begin: int) -> None:
     """At every call of the store, before it or after it."""
     steps = 0
-    for step in count(1):
+    for step in count(begin, 4):
         store, gate, clock = Paged(), Gate(), ManualClock(NOON, jumps=True)
         async with bank(store.inner, clock=clock) as app:
             await many(app)
@@ -637,3 +638,41 @@ async def test_own_events_are_published_if_the_process_says_so(
         await settle()
     assert publish == any("the bus has lost" in each.getMessage() for each in caplog.records)
     assert expected[1:] * publish == [each.type for each in bus.taken[1 + publish :]]
+
+
+def own(name: str, data: dict[str, Any], number: int = 1) -> Commit:
+    """A commit to a stream of the process, as another program may write one."""
+    part = Part(
+        stream=StreamId("eventhus:process/dunning", "a"),
+        events=[EventData(f"eventhus:{name}", data)],
+        expected_version=None,
+    )
+    return Commit(id=f"own-{number}", parts=[part], recorded_at=NOON, metadata=Metadata())
+
+
+async def test_many_own_events_at_the_end_of_the_log_are_no_loss_of_the_bus(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """More than are read at a time; nothing is published again because of them."""
+    store, bus = MemoryStore(), RecordingBus()
+    async with app_of(store, clock, bus=bus) as app:
+        last = await app.dispatch(Rename(aggregate_id="a", owner="7"))
+        for number in range(1001):
+            await store.append(own("DeadlineReached", {"name": "x"}, number))
+    assert ["Renamed"] == [each.type for each in bus.taken]
+    bus.last_published = Checkpoint(1, last.events[0].id)
+    async with bank(store, bus=bus):
+        await settle()
+    assert ["Renamed"] == [each.type for each in bus.taken]
+    assert not any("the bus has lost" in each.getMessage() for each in caplog.records)
+
+
+@pytest.mark.parametrize("data", [{"name": 5}, {"names": "x"}, {}])
+async def test_an_own_event_of_another_form_is_refused(
+    clock: ManualClock, data: dict[str, Any]
+) -> None:
+    store = MemoryStore()
+    await store.append(own("DeadlineReached", data))
+    async with bank(store) as app:
+        with pytest.raises(CodecError):
+            [each async for each in app.events()]

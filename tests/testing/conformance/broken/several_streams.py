@@ -127,7 +127,7 @@ class RefusesManyParts(MemoryStore):
 @caught_by("test_one_of_many_rivals_for_shared_streams_wins")
 class ChecksVersionsBeforeItWrites(MemoryStore):
     async def append(self, commit: Commit) -> StoredCommit:
-        self._check_versions(commit)
+        self._next_versions(commit)
         await asyncio.sleep(0)
         stored = await super().append(expecting(commit, None))
         return evolve(stored, commit=commit)
