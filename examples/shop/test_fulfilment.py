@@ -1,11 +1,17 @@
 """The process from an order to its shipment, by example."""
 
 from eventhus_testing import spec
-from examples.shop.fulfilment import fulfilment
-from examples.shop.order import OrderCancelled, OrderShipped, ShipOrder
-from examples.shop.payment import PaymentReceived, RequestPayment
+from examples.shop.fulfilment import TIME_TO_PAY, fulfilment
+from examples.shop.order import (
+    AlreadyCancelled,
+    CancelOrder,
+    OrderCancelled,
+    OrderShipped,
+    ShipOrder,
+)
+from examples.shop.payment import PaymentReceived, RefundPayment, RequestPayment
 from examples.shop.samples import HOME, PLACED, POT, TEA, TOTAL
-from examples.shop.stock import GoodsReserved, HandOverGoods, ReleaseGoods, ReserveGoods
+from examples.shop.stock import GoodsReserved, HandOverGoods, OutOfStock, ReleaseGoods, ReserveGoods
 
 POT_KEPT = GoodsReserved(order="o1", quantity=1)
 TEA_KEPT = GoodsReserved(order="o1", quantity=2)
@@ -20,6 +26,7 @@ def test_goods_are_reserved_first() -> None:
             ReserveGoods(aggregate_id="tea", order="o1", quantity=TEA.quantity),
             ReserveGoods(aggregate_id="pot", order="o1", quantity=POT.quantity),
         )
+        .then_deadline("payment", after=TIME_TO_PAY)
     )
 
 
@@ -38,6 +45,7 @@ def test_a_paid_order_is_shipped() -> None:
     (
         RESERVED.when("o1", PaymentReceived(TOTAL))
         .then_commands(ShipOrder(aggregate_id="o1"))
+        .then_cancelled("payment")
         .and_when("o1", OrderShipped(HOME))
         .then_commands(
             HandOverGoods(aggregate_id="pot", order="o1"),
@@ -46,12 +54,23 @@ def test_a_paid_order_is_shipped() -> None:
     )
 
 
+def test_an_order_that_is_not_paid_in_time_is_cancelled() -> None:
+    (
+        RESERVED.when_passed(minutes=29)
+        .then_nothing()
+        .and_when_passed(minutes=1)
+        .then_commands(CancelOrder(aggregate_id="o1", reason="not paid in time"))
+    )
+
+
 def test_a_cancelled_order_gives_its_goods_back() -> None:
     (
-        RESERVED.when("o1", OrderCancelled("changed my mind")).then_commands(
+        RESERVED.when("o1", OrderCancelled("changed my mind"))
+        .then_commands(
             ReleaseGoods(aggregate_id="pot", order="o1"),
             ReleaseGoods(aggregate_id="tea", order="o1"),
         )
+        .then_cancelled("payment")
     )
 
 
@@ -61,4 +80,21 @@ def test_goods_that_come_after_the_cancellation_go_back_at_once() -> None:
         .given("o1", PLACED, OrderCancelled("changed my mind"))
         .when("tea", TEA_KEPT)
         .then_commands(ReleaseGoods(aggregate_id="tea", order="o1"))
+    )
+
+
+def test_an_order_that_is_out_of_stock_is_cancelled() -> None:
+    (
+        spec(fulfilment)
+        .given("o1", PLACED)
+        .when_refused(ReserveGoods, OutOfStock)
+        .then_commands(CancelOrder(aggregate_id="o1", reason="out of stock"))
+    )
+
+
+def test_money_for_a_cancelled_order_goes_back() -> None:
+    (
+        RESERVED.given("o1", OrderCancelled("changed my mind"), PaymentReceived(TOTAL))
+        .when_refused(ShipOrder, AlreadyCancelled)
+        .then_commands(RefundPayment(aggregate_id="o1"))
     )
