@@ -339,6 +339,10 @@ class FakeClock:
         if self.before_waking is not None:
             await self.before_waking(seconds)
 
+    async def wait_until(self, moment: datetime) -> None:
+        """See ``Clock.wait_until``. No moment comes."""
+        await asyncio.Event().wait()
+
 
 async def stored_events(store: Storage, stream: StreamId | None = None) -> list[StoredEvent]:
     """Return the first page of the log or of a stream, straight from the store."""
