@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from eventhus_testing import AppScenario, ManualClock, like, memory_application, scenario
-from examples.shop.fulfilment import fulfilment
+from examples.shop.fulfilment import TIME_TO_PAY, fulfilment
 from examples.shop.order import CancelOrder, order
 from examples.shop.payment import PaymentReceived, ReceivePayment, payment
 from examples.shop.samples import PLACE, POT, TEA, TOTAL
@@ -48,6 +48,14 @@ async def test_a_paid_order_is_shipped(shop: AppScenario) -> None:
     await shop.then(PaymentReceived(TOTAL))
     await shop.then_view(orders, "o1", summary(Progress.SHIPPED))
     await shop.then_state(stock, "tea", Stock(available=1))
+
+
+async def test_an_order_that_is_not_paid_in_time_is_cancelled(shop: AppScenario) -> None:
+    await shop.when(PLACE)
+    await shop.then_deadline(fulfilment, "o1", "payment", at=NOON + TIME_TO_PAY)
+    await shop.when_passed(minutes=30)
+    await shop.then_view(orders, "o1", summary(Progress.CANCELLED))
+    await shop.then_view(shelf, "tea", Offer(price=TEA.price, available=3))
 
 
 async def test_an_order_that_is_not_in_stock_is_cancelled(shop: AppScenario) -> None:
