@@ -5,24 +5,23 @@ from decimal import Decimal
 from enum import Enum
 from typing import TypeAlias, assert_never
 
-from attrs import field, frozen
+from attrs import frozen
 
 from eventhus import Aggregate, Command, Rejected
-from examples.shop.values import euros
 
 
 @frozen(kw_only=True)
 class RequestPayment(Command):
     """Ask the customer to pay."""
 
-    amount: Decimal = field(validator=euros)
+    amount: Decimal
 
 
 @frozen(kw_only=True)
 class ReceivePayment(Command):
     """Accept the customer's money."""
 
-    amount: Decimal = field(validator=euros)
+    amount: Decimal
 
 
 @frozen(kw_only=True)

@@ -1,7 +1,9 @@
 """The process from an order to its shipment, by example."""
 
-from eventhus_testing import spec
-from examples.shop.fulfilment import TIME_TO_PAY, fulfilment
+from hypothesis import strategies as st
+
+from eventhus_testing import ProcessRun, check_process, spec
+from examples.shop.fulfilment import TIME_TO_PAY, Fulfilment, fulfilment
 from examples.shop.order import (
     AlreadyCancelled,
     CancelOrder,
@@ -98,3 +100,18 @@ def test_money_for_a_cancelled_order_goes_back() -> None:
         .when_refused(ShipOrder, AlreadyCancelled)
         .then_commands(RefundPayment(aggregate_id="o1"))
     )
+
+
+def gives_its_goods_back(run: ProcessRun[Fulfilment]) -> bool:
+    """Every product that a cancelled order had is released."""
+    return all(
+        ReleaseGoods(aggregate_id=product, order=order_id) in run.commands
+        for order_id, order in run.states.items()
+        if order.cancelled
+        for product in order.reserved
+    )
+
+
+def test_no_cancelled_order_keeps_goods() -> None:
+    of_an_order = {"order": st.sampled_from(["f1", "f2"])}  # the streams that are tried
+    check_process(fulfilment, invariant=gives_its_goods_back, refine={GoodsReserved: of_an_order})
