@@ -113,6 +113,49 @@ async def test_customers_see_their_own_orders_only(client: AsyncClient) -> None:
     assert 404 == (await client.post(f"{url}/cancellation")).status_code
 
 
+async def test_orders_are_listed_in_pages_the_newest_first(client: AsyncClient) -> None:
+    placed = [await ordered(client, key) for key in "123"]
+    client.headers["X-Position"] = placed[-1].headers["X-Position"]
+    first = (await client.get("/orders?limit=2")).json()
+    rest = (await client.get("/orders", params={"limit": 2, "after": first["next"]})).json()
+    assert [each.json()["order_id"] for each in reversed(placed)] == [
+        each["order_id"] for each in first["items"] + rest["items"]
+    ]
+    assert rest["next"] is None
+
+
+async def test_orders_are_found_by_their_progress(client: AsyncClient) -> None:
+    urls = [(await ordered(client, key)).headers["Location"] for key in "12"]
+    cancelled = await client.post(f"{urls[0]}/cancellation")
+    client.headers["X-Position"] = cancelled.headers["X-Position"]
+    found = (await client.get("/orders?progress=cancelled&progress=refunded")).json()["items"]
+    assert [urls[0]] == [f"/orders/{each['order_id']}" for each in found]
+    client.headers["X-User"] = "bob"
+    assert [] == (await client.get("/orders")).json()["items"]
+
+
+async def test_products_are_listed_up_to_a_price_the_cheapest_first(client: AsyncClient) -> None:
+    tea = {"product": "tea", "price": "4.50", "available": 3}
+    pot = {"product": "pot", "price": "21.00", "available": 1}
+    assert [tea, pot] == (await client.get("/products")).json()["items"]
+    assert [tea] == (await client.get("/products?at_most=20.99")).json()["items"]
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("/orders?after=made-up", 400),
+        ("/orders?limit=0", 422),
+        ("/orders?progress=lost", 422),
+        ("/products?at_most=cheap", 422),
+    ],
+)
+async def test_a_question_that_makes_no_sense_is_refused(
+    client: AsyncClient, url: str, status: int
+) -> None:
+    assert status == (await client.get(url)).status_code
+
+
 @pytest.mark.parametrize(
     ("change", "status"),
     [

@@ -66,7 +66,13 @@ def summarise(summary: OrderSummary, recorded: Recorded[OrderProgress]) -> Order
             assert_never(recorded.event)
 
 
-orders = View(name="orders", initial=OrderSummary(), key=order_of, evolve=summarise)
+orders = View(
+    name="orders",
+    initial=OrderSummary(),
+    key=order_of,
+    evolve=summarise,
+    indexes=[("customer", "progress", "-placed_at")],
+)
 
 
 @frozen(kw_only=True)
@@ -98,4 +104,4 @@ def offer(offer: Offer, recorded: Recorded[StockChange]) -> Offer:
             assert_never(recorded.event)
 
 
-shelf = View(name="shelf", initial=Offer(), key=product_of, evolve=offer)
+shelf = View(name="shelf", initial=Offer(), key=product_of, evolve=offer, indexes=["price"])

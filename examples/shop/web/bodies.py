@@ -1,17 +1,26 @@
-"""The bodies of requests and responses. They hold JSON to its form; the domain holds the rules."""
+"""The bodies of requests and responses, and the parameters of lists.
+
+They hold JSON to its form; the domain holds the rules.
+"""
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, TypeAlias
+from typing import Annotated, Generic, TypeAlias, TypeVar
 
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from examples.shop.order import Status
 from examples.shop.views import Progress
 
+Listed = TypeVar("Listed")
 Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
 Quantity: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
-Euros: TypeAlias = Annotated[Decimal, Field(ge=0, max_digits=11, decimal_places=2)]
+Euros: TypeAlias = Annotated[Decimal, Field(ge=0, max_digits=20, decimal_places=2)]
+Price: TypeAlias = Annotated[Euros, Field(lt=1_000_000_000)]
+
+After: TypeAlias = Annotated[str | None, Query(max_length=2000)]
+Limit: TypeAlias = Annotated[int, Query(ge=1, le=100)]
 
 
 class Body(BaseModel):
@@ -24,7 +33,7 @@ class Delivery(Body):
     """Goods that have come in."""
 
     quantity: Quantity
-    price: Euros
+    price: Price
 
 
 class Place(Body):
@@ -60,7 +69,7 @@ class Paid(Body):
 class PricedItem(Item):
     """A line of an order."""
 
-    price: Euros
+    price: Price
 
 
 class OrderId(Body):
@@ -84,19 +93,19 @@ class OrderListed(Body):
     order_id: str
     progress: Progress
     total: Euros
-    placed_at: datetime
+    placed_at: datetime | None
 
 
-class OrderPage(Body):
-    """A page of a list; ``next`` asks for the page after it."""
-
-    orders: list[OrderListed]
-    next: str | None
-
-
-class ProductListed(Body):
+class Offered(Body):
     """A product in a list."""
 
     product: str
-    price: Euros
+    price: Price
     available: int
+
+
+class Page(Body, Generic[Listed]):
+    """A page of a list. ``next`` is the value of ``after`` for the next page."""
+
+    items: list[Listed]
+    next: str | None
