@@ -37,7 +37,7 @@ async def test_a_worker_ships_what_was_ordered_and_paid_on_the_web(
 ) -> None:
     monkeypatch.setenv("SHOP_STORE", mongo_url)
     monkeypatch.setenv("SHOP_BUCKET", mongo_bucket)
-    async with worker(), compose() as shop:
+    async with worker(), compose(work=False) as shop:
         web = AsyncClient(
             transport=ASGITransport(create_app(shop)),
             base_url="http://shop",

@@ -1,5 +1,6 @@
 """The application that serves the shop."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -27,5 +28,8 @@ def create_app(shop: Application) -> FastAPI:
 
 
 def create() -> FastAPI:
-    """Compose the shop from the environment, and serve it."""
-    return create_app(compose())
+    """Compose the shop from the environment, and serve it.
+
+    In memory this process does all the work; otherwise it leaves that to the worker.
+    """
+    return create_app(compose(work="SHOP_STORE" not in os.environ))
