@@ -23,12 +23,16 @@ from eventhus.domain.view import View
 from eventhus.errors import ConcurrencyError, EventhusError, Rejected
 from eventhus.ids import new_id
 from eventhus.runtime.commands.envelope import Committed, Loaded
+from eventhus.runtime.messaging.dead_letters import BuriedEvent
 from eventhus.runtime.messaging.subscriber import Delivered, Replayed
-from eventhus.runtime.readers.reader_group import ParkedKey
+from eventhus.runtime.readers.building import BuildProgress
+from eventhus.runtime.readers.reader_group import ParkedKey, ViewVersion
 
 __all__ = [
     "Aggregate",
     "Application",
+    "BuildProgress",
+    "BuriedEvent",
     "Cancel",
     "Command",
     "CommandRefused",
@@ -52,6 +56,7 @@ __all__ = [
     "Transaction",
     "Upcaster",
     "View",
+    "ViewVersion",
     "errors",
     "new_id",
 ]

@@ -7,6 +7,8 @@ EventhusError
 │   ├── InvalidArgument       an argument does not have the form it must have (also ValueError)
 │   ├── NotRunning            used outside ``async with`` or its event loop   (also RuntimeError)
 │   ├── UnknownCommand        no aggregate handles this class of command      (also LookupError)
+│   ├── ViewChanged           a version of a view was built from others       (also TypeError)
+│   ├── VersionRetired        a view's version is older than those there      (also LookupError)
 │   ├── UndeclaredEvent       ``decide`` produced an event it never declared  (also TypeError)
 │   └── CommandIdReused       one command id was sent to two aggregates       (also ValueError)
 ├── ConflictError             another writer was first
@@ -88,6 +90,8 @@ __all__ = [
     "UndeclaredEvent",
     "UnknownCommand",
     "UsageError",
+    "VersionRetired",
+    "ViewChanged",
 ]
 
 
@@ -183,6 +187,54 @@ class UndeclaredEvent(UsageError, TypeError):
             f"decide of {self.aggregate_type} produced {self.event.__qualname__}, which is not one "
             f"of its events; {advice}"
         )
+
+
+@define(eq=False, slots=False)
+class ViewChanged(UsageError, TypeError):
+    """A version of a view was built from other events, values or indexed fields than it now has.
+
+    Attributes:
+        view: The name of the view.
+        version: The version.
+        topic: What has changed: ``events``, ``values`` or ``indexes``.
+        found: What the version was built from.
+        declared: What it is declared with.
+        newest: The newest version that the store holds.
+    """
+
+    view: str
+    version: int
+    topic: str
+    found: str
+    declared: str
+    newest: int
+
+    def __str__(self) -> str:
+        return (
+            f"version {self.version} of view {self.view} was built from the {self.topic} "
+            f"({self.found}), and is declared with ({self.declared}); raise its version to "
+            f"{self.newest + 1}, which is built beside the others"
+        )
+
+
+@define(eq=False, slots=False)
+class VersionRetired(UsageError, LookupError):
+    """A version of a view is not in the store, which holds a later one: it was pruned or skipped.
+
+    Attributes:
+        view: The name of the view.
+        version: The version that is not there.
+        newest: The newest version that is there.
+    """
+
+    view: str
+    version: int
+    newest: int
+
+    _message = (
+        "version {version} of view {view} is not in the store, which holds version {newest}; "
+        "deploy the newer code, or raise the version above {newest}"
+    )
 
 
 @define(eq=False, slots=False)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,12 @@ class LateBus(MemoryBus):
     """A bus that delivers later than any program that does not wait for it."""
 
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        **rest: Any,
     ) -> MemorySubscription:
         """Subscribe a handler that lets all other tasks run before each message."""
 
@@ -58,7 +64,7 @@ class LateBus(MemoryBus):
                 await asyncio.sleep(0)
             await handler(message)
 
-        return await super().subscribe(late, group=group, concurrency=concurrency)
+        return await super().subscribe(late, group=group, concurrency=concurrency, **rest)
 
 
 async def test_the_program_waits_for_the_bus(capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,6 +74,11 @@ class AppInternals:
         """Return the processes."""
         return list(self._app._readers._processes)
 
+    async def handlers_caught_up(self, position: int) -> None:
+        """Wait until the handlers that read the log have handled the events up to a position."""
+        if self.bus is None:
+            await self._app._source.caught_up(position)
+
     async def log(self) -> AsyncIterator[Recorded[Any]]:
         """Yield every event that the log holds now, in order.
 

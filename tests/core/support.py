@@ -24,12 +24,16 @@ from eventhus.ports import (
     Commit,
     DeadLetter,
     EventBus,
+    IndexField,
     Lease,
     Message,
     MessageHandler,
     Page,
+    Registration,
+    Selection,
     Slice,
     Snapshot,
+    Start,
     Storage,
     StoredCommit,
     StoredEvent,
@@ -185,10 +189,18 @@ class Proxy:
         return checkpoint
 
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self,
+        name: str,
+        position: int,
+        *,
+        event_id: str = "",
+        token: int = 0,
+        done: Sequence[tuple[int, int]] = (),
     ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        await self._through("save_checkpoint", name, position, event_id=event_id, token=token)
+        await self._through(
+            "save_checkpoint", name, position, event_id=event_id, token=token, done=done
+        )
 
     async def load_documents(
         self, collection: str, keys: Collection[str]
@@ -220,9 +232,65 @@ class Proxy:
         refused: frozenset[str] = await self._through("save_documents", collection, writes)
         return refused
 
+    async def create_indexes(
+        self, collection: str, indexes: Sequence[Sequence[IndexField]]
+    ) -> None:
+        """See ``ViewStore.create_indexes``."""
+        await self._through("create_indexes", collection, indexes)
+
+    async def select_documents(
+        self, collection: str, selection: Selection
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.select_documents``."""
+        found: Sequence[ViewDocument] = await self._through(
+            "select_documents", collection, selection
+        )
+        return found
+
+    async def register(self, registration: Registration) -> Registration:
+        """See ``RegistrationStore.register``."""
+        found: Registration = await self._through("register", registration)
+        return found
+
+    async def registrations(self) -> Sequence[Registration]:
+        """See ``RegistrationStore.registrations``."""
+        found: Sequence[Registration] = await self._through("registrations")
+        return found
+
+    async def drop_collection(self, collection: str) -> None:
+        """See ``RegistrationStore.drop_collection``."""
+        await self._through("drop_collection", collection)
+
     async def delete_documents(self, collection: str) -> None:
         """See ``ViewStore.delete_documents``."""
         await self._through("delete_documents", collection)
+
+    async def create_group(self, group: str, start: Checkpoint) -> Checkpoint:
+        """See ``GroupStore.create_group``."""
+        began: Checkpoint = await self._through("create_group", group, start)
+        return began
+
+    async def load_group(self, group: str) -> Checkpoint | None:
+        """See ``GroupStore.load_group``."""
+        began: Checkpoint | None = await self._through("load_group", group)
+        return began
+
+    async def save_letter(self, group: str, message: Message) -> None:
+        """See ``GroupStore.save_letter``."""
+        await self._through("save_letter", group, message)
+
+    async def load_letters(
+        self, group: str, *, after: int = 0, limit: int = 100
+    ) -> Sequence[DeadLetter]:
+        """See ``GroupStore.load_letters``."""
+        found: Sequence[DeadLetter] = await self._through(
+            "load_letters", group, after=after, limit=limit
+        )
+        return found
+
+    async def delete_letter(self, group: str, number: int) -> None:
+        """See ``GroupStore.delete_letter``."""
+        await self._through("delete_letter", group, number)
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``."""
@@ -263,7 +331,13 @@ class RecordingBus:
         return RecordingPublisher(self)
 
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        start: Start = "now",
+        unwanted: Collection[str] = (),
     ) -> Subscription:
         """See ``EventBus.subscribe``."""
         raise NotImplementedError
@@ -276,7 +350,7 @@ class RecordingBus:
         """See ``EventBus.has_group``."""
         raise NotImplementedError
 
-    def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+    def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""
         raise NotImplementedError
 

@@ -39,6 +39,8 @@ from eventhus.errors import (
     UndeclaredEvent,
     UnknownCommand,
     UsageError,
+    VersionRetired,
+    ViewChanged,
 )
 
 STREAM = StreamId("Account", "a1")
@@ -75,6 +77,20 @@ MESSAGES: list[tuple[EventhusError, str]] = [
         (
             "decide of Account produced Deposit, which is not one of its events; add it to the "
             "event annotation of evolve, or to events=(...)"
+        ),
+    ),
+    (
+        ViewChanged("orders", 1, "events", "Opened", "Opened; Paid", 2),
+        (
+            "version 1 of view orders was built from the events (Opened), and is declared with "
+            "(Opened; Paid); raise its version to 3, which is built beside the others"
+        ),
+    ),
+    (
+        VersionRetired("orders", 1, 3),
+        (
+            "version 1 of view orders is not in the store, which holds version 3; deploy the newer "
+            "code, or raise the version above 3"
         ),
     ),
     (
@@ -341,6 +357,8 @@ def test_errors_of_one_family_are_not_caught_as_each_other() -> None:
         (NotRunning("x"), RuntimeError),
         (UnknownCommand(Deposit, []), LookupError),
         (UndeclaredEvent("Account", Deposit), TypeError),
+        (ViewChanged("orders", 1, "events", "Opened", "Paid", 1), TypeError),
+        (VersionRetired("orders", 1, 3), LookupError),
         (CommandIdReused("k1", STREAM, STREAM), ValueError),
         (CodecError("Deposited", "", "x"), ValueError),
         (InvalidArgument("x"), ValueError),

@@ -17,6 +17,8 @@ import eventhus
 TOP = [
     "Aggregate",
     "Application",
+    "BuildProgress",
+    "BuriedEvent",
     "Cancel",
     "Command",
     "CommandRefused",
@@ -40,6 +42,7 @@ TOP = [
     "Transaction",
     "Upcaster",
     "View",
+    "ViewVersion",
     "errors",
     "new_id",
 ]

@@ -13,6 +13,7 @@ import pytest
 from eventhus import Application, Delivered, Loaded, Metadata, Query, StreamId, View
 from eventhus.errors import EventhusError, InvalidArgument
 from eventhus.ports import (
+    Checkpoint,
     Commit,
     Condition,
     EventBus,
@@ -132,6 +133,17 @@ def snapshot(hostile: Hostile) -> Snapshot:
     )
 
 
+def letter(hostile: Hostile) -> Message:
+    return Message(
+        id=hostile.text(),
+        stream=stream(hostile),
+        type=hostile.text(),
+        body=hostile.text().encode(errors="surrogatepass"),
+        headers={hostile.text(): hostile.text()},
+        attempt=1,
+    )
+
+
 def write(hostile: Hostile) -> ViewWrite:
     document = ViewDocument(
         key=hostile.text(),
@@ -174,6 +186,13 @@ OPERATIONS: Sequence[Callable[[Storage, Hostile], Awaitable[object]]] = [
     lambda store, hostile: store.save_checkpoint(
         hostile.text(), hostile.number(), event_id=hostile.text(), token=hostile.number()
     ),
+    lambda store, hostile: store.create_group(
+        hostile.text(), Checkpoint(hostile.number(), hostile.text())
+    ),
+    lambda store, hostile: store.load_group(hostile.text()),
+    lambda store, hostile: store.save_letter("g", letter(hostile)),
+    lambda store, hostile: store.load_letters("g", after=hostile.number(), limit=hostile.number()),
+    lambda store, hostile: store.delete_letter("g", hostile.number()),
     lambda store, hostile: store.load_documents(
         hostile.random.choice(["view_v", hostile.text()]), [hostile.text()]
     ),

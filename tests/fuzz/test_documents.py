@@ -14,11 +14,12 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
-from eventhus import Application, Committed, Loaded, Metadata, Recorded, View, new_id
+from eventhus import Application, Committed, Loaded, Metadata, Recorded, StreamId, View, new_id
 from eventhus.ports import (
     Checkpoint,
     EventData,
     Lease,
+    Message,
     Page,
     StoredCommit,
     ViewDocument,
@@ -225,6 +226,29 @@ async def test_a_hostile_checkpoint_or_lease_is_a_typed_error(
                 assert answer.token > 0
 
     for collection in (plain.checkpoints, plain.leases):
+        [original] = [each async for each in collection.find()]
+        slot = Slot(collection, original, strays={})
+        await slot.fuzz(collection.name, 0.004, check)
+
+
+async def test_a_hostile_group_or_letter_is_a_typed_error(store: MongoStore, plain: Plain) -> None:
+    await store.create_group("g", Checkpoint(7, "e"))
+    await store.save_letter("g", Message(id="e", stream=StreamId("A", "a"), body=b"{}"))
+
+    async def check(_: dict[str, Any]) -> None:
+        for answer in [
+            await attempted(store.load_group("g")),
+            await attempted(store.create_group("g", Checkpoint())),
+            await attempted(store.load_letters("g")),
+            await attempted(store.delete_letter("g", 5)),
+        ]:
+            if isinstance(answer, Checkpoint):
+                assert type(answer.position) is int
+                assert answer.position >= 0
+            if isinstance(answer, list):
+                assert all(type(letter.message.body) is bytes for letter in answer)
+
+    for collection in (plain.groups, plain.dead_letters):
         [original] = [each async for each in collection.find()]
         slot = Slot(collection, original, strays={})
         await slot.fuzz(collection.name, 0.004, check)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from types import TracebackType
 from typing import Self
-
-from attrs import evolve
 
 from eventhus.adapter_support import (
     Backoff,
@@ -16,13 +14,18 @@ from eventhus.adapter_support import (
     WorkerPool,
     check_group,
     check_letter,
+    check_letters_page,
     check_messages,
+    check_start,
+    message_position,
+    next_attempt,
     summary,
     unexpected,
 )
 from eventhus.domain.recorded import StreamId
-from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler
+from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler, Start
 from eventhus.printable import printable
+from eventhus_memory.letters import Letters
 from eventhus_memory.store import check_url
 
 _RETRY = Backoff(first_s=0.01, cap_s=1.0)  # before a failed message is handled again
@@ -33,15 +36,15 @@ _logger = logging.getLogger(__name__)
 class MemoryBus:
     """The event bus in memory, for one event loop.
 
-    A group keeps its messages until its last member is closed, so a message that is published
-    while a group has no member never reaches it. Dead letters live as long as the bus.
+    A group lives until its last member is closed. It does not remember its place, so later it is a
+    new group, which begins at ``start``. Messages and dead letters live as long as the bus.
     """
 
     def __init__(self) -> None:
+        self._published: list[Message] = []
         self._groups: dict[object, _Group] = {}
         self._workers: set[asyncio.Task[None]] = set()
-        self._dead_letters: dict[str, dict[int, Message]] = {}  # by group and number
-        self._buried = 0
+        self._letters = Letters()
         self._subscribed: set[str] = set()  # the names of all groups that there were
 
     @classmethod
@@ -78,19 +81,28 @@ class MemoryBus:
 
     async def publisher(self) -> MemoryPublisher:
         """See ``EventBus.publisher``."""
-        return MemoryPublisher(self._groups)
+        return MemoryPublisher(self._published, self._groups)
 
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        start: Start = "now",
+        unwanted: Collection[str] = (),  # noqa: ARG002 - the members of a group may differ in it
     ) -> MemorySubscription:
-        """See ``EventBus.subscribe``."""
+        """See ``MessageSource.subscribe``."""
         check_group(group, concurrency)
+        check_start(start)
         key: object = object() if group is None else group
         if group is not None:
             self._subscribed.add(group)
         joined = self._groups.get(key)
         if joined is None:
             joined = self._groups[key] = _Group(on_empty=lambda: self._groups.pop(key))
+            for message in self._kept(start):
+                joined.queues.add(message)
         member = MemorySubscription(joined, handler, concurrency)
         joined.join(member)
         for worker in member.workers:
@@ -98,41 +110,51 @@ class MemoryBus:
             worker.add_done_callback(self._workers.discard)
         return member
 
+    def _kept(self, start: Start) -> Sequence[Message]:
+        """Return the published messages that a new group gets."""
+        if start == "now":
+            return ()
+        if start == "beginning":
+            return self._published
+        positions = ((message_position(each.headers), each) for each in self._published)
+        return [each for position, each in positions if position is None or position > start]
+
     async def bury(self, message: Message, group: str) -> None:
-        """See ``EventBus.bury``."""
+        """See ``MessageSource.bury``."""
         check_group(group)
         check_letter(message)
-        self._buried += 1
-        self._dead_letters.setdefault(group, {})[self._buried] = message
+        self._letters.add(group, message)
 
     async def has_group(self, group: str) -> bool:
-        """See ``EventBus.has_group``."""
+        """See ``MessageSource.has_group``."""
         check_group(group)
-        return group in self._subscribed or bool(self._dead_letters.get(group))
+        return group in self._subscribed or bool(self._letters.of(group, after=0, limit=1))
 
-    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
-        """See ``EventBus.dead_letters``."""
-        check_group(group)
-        for number, message in [*self._dead_letters.get(group, {}).items()]:
-            yield DeadLetter(message=message, number=number)
+    async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
+        """See ``MessageSource.dead_letters``."""
+        check_letters_page(group, after)
+        for letter in self._letters.of(group, after=after):
+            yield letter
 
     async def discard(self, letter: DeadLetter, group: str) -> None:
-        """See ``EventBus.discard``."""
+        """See ``MessageSource.discard``."""
         check_group(group)
-        self._dead_letters.get(group, {}).pop(letter.number, None)
+        self._letters.remove(group, letter.number)
 
 
 class MemoryPublisher:
     """Adds messages to the groups of the bus. It never fails and never replaces another one."""
 
-    def __init__(self, groups: dict[object, _Group]) -> None:
+    def __init__(self, published: list[Message], groups: dict[object, _Group]) -> None:
+        self._published = published
         self._groups = groups
         self.acknowledged = 0
-        self.last_published: Checkpoint | None = None  # messages are not kept
+        self.last_published: Checkpoint | None = None  # another publisher may come at any time
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """See ``Publisher.publish``."""
         check_messages(messages)
+        self._published += messages
         for group in self._groups.values():
             for message in messages:
                 group.queues.add(message)
@@ -199,7 +221,9 @@ class _Group:
             )
             self._remove(message)
         else:
-            self._retry_later(message, failure)
+            again, delay_s = next_attempt(message, failure, backoff=_RETRY, logger=_logger)
+            timer = asyncio.get_running_loop().call_later(delay_s, self._retry, message.stream)
+            self._held_back[message.stream] = (again, timer)
 
     async def drain(self) -> None:
         """Retry every failed message once, then stop the members."""
@@ -222,19 +246,6 @@ class _Group:
     def _remove(self, message: Message) -> None:
         self.queues.done(message)
         self._changed.set()
-
-    def _retry_later(self, message: Message, failure: BaseException) -> None:
-        delay_s = _RETRY.delay_s(message.attempt)
-        _logger.warning(
-            "the handler failed on %s: %s; again in %.2f s",
-            printable(message.id),
-            summary(failure),
-            delay_s,
-            exc_info=unexpected(failure),
-        )
-        again = evolve(message, attempt=message.attempt + 1)
-        timer = asyncio.get_running_loop().call_later(delay_s, self._retry, message.stream)
-        self._held_back[message.stream] = (again, timer)
 
     def _retry(self, stream: StreamId) -> None:
         again, _ = self._held_back.pop(stream)

@@ -22,6 +22,7 @@ from eventhus.adapter_support import (
     check_collection,
     check_command_id,
     check_condition,
+    check_indexes,
     check_keys,
     check_lease,
     check_page,
@@ -29,6 +30,8 @@ from eventhus.adapter_support import (
     check_plain_data,
     check_query,
     check_reader,
+    check_registration,
+    check_selection,
     check_snapshot,
     check_stream,
     check_ttl,
@@ -50,8 +53,12 @@ from eventhus.errors import (
 from eventhus.ports import (
     Checkpoint,
     Commit,
+    IndexField,
+    IndexValue,
     Lease,
     Page,
+    Registration,
+    Selection,
     Slice,
     Snapshot,
     StoredCommit,
@@ -62,7 +69,9 @@ from eventhus.ports import (
 )
 from eventhus.ports.store import unchecked_slice, unchecked_stored_commit
 from eventhus_memory.armed_index import ArmedIndex
+from eventhus_memory.groups import MemoryGroups
 from eventhus_memory.index import Index
+from eventhus_memory.selecting import select
 
 # Of marshal. Later ones keep a list that appears twice as one object, which a caller could change.
 _FORMAT = 2
@@ -92,7 +101,7 @@ class _Held(NamedTuple):
     until_s: float
 
 
-class MemoryStore:
+class MemoryStore(MemoryGroups):
     """Every storage port in memory, for one event loop.
 
     Data is stored as bytes. Data that a database would refuse is refused here, too, and
@@ -100,6 +109,7 @@ class MemoryStore:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._log: list[_Entry] = []
         self._index = Index()
         self._streams: dict[StreamId, list[_Entry]] = {}
@@ -113,6 +123,8 @@ class MemoryStore:
         self._leases: dict[str, _Held] = {}
         self._documents: dict[str, dict[str, ViewDocument]] = {}  # by collection and key
         self._armed: defaultdict[str, ArmedIndex] = defaultdict(ArmedIndex)  # by collection
+        self._indexed: dict[str, dict[str, Mapping[str, IndexValue]]] = {}  # alike
+        self._registrations: dict[str, Registration] = {}  # by collection
         self._appends = 0
         self._waiting: set[asyncio.Future[None]] = set()
 
@@ -333,13 +345,20 @@ class MemoryStore:
         return self._checkpoints[name][0]
 
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self,
+        name: str,
+        position: int,
+        *,
+        event_id: str = "",
+        token: int = 0,
+        done: Sequence[tuple[int, int]] = (),
     ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        check_checkpoint(name, position, event_id, token)
+        checkpoint = Checkpoint(position, event_id, done)
+        check_checkpoint(name, checkpoint, token)
         if token < self._checkpoints[name][1]:
             raise LeaseLost(name, token)
-        self._checkpoints[name] = (Checkpoint(position, event_id), token)
+        self._checkpoints[name] = (checkpoint, token)
 
     async def load_documents(
         self, collection: str, keys: Collection[str]
@@ -377,6 +396,7 @@ class MemoryStore:
         check_writes(collection, writes)
         kept = self._documents.setdefault(collection, {})
         armed = self._armed[collection]
+        indexed = self._indexed.setdefault(collection, {})
         refused: set[str] = set()
         for write in writes:
             document = write.document
@@ -385,15 +405,52 @@ class MemoryStore:
             if there == (write.replaces, write.replaces_revision):
                 kept[document.key] = _kept(document)
                 armed.move(document.key, stored.due if stored else None, document.due)
+                if document.deleted or document.parked is not None:
+                    indexed.pop(document.key, None)
+                else:
+                    indexed[document.key] = dict(write.indexed)
             elif there != (document.position, document.revision):
                 refused.add(document.key)
         return frozenset(refused)
+
+    async def create_indexes(
+        self, collection: str, indexes: Sequence[Sequence[IndexField]]
+    ) -> None:
+        """See ``ViewStore.create_indexes``. Memory needs none."""
+        check_indexes(collection, indexes)
+
+    async def select_documents(
+        self, collection: str, selection: Selection
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.select_documents``."""
+        check_selection(collection, selection)
+        keys = select(self._indexed.get(collection, {}), selection)
+        found = await self.load_documents(collection, keys)
+        return [found[key] for key in keys]
 
     async def delete_documents(self, collection: str) -> None:
         """See ``ViewStore.delete_documents``."""
         check_collection(collection)
         self._documents.pop(collection, None)
         self._armed.pop(collection, None)
+        self._indexed.pop(collection, None)
+
+    async def register(self, registration: Registration) -> Registration:
+        """See ``RegistrationStore.register``."""
+        check_registration(registration)
+        return self._registrations.setdefault(registration.collection, registration)
+
+    async def registrations(self) -> Sequence[Registration]:
+        """See ``RegistrationStore.registrations``."""
+        return [self._registrations[name] for name in sorted(self._registrations)]
+
+    async def drop_collection(self, collection: str) -> None:
+        """See ``RegistrationStore.drop_collection``."""
+        check_collection(collection)
+        self._documents.pop(collection, None)
+        self._armed.pop(collection, None)
+        self._indexed.pop(collection, None)
+        self._registrations.pop(collection, None)
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``."""

@@ -72,8 +72,10 @@ class Connection:
         snapshots: One document per stream.
         checkpoints: One document per reader of the log.
         leases: One document per lease.
+        groups: One document per group that reads the log.
+        letters: One document per dead letter of these groups.
         calls: The calls in flight.
-        indexed: The collections of views and processes whose indexes have been created.
+        indexed: The collections, besides ``events``, whose indexes have been created.
     """
 
     def __init__(self, client: Client, bucket: str) -> None:
@@ -84,6 +86,8 @@ class Connection:
         self.snapshots = self.collection("snapshots")
         self.checkpoints = self.collection("checkpoints")
         self.leases = self.collection("leases")
+        self.groups = self.collection("groups")
+        self.letters = self.collection("dead_letters")
         self.calls = CallsInFlight(bucket)
         self.indexed: set[str] = set()
         self._seen: Timestamp | None = None
@@ -94,17 +98,18 @@ class Connection:
         return self._seen
 
     @asynccontextmanager
-    async def operation(self) -> AsyncIterator[AsyncClientSession]:
+    async def operation(self, *, is_long: bool = False) -> AsyncIterator[AsyncClientSession]:
         """Open a session for one exchange with the server. Later ones never see an older state.
 
         Majority alone does not promise monotonic reads: a new primary may show a majority's past
         for a moment. Each session therefore continues from the latest operation time. The exchange
-        takes at most ``timeout_s``, and less inside another ``pymongo.timeout``.
+        takes at most ``timeout_s``, and less inside another ``pymongo.timeout``. A long one,
+        such as the building of an index, may take any time.
         """
         task = asyncio.current_task()
         assert task is not None
         cancels = task.cancelling()
-        with pymongo.timeout(self.timeout_s):
+        with pymongo.timeout(None if is_long else self.timeout_s):
             async with self.client.start_session(causal_consistency=True) as session:
                 if self._seen is not None:
                     session.advance_operation_time(self._seen)
@@ -177,10 +182,21 @@ class Connection:
             return Tail(span.last)
         return Tail(span.last, event_id_of(document, span.last - span.first))
 
-    async def first_reply(self, key: Mapping[str, Any], *, limit: int, **options: Any) -> Reply:
-        """Return the first ``limit`` matching documents, or as many as fit into one reply."""
+    async def first_reply(
+        self,
+        key: Mapping[str, Any],
+        *,
+        limit: int,
+        collection: AsyncCollection[Document] | None = None,
+        **options: Any,
+    ) -> Reply:
+        """Return the first ``limit`` matching documents, or as many as fit into one reply.
+
+        They are those of ``events`` unless another collection is given.
+        """
+        found = self.events if collection is None else collection
         async with self.operation() as session:
-            replies: Any = self.events.find_raw_batches(
+            replies: Any = found.find_raw_batches(
                 key, session=session, limit=limit, batch_size=limit + 1, **options
             )
             async with replies:

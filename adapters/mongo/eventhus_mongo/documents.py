@@ -104,6 +104,28 @@ def not_ours(document: Document) -> UnknownFormat:
     )
 
 
+def exact_int(value: object) -> int:
+    """Return a number that must be an integer, and no bool.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if type(value) is not int:
+        raise TypeError
+    return value
+
+
+def exact_str(value: object) -> str:
+    """Return a value that must be text.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if type(value) is not str:
+        raise TypeError
+    return value
+
+
 def as_json(data: Any) -> str:
     """Return plain data as JSON text."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))

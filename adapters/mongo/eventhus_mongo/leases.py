@@ -8,10 +8,11 @@ from bson import Int64
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
-from eventhus.errors import LeaseLost
+from eventhus.adapter_support import check_checkpoint
+from eventhus.errors import InvalidArgument, LeaseLost
 from eventhus.ports import Checkpoint, Lease
 from eventhus_mongo.connection import Connection
-from eventhus_mongo.documents import Document, UnknownFormat
+from eventhus_mongo.documents import MALFORMED, Document, UnknownFormat, exact_int, exact_str
 
 _MS = 1000
 # ``$$NOW`` is fixed when a command arrives, and rivals may be carried out in another order, so one
@@ -99,12 +100,16 @@ async def load_checkpoint(connection: Connection, name: str) -> Checkpoint:
         document = await connection.checkpoints.find_one({"_id": name}, session=session)
     if document is None:
         return Checkpoint()
-    position, event_id = document.get("position"), document.get("event_id", "")
-    if not (type(position) is int and position >= 0 and type(event_id) is str):
+    try:
+        position = exact_int(document["position"])
+        done = [(exact_int(first), exact_int(last)) for first, last in document.get("done", ())]
+        checkpoint = Checkpoint(position, exact_str(document.get("event_id", "")), done)
+        check_checkpoint(name, checkpoint, 0)
+    except (*MALFORMED, InvalidArgument):
         raise UnknownFormat(
             f"the checkpoint {name!r} was not written by eventhus; repair or delete the document"
-        )
-    return Checkpoint(position, event_id)
+        ) from None
+    return checkpoint
 
 
 async def save_checkpoint(
@@ -116,11 +121,16 @@ async def save_checkpoint(
         "event_id": checkpoint.event_id,
         "token": Int64(token),
     }
+    change: dict[str, Any] = {"$set": saved}
+    if checkpoint.done:
+        saved["done"] = [[Int64(first), Int64(last)] for first, last in checkpoint.done]
+    else:
+        change["$unset"] = {"done": ""}
     async with connection.operation() as session:
         try:
             await connection.checkpoints.update_one(
                 {"_id": name, "$or": [{"token": {"$lte": token}}, {"token": None}]},
-                {"$set": saved},
+                change,
                 upsert=True,
                 session=session,
             )

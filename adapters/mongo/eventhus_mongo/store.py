@@ -21,12 +21,20 @@ from eventhus.adapter_support import (
     check_checkpoint,
     check_collection,
     check_command_id,
+    check_group,
+    check_group_start,
+    check_indexes,
     check_keys,
     check_lease,
+    check_letter_number,
+    check_letters_page,
     check_page,
     check_parked_page,
     check_query,
     check_reader,
+    check_registration,
+    check_saved_letter,
+    check_selection,
     check_snapshot,
     check_stream,
     check_ttl,
@@ -36,8 +44,13 @@ from eventhus.errors import CompositionError, NotRunning, OutcomeUnknown, StoreU
 from eventhus.ports import (
     Checkpoint,
     Commit,
+    DeadLetter,
+    IndexField,
     Lease,
+    Message,
     Page,
+    Registration,
+    Selection,
     Slice,
     Snapshot,
     StoredCommit,
@@ -45,7 +58,7 @@ from eventhus.ports import (
     ViewDocument,
     ViewWrite,
 )
-from eventhus_mongo import leases, views
+from eventhus_mongo import groups, leases, registrations, selecting, views
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.bucket import check_name, prepare
 from eventhus_mongo.commits import ENVELOPE
@@ -315,13 +328,19 @@ class MongoStore:
             return await leases.load_checkpoint(running.connection, name)
 
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self,
+        name: str,
+        position: int,
+        *,
+        event_id: str = "",
+        token: int = 0,
+        done: Sequence[tuple[int, int]] = (),
     ) -> None:
         """See ``CheckpointStore.save_checkpoint``."""
-        check_checkpoint(name, position, event_id, token)
+        checkpoint = Checkpoint(position, event_id, done)
+        check_checkpoint(name, checkpoint, token)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
-            checkpoint = Checkpoint(position, event_id)
             await leases.save_checkpoint(running.connection, name, checkpoint, token)
 
     async def load_documents(
@@ -360,12 +379,88 @@ class MongoStore:
         with running.connection.calls, translating_errors(self._bucket):
             return await views.save(running.connection, collection, encoded)
 
+    async def create_indexes(
+        self, collection: str, indexes: Sequence[Sequence[IndexField]]
+    ) -> None:
+        """See ``ViewStore.create_indexes``."""
+        check_indexes(collection, indexes)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            await selecting.create(running.connection, collection, indexes)
+
+    async def select_documents(
+        self, collection: str, selection: Selection
+    ) -> Sequence[ViewDocument]:
+        """See ``ViewStore.select_documents``."""
+        check_selection(collection, selection)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await selecting.select(running.connection, collection, selection)
+
     async def delete_documents(self, collection: str) -> None:
         """See ``ViewStore.delete_documents``."""
         check_collection(collection)
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             await views.delete(running.connection, collection)
+
+    async def register(self, registration: Registration) -> Registration:
+        """See ``RegistrationStore.register``."""
+        check_registration(registration)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await registrations.register(running.connection, registration)
+
+    async def registrations(self) -> Sequence[Registration]:
+        """See ``RegistrationStore.registrations``."""
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await registrations.find_all(running.connection)
+
+    async def drop_collection(self, collection: str) -> None:
+        """See ``RegistrationStore.drop_collection``."""
+        check_collection(collection)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            await registrations.drop(running.connection, collection)
+
+    async def create_group(self, group: str, start: Checkpoint) -> Checkpoint:
+        """See ``GroupStore.create_group``."""
+        check_group_start(group, start)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await groups.create(running.connection, group, start)
+
+    async def load_group(self, group: str) -> Checkpoint | None:
+        """See ``GroupStore.load_group``."""
+        check_group(group)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await groups.load(running.connection, group)
+
+    async def save_letter(self, group: str, message: Message) -> None:
+        """See ``GroupStore.save_letter``."""
+        check_saved_letter(group, message)
+        letter = groups.encode(message)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            await groups.save_letter(running.connection, group, letter)
+
+    async def load_letters(
+        self, group: str, *, after: int = 0, limit: int = 100
+    ) -> Sequence[DeadLetter]:
+        """See ``GroupStore.load_letters``."""
+        check_letters_page(group, after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await groups.load_letters(running.connection, group, after, limit)
+
+    async def delete_letter(self, group: str, number: int) -> None:
+        """See ``GroupStore.delete_letter``."""
+        check_letter_number(group, number)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            await groups.delete_letter(running.connection, group, number)
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``. The resolution is a millisecond."""

@@ -8,10 +8,11 @@ Fields that begin with an underscore belong to the store. A value that is not an
 a field, is stored whole under ``_value``. A value with a key that has a meaning to MongoDB or its
 tools is stored as JSON text under ``_json``. A deleted value leaves its position, and ``_deleted``.
 A parked key has no value but ``_parked: {position, handled, error, at}``, which a partial index
-finds. ``_skipped: [{position, why, at}]`` holds the events that were left out on purpose.
-``_revision`` counts the changes at one position, and is left out at 0. The document of a process
-has the armed deadlines of its key, ``_deadlines: [{name, due, event_id, position}]``, and in
-``_due`` the time of the earliest, by which a partial index finds it. A parked key has no ``_due``.
+finds. ``_by`` and ``_us`` hold the values of the indexed fields. ``_skipped: [{position, why,
+at}]`` holds the events that were left out on purpose. ``_revision`` counts the changes at one
+position, and is left out at 0. The document of a process has the armed deadlines of its key,
+``_deadlines: [{name, due, event_id, position}]``, and in ``_due`` the time of the earliest, by
+which a partial index finds it. A parked key has no ``_due``.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from eventhus_mongo.documents import (
     not_ours,
 )
 from eventhus_mongo.driver_errors import DUPLICATE_KEY
+from eventhus_mongo.indexed_values import index_values
 
 _PARKED = IndexModel(
     [("_parked.position", ASCENDING)],
@@ -118,6 +120,8 @@ def encode(collection: str, write: ViewWrite) -> Encoded:
         document |= data
     else:
         document["_value"] = data
+    if document.keys().isdisjoint(("_parked", "_deleted")):
+        document |= index_values(write.indexed)
     size_bytes = len(bson.encode(document))
     if size_bytes > LIMIT_BYTES:
         raise InvalidArgument(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -12,9 +12,14 @@ from typing import Protocol, Self, TypeAlias
 
 from attrs import field, frozen
 
-from eventhus.adapter_support import check_group, check_letter
+from eventhus.adapter_support import (
+    check_group,
+    check_letter,
+    check_letters_page,
+    check_start,
+)
 from eventhus.errors import CompositionError, NotRunning
-from eventhus.ports import DeadLetter, Message, MessageHandler, Publisher, Subscription
+from eventhus.ports import DeadLetter, Message, MessageHandler, Publisher, Start, Subscription
 from eventhus_nats.address import Address
 from eventhus_nats.connection import REQUEST_S, Connection
 from eventhus_nats.core_nats import CoreNats, CoreNatsSubscription
@@ -34,11 +39,11 @@ class _Transport(Protocol):
     async def open(self) -> None: ...
     async def publisher(self) -> Publisher: ...
     async def subscribe(
-        self, handler: MessageHandler, group: str | None, concurrency: int
+        self, handler: MessageHandler, group: str | None, concurrency: int, start: Start
     ) -> _Subscription: ...
     async def bury(self, message: Message, group: str) -> None: ...
     async def has_group(self, group: str) -> bool: ...
-    def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]: ...
+    def dead_letters(self, group: str, *, after: int) -> AsyncGenerator[DeadLetter, None]: ...
     async def discard(self, letter: DeadLetter) -> None: ...
 
 
@@ -197,35 +202,42 @@ class NatsBus:
         return await self._entered().transport.publisher()
 
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        start: Start = "now",
+        unwanted: Collection[str] = (),  # noqa: ARG002 - types are no part of the default subject
     ) -> Subscription:
-        """See ``EventBus.subscribe``."""
+        """See ``MessageSource.subscribe``. Without JetStream, ``start`` can only be ``"now"``."""
         check_group(group, concurrency)
+        check_start(start)
         running = self._entered()
         running.subscriptions[:] = [each for each in running.subscriptions if not each.is_over]
-        subscription = await running.transport.subscribe(handler, group, concurrency)
+        subscription = await running.transport.subscribe(handler, group, concurrency, start)
         running.subscriptions.append(subscription)
         return subscription
 
     async def bury(self, message: Message, group: str) -> None:
-        """See ``EventBus.bury``."""
+        """See ``MessageSource.bury``."""
         check_group(group)
         check_letter(message)
         await self._entered().transport.bury(message, group)
 
     async def has_group(self, group: str) -> bool:
-        """See ``EventBus.has_group``. Without JetStream, return ``True``."""
+        """See ``MessageSource.has_group``. Without JetStream, return ``True``."""
         check_group(group)
         return await self._entered().transport.has_group(group)
 
-    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
-        """See ``EventBus.dead_letters``. Without JetStream there are none to read."""
-        check_group(group)
-        async for letter in self._entered().transport.dead_letters(group):
+    async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
+        """See ``MessageSource.dead_letters``. Without JetStream there are none to read."""
+        check_letters_page(group, after)
+        async for letter in self._entered().transport.dead_letters(group, after=after):
             yield letter
 
     async def discard(self, letter: DeadLetter, group: str) -> None:
-        """See ``EventBus.discard``."""
+        """See ``MessageSource.discard``."""
         check_group(group)
         await self._entered().transport.discard(letter)
 

@@ -81,9 +81,11 @@ class Consumer:
             after it.
     """
 
-    def __init__(self, connection: Connection, group: str | None, stream: StreamInfo) -> None:
+    def __init__(
+        self, connection: Connection, group: str | None, stream: StreamInfo, *, after: int
+    ) -> None:
         self.trouble: Exception | None = None
-        self.after = stream.state.last_seq
+        self.after = after
         self._created = stream.created  # tells a stream from a later one of its name
         self._connection = connection
         self._client = connection.client

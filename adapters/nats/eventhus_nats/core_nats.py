@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 
 import nats.errors
-from attrs import evolve
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
@@ -15,11 +14,10 @@ from eventhus.adapter_support import (
     StreamQueues,
     WorkerPool,
     check_messages,
-    summary,
-    unexpected,
+    next_attempt,
 )
-from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler
-from eventhus.printable import printable
+from eventhus.errors import InvalidArgument
+from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler, Start
 from eventhus_nats.connection import Connection
 from eventhus_nats.dead_letters import letter_headers
 from eventhus_nats.driver_errors import to_eventhus_error, translating_errors
@@ -48,9 +46,14 @@ class CoreNats:
         return CoreNatsPublisher(self._connection, self._subjects)
 
     async def subscribe(
-        self, handler: MessageHandler, group: str | None, concurrency: int
+        self, handler: MessageHandler, group: str | None, concurrency: int, start: Start
     ) -> CoreNatsSubscription:
-        """See ``EventBus.subscribe``."""
+        """See ``MessageSource.subscribe``."""
+        if start != "now":
+            raise InvalidArgument(
+                f"core NATS keeps no messages, so a subscription cannot start at {start!r}; leave "
+                f"start out, or use JetStream"
+            )
         subscription = CoreNatsSubscription(self._connection, handler, concurrency)
         try:
             await subscription.open(self._subjects.all, group)
@@ -71,7 +74,12 @@ class CoreNats:
         """Return ``True``: core NATS keeps no groups, so nobody knows."""
         return True
 
-    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:  # noqa: ARG002
+    async def dead_letters(
+        self,
+        group: str,  # noqa: ARG002
+        *,
+        after: int,  # noqa: ARG002
+    ) -> AsyncGenerator[DeadLetter, None]:
         """Yield nothing: core NATS keeps no dead letters."""
         letters: list[DeadLetter] = []
         for letter in letters:
@@ -160,13 +168,5 @@ class CoreNatsSubscription:
             self._bytes_in_hand -= len(message.body)
             self._has_room.set()
             return
-        delay_s = RETRY.delay_s(message.attempt)
-        _logger.warning(
-            "the handler failed on %s: %s; again in %.2f s",
-            printable(message.id),
-            summary(failure),
-            delay_s,
-            exc_info=unexpected(failure),
-        )
-        again = evolve(message, attempt=message.attempt + 1)
+        again, delay_s = next_attempt(message, failure, backoff=RETRY, logger=_logger)
         asyncio.get_running_loop().call_later(delay_s, self._queues.give_back, again)

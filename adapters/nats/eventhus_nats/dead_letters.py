@@ -81,10 +81,10 @@ class DeadLetters:
             raise to_eventhus_error(self._connection.bucket, error) from error
         return True
 
-    async def read(self, group: str) -> AsyncGenerator[DeadLetter, None]:
-        """See ``EventBus.dead_letters``."""
+    async def read(self, group: str, *, after: int) -> AsyncGenerator[DeadLetter, None]:
+        """See ``MessageSource.dead_letters``."""
         jetstream, subject = self._connection.jetstream, self._subjects.dead(group)
-        number = 0
+        number = after
         try:
             last = await self._connection.ask(jetstream.get_last_msg(self._stream, subject))
             while number < last.seq:

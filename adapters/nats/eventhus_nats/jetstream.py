@@ -8,13 +8,14 @@ from nats.js.api import StreamInfo
 from nats.js.errors import NotFoundError
 
 from eventhus.errors import BusUnavailable
-from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler
+from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler, Start
 from eventhus_nats.connection import Connection
 from eventhus_nats.consumer import Consumer, has_consumer
 from eventhus_nats.dead_letters import DeadLetters
 from eventhus_nats.group_leases import GroupLeases
 from eventhus_nats.messages import published_place
 from eventhus_nats.publisher import Acknowledgements, JetStreamPublisher
+from eventhus_nats.starting import sequence_before
 from eventhus_nats.streams import StreamSettings, ensure_streams
 from eventhus_nats.subjects import Subjects
 from eventhus_nats.subscription import JetStreamSubscription
@@ -57,18 +58,21 @@ class JetStream:
         return publisher
 
     async def subscribe(
-        self, handler: MessageHandler, group: str | None, concurrency: int
+        self, handler: MessageHandler, group: str | None, concurrency: int, start: Start
     ) -> JetStreamSubscription:
-        """See ``EventBus.subscribe``."""
+        """See ``MessageSource.subscribe``."""
         assert self._leases is not None, "open comes first"
         found = await self._ensure_streams()
         lease = None if group is None else await self._leases.lease(group)
-        consumer = Consumer(self._connection, group, found)
+        after = found.state.last_seq
+        if start != "now" and not (group and await has_consumer(self._connection, group)):
+            after = await sequence_before(self._connection, self._subjects.all, found, start)
+        consumer = Consumer(self._connection, group, found, after=after)
         await consumer.ensure()
         return JetStreamSubscription(self._connection, consumer, lease, handler, concurrency)
 
     async def bury(self, message: Message, group: str) -> None:
-        """See ``EventBus.bury``."""
+        """See ``MessageSource.bury``."""
         try:
             await self._dead_letters.bury(message, group)
         except BusUnavailable:  # the stream may have been deleted
@@ -76,16 +80,16 @@ class JetStream:
             await self._dead_letters.bury(message, group)
 
     async def has_group(self, group: str) -> bool:
-        """See ``EventBus.has_group``."""
+        """See ``MessageSource.has_group``."""
         return await has_consumer(self._connection, group) or await self._dead_letters.has(group)
 
-    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
-        """See ``EventBus.dead_letters``."""
-        async for letter in self._dead_letters.read(group):
+    async def dead_letters(self, group: str, *, after: int) -> AsyncGenerator[DeadLetter, None]:
+        """See ``MessageSource.dead_letters``."""
+        async for letter in self._dead_letters.read(group, after=after):
             yield letter
 
     async def discard(self, letter: DeadLetter) -> None:
-        """See ``EventBus.discard``."""
+        """See ``MessageSource.discard``."""
         await self._dead_letters.discard(letter)
 
     async def _last_published(self, found: StreamInfo) -> Checkpoint | None:

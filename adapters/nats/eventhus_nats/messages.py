@@ -12,6 +12,7 @@ from attrs import frozen
 from nats.aio.msg import Msg
 
 from eventhus import StreamId, new_id
+from eventhus.adapter_support import message_position
 from eventhus.ports import Checkpoint, Message
 
 MSG_ID = "Nats-Msg-Id"
@@ -22,8 +23,6 @@ _SERVERS = "Nats-"  # the prefix of headers that are instructions to the server
 UNREADABLE = "unreadable"
 """The aggregate type of messages that are not events. Each of them is a stream of its own."""
 
-POSITION = "Eventhus-Position"
-_POSITION = re.compile(r"[0-9]{1,19}")
 _PLAIN_ID = re.compile(r"[\x21-\x24\x26-\x7e]+")  # visible ASCII without %
 
 _NS = 1_000_000_000
@@ -59,11 +58,12 @@ class Place:
 
 def published_place(headers: Mapping[str, str] | None) -> Checkpoint | None:
     """Return the place in the log that a message's headers name, or ``None``."""
-    # The driver returns values that are not ASCII as objects of another class.
-    position, id_ = (str((headers or {}).get(name, "")) for name in (POSITION, MSG_ID))
-    if not _POSITION.fullmatch(position):
+    headers = headers or {}
+    position = message_position(headers)
+    if position is None:
         return None
-    return Checkpoint(int(position), _decode_id(id_, ""))
+    # The driver returns values that are not ASCII as objects of another class.
+    return Checkpoint(position, _decode_id(str(headers.get(MSG_ID, "")), ""))
 
 
 def place_of(msg: Msg) -> Place:
@@ -106,7 +106,7 @@ def message_from(
     attempt: int = 1,
 ) -> Message:
     """Return a message made of its parts, with ``unnamed`` as its id if the headers have none."""
-    # As in position_of.
+    # As in published_place.
     headers = {key: str(value) for key, value in (headers or {}).items()}
     message_id = _decode_id(headers.get(MSG_ID, ""), unnamed)
     stream, type_ = _identity(body, message_id)

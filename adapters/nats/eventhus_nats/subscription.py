@@ -7,13 +7,17 @@ import logging
 from collections.abc import Awaitable
 
 import nats.errors
-from attrs import evolve
 from nats.aio.msg import Msg
 
-from eventhus.adapter_support import Backoff, StreamQueues, WorkerPool, summary, unexpected
+from eventhus.adapter_support import (
+    Backoff,
+    StreamQueues,
+    WorkerPool,
+    log_last_failure,
+    next_attempt,
+)
 from eventhus.errors import EventhusError
 from eventhus.ports import Message, MessageHandler, NotHandledHere
-from eventhus.printable import printable
 from eventhus_nats.connection import Connection
 from eventhus_nats.consumer import ACK_WAIT_S, MAX_BYTES_IN_HAND, Consumer, State
 from eventhus_nats.driver_errors import describe
@@ -276,12 +280,7 @@ class JetStreamSubscription:
 
     async def _failed(self, message: Message, error: BaseException) -> None:
         if self._closing:
-            _logger.warning(
-                "the handler failed on %s while the subscription was closing: %s",
-                printable(message.id),
-                summary(error),
-                exc_info=unexpected(error),
-            )
+            log_last_failure(message, error, logger=_logger)
             await self._say(self._in_hand.pop(message).reply, b"-NAK")
             return
         if isinstance(error, NotHandledHere) and self._lease is not None:
@@ -290,15 +289,7 @@ class JetStreamSubscription:
             self._nudge.set()
             await self._say(self._in_hand.pop(message).reply, b"-NAK")
             return
-        delay_s = RETRY.delay_s(message.attempt)
-        _logger.warning(
-            "the handler failed on %s: %s; again in %.2f s",
-            printable(message.id),
-            summary(error),
-            delay_s,
-            exc_info=unexpected(error),
-        )
-        again = evolve(message, attempt=message.attempt + 1)
+        again, delay_s = next_attempt(message, error, backoff=RETRY, logger=_logger)
         asyncio.get_running_loop().call_later(delay_s, self._resequencer.queues.give_back, again)
 
     async def _end(self) -> None:

@@ -1,18 +1,24 @@
 """Checks of the arguments of stores and buses, shared by all of them."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
+from math import isfinite
 
-from attrs import evolve
+from attrs import astuple, evolve
 
 from eventhus.adapter_support.limits import (
+    LINE_BYTES,
     MESSAGE_ID_BYTES,
     NAME_BYTES,
     PARTS,
+    RANGES,
     check_command_id,
     check_commit_names,
     check_keys,
+    check_letter,
     check_query,
     check_reader,
     check_stream,
@@ -21,13 +27,26 @@ from eventhus.adapter_support.limits import (
 )
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.domain.names import is_name
-from eventhus.domain.recorded import StreamId
+from eventhus.domain.recorded import StreamId, is_text
 from eventhus.errors import InvalidArgument, InvalidCommit
+from eventhus.ports.bus import Message
+from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.leases import Lease
+from eventhus.ports.registrations import Registration
 from eventhus.ports.store import Commit, Snapshot, StoredCommit
-from eventhus.ports.views import ViewDocument, ViewWrite
+from eventhus.ports.views import (
+    Bounds,
+    IndexField,
+    IndexValue,
+    Selection,
+    ViewDocument,
+    ViewWrite,
+)
 
 MOST = 2**62  # events in a log, by far
+_VERSION = re.compile(r"v(?:[2-9]|[1-9][0-9]{1,5})")
+DIGITS = 34  # of a number in an index, which are those of the decimal numbers of IEEE 754 and BSON
+_EXPONENTS = range(-6176, 6112)
 LONGEST_TTL_S = 1e9  # of a lease: 31 years
 
 
@@ -88,6 +107,66 @@ def check_group(group: str | None, concurrency: int = 1) -> None:
     check_count("concurrency", concurrency)
 
 
+def check_start(start: object) -> None:
+    """Check where a subscription begins.
+
+    Raises:
+        InvalidArgument: It is neither ``"beginning"`` nor ``"now"`` nor a position.
+    """
+    if start in ("beginning", "now"):
+        return
+    if not isinstance(start, int) or isinstance(start, bool):
+        raise InvalidArgument(
+            f"start must be 'beginning', 'now' or a position of the log, found {start!r}"
+        )
+    check_numbers(start=start)
+
+
+def check_group_start(group: str, start: Checkpoint) -> None:
+    """Check the arguments of ``create_group``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: ``group`` has another form, or ``start`` is beyond its limit.
+    """
+    check_group(group)
+    check_numbers(position=start.position)
+    check_text("event_id", start.event_id, MESSAGE_ID_BYTES)
+
+
+def check_saved_letter(group: str, message: Message) -> None:
+    """Check the arguments of ``save_letter``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: ``group`` has another form, or a text of the message is not Unicode.
+    """
+    check_group(group)
+    check_letter(message)
+    if not is_text(message.type):
+        raise InvalidArgument(
+            f"the type of message {message.id!r} is not a str of whole Unicode characters"
+        )
+
+
+def check_letters_page(group: str, after: int, limit: int = 1) -> None:
+    """Check the bounds of some dead letters. Every store and every bus calls this first.
+
+    Raises:
+        InvalidArgument: ``group`` has another form, ``limit`` is below 1, or ``after`` is negative.
+    """
+    check_group(group)
+    check_page(limit, after=after)
+
+
+def check_letter_number(group: str, number: int) -> None:
+    """Check the arguments of ``delete_letter``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: ``group`` has another form, or ``number`` is out of range.
+    """
+    check_group(group)
+    check_numbers(number=number)
+
+
 def check_count(what: str, count: object) -> None:
     """Check a number that is at least 1.
 
@@ -120,15 +199,29 @@ def check_lease(lease: Lease) -> None:
     check_numbers(token=lease.token)
 
 
-def check_checkpoint(name: str, position: int, event_id: str, token: int) -> None:
+def check_checkpoint(name: str, checkpoint: Checkpoint, token: int) -> None:
     """Check a checkpoint. ``save_checkpoint`` of every store calls this first.
 
     Raises:
-        InvalidArgument: The name, the event's id or a number is beyond its limit.
+        InvalidArgument: The name, the event's id, a number or the number of ranges is beyond its
+            limit, or the ranges do not ascend from the position.
     """
     check_reader(name)
-    check_numbers(position=position, token=token)
-    check_text("event_id", event_id, MESSAGE_ID_BYTES)
+    check_numbers(position=checkpoint.position, token=token)
+    check_text("event_id", checkpoint.event_id, MESSAGE_ID_BYTES)
+    if len(checkpoint.done) > RANGES:
+        raise InvalidArgument(
+            f"the checkpoint {name!r} has {len(checkpoint.done):,} ranges; the limit is {RANGES:,}"
+        )
+    end = checkpoint.position
+    for first, last in checkpoint.done:
+        if not end < first <= last:
+            raise InvalidArgument(
+                f"the ranges of checkpoint {name!r} do not ascend: {_shown(first)} to "
+                f"{_shown(last)} comes after {_shown(end)}"
+            )
+        end = last
+    check_numbers(last=end)
 
 
 def check_snapshot(snapshot: Snapshot) -> None:
@@ -147,14 +240,93 @@ def check_collection(collection: str) -> None:
     """Check the name of a collection of documents.
 
     Raises:
-        InvalidArgument: The name is not ``view_`` or ``process_`` followed by a valid name.
+        InvalidArgument: The name is not ``view_`` or ``process_``, a valid name, and possibly
+            ``.v`` and a version above 1.
     """
-    kind, _, name = collection.partition("_")
-    if kind not in ("view", "process") or not is_name(name):
+    kind, _, rest = collection.partition("_")
+    name, dot, version = rest.partition(".")
+    is_version = not dot or _VERSION.fullmatch(version)
+    if kind not in ("view", "process") or not is_name(name) or not is_version:
         raise InvalidArgument(
             f"collection {collection!r} is not view_ or process_ and 1 to 63 letters, digits, "
-            f"hyphens and underscores"
+            f"hyphens and underscores, and possibly .v2 or a later version"
         )
+
+
+def check_indexes(collection: str, indexes: Sequence[Sequence[IndexField]]) -> None:
+    """Check the arguments of ``create_indexes``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: The collection's name or that of a field has another form.
+    """
+    check_collection(collection)
+    for index in indexes:
+        _check_fields(collection, [each.name for each in index])
+
+
+def check_selection(collection: str, selection: Selection) -> None:
+    """Check the arguments of ``select_documents``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: The collection's name or that of a field has another form, a value has no
+            place in an index, or ``limit`` is below 1.
+    """
+    check_collection(collection)
+    check_page(selection.limit)
+    fields = [*selection.index, *selection.order]
+    _check_fields(collection, [*selection.where, *(each.name for each in fields)])
+    values: list[IndexValue] = []
+    for wanted in selection.where.values():
+        values += astuple(wanted) if isinstance(wanted, Bounds) else wanted
+    if selection.after is not None:
+        values += selection.after[0]
+        check_keys((selection.after[1],))
+    for value in values:
+        _check_index_value(collection, value)
+
+
+def _check_fields(collection: str, names: Iterable[str]) -> None:
+    for name in names:
+        if not (is_text(name) and name.isidentifier()):
+            raise InvalidArgument(
+                f"a field of an index of {collection} is not an identifier, found {name!r:.80}"
+            )
+
+
+def _check_index_value(collection: str, value: object) -> None:
+    problem = ""
+    if isinstance(value, str):
+        problem = "" if is_text(value) else "a str holds half of a surrogate pair"
+    elif isinstance(value, float):
+        problem = "" if isfinite(value) else "a float is not finite"
+    elif isinstance(value, datetime):
+        problem = "" if value.tzinfo is UTC else "a time is not in datetime.UTC"
+    elif isinstance(value, int | Decimal):
+        exact = Decimal(value).as_tuple()
+        if not isinstance(exact.exponent, int):
+            problem = "a Decimal is not finite"
+        elif len(exact.digits) > DIGITS or exact.exponent not in _EXPONENTS:
+            problem = f"a number has more than {DIGITS} digits"
+    elif value is not None:
+        problem = f"{type(value).__name__} has no place in an index"
+    if problem:
+        raise InvalidArgument(f"a value of an indexed field of {collection} is refused: {problem}")
+
+
+def check_registration(registration: Registration) -> None:
+    """Check a registration. ``register`` of every store calls this first.
+
+    Raises:
+        InvalidArgument: The collection's name is of another form, or a text or number is beyond its
+            limit.
+    """
+    check_collection(registration.collection)
+    check_text("name of a registration", registration.name, NAME_BYTES)
+    check_numbers(version=registration.version, position=registration.start.position)
+    check_text("event_id", registration.start.event_id, MESSAGE_ID_BYTES)
+    for topic, lines in registration.made_from.items():
+        for text in (topic, *lines):
+            check_text("line of a registration", text, LINE_BYTES)
 
 
 def check_parked_page(collection: str, after: str | None, limit: int) -> None:
@@ -305,6 +477,10 @@ def check_writes(collection: str, writes: Sequence[ViewWrite]) -> None:
             raise InvalidArgument(
                 f"the document of {document.key!r} in {collection} is not JSON-compatible: {error}"
             ) from error
+        if write.indexed:
+            _check_fields(collection, write.indexed)
+            for value in write.indexed.values():
+                _check_index_value(collection, value)
         if document.deadlines:
             _check_deadlines(collection, document)
 

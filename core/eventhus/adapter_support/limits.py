@@ -49,8 +49,14 @@ ITEM_TYPES: Final = 1_000
 ITEM_TAGS: Final = 100
 """Of an item of a query."""
 
+RANGES: Final = 10_000
+"""Of a checkpoint."""
+
 REASON_BYTES: Final = 1024
 """Of the reason why an event is skipped."""
+
+LINE_BYTES: Final = 64 * 1024
+"""Of a line of a registration."""
 
 METADATA_BYTES: Final = 26_000
 """Of all metadata of a commit, as the JSON that the header of a message holds."""

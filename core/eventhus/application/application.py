@@ -46,6 +46,7 @@ from eventhus.runtime.commands.envelope import (
 )
 from eventhus.runtime.commands.executor import Executor
 from eventhus.runtime.commands.router import Router
+from eventhus.runtime.log_bus.bus import LogBus
 from eventhus.runtime.messaging.subscriber import (
     Subscriber,
 )
@@ -76,14 +77,15 @@ class Application(Reading, ReadModels, Messaging):
         aggregates: The aggregates.
         decisions: The decisions over events of several streams.
         transactions: The commands that change several aggregates at once.
-        views: The views (read models, projections). A new view is folded from the first event of
-            the log, so a view whose code has changed needs a new name.
+        views: The views (read models, projections). A view whose code has changed needs a higher
+            version, which is built beside the earlier ones.
         processes: The process managers. Each sends its commands once for each event. A process
             with a new name also starts at the first event. A refused command is logged as a
             warning, and the process continues.
         store: Stores events, snapshots, checkpoints and the values of views.
         codec: Converts events and states to plain data and back.
-        bus: Publishes events; ``None`` publishes nothing.
+        bus: Publishes events, and delivers them to event handlers. ``None`` publishes nothing, and
+            event handlers read the log itself.
         workers: The maximum number of commands that run concurrently.
         middleware: Wraps the handling of every command; the first is the outermost.
         cache_size: The maximum number of cached states of each aggregate type; 0 loads every time.
@@ -93,6 +95,9 @@ class Application(Reading, ReadModels, Messaging):
             be handled parks its key: the key's later events wait for ``retry`` or ``skip``, and
             the other keys go on. An event that would park one more key stops the view or process;
             0 stops it at the first one.
+        work: False reads views, dispatches commands and waits for other processes, but runs no
+            view, process or relay: for web processes beside a worker. Nothing then competes for a
+            lease, except a group that you subscribe or a view that you ``build``.
         shutdown_timeout_s: The maximum time to wait for all of that when the application is left,
             in seconds. Keep it below the time that your platform grants after SIGTERM, often 30
             seconds: closing what is left takes up to 4 seconds more.
@@ -121,6 +126,7 @@ class Application(Reading, ReadModels, Messaging):
         cache_size: int = 10_000,
         snapshot_every: int | None = None,
         max_parked: int = 100,
+        work: bool = True,
         shutdown_timeout_s: float = 25.0,
         clock: Clock | None = None,
         random: Random | None = None,
@@ -133,6 +139,7 @@ class Application(Reading, ReadModels, Messaging):
         self._store = store
         self._bus = bus
         self._workers = workers
+        self._work = work
         self._shutdown_timeout_s = shutdown_timeout_s
         self._middleware = tuple(middleware)
         self._clock = clock or SystemClock()
@@ -142,7 +149,6 @@ class Application(Reading, ReadModels, Messaging):
         self._catalog = catalog = Catalog(aggregates, decisions, transactions)
         self._serializer = EventSerializer(catalog, codec)
         self._new_id = new_id
-        self._relay: Relay | None = None
         self._router = Router(
             catalog,
             aggregates,
@@ -171,6 +177,10 @@ class Application(Reading, ReadModels, Messaging):
             new_id=new_id,
             max_parked=max_parked,
         )
+        self._source = bus or LogBus(
+            store, self._clock, new_id=new_id, published=self._readers.published
+        )
+        self._relay: Relay | None = None
         self._run: Run | None = None
         self._subscribers: WeakSet[Subscriber] = WeakSet()  # weak: closed ones are dropped
 
@@ -192,6 +202,7 @@ class Application(Reading, ReadModels, Messaging):
         cache_size: int = 10_000,
         snapshot_every: int | None = None,
         max_parked: int = 100,
+        work: bool = True,
         shutdown_timeout_s: float = 25.0,
     ) -> Self:
         """Compose an application from URLs.
@@ -207,13 +218,14 @@ class Application(Reading, ReadModels, Messaging):
             views: As for the class.
             processes: As for the class.
             store: The URL of the store.
-            bus: The URL of the bus; ``None`` publishes nothing.
+            bus: The URL of the bus; ``None`` as for the class.
             codec: ``None`` uses the codec of ``eventhus_cattrs``.
             workers: As for the class.
             middleware: As for the class.
             cache_size: As for the class.
             snapshot_every: As for the class.
             max_parked: As for the class.
+            work: As for the class.
             shutdown_timeout_s: As for the class.
 
         Raises:
@@ -235,6 +247,7 @@ class Application(Reading, ReadModels, Messaging):
             cache_size=cache_size,
             snapshot_every=snapshot_every,
             max_parked=max_parked,
+            work=work,
             shutdown_timeout_s=shutdown_timeout_s,
         )
 
@@ -244,9 +257,9 @@ class Application(Reading, ReadModels, Messaging):
         leaving = Shutdown(self.bucket, self._shutdown_timeout_s)
         async with AsyncExitStack() as stack:  # left in reverse order
             await leaving.enter(stack, lambda: "the store", self._store)
+            await leaving.enter(stack, self._unfinished_handlers, self._source)
+            stack.callback(self._stop_retrying)
             if self._bus is not None:
-                await leaving.enter(stack, self._unfinished_handlers, self._bus)
-                stack.callback(self._stop_retrying)
                 relay = Relay(
                     self._store,
                     self._bus,
@@ -254,7 +267,10 @@ class Application(Reading, ReadModels, Messaging):
                     owner=self._new_id(),
                     published=self._readers.published,
                 )
-                relay.start()
+                if self._work:
+                    relay.start()
+                else:
+                    relay.watch()
                 leaving.add(stack, lambda: "the relay to stop", relay.stop)
                 leaving.add(stack, lambda: f"the relay, which {relay.progress}", relay.drain)
                 self._relay = relay
@@ -265,10 +281,10 @@ class Application(Reading, ReadModels, Messaging):
             for middleware in reversed(self._middleware):
                 handle = middleware(handle)
             leaving.add(stack, lambda: ", ".join(self._readers.unfinished), self._readers.stop)
-            self._readers.start(handle)
+            await self._readers.start(handle, work=self._work)
             self._run = Run(handle, stack.pop_all())
-        runs = [*self._readers.labels]
-        if self._bus is not None:
+        runs = [*self._readers.labels] if self._work else []
+        if self._bus is not None and self._work:
             runs.append(f"relay to {type(self._bus).__name__}")
         _logger.info(
             "bucket %s started: %s", self.bucket, ", ".join(runs) or "no views, processes or relay"

@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from eventhus.domain.catalog import Catalog
 from eventhus.errors import NotRunning
-from eventhus.ports.bus import EventBus
+from eventhus.ports.bus import EventBus, MessageSource
 from eventhus.ports.clock import Clock
 from eventhus.ports.store import Storage
 from eventhus.run import Run
@@ -27,6 +27,7 @@ class ApplicationBase:
     bucket: str
     _store: Storage
     _bus: EventBus | None
+    _source: MessageSource  # the bus, or without one the log
     _clock: Clock
     _catalog: Catalog
     _serializer: EventSerializer

@@ -18,7 +18,8 @@ from eventhus.errors import InvalidArgument
 from eventhus.runtime.commands.envelope import (
     Committed,
 )
-from eventhus.runtime.readers.reader_group import ParkedKey
+from eventhus.runtime.readers.building import BuildProgress, OnBuildProgress
+from eventhus.runtime.readers.reader_group import ParkedKey, ViewVersion
 from eventhus.runtime.readers.refold import Skip
 
 V = TypeVar("V")
@@ -36,8 +37,7 @@ class ReadModels(ApplicationBase):
             InvalidArgument: The view is not part of this application, or the key is not text.
             KeyParked: An event of the key could not be handled, so the key has no value until
                 somebody calls ``retry`` or ``skip``.
-            CodecError: The stored value does not fit the type of the view. The type has changed,
-                so the view needs a new name.
+            CodecError: The stored value does not fit the type of the view.
             NotRunning: The application has not been entered, or has been left.
         """
         self._running()
@@ -77,7 +77,7 @@ class ReadModels(ApplicationBase):
         await self._readers.caught_up(reader, committed)
 
     async def reset(self, view: View[Any, Any]) -> None:
-        """Delete what a view has projected, and rebuild it from the first event.
+        """Delete what a view has projected, and rebuild it from where its version began.
 
         Readers of the view find it incomplete until ``caught_up`` returns. Parked keys are folded
         again, too, and skipped events are not left out any more. Do this after the log was restored
@@ -91,6 +91,53 @@ class ReadModels(ApplicationBase):
         self._running()
         check_is(view, View)
         await self._readers.reset(view)
+
+    async def build(
+        self, view: View[Any, Any], *, on_progress: OnBuildProgress | None = None
+    ) -> None:
+        """Build a version of a view up to the end of the log, as it is now.
+
+        Do this ahead of a deployment, in an application that was composed from the new code with
+        ``work=False``. Old code goes on with its own version meanwhile. A build that was
+        interrupted or killed goes on from its checkpoint. If another process follows the same
+        version, this waits for it.
+
+        Args:
+            view: A view of this application.
+            on_progress: Called four times a second and at the end, such as that of
+                ``eventhus_terminal.showing_progress``.
+
+        Raises:
+            InvalidArgument: The view is not part of this application.
+            ReaderStopped: An event cannot be handled.
+            LogChanged: The log was replaced, as by a restore; ``reset`` the view.
+            VersionRetired: Somebody pruned the version meanwhile.
+            NotRunning: The application has not been entered, or was left while building.
+        """
+        self._running()
+        check_is(view, View)
+        await self._readers.build(view, on_progress or _ignore)
+
+    async def prune(self, *names: str) -> Sequence[ViewVersion]:
+        """Delete the versions of this application's views that are older than the declared ones.
+
+        Do this once no process runs the older code any more: it could not read or follow its
+        version any longer, and is refused when it starts.
+
+        Args:
+            names: The names of views that no code declares any more. All of their versions go.
+
+        Returns:
+            The versions that were deleted.
+
+        Raises:
+            InvalidArgument: One of the names belongs to a view of this application.
+            ReaderBusy: A process still follows one of the versions, which stays. Those before it
+                are deleted.
+            NotRunning: The application has not been entered, or has been left.
+        """
+        self._running()
+        return await self._readers.prune(names)
 
     async def parked(
         self,
@@ -178,3 +225,7 @@ class ReadModels(ApplicationBase):
             raise InvalidArgument("why must be a non-empty str of whole Unicode characters")
         check_reason(why)
         await self._readers.retry(reader, key, Skip(position, why))
+
+
+def _ignore(_: BuildProgress) -> None:
+    """Do nothing."""

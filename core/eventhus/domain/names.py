@@ -31,32 +31,6 @@ def check_name(what: str, name: object) -> None:
         )
 
 
-def check_version(kind: str, name: str, version: object) -> None:
-    """Refuse a version of a view or a process that is not an int of at least 1.
-
-    Raises:
-        CompositionError: It is not, or the name of what it stores would be too long.
-    """
-    if not (isinstance(version, int) and not isinstance(version, bool) and version >= 1):
-        raise CompositionError(
-            f"version of {kind} {name} must be an int of at least 1, found {version!r}"
-        )
-    if not is_name(versioned(name, version)):
-        raise CompositionError(
-            f"{kind} {name} version {version} is stored as {versioned(name, version)!r}, which is "
-            f"longer than 63 characters; choose a shorter name"
-        )
-
-
-def versioned(name: str, version: int) -> str:
-    """Return the name under which a version of a view or a process is stored.
-
-    >>> versioned("orders", 1), versioned("orders", 2)
-    ('orders', 'orders_v2')
-    """
-    return name if version == 1 else f"{name}_v{version}"
-
-
 def described(value: object) -> str:
     """Return the name of a class, or how the value is written."""
     return value.__qualname__ if isinstance(value, type) else repr(value)

@@ -11,7 +11,7 @@ from eventhus.domain.annotations import folded_type, recorded_classes
 from eventhus.domain.callables import check_pure, takes
 from eventhus.domain.deadlines import Deadline
 from eventhus.domain.keys import KeyFunction, keys_of
-from eventhus.domain.names import check_name, check_version
+from eventhus.domain.names import check_name
 from eventhus.domain.process_events import (
     PROCESS_EVENTS,
     CommandRefused,
@@ -20,7 +20,9 @@ from eventhus.domain.process_events import (
     own_type,
 )
 from eventhus.domain.reaction import Answer, check_deadlines, checked
+from eventhus.domain.reader_options import check_beginning, check_version
 from eventhus.domain.recorded import Recorded
+from eventhus.domain.start import Start
 from eventhus.errors import CompositionError
 
 E = TypeVar("E")
@@ -99,11 +101,14 @@ class Process(Generic[E, S]):
             ``DeadlineReached`` and ``CommandRefused`` from that of ``react``.
         state_type: The type of the state. By default read from the annotation of ``evolve``'s
             first parameter, or else the class of ``initial``.
+        start: Where a new process begins: at the first event of the log, ``"beginning"``; at the
+            next one, ``"now"``; or after a position. It is decided once, by the first application
+            that is entered with the version.
         publish: Publish the events of the process's own stream on the bus, too.
 
     Raises:
         CompositionError: The classes cannot be read from the annotations, a function is async, or
-            the name does not have that form. The message says what to do.
+            the name or start does not have that form. The message says what to do.
     """
 
     name: str
@@ -117,6 +122,7 @@ class Process(Generic[E, S]):
     events: Sequence[type[Any]] = field(default=Factory(_events, takes_self=True))
     state_type: Any = field(default=Factory(_state_type, takes_self=True))
     version: int = 1
+    start: Start = "beginning"
     publish: bool = False
     _evolve_takes_key: bool = field(
         default=Factory(lambda self: takes(self.evolve, 3), takes_self=True), init=False, repr=False
@@ -139,7 +145,8 @@ class Process(Generic[E, S]):
 
     def __attrs_post_init__(self) -> None:
         check_name("process", self.name)
-        check_version("process", self.name, self.version)
+        check_version(f"process {self.name}", self.version)
+        check_beginning(f"process {self.name}", self.start)
         check_pure(
             f"process {self.name}", {"key": self.key, "evolve": self.evolve, "react": self.react}
         )

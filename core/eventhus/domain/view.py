@@ -11,7 +11,9 @@ from eventhus.domain.annotations import folded_type, recorded_classes
 from eventhus.domain.callables import check_pure, takes
 from eventhus.domain.keys import KeyFunction, keys_of
 from eventhus.domain.names import check_name
+from eventhus.domain.reader_options import check_beginning, check_version
 from eventhus.domain.recorded import Recorded
+from eventhus.domain.start import Start
 
 E = TypeVar("E")
 # Covariant, so that a view of X can be passed where a view of X | None is expected: mypy expects
@@ -47,6 +49,12 @@ class View(Generic[E, V_co]):
 
     Attributes:
         name: Unique in the application: 1 to 63 letters, digits, hyphens and underscores.
+        version: The version of what the view is made from: raise it when the events, the value
+            type, the indexed fields or the rules of ``evolve`` change. A new version is built
+            beside the earlier ones, which older code goes on to follow and read.
+        start: Where a new version begins: at the first event of the log, ``"beginning"``; at the
+            next one, ``"now"``; or after a position. It is decided once, by the first application
+            that is entered with the version, and ``reset`` goes back to it.
         initial: The value of a key before its first event. Immutable.
         key: Returns the key of an event, or several keys, such as both accounts of a transfer;
             ``None`` if the view ignores the event.
@@ -60,10 +68,12 @@ class View(Generic[E, V_co]):
 
     Raises:
         CompositionError: The classes cannot be read from the annotations, a function is async, or
-            the name does not have that form. The message says what to do.
+            the name, version or start does not have that form. The message says what to do.
     """
 
     name: str
+    version: int = 1
+    start: Start = "beginning"
     initial: V_co
     key: KeyFunction[E]
     evolve: (
@@ -77,6 +87,8 @@ class View(Generic[E, V_co]):
 
     def __attrs_post_init__(self) -> None:
         check_name("view", self.name)
+        check_version(f"view {self.name}", self.version)
+        check_beginning(f"view {self.name}", self.start)
         check_pure(f"view {self.name}", {"key": self.key, "evolve": self.evolve})
 
     def keys(self, recorded: Recorded[E]) -> tuple[str, ...]:

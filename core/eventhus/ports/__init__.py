@@ -3,21 +3,24 @@
 from eventhus.domain.deadlines import ArmedDeadline
 from eventhus.domain.query import QueryItem
 from eventhus.domain.recorded import EventData
+from eventhus.domain.start import Start
 from eventhus.ports.bus import (
     DeadLetter,
     EventBus,
     Message,
     MessageHandler,
+    MessageSource,
     NotHandledHere,
     Publisher,
     Subscription,
 )
+from eventhus.ports.checkpoints import Checkpoint, CheckpointStore
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
+from eventhus.ports.groups import GroupStore
 from eventhus.ports.leases import Lease, Leases
+from eventhus.ports.registrations import Registration, RegistrationStore
 from eventhus.ports.store import (
-    Checkpoint,
-    CheckpointStore,
     Commit,
     Condition,
     EventStore,
@@ -32,10 +35,21 @@ from eventhus.ports.store import (
     StoredEvent,
     event_id,
 )
-from eventhus.ports.views import Parked, Skipped, ViewDocument, ViewStore, ViewWrite
+from eventhus.ports.views import (
+    Bounds,
+    IndexField,
+    IndexValue,
+    Parked,
+    Selection,
+    Skipped,
+    ViewDocument,
+    ViewStore,
+    ViewWrite,
+)
 
 __all__ = [
     "ArmedDeadline",
+    "Bounds",
     "Checkpoint",
     "CheckpointStore",
     "Clock",
@@ -46,10 +60,14 @@ __all__ = [
     "EventBus",
     "EventData",
     "EventStore",
+    "GroupStore",
+    "IndexField",
+    "IndexValue",
     "Lease",
     "Leases",
     "Message",
     "MessageHandler",
+    "MessageSource",
     "NotHandledHere",
     "Page",
     "Parked",
@@ -57,10 +75,14 @@ __all__ = [
     "Place",
     "Publisher",
     "QueryItem",
+    "Registration",
+    "RegistrationStore",
+    "Selection",
     "Skipped",
     "Slice",
     "Snapshot",
     "SnapshotStore",
+    "Start",
     "Storage",
     "StoredCommit",
     "StoredEvent",

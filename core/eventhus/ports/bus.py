@@ -14,7 +14,7 @@ the bus.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self, TypeAlias
@@ -22,7 +22,8 @@ from typing import Protocol, Self, TypeAlias
 from attrs import field, frozen
 
 from eventhus.domain.recorded import StreamId
-from eventhus.ports.store import Checkpoint
+from eventhus.domain.start import Start
+from eventhus.ports.checkpoints import Checkpoint
 
 
 @frozen(kw_only=True)
@@ -119,35 +120,29 @@ class Subscription(Protocol):
         ...
 
 
-class EventBus(Protocol):
-    """Delivers messages from one publisher to many consumer groups, at least once to each.
+class MessageSource(Protocol):
+    """Delivers messages to many consumer groups, at least once to each.
 
     An asynchronous context manager: entered before the first use, left after the last. Leaving it
-    waits for the running handlers. A bus that keeps messages only in memory first delivers every
-    published message to its subscribers once more.
+    waits for the running handlers.
     """
 
-    async def publisher(self) -> Publisher:
-        """Return a new publisher.
-
-        If the bus can tell, it refuses the messages of an older publisher as soon as a newer one
-        has published. A publisher that was paused then cannot repeat old messages.
-
-        Raises:
-            BusUnavailable: The bus could not be reached, or did not answer in time.
-        """
-        ...
-
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        start: Start = "now",
+        unwanted: Collection[str] = (),
     ) -> Subscription:
-        """Deliver every message that is published from now on to ``handler``, at least once.
+        """Deliver messages to ``handler``, each at least once.
 
         Messages of one stream are handled one after the other, in order. Messages of different
         streams may be handled concurrently, by one member of a group or several. If the handler
         raises, the message is delivered again later, and the later ones of its stream wait.
 
-        A bus that keeps messages also keeps the position of each group. A group whose members
+        A source that keeps messages also keeps the position of each group. A group whose members
         return continues there.
 
         Args:
@@ -156,9 +151,14 @@ class EventBus(Protocol):
                 digits, hyphens and underscores. ``None`` makes a group for this subscription
                 alone, which ends with it.
             concurrency: The maximum number of messages that this subscription handles at once.
+            start: Where a new group begins: with the next message, with the first one that is kept,
+                or after a position of the log, as far as messages are kept. A group that exists
+                keeps its place.
+            unwanted: Types of messages that the handler ignores, so that they may be left out.
 
         Raises:
-            InvalidArgument: ``group`` does not have that form, or ``concurrency`` is below 1.
+            InvalidArgument: ``group`` or ``start`` does not have that form, ``concurrency`` is
+                below 1, or messages are not kept and ``start`` is not ``"now"``.
             BusUnavailable: The bus could not be reached, or did not answer in time.
         """
         ...
@@ -187,11 +187,18 @@ class EventBus(Protocol):
         """
         ...
 
-    def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+    def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """Yield the dead letters that a group has now, oldest first.
 
+        Those that are buried meanwhile may be among them.
+
+        Args:
+            group: The consumer group.
+            after: Start after the letter of this number; 0 starts at the first one.
+
         Raises:
-            InvalidArgument: ``group`` does not have the form that ``subscribe`` takes.
+            InvalidArgument: ``group`` does not have the form that ``subscribe`` takes, or ``after``
+                is out of range.
             BusUnavailable: The bus could not be reached, or did not answer in time.
         """
         ...
@@ -213,3 +220,22 @@ class EventBus(Protocol):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+
+class EventBus(MessageSource, Protocol):
+    """A message source with one publisher.
+
+    A bus that keeps messages only in memory delivers every published message to its subscribers
+    once more before it is left.
+    """
+
+    async def publisher(self) -> Publisher:
+        """Return a new publisher.
+
+        If the bus can tell, it refuses the messages of an older publisher as soon as a newer one
+        has published. A publisher that was paused then cannot repeat old messages.
+
+        Raises:
+            BusUnavailable: The bus could not be reached, or did not answer in time.
+        """
+        ...

@@ -11,6 +11,7 @@ server is asked. Lengths are in bytes of UTF-8.
   event: 4,000 as ASCII JSON.
 - A query: 100 items, each with 1,000 types and 100 tags.
 - Id of an event, in a checkpoint or a snapshot: 512. Fingerprint of a snapshot: 255.
+- A checkpoint: 10,000 ranges.
 - Versions, positions, tokens: 62 bits.
 """
 
@@ -32,7 +33,10 @@ from eventhus.domain.recorded import (
     unchecked_recorded,
 )
 from eventhus.domain.unchecked import unchecked
+from eventhus.ports.checkpoints import CheckpointStore
+from eventhus.ports.groups import GroupStore
 from eventhus.ports.leases import Leases
+from eventhus.ports.registrations import RegistrationStore
 from eventhus.ports.views import ViewStore
 
 T = TypeVar("T")
@@ -465,45 +469,16 @@ class SnapshotStore(Protocol):
         ...
 
 
-@frozen
-class Checkpoint:
-    """The place of a reader in the log.
-
-    Attributes:
-        position: The position of the last event that the reader has handled; 0 at the start.
-        event_id: The id of that event, which tells the log from another history that has another
-            event there. Empty if it was not saved.
-    """
-
-    position: int = 0
-    event_id: str = ""
-
-
-class CheckpointStore(Protocol):
-    """Stores the checkpoint of each reader of the log."""
-
-    async def load_checkpoint(self, name: str) -> Checkpoint:
-        """Return the checkpoint saved under ``name``; that of the start if there is none."""
-        ...
-
-    async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
-    ) -> None:
-        """Save a checkpoint under ``name``.
-
-        Args:
-            name: The name of the reader.
-            position: The position of the last event that it has handled.
-            event_id: The id of that event.
-            token: The fencing token of the reader's lease, if it holds one.
-
-        Raises:
-            LeaseLost: A position was saved with a higher token. That position stays.
-        """
-        ...
-
-
-class Storage(EventStore, SnapshotStore, CheckpointStore, ViewStore, Leases, Protocol):
+class Storage(
+    EventStore,
+    SnapshotStore,
+    CheckpointStore,
+    ViewStore,
+    RegistrationStore,
+    GroupStore,
+    Leases,
+    Protocol,
+):
     """All storage ports of one bucket in one object.
 
     An asynchronous context manager: entered before the first use, left after the last. Several

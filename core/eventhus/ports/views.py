@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from decimal import Decimal
+from typing import Any, Protocol, TypeAlias
 
 from attrs import field, frozen
 
@@ -88,6 +89,13 @@ class ViewDocument:
         return min(each.due for each in self.deadlines)
 
 
+IndexValue: TypeAlias = bool | int | float | Decimal | str | datetime | None
+"""A value of an indexed field. All values of one field are of one kind, or ``None``.
+
+Numbers are finite and have at most 34 digits. Times are in UTC.
+"""
+
+
 @frozen(kw_only=True)
 class ViewWrite:
     """A compare-and-swap of one document.
@@ -98,18 +106,81 @@ class ViewWrite:
         document: The new document.
         replaces: The position of the stored document that it replaces; 0 if there is none.
         replaces_revision: The revision of that document.
+        indexed: The values of the indexed fields, by name. A field without one counts as ``None``.
     """
 
     document: ViewDocument
     replaces: int
     replaces_revision: int = 0
+    indexed: Mapping[str, IndexValue] = field(factory=dict, hash=False)
+
+
+@frozen
+class IndexField:
+    """A field of an index.
+
+    Attributes:
+        name: The name of the field: an identifier of Python.
+        descending: Whether its values descend.
+        is_time: Whether its values are times.
+    """
+
+    name: str
+    descending: bool = False
+    is_time: bool = False
+
+
+@frozen(kw_only=True)
+class Bounds:
+    """A range of values, without ``None``. A bound that is ``None`` does not limit it.
+
+    Attributes:
+        at_least: The lowest value.
+        above: The value that every value is above.
+        at_most: The highest value.
+        below: The value that every value is below.
+    """
+
+    at_least: IndexValue = None
+    above: IndexValue = None
+    at_most: IndexValue = None
+    below: IndexValue = None
+
+
+@frozen(kw_only=True)
+class Selection:
+    """A page of a collection in the order of an index.
+
+    Documents are in the order of the fields, and documents with the same values in the order of
+    their keys. ``None`` comes before every other value, ``False`` before ``True``, text is ordered
+    by its code points, and numbers are compared exactly, whatever their types.
+
+    Attributes:
+        where: The wanted values of each field: any of several, or a range.
+        index: The index to walk along, as it was created. Its first fields have values in
+            ``where``, the others are those of ``order``, or those with all directions reversed.
+            Empty: walk along the keys.
+        order: The fields to order by.
+        descending: Whether keys descend, in the order of keys and among equal values. It is the
+            direction of the last field of ``order``, if there is one.
+        after: The values of ``order`` and the key of the last document of the page before.
+        limit: The maximum number of documents, at least 1.
+    """
+
+    where: Mapping[str, Sequence[IndexValue] | Bounds] = field(factory=dict, hash=False)
+    index: Sequence[IndexField] = ()
+    order: Sequence[IndexField] = ()
+    descending: bool = False
+    after: tuple[Sequence[IndexValue], str] | None = None
+    limit: int = 100
 
 
 class ViewStore(Protocol):
     """Stores collections of documents, one document for each key.
 
     The runtime names the collections: ``view_`` or ``process_``, then 1 to 63 letters, digits,
-    hyphens and underscores. The first document creates the collection.
+    hyphens and underscores, then ``.v`` and the version if it is above 1. The first document
+    creates the collection.
     """
 
     async def load_documents(
@@ -184,6 +255,32 @@ class ViewStore(Protocol):
                 cannot be stored: its key is not Unicode text, its data is not plain, a view has
                 deadlines, a deadline has no time zone or no form in UTC, or it is too large.
                 Nothing was written.
+        """
+        ...
+
+    async def create_indexes(
+        self, collection: str, indexes: Sequence[Sequence[IndexField]]
+    ) -> None:
+        """Create the indexes that are missing, and wait until they can be used.
+
+        Writers go on meanwhile. Indexes that are there and not given stay.
+
+        Raises:
+            InvalidArgument: The name of the collection or of a field does not have its form.
+        """
+        ...
+
+    async def select_documents(
+        self, collection: str, selection: Selection
+    ) -> Sequence[ViewDocument]:
+        """Return the documents of a page, without deleted and parked ones. Fewer mean the end.
+
+        A document that changes meanwhile is at its old place or at its new one, and one that does
+        not change is neither missing nor repeated on the pages of a walk.
+
+        Raises:
+            InvalidArgument: The name of the collection or of a field does not have its form, a
+                value has another form, or ``limit`` is below 1.
         """
         ...
 

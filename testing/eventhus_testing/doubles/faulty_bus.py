@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from attrs import define, evolve
 
-from eventhus.ports import DeadLetter, EventBus, Message, MessageHandler, Publisher, Subscription
+from eventhus.ports import (
+    DeadLetter,
+    EventBus,
+    Message,
+    MessageHandler,
+    Publisher,
+    Start,
+    Subscription,
+)
 from eventhus_testing.doubles.wrapper import Wrapper
 
 _EXTRA_IN_FLIGHT = 32  # messages that wait to be reordered, besides those being handled
@@ -78,7 +86,13 @@ class FaultyBus(Wrapper[EventBus]):
         return await self._wrapped.publisher()
 
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        start: Start = "now",
+        unwanted: Collection[str] = (),
     ) -> Subscription:
         """See ``EventBus.subscribe``."""
 
@@ -86,7 +100,9 @@ class FaultyBus(Wrapper[EventBus]):
             await self._deliver(handler, message)
 
         if not self._reorders or concurrency < 1:
-            return await self._wrapped.subscribe(with_faults, group=group, concurrency=concurrency)
+            return await self._wrapped.subscribe(
+                with_faults, group=group, concurrency=concurrency, start=start, unwanted=unwanted
+            )
         queue = _LastInFirstOut(free=concurrency)
 
         async def queued(message: Message) -> None:
@@ -95,7 +111,9 @@ class FaultyBus(Wrapper[EventBus]):
 
         # Only messages in flight can be reordered, so there must be more than are handled at once.
         in_flight = concurrency + _EXTRA_IN_FLIGHT
-        return await self._wrapped.subscribe(queued, group=group, concurrency=in_flight)
+        return await self._wrapped.subscribe(
+            queued, group=group, concurrency=in_flight, start=start, unwanted=unwanted
+        )
 
     async def bury(self, message: Message, group: str) -> None:
         """See ``EventBus.bury``."""
@@ -105,9 +123,9 @@ class FaultyBus(Wrapper[EventBus]):
         """See ``EventBus.has_group``."""
         return await self._wrapped.has_group(group)
 
-    def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+    def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""
-        return self._wrapped.dead_letters(group)
+        return self._wrapped.dead_letters(group, after=after)
 
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``EventBus.discard``."""

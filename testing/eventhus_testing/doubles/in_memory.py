@@ -23,6 +23,7 @@ def memory_application(
     bucket: str = "test",
     store: Storage | None = None,
     bus: EventBus | None = None,
+    with_bus: bool = True,
     codec: Codec | None = None,
     clock: Clock | None = None,
     middleware: Sequence[Middleware] = (),
@@ -45,6 +46,7 @@ def memory_application(
             of their commits would collide.
         store: The store; a new ``MemoryStore`` by default.
         bus: The bus; a new ``MemoryBus`` by default.
+        with_bus: ``False`` composes no bus, so that event handlers read the log itself.
         codec: The codec; a ``CattrsCodec`` by default.
         clock: The clock; a ``ManualClock(jumps=True)`` by default.
         middleware: As for ``Application``.
@@ -59,7 +61,7 @@ def memory_application(
         views=views,
         processes=processes,
         store=store or MemoryStore(),
-        bus=bus or MemoryBus(),
+        bus=bus or (MemoryBus() if with_bus else None),
         codec=codec or CattrsCodec(),
         clock=clock or ManualClock(jumps=True),
         middleware=middleware,

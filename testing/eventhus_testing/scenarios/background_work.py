@@ -57,6 +57,8 @@ class BackgroundWork:
     async def settled(self, *readers: Reader) -> None:
         """Wait until all processes and these readers have caught up and the log stops growing.
 
+        Without a bus, event handlers read the log as well, and are awaited, too.
+
         Raises:
             InvalidArgument: A reader is not part of the application.
             KeyParked: A reader has parked a key because it failed on an event.
@@ -121,13 +123,12 @@ class BackgroundWork:
 
     async def _wait_for(self, readers: Iterable[Reader]) -> None:
         waited_for = tuple(readers)
-        if not waited_for:
-            return
         seen = -1
         async with asyncio.timeout(self.patience_s):
             while seen != (head := await self._internals.store.head()):
                 for reader in waited_for:
                     await self._handled(reader, head)
+                await self._internals.handlers_caught_up(head)
                 seen = head
 
     async def _handled(self, reader: Reader, head: int) -> None:

@@ -103,8 +103,9 @@ class ScenarioLog:
         return page(headline, [*self._passages, *miss.passages])
 
     def not_caught_up(self, patience_s: float) -> str:
-        """Return the text for views or processes that did not catch up in time."""
-        text = f"the views and processes did not catch up with the log within {patience_s:g} s"
+        """Return the text for views, processes or handlers that did not catch up in time."""
+        late = "the views, processes and handlers did not catch up with the log"
+        text = f"{late} within {patience_s:g} s"
         if self.last is None:
             return self.otherwise(Miss(text, ()))
         result: list[Line] = mark(SAME, outcome_texts(self.last.events, self.last.refusal))

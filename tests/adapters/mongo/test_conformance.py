@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from typing import ClassVar
 
 import pytest
 
 from eventhus_mongo import MongoStore
 from eventhus_testing.conformance import StoreConformance
 from eventhus_testing.servers import MongoServer
-from tests.adapters.mongo.support import async_client
+from tests.adapters.mongo.on_server import OnMongo
 
 
-class OnMongo(StoreConformance):
-    """A bucket is a database. To drop one takes as long as a case, and to drop all at once too."""
-
-    url: ClassVar[str]
-    buckets: ClassVar[set[str]]
-
-    @classmethod
-    def on(cls, url: str) -> Iterator[None]:
-        """Run the cases on a server, and leave nothing there."""
-        cls.url, cls.buckets = url, set()
-        yield
-        asyncio.run(cls._drop())
-
-    @classmethod
-    async def _drop(cls) -> None:
-        async with async_client(cls.url) as client:
-            await asyncio.gather(*map(client.drop_database, cls.buckets))
+class Conformance(OnMongo, StoreConformance):
+    """The suite on one server."""
 
     def store(self, bucket: str) -> MongoStore:
-        """A store on connections of its own."""
-        self.buckets.add(bucket)
-        return MongoStore.open(self.url, bucket)
+        """Return a store on connections of its own."""
+        return self.opened(bucket)
 
 
-class TestOnAReplicaSet(OnMongo):
+class TestOnAReplicaSet(Conformance):
     """Where a change stream wakes the followers."""
 
     @pytest.fixture(autouse=True, scope="class")
@@ -47,7 +29,7 @@ class TestOnAReplicaSet(OnMongo):
         yield from cls.on(mongo_url)
 
 
-class TestOnAStandalone(OnMongo):
+class TestOnAStandalone(Conformance):
     """Where there are no change streams and no retried writes, and time is not told."""
 
     @pytest.fixture(autouse=True, scope="class")

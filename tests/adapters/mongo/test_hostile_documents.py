@@ -13,7 +13,7 @@ from pymongo.database import Database
 
 from eventhus import StreamId
 from eventhus.errors import CompositionError, IncompatibleBucket, InvalidArgument
-from eventhus.ports import EventData, Snapshot, ViewDocument, ViewWrite
+from eventhus.ports import Checkpoint, EventData, Message, Snapshot, ViewDocument, ViewWrite
 from eventhus_mongo import MongoStore
 from eventhus_testing.conformance.store.samples import commit, first_version
 from eventhus_testing.servers import MongoReplicaSet
@@ -141,11 +141,64 @@ async def test_a_snapshot_of_another_shape_is_ignored(
 @pytest.mark.parametrize(
     "change",
     [
+        {"$set": {"start": 7}},
+        {"$set": {"start.position": "7"}},
+        {"$set": {"start.position": -5}},
+        {"$set": {"start.event_id": Code("c-7")}},
+    ],
+)
+async def test_a_group_of_another_shape_is_an_error(
+    store: MongoStore, plain: Plain, change: dict[str, Any]
+) -> None:
+    await store.create_group("mailer", Checkpoint(7, "c-7"))
+    plain.groups.update_one({}, change)
+    with pytest.raises(IncompatibleBucket, match="document 'mailer'"):
+        await store.load_group("mailer")
+    with pytest.raises(IncompatibleBucket, match="document 'mailer'"):
+        await store.create_group("mailer", Checkpoint())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"$unset": {"body": 1}},
+        {"$set": {"body": 7}},
+        {"$set": {"headers": [["a", 7]]}},
+        {"$set": {"headers": {"a": "b"}}},
+        {"$set": {"stream.id": Code("a")}},
+        {"$set": {"attempt": True}},
+    ],
+)
+async def test_a_letter_of_another_shape_is_an_error(
+    store: MongoStore, plain: Plain, change: dict[str, Any]
+) -> None:
+    await store.save_letter("mailer", Message(id="c-1", stream=ACCOUNT, body=b"secret"))
+    plain.dead_letters.update_one({}, change)
+    with pytest.raises(IncompatibleBucket) as caught:
+        await store.load_letters("mailer")
+    assert "secret" not in str(caught.value)
+
+
+async def test_a_letter_beyond_the_limit_of_documents_is_refused(store: MongoStore) -> None:
+    """It is refused without being quoted."""
+    letter = Message(id="c-1", stream=ACCOUNT, body=b"secret" * 3_000_000)
+    with pytest.raises(InvalidArgument, match="handle the event from the log") as caught:
+        await store.save_letter("mailer", letter)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
         {"$set": {"position": "7"}},
         {"$unset": {"position": 1}},
         {"$set": {"position": -5}},
         {"$set": {"event_id": 7}},
         {"$set": {"event_id": Code("c-7")}},
+        {"$set": {"done": [[9, 9.5]]}},
+        {"$set": {"done": [[9, 9, 9]]}},
+        {"$set": {"done": [[5, 6]]}},
+        {"$set": {"done": 9}},
     ],
 )
 async def test_a_checkpoint_of_another_shape_is_an_error_that_names_it(

@@ -22,6 +22,7 @@ from eventhus.adapter_support import (
 )
 from eventhus.errors import InvalidArgument, InvalidCommit
 from eventhus.ports import (
+    Checkpoint,
     Commit,
     Condition,
     EventData,
@@ -94,20 +95,29 @@ def test_no_time(ttl_s: float) -> None:
     check_ttl(0.001)
 
 
-@pytest.mark.parametrize("name", ["view_a", "process_a", "view_view_a", f"view_{'x' * 63}"])
+@pytest.mark.parametrize(
+    "name",
+    ["view_a", "process_a", "view_view_a", f"view_{'x' * 63}", "view_a.v2", "view_a_v2.v999999"],
+)
 def test_a_collection(name: str) -> None:
     """What a view or a process keeps."""
     check_collection(name)
 
 
-@pytest.mark.parametrize("name", ["", "events", "view", "view_", "views_a", "view_a.b", "view_ä"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "events", "view", "view_", "views_a", "view_a.b", "view_ä"),
+        *("view_a.", "view_a.v", "view_a.v1", "view_a.v02", "view_a.v1000000", "view_a.v2.v2"),
+    ],
+)
 def test_no_collection(name: str) -> None:
     """Anything else, of which much is in use."""
     with pytest.raises(InvalidArgument) as caught:
         check_collection(name)
     assert (
         f"collection {name!r} is not view_ or process_ and 1 to 63 letters, digits, hyphens and "
-        f"underscores" == str(caught.value)
+        f"underscores, and possibly .v2 or a later version" == str(caught.value)
     )
 
 
@@ -255,6 +265,7 @@ def test_a_time_without_a_form_in_utc_is_refused() -> None:
 SNAPSHOT = Snapshot(
     stream=StreamId("Account", "a1"), version=1, position=1, event_id="e", fingerprint="f", data=1
 )
+MANY = Checkpoint(0, "", [(2 * n, 2 * n) for n in range(1, 10_002)])
 
 
 @pytest.mark.parametrize(
@@ -263,14 +274,19 @@ SNAPSHOT = Snapshot(
         (lambda: check_snapshot(evolve(SNAPSHOT, version=-1)), "version is -1; it must be at"),
         (lambda: check_snapshot(evolve(SNAPSHOT, event_id="x" * 513)), "event_id has 513 bytes"),
         (lambda: check_snapshot(evolve(SNAPSHOT, fingerprint="x" * 256)), "fingerprint has 256"),
-        (lambda: check_checkpoint("r", 2**62 + 1, "e", 0), "position is 4.612e"),
-        (lambda: check_checkpoint("r", 1, "\ud800", 0), "event_id is not a str of whole"),
+        (lambda: check_checkpoint("r", Checkpoint(2**62 + 1), 0), "position is 4.612e"),
+        (
+            lambda: check_checkpoint("r", Checkpoint(1, "\ud800"), 0),
+            "event_id is not a str of whole",
+        ),
+        (lambda: check_checkpoint("r", MANY, 0), "10,001 ranges; the limit is 10,000"),
+        (lambda: check_checkpoint("r", Checkpoint(2, "", [(2, 3)]), 0), "2 to 3 comes after 2"),
         (lambda: check_lease(Lease(name="r", owner="o", token=-1)), "token is -1"),
     ],
 )
 def test_what_a_store_could_not_hold_is_refused(check: Callable[[], None], message: str) -> None:
     check_snapshot(SNAPSHOT)
-    check_checkpoint("r", 0, "", 0)
+    check_checkpoint("r", Checkpoint(), 0)
     check_lease(Lease(name="r", owner="o", token=1))
     with pytest.raises(InvalidArgument, match=message):
         check()

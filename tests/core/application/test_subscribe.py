@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eventhus import Metadata, Recorded, StreamId
-from eventhus.errors import CompositionError, InvalidArgument, NotRunning
+from eventhus.errors import InvalidArgument, NotRunning
 from eventhus.ports import EventBus, Message
 from eventhus_memory import MemoryBus
 from tests.bank import Account, Deposit, Open, Scribble, account
@@ -122,6 +122,29 @@ async def test_a_subscriber_receives_only_events_published_after_it_subscribed()
     assert [2] == [each.version for each in late.got]
 
 
+async def test_a_subscriber_may_begin_with_earlier_events() -> None:
+    """With the first one, or after a commit."""
+    everything, rest, early = Listener(), Listener(), Listener()
+    async with compose(bus=MemoryBus()) as app:
+        await app.subscribe(early)
+        await add(app, 1, 2, 3)
+        await eventually(lambda: len(early.got) == 3)
+        await app.subscribe(everything, start="beginning")
+        await app.subscribe(rest, group="mailers", start=early.got[1].position)
+    assert [1, 2, 3] == [each.version for each in everything.got]
+    assert [3] == [each.version for each in rest.got]
+
+
+async def test_a_start_beyond_the_log_is_refused() -> None:
+    """It is a mistake, such as a position of another log."""
+    async with compose(bus=MemoryBus()) as app:
+        await add(app, 1)
+        with pytest.raises(InvalidArgument, match="start is 2, and the log ends at 1"):
+            await app.subscribe(Listener(), start=2)
+        with pytest.raises(InvalidArgument, match="start must be"):
+            await app.subscribe(Listener(), start="end")  # type: ignore[arg-type]
+
+
 async def test_a_closed_subscription_receives_nothing() -> None:
     """Closing waits for the event that is being handled."""
     gate, finished = Gate(), []
@@ -192,14 +215,6 @@ async def test_a_subscriber_can_dispatch_commands() -> None:
         log[1].metadata.correlation_id,
         log[1].metadata.causation_id,
     )
-
-
-async def test_subscribing_without_a_bus_is_refused() -> None:
-    """The application goes on."""
-    async with compose() as app:
-        with pytest.raises(CompositionError, match="no bus"):
-            await app.subscribe(Listener())
-        await app.dispatch(Open(aggregate_id="a"))
 
 
 async def test_a_foreign_message_is_logged_and_does_not_block_others(

@@ -124,6 +124,27 @@ def test_names_that_stores_cannot_use_are_refused(kind: str, name: Any) -> None:
         make[kind]()
 
 
+@pytest.mark.parametrize("version", [0, -1, 1_000_000, True, 1.0, "2", None])
+def test_a_version_that_is_not_a_number_from_1_is_refused(version: Any) -> None:
+    with pytest.raises(CompositionError, match="view v: version must be an int from 1 to 999,999"):
+        View(name="v", version=version, initial=0, key=by_order, evolve=count)
+
+
+@pytest.mark.parametrize(
+    "start", ["", "end", -1, True, 1.0, None, datetime(2025, 1, 1, tzinfo=UTC)]
+)
+@pytest.mark.parametrize("kind", ["view", "process"])
+def test_a_start_of_another_form_is_refused(kind: str, start: Any) -> None:
+    make: dict[str, Callable[[], object]] = {
+        "view": lambda: View(name="n", start=start, initial=0, key=by_order, evolve=count),
+        "process": lambda: Process(
+            name="n", start=start, initial=0, key=by_order, evolve=count, react=nothing
+        ),
+    }
+    with pytest.raises(CompositionError, match=f"{kind} n: start must be 'beginning', 'now' or a"):
+        make[kind]()
+
+
 def test_evolve_of_a_view_must_take_recorded_events() -> None:
     def evolve(value: int, event: Paid) -> int:
         return value

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from types import TracebackType
 from typing import Self
 
 import pytest
 
-from eventhus.ports import DeadLetter, EventBus, Message, MessageHandler
+from eventhus.ports import DeadLetter, EventBus, Message, MessageHandler, Start
 from eventhus_memory import MemoryBus
 from eventhus_testing.conformance import BusConformance
 from tests.testing.conformance.broken.buses import DEFECTS, Defect
@@ -32,7 +32,13 @@ class Nothing:
     async def publish(self, messages: Sequence[Message]) -> None: ...
 
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        start: Start = "now",
+        unwanted: Collection[str] = (),
     ) -> Nothing:
         return self
 
@@ -43,7 +49,7 @@ class Nothing:
     async def has_group(self, group: str) -> bool:
         return True
 
-    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
+    async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         return
         yield  # makes it a generator
 

@@ -17,8 +17,13 @@ from eventhus import Query, StreamId
 from eventhus.ports import (
     Checkpoint,
     Commit,
+    DeadLetter,
+    IndexField,
     Lease,
+    Message,
     Page,
+    Registration,
+    Selection,
     Slice,
     Snapshot,
     Storage,
@@ -35,6 +40,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     content,
     deadlines,
     following,
+    groups,
     ids,
     keeping,
     leases,
@@ -42,6 +48,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     pages,
     parked,
     queries,
+    registrations,
     restoring,
     several_streams,
     views,
@@ -130,7 +137,13 @@ class Nothing:
         return Checkpoint()
 
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self,
+        name: str,
+        position: int,
+        *,
+        event_id: str = "",
+        token: int = 0,
+        done: Sequence[tuple[int, int]] = (),
     ) -> None: ...
 
     async def load_documents(
@@ -151,7 +164,39 @@ class Nothing:
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         return frozenset()
 
+    async def create_indexes(
+        self, collection: str, indexes: Sequence[Sequence[IndexField]]
+    ) -> None: ...
+
+    async def select_documents(
+        self, collection: str, selection: Selection
+    ) -> Sequence[ViewDocument]:
+        return []
+
+    async def register(self, registration: Registration) -> Registration:
+        return registration
+
+    async def registrations(self) -> Sequence[Registration]:
+        return []
+
+    async def drop_collection(self, collection: str) -> None: ...
+
     async def delete_documents(self, collection: str) -> None: ...
+
+    async def create_group(self, group: str, start: Checkpoint) -> Checkpoint:
+        return start
+
+    async def load_group(self, group: str) -> Checkpoint | None:
+        return None
+
+    async def save_letter(self, group: str, message: Message) -> None: ...
+
+    async def load_letters(
+        self, group: str, *, after: int = 0, limit: int = 100
+    ) -> Sequence[DeadLetter]:
+        return []
+
+    async def delete_letter(self, group: str, number: int) -> None: ...
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         return None

@@ -318,7 +318,7 @@ class DeafBus(MemoryBus):
 
     async def publisher(self) -> MemoryPublisher:
         """Return a publisher without subscribers."""
-        return MemoryPublisher({})
+        return MemoryPublisher([], {})
 
 
 async def test_missing_messages_fail_the_check_after_the_patience() -> None:

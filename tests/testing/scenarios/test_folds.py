@@ -127,7 +127,7 @@ async def test_slow_readers_fail_the_check_after_the_patience() -> None:
     app = memory_application(account, processes=[welcome], store=store)
     async with scenario(app, patience_s=0.01) as bank:
         hold = store.delays("follow")
-        late = "the views and processes did not catch up with the log within 0.01 s"
+        late = "the views, processes and handlers did not catch up with the log within 0.01 s"
         with pytest.raises(AssertionError) as given:
             await bank.given(account, "a1", OwnerChanged("bob"))
         assert [f"test: {late}", ""] == str(given.value).splitlines()[:2]

@@ -149,10 +149,17 @@ class WatchedBus(MemoryBus):
         self.made: list[MemorySubscription] = []
 
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        **rest: Any,
     ) -> MemorySubscription:
         """Subscribe and keep the subscription."""
-        self.made.append(await super().subscribe(handler, group=group, concurrency=concurrency))
+        self.made.append(
+            await super().subscribe(handler, group=group, concurrency=concurrency, **rest)
+        )
         return self.made[-1]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, TypeAlias
@@ -15,20 +14,20 @@ from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.recorded import E_co, Recorded, StreamId
-from eventhus.ports.bus import EventBus, Message, NotHandledHere, Subscription
+from eventhus.ports.bus import (
+    DeadLetter,
+    Message,
+    MessageSource,
+    NotHandledHere,
+    Subscription,
+)
 from eventhus.ports.clock import Clock
 from eventhus.printable import printable
+from eventhus.runtime.messaging.dead_letters import letter_of
 from eventhus.runtime.messaging.wire import from_message
 from eventhus.runtime.serializer import EventSerializer
 
 RETRY = Backoff(first_s=0.1, cap_s=30.0)
-
-ERROR_TYPE = "Eventhus-Error-Type"
-ERROR = "Eventhus-Error"  # as JSON, which escapes what a header may not hold
-ERROR_ATTEMPTS = "Eventhus-Error-Attempts"
-FAILED_AT = "Eventhus-Failed-At"
-ERROR_HEADERS = (ERROR_TYPE, ERROR, ERROR_ATTEMPTS, FAILED_AT)
-_ERROR_LIMIT = 1000  # characters of an error message
 
 UNGROUPED = "anonymous"
 """The group of the dead letters of subscriptions without a group."""
@@ -93,7 +92,7 @@ class Subscriber:
         attempts: int,
         catalog: Catalog,
         serializer: EventSerializer,
-        bus: EventBus,
+        source: MessageSource,
         clock: Clock,
     ) -> None:
         self._handler = handler
@@ -103,7 +102,7 @@ class Subscriber:
         self._attempts = attempts
         self._catalog = catalog
         self._serializer = serializer
-        self._bus = bus
+        self._source = source
         self._clock = clock
         self._stop_retrying = asyncio.Event()
 
@@ -171,31 +170,38 @@ class Subscriber:
         """Pass every dead letter of the group to the handler once, in order."""
         handled = failed = 0
         stuck: set[StreamId] = set()
-        async for letter in self._bus.dead_letters(self.group):
-            message = letter.message
-            if message.stream not in stuck:
-                failure = await self._handled(message)
-                if failure is None:
-                    await self._bus.discard(letter, self.group)
-                    handled += 1
-                    continue
-                _logger.warning(
-                    "group %s failed again on event %s: %s",
-                    self.group,
-                    printable(message.id),
-                    summary(failure),
-                    exc_info=unexpected(failure),
-                )
-                stuck.add(message.stream)
-            failed += 1
+        async for letter in self._source.dead_letters(self.group):
+            stream = letter.message.stream
+            if stream not in stuck and await self.replay_one(letter):
+                handled += 1
+            else:
+                stuck.add(stream)
+                failed += 1
         return Replayed(handled=handled, failed=failed)
 
-    async def _handled(self, message: Message) -> BaseException | None:
+    async def replay_one(self, letter: DeadLetter) -> bool:
+        """Pass a dead letter to the handler. Delete it and return ``True`` if it is handled."""
+        failure = await self._replay_failure(letter.message)
+        if failure is None:
+            await self._source.discard(letter, self.group)
+            return True
+        _logger.warning(
+            "group %s failed again on event %s: %s",
+            self.group,
+            printable(letter.message.id),
+            summary(failure),
+            exc_info=unexpected(failure),
+        )
+        return False
+
+    async def _replay_failure(self, message: Message) -> BaseException | None:
         try:
             delivered = self._delivered(message)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - codecs may raise anything
             return error
-        return None if delivered is None else await handler_failure(self._handler, delivered)
+        if delivered is None:  # to delete its letter would lose it
+            return NotHandledHere("no aggregate of this application declares an event of its type")
+        return await handler_failure(self._handler, delivered)
 
     def _delivered(self, message: Message) -> Delivered[Any] | None:
         """Return the event, or ``None`` if this group does not want it.
@@ -234,19 +240,11 @@ class Subscriber:
             summary(error),
             exc_info=unexpected(error),
         )
-        cls = type(error)
-        headers = {
-            **message.headers,
-            ERROR_TYPE: json.dumps(f"{cls.__module__}.{cls.__qualname__}").strip('"'),
-            ERROR_ATTEMPTS: str(attempts),
-            FAILED_AT: self._clock.now().isoformat(),
-            ERROR: json.dumps(str(error)[:_ERROR_LIMIT]),
-        }
-        letter = evolve(message, headers=headers)
+        letter = letter_of(message, error, attempts, self._clock.now())
         failures = 0
         while True:  # given back to the bus, the message would get new attempts
             try:
-                await self._bus.bury(letter, self.group)
+                await self._source.bury(letter, self.group)
             except Exception as problem:
                 if self._stop_retrying.is_set():
                     raise

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
 
+from eventhus.adapter_support.message_position import POSITION
 from eventhus.domain.recorded import EventData, Metadata, Recorded, StreamId
 from eventhus.domain.tags import checked_tags
 from eventhus.errors import CodecError
@@ -20,7 +21,6 @@ from eventhus.ports.store import StoredEvent
 
 T = TypeVar("T")
 
-POSITION = "Eventhus-Position"
 RECORDED_AT = "Eventhus-Recorded-At"
 SCHEMA = "Eventhus-Schema"
 CORRELATION_ID = "Eventhus-Correlation-Id"

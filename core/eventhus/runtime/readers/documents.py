@@ -62,7 +62,7 @@ class Documents(Generic[V]):
 
     Args:
         collection: The collection of documents.
-        label: The name of the view or process in messages, such as ``view orders``.
+        label: As above.
         store: Holds the documents.
         codec: Turns values into plain data.
         as_type: The type of the values, which is compiled here.
@@ -130,8 +130,8 @@ class Documents(Generic[V]):
             raise CodecError(
                 error.type,
                 error.field,
-                f"{error.problem}, in the collection {self.collection}; give a view or process "
-                f"whose values have changed a new name",
+                f"{error.problem}, in the collection {self.collection}; the values of a view or "
+                f"process have changed: raise the version of the view, or rename the process",
             ) from error
         return folded
 

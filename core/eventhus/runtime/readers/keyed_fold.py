@@ -16,14 +16,16 @@ from eventhus.domain.process import Process
 from eventhus.domain.recorded import Recorded
 from eventhus.domain.view import View
 from eventhus.errors import InvalidArgument, LeaseLost, ReaderStopped
+from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
-from eventhus.ports.store import Checkpoint, Storage, StoredEvent
+from eventhus.ports.store import Storage, StoredEvent
 from eventhus.ports.views import Parked, ViewDocument
 from eventhus.runtime.readers.documents import Documents, FoldedValue
 from eventhus.runtime.readers.keyed_events import KeyedEvents, Poisoned
 from eventhus.runtime.readers.leased_reader import LeasedReader
 from eventhus.runtime.readers.refold import Refold, RefoldContext, Skip
+from eventhus.runtime.readers.registering import Registrar
 from eventhus.runtime.serializer import EventSerializer
 
 V = TypeVar("V")
@@ -43,6 +45,7 @@ class FoldContext(Generic[V]):
         owner: As for ``LeasedReader``.
         max_parked: The maximum number of parked keys. The fold stops at an event that would park
             another one.
+        registrar: Tells if the version was pruned.
     """
 
     documents: Documents[V]
@@ -53,6 +56,7 @@ class FoldContext(Generic[V]):
     clock: Clock
     owner: str
     max_parked: int
+    registrar: Registrar
 
 
 @frozen(kw_only=True)
@@ -124,6 +128,30 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         )
         self._parking = asyncio.Lock()  # one key after the other, or more than allowed are parked
         self._one_retry = asyncio.Lock()  # the owner of the lease would get it twice
+        self._start = Checkpoint()  # the place after which the version begins
+        self._reader = reader
+        self._registrar = context.registrar
+
+    async def register(self) -> None:
+        """Register the view or process in the store, before anything is read or folded.
+
+        Raises:
+            ViewChanged: As for ``Registrar.register_view``.
+            VersionRetired: As for ``Registrar.register_view``.
+            InvalidArgument: As for ``Registrar.register_view``.
+        """
+        reader = self._reader
+        register = self._registrar
+        registration = (
+            await register.register_view(reader)
+            if isinstance(reader, View)
+            else await register.register_process(reader)
+        )
+        self._start = registration.start
+
+    async def reset(self) -> None:
+        """Delete every document, and fold again from where the version began."""
+        await self.rewind(self._start.position)
 
     async def _forget(self) -> None:
         await self._documents.delete()
@@ -171,6 +199,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
                 fold=self._fold,
                 store=self._store,
                 clock=self._clock,
+                after=self._start.position,
             )
             await self._while_holding(lease, Refold(key, skip, context).run())
         self._logger.info("%s: key %r is no longer parked", self.label, key)
@@ -190,12 +219,28 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
 
     async def _read(self, lease: Lease) -> None:
         self._parked = None
-        after = await self._resume()
+        after = await self._place(lease)
         async with aclosing(self._store.follow(self._events.query, after=after)) as pages:
             async for page in pages:
                 await self._take(page.events, Checkpoint(page.position, page.event_id), lease)
                 # A store that never waits would starve every other task.
                 await asyncio.sleep(0)
+
+    async def _place(self, lease: Lease) -> int:
+        """Return the position to go on from: the checkpoint, or where the version began.
+
+        Raises:
+            VersionRetired: The version was pruned.
+            LogChanged: As for ``_resume``.
+        """
+        if isinstance(self._reader, View):
+            await self._registrar.check_registered(self._reader)
+        after = await self._resume()
+        if after >= self._start.position:
+            return after
+        await self._check_history(self._start)
+        await self._save_checkpoint(self._start, lease)
+        return self._start.position
 
     async def _take(self, batch: Sequence[StoredEvent], end: Checkpoint, lease: Lease) -> None:
         """Handle a batch; ``end`` is the checkpoint after it."""

@@ -21,10 +21,12 @@ from eventhus.errors import (
     ReaderStopped,
     StoreUnavailable,
     Superseded,
+    VersionRetired,
 )
+from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
-from eventhus.ports.store import Checkpoint, Storage
+from eventhus.ports.store import Storage
 
 LEASE_S = 10.0  # the term of a lease; a leader that hangs is replaced after it
 STANDBY_S = 1.0  # between two attempts of a stand-by to get the lease
@@ -32,9 +34,8 @@ STEP_DOWN_S = 1.5 * STANDBY_S  # a failing leader stays away until every stand-b
 POLL_S = 0.05  # between two looks at the checkpoint of another process
 RETRY = Backoff(first_s=0.05, cap_s=5.0)
 HANDOVERS = 3  # in a row that another process may cause by taking over; more of them are errors
+_FINAL = (ReaderStopped, LogChanged, Superseded, VersionRetired)  # somebody must act
 RELEASE_S = 5.0  # for releasing the lease at the end; it also expires by itself
-
-_LASTING = (LogChanged, ReaderStopped, Superseded)  # until somebody acts
 
 
 def retry_s(failures: int) -> float:
@@ -44,6 +45,22 @@ def retry_s(failures: int) -> float:
     """
     delay_s = RETRY.delay_s(failures)
     return delay_s if failures == 1 else STEP_DOWN_S + delay_s
+
+
+async def acquire_alone(
+    store: Storage, clock: Clock, name: str, owner: str, *, label: str
+) -> Lease:
+    """Acquire a lease as a new owner, whose token shuts out every earlier one.
+
+    Raises:
+        ReaderBusy: Another process holds the lease for longer than a term.
+    """
+    for _ in range(round(1.5 * LEASE_S / STANDBY_S)):
+        lease = await store.acquire(name, owner, ttl_s=LEASE_S)
+        if lease is not None:
+            return lease
+        await clock.sleep(STANDBY_S)
+    raise ReaderBusy(label)
 
 
 class LeasedReader(ABC):
@@ -83,6 +100,7 @@ class LeasedReader(ABC):
         self._owner = owner
         self._logger = logging.getLogger(type(self).__module__)
         self._position = 0  # everything up to here is done
+        self._held_until_s = 0.0  # the lease, by the event loop's clock
         self._goal: int | None = None  # of drain
         self._checkpoint = Checkpoint()  # as it was last loaded or saved
         self._failures = 0  # since the last progress
@@ -96,12 +114,28 @@ class LeasedReader(ABC):
 
     @abstractmethod
     async def _read(self, lease: Lease) -> None:
-        """Follow the log from the checkpoint until cancelled, and ``_report`` the position."""
+        """Follow the log from the checkpoint until cancelled, and ``_report`` the position.
+
+        It may return once ``_is_over``.
+        """
+
+    def _is_over(self) -> bool:
+        """Return whether to end without being cancelled."""
+        return False
+
+    async def _pause(self, delay_s: float) -> None:
+        """Wait before the next attempt to lead."""
+        await self._clock.sleep(delay_s)
 
     def start(self) -> None:
         """Start to read in a task of its own."""
-        self._has_ended = False
+        self._has_ended, self._is_leader = False, True
         self._task = asyncio.create_task(self.run(), name=f"eventhus {self.label}")
+
+    def watch(self) -> None:
+        """Read nothing, and only look at the progress of other processes."""
+        self._has_ended, self._is_leader, self._failure = False, False, None
+        self._task = None
 
     @property
     def is_stopped(self) -> bool:
@@ -112,18 +146,20 @@ class LeasedReader(ABC):
         """Stop reading, and wait until that is done. A rewind is awaited first."""
         async with self._starting:
             await self._stop()
+            self._has_ended = True
 
     async def _stop(self) -> None:
-        assert self._task is not None, "it was started"
-        await stop(self._task)
+        if self._task is not None:
+            await stop(self._task)
 
     async def rewind(self, position: int = 0) -> None:
-        """Set the checkpoint back, while nobody reads, and start again from there.
+        """Set the checkpoint back, while nobody reads, and start again if it was started.
 
         Raises:
             ReaderBusy: Another process holds the lease for longer than a term.
         """
         async with self._starting:
+            was_started = self._task is not None
             await self._stop()
             try:
                 lease = await self._acquire_alone(self._lease_name, f"{self._owner} rewinds")
@@ -134,33 +170,25 @@ class LeasedReader(ABC):
                 finally:
                     await self._release(lease)
             finally:
-                self.start()
+                if was_started:
+                    self.start()
 
     @abstractmethod
     async def _forget(self) -> None:
         """Delete everything that was derived from the events after the new position."""
 
     async def _acquire_alone(self, name: str, owner: str) -> Lease:
-        """Acquire a lease as a new owner, whose token shuts out every earlier one.
-
-        Raises:
-            ReaderBusy: Another process holds the lease for longer than a term.
-        """
-        for _ in range(round(1.5 * LEASE_S / STANDBY_S)):
-            lease = await self._store.acquire(name, owner, ttl_s=LEASE_S)
-            if lease is not None:
-                return lease
-            await self._clock.sleep(STANDBY_S)
-        raise ReaderBusy(self.label)
+        """Acquire a lease as ``acquire_alone`` does."""
+        return await acquire_alone(self._store, self._clock, name, owner, label=self.label)
 
     async def run(self) -> None:
         """Read until cancelled. After a failure, restart from the checkpoint with back-off."""
         lease: Lease | None = None
         try:
-            while True:
+            while not self._is_over():
                 delay_s = STANDBY_S
                 try:
-                    lease = await self._store.acquire(self._lease_name, self._owner, ttl_s=LEASE_S)
+                    lease = await self._ask_for(self._lease_name, self._owner)
                     if lease is None:
                         self._failures = 0
                         self._report(self._position, is_leader=False)
@@ -178,7 +206,7 @@ class LeasedReader(ABC):
                 if lease is not None and self._failures > 1:
                     await self._step_down(lease)
                     lease = None
-                await self._clock.sleep(delay_s)
+                await self._pause(delay_s)
         finally:
             self._has_ended = True
             self._changed.set()
@@ -200,7 +228,7 @@ class LeasedReader(ABC):
         Raises:
             ReaderStopped: This process cannot handle an event, and no other has handled it.
             LogChanged: The log has another history than the reader has read.
-            Superseded: A newer version of the process is in charge.
+            VersionRetired: This version of a view was pruned.
             NotRunning: The reader ended first.
         """
         while self._position < position:
@@ -209,16 +237,22 @@ class LeasedReader(ABC):
                     f"the application was left before {self.label} reached position {position}"
                 )
             failure = self._failure
-            if self._is_leader and not isinstance(failure, _LASTING):
+            if self._is_leader and not isinstance(failure, _FINAL):
                 await self._change()
             elif (await self._store.load_checkpoint(self._name)).position >= position and (
                 not isinstance(failure, LogChanged)
             ):
                 return
-            elif isinstance(failure, _LASTING):
+            elif isinstance(failure, _FINAL):
                 raise copy(failure) from failure.__cause__
             else:
                 await self._clock.sleep(POLL_S)
+
+    async def reached(self) -> int:
+        """Return the position up to which everything is done, in whichever process."""
+        if self._is_leader:
+            return self._position
+        return (await self._store.load_checkpoint(self._name)).position
 
     async def _change(self) -> None:
         self._changed.clear()
@@ -237,13 +271,21 @@ class LeasedReader(ABC):
             while not (await asyncio.wait([working], timeout=LEASE_S / 3))[0]:
                 # If the store does not answer in time, another process may hold the lease by now.
                 async with asyncio.timeout(LEASE_S / 3):
-                    renewed = await self._store.acquire(lease.name, lease.owner, ttl_s=LEASE_S)
+                    renewed = await self._ask_for(lease.name, lease.owner)
                 if renewed != lease:
                     raise LeaseLost(lease.name, lease.token)
                 await self._check_history(self._checkpoint)
         finally:
             await stop(working)
         await working
+
+    async def _ask_for(self, name: str, owner: str) -> Lease | None:
+        """Acquire or renew a lease, and note until when this reader holds its own."""
+        asked_s = asyncio.get_running_loop().time()
+        lease = await self._store.acquire(name, owner, ttl_s=LEASE_S)
+        if lease is not None and name == self._lease_name:
+            self._held_until_s = asked_s + LEASE_S
+        return lease
 
     async def _resume(self) -> int:
         """Load the checkpoint and return its position, to read on from there.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from eventhus.domain.names import versioned
 from eventhus.domain.process import Process
 from eventhus.errors import Superseded
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage
 from eventhus.runtime.readers.earlier_versions import EarlierVersions
+from eventhus.runtime.readers.registering import collection_of
 
 
 class ProcessVersions:
@@ -22,19 +22,17 @@ class ProcessVersions:
     Args:
         process: The process, of this version.
         label: Its name in messages.
-        store: Holds the checkpoints.
+        store: Holds the checkpoints and registrations.
     """
 
     def __init__(self, process: Process[Any, Any], label: str, store: Storage) -> None:
+        self._name = process.name
         self._version = process.version
         self._label = label
         self._store = store
-        self._collections = [
-            f"process_{versioned(process.name, version)}"
-            for version in range(1, process.version + 1)
-        ]
-        self._in_charge = f"process_{process.name}/version"
-        self._until = f"{self._collections[-1]}/until"
+        self._collection = collection_of("process", process.name, process.version)
+        self._in_charge = f"{collection_of('process', process.name)}/version"
+        self._until = f"{self._collection}/until"
 
     async def check(self) -> None:
         """Refuse to work if a newer version is in charge.
@@ -59,11 +57,10 @@ class ProcessVersions:
     async def earlier(self, lease: Lease) -> EarlierVersions | None:
         """Return the earlier versions, unless everything that they did is folded."""
         until = (await self._store.load_checkpoint(self._until)).position
-        *older, own = self._collections
-        if (await self._store.load_checkpoint(own)).position >= until:
+        if (await self._store.load_checkpoint(self._collection)).position >= until:
             return None
         checkpoints: dict[str, int] = {}
-        for collection in reversed(older):
+        for collection in await self._older():
             last = await self._store.load_checkpoint(collection)
             checkpoints[collection] = last.position
             if last.position:
@@ -72,6 +69,19 @@ class ProcessVersions:
                     collection, last.position, event_id=last.event_id, token=lease.token
                 )
         return EarlierVersions(checkpoints, until, self._store)
+
+    async def _older(self) -> list[str]:
+        """Return the collections of the older versions, the latest first."""
+        versions = [
+            each.version
+            for each in await self._store.registrations()
+            if each.collection == collection_of("process", self._name, each.version)
+        ]
+        return [
+            collection_of("process", self._name, version)
+            for version in sorted(versions, reverse=True)
+            if version < self._version
+        ]
 
     async def _newest(self) -> int:
         return max(1, (await self._store.load_checkpoint(self._in_charge)).position)

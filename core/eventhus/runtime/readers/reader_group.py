@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
 from attrs import frozen
 
 from eventhus.domain.catalog import Catalog
-from eventhus.domain.names import versioned
 from eventhus.domain.process import Process
+from eventhus.domain.reader_options import LAST_VERSION
 from eventhus.domain.recorded import is_text
 from eventhus.domain.view import View
 from eventhus.errors import CompositionError, InvalidArgument
 from eventhus.namesakes import namesake
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
+from eventhus.ports.registrations import Registration
 from eventhus.ports.store import Storage
 from eventhus.runtime.commands.envelope import Handler
+from eventhus.runtime.readers.building import OnBuildProgress, build
 from eventhus.runtime.readers.documents import Documents
 from eventhus.runtime.readers.keyed_fold import FoldContext, KeyedFold
+from eventhus.runtime.readers.leased_reader import acquire_alone
 from eventhus.runtime.readers.process_runner import ProcessRunner
 from eventhus.runtime.readers.projector import Projector
 from eventhus.runtime.readers.refold import Skip
+from eventhus.runtime.readers.registering import Registrar, collection_of, label_of
 from eventhus.runtime.serializer import EventSerializer
 
 V = TypeVar("V")
@@ -48,6 +52,19 @@ class ParkedKey:
     position: int
     error: str
     at: datetime
+
+
+@frozen(order=True)
+class ViewVersion:
+    """A version of a view.
+
+    Attributes:
+        name: The name of the view.
+        version: The version.
+    """
+
+    name: str
+    version: int
 
 
 _PLURAL = {"view": "views", "process": "processes"}
@@ -82,33 +99,55 @@ class ReaderGroup:
         self._max_parked = max_parked
         self._views = {
             each: Documents[Any](
-                f"view_{each.name}", f"view {each.name}", store, codec, each.view_type
+                collection_of("view", each.name, each.version),
+                label_of("view", each.name, each.version),
+                store,
+                codec,
+                each.view_type,
             )
             for each in self._checked("view", views)
         }
         self._processes = {
             each: Documents[Any](
-                f"process_{versioned(each.name, each.version)}",
-                _label_of(each),
+                collection_of("process", each.name, each.version),
+                label_of("process", each.name, each.version),
                 store,
                 codec,
                 each.state_type,
             )
             for each in self._checked("process", processes)
         }
+        self._registrar = Registrar(store, catalog)
         self._folds: dict[Followed, KeyedFold[Any]] = {}  # of this run
+        self._builders: set[Projector[Any]] = set()
 
-    def start(self, handle: Handler) -> None:
-        """Start to follow the log. ``handle`` carries out the commands of processes."""
-        self._folds = {
+    async def start(self, handle: Handler, *, work: bool) -> None:
+        """Register every view and process, then start to follow the log.
+
+        Args:
+            handle: Carries out the commands of processes.
+            work: False looks at the progress of other processes and follows nothing.
+
+        Raises:
+            ViewChanged: A version of a view was built from something else.
+            VersionRetired: A version of a view is not in the store, and a later one is.
+            InvalidArgument: A view or process starts after the end of the log.
+        """
+        folds: dict[Followed, KeyedFold[Any]] = {
             **{view: Projector(view, self._context(view, of)) for view, of in self._views.items()},
             **{
                 process: ProcessRunner(process, self._context(process, of), handle, self._new_id)
                 for process, of in self._processes.items()
             },
         }
-        for fold in self._folds.values():
-            fold.start()
+        for fold in folds.values():
+            await fold.register()
+        for fold in folds.values():
+            if work:
+                fold.start()
+            else:
+                fold.watch()
+        self._folds = folds
 
     @property
     def labels(self) -> list[str]:
@@ -128,11 +167,13 @@ class ReaderGroup:
     @property
     def unfinished(self) -> list[str]:
         """The labels of the views and processes that have not stopped."""
-        return [fold.label for fold in self._folds.values() if not fold.is_stopped]
+        folds = [*self._folds.values(), *self._builders]
+        return [fold.label for fold in folds if not fold.is_stopped]
 
     async def stop(self) -> None:
         """Stop following the log, and wait until that is done."""
-        await asyncio.gather(*(fold.stop() for fold in self._folds.values()))
+        folds = [*self._folds.values(), *self._builders]
+        await asyncio.gather(*(fold.stop() for fold in folds))
 
     async def view(self, view: View[Any, V], key: str) -> V | None:
         """Return a view's value, as ``Application.view`` does."""
@@ -169,7 +210,46 @@ class ReaderGroup:
         fold = self._folds.get(view)
         if not isinstance(fold, Projector):
             raise _foreign(view)
-        await fold.rewind()
+        await fold.reset()
+
+    async def build(self, view: View[Any, Any], on_progress: OnBuildProgress) -> None:
+        """Build a view, as ``Application.build`` does."""
+        self._fold_of(view)
+        projector = Projector(view, self._context(view, self._views[view]))
+        await projector.register()
+        self._builders.add(projector)
+        try:
+            await build(projector, await self._store.head(), on_progress)
+        finally:
+            self._builders.discard(projector)
+
+    async def prune(self, names: Collection[str]) -> Sequence[ViewVersion]:
+        """Delete versions of views, as ``Application.prune`` does."""
+        declared = {view.name: view.version for view in self._views}
+        for name in names:
+            if name in declared:
+                raise InvalidArgument(
+                    f"view {name} is part of this application; name only views that are not"
+                )
+        lowest = {**declared, **dict.fromkeys(names, LAST_VERSION + 1)}
+        return [
+            await self._prune(each)
+            for each in await self._store.registrations()
+            if each.collection == collection_of("view", each.name, each.version)
+            and each.version < lowest.get(each.name, 0)
+        ]
+
+    async def _prune(self, registration: Registration) -> ViewVersion:
+        name, owner = registration.collection, f"{self._new_id()} prunes"
+        label = label_of("view", registration.name, registration.version)
+        lease = await acquire_alone(self._store, self._clock, name, owner, label=label)
+        try:
+            # Its token shuts out a leader that was paused.
+            await self._store.save_checkpoint(name, 0, token=lease.token)
+            await self._store.drop_collection(name)
+        finally:
+            await self._store.release(lease)
+        return ViewVersion(registration.name, registration.version)
 
     async def caught_up(self, reader: Followed, position: int) -> None:
         """Wait for a position, as ``Application.caught_up`` does."""
@@ -183,19 +263,11 @@ class ReaderGroup:
 
     def _checked(self, kind: str, given: Iterable[F]) -> Iterator[F]:
         names: set[str] = set()
-        stored: dict[str, str] = {}
         known = self._catalog.followed
         for each in given:
             if each.name in names:
                 raise CompositionError(f"two {_PLURAL[kind]} are named {each.name!r}; rename one")
             names.add(each.name)
-            place = versioned(each.name, each.version) if isinstance(each, Process) else each.name
-            if place in stored:
-                raise CompositionError(
-                    f"{_PLURAL[kind]} {stored[place]} and {each.name} would both be stored as "
-                    f"{place!r}; rename one"
-                )
-            stored[place] = each.name
             for cls in each.events:
                 if cls not in known:
                     advice = namesake(cls, known) or "add the aggregate that declares it"
@@ -215,12 +287,8 @@ class ReaderGroup:
             clock=self._clock,
             owner=self._new_id(),
             max_parked=self._max_parked,
+            registrar=self._registrar,
         )
-
-
-def _label_of(process: Process[Any, Any]) -> str:
-    version = f" version {process.version}" if process.version > 1 else ""
-    return f"process {process.name}{version}"
 
 
 def _check_key(key: object) -> None:

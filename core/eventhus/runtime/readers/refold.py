@@ -54,6 +54,7 @@ class RefoldContext(Generic[V]):
         fold: Folds one event.
         store: Holds the log.
         clock: Tells when a retry failed.
+        after: The position after which the view or process begins.
     """
 
     documents: Documents[V]
@@ -61,6 +62,7 @@ class RefoldContext(Generic[V]):
     fold: Fold[V]
     store: EventStore
     clock: Clock
+    after: int
 
 
 class Refold(Generic[V]):
@@ -101,7 +103,7 @@ class Refold(Generic[V]):
                 position=self._skip.position, why=self._skip.why, at=self._context.clock.now()
             )
             stored.skipped = (*stored.skipped, skipped)
-        done = 0
+        done = self._context.after
         while True:
             parked = await self._fold_up_to(done, stored, parked)
             done = stored.stored

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Callable,
-    Collection,
-    Iterator,
-    Sequence,
-)
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextlib import aclosing, asynccontextmanager
 
-from eventhus.adapter_support.limits import check_message
 from eventhus.adapter_support.tasks import being_cancelled, stop
-from eventhus.domain.process_events import RESERVED
-from eventhus.errors import CodecError, InvalidArgument
-from eventhus.ports.bus import EventBus, Message
+from eventhus.ports.bus import EventBus
+from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
-from eventhus.ports.store import Checkpoint, Page, Storage, StoredEvent
-from eventhus.runtime.messaging.wire import to_message
+from eventhus.ports.store import Page, Storage
+from eventhus.runtime.messaging.outgoing import messages_of, stays_in_the_log
 from eventhus.runtime.readers.leased_reader import LeasedReader
 
 CHECKPOINT = "relay"
@@ -84,7 +75,7 @@ class Relay(LeasedReader):
                 checkpoint = _Checkpoint(self._store, lease, saving, on_saved=self._moved)
                 async for page in pages:
                     before = publisher.acknowledged
-                    publishable = [*self._publishable(page.events)]
+                    publishable = [*messages_of(page.events, self._logger, self._published)]
                     try:
                         await publisher.publish([message for _, message in publishable])
                     except Exception:
@@ -96,27 +87,6 @@ class Relay(LeasedReader):
                     await checkpoint.save(Checkpoint(page.position, page.event_id))
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
-
-    def _publishable(self, batch: Sequence[StoredEvent]) -> Iterator[tuple[StoredEvent, Message]]:
-        """Yield the events with their messages, and report those that no message can hold.
-
-        Only an event that another program wrote into the store can be of that kind. It would
-        otherwise keep every later event of every aggregate from the bus.
-        """
-        for stored in batch:
-            if self._stays_in_the_log(stored):
-                continue
-            try:
-                message = to_message(stored)
-                check_message(message)
-                yield stored, message
-            except (CodecError, InvalidArgument) as error:
-                self._logger.error(  # noqa: TRY400 - the error says all there is to say
-                    "event %s at position %d is not published: %s",
-                    stored.id,
-                    stored.position,
-                    error,
-                )
 
     async def _behind(self, last: Checkpoint | None, checkpoint: int) -> int:
         """Return the position to publish from: the checkpoint, unless the bus has lost its tail."""
@@ -144,15 +114,11 @@ class Relay(LeasedReader):
         while True:
             page = await self._store.read(after=after)
             for stored in page.events:
-                if stored.position <= checkpoint and not self._stays_in_the_log(stored):
+                if stored.position <= checkpoint and not stays_in_the_log(stored, self._published):
                     return True
             after = page.position
             if page.is_last or after >= checkpoint:
                 return False
-
-    def _stays_in_the_log(self, stored: StoredEvent) -> bool:
-        aggregate_type = stored.stream.aggregate_type
-        return aggregate_type.startswith(RESERVED) and aggregate_type not in self._published
 
 
 class _Checkpoint:

@@ -46,7 +46,7 @@ def message(aggregate_id: str = "a", version: int = 1, **parts: Any) -> Message:
         "aggregate_id": aggregate_id,
         "aggregate_type": "Account",
         "version": version,
-        "type": "Deposited",
+        "type": parts.get("type", "Deposited"),
         "data": {"amount": version},
     }
     given: dict[str, Any] = {

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from eventhus.errors import InvalidArgument
 from eventhus.ports import DeadLetter, EventBus, Message
 from eventhus_testing.conformance.bus.cases import (
     MARKER,
@@ -153,6 +156,23 @@ class Burying(BusCases):
             seen.append(letter.message.id)
             await bus.discard(letter, "g")
         assert (["a-1", "a-2", "a-3", "a-4", "a-5"], []) == (seen, await letters_of(bus, "g"))
+
+    @bus_case
+    async def test_dead_letters_may_be_read_from_a_number(self, bus: EventBus) -> None:
+        """Also from that of a letter which is gone, or of another group."""
+        for each in messages("a", 4):
+            await bus.bury(each, "g")
+            await bus.bury(each, "h")
+        letters = await letters_of(bus, "g")
+        others = await letters_of(bus, "h")
+        await bus.discard(letters[0], "g")
+        await bus.discard(letters[2], "g")
+        left = [letters[1], letters[3]]
+        for number in {0, *(each.number for each in (*letters, *others)), 2**40}:
+            found = [letter async for letter in bus.dead_letters("g", after=number)]
+            assert [each for each in left if each.number > number] == found
+        with pytest.raises(InvalidArgument):
+            await anext(bus.dead_letters("g", after=-1), None)
 
     @bus_case
     async def test_a_dead_letter_is_delivered_to_nobody(self, bus: EventBus) -> None:

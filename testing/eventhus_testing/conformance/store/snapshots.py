@@ -158,6 +158,29 @@ class Checkpoints(Cases):
             assert Checkpoint(position, event_id) == await store.load_checkpoint("relay")
 
     @case
+    async def test_a_checkpoint_keeps_later_ranges(self, store: Storage) -> None:
+        """They are those of the last save, and none if that had none."""
+        many = [(10 + 3 * n, 11 + 3 * n) for n in range(1_000)]
+        for done in ([(5, 5)], [(4, 7), (8, 2**61)], many, [], [(5, 5)]):
+            await store.save_checkpoint("relay", 3, event_id="c1-3", done=done)
+            assert Checkpoint(3, "c1-3", done) == await store.load_checkpoint("relay")
+        await store.save_checkpoint("relay", 3)
+        assert Checkpoint(3) == await store.load_checkpoint("relay")
+
+    @pytest.mark.parametrize(
+        "done",
+        [[(3, 5)], [(3, 2)], [(7, 6)], [(5, 7), (7, 9)], [(5, 7), (6, 9)], [(5, 2**62 + 1)]],
+    )
+    @case
+    async def test_ranges_that_do_not_ascend_are_refused(
+        self, store: Storage, done: list[tuple[int, int]]
+    ) -> None:
+        """Each begins after the end of the one before."""
+        with pytest.raises(InvalidArgument):
+            await store.save_checkpoint("relay", 3, done=done)
+        assert Checkpoint() == await store.load_checkpoint("relay")
+
+    @case
     async def test_every_reader_has_its_own_checkpoint(self, store: Storage) -> None:
         """Any text names a reader, and names differ when their text does."""
         names = ["", "relay", " relay", "Relay", "relay/1", "relay\0", "rel", *HOSTILE.values()]

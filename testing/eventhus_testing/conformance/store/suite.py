@@ -6,6 +6,7 @@ from eventhus_testing.conformance.store.conditions import Conditions
 from eventhus_testing.conformance.store.deadlines import Deadlines
 from eventhus_testing.conformance.store.envelopes import Envelopes
 from eventhus_testing.conformance.store.following import Following
+from eventhus_testing.conformance.store.groups import Groups, Letters
 from eventhus_testing.conformance.store.idempotency import Idempotency
 from eventhus_testing.conformance.store.leases import Leasing
 from eventhus_testing.conformance.store.limits import Limits
@@ -16,6 +17,7 @@ from eventhus_testing.conformance.store.queries import Queries
 from eventhus_testing.conformance.store.racing import Racing
 from eventhus_testing.conformance.store.racing_conditions import RacingConditions
 from eventhus_testing.conformance.store.reading import Reading
+from eventhus_testing.conformance.store.registrations import Registrations
 from eventhus_testing.conformance.store.restoring import Restoring
 from eventhus_testing.conformance.store.several_streams import SeveralStreams
 from eventhus_testing.conformance.store.snapshots import Checkpoints, Snapshots
@@ -31,7 +33,10 @@ class StoreConformance(
     Stores,
     Cancelling,
     Deadlines,
+    Letters,
+    Groups,
     ParkedDocuments,
+    Registrations,
     Views,
     Leasing,
     Checkpoints,

@@ -79,7 +79,7 @@ async def test_killed_readers(
             events = await followed(app, to=await app._store.head())
             print(f"{len(events)} events")
             for key in ACCOUNTS:
-                assert (key, _folded(key, events)) == (key, await app.view(balances, key))
+                assert (key, folded(key, events)) == (key, await app.view(balances, key))
     assert _expected(welcome, events) + _expected(odd, events) == _answered(events)
 
 
@@ -113,7 +113,7 @@ async def _progress(client: Client, bucket: str, events: int, writing: asyncio.T
             await asyncio.sleep(0.005)
 
 
-def _folded(key: str, log: Sequence[Recorded[Any]]) -> Balance | None:
+def folded(key: str, log: Sequence[Recorded[Any]]) -> Balance | None:
     value: Balance | None = None
     for recorded in log:
         if type(recorded.event) in balances.events and key in balances.keys(recorded):

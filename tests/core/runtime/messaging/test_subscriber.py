@@ -64,7 +64,7 @@ def subscriber(
         attempts=attempts,
         catalog=(catalog := Catalog([aggregate])),
         serializer=EventSerializer(catalog, codec or JsonCodec()),
-        bus=bus or MemoryBus(),
+        source=bus or MemoryBus(),
         clock=clock or FakeClock(),
     )
 

@@ -433,6 +433,7 @@ async def test_a_key_stays_parked_if_the_log_cannot_be_decoded() -> None:
         return value + 1
 
     wider = totals_with(evolve, Renamed)
+    store._registrations.clear()  # noqa: SLF001 - it would be refused as another view
     async with bank(store, views=[wider]) as app:
         with pytest.raises(ReaderStopped, match="Account/z, version 1: Renamed"):
             await app.retry(wider, "a")

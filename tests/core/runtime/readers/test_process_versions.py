@@ -1,7 +1,7 @@
 """Versions of a process: a new one goes on where the one before has come, and repeats nothing."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -10,9 +10,11 @@ import pytest
 from attrs import evolve
 
 from eventhus import Application, Cancel, Command, Deadline, DeadlineReached, Process, Recorded
+from eventhus.domain.start import Start
 from eventhus.errors import CompositionError, KeyParked, StoreUnavailable, Superseded
 from eventhus.middleware import Envelope, Handler
 from eventhus.ports import Storage
+from eventhus.runtime.readers.registering import collection_of
 from eventhus_memory import MemoryStore
 from eventhus_testing import ManualClock
 from tests.bank import Deposited, Open, Opened, Scribble
@@ -74,7 +76,7 @@ async def written(store: Storage) -> list[str]:
 
 
 async def values(store: Storage, number: int) -> dict[str, Any]:
-    collection = "process_notes" if number == 1 else f"process_notes_v{number}"
+    collection = collection_of("process", "notes", number)
     found = await store.load_documents(collection, ["a", "b", "c"])
     return {name: document.data for name, document in found.items()}
 
@@ -397,19 +399,33 @@ async def test_the_deadlines_that_a_version_has_armed_are_kept_by_the_next() -> 
 
 @pytest.mark.parametrize("number", [0, -1, "2", True, 1.0])
 def test_a_version_is_a_number_from_1(number: Any) -> None:
-    with pytest.raises(CompositionError, match="version of process notes must be an int of at"):
+    with pytest.raises(CompositionError, match="process notes: version must be an int from 1 to"):
         evolve(one, version=number)
 
 
-def test_names_of_versions_do_not_clash() -> None:
-    expected = "processes notes and notes_v2 would both be stored as 'notes_v2'; rename one"
-    with pytest.raises(CompositionError, match=expected):
-        bank(processes=[two, evolve(one, name="notes_v2")])
-    bank(processes=[one, evolve(one, name="notes_v2")])
+async def test_names_of_versions_do_not_clash() -> None:
+    store = MemoryStore()
+    namesake = evolve(one, name="notes_v2")
+    async with bank(store, processes=[two, namesake]) as app:
+        await add(app, 1)
+        await app.caught_up(two)
+        await app.caught_up(namesake)
+    found = [each.collection for each in await store.registrations()]
+    assert ["process_notes.v2", "process_notes_v2"] == found
 
 
-def test_the_name_of_a_version_is_not_too_long() -> None:
-    named: Callable[..., Any] = evolve
-    named(two, name="x" * 60)
-    with pytest.raises(CompositionError, match="longer than 63 characters; choose a shorter name"):
-        named(two, name="x" * 61)
+@pytest.mark.parametrize("start", ["now", 1])
+async def test_a_version_begins_where_the_first_one_did(start: Start) -> None:
+    """What the first one has handled is part of the states of the next."""
+    store = MemoryStore()
+    async with bank(store) as app:
+        await add(app, 1)
+    late = evolve(one, start=start)
+    async with bank(store, processes=[late]) as app:
+        await add(app, 2)
+        await app.caught_up(late)
+    later = evolve(two, start="now")
+    async with bank(store, processes=[later]) as app:
+        await app.caught_up(later)
+    assert ["v1 a 2"] == await written(store)
+    assert {"a": 4} == await values(store, 2)

@@ -426,7 +426,7 @@ async def test_a_batch_that_the_store_does_not_keep_at_once() -> None:
 
 
 async def test_values_of_another_shape() -> None:
-    """Of a view that has changed, they are not guessed at: it needs a new name."""
+    """They are not guessed at."""
     store = MemoryStore()
     await store.save_documents(
         "view_balances",
@@ -438,7 +438,7 @@ async def test_values_of_another_shape() -> None:
     )
     async with bank(store, views=[balances]) as app:
         with pytest.raises(
-            CodecError, match="in the collection view_balances; give a view"
+            CodecError, match="in the collection view_balances; the values of a view"
         ) as caught:
             await app.view(balances, "a")
         assert "secret" not in str(caught.value)

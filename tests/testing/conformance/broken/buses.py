@@ -47,13 +47,18 @@ class Rewriting(MemoryBus):
         raise NotImplementedError
 
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        **rest: Any,
     ) -> MemorySubscription:
         async def handle(given: Message) -> None:
             if (rewritten := self.rewritten(given)) is not None:
                 await handler(rewritten)
 
-        return await super().subscribe(handle, group=group, concurrency=concurrency)
+        return await super().subscribe(handle, group=group, concurrency=concurrency, **rest)
 
 
 @caught_by("test_a_message_arrives_as_it_was_published")
@@ -86,9 +91,14 @@ class NeverCounts(Rewriting):
 @caught_by("test_a_slow_handler_delays_no_other_subscription")
 class HasOneGroup(MemoryBus):
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        **rest: Any,
     ) -> MemorySubscription:
-        return await super().subscribe(handler, group="all", concurrency=concurrency)
+        return await super().subscribe(handler, group="all", concurrency=concurrency, **rest)
 
 
 @caught_by("test_the_members_of_a_group_share_its_messages")
@@ -96,9 +106,14 @@ class HasOneGroup(MemoryBus):
 @caught_by("test_cancelling_a_close_loses_no_message")
 class HasNoGroups(MemoryBus):
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        **rest: Any,
     ) -> MemorySubscription:
-        return await super().subscribe(handler, concurrency=concurrency)
+        return await super().subscribe(handler, concurrency=concurrency, **rest)
 
 
 @caught_by("test_a_subscription_starts_with_the_next_message")
@@ -116,14 +131,19 @@ class GivesWhatWasBefore(MemoryBus):
                 bus.all += messages
                 await super().publish(messages)
 
-        return Remembering(self._groups)
+        return Remembering(self._published, self._groups)
 
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        **rest: Any,
     ) -> MemorySubscription:
         for each in self.all:
             await handler(each)
-        return await super().subscribe(handler, group=group, concurrency=concurrency)
+        return await super().subscribe(handler, group=group, concurrency=concurrency, **rest)
 
 
 class Publishing(MemoryBus):
@@ -139,7 +159,7 @@ class Publishing(MemoryBus):
             async def publish(self, messages: Sequence[Message]) -> None:
                 await super().publish(bus.handed_on(messages))
 
-        return Other(self._groups)
+        return Other(self._published, self._groups)
 
 
 @caught_by("test_a_message_may_be_as_long_as_its_limits")
@@ -191,9 +211,14 @@ class Own(StreamId):
 @caught_by("test_an_invalid_group_or_concurrency_is_refused")
 class TakesAnyGroup(MemoryBus):
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        **rest: Any,
     ) -> MemorySubscription:
-        return await super().subscribe(handler, concurrency=concurrency)
+        return await super().subscribe(handler, concurrency=concurrency, **rest)
 
     async def bury(self, message: Message, group: str) -> None:
         await super().bury(message, "any")
@@ -202,30 +227,40 @@ class TakesAnyGroup(MemoryBus):
 @caught_by("test_streams_are_handled_side_by_side")
 class HandlesOneAtATime(MemoryBus):
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        **rest: Any,
     ) -> MemorySubscription:
-        return await super().subscribe(handler, group=group)
+        return await super().subscribe(handler, group=group, **rest)
 
 
 @caught_by("test_one_message_at_a_time_is_handled_by_default")
 @caught_by("test_the_concurrency_is_never_exceeded")
 class HandlesManyAtOnce(MemoryBus):
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        **rest: Any,
     ) -> MemorySubscription:
-        return await super().subscribe(handler, group=group, concurrency=9)
+        return await super().subscribe(handler, group=group, concurrency=9, **rest)
 
 
 @caught_by("test_a_handler_may_publish")
 class IsDeafWhileItHandles(Rewriting, Publishing):
-    _published = 0
+    _handed_on = 0
 
     def rewritten(self, given: Message) -> Message:
         return given
 
     def handed_on(self, messages: Sequence[Message]) -> Sequence[Message]:
-        self._published += 1
-        return messages if self._published < 3 else []
+        self._handed_on += 1
+        return messages if self._handed_on < 3 else []
 
 
 class Handling(MemoryBus):
@@ -235,7 +270,12 @@ class Handling(MemoryBus):
         raise NotImplementedError
 
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        **rest: Any,
     ) -> MemorySubscription:
         async def handle(given: Message) -> None:
             try:
@@ -243,7 +283,7 @@ class Handling(MemoryBus):
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
                 await self.failed(given, error)
 
-        return await super().subscribe(handle, group=group, concurrency=concurrency)
+        return await super().subscribe(handle, group=group, concurrency=concurrency, **rest)
 
 
 @caught_by("test_a_failed_message_is_redelivered")
@@ -279,8 +319,23 @@ class KeepsLettersTogether(MemoryBus):
     async def bury(self, message: Message, group: str) -> None:
         await super().bury(message, "all")
 
-    async def dead_letters(self, group: str) -> AsyncGenerator[DeadLetter, None]:
-        async for letter in super().dead_letters("all"):
+    async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
+        async for letter in super().dead_letters("all", after=after):
+            yield letter
+
+
+@caught_by("test_dead_letters_may_be_read_from_a_number")
+class ReadsLettersFromTheFirst(MemoryBus):
+    async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
+        async for letter in super().dead_letters(group, after=min(after, 0)):
+            yield letter
+
+
+@caught_by("test_dead_letters_may_be_read_from_a_number")
+class CountsLettersThatAreLeft(MemoryBus):
+    async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
+        letters = [letter async for letter in super().dead_letters(group)]
+        for letter in letters[after:]:
             yield letter
 
 
@@ -303,10 +358,15 @@ class KnowsSubscribedGroupsOnly(MemoryBus):
         self.subscribed: set[str | None] = set()
 
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        **rest: Any,
     ) -> MemorySubscription:
         self.subscribed.add(group)
-        return await super().subscribe(handler, group=group, concurrency=concurrency)
+        return await super().subscribe(handler, group=group, concurrency=concurrency, **rest)
 
     async def has_group(self, group: str) -> bool:
         return group in self.subscribed
@@ -331,9 +391,16 @@ class Ending(MemoryBus):
         raise NotImplementedError
 
     async def subscribe(
-        self, handler: MessageHandler, *, group: str | None = None, concurrency: int = 1
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        **rest: Any,
     ) -> MemorySubscription:
-        subscription = await super().subscribe(handler, group=group, concurrency=concurrency)
+        subscription = await super().subscribe(
+            handler, group=group, concurrency=concurrency, **rest
+        )
         subscription.close = self.ending(subscription)  # type: ignore[method-assign]
         return subscription
 
@@ -361,3 +428,57 @@ class DoesNotClose(Ending):
 class CannotBeSubscribedTo(Rewriting):
     def rewritten(self, given: Message) -> None:
         return None
+
+
+class Starting(MemoryBus):
+    """Starts subscriptions elsewhere."""
+
+    def other(self, start: Any) -> Any:
+        raise NotImplementedError
+
+    async def subscribe(
+        self, handler: MessageHandler, *, start: Any = "now", **rest: Any
+    ) -> MemorySubscription:
+        return await super().subscribe(handler, start=self.other(start), **rest)
+
+
+@caught_by("test_a_subscription_may_start_at_the_beginning")
+@caught_by("test_a_subscription_may_start_after_a_position")
+class StartsNow(Starting):
+    def other(self, start: Any) -> Any:
+        return start if start in (None, "", "end") else "now"
+
+
+@caught_by("test_a_subscription_may_start_after_a_position")
+class StartsAtThePosition(Starting):
+    def other(self, start: Any) -> Any:
+        return start - 1 if start in range(1, 100) else start
+
+
+@caught_by("test_an_invalid_start_is_refused")
+class StartsAnywhere(Starting):
+    def other(self, start: Any) -> Any:
+        return start if type(start) in (int, str) and start in ("now", 0) else "beginning"
+
+
+@caught_by("test_a_group_that_exists_keeps_its_place")
+class StartsGroupsOver(MemoryBus):
+    async def subscribe(
+        self, handler: MessageHandler, *, group: str | None = None, start: Any = "now", **rest: Any
+    ) -> MemorySubscription:
+        joined = self._groups.get(group) if group else None
+        for each in self._kept(start) if joined else ():
+            await handler(each)
+        return await super().subscribe(handler, group=group, start=start, **rest)
+
+
+@caught_by("test_unwanted_messages_may_be_left_out")
+class LeavesOutWhatHasNoType(MemoryBus):
+    async def subscribe(
+        self, handler: MessageHandler, *, unwanted: Any = (), **rest: Any
+    ) -> MemorySubscription:
+        async def handle(given: Message) -> None:
+            if not unwanted or given.type:
+                await handler(given)
+
+        return await super().subscribe(handle, **rest)

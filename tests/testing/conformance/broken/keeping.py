@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import Any
 
 from attrs import evolve
 
 from eventhus import StreamId, new_id
-from eventhus.errors import NotRunning
+from eventhus.errors import InvalidArgument, NotRunning
 from eventhus.ports import (
     Checkpoint,
     Commit,
@@ -101,9 +102,9 @@ class KeepsSnapshotsAsTheyAre(MemoryStore):
 @caught_by("test_every_reader_has_its_own_checkpoint")
 class KeepsOneCheckpoint(MemoryStore):
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self, name: str, position: int, *, event_id: str = "", token: int = 0, **rest: Any
     ) -> None:
-        await super().save_checkpoint("relay", position, event_id=event_id, token=token)
+        await super().save_checkpoint("relay", position, event_id=event_id, token=token, **rest)
 
     async def load_checkpoint(self, name: str) -> Checkpoint:
         return await super().load_checkpoint("relay")
@@ -112,10 +113,10 @@ class KeepsOneCheckpoint(MemoryStore):
 @caught_by("test_a_checkpoint_is_the_last_one_saved")
 class NeverGoesBack(MemoryStore):
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self, name: str, position: int, *, event_id: str = "", token: int = 0, **rest: Any
     ) -> None:
         if position > (await self.load_checkpoint(name)).position:
-            await super().save_checkpoint(name, position, event_id=event_id, token=token)
+            await super().save_checkpoint(name, position, event_id=event_id, token=token, **rest)
 
 
 @caught_by("test_two_stores_see_one_log")
@@ -206,15 +207,40 @@ class IsNeverLeft(MemoryStore):
 @caught_by("test_a_checkpoint_names_its_event")
 class ForgetsTheEventOfACheckpoint(MemoryStore):
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self, name: str, position: int, *, event_id: str = "", token: int = 0, **rest: Any
     ) -> None:
-        await super().save_checkpoint(name, position, token=token)
+        await super().save_checkpoint(name, position, token=token, **rest)
 
 
 @caught_by("test_a_checkpoint_names_its_event")
 class KeepsTheEventOfAnEarlierCheckpoint(MemoryStore):
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self, name: str, position: int, *, event_id: str = "", token: int = 0, **rest: Any
     ) -> None:
         earlier = (await self.load_checkpoint(name)).event_id
-        await super().save_checkpoint(name, position, event_id=event_id or earlier, token=token)
+        await super().save_checkpoint(
+            name, position, event_id=event_id or earlier, token=token, **rest
+        )
+
+
+@caught_by("test_a_checkpoint_keeps_later_ranges")
+class ForgetsLaterRanges(MemoryStore):
+    async def save_checkpoint(self, name: str, position: int, **rest: Any) -> None:
+        await super().save_checkpoint(name, position, **{**rest, "done": ()})
+
+
+@caught_by("test_a_checkpoint_keeps_later_ranges")
+class KeepsEarlierRanges(MemoryStore):
+    async def save_checkpoint(self, name: str, position: int, **rest: Any) -> None:
+        earlier = (await self.load_checkpoint(name)).done
+        later = [(first, last) for first, last in earlier if first > position + 1]
+        await super().save_checkpoint(name, position, **{"done": later, **rest})
+
+
+@caught_by("test_ranges_that_do_not_ascend_are_refused")
+class TakesAnyRanges(MemoryStore):
+    async def save_checkpoint(self, name: str, position: int, **rest: Any) -> None:
+        try:
+            await super().save_checkpoint(name, position, **rest)
+        except InvalidArgument:
+            return

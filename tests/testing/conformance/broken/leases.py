@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Self
+from typing import Any, Self
 
 from attrs import evolve
 
@@ -111,9 +111,9 @@ class CutsOwners(MemoryStore):
 @caught_by("test_a_checkpoint_with_an_older_token_is_refused")
 class SavesUnderAnyLease(MemoryStore):
     async def save_checkpoint(
-        self, name: str, position: int, *, event_id: str = "", token: int = 0
+        self, name: str, position: int, *, event_id: str = "", token: int = 0, **rest: Any
     ) -> None:
-        await super().save_checkpoint(name, position, event_id=event_id)
+        await super().save_checkpoint(name, position, event_id=event_id, **rest)
 
 
 @caught_by("test_two_stores_agree_on_the_holder")

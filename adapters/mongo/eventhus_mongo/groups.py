@@ -1,0 +1,188 @@
+"""The groups that read the log, and their dead letters.
+
+A group is a document of ``groups``: where it began, and how many letters it ever had::
+
+    {_id: <group>, start: {position, event_id}, letters}
+
+A dead letter is a document of ``dead_letters``::
+
+    {_id: {group, number}, key, stream: {type, id}, id, type, headers: [[name, value] …], body,
+     attempt}
+
+``key`` identifies the message, so that a letter that is saved again is found. A body that is UTF-8
+is kept as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+import bson
+from bson import Int64
+from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from eventhus import StreamId
+from eventhus.adapter_support import check_group_start
+from eventhus.errors import InvalidArgument
+from eventhus.ports import Checkpoint, DeadLetter, Message
+from eventhus_mongo.connection import Connection
+from eventhus_mongo.documents import (
+    LIMIT_BYTES,
+    MALFORMED,
+    MOST,
+    Document,
+    exact_int,
+    exact_str,
+    not_ours,
+)
+
+LETTERS = "dead_letters"
+_BY_KEY = IndexModel([("_id.group", ASCENDING), ("key", ASCENDING)], name="group_key", unique=True)
+_DIGEST_SIZE = 16  # bytes of the hash of a message
+_MARGIN_BYTES = 1024  # of a document, for its number
+
+
+async def create(connection: Connection, group: str, start: Checkpoint) -> Checkpoint:
+    """See ``GroupStore.create_group``."""
+    given = {
+        "position": Int64(start.position),
+        "event_id": {"$literal": start.event_id},
+    }
+    async with connection.operation() as session:
+        document = await connection.groups.find_one_and_update(
+            {"_id": group},
+            [{"$set": {"start": {"$ifNull": ["$start", given]}}}],
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+    return _start(document or {})
+
+
+async def load(connection: Connection, group: str) -> Checkpoint | None:
+    """See ``GroupStore.load_group``."""
+    async with connection.operation() as session:
+        document = await connection.groups.find_one({"_id": group}, session=session)
+    return None if document is None or "start" not in document else _start(document)
+
+
+def _start(document: Document) -> Checkpoint:
+    try:
+        start = document["start"]
+        began = Checkpoint(exact_int(start["position"]), exact_str(start["event_id"]))
+        check_group_start("group", began)
+    except (*MALFORMED, InvalidArgument):
+        raise not_ours(document) from None
+    return began
+
+
+async def save_letter(connection: Connection, group: str, letter: Document) -> None:
+    """See ``GroupStore.save_letter``."""
+    key = {"_id.group": group, "key": letter["key"]}
+    if LETTERS not in connection.indexed:
+        async with connection.operation() as session:
+            await connection.letters.create_indexes([_BY_KEY], session=session)
+        connection.indexed.add(LETTERS)
+    async with connection.operation() as session:
+        if await connection.letters.find_one(key, projection=["_id"], session=session):
+            return
+    async with connection.operation() as session:
+        # A number is never given again, not even that of a letter that was deleted.
+        counted = await connection.groups.find_one_and_update(
+            {"_id": group},
+            {"$inc": {"letters": Int64(1)}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+    assert counted is not None
+    document = {"_id": {"group": group, "number": Int64(counted["letters"])}, **letter}
+    async with connection.operation() as session:
+        try:
+            await connection.letters.insert_one(document, session=session)
+        except DuplicateKeyError:  # it was saved at the same time, or an answer got lost
+            return
+
+
+async def load_letters(
+    connection: Connection, group: str, after: int, limit: int
+) -> list[DeadLetter]:
+    """See ``GroupStore.load_letters``."""
+    reply = await connection.first_reply(
+        {
+            "_id": {
+                "$gt": {"group": group, "number": Int64(after)},
+                "$lte": {"group": group, "number": Int64(MOST)},
+            }
+        },
+        limit=limit,
+        sort=[("_id", ASCENDING)],
+        collection=connection.letters,
+    )
+    return [_decode(document) for document in reply.documents]
+
+
+async def delete_letter(connection: Connection, group: str, number: int) -> None:
+    """See ``GroupStore.delete_letter``."""
+    async with connection.operation() as session:
+        await connection.letters.delete_one(
+            {"_id": {"group": group, "number": Int64(number)}}, session=session
+        )
+
+
+def encode(message: Message) -> Document:
+    """Turn a message into its document, without the number.
+
+    Raises:
+        InvalidArgument: It is too large for one document.
+    """
+    try:
+        body: str | bytes = message.body.decode()
+    except UnicodeDecodeError:
+        body = message.body
+    identity = blake2b(message.id.encode(), digest_size=_DIGEST_SIZE)
+    identity.update(b"\0" + message.body)
+    document: Document = {
+        "key": identity.hexdigest(),
+        "stream": {"type": message.stream.aggregate_type, "id": message.stream.aggregate_id},
+        "id": message.id,
+        "type": message.type,
+        # Not an object: a name of a header may hold a dot or begin with a dollar sign.
+        "headers": [[name, value] for name, value in message.headers.items()],
+        "body": body,
+        "attempt": Int64(message.attempt),
+    }
+    size_bytes = len(bson.encode(document)) + _MARGIN_BYTES
+    if size_bytes > LIMIT_BYTES:
+        raise InvalidArgument(
+            f"the letter of message {message.id!r} takes {size_bytes:,} bytes, and MongoDB stores "
+            f"at most {LIMIT_BYTES:,} in one document; handle the event from the log"
+        )
+    return document
+
+
+def _decode(document: Document) -> DeadLetter:
+    try:
+        body: object = document["body"]
+        stream: Mapping[str, Any] = document["stream"]
+        message = Message(
+            id=exact_str(document["id"]),
+            stream=StreamId(exact_str(stream["type"]), exact_str(stream["id"])),
+            type=exact_str(document["type"]),
+            body=body.encode() if isinstance(body, str) else _bytes(body),
+            headers={exact_str(name): exact_str(value) for name, value in document["headers"]},
+            attempt=exact_int(document["attempt"]),
+        )
+        number = exact_int(document["_id"]["number"])
+    except MALFORMED:
+        raise not_ours(document) from None
+    return DeadLetter(message=message, number=number)
+
+
+def _bytes(value: object) -> bytes:
+    if type(value) is not bytes:
+        raise TypeError
+    return value

@@ -1,0 +1,1 @@
+"""Event handlers without a broker: consumer groups that read the log itself."""

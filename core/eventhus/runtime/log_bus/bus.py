@@ -1,0 +1,171 @@
+"""The log as a source of messages: consumer groups without a broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Collection
+from contextlib import suppress
+from types import TracebackType
+from typing import Self, TypeAlias
+
+from eventhus.adapter_support.arguments import check_group, check_start
+from eventhus.domain.query import Query, QueryItem
+from eventhus.domain.start import Start
+from eventhus.errors import NotRunning
+from eventhus.ports.bus import DeadLetter, Message, MessageHandler, Subscription
+from eventhus.ports.checkpoints import Checkpoint
+from eventhus.ports.clock import Clock
+from eventhus.ports.store import Storage
+from eventhus.runtime.log_bus.delivery import Source
+from eventhus.runtime.log_bus.group_member import GroupMember
+from eventhus.runtime.log_bus.listener import Listener
+from eventhus.runtime.messaging.outgoing import ToMessage
+from eventhus.runtime.messaging.wire import to_message
+
+LETTERS = 100  # dead letters that are read at once
+
+_Subscription: TypeAlias = GroupMember | Listener
+
+
+class LogBus:
+    """Delivers the events of the log itself, so that a store alone is a complete system.
+
+    A group has a lease, which one member holds, a checkpoint, and its dead letters in the store.
+    Only the wanted types are read. A subscription without a group leaves nothing in the store.
+
+    Args:
+        store: Holds the log and the groups. It must be entered while the bus is.
+        clock: Times the pauses.
+        new_id: Makes the names of lease owners, unique for ever.
+        published: The aggregate types of the streams of processes whose events are delivered, too.
+        to_message: Turns an event into a message.
+    """
+
+    def __init__(
+        self,
+        store: Storage,
+        clock: Clock,
+        *,
+        new_id: Callable[[], str],
+        published: Collection[str] = (),
+        to_message: ToMessage = to_message,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._new_id = new_id
+        self._published = frozenset(published)
+        self._to_message = to_message
+        self._subscriptions: list[_Subscription] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Let the handlers that have begun finish. If cancelled, cancel them.
+
+        Groups continue with the other events later, or in another process.
+        """
+        closing: list[_Subscription] = []
+        try:
+            while self._subscriptions:  # a handler that is finishing may have subscribed another
+                closing, self._subscriptions = self._subscriptions, []
+                await asyncio.gather(*(each.close() for each in closing))
+        except asyncio.CancelledError:  # the caller does not wait for handlers any more
+            for each in (*closing, *self._subscriptions):
+                each.abandon()
+            self._subscriptions = []
+            raise
+
+    async def subscribe(
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        start: Start = "now",
+        unwanted: Collection[str] = (),
+    ) -> Subscription:
+        """See ``MessageSource.subscribe``."""
+        check_group(group, concurrency)
+        check_start(start)
+        query = Query([QueryItem(other_than=frozenset(unwanted))]) if unwanted else None
+        source = Source(
+            store=self._store,
+            query=query,
+            published=self._published,
+            to_message=self._to_message,
+        )
+        subscription: _Subscription
+        if group is None:
+            subscription = Listener(
+                await self._place(start), source, handler, concurrency, clock=self._clock
+            )
+        else:
+            subscription = GroupMember(
+                group,
+                await self._beginning_of(group, start),
+                source,
+                handler,
+                concurrency,
+                store=self._store,
+                clock=self._clock,
+                owner=self._new_id(),
+            )
+        subscription.start()
+        others = [each for each in self._subscriptions if not each.is_stopped]
+        self._subscriptions = [*others, subscription]
+        return subscription
+
+    async def bury(self, message: Message, group: str) -> None:
+        """See ``MessageSource.bury``."""
+        await self._store.save_letter(group, message)
+
+    async def has_group(self, group: str) -> bool:
+        """See ``MessageSource.has_group``."""
+        if await self._store.load_group(group) is not None:
+            return True
+        return bool(await self._store.load_letters(group, limit=1))
+
+    async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
+        """See ``MessageSource.dead_letters``."""
+        while letters := await self._store.load_letters(group, after=after, limit=LETTERS):
+            for letter in letters:
+                yield letter
+            after = letters[-1].number
+
+    async def discard(self, letter: DeadLetter, group: str) -> None:
+        """See ``MessageSource.discard``."""
+        await self._store.delete_letter(group, letter.number)
+
+    async def caught_up(self, position: int) -> None:
+        """Wait until every subscription has handled the events up to a position.
+
+        A subscription of a group also counts the events that another process has handled. One
+        that is closed meanwhile is not awaited.
+        """
+        for subscription in [*self._subscriptions]:
+            with suppress(NotRunning):  # it was closed
+                await subscription.caught_up(position)
+
+    async def _beginning_of(self, group: str, start: Start) -> Checkpoint:
+        began = await self._store.load_group(group)
+        if began is not None:
+            return began
+        return await self._store.create_group(group, await self._place(start))
+
+    async def _place(self, start: Start) -> Checkpoint:
+        """Return the place after which a new subscription begins."""
+        if start == "now":
+            page = await self._store.read_backwards(limit=1)
+            last = [Checkpoint(each.position, each.id) for each in page.events]
+            return last[0] if last else Checkpoint()
+        position = 0 if start == "beginning" else start
+        if position == 0:
+            return Checkpoint()
+        page = await self._store.read(after=position - 1, limit=1)
+        return Checkpoint(position, page.event_id if page.events else "")
