@@ -14,6 +14,7 @@ from eventhus.domain.command import Command
 from eventhus.domain.deadlines import Cancel, Deadline
 from eventhus.domain.decider import Upcaster
 from eventhus.domain.decision import Decision
+from eventhus.domain.finding import in_range, one_of
 from eventhus.domain.process import Process
 from eventhus.domain.process_events import CommandRefused, DeadlineOvertaken, DeadlineReached
 from eventhus.domain.query import Query
@@ -26,6 +27,7 @@ from eventhus.runtime.commands.envelope import Committed, Loaded
 from eventhus.runtime.messaging.dead_letters import BuriedEvent
 from eventhus.runtime.messaging.subscriber import Delivered, Replayed
 from eventhus.runtime.readers.building import BuildProgress
+from eventhus.runtime.readers.finding import ViewItem, ViewPage
 from eventhus.runtime.readers.reader_group import ParkedKey, ViewVersion
 
 __all__ = [
@@ -56,7 +58,11 @@ __all__ = [
     "Transaction",
     "Upcaster",
     "View",
+    "ViewItem",
+    "ViewPage",
     "ViewVersion",
     "errors",
+    "in_range",
     "new_id",
+    "one_of",
 ]

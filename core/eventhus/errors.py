@@ -5,6 +5,8 @@ EventhusError
 ├── UsageError                the calling program is wrong, and trying again does not help
 │   ├── CompositionError      the parts of an application do not fit together (also TypeError)
 │   ├── InvalidArgument       an argument does not have the form it must have (also ValueError)
+│   │   ├── UndeclaredIndex   no declared index of a view answers a question
+│   │   └── InvalidCursor     a cursor of a view is not one of this question
 │   ├── NotRunning            used outside ``async with`` or its event loop   (also RuntimeError)
 │   ├── UnknownCommand        no aggregate handles this class of command      (also LookupError)
 │   ├── ViewChanged           a version of a view was built from others       (also TypeError)
@@ -71,6 +73,7 @@ __all__ = [
     "IncompatibleBucket",
     "InvalidArgument",
     "InvalidCommit",
+    "InvalidCursor",
     "KeyParked",
     "LeaseLost",
     "LogChanged",
@@ -88,6 +91,7 @@ __all__ = [
     "Superseded",
     "TooManyConflicts",
     "UndeclaredEvent",
+    "UndeclaredIndex",
     "UnknownCommand",
     "UsageError",
     "VersionRetired",
@@ -129,6 +133,49 @@ class CompositionError(UsageError, TypeError):
 
 class InvalidArgument(UsageError, ValueError):
     """An argument does not have the form that it must have; nothing was done."""
+
+
+@define(eq=False, slots=False)
+class UndeclaredIndex(InvalidArgument):
+    """No declared index of a view answers a question.
+
+    Attributes:
+        view: The name of the view.
+        problem: Why not.
+        missing: What to add to the indexes of the view; empty if that does not help.
+        advice: What to do instead.
+    """
+
+    view: str
+    problem: str
+    missing: str = ""
+    advice: str = ""
+
+    def __str__(self) -> str:
+        advice = self.advice or (
+            f"add {self.missing} to indexes=[...] of the view, and raise its version if the field "
+            f"is new to them"
+        )
+        return f"view {self.view}: {self.problem}; {advice}"
+
+
+@define(eq=False, slots=False)
+class InvalidCursor(InvalidArgument):
+    """A cursor is not one that ``find`` has returned for this question.
+
+    Attributes:
+        view: The name of the view.
+        is_of_another: Whether it is a cursor of another question.
+    """
+
+    view: str
+    is_of_another: bool
+
+    def __str__(self) -> str:
+        found = "belongs to another question" if self.is_of_another else "is not a cursor"
+        return (
+            f"after of view {self.view} {found}; pass page.cursor, with the same where and order_by"
+        )
 
 
 class NotRunning(UsageError, RuntimeError):
@@ -196,7 +243,7 @@ class ViewChanged(UsageError, TypeError):
     Attributes:
         view: The name of the view.
         version: The version.
-        topic: What has changed: ``events``, ``values`` or ``indexes``.
+        topic: What has changed: ``events``, ``values`` or ``indexed fields``.
         found: What the version was built from.
         declared: What it is declared with.
         newest: The newest version that the store holds.

@@ -42,9 +42,13 @@ TOP = [
     "Transaction",
     "Upcaster",
     "View",
+    "ViewItem",
+    "ViewPage",
     "ViewVersion",
     "errors",
+    "in_range",
     "new_id",
+    "one_of",
 ]
 CAUGHT_EVERYWHERE = {"ConcurrencyError", "EventhusError", "Rejected"}  # the errors among them
 

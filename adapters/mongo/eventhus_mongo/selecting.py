@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import product
+from math import prod
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -14,6 +16,7 @@ from eventhus_mongo.documents import Document, decode_reply
 from eventhus_mongo.indexed_values import stored
 from eventhus_mongo.views import decode
 
+_MOST_STARTS = 100  # walks that the server merges; beyond it, it sorts what it finds
 _LIVE: Document = {"_deleted": None, "_parked": None}
 
 
@@ -32,12 +35,21 @@ async def select(
     connection: Connection, collection: str, selection: Selection
 ) -> list[ViewDocument]:
     """See ``ViewStore.select_documents``."""
+    if any(not isinstance(wanted, Bounds) and not wanted for wanted in selection.where.values()):
+        return []  # none of no values; an $or of nothing is an error
     where = [*_conditions(selection.where), _LIVE]
     if selection.after is None:
         wanted: Document = {"$and": where}
     else:
-        # At the root, and whole in each branch, so that the server merges walks along the index.
-        wanted = {"$or": [{"$and": [branch, *where]} for branch in _after(selection)]}
+        # At the root, and whole in each branch, so that the server merges walks along the index
+        # instead of sorting what it finds.
+        wanted = {
+            "$or": [
+                {"$and": [start, branch, *where]}
+                for start in _starts(selection)
+                for branch in _after(selection)
+            ]
+        }
     order = [*_order(selection.order), ("_id", _direction(selection.descending))]
     options: dict[str, Any] = {"hint": [*_keys(selection.index)]} if selection.index else {}
     documents: list[Document] = []
@@ -114,6 +126,24 @@ def _bounded(name: str, operator: str, value: IndexValue) -> Document:
             {f"_us.{name}": {operator: value.microsecond % 1000}},
         ],
     }
+
+
+def _starts(selection: Selection) -> list[Document]:
+    """Return the known values that the index begins with, one document for each combination."""
+    count = len(selection.index) - len(selection.order)
+    fields = [each.name for each in selection.index[:count]]
+    values = [_listed(selection.where[name]) for name in fields]
+    if prod(map(len, values)) > _MOST_STARTS:
+        return [{}]
+    return [
+        {"$and": [_one_of(name, [value]) for name, value in zip(fields, each, strict=True)] or [{}]}
+        for each in product(*values)
+    ]
+
+
+def _listed(wanted: Sequence[IndexValue] | Bounds) -> Sequence[IndexValue]:
+    assert not isinstance(wanted, Bounds), "the first fields of the index have known values"
+    return wanted
 
 
 def _after(selection: Selection) -> Iterator[Document]:

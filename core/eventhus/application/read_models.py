@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from eventhus.adapter_support.arguments import check_numbers, check_page
@@ -19,6 +19,7 @@ from eventhus.runtime.commands.envelope import (
     Committed,
 )
 from eventhus.runtime.readers.building import BuildProgress, OnBuildProgress
+from eventhus.runtime.readers.finding import ViewPage, plan
 from eventhus.runtime.readers.reader_group import ParkedKey, ViewVersion
 from eventhus.runtime.readers.refold import Skip
 
@@ -43,6 +44,48 @@ class ReadModels(ApplicationBase):
         self._running()
         check_is(view, View)
         return await self._readers.view(view, key)
+
+    async def find(
+        self,
+        view: View[Any, V],
+        *,
+        where: Mapping[str, object] | None = None,
+        order_by: str | Sequence[str] = (),
+        limit: int = 100,
+        after: str | None = None,
+    ) -> ViewPage[V]:
+        """Return a page of the values of a view, found along one of its declared indexes.
+
+        A declared index answers a question if its first fields have known values, and its other
+        fields are those to order by, in this direction or in the other. Conditions on further
+        indexed fields are checked on the way. Values with the same place are in the order of their
+        keys. ``None`` comes before every other value.
+
+        A page goes on after the last value of the one before, so a value that has not changed is
+        neither missing nor repeated on the pages of a walk, whatever else has changed.
+
+        Args:
+            view: A view of this application.
+            where: The condition for each indexed field: a value, ``one_of(...)`` or
+                ``in_range(...)``.
+            order_by: The indexed fields to order by; a hyphen stands for descending values. By
+                default the order of the keys.
+            limit: The maximum number of values, at least 1.
+            after: The ``cursor`` of the page before, with the same ``where`` and ``order_by``.
+
+        Raises:
+            UndeclaredIndex: No declared index answers this. The message says what to declare.
+            InvalidCursor: ``after`` does not belong to this question.
+            InvalidArgument: The view is not part of this application, a value is of another type
+                than its field, or ``limit`` is below 1.
+            CodecError: A stored value does not fit the type of the view.
+            NotRunning: The application has not been entered, or has been left.
+        """
+        self._running()
+        check_is(view, View)
+        check_page(limit)
+        wanted = plan(view, {} if where is None else where, order_by, limit)
+        return await self._readers.page(view, wanted, after)
 
     async def caught_up(
         self,

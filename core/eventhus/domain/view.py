@@ -9,6 +9,7 @@ from attrs import Factory, field, frozen
 
 from eventhus.domain.annotations import folded_type, recorded_classes
 from eventhus.domain.callables import check_pure, takes
+from eventhus.domain.indexes import Indexes, declared_indexes
 from eventhus.domain.keys import KeyFunction, keys_of
 from eventhus.domain.names import check_name
 from eventhus.domain.reader_options import check_beginning, check_version
@@ -65,10 +66,15 @@ class View(Generic[E, V_co]):
             read from the annotation of ``evolve``'s second parameter: ``Recorded[A | B]``.
         view_type: The type of the values. By default read from the annotation of ``evolve``'s
             first parameter, or else the class of ``initial``.
+        indexes: What ``Application.find`` can look for and order by: fields of the values, and
+            tuples of fields. A hyphen before a name stands for descending values. A field holds
+            texts, numbers, times, booleans, enums of one of these, or ``None``.
+        indexing: The indexes, checked against ``view_type``.
 
     Raises:
         CompositionError: The classes cannot be read from the annotations, a function is async, or
-            the name, version or start does not have that form. The message says what to do.
+            the name, version or start does not have that form, or an index names something else
+            than a field that can be compared. The message says what to do.
     """
 
     name: str
@@ -81,6 +87,15 @@ class View(Generic[E, V_co]):
     )
     events: Sequence[type[Any]] = field(default=Factory(_events, takes_self=True))
     view_type: Any = field(default=Factory(_view_type, takes_self=True))
+    indexes: Sequence[str | tuple[str, ...]] = ()
+    indexing: Indexes = field(
+        default=Factory(
+            lambda self: declared_indexes(f"view {self.name}", self.indexes, self.view_type),
+            takes_self=True,
+        ),
+        init=False,
+        repr=False,
+    )
     _takes_key: bool = field(
         default=Factory(lambda self: takes(self.evolve, 3), takes_self=True), init=False, repr=False
     )

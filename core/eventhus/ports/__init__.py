@@ -1,6 +1,7 @@
 """Protocols that adapters implement, and the values that they exchange with the runtime."""
 
 from eventhus.domain.deadlines import ArmedDeadline
+from eventhus.domain.indexes import IndexField, IndexValue
 from eventhus.domain.query import QueryItem
 from eventhus.domain.recorded import EventData
 from eventhus.domain.start import Start
@@ -37,8 +38,6 @@ from eventhus.ports.store import (
 )
 from eventhus.ports.views import (
     Bounds,
-    IndexField,
-    IndexValue,
     Parked,
     Selection,
     Skipped,

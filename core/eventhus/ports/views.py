@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from attrs import field, frozen
 
 from eventhus.domain.deadlines import ArmedDeadline
+from eventhus.domain.indexes import IndexField, IndexValue
 
 
 @frozen(kw_only=True)
@@ -89,13 +89,6 @@ class ViewDocument:
         return min(each.due for each in self.deadlines)
 
 
-IndexValue: TypeAlias = bool | int | float | Decimal | str | datetime | None
-"""A value of an indexed field. All values of one field are of one kind, or ``None``.
-
-Numbers are finite and have at most 34 digits. Times are in UTC.
-"""
-
-
 @frozen(kw_only=True)
 class ViewWrite:
     """A compare-and-swap of one document.
@@ -113,21 +106,6 @@ class ViewWrite:
     replaces: int
     replaces_revision: int = 0
     indexed: Mapping[str, IndexValue] = field(factory=dict, hash=False)
-
-
-@frozen
-class IndexField:
-    """A field of an index.
-
-    Attributes:
-        name: The name of the field: an identifier of Python.
-        descending: Whether its values descend.
-        is_time: Whether its values are times.
-    """
-
-    name: str
-    descending: bool = False
-    is_time: bool = False
 
 
 @frozen(kw_only=True)

@@ -50,6 +50,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     queries,
     registrations,
     restoring,
+    selecting,
     several_streams,
     views,
     whole_commits,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from attrs import define
 
 from eventhus.domain.deadlines import Armed
+from eventhus.domain.indexes import Indexes, IndexValue
 from eventhus.domain.recorded import Recorded
-from eventhus.errors import CodecError, KeyParked
+from eventhus.errors import CodecError, InvalidArgument, KeyParked
 from eventhus.ports.codec import Codec
-from eventhus.ports.views import Parked, Skipped, ViewDocument, ViewStore, ViewWrite
+from eventhus.ports.store import Storage
+from eventhus.ports.views import Parked, Skipped, ViewDocument, ViewWrite
+from eventhus.runtime.readers.finding import Plan, ViewItem, ViewPage
+
+PARKED = 1_000  # keys that a page counts at most
 
 V = TypeVar("V")
 
@@ -66,11 +72,19 @@ class Documents(Generic[V]):
         store: Holds the documents.
         codec: Turns values into plain data.
         as_type: The type of the values, which is compiled here.
+        indexes: The declared indexes.
     """
 
     def __init__(
-        self, collection: str, label: str, store: ViewStore, codec: Codec, as_type: Any
+        self,
+        collection: str,
+        label: str,
+        store: Storage,
+        codec: Codec,
+        as_type: Any,
+        indexes: Indexes | None = None,
     ) -> None:
+        self._indexes = indexes or Indexes({}, ())
         self.collection = collection
         self.label = label
         self.encode = codec.encoder(as_type)
@@ -140,6 +154,7 @@ class Documents(Generic[V]):
 
         Raises:
             CodecError: The value does not fit its type.
+            InvalidArgument: An indexed field has a value that cannot be compared.
         """
         document = ViewDocument(
             key=folded.key,
@@ -152,7 +167,47 @@ class Documents(Generic[V]):
             deadlines=folded.deadlines,
         )
         return ViewWrite(
-            document=document, replaces=folded.stored, replaces_revision=folded.revision
+            document=document,
+            replaces=folded.stored,
+            replaces_revision=folded.revision,
+            indexed=self._indexed(folded),
+        )
+
+    def _indexed(self, folded: FoldedValue[V]) -> Mapping[str, IndexValue]:
+        if not (folded.exists and self._indexes.fields):
+            return {}
+        try:
+            return self._indexes.values(folded.value)
+        except ValueError as error:
+            raise InvalidArgument(f"{self.label}: {error}") from None
+
+    async def create_indexes(self) -> None:
+        """Create the declared indexes that are missing."""
+        if self._indexes.declared:
+            await self._store.create_indexes(self.collection, self._indexes.declared)
+
+    async def page(self, plan: Plan, after: str | None) -> ViewPage[V]:
+        """Return a page of the values, as ``Application.find`` does.
+
+        Raises:
+            InvalidCursor: As for ``Plan.after``.
+            CodecError: As for ``folded``.
+        """
+        selection = plan.after(after)
+        position = (await self._store.load_checkpoint(self.collection)).position
+        documents, parked = await asyncio.gather(
+            self._store.select_documents(self.collection, selection), self.parked(limit=PARKED)
+        )
+        items: list[ViewItem[V]] = []
+        for document in documents:
+            value: Any = self.folded(document.key, document).value  # selected ones have a value
+            items.append(ViewItem(key=document.key, value=value))
+        is_last = len(items) < selection.limit
+        return ViewPage(
+            items=items,
+            position=position,
+            cursor=None if is_last else plan.cursor(items[-1].key, items[-1].value),
+            parked=len(parked),
         )
 
     async def delete(self) -> None:

@@ -148,6 +148,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             else await register.register_process(reader)
         )
         self._start = registration.start
+        await self._documents.create_indexes()
 
     async def reset(self) -> None:
         """Delete every document, and fold again from where the version began."""

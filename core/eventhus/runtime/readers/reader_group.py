@@ -23,6 +23,7 @@ from eventhus.ports.store import Storage
 from eventhus.runtime.commands.envelope import Handler
 from eventhus.runtime.readers.building import OnBuildProgress, build
 from eventhus.runtime.readers.documents import Documents
+from eventhus.runtime.readers.finding import Plan, ViewPage
 from eventhus.runtime.readers.keyed_fold import FoldContext, KeyedFold
 from eventhus.runtime.readers.leased_reader import acquire_alone
 from eventhus.runtime.readers.process_runner import ProcessRunner
@@ -104,6 +105,7 @@ class ReaderGroup:
                 store,
                 codec,
                 each.view_type,
+                each.indexing,
             )
             for each in self._checked("view", views)
         }
@@ -182,6 +184,13 @@ class ReaderGroup:
             raise _foreign(view)
         _check_key(key)
         return await documents.get(key)
+
+    async def page(self, view: View[Any, V], plan: Plan, after: str | None) -> ViewPage[V]:
+        """Return a page of a view, as ``Application.find`` does."""
+        documents: Documents[V] | None = self._views.get(view)
+        if documents is None:
+            raise _foreign(view)
+        return await documents.page(plan, after)
 
     async def parked(self, reader: Followed, after: str | None, limit: int) -> Sequence[ParkedKey]:
         """Return the next parked keys, as ``Application.parked`` does."""

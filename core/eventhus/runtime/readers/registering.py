@@ -19,6 +19,7 @@ from eventhus.ports.store import Storage
 
 EVENTS: Final = "events"
 VALUES: Final = "values"
+INDEXES: Final = "indexed fields"
 
 
 def collection_of(kind: str, name: str, version: int = 1) -> str:
@@ -140,7 +141,8 @@ class Registrar:
 
     def _made_from(self, view: View[Any, Any]) -> Mapping[str, Sequence[str]]:
         names = sorted(self.catalog.of_class(cls).name for cls in view.events)
-        return {EVENTS: names, VALUES: shape_of(view.view_type)}
+        fields = [f"{name}: {each.kind}" for name, each in view.indexing.fields.items()]
+        return {EVENTS: names, VALUES: shape_of(view.view_type), INDEXES: sorted(fields)}
 
     def _check_unchanged(
         self, view: View[Any, Any], found: Mapping[str, Sequence[str]], newest: int

@@ -19,6 +19,7 @@ from eventhus_testing.conformance.store.racing_conditions import RacingCondition
 from eventhus_testing.conformance.store.reading import Reading
 from eventhus_testing.conformance.store.registrations import Registrations
 from eventhus_testing.conformance.store.restoring import Restoring
+from eventhus_testing.conformance.store.selecting import Selecting
 from eventhus_testing.conformance.store.several_streams import SeveralStreams
 from eventhus_testing.conformance.store.snapshots import Checkpoints, Snapshots
 from eventhus_testing.conformance.store.stores import Stores
@@ -37,6 +38,7 @@ class StoreConformance(
     Groups,
     ParkedDocuments,
     Registrations,
+    Selecting,
     Views,
     Leasing,
     Checkpoints,

@@ -1,0 +1,464 @@
+"""Pages of documents, found and ordered by the values of indexed fields."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from eventhus.errors import InvalidArgument
+from eventhus.ports import (
+    Bounds,
+    IndexField,
+    IndexValue,
+    Parked,
+    Selection,
+    Storage,
+    ViewDocument,
+    ViewWrite,
+)
+from eventhus_testing.conformance.harness import Cases, case
+
+ORDERS = "view_orders"
+NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
+EAST, WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
+
+NUMBER, TEXT, FLAG = IndexField("number"), IndexField("text"), IndexField("flag")
+TIME = IndexField("time", is_time=True)
+
+VALUES: dict[IndexField, list[IndexValue]] = {
+    NUMBER: [
+        None,
+        -1e300,
+        -(2**63),
+        Decimal("-1.5"),
+        -1,
+        Decimal("-1E-6000"),
+        0,
+        5e-324,
+        Decimal("0.1"),
+        0.5,
+        1,
+        Decimal("1.000000000000000000000000000000001"),
+        Decimal("9007199254740991.5"),
+        2**53,
+        2**53 + 1,
+        2**63 - 1,
+        2**63,
+        Decimal("1E+6000"),
+    ],
+    TEXT: [None, "", "\0", " ", "10", "9", "A", "Z", "a", "e\u0301", "\u00e9", "\uffff", "🏦"],
+    FLAG: [None, False, True],
+    TIME: [
+        None,
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        NOON.astimezone(EAST) - timedelta(microseconds=1001),
+        NOON - timedelta(microseconds=1000),
+        NOON.astimezone(EAST) - timedelta(microseconds=1),
+        NOON.astimezone(WEST),
+        NOON + timedelta(microseconds=1),
+        NOON.astimezone(EAST) + timedelta(microseconds=2),
+        NOON.astimezone(WEST) + timedelta(microseconds=999),
+        NOON + timedelta(milliseconds=1),
+        datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    ],
+}
+"""Values of each kind, ascending."""
+
+EQUAL: dict[IndexField, list[IndexValue]] = {
+    NUMBER: [0, 0.0, -0.0, Decimal(0), Decimal("-0.00"), Decimal("0E+10")],
+    TEXT: ["a", "a"],
+    FLAG: [True, True],
+    TIME: [NOON, NOON.astimezone(EAST), NOON.astimezone(WEST)],
+}
+"""Values of each kind that are the same."""
+
+
+def down(field: IndexField) -> IndexField:
+    """Return a field with descending values."""
+    return evolve(field, descending=True)
+
+
+def by(*fields: IndexField, **changes: Any) -> Selection:
+    """Return a selection that walks along an index and is ordered by all of its fields."""
+    given = {"index": fields, "order": fields, "descending": fields[-1].descending}
+    return Selection(**{**given, **changes})
+
+
+async def put(store: Storage, documents: Mapping[str, Mapping[str, IndexValue]]) -> None:
+    """Store documents with some values of indexed fields, under their keys."""
+    writes = [
+        ViewWrite(
+            document=ViewDocument(key=key, position=1, data={"key": key}),
+            replaces=0,
+            indexed=indexed,
+        )
+        for key, indexed in documents.items()
+    ]
+    assert frozenset() == await store.save_documents(ORDERS, writes)
+
+
+async def change(
+    store: Storage, key: str, position: int, indexed: Mapping[str, IndexValue], **changes: Any
+) -> None:
+    """Replace the document of a key."""
+    found = (await store.load_documents(ORDERS, [key]))[key]
+    document = evolve(found, position=position, **changes)
+    write = ViewWrite(document=document, replaces=found.position, indexed=indexed)
+    assert frozenset() == await store.save_documents(ORDERS, [write])
+
+
+async def keys(store: Storage, selection: Selection) -> list[str]:
+    """Return the keys of a page."""
+    return [each.key for each in await store.select_documents(ORDERS, selection)]
+
+
+async def walk(
+    store: Storage,
+    selection: Selection,
+    documents: Mapping[str, Mapping[str, IndexValue]],
+    limit: int,
+) -> AsyncIterator[list[str]]:
+    """Yield the keys of all pages, each found after the last document of the one before."""
+    page = evolve(selection, limit=limit)
+    while found := await keys(store, page):
+        yield found
+        values = [documents[found[-1]].get(field.name) for field in selection.order]
+        page = evolve(page, after=(values, found[-1]))
+
+
+async def walked(
+    store: Storage,
+    selection: Selection,
+    documents: Mapping[str, Mapping[str, IndexValue]],
+    limit: int,
+) -> list[str]:
+    """Return the keys of a whole walk."""
+    return [key async for page in walk(store, selection, documents, limit) for key in page]
+
+
+def numbered(values: Iterable[IndexValue], name: str) -> dict[str, dict[str, IndexValue]]:
+    """Return documents for the values of a field, with keys that say nothing about the order."""
+    listed = [*values]
+    return {f"k{(number * 7) % 19:02}": {name: value} for number, value in enumerate(listed)}
+
+
+MIXED: dict[str, dict[str, IndexValue]] = {
+    f"k{number:02}": {
+        "text": ("paid", "sent", None)[number % 3],
+        "time": None if number % 5 == 4 else NOON + timedelta(microseconds=number // 6 * 500),
+        "number": number % 2,
+    }
+    for number in range(30)
+}
+"""Documents with many ties."""
+
+INDEXES = [(TEXT, down(TIME)), (NUMBER,), (TIME, TEXT), (down(TEXT),)]
+
+
+def expected(*, wanted: Iterable[str], order: Sequence[tuple[str, bool]], down: bool) -> list[str]:
+    """Return the keys of ``MIXED`` in an order: sorted by the last field first, then the others."""
+
+    def rank(value: Any) -> tuple[Any, ...]:
+        return () if value is None else (value,)
+
+    found = sorted(wanted)
+    if down:
+        found.reverse()
+    for name, descending in reversed(order):
+        found = sorted(found, key=lambda key: rank(MIXED[key][name]), reverse=descending)
+    return found
+
+
+WALKS: dict[str, tuple[Selection, list[str]]] = {
+    "two fields": (
+        by(TEXT, down(TIME)),
+        expected(wanted=MIXED, order=[("text", False), ("time", True)], down=True),
+    ),
+    "two fields backwards": (
+        by(TEXT, down(TIME), order=(down(TEXT), TIME), descending=False),
+        expected(wanted=MIXED, order=[("text", True), ("time", False)], down=False),
+    ),
+    "a known field before": (
+        by(TEXT, down(TIME), order=(down(TIME),), where={"text": ["paid"]}),
+        expected(
+            wanted=[key for key in MIXED if MIXED[key]["text"] == "paid"],
+            order=[("time", True)],
+            down=True,
+        ),
+    ),
+    "a field of several values before": (
+        by(
+            TEXT,
+            down(TIME),
+            order=(TIME,),
+            descending=False,
+            where={"text": ["sent", None]},
+        ),
+        expected(
+            wanted=[key for key in MIXED if MIXED[key]["text"] != "paid"],
+            order=[("time", False)],
+            down=False,
+        ),
+    ),
+    "known fields only": (
+        by(down(TEXT), order=(), descending=False, where={"text": ["paid"]}),
+        expected(
+            wanted=[key for key in MIXED if MIXED[key]["text"] == "paid"], order=[], down=False
+        ),
+    ),
+    "another field on the way": (
+        by(TIME, TEXT, where={"number": [1], "time": Bounds(at_least=NOON)}),
+        expected(
+            wanted=[key for key in MIXED if MIXED[key]["number"] and MIXED[key]["time"]],
+            order=[("time", False), ("text", False)],
+            down=False,
+        ),
+    ),
+    "keys": (Selection(), expected(wanted=MIXED, order=[], down=False)),
+    "keys backwards": (Selection(descending=True), expected(wanted=MIXED, order=[], down=True)),
+}
+
+REFUSED: dict[str, Any] = {
+    "NaN": math.nan,
+    "infinity": Decimal("Infinity"),
+    "35 digits": Decimal("1." + "1" * 34),
+    "an int of 35 digits": 10**34 + 1,
+    "a fraction beyond 2**53": Decimal("9007199254740993.5"),
+    "a large exponent": Decimal("1E+6112"),
+    "a time without an offset": datetime(2024, 1, 1),  # noqa: DTZ001
+    "half a character": "\ud800",
+    "bytes": b"x",
+    "a list": ["x"],
+}
+
+
+class Selecting(Cases):
+    """The values of indexed fields, and pages in their order."""
+
+    @pytest.mark.parametrize("field", VALUES, ids=lambda field: field.name)
+    @case
+    async def test_values_of_a_kind_are_in_order(self, store: Storage, field: IndexField) -> None:
+        """Ascending and descending, in one page and in pages of any size."""
+        await store.create_indexes(ORDERS, [(field,)])
+        documents = numbered(VALUES[field], field.name)
+        await put(store, documents)
+        for order, wanted in ((field, [*documents]), (down(field), [*documents][::-1])):
+            for limit in (1, 4, 100):
+                selection = by(field, order=(order,), descending=order.descending)
+                assert wanted == await walked(store, selection, documents, limit)
+
+    @pytest.mark.parametrize("field", VALUES, ids=lambda field: field.name)
+    @case
+    async def test_conditions_find_values_of_every_kind(
+        self, store: Storage, field: IndexField
+    ) -> None:
+        """Equal ones, any of several, and ranges with and without their bounds."""
+        await store.create_indexes(ORDERS, [(field,)])
+        values = VALUES[field]
+        documents = numbered(values, field.name)
+        await put(store, documents)
+        places = [*documents]
+
+        async def found(wanted: Sequence[IndexValue] | Bounds) -> list[int]:
+            selection = by(field, where={field.name: wanted})
+            return [places.index(key) for key in await keys(store, selection)]
+
+        for place, value in enumerate(values):
+            assert [place] == await found([value])
+            assert sorted({0, place}) == await found([value, None])
+            if value is None:
+                continue
+            rest = [*range(1, len(values))]
+            assert rest[place - 1 :] == await found(Bounds(at_least=value))
+            assert rest[place:] == await found(Bounds(above=value))
+            assert rest[:place] == await found(Bounds(at_most=value))
+            assert rest[: place - 1] == await found(Bounds(below=value))
+            assert [place] == await found(Bounds(at_least=value, at_most=value))
+        assert [] == await found([])
+        assert [0] == await found([None, None])
+
+    @pytest.mark.parametrize("field", EQUAL, ids=lambda field: field.name)
+    @case
+    async def test_values_that_are_the_same_are_in_the_order_of_keys(
+        self, store: Storage, field: IndexField
+    ) -> None:
+        """However they are written, and however they are asked for."""
+        await store.create_indexes(ORDERS, [(field,)])
+        documents: dict[str, dict[str, IndexValue]] = {
+            f"k{number}": {field.name: value} for number, value in enumerate(EQUAL[field])
+        }
+        await put(store, documents)
+        for value in EQUAL[field]:
+            assert [*documents] == await keys(store, by(field, where={field.name: [value]}))
+        assert [*documents] == await walked(store, by(field), documents, 1)
+        backwards = by(field, order=(down(field),), descending=True)
+        assert [*documents][::-1] == await walked(store, backwards, documents, 1)
+
+    @pytest.mark.parametrize("name", WALKS)
+    @case
+    async def test_pages_follow_one_another_along_an_index(self, store: Storage, name: str) -> None:
+        """With many ties, whatever the size of the pages."""
+        await store.create_indexes(ORDERS, INDEXES)
+        await put(store, MIXED)
+        selection, wanted = WALKS[name]
+        for limit in (1, 2, 7, 100):
+            assert wanted == await walked(store, selection, MIXED, limit)
+
+    @case
+    async def test_a_field_without_a_value_counts_as_none(self, store: Storage) -> None:
+        """It is found and ordered as such."""
+        await store.create_indexes(ORDERS, [(TEXT,)])
+        await put(store, {"a": {"text": "x"}, "b": {}, "c": {"text": None}, "d": {"number": 1}})
+        assert ["b", "c", "d", "a"] == await keys(store, by(TEXT))
+        assert ["b", "c", "d"] == await keys(store, by(TEXT, where={"text": [None]}))
+
+    @case
+    async def test_changes_during_a_walk_do_not_disturb_the_others(self, store: Storage) -> None:
+        """Documents come, go and move, before and after the place of the walk."""
+        await store.create_indexes(ORDERS, INDEXES)
+        await put(store, MIXED)
+        selection, wanted = WALKS["two fields"]
+        now = dict(MIXED)
+        moved: dict[str, dict[str, IndexValue]] = {
+            wanted[0]: {"text": "zzz"},  # was seen, and moves ahead
+            wanted[20]: {"text": None, "time": None},  # moves behind
+            wanted[-1]: {"text": "paid", "time": NOON},
+        }
+        gone = [wanted[4], wanted[6]]  # the last one that was seen, and one that was not
+        new: dict[str, dict[str, IndexValue]] = {"new 1": {"text": "zz"}, "new 2": {"text": None}}
+        pages: list[list[str]] = []
+        async for page in walk(store, selection, now, 5):
+            pages.append(page)
+            if len(pages) == 1:
+                for key in gone:
+                    await change(store, key, 5, {}, data=None, deleted=True)
+                for key, indexed in moved.items():
+                    await change(store, key, 5, indexed)
+                await put(store, new)
+                now |= moved | new
+        changed = {*moved, *gone}
+        seen = [key for page in pages for key in page]
+        rest = [key for key in seen if key in MIXED and key not in changed]
+        assert [key for key in wanted if key not in changed] == rest
+        assert wanted[6] not in seen
+        assert "new 1" in seen
+
+    @case
+    async def test_documents_without_a_value_are_left_out(self, store: Storage) -> None:
+        """Deleted ones and parked ones, also if ``None`` is asked for."""
+        await store.create_indexes(ORDERS, [(TEXT,)])
+        await put(store, {key: {"text": "x"} for key in "abc"})
+        await change(store, "a", 2, {}, data=None, deleted=True)
+        parked = Parked(position=2, error="KeyError", at=NOON, handled=1)
+        await change(store, "b", 2, {}, data=None, parked=parked)
+        for where in ({}, {"text": ["x"]}, {"text": ["x", None]}):
+            assert ["c"] == await keys(store, by(TEXT, where=where))
+        assert [] == await keys(store, by(TEXT, where={"text": [None]}))
+        assert ["c"] == await keys(store, Selection())
+        await change(store, "a", 3, {"text": "y"}, data={"new": True}, deleted=False)
+        await change(store, "b", 3, {}, data={"new": True}, parked=None)
+        assert ["b", "c", "a"] == await keys(store, by(TEXT))
+
+    @case
+    async def test_a_replaced_document_is_found_by_its_new_values_only(
+        self, store: Storage
+    ) -> None:
+        """A write that is refused changes nothing of it."""
+        await store.create_indexes(ORDERS, [(TEXT,), (NUMBER,)])
+        await put(store, {"a": {"text": "x", "number": 1}})
+        await change(store, "a", 2, {"text": "y"}, data={"n": 2})
+        late = ViewWrite(
+            document=ViewDocument(key="a", position=9, data=9), replaces=1, indexed={"text": "z"}
+        )
+        assert frozenset("a") == await store.save_documents(ORDERS, [late])
+        for value, found in (("x", []), ("y", ["a"]), ("z", [])):
+            assert found == await keys(store, by(TEXT, where={"text": [value]}))
+        assert ["a"] == await keys(store, by(NUMBER, where={"number": [None]}))
+        (document,) = await store.select_documents(ORDERS, by(TEXT))
+        assert ViewDocument(key="a", position=2, data={"n": 2}) == document
+
+    @case
+    async def test_a_selected_document_is_the_stored_one(self, store: Storage) -> None:
+        """Its own fields may have the names of indexed ones and other values."""
+        data = {"text": "its own", "_by": {"text": 1}, "number": "1.50"}
+        await store.create_indexes(ORDERS, [(TEXT,)])
+        write = ViewWrite(
+            document=ViewDocument(key="a", position=7, data=data),
+            replaces=0,
+            indexed={"text": "x", "number": Decimal("1.50"), "time": NOON},
+        )
+        await store.save_documents(ORDERS, [write])
+        assert [write.document] == [*await store.select_documents(ORDERS, by(TEXT))]
+        assert {"a": write.document} == await store.load_documents(ORDERS, ["a"])
+
+    @case
+    async def test_indexes_are_created_beside_writers(self, store: Storage) -> None:
+        """Before the first document or later, once or again, and more of them."""
+        await put(store, MIXED)
+        async with self.store(self.bucket) as other:
+            await asyncio.gather(
+                *[each.create_indexes(ORDERS, INDEXES[:2]) for each in (store, other) * 2],
+                *[put(other, {f"new {n}": {"text": "zz", "number": 9}}) for n in range(10)],
+            )
+            await other.create_indexes(ORDERS, INDEXES)
+            await other.create_indexes(ORDERS, [])
+            for index in INDEXES:
+                assert 40 == len(await keys(store, by(*index)))
+            new = by(NUMBER, where={"number": Bounds(above=1)})
+            assert [f"new {n}" for n in range(10)] == await keys(other, new)
+
+    @case
+    async def test_a_selection_is_of_one_collection(self, store: Storage) -> None:
+        """Others have documents and values of their own, and an unknown one has none."""
+        await put(store, MIXED)
+        await store.create_indexes("view_others", [(TEXT,)])
+        assert [] == [*await store.select_documents("view_others", by(TEXT))]
+        assert [] == [*await store.select_documents("view_nobody", Selection())]
+        await store.delete_documents(ORDERS)
+        assert [] == await keys(store, Selection())
+        await put(store, {"k01": {"number": 7}})
+        await store.create_indexes(ORDERS, INDEXES)
+        assert ["k01"] == await keys(store, by(TEXT, down(TIME)))
+
+    @case
+    async def test_values_and_fields_of_another_form_are_refused(self, store: Storage) -> None:
+        """Nothing is stored, and nothing is quoted."""
+        for value in REFUSED.values():
+            write = ViewWrite(
+                document=ViewDocument(key="a", position=1, data=1),
+                replaces=0,
+                indexed={"text": value},
+            )
+            with pytest.raises(InvalidArgument):
+                await store.save_documents(ORDERS, [write])
+            for selection in (
+                by(TEXT, where={"text": [value]}),
+                by(TEXT, where={"text": Bounds(below=value)}),
+                by(TEXT, after=((value,), "k")),
+            ):
+                with pytest.raises(InvalidArgument):
+                    await store.select_documents(ORDERS, selection)
+        odd = IndexField("a.b")
+        for refused in (
+            Selection(where={"$where": ["x"]}),
+            by(odd),
+            Selection(limit=0),
+            Selection(after=((), "\ud800")),
+        ):
+            with pytest.raises(InvalidArgument):
+                await store.select_documents(ORDERS, refused)
+        with pytest.raises(InvalidArgument):
+            await store.create_indexes(ORDERS, [(odd,)])
+        with pytest.raises(InvalidArgument):
+            await store.create_indexes("orders", [(TEXT,)])
+        with pytest.raises(InvalidArgument):
+            await store.select_documents("orders", Selection())
+        assert {} == await store.load_documents(ORDERS, ["a"])

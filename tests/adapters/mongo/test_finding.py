@@ -1,0 +1,132 @@
+"""Views that are searched in MongoDB: the same answers, along the indexes, and by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bson import Decimal128
+from pymongo.database import Database
+
+from eventhus import Application
+from eventhus.ports import Bounds, IndexField, Selection, ViewDocument, ViewWrite
+from eventhus_cattrs import CattrsCodec
+from eventhus_mongo import MongoStore
+from tests.adapters.mongo.support import Commands
+from tests.bank import account, note
+from tests.core.finding import all_answers, fill, orders
+
+Plain = Database[dict[str, Any]]
+NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
+STATUS, PLACED = IndexField("status"), IndexField("placed_at", descending=True, is_time=True)
+NAME = "view_found"
+
+
+def bank(store: MongoStore) -> Application:
+    return Application(
+        bucket="bank",
+        aggregates=[account, note],
+        views=[orders],
+        store=store,
+        codec=CattrsCodec(),
+    )
+
+
+async def test_every_question_has_its_answer(store: MongoStore) -> None:
+    async with bank(store) as app:
+        await fill(app)
+        assert [] == await all_answers(app, limits=(1, 2, 100))
+
+
+async def test_documents_are_queried_by_hand(store: MongoStore, plain: Plain) -> None:
+    """Indexed fields compare as numbers and times, and stand beside the value."""
+    async with bank(store) as app:
+        await fill(app)
+    found = plain["view_orders"]
+    rich = found.find({"_by.total": {"$gt": 1.5}}).sort("_by.total")
+    assert ["5", "4"] == [each["_id"] for each in rich]
+    late = found.find({"_by.placed_at": {"$gte": NOON}, "customer": "ann"}).sort("_id")
+    assert ["1", "4"] == [each["_id"] for each in late]
+    first = found.find_one({"_id": "1"})
+    assert first is not None
+    assert "1.50" == first["total"]
+    assert {
+        "customer": "ann",
+        "status": "paid",
+        "total": Decimal128("1.50"),
+        "placed_at": NOON.replace(tzinfo=None),
+        "day": "2024-02-29",
+        "is_gift": True,
+    } == first["_by"]
+    assert {"placed_at": 0} == first["_us"]
+    registered = plain["views"].find_one({"_id": "view_orders"})
+    assert registered is not None
+    assert ("orders", 1) == (registered["name"], registered["version"])
+    assert ["Deposited"] == registered["made_from"]["events"]
+
+
+async def test_a_page_reads_as_many_documents_as_it_shows(
+    store: MongoStore, plain: Plain, commands: Commands
+) -> None:
+    """It goes along the index, sorts nothing, and skips nothing, with ties and several values."""
+    await store.create_indexes(NAME, [(STATUS, PLACED)])
+    statuses = ("open", "paid", "sent")
+    writes = [
+        ViewWrite(
+            document=ViewDocument(key=f"k{number:04}", position=1, data=number),
+            replaces=0,
+            indexed={
+                "status": statuses[number % 3],
+                "placed_at": NOON + timedelta(microseconds=number // 300),
+            },
+        )
+        for number in range(3000)
+    ]
+    await store.save_documents(NAME, writes)
+    place = NOON + timedelta(microseconds=5)
+    pages = {
+        "first": Selection(
+            index=(STATUS, PLACED), order=(STATUS, PLACED), descending=True, limit=20
+        ),
+        "after": Selection(
+            index=(STATUS, PLACED),
+            order=(STATUS, PLACED),
+            descending=True,
+            limit=20,
+            after=(("paid", place), "k1600"),
+        ),
+        "one of": Selection(
+            where={"status": ["open", "sent"]},
+            index=(STATUS, PLACED),
+            order=(PLACED,),
+            descending=True,
+            limit=20,
+            after=((place,), "k1600"),
+        ),
+        "one of, first": Selection(
+            where={"status": ["open", "sent"]},
+            index=(STATUS, PLACED),
+            order=(PLACED,),
+            descending=True,
+            limit=20,
+        ),
+        "range": Selection(
+            where={"status": ["paid"], "placed_at": Bounds(below=place)},
+            index=(STATUS, PLACED),
+            order=(PLACED,),
+            descending=True,
+            limit=20,
+        ),
+    }
+    for name, selection in pages.items():
+        commands.sent.clear()
+        assert 20 == len(await store.select_documents(NAME, selection))
+        (sent,) = [each for each in commands.sent if "find" in each]
+        find = {key: sent[key] for key in ("find", "filter", "sort", "limit", "hint", "projection")}
+        explained = plain.command("explain", find, verbosity="executionStats")
+        stats = explained["executionStats"]
+        plan = str(explained["queryPlanner"]["winningPlan"])
+        assert "'SORT'" not in plan, (name, plan)
+        assert "COLLSCAN" not in plan, name
+        assert stats["totalDocsExamined"] <= 25, (name, stats["totalDocsExamined"])
+        assert stats["totalKeysExamined"] <= 90, (name, stats["totalKeysExamined"])
