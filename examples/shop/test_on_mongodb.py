@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from asyncio.subprocess import Process
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 async def worker() -> AsyncIterator[Process]:
     """Run the worker as its own process, and stop it in the end."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "examples.shop.worker", cwd=ROOT
+        sys.executable, "-m", "examples.shop.worker", cwd=ROOT, stderr=PIPE
     )
     try:
         yield process
@@ -32,12 +32,21 @@ async def worker() -> AsyncIterator[Process]:
         assert 0 == await process.wait()
 
 
+async def logged(process: Process, text: str) -> bool:
+    """Return True once a process has logged a text, or False at the end of its log."""
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if text in line.decode():
+            return True
+    return False
+
+
 async def test_a_worker_ships_what_was_ordered_and_paid_on_the_web(
     mongo_url: str, mongo_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHOP_STORE", mongo_url)
     monkeypatch.setenv("SHOP_BUCKET", mongo_bucket)
-    async with worker(), compose(work=False) as shop:
+    async with worker() as process, compose(work=False) as shop:
         web = AsyncClient(
             transport=ASGITransport(create_app(shop)),
             base_url="http://shop",
@@ -54,3 +63,6 @@ async def test_a_worker_ships_what_was_ordered_and_paid_on_the_web(
         paid = await web.post(f"{url}/payment", json={"amount": "30.00"})
         await shop.caught_up(fulfilment)
         assert (204, "shipped") == (paid.status_code, (await web.get(url)).json()["status"])
+        assert await logged(
+            process, f"order {url.removeprefix('/orders/')} is on its way to Berlin"
+        )
