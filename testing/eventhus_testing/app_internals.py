@@ -3,15 +3,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from eventhus import Aggregate, Application, Decision, Metadata, Process, Recorded, StreamId, View
 from eventhus.domain.process_events import RESERVED
 from eventhus.ports import Clock, Commit, EventBus, Part, Storage
+from eventhus.runtime.readers.finding import plan
 from eventhus.runtime.serializer import EventSerializer
+from eventhus_memory.selecting import select
 
-__all__ = ["AppInternals", "EventSerializer"]
+__all__ = ["AppInternals", "EventSerializer", "found_keys"]
+
+
+def found_keys(
+    view: View[Any, Any],
+    values: Mapping[str, Any],
+    where: Mapping[str, object],
+    order_by: str | Sequence[str],
+) -> list[str]:
+    """Return the keys that ``Application.find`` returns if a view has these values.
+
+    Raises:
+        UndeclaredIndex: As for ``Application.find``.
+        InvalidArgument: As for ``Application.find``.
+        ValueError: An indexed field has a value that no index takes.
+    """
+    wanted = plan(view, where, order_by, limit=len(values) + 1)
+    indexed = {key: view.indexing.values(value) for key, value in values.items()}
+    return [*select(indexed, wanted.selection)]
 
 
 class AppInternals:

@@ -365,6 +365,11 @@ def _untouched(_: Any, check: Check) -> Iterator[Clause]:
     yield Clause("untouched", (Phrase(keys, (), "", "state"),))
 
 
+def _found(_: Any, check: Check) -> Iterator[Clause]:
+    keys = one_line(", ".join(map(str, check.arguments))) or "nothing"
+    yield Clause("found", (Phrase(keys, (), "", "state"),))
+
+
 def _commands(_: Any, check: Check) -> Iterator[Clause]:
     yield Clause("then", _merged(map(_sent, check.arguments)))
 
@@ -410,4 +415,5 @@ _CLAUSES: dict[str, Callable[[Any, Check], Iterator[Clause]]] = {
     "then_commands": _commands,
     "then_deadline": _deadline,
     "then_cancelled": _no_deadline,
+    "then_found": _found,
 }

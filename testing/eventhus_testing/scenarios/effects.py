@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, cast
 
@@ -170,6 +170,45 @@ class AppChecks(CommandChecks):
         actual = await self._value(view, key)
         if actual is not None:
             self._must_hold(failure_texts.other_effect(done, f"{view.name} of {key}", None, actual))
+
+    async def then_found(
+        self,
+        view: View[Any, Any],
+        *keys: str,
+        where: Mapping[str, object] | None = None,
+        order_by: str | Sequence[str] = (),
+    ) -> None:
+        """Wait until a view has caught up, then check that ``find`` returns exactly these keys.
+
+        Args:
+            view: A view of the application.
+            keys: The expected keys, in order; none if nothing is found.
+            where: As for ``Application.find``.
+            order_by: As for ``Application.find``.
+
+        Raises:
+            AssertionError: Other keys are found, or in another order, or the view did not catch up
+                in time.
+            InvalidArgument: The view is not one of the application's, or as for
+                ``Application.find``.
+            KeyParked: A reader has parked a key because it failed on an event.
+            ReaderStopped: A reader has stopped for that reason.
+            TypeError: No ``when`` came before.
+            UndeclaredIndex: As for ``Application.find``.
+        """
+        __tracebackhide__ = True
+        done = self._last_outcome("then_found")
+        await self._settled(view)
+        found: list[str] = []
+        after: str | None = None
+        while True:
+            page = await self._app.find(view, where=where, order_by=order_by, after=after)
+            found += [each.key for each in page.items]
+            if (after := page.cursor) is None:
+                break
+        if found != [*keys]:
+            what = f"find in {view.name}"
+            self._must_hold(failure_texts.other_effect(done, what, [*keys], found))
 
     async def then_commands(
         self, process: Process[Any, Any], *commands: Command, ignoring: Collection[str] = ()

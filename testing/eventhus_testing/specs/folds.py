@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
@@ -194,6 +194,11 @@ def found(story: AnyFoldStory, key: str) -> str:
     """Return a readable text of the current value of a key."""
     has = wrapped(story.values[key]) if key in story.values else f"no {story.checker.word}"
     return f"{key}: {has}"
+
+
+def listed_keys(keys: Sequence[str]) -> str:
+    """Return keys that are found, as a line of text."""
+    return f"found: {', '.join(map(repr, keys)) or 'nothing'}"
 
 
 def no_value_of(story: AnyFoldStory, key: str, others: Iterable[str]) -> Line:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Self, TypeVar
 
 from attrs import evolve, frozen
 
 from eventhus import StreamId, View
 from eventhus.ports import Codec
+from eventhus_testing.app_internals import found_keys
 from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.matching.ignoring import check_ignoring
 from eventhus_testing.matching.matchers import mask_fields, matches
@@ -19,6 +20,7 @@ from eventhus_testing.specs.folds import (
     Checked,
     FoldSpec,
     FoldStory,
+    listed_keys,
     no_value_of,
     other_value,
     story_page,
@@ -88,6 +90,34 @@ class _ViewChecks(Checked[ViewStory[E, V]]):
         if key in self._story.values:
             text = value_there(self._story, UNEXPECTED_VALUE.format(key), key)
         return self._checked("then_no_view", (key,), text)
+
+    def then_found(
+        self,
+        *keys: str,
+        where: Mapping[str, object] | None = None,
+        order_by: str | Sequence[str] = (),
+    ) -> Self:
+        """Check that ``Application.find`` returns exactly these keys, in this order.
+
+        Args:
+            keys: The expected keys; none if nothing is found.
+            where: As for ``Application.find``.
+            order_by: As for ``Application.find``.
+
+        Raises:
+            AssertionError: Other keys are found, or in another order.
+            UndeclaredIndex: As for ``Application.find``.
+            InvalidArgument: As for ``Application.find``.
+        """
+        __tracebackhide__ = True
+        self._entry.looked_at = True
+        go_on(self._entry)
+        found = found_keys(self._story.view, self._story.values, where or {}, order_by)
+        text = None
+        if found != [*keys]:
+            lines: list[Line] = [(EXPECTED, listed_keys(keys)), (ACTUAL, listed_keys(found))]
+            text = story_page(self._story, "finds other keys than expected", lines)
+        return self._checked("then_found", keys, text)
 
 
 @frozen

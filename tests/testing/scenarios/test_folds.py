@@ -6,9 +6,10 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
+from attrs import evolve, frozen
 
 from eventhus import Command, Process, Recorded, View
-from eventhus.errors import InvalidArgument
+from eventhus.errors import InvalidArgument, UndeclaredIndex
 from eventhus_memory import MemoryStore
 from eventhus_testing import FaultyStore, like, memory_application, scenario
 from eventhus_testing.scenarios.scenario import AppScenario
@@ -16,6 +17,7 @@ from examples.bank.account import (
     Account,
     AccountCreated,
     ChangeOwner,
+    CreateAccount,
     DepositPerformed,
     OwnerChanged,
     PerformDeposit,
@@ -69,6 +71,50 @@ async def test_views_see_the_whole_log_and_commands_count_since_the_when() -> No
         await bank.then_published(DepositPerformed(2), OwnerChanged("cid"), DepositPerformed(2))
         await bank.when(ChangeOwner(aggregate_id="test-account", owner="cid"))
         await bank.then_commands(welcome)
+
+
+@frozen
+class Holder:
+    owner: str = ""
+    total: int = 0
+
+
+def held(holder: Holder, recorded: Recorded[AccountCreated | DepositPerformed]) -> Holder:
+    match recorded.event:
+        case AccountCreated(owner=owner):
+            return evolve(holder, owner=owner)
+        case DepositPerformed(amount=amount):
+            return evolve(holder, total=holder.total + amount)
+
+
+holders = View(
+    name="holders",
+    initial=Holder(),
+    key=lambda recorded: (recorded.stream.aggregate_id, "all"),
+    evolve=held,
+    indexes=[("owner", "-total")],
+)
+
+
+async def test_what_a_view_finds_is_checked_in_order() -> None:
+    async with scenario(memory_application(account, views=[holders])) as bank:
+        for each, amount in (("a1", 5), ("a2", 7)):
+            await bank.given(account, each, AccountCreated("ann"), DepositPerformed(amount))
+        await bank.when(PerformDeposit(aggregate_id="a1", amount=3))
+        asked: dict[str, Any] = {"where": {"owner": "ann"}, "order_by": "-total"}
+        await bank.then_found(holders, "all", "a1", "a2", **asked)
+        await bank.then_found(holders, "a1", "a2", "all")
+        await bank.then_found(holders, where={"owner": "bob"}, order_by="total")
+        with pytest.raises(AssertionError, match="find in holders"):
+            await bank.then_found(holders, "a1", "a2")
+        with pytest.raises(UndeclaredIndex):
+            await bank.then_found(holders, where={"owner": "ann"})
+
+
+async def test_a_view_of_many_keys_is_found_whole() -> None:
+    async with scenario(memory_application(account, views=[holders])) as bank:
+        await bank.when(*[CreateAccount(aggregate_id=f"a{n:03}", owner="o") for n in range(150)])
+        await bank.then_found(holders, *[f"a{n:03}" for n in range(150)], "all")
 
 
 async def test_foreign_views_and_processes_are_refused() -> None:

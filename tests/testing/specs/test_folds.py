@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from eventhus import Command, Metadata, Process, Recorded, StreamId, View
+from eventhus import Command, Metadata, Process, Recorded, StreamId, View, one_of
+from eventhus.errors import UndeclaredIndex
 from eventhus_testing import like, spec
 from tests.testing.cart import MUG, TEA, Item, ItemAdded, ItemRemoved
 
@@ -68,6 +69,52 @@ def test_a_view_shows_changed_deleted_and_untouched_values() -> None:
         .then_untouched()
     )
     assert ["mug"] == [*outcome.values]
+
+
+@frozen
+class Stock:
+    name: str = ""
+    pieces: int = 0
+
+
+def counted(stock: Stock, recorded: Recorded[ItemAdded], key: str) -> Stock:
+    return Stock(recorded.event.item.sku, stock.pieces + recorded.event.item.quantity)
+
+
+stock = View(
+    name="stock",
+    initial=Stock(),
+    key=lambda recorded: (recorded.event.item.sku, "all"),
+    evolve=counted,
+    indexes=["-pieces", ("name", "pieces")],
+)
+
+
+def test_a_view_of_several_keys_is_found_by_its_indexes() -> None:
+    (
+        spec(stock)
+        .given("c1", ItemAdded(Item("mug", 1)))
+        .then_found("all", "mug")
+        .when("c1", ItemAdded(Item("tea", 3)))
+        .then_view("all", Stock("tea", 4))
+        .then_untouched("mug")
+        .then_found("all", "tea", "mug", order_by="-pieces")
+        .then_found("tea", "all", where={"name": "tea"}, order_by="pieces")
+        .then_found(where={"name": one_of("pot")}, order_by="pieces")
+    )
+    with pytest.raises(UndeclaredIndex, match="'name'"):
+        spec(stock).then_found(where={"name": "tea"})
+
+
+def test_found_keys_are_compared_in_order() -> None:
+    seen = spec(stock).given("c1", ItemAdded(Item("mug", 1)))
+    with pytest.raises(AssertionError) as caught:
+        seen.then_found("mug", "all")
+    assert "stock: the view finds other keys than expected" in str(caught.value)
+    assert "- found: 'mug', 'all'" in str(caught.value)
+    assert "+ found: 'all', 'mug'" in str(caught.value)
+    with pytest.raises(AssertionError, match="found: nothing"):
+        spec(stock).then_found("mug")
 
 
 FAILS: dict[str, Callable[[], object]] = {

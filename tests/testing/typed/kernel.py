@@ -19,6 +19,8 @@ from eventhus import (
     Transaction,
     Upcaster,
     View,
+    ViewPage,
+    in_range,
 )
 
 
@@ -151,6 +153,10 @@ async def what_an_application_returns(app: Application) -> None:
     assert_type((await app.load(seat, "s1")).state, Seat)
     assert_type(await app.history(seat, "s1"), list[Recorded[Enrolled]])
     assert_type(await app.view(seats, "s1"), Seat | None)
+    page = await app.find(seats, where={"taken": in_range(at_least=1)}, order_by="-taken")
+    assert_type(page, ViewPage[Seat])
+    assert_type(page.items[0].value, Seat)
+    assert_type(page.cursor, str | None)
 
 
 def boundary(command: Enrol | Leave) -> Query:
