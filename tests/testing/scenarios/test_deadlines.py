@@ -24,6 +24,7 @@ from tests.testing.orders import (
     PlaceOrder,
     RefundPayment,
     ShipOrder,
+    deliver,
     delivery,
     order,
 )
@@ -111,7 +112,7 @@ async def test_failed_checks_of_deadlines_raise() -> None:
             with pytest.raises(AssertionError) as caught:
                 await check
             assert text in str(caught.value)
-        assert "given    time passes: 0:01:00" in str(caught.value)
+            assert "given    time passes: 0:01:00" in str(caught.value)
         await shopping.when_passed(minutes=30)
         with pytest.raises(AssertionError) as caught:
             await shopping.then_commands(delivery)
@@ -157,7 +158,7 @@ async def test_a_process_that_fails_at_a_deadline_is_reported() -> None:
     def fails(state: Any, recorded: Any) -> Any:
         if isinstance(recorded.event, DeadlineReached):
             raise KeyError
-        return delivery.react(state, recorded)
+        return deliver(state, recorded)
 
     broken = evolve(delivery, react=fails, events=delivery.events)
     app = memory_application(order, processes=[broken], clock=ManualClock(NOON))
