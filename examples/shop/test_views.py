@@ -1,17 +1,28 @@
 """The lists of the shop, by example."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import attrs
 import pytest
 
 from eventhus_testing import like, spec
 from examples.shop.order import OrderCancelled, OrderShipped
 from examples.shop.payment import PaymentReceived, PaymentRefunded
-from examples.shop.samples import HOME, PLACED, TEA, TOTAL
+from examples.shop.samples import HOME, PLACED, POT, TEA, TOTAL
 from examples.shop.stock import GoodsReceived, GoodsReleased, GoodsReserved
-from examples.shop.views import Offer, OrderProgress, OrderSummary, Progress, orders, shelf
+from examples.shop.views import (
+    Offer,
+    OrderProgress,
+    OrderSummary,
+    Progress,
+    of_customer,
+    orders,
+    shelf,
+    up_to,
+)
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 FIVE = GoodsReceived(quantity=5, price=TEA.price)
 TWO_RESERVED = GoodsReserved(order="o1", quantity=2)
 
@@ -43,6 +54,30 @@ def test_the_list_shows_the_progress(event: OrderProgress, progress: Progress) -
         .given("o1", PLACED)
         .when("o1", event)
         .then_view("o1", like(OrderSummary, progress=progress, customer="ann", total=TOTAL))
+    )
+
+
+def test_customers_find_their_orders_the_newest_first() -> None:
+    (
+        spec(orders)
+        .at(NOON)
+        .given("o1", PLACED)
+        .at(NOON + MINUTE)
+        .given("o2", PLACED)
+        .given("o3", attrs.evolve(PLACED, customer="bob"))
+        .when("o1", OrderShipped(HOME))
+        .then_found("o2", "o1", where=of_customer("ann"), order_by="-placed_at")
+        .then_found("o1", where=of_customer("ann", Progress.SHIPPED), order_by="-placed_at")
+    )
+
+
+def test_customers_find_what_they_can_afford_the_cheapest_first() -> None:
+    (
+        spec(shelf)
+        .given("pot", GoodsReceived(quantity=1, price=POT.price))
+        .when("tea", FIVE)
+        .then_found("tea", "pot", where=up_to(None), order_by="price")
+        .then_found("tea", where=up_to(TEA.price), order_by="price")
     )
 
 

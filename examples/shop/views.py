@@ -1,5 +1,6 @@
 """The read models of the shop: lists of orders, and the shelf with its prices."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -8,7 +9,7 @@ from typing import TypeAlias, assert_never
 import attrs
 from attrs import frozen
 
-from eventhus import Recorded, View
+from eventhus import Recorded, View, in_range, one_of
 from examples.shop.order import OrderCancelled, OrderPlaced, OrderShipped
 from examples.shop.payment import PaymentReceived, PaymentRefunded
 from examples.shop.stock import GoodsReceived, GoodsReleased, GoodsReserved
@@ -75,6 +76,11 @@ orders = View(
 )
 
 
+def of_customer(customer: str, *progress: Progress) -> Mapping[str, object]:
+    """Return the condition for a customer's orders, or for those that have come so far."""
+    return {"customer": customer, "progress": one_of(*(progress or Progress))}
+
+
 @frozen(kw_only=True)
 class Offer:
     """A product on the shelf."""
@@ -105,3 +111,8 @@ def offer(offer: Offer, recorded: Recorded[StockChange]) -> Offer:
 
 
 shelf = View(name="shelf", initial=Offer(), key=product_of, evolve=offer, indexes=["price"])
+
+
+def up_to(price: Decimal | None) -> Mapping[str, object]:
+    """Return the condition for products up to a price, or for all."""
+    return {} if price is None else {"price": in_range(at_most=price)}

@@ -6,11 +6,11 @@ from uuid import UUID, uuid5
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 
-from eventhus import Application, Loaded, new_id, one_of
+from eventhus import Application, Loaded, new_id
 from examples.shop.order import CancelOrder, ChangeAddress, Order, PlaceOrder, order
 from examples.shop.payment import ReceivePayment
 from examples.shop.values import Address, Line
-from examples.shop.views import Progress, orders, shelf
+from examples.shop.views import Progress, of_customer, orders, shelf
 from examples.shop.web.bodies import (
     After,
     Basket,
@@ -71,14 +71,14 @@ def address(place: Place) -> Address:
 async def list_orders(
     user: User,
     shop: Shop,
-    progress: Annotated[list[Progress] | None, Query()] = None,
+    progress: Annotated[tuple[Progress, ...], Query()] = (),
     after: After = None,
     limit: Limit = 20,
 ) -> Page[OrderListed]:
     """List the orders of the user, the newest first."""
     page = await shop.find(
         orders,
-        where={"customer": user, "progress": one_of(*(progress or Progress))},
+        where=of_customer(user, *progress),
         order_by="-placed_at",
         after=after,
         limit=limit,

@@ -5,9 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from eventhus import in_range
 from examples.shop.stock import ReceiveGoods
-from examples.shop.views import shelf
+from examples.shop.views import shelf, up_to
 from examples.shop.web.bodies import After, Delivery, Euros, Limit, Offered, Page
 from examples.shop.web.headers import Dispatch, Shop, reads
 
@@ -30,7 +29,7 @@ async def list_products(
     """List the products up to a price, the cheapest first."""
     page = await shop.find(
         shelf,
-        where={} if at_most is None else {"price": in_range(at_most=at_most)},
+        where=up_to(at_most),
         order_by="price",
         after=after,
         limit=limit,
