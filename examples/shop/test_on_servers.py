@@ -1,16 +1,17 @@
-"""The shop on MongoDB: a web process, and a worker beside it."""
+"""The shop on real servers: a web process, and a worker beside it."""
 
 import asyncio
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
+from eventhus_testing.servers.nats import delete_streams
 from examples.shop.composition import compose
 from examples.shop.fulfilment import fulfilment
 from examples.shop.test_web import BASKET
@@ -41,12 +42,28 @@ async def logged(process: Process, text: str) -> bool:
     return False
 
 
-async def test_a_worker_ships_what_was_ordered_and_paid_on_the_web(
-    mongo_url: str, mongo_bucket: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(params=["MongoDB", "MongoDB and NATS"])
+def servers(
+    request: pytest.FixtureRequest,
+    mongo_url: str,
+    mongo_bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
+    """Name the servers in the environment."""
     monkeypatch.setenv("SHOP_STORE", mongo_url)
     monkeypatch.setenv("SHOP_BUCKET", mongo_bucket)
-    async with worker() as process, compose(work=False) as shop:
+    if request.param == "MongoDB":
+        yield
+        return
+    nats_url = request.getfixturevalue("nats_url")
+    monkeypatch.setenv("SHOP_BUS", nats_url)
+    yield
+    delete_streams(nats_url, mongo_bucket)
+
+
+@pytest.mark.usefixtures("servers")
+async def test_a_worker_ships_what_was_ordered_and_paid_on_the_web() -> None:
+    async with asyncio.timeout(60), worker() as process, compose(work=False) as shop:
         web = AsyncClient(
             transport=ASGITransport(create_app(shop)),
             base_url="http://shop",
