@@ -116,7 +116,8 @@ class Appender:
                     raise self._unknown(commit, error.problem) from error
                 raise
             if isinstance(examined, StoredCommit):
-                return examined
+                is_own = waiting.sent and examined.commit.id == commit.id
+                return evolve(examined, commit=commit) if is_own else examined
             # A new one, because the old one may still be in a batch.
             waiting = evolve(waiting, ends=examined, done=loop.create_future())
 

@@ -16,7 +16,7 @@ the second, and so on. ``schema`` is omitted if it is 1, and ``tags`` if there a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, NamedTuple, TypeAlias
 
 import bson
@@ -31,6 +31,8 @@ from eventhus_mongo.documents import (
     LIMIT_BYTES,
     MALFORMED,
     Document,
+    as_text,
+    as_time,
     check_format,
     get_data,
     not_ours,
@@ -143,11 +145,11 @@ def decode_commit(document: Document) -> StoredCommit:
             for stream, version, size in places
         ]
         commit = Commit(
-            id=_text(document["commit_id"]),
+            id=as_text(document["commit_id"]),
             parts=parts,
-            recorded_at=_recorded_at(document),
+            recorded_at=as_time(document["recorded_at"]),
             metadata=_decode_metadata(document["metadata"]),
-            command_id=_text(document["command_id"]) if "command_id" in document else None,
+            command_id=as_text(document["command_id"]) if "command_id" in document else None,
         )
     except MALFORMED:
         raise not_ours(document) from None
@@ -159,10 +161,10 @@ def decode_events(document: Document, start: int, end: int) -> list[StoredEvent]
     """Return a range of the events, in their envelopes. Raises what ``decode_commit`` does."""
     events = events_of(document, start, end)
     try:
-        position, commit_id = document["_id"], _text(document["commit_id"])
+        position, commit_id = document["_id"], as_text(document["commit_id"])
         if type(position) is not int:
             raise not_ours(document)
-        recorded_at = _recorded_at(document)
+        recorded_at = as_time(document["recorded_at"])
         metadata = _decode_metadata(document["metadata"])
         found: list[StoredEvent] = []
         offset = 0  # of the part's first event
@@ -206,10 +208,7 @@ def names_of(document: Document, start: int = 0) -> Iterator[tuple[str, frozense
         if len(events) != sum([part["size"] for part in document["parts"]]):
             raise not_ours(document)
         for event in events[start:] if start else events:
-            type_ = event["type"]
-            if not isinstance(type_, str):
-                raise not_ours(document)
-            yield type_, frozenset(event["tags"]) if "tags" in event else _NO_TAGS
+            yield as_text(event["type"]), _tags(event)
     except MALFORMED:
         raise not_ours(document) from None
 
@@ -217,7 +216,7 @@ def names_of(document: Document, start: int = 0) -> Iterator[tuple[str, frozense
 def event_id_of(document: Document, index: int) -> str:
     """Return the id of the event at ``index``, from 0. Raises what ``decode_commit`` does."""
     try:
-        return event_id(_text(document["commit_id"]), index)
+        return event_id(as_text(document["commit_id"]), index)
     except MALFORMED:
         raise not_ours(document) from None
 
@@ -246,13 +245,16 @@ def stream_span(document: Document, stream: StreamId) -> Span:
     """Return the events of one stream in a document, numbered by their versions.
 
     Args:
-        document: A commit that adds to the stream, or at least its fields ``parts`` and ``format``.
+        document: A commit that adds to the stream, or at least its fields ``_id``, ``parts`` and
+            ``format``.
         stream: The stream.
 
     Raises:
         UnknownFormat: The document was not written by this version of the library.
     """
     check_format(document)
+    if type(document.get("_id")) is not int:
+        raise not_ours(document)
     offset = 0
     try:
         for part in document["parts"]:
@@ -274,7 +276,7 @@ def stream_places(document: Document) -> Iterator[tuple[str, str, Any]]:
     for part in document["parts"]:
         if isinstance(part, dict):
             type_, id_ = part.get("type"), part.get("id")
-            if isinstance(type_, str) and isinstance(id_, str):
+            if type(type_) is str and type(id_) is str:
                 yield type_, id_, part.get("version")
 
 
@@ -289,7 +291,7 @@ def stream_filter(stream: StreamId, **versions: Any) -> dict[str, Any]:
 
 def _parts(document: Document) -> Iterator[_Part]:
     for part in document["parts"]:
-        stream = StreamId(part["type"], part["id"])
+        stream = StreamId(as_text(part["type"]), as_text(part["id"]))
         yield stream, _number(part["version"]), _number(part["size"])
 
 
@@ -315,28 +317,24 @@ def _encode_event(stream: StreamId, event: EventData) -> Document:
 
 
 def _decode_event(document: Document) -> EventData:
-    type_, schema = document["type"], document.get("schema", 1)
-    if not (type(type_) is str and type(schema) is int and schema > 0):
-        raise TypeError("the name or the schema of an event is of another type")
+    schema = document.get("schema", 1)
+    if not (type(schema) is int and schema > 0):
+        raise TypeError("the schema of an event is of another type")
     return EventData(
-        type_,
+        as_text(document["type"]),
         document["data"] if "data" in document else get_data(document, "data"),
         schema,
-        frozenset(map(_text, document["tags"])) if "tags" in document else _NO_TAGS,
+        _tags(document),
     )
 
 
-def _text(value: object) -> str:
-    if type(value) is not str:
-        raise TypeError("an id or a tag is of another type")
-    return value
-
-
-def _recorded_at(document: Document) -> datetime:
-    recorded_at = datetime.fromisoformat(document["recorded_at"])
-    if recorded_at.utcoffset() is None:
-        raise ValueError("a time without its offset")
-    return recorded_at
+def _tags(event: Document) -> frozenset[str]:
+    if "tags" not in event:
+        return _NO_TAGS
+    tags = event["tags"]
+    if type(tags) is not list:  # of a text or an object, a set has the letters or the keys
+        raise TypeError("tags are of another type")
+    return frozenset(map(as_text, tags))
 
 
 def _encode_metadata(metadata: Metadata) -> Document:
@@ -353,6 +351,8 @@ def _encode_metadata(metadata: Metadata) -> Document:
 def _decode_metadata(document: Document) -> Metadata:
     if "values" in document or "values_json" in document:
         values: Mapping[str, str] = get_data(document, "values")
+        if type(values) is not dict:
+            raise TypeError("the values of metadata are of another type")
     else:
         values = {}
     return Metadata(document.get("correlation_id"), document.get("causation_id"), values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import bson
@@ -145,8 +146,33 @@ def put_data(document: Document, name: str, data: Any) -> None:
 
 
 def get_data(document: Document, name: str) -> Any:
-    """Return the plain data that ``put_data`` put into a field."""
-    return document[name] if name in document else json.loads(document[f"{name}_json"])
+    """Return the plain data that ``put_data`` put into a field. Raises one of ``MALFORMED``."""
+    return document[name] if name in document else parse_json(document[f"{name}_json"])
+
+
+def parse_json(text: object) -> Any:
+    """Return the plain data in what ``as_json`` returned. Raises one of ``MALFORMED``."""
+    return json.loads(as_text(text))
+
+
+def as_text(value: object) -> str:
+    """Return a stored text.
+
+    Raises:
+        TypeError: The value is of another type, such as the driver's ``Code``, a subclass of
+            ``str`` that cannot be hashed.
+    """
+    if type(value) is not str:
+        raise TypeError("an id, a name or another text is of another type")
+    return value
+
+
+def as_time(text: Any) -> datetime:
+    """Return a time that is stored as text with its offset. Raises one of ``MALFORMED``."""
+    time = datetime.fromisoformat(text)
+    if time.utcoffset() is None:
+        raise ValueError("a time without its offset")
+    return time
 
 
 def has_special_key(data: Any) -> bool:
