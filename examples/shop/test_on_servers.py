@@ -9,13 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from httpx2 import ASGITransport, AsyncClient
 
 from eventhus_testing.servers.nats import delete_streams
 from examples.shop.composition import compose
 from examples.shop.fulfilment import fulfilment
-from examples.shop.test_web import BASKET
-from examples.shop.web.app import create_app
+from examples.shop.test_web import BASKET, client_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,12 +61,12 @@ def servers(
 
 @pytest.mark.usefixtures("servers")
 async def test_a_worker_ships_what_was_ordered_and_paid_on_the_web() -> None:
-    async with asyncio.timeout(60), worker() as process, compose(work=False) as shop:
-        web = AsyncClient(
-            transport=ASGITransport(create_app(shop)),
-            base_url="http://shop",
-            headers={"X-User": "ann"},
-        )
+    async with (
+        asyncio.timeout(60),
+        worker() as process,
+        compose(work=False) as shop,
+        client_of(shop) as web,
+    ):
         for product in ("tea", "pot"):
             delivered = await web.post(
                 f"/products/{product}/deliveries", json={"quantity": 2, "price": "10.00"}

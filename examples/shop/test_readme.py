@@ -4,11 +4,11 @@ import re
 import shlex
 from pathlib import Path
 
-from httpx2 import ASGITransport, AsyncClient, Response
+from httpx2 import AsyncClient, Response
 
 from examples.shop.composition import compose
 from examples.shop.fulfilment import fulfilment
-from examples.shop.web.app import create_app
+from examples.shop.test_web import client_of
 
 README = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
 CURL = re.compile(
@@ -52,7 +52,7 @@ def as_curl_prints(response: Response) -> list[str]:
 async def test_every_request_gets_the_answer_in_the_readme() -> None:
     async with (
         compose() as shop,
-        AsyncClient(transport=ASGITransport(create_app(shop)), base_url="http://shop") as client,
+        client_of(shop) as client,
     ):
         requests = list(CURL.finditer(README))
         assert len(requests) > 5

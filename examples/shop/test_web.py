@@ -8,7 +8,13 @@ from httpx2 import ASGITransport, AsyncClient, Response
 
 from eventhus import Application
 from eventhus.errors import CompositionError
+from eventhus_memory import MemoryStore
+from eventhus_testing import FaultyStore, memory_application
 from examples.shop.composition import compose
+from examples.shop.order import order
+from examples.shop.payment import payment
+from examples.shop.stock import Stock, stock
+from examples.shop.views import orders, shelf
 from examples.shop.web.app import create_app
 
 HOME = {
@@ -24,20 +30,19 @@ BASKET = {
 }
 
 
-@pytest.fixture
-async def shop() -> AsyncIterator[Application]:
-    """A running shop in memory."""
-    async with compose() as shop:
-        yield shop
+def client_of(shop: Application) -> AsyncClient:
+    """Return a client of a running shop, on behalf of Ann."""
+    return AsyncClient(
+        transport=ASGITransport(create_app(shop)),
+        base_url="http://shop",
+        headers={"X-User": "ann"},
+    )
 
 
 @pytest.fixture
-async def client(shop: Application) -> AsyncIterator[AsyncClient]:
-    """A client of a shop with three teas and one pot, on behalf of Ann."""
-    transport = ASGITransport(create_app(shop))
-    async with AsyncClient(
-        transport=transport, base_url="http://shop", headers={"X-User": "ann"}
-    ) as client:
+async def client() -> AsyncIterator[AsyncClient]:
+    """A client of a shop in memory with three teas and one pot."""
+    async with compose() as shop, client_of(shop) as client:
         for product, quantity, price in [("tea", 3, "4.50"), ("pot", 1, "21.00")]:
             delivered = await client.post(
                 f"/products/{product}/deliveries", json={"quantity": quantity, "price": price}
@@ -72,6 +77,22 @@ async def test_a_repeated_request_places_one_order(client: AsyncClient) -> None:
     assert (201, first.json()) == (second.status_code, second.json())
     other = await ordered(client, key="k2")
     assert first.json() != other.json()
+
+
+async def test_a_lost_answer_is_given_again_to_the_same_key() -> None:
+    store = FaultyStore(MemoryStore())
+    async with (
+        memory_application(order, stock, payment, views=[orders, shelf], store=store) as shop,
+        client_of(shop) as client,
+    ):
+        store.loses_acknowledgement("append")
+        delivery, key = {"quantity": 1, "price": "1.00"}, {"Idempotency-Key": "1"}
+        lost, given = [
+            await client.post("/products/tea/deliveries", json=delivery, headers=key)
+            for _ in range(2)
+        ]
+        assert (503, 204) == (lost.status_code, given.status_code)
+        assert Stock(available=1) == await shop.state(stock, "tea")
 
 
 async def test_a_key_belongs_to_one_url(client: AsyncClient) -> None:

@@ -97,7 +97,7 @@ def product_of(recorded: Recorded[StockChange]) -> str:
     return recorded.stream.aggregate_id
 
 
-def offer(offer: Offer, recorded: Recorded[StockChange]) -> Offer:
+def restock(offer: Offer, recorded: Recorded[StockChange]) -> Offer:
     """Return the offer after the stock has changed."""
     match recorded.event:
         case GoodsReceived(quantity=quantity, price=price):
@@ -110,7 +110,7 @@ def offer(offer: Offer, recorded: Recorded[StockChange]) -> Offer:
             assert_never(recorded.event)
 
 
-shelf = View(name="shelf", initial=Offer(), key=product_of, evolve=offer, indexes=["price"])
+shelf = View(name="shelf", initial=Offer(), key=product_of, evolve=restock, indexes=["price"])
 
 
 def up_to(price: Decimal | None) -> Mapping[str, object]:

@@ -1,9 +1,9 @@
 """The headers of the API, and the arguments of the toolkit that they stand for.
 
 ======================== ===========================================================
-``X-User``               the customer; stands in for authentication
+``X-User``               who asks; stands in for authentication
 ``Idempotency-Key``      the command id: a repeated request is carried out once
-``ETag``, ``If-Match``   the version of an order, and the version to expect
+``ETag``, ``If-Match``   the version of what a command changed, and the one to expect
 ``X-Position``           the position of a commit in the log: the answer to a command
                          has it; a read that sends it back sees what the command did
 ======================== ===========================================================

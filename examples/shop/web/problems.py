@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from eventhus import ConcurrencyError, Rejected
-from eventhus.errors import InvalidArgument, TooManyConflicts
+from eventhus.errors import InvalidArgument, OutcomeUnknown, StoreUnavailable, TooManyConflicts
 
 
 def problem(
@@ -46,19 +46,17 @@ async def on_concurrency_error(_: Request, error: ConcurrencyError) -> Response:
     return problem(HTTPStatus.PRECONDITION_FAILED, str(error))
 
 
-async def on_too_many_conflicts(_: Request, __: TooManyConflicts) -> Response:
-    """Answer that too many want to change the same thing."""
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many change this at once; try again")
+async def on_passing_failure(_: Request, __: Exception) -> Response:
+    """Answer that it may work in a moment. A command may have been carried out already."""
+    return problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "that took too long; try again, with the same Idempotency-Key",
+    )
 
 
 async def on_invalid_argument(_: Request, error: InvalidArgument) -> Response:
     """Answer that a header or the path holds an invalid id."""
     return problem(HTTPStatus.BAD_REQUEST, str(error))
-
-
-async def on_timeout(_: Request, __: TimeoutError) -> Response:
-    """Answer that a view has not come as far as the request asks for."""
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "the list is not up to date yet; try again")
 
 
 async def on_bad_request(_: Request, error: RequestValidationError) -> Response:
@@ -79,10 +77,12 @@ PROBLEMS: Final[
 ] = {
     Rejected: on_rejected,
     ConcurrencyError: on_concurrency_error,
-    TooManyConflicts: on_too_many_conflicts,
+    TooManyConflicts: on_passing_failure,
+    StoreUnavailable: on_passing_failure,
+    OutcomeUnknown: on_passing_failure,
     InvalidArgument: on_invalid_argument,
-    TimeoutError: on_timeout,
+    TimeoutError: on_passing_failure,  # of a read that waits for its view
     RequestValidationError: on_bad_request,
     HTTPException: on_http_exception,
 }
-"""Handles every error that is an answer; all others are bugs."""
+"""Handles every error that is an answer; all others are bugs, or somebody must act."""
