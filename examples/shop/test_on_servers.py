@@ -14,6 +14,7 @@ from eventhus_testing.servers.nats import delete_streams
 from examples.shop.composition import compose
 from examples.shop.fulfilment import fulfilment
 from examples.shop.test_web import BASKET, client_of
+from examples.shop.web.app import create_app
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,7 +66,7 @@ async def test_a_worker_ships_what_was_ordered_and_paid_on_the_web() -> None:
         asyncio.timeout(60),
         worker() as process,
         compose(work=False) as shop,
-        client_of(shop) as web,
+        client_of(create_app(shop)) as web,
     ):
         for product in ("tea", "pot"):
             delivered = await web.post(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from httpx2 import AsyncClient, Response
 
-from examples.shop.composition import compose
 from examples.shop.fulfilment import fulfilment
 from examples.shop.test_web import client_of
+from examples.shop.web.app import create
 
 README = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
 CURL = re.compile(
@@ -50,10 +50,8 @@ def as_curl_prints(response: Response) -> list[str]:
 
 
 async def test_every_request_gets_the_answer_in_the_readme() -> None:
-    async with (
-        compose() as shop,
-        client_of(shop) as client,
-    ):
+    app = create()
+    async with app.router.lifespan_context(app), client_of(app) as client:
         requests = list(CURL.finditer(README))
         assert len(requests) > 5
         for each in requests:
@@ -62,4 +60,4 @@ async def test_every_request_gets_the_answer_in_the_readme() -> None:
                 answer
             )
             for _ in range(3):  # the process answers events with commands, which lead to events
-                await shop.caught_up(fulfilment)
+                await app.state.shop.caught_up(fulfilment)

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient, Response
 
-from eventhus import Application
 from eventhus.errors import CompositionError
 from eventhus_memory import MemoryStore
 from eventhus_testing import FaultyStore, memory_application
@@ -30,19 +30,17 @@ BASKET = {
 }
 
 
-def client_of(shop: Application) -> AsyncClient:
-    """Return a client of a running shop, on behalf of Ann."""
+def client_of(app: FastAPI) -> AsyncClient:
+    """Return a client of the shop, on behalf of Ann."""
     return AsyncClient(
-        transport=ASGITransport(create_app(shop)),
-        base_url="http://shop",
-        headers={"X-User": "ann"},
+        transport=ASGITransport(app), base_url="http://shop", headers={"X-User": "ann"}
     )
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[AsyncClient]:
     """A client of a shop in memory with three teas and one pot."""
-    async with compose() as shop, client_of(shop) as client:
+    async with compose() as shop, client_of(create_app(shop)) as client:
         for product, quantity, price in [("tea", 3, "4.50"), ("pot", 1, "21.00")]:
             delivered = await client.post(
                 f"/products/{product}/deliveries", json={"quantity": quantity, "price": price}
@@ -83,7 +81,7 @@ async def test_a_lost_answer_is_given_again_to_the_same_key() -> None:
     store = FaultyStore(MemoryStore())
     async with (
         memory_application(order, stock, payment, views=[orders, shelf], store=store) as shop,
-        client_of(shop) as client,
+        client_of(create_app(shop)) as client,
     ):
         store.loses_acknowledgement("append")
         delivery, key = {"quantity": 1, "price": "1.00"}, {"Idempotency-Key": "1"}
