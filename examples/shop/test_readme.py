@@ -41,12 +41,8 @@ async def sent(client: AsyncClient, arguments: str) -> Response:
 def as_curl_prints(response: Response) -> list[str]:
     """Return the lines of an answer."""
     status = f"HTTP/1.1 {response.status_code} {response.reason_phrase}"
-    return [
-        status,
-        *(f"{name}: {value}" for name, value in response.headers.items()),
-        "",
-        response.text,
-    ]
+    headers = [f"{name}: {value}" for name, value in response.headers.items()]
+    return [status, *headers, "", response.text]
 
 
 async def test_every_request_gets_the_answer_in_the_readme() -> None:
@@ -56,8 +52,6 @@ async def test_every_request_gets_the_answer_in_the_readme() -> None:
         assert len(requests) > 5
         for each in requests:
             answer = as_curl_prints(await sent(client, each["arguments"]))
-            assert [] == [line for line in each["answer"].splitlines() if line not in answer], (
-                answer
-            )
+            assert set(each["answer"].splitlines()) <= set(answer)
             for _ in range(3):  # the process answers events with commands, which lead to events
                 await app.state.shop.caught_up(fulfilment)
