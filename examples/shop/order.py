@@ -1,4 +1,4 @@
-"""An order, from placing it to its shipment. It arbitrates: it is either shipped or cancelled."""
+"""An order, from placing it to its shipment. It is either shipped or cancelled, never both."""
 
 from collections.abc import Iterator
 from decimal import Decimal
