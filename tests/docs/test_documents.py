@@ -16,6 +16,7 @@ DOCUMENTS = sorted(
         *ROOT.glob("adapters/*/*.md"),
         *ROOT.glob("testing/*.md"),
         *ROOT.glob("benchmarks/*.md"),
+        *ROOT.glob("examples/*/*.md"),
     ]
 )
 LINK = re.compile(r"\]\(([^)\s]+)\)")
