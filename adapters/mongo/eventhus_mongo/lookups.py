@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from eventhus import StreamId
 from eventhus.errors import CommandIdReused, InvalidCommit
-from eventhus.ports import Commit, StoredCommit
+from eventhus.ports import Commit, Part, StoredCommit
 from eventhus_mongo.commits import decode_commit, stream_filter, stream_places, stream_span
 from eventhus_mongo.connection import STREAM_KEYS, Connection
+from eventhus_mongo.documents import is_readable
 from eventhus_mongo.driver_errors import translating_errors
 from eventhus_mongo.known_versions import KnownVersions
 
@@ -38,6 +40,54 @@ class Lookups:
             end = 0 if last is None else stream_span(last, stream).last
         self._known.learn(stream, end)
         return end
+
+    async def ends_of(self, parts: Sequence[Part]) -> list[int]:
+        """Return the version of the last event of the stream of each part.
+
+        One query tells for all streams that end with a commit of one event at the expected version.
+        """
+        known = await self._as_expected(parts) if len(parts) > 1 else {}
+        others = [part.stream for part in parts if part.stream not in known]
+        known |= zip(others, await asyncio.gather(*map(self.end_of, others)), strict=True)
+        return [known[part.stream] for part in parts]
+
+    async def _as_expected(self, parts: Sequence[Part]) -> dict[StreamId, int]:
+        """Return the ends of those streams of which one query tells that they are as expected."""
+        expected = {part.stream: part.expected_version for part in parts if part.expected_version}
+        if not expected:
+            return {}
+        begun: set[tuple[str, str, Any]] = set()
+        single: set[tuple[str, str, Any]] = set()
+        with translating_errors(self._connection.bucket):
+            async with self._connection.operation() as session:
+                found = await self._connection.find_all(
+                    {
+                        "$or": [
+                            stream_filter(stream, version={"$in": [end, end + 1]})
+                            for stream, end in expected.items()
+                        ]
+                    },
+                    session,
+                    projection=["parts", "format"],
+                    hint=STREAM_KEYS,
+                )
+        for document in found:
+            places = [*stream_places(document)]
+            begun.update(place for place in places if type(place[2]) is int)
+            if is_readable(document) and len(places) == len(document["parts"]):
+                sizes = [part.get("size") for part in document["parts"]]
+                single.update(
+                    place
+                    for place, size in zip(places, sizes, strict=True)
+                    if type(place[2]) is type(size) is int and size == 1
+                )
+        ends: dict[StreamId, int] = {}
+        for stream, end in expected.items():
+            name = stream.aggregate_type, stream.aggregate_id
+            if (*name, end) in single and (*name, end + 1) not in begun:
+                self._known.learn(stream, end)
+                ends[stream] = end
+        return ends
 
     async def stored(self, commit: Commit) -> StoredCommit | None:
         """Return the commit that the log holds under the id or the command id of another.
