@@ -11,9 +11,9 @@ server is asked. Lengths are in bytes of UTF-8.
   event: 4,000 as ASCII JSON.
 - A query: 100 items, each with 1,000 types and 100 tags.
 - Id of an event, in a checkpoint or a snapshot: 512. Fingerprint of a snapshot: 255.
+- A checkpoint: 10,000 ranges.
 - A line of a registration: 65,536.
 - A number in an index: 34 digits; no fraction beyond 2**53.
-- A checkpoint: 10,000 ranges.
 - Versions, positions, tokens: 62 bits.
 """
 
