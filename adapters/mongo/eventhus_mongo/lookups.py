@@ -15,6 +15,8 @@ from eventhus_mongo.documents import is_readable
 from eventhus_mongo.driver_errors import translating_errors
 from eventhus_mongo.known_versions import KnownVersions
 
+_FIELDS = ("type", "id", "version", "size")
+
 VersionOf: TypeAlias = tuple[StreamId, int]
 """A version of a stream."""
 
@@ -56,8 +58,7 @@ class Lookups:
         expected = {part.stream: part.expected_version for part in parts if part.expected_version}
         if not expected:
             return {}
-        begun: set[tuple[str, str, Any]] = set()
-        single: set[tuple[str, str, Any]] = set()
+        sizes: dict[tuple[str, str, int], int] = {}
         with translating_errors(self._connection.bucket):
             async with self._connection.operation() as session:
                 found = await self._connection.find_all(
@@ -72,19 +73,18 @@ class Lookups:
                     hint=STREAM_KEYS,
                 )
         for document in found:
-            places = [*stream_places(document)]
-            begun.update(place for place in places if type(place[2]) is int)
-            if is_readable(document) and len(places) == len(document["parts"]):
-                sizes = [part.get("size") for part in document["parts"]]
-                single.update(
-                    place
-                    for place, size in zip(places, sizes, strict=True)
-                    if type(place[2]) is type(size) is int and size == 1
-                )
+            if not is_readable(document):
+                return {}
+            for part in document["parts"]:
+                fields = (part.get(name) for name in _FIELDS) if type(part) is dict else ()
+                type_, id_, version, size = values = (*fields, *[None] * 4)[:4]
+                if [str, str, int, int] != [*map(type, values)]:
+                    return {}  # it may be in the way of a version in a manner that is not seen here
+                sizes[type_, id_, version] = size
         ends: dict[StreamId, int] = {}
         for stream, end in expected.items():
             name = stream.aggregate_type, stream.aggregate_id
-            if (*name, end) in single and (*name, end + 1) not in begun:
+            if sizes.get((*name, end)) == 1 and (*name, end + 1) not in sizes:
                 self._known.learn(stream, end)
                 ends[stream] = end
         return ends
