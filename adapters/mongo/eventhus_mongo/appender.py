@@ -150,10 +150,10 @@ class Appender:
         """
         commit = waiting.commit
         # The streams first. In the other order, a commit that lands in between would be missed.
-        ends = [
-            await self._lookups.end_of(part.stream) if end is None else end
-            for part, end in zip(commit.parts, known or [None] * len(commit.parts), strict=True)
-        ]
+        before = known or [None] * len(commit.parts)
+        unknown = [part for part, end in zip(commit.parts, before, strict=True) if end is None]
+        found = iter(await self._lookups.ends_of(unknown))
+        ends = [next(found) if end is None else end for end in before]
         misfit = next(
             (
                 ConcurrencyError(part.stream, part.expected_version, end)
