@@ -211,7 +211,8 @@ async def load_parked(
     connection: Connection, collection: str, after: str | None, limit: int
 ) -> list[ViewDocument]:
     """See ``ViewStore.load_parked``. The server sorts them, as parked documents are few."""
-    await _create_indexes(connection, collection)
+    if collection not in connection.indexed:
+        await _create_indexes(connection, collection)
     key: Document = {"_parked.position": {"$exists": True}}
     if after is not None:
         key["_id"] = {"$gt": after}
