@@ -13,6 +13,7 @@ from eventhus_testing.rules.rules import RuleBroken, Rules
 from eventhus_testing.scenarios.scenario import AppScenario, scenario
 from eventhus_testing.specs.outcome import Outcome
 from eventhus_testing.specs.process_spec import ProcessOutcome, ProcessSpec
+from eventhus_testing.specs.process_story import ProcessRun
 from eventhus_testing.specs.spec import Spec, spec
 from eventhus_testing.specs.transaction_spec import TransactionOutcome, TransactionSpec
 from eventhus_testing.specs.view_spec import ViewOutcome, ViewSpec
@@ -20,6 +21,7 @@ from eventhus_testing.specs.view_spec import ViewOutcome, ViewSpec
 if typing.TYPE_CHECKING:
     from eventhus_testing.properties.check_aggregate import check_aggregate
     from eventhus_testing.properties.check_decision import check_decision
+    from eventhus_testing.properties.check_process import check_process
     from eventhus_testing.properties.counterexample import Counterexample
     from eventhus_testing.properties.machine import AggregateMachine
     from eventhus_testing.properties.strategies import commands, events, histories
@@ -36,6 +38,7 @@ __all__ = [
     "NoStrategy",
     "Outcome",
     "ProcessOutcome",
+    "ProcessRun",
     "ProcessSpec",
     "Refinements",
     "RuleBroken",
@@ -47,6 +50,7 @@ __all__ = [
     "ViewSpec",
     "check_aggregate",
     "check_decision",
+    "check_process",
     "commands",
     "counted_ids",
     "events",
@@ -66,6 +70,7 @@ _ON_FIRST_USE = {
     "Refinements": "properties.typed_values",
     "check_aggregate": "properties.check_aggregate",
     "check_decision": "properties.check_decision",
+    "check_process": "properties.check_process",
     "commands": "properties.strategies",
     "events": "properties.strategies",
     "histories": "properties.strategies",

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from eventhus import Aggregate, Application, Decision, Metadata, Process, Recorded, StreamId, View
-from eventhus.ports import Commit, EventBus, Part, Storage
+from eventhus.domain.process_events import RESERVED
+from eventhus.ports import Clock, Commit, EventBus, Part, Storage
 from eventhus.runtime.readers.finding import plan
 from eventhus.runtime.serializer import EventSerializer
 from eventhus_memory.selecting import select
@@ -49,6 +50,17 @@ class AppInternals:
         """Return the store."""
         store: Storage = self._app._store
         return store
+
+    @property
+    def clock(self) -> Clock:
+        """Return the clock."""
+        clock: Clock = self._app._clock
+        return clock
+
+    def collection(self, process: Process[Any, Any]) -> str:
+        """Return the collection of the documents of a process."""
+        collection: str = self._app._readers._processes[process].collection
+        return collection
 
     @property
     def bus(self) -> EventBus | None:
@@ -100,6 +112,19 @@ class AppInternals:
             for stored in page.events:
                 yield serializer.recorded(stored)
             after, is_last = page.position, page.is_last
+
+    async def published(self, after: int) -> list[int]:
+        """Return the positions of the events after a position that the relay publishes."""
+        published: list[str] = self._app._readers.published
+        return [
+            each.position
+            async for each in self.log()
+            if each.position > after
+            and (
+                not each.stream.aggregate_type.startswith(RESERVED)
+                or each.stream.aggregate_type in published
+            )
+        ]
 
     async def append(self, stream: StreamId, events: Sequence[object]) -> None:
         """Append events in one commit, without a command.

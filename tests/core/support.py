@@ -315,11 +315,15 @@ class Proxy:
 
 
 class RecordingBus:
-    """A bus that records every message until ``before`` raises. It has no subscribers."""
+    """A bus that records every message until ``before`` raises. It has no subscribers.
+
+    It says to publishers that it has ``kept`` these messages of earlier ones; ``None`` if it cannot
+    know what was published before.
+    """
 
     def __init__(self) -> None:
         self.taken: list[Message] = []
-        self.last_published: Checkpoint | None = None
+        self.kept: list[Message] | None = None
         self.before: Hook | None = None
         self.before_publisher: Hook | None = None
         self.entered = 0
@@ -382,7 +386,12 @@ class RecordingPublisher:
     def __init__(self, bus: RecordingBus) -> None:
         self._bus = bus
         self.acknowledged = 0
-        self.last_published = bus.last_published
+        self.is_first = bus.kept == []
+
+    async def published(self) -> AsyncGenerator[Message, None]:
+        """See ``Publisher.published``."""
+        for message in reversed(self._bus.kept or []):
+            yield message
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """See ``Publisher.publish``. Calls ``before`` of the bus before every message."""
@@ -412,6 +421,10 @@ class FakeClock:
         await asyncio.sleep(0)
         if self.before_waking is not None:
             await self.before_waking(seconds)
+
+    async def wait_until(self, moment: datetime) -> None:
+        """See ``Clock.wait_until``. No moment comes."""
+        await asyncio.Event().wait()
 
 
 async def stored_events(store: Storage, stream: StreamId | None = None) -> list[StoredEvent]:

@@ -265,6 +265,10 @@ USES: Sequence[Callable[[Application, Hostile], Awaitable[object]]] = [
     lambda app, hostile: app.republish(after=hostile.number()),
     subscribed,
     lambda app, hostile: app.replay(handle, group=hostile.text()),
+    lambda app, hostile: app.replay(handle, number=hostile.number()),
+    lambda app, hostile: app.dead_letters(group=hostile.text()),
+    lambda app, hostile: app.dead_letters(after=hostile.number(), limit=hostile.number()),
+    lambda app, hostile: app.discard(hostile.number()),
 ]
 
 

@@ -5,32 +5,48 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
-from eventhus import Application, Committed, Loaded, Metadata, Recorded, StreamId, View, new_id
+from eventhus import (
+    Application,
+    Committed,
+    Loaded,
+    Metadata,
+    Query,
+    Recorded,
+    StreamId,
+    View,
+    new_id,
+)
 from eventhus.ports import (
     Checkpoint,
+    Commit,
+    Condition,
     EventData,
     Lease,
     Message,
     Page,
+    Part,
     StoredCommit,
+    StoredEvent,
     ViewDocument,
     ViewWrite,
 )
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore
 from eventhus_mongo.documents import OPTIONS
-from tests.bank import Deposit, Open, Opened, account
+from tests.bank import Deposit, Deposited, Open, Opened, Withdrawn, account
 from tests.fuzz.hostile import CANARY, Hostile
 from tests.fuzz.inputs import attempted, for_each_awaited, watched_logs
+from tests.transfers import Transfer, transfer
 
 Plain: TypeAlias = AsyncDatabase[dict[str, Any]]
 
@@ -63,10 +79,20 @@ async def store(mongo_url: str, mongo_bucket: str) -> AsyncIterator[MongoStore]:
         yield entered
 
 
+def tags_of(_: object) -> frozenset[str]:
+    return frozenset({"bank:x"})
+
+
+tagged = evolve(account, tags={Opened: tags_of, Deposited: tags_of, Withdrawn: tags_of})
+move = evolve(transfer, aggregates=[tagged])
+QUERIES = [Query.of(tags={"bank:x"}), Query.of("Withdrawn"), Query.of("Opened", tags={"bank:x"})]
+
+
 def bank(store: MongoStore, bucket: str, **options: Any) -> Application:
     return Application(
         bucket=bucket,
-        aggregates=[account],
+        aggregates=[tagged],
+        transactions=[move],
         store=store,
         codec=CattrsCodec(),
         cache_size=0,
@@ -126,8 +152,9 @@ def check_answer(answer: object) -> None:
     """Check that what was read has the form that the port promises."""
     if isinstance(answer, StoredCommit):
         answer = answer.recorded()
-    if isinstance(answer, Page):
-        answer = answer.events
+    found: list[Any] = answer if isinstance(answer, list) else []
+    if found and isinstance(found[0], StoredCommit):
+        answer = [recorded for stored in found for recorded in stored.recorded()]
     if isinstance(answer, list):
         for each in answer:
             assert type(each.position) is type(each.version) is int
@@ -139,6 +166,11 @@ def check_answer(answer: object) -> None:
                 assert all(type(tag) is str for tag in event.tags)
                 assert type(event.schema) is int
                 assert event.schema >= 1
+
+
+async def events_of(reading: Awaitable[Page]) -> list[StoredEvent]:
+    """Look at all events of a page: each is made only then."""
+    return [*(await reading).events]
 
 
 async def test_a_hostile_commit_harms_nobody_else(
@@ -158,17 +190,17 @@ async def test_a_hostile_commit_harms_nobody_else(
 
         async def first_batch() -> object:
             async with aclosing(store.follow()) as batches:
-                return (await anext(batches)).events
+                return await events_of(anext(batches))
 
         async def check(mutation: dict[str, Any]) -> None:
             *answers, loaded, opened = await asyncio.gather(
-                attempted(app.load(account, "bad")),
-                attempted(app.history(account, "bad")),
+                attempted(app.load(tagged, "bad")),
+                attempted(app.history(tagged, "bad")),
                 attempted(app.dispatch(Deposit(aggregate_id="bad"))),
                 attempted(store.find("bad")),
-                attempted(store.read(limit=5)),
+                attempted(events_of(store.read(limit=5))),
                 attempted(first_batch()),
-                attempted(app.load(account, "good")),
+                attempted(app.load(tagged, "good")),
                 attempted(app.dispatch(Open(aggregate_id=new_id()))),
             )
             for answer in answers:
@@ -180,19 +212,67 @@ async def test_a_hostile_commit_harms_nobody_else(
         await slot.fuzz("commits", 0.008, check)
 
 
+async def test_a_hostile_commit_of_several_streams_harms_nobody_else(
+    store: MongoStore, plain: Plain, mongo_bucket: str
+) -> None:
+    """It is read by position, by types and by tags, and writers look for it before they append."""
+    async with bank(store, mongo_bucket) as app:
+        for name in ("good", "bad", "worse"):
+            await app.dispatch(Open(aggregate_id=name, owner=CANARY))
+        await app.dispatch(Deposit(aggregate_id="bad", amount=9))
+        await app.dispatch(Transfer(aggregate_id="bad", to="worse"), command_id="bad")
+        await app.dispatch(Deposit(aggregate_id="good"))
+        [original] = [each async for each in plain.events.find({"command_id": "bad"})]
+        assert 2 == len(original["parts"])
+        places = {"$gt": 0, "$lt": 2**31, "$type": "long"}
+        slot = Slot(plain.events, original, strays={"_id": {"$not": places}})
+
+        async def check(mutation: dict[str, Any]) -> None:
+            *answers, loaded, opened = await asyncio.gather(
+                *(attempted(events_of(store.read(query, limit=20))) for query in QUERIES),
+                *(attempted(events_of(store.read_backwards(query, limit=20))) for query in QUERIES),
+                attempted(events_of(store.read_backwards(limit=20))),
+                attempted(store.commits(limit=20)),
+                attempted(app.load(tagged, "bad")),
+                attempted(app.load(tagged, "worse")),
+                attempted(app.dispatch(Transfer(aggregate_id="bad", to="worse"))),
+                attempted(store.append(unless_matched(original["_id"] - 1))),
+                attempted(app.load(tagged, "good")),
+                attempted(app.dispatch(Open(aggregate_id=new_id()))),
+            )
+            for answer in answers:
+                check_answer(answer)
+            assert isinstance(loaded, Loaded)
+            if mutation.get("_id") == original["_id"]:  # otherwise it may be the end of the log
+                assert isinstance(opened, Committed)
+
+        await slot.fuzz("tagged commits", 0.004, check)
+
+
+def unless_matched(after: int) -> Commit:
+    """A commit that fails if a tagged withdrawal stands after a position."""
+    stream, event = StreamId("Account", new_id()), EventData("Opened", {"owner": CANARY})
+    return Commit(
+        id=new_id(),
+        parts=[Part(stream=stream, events=[event], expected_version=0)],
+        condition=Condition(query=Query.of("Withdrawn", tags={"bank:x"}), after=after),
+        recorded_at=datetime.now(UTC),
+    )
+
+
 async def test_a_hostile_snapshot_is_ignored(
     store: MongoStore, plain: Plain, mongo_bucket: str
 ) -> None:
     async with bank(store, mongo_bucket, snapshot_every=1) as app:
         await app.dispatch(Open(aggregate_id="a", owner=CANARY))
         await app.dispatch(Deposit(aggregate_id="a", amount=5))
-        truth = await app.load(account, "a")
+        truth = await app.load(tagged, "a")
     async with bank(store, mongo_bucket, snapshot_every=1000) as app:
         [original] = [each async for each in plain.snapshots.find()]
         slot = Slot(plain.snapshots, original, strays={})
 
         async def check(mutation: dict[str, Any]) -> None:
-            loaded = await attempted(app.load(account, "a"))
+            loaded = await attempted(app.load(tagged, "a"))
             assert isinstance(loaded, Loaded)
             assert (truth.version, truth.position) == (loaded.version, loaded.position)
             if mutation.get("data") == original["data"]:

@@ -23,7 +23,7 @@ from eventhus.adapter_support import (
     unexpected,
 )
 from eventhus.domain.recorded import StreamId
-from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler, Start
+from eventhus.ports import DeadLetter, Message, MessageHandler, Start
 from eventhus.printable import printable
 from eventhus_memory.letters import Letters
 from eventhus_memory.store import check_url
@@ -149,7 +149,7 @@ class MemoryPublisher:
         self._published = published
         self._groups = groups
         self.acknowledged = 0
-        self.last_published: Checkpoint | None = None  # another publisher may come at any time
+        self.is_first = False  # messages are not kept
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """See ``Publisher.publish``."""
@@ -159,6 +159,12 @@ class MemoryPublisher:
             for message in messages:
                 group.queues.add(message)
         self.acknowledged += len(messages)
+
+    async def published(self) -> AsyncGenerator[Message, None]:
+        """Yield nothing: messages are not kept."""
+        kept: list[Message] = []
+        for message in kept:
+            yield message
 
 
 class MemorySubscription:

@@ -16,7 +16,7 @@ the second, and so on. ``schema`` is omitted if it is 1, and ``tags`` if there a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, NamedTuple, TypeAlias
 
 import bson
@@ -24,13 +24,21 @@ from attrs import frozen
 from bson import Int64
 from bson.errors import BSONError
 
-from eventhus import Metadata, Recorded, StreamId
+from eventhus import Metadata, StreamId
+from eventhus.domain.recorded import (
+    unchecked_event_data,
+    unchecked_metadata,
+    unchecked_recorded,
+    unchecked_stream_id,
+)
 from eventhus.errors import CommitTooLarge, InvalidCommit
 from eventhus.ports import Commit, EventData, Part, StoredCommit, StoredEvent, event_id
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
     MALFORMED,
     Document,
+    as_text,
+    as_time,
     check_format,
     get_data,
     not_ours,
@@ -143,11 +151,11 @@ def decode_commit(document: Document) -> StoredCommit:
             for stream, version, size in places
         ]
         commit = Commit(
-            id=_text(document["commit_id"]),
+            id=as_text(document["commit_id"]),
             parts=parts,
-            recorded_at=_recorded_at(document),
+            recorded_at=as_time(document["recorded_at"]),
             metadata=_decode_metadata(document["metadata"]),
-            command_id=_text(document["command_id"]) if "command_id" in document else None,
+            command_id=as_text(document["command_id"]) if "command_id" in document else None,
         )
     except MALFORMED:
         raise not_ours(document) from None
@@ -155,34 +163,41 @@ def decode_commit(document: Document) -> StoredCommit:
     return StoredCommit(commit=commit, versions=versions, position=whole.first)
 
 
-def decode_events(document: Document, start: int, end: int) -> list[StoredEvent]:
-    """Return a range of the events, in their envelopes. Raises what ``decode_commit`` does."""
-    events = events_of(document, start, end)
+def decode_events(document: Document, indexes: Sequence[int]) -> list[StoredEvent]:
+    """Return some of the events, in their envelopes. Raises what ``decode_commit`` does.
+
+    Every event of the log passes through here, so checks are written out instead of called.
+
+    Args:
+        document: A commit.
+        indexes: The places of the events among those of the commit, from 0.
+    """
     try:
-        position, commit_id = document["_id"], _text(document["commit_id"])
-        if type(position) is not int:
+        position, commit_id, events = document["_id"], document["commit_id"], document["events"]
+        if type(position) is not int or type(commit_id) is not str:
             raise not_ours(document)
-        recorded_at = _recorded_at(document)
+        recorded_at = as_time(document["recorded_at"])
         metadata = _decode_metadata(document["metadata"])
+        origins = _origins(document["parts"])
+        if len(events) != len(origins):
+            raise not_ours(document)
         found: list[StoredEvent] = []
-        offset = 0  # of the part's first event
-        for stream, version, size in _parts(document):
-            found += [
-                Recorded(
+        for index in indexes:
+            stream, shift = origins[index]
+            found.append(
+                unchecked_recorded(
                     stream=stream,
-                    version=version + index - offset,
-                    position=position + index,
+                    version=index + shift,
+                    position=index + position,
                     id=event_id(commit_id, index),
-                    event=events[index - start],
+                    event=_decode_event(events[index]),
                     recorded_at=recorded_at,
                     metadata=metadata,
                 )
-                for index in range(max(start, offset), min(end, offset + size))
-            ]
-            offset += size
-        return found
+            )
     except MALFORMED:
-        raise not_ours(document) from None
+        raise not_ours(document) from None  # the parser's error holds the data
+    return found
 
 
 def events_of(document: Document, start: int = 0, end: int | None = None) -> list[EventData]:
@@ -206,10 +221,7 @@ def names_of(document: Document, start: int = 0) -> Iterator[tuple[str, frozense
         if len(events) != sum([part["size"] for part in document["parts"]]):
             raise not_ours(document)
         for event in events[start:] if start else events:
-            type_ = event["type"]
-            if not isinstance(type_, str):
-                raise not_ours(document)
-            yield type_, frozenset(event["tags"]) if "tags" in event else _NO_TAGS
+            yield as_text(event["type"]), _tags(event)
     except MALFORMED:
         raise not_ours(document) from None
 
@@ -217,9 +229,15 @@ def names_of(document: Document, start: int = 0) -> Iterator[tuple[str, frozense
 def event_id_of(document: Document, index: int) -> str:
     """Return the id of the event at ``index``, from 0. Raises what ``decode_commit`` does."""
     try:
-        return event_id(_text(document["commit_id"]), index)
+        return event_id(as_text(document["commit_id"]), index)
     except MALFORMED:
         raise not_ours(document) from None
+
+
+def readable_event_id(document: Document, index: int) -> str:
+    """Return the same id, or nothing if it cannot be read, which a look at the event tells."""
+    commit_id = document.get("commit_id")
+    return event_id(commit_id, index) if type(commit_id) is str else ""
 
 
 def log_span(document: Document) -> Span:
@@ -229,30 +247,48 @@ def log_span(document: Document) -> Span:
         document: A commit, or at least its field ``format`` and the sizes of its parts.
 
     Raises:
-        UnknownFormat: The document was not written by this version of the library.
+        UnknownFormat: The document was not written by this version of the library, or has another
+            number of events than its parts say.
     """
+    size = commit_size(document)
+    first: int = document["_id"]
+    return Span(document, first, first + size - 1, 0)
+
+
+def commit_size(document: Document) -> int:
+    """Return the number of events in a document. Its fields are checked as ``log_span`` does."""
     check_format(document)
-    first = document.get("_id")
+    size = 0
     try:
-        size = sum([_number(part["size"]) for part in document["parts"]])
+        first = document["_id"]
+        for part in document["parts"]:
+            each = part["size"]
+            if type(each) is not int or each < 1:
+                raise not_ours(document)
+            size += each
+        if "events" in document and len(document["events"]) != size:
+            raise not_ours(document)
     except MALFORMED:
         raise not_ours(document) from None
-    if not (type(first) is int and first > 0 and size > 0):
+    if type(first) is not int or first < 1 or size == 0:
         raise not_ours(document)
-    return Span(document, first, first + size - 1, 0)
+    return size
 
 
 def stream_span(document: Document, stream: StreamId) -> Span:
     """Return the events of one stream in a document, numbered by their versions.
 
     Args:
-        document: A commit that adds to the stream, or at least its fields ``parts`` and ``format``.
+        document: A commit that adds to the stream, or at least its fields ``_id``, ``parts`` and
+            ``format``.
         stream: The stream.
 
     Raises:
         UnknownFormat: The document was not written by this version of the library.
     """
     check_format(document)
+    if type(document.get("_id")) is not int:
+        raise not_ours(document)
     offset = 0
     try:
         for part in document["parts"]:
@@ -274,7 +310,7 @@ def stream_places(document: Document) -> Iterator[tuple[str, str, Any]]:
     for part in document["parts"]:
         if isinstance(part, dict):
             type_, id_ = part.get("type"), part.get("id")
-            if isinstance(type_, str) and isinstance(id_, str):
+            if type(type_) is str and type(id_) is str:
                 yield type_, id_, part.get("version")
 
 
@@ -289,8 +325,22 @@ def stream_filter(stream: StreamId, **versions: Any) -> dict[str, Any]:
 
 def _parts(document: Document) -> Iterator[_Part]:
     for part in document["parts"]:
-        stream = StreamId(part["type"], part["id"])
+        stream = StreamId(as_text(part["type"]), as_text(part["id"]))
         yield stream, _number(part["version"]), _number(part["size"])
+
+
+def _origins(parts: Sequence[Document]) -> list[tuple[StreamId, int]]:
+    """Return for each event its stream, and by how much its version exceeds its index."""
+    origins: list[tuple[StreamId, int]] = []
+    for part in parts:
+        type_, id_, version, size = part["type"], part["id"], part["version"], part["size"]
+        if not (type(type_) is type(id_) is str and type_ and id_):
+            raise TypeError("the name of a stream is empty or of another type")
+        if not (type(version) is type(size) is int and version > 0 and size > 0):
+            raise ValueError("versions and sizes are whole numbers from 1")
+        origin = unchecked_stream_id(type_, id_), version - len(origins)
+        origins += [origin] if size == 1 else [origin] * size
+    return origins
 
 
 def _number(value: object) -> int:
@@ -318,25 +368,21 @@ def _decode_event(document: Document) -> EventData:
     type_, schema = document["type"], document.get("schema", 1)
     if not (type(type_) is str and type(schema) is int and schema > 0):
         raise TypeError("the name or the schema of an event is of another type")
-    return EventData(
+    return unchecked_event_data(
         type_,
         document["data"] if "data" in document else get_data(document, "data"),
         schema,
-        frozenset(map(_text, document["tags"])) if "tags" in document else _NO_TAGS,
+        _tags(document),
     )
 
 
-def _text(value: object) -> str:
-    if type(value) is not str:
-        raise TypeError("an id or a tag is of another type")
-    return value
-
-
-def _recorded_at(document: Document) -> datetime:
-    recorded_at = datetime.fromisoformat(document["recorded_at"])
-    if recorded_at.utcoffset() is None:
-        raise ValueError("a time without its offset")
-    return recorded_at
+def _tags(event: Document) -> frozenset[str]:
+    if "tags" not in event:
+        return _NO_TAGS
+    tags = event["tags"]
+    if type(tags) is not list:  # of a text or an object, a set has the letters or the keys
+        raise TypeError("tags are of another type")
+    return frozenset(map(as_text, tags))
 
 
 def _encode_metadata(metadata: Metadata) -> Document:
@@ -351,8 +397,16 @@ def _encode_metadata(metadata: Metadata) -> Document:
 
 
 def _decode_metadata(document: Document) -> Metadata:
+    correlation_id, causation_id = document.get("correlation_id"), document.get("causation_id")
     if "values" in document or "values_json" in document:
         values: Mapping[str, str] = get_data(document, "values")
-    else:
-        values = {}
-    return Metadata(document.get("correlation_id"), document.get("causation_id"), values)
+        if type(values) is not dict:
+            raise TypeError("the values of metadata are of another type")
+        return Metadata(correlation_id, causation_id, values)
+    if not (_is_id_or_none(correlation_id) and _is_id_or_none(causation_id)):
+        raise TypeError("the id of a message is empty or of another type")
+    return unchecked_metadata(correlation_id, causation_id)
+
+
+def _is_id_or_none(value: object) -> bool:
+    return value is None or (type(value) is str and value != "")

@@ -17,7 +17,6 @@ which a partial index finds it. A parked key has no ``_due``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -36,8 +35,11 @@ from eventhus_mongo.documents import (
     MALFORMED,
     Document,
     as_json,
+    as_text,
+    as_time,
     has_special_key,
     not_ours,
+    parse_json,
 )
 from eventhus_mongo.driver_errors import DUPLICATE_KEY
 from eventhus_mongo.indexed_values import index_values
@@ -144,12 +146,14 @@ def decode(document: Document) -> ViewDocument:
         raise not_ours(document)
     try:
         skipped = [
-            Skipped(position=each["position"], why=each["why"], at=_time(each["at"]))
-            for each in document.get("_skipped", ())
+            Skipped(
+                position=_number(each["position"]), why=as_text(each["why"]), at=as_time(each["at"])
+            )
+            for each in _list(document.get("_skipped", []))
         ]
-        deadlines = [_deadline(each) for each in document.get("_deadlines", ())]
+        deadlines = [_deadline(each) for each in _list(document.get("_deadlines", []))]
         parked = _parked(document["_parked"]) if "_parked" in document else None
-        deleted = bool(document.get("_deleted"))
+        deleted = _flag(document.get("_deleted", False))
         data = None if deleted or parked is not None else _data(document)
     except MALFORMED:
         raise not_ours(document) from None  # the parser's error holds the data
@@ -169,33 +173,46 @@ def _data(document: Document) -> Any:
     if "_value" in document:
         return document["_value"]
     if "_json" in document:
-        return json.loads(document["_json"])
+        return parse_json(document["_json"])
     return {name: value for name, value in document.items() if not name.startswith("_")}
 
 
 def _parked(stored: Document) -> Parked:
     return Parked(
-        position=stored["position"],
-        error=stored["error"],
-        at=_time(stored["at"]),
-        handled=stored["handled"],
+        position=_number(stored["position"]),
+        error=as_text(stored["error"]),
+        at=as_time(stored["at"]),
+        handled=_number(stored["handled"]),
     )
 
 
 def _deadline(stored: Document) -> ArmedDeadline:
-    name, event_id, position = stored["name"], stored["event_id"], stored["position"]
-    if not (isinstance(name, str) and isinstance(event_id, str) and type(position) is int):
-        raise TypeError
-    due = _time(stored["due"]).astimezone(UTC)  # of a machine's own zone if somebody left it out
-    return ArmedDeadline(name, due, event_id, position)
+    due = as_time(stored["due"]).astimezone(UTC)  # of a machine's own zone if somebody left it out
+    return ArmedDeadline(
+        as_text(stored["name"]), due, as_text(stored["event_id"]), _number(stored["position"])
+    )
+
+
+def _number(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError("a position is of another type")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if type(value) is not bool:
+        raise TypeError("a flag is of another type")
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if type(value) is not list:
+        raise TypeError("a list is of another type")
+    return value
 
 
 def _text(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 async def load(

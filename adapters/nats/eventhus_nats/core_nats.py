@@ -17,7 +17,7 @@ from eventhus.adapter_support import (
     next_attempt,
 )
 from eventhus.errors import InvalidArgument
-from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler, Start
+from eventhus.ports import DeadLetter, Message, MessageHandler, Start
 from eventhus_nats.connection import Connection
 from eventhus_nats.dead_letters import letter_headers
 from eventhus_nats.driver_errors import to_eventhus_error, translating_errors
@@ -94,7 +94,7 @@ class CoreNatsPublisher:
 
     def __init__(self, connection: Connection, subjects: Subjects) -> None:
         self.acknowledged = 0
-        self.last_published: Checkpoint | None = None  # nothing keeps messages
+        self.is_first = False  # nothing keeps messages
         self._connection = connection
         self._subjects = subjects
 
@@ -110,6 +110,12 @@ class CoreNatsPublisher:
             raise to_eventhus_error(self._connection.bucket, error) from error
         await self._connection.flush()
         self.acknowledged += len(messages)
+
+    async def published(self) -> AsyncGenerator[Message, None]:
+        """Yield nothing: nothing keeps messages."""
+        kept: list[Message] = []
+        for message in kept:
+            yield message
 
 
 class CoreNatsSubscription:

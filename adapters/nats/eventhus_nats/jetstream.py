@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from nats.js.api import StreamInfo
-from nats.js.errors import NotFoundError
 
 from eventhus.errors import BusUnavailable
-from eventhus.ports import Checkpoint, DeadLetter, Message, MessageHandler, Start
+from eventhus.ports import DeadLetter, Message, MessageHandler, Start
 from eventhus_nats.connection import Connection
 from eventhus_nats.consumer import Consumer, has_consumer
 from eventhus_nats.dead_letters import DeadLetters
 from eventhus_nats.group_leases import GroupLeases
-from eventhus_nats.messages import published_place
 from eventhus_nats.publisher import Acknowledgements, JetStreamPublisher
 from eventhus_nats.starting import sequence_before
 from eventhus_nats.streams import StreamSettings, ensure_streams
@@ -52,7 +50,6 @@ class JetStream:
             self._connection,
             self._subjects,
             last_sequence=found.state.last_seq,
-            last_published=await self._last_published(found),
         )
         await publisher.begin(self._acknowledgements)
         return publisher
@@ -91,19 +88,6 @@ class JetStream:
     async def discard(self, letter: DeadLetter) -> None:
         """See ``MessageSource.discard``."""
         await self._dead_letters.discard(letter)
-
-    async def _last_published(self, found: StreamInfo) -> Checkpoint | None:
-        """Return the place of the last message, as ``Publisher.last_published`` says."""
-        if found.state.last_seq == 0:
-            return Checkpoint()
-        jetstream = self._connection.jetstream
-        try:
-            last = await self._connection.ask(
-                jetstream.get_msg(found.config.name or "", found.state.last_seq)
-            )
-        except NotFoundError:  # it has expired
-            return None
-        return published_place(last.headers)
 
     async def _ensure_streams(self) -> StreamInfo:
         return await ensure_streams(

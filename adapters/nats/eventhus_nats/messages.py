@@ -12,8 +12,7 @@ from attrs import frozen
 from nats.aio.msg import Msg
 
 from eventhus import StreamId, new_id
-from eventhus.adapter_support import message_position
-from eventhus.ports import Checkpoint, Message
+from eventhus.ports import Message
 
 MSG_ID = "Nats-Msg-Id"
 EXPECTED_LAST_SEQUENCE = "Nats-Expected-Last-Sequence"
@@ -56,16 +55,6 @@ class Place:
     at_ns: int
 
 
-def published_place(headers: Mapping[str, str] | None) -> Checkpoint | None:
-    """Return the place in the log that a message's headers name, or ``None``."""
-    headers = headers or {}
-    position = message_position(headers)
-    if position is None:
-        return None
-    # The driver returns values that are not ASCII as objects of another class.
-    return Checkpoint(position, _decode_id(str(headers.get(MSG_ID, "")), ""))
-
-
 def place_of(msg: Msg) -> Place:
     """Parse the subject for the acknowledgement of a delivery.
 
@@ -106,7 +95,7 @@ def message_from(
     attempt: int = 1,
 ) -> Message:
     """Return a message made of its parts, with ``unnamed`` as its id if the headers have none."""
-    # As in published_place.
+    # The driver returns values that are not ASCII as objects of another class.
     headers = {key: str(value) for key, value in (headers or {}).items()}
     message_id = _decode_id(headers.get(MSG_ID, ""), unnamed)
     stream, type_ = _identity(body, message_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import nats.errors
@@ -13,10 +13,11 @@ import nats.js.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.js.api import RawStreamMsg
 
 from eventhus.adapter_support import check_messages
 from eventhus.errors import BusUnavailable, EventhusError, PublisherReplaced
-from eventhus.ports import Checkpoint, Message
+from eventhus.ports import Message
 from eventhus_nats.connection import Connection
 from eventhus_nats.driver_errors import to_eventhus_error
 from eventhus_nats.messages import (
@@ -24,6 +25,7 @@ from eventhus_nats.messages import (
     EXPECTED_LAST_SEQUENCE,
     MSG_ID,
     encode_id,
+    message_from,
 )
 from eventhus_nats.subjects import Subjects
 
@@ -79,14 +81,14 @@ class JetStreamPublisher:
         subjects: Subjects,
         *,
         last_sequence: int,
-        last_published: Checkpoint | None,
     ) -> None:
         self.acknowledged = 0
-        self.last_published = last_published
+        self.is_first = last_sequence == 0
         self._connection = connection
         self._bucket = connection.bucket
         self._client = connection.client
         self._subjects = subjects
+        self._before = last_sequence  # of the last message before this publisher's
         self._expected = (EXPECTED_LAST_SEQUENCE, str(last_sequence))
         self._reply = ""
         self._sent = 0
@@ -115,6 +117,16 @@ class JetStreamPublisher:
             self._failure = to_eventhus_error(self._bucket, error)
         if self._failure is not None:
             raise self._failure
+
+    async def published(self) -> AsyncGenerator[Message, None]:
+        """See ``Publisher.published``."""
+        for sequence in range(self._before, 0, -1):
+            stored = await self._stored(sequence)
+            if stored is None:  # it has expired, or was handled by every group
+                return
+            yield message_from(
+                stored.data or b"", stored.headers, unnamed=f"{self._bucket}-{sequence}"
+            )
 
     def answered(self, number: int, msg: Msg) -> None:
         """Process the server's answer to a message, counted from 0."""
@@ -192,12 +204,9 @@ class JetStreamPublisher:
     async def _compare(self, number: int, sequence: int) -> None:
         """Fail if the message that the server took ours for is not ours."""
         message = self._in_flight[number]
-        try:
-            original = await self._connection.ask(
-                self._connection.jetstream.get_msg(self._bucket, sequence)
-            )
-        except nats.js.errors.NotFoundError:
-            return  # expired, or handled by every group: there is nothing to compare
+        original = await self._stored(sequence)
+        if original is None:  # expired, or handled by every group: there is nothing to compare
+            return
         if original.data != message.body:
             self._failure = BusUnavailable(
                 self._bucket,
@@ -206,6 +215,16 @@ class JetStreamPublisher:
                 f"window is over",
             )
             raise self._failure
+
+    async def _stored(self, sequence: int) -> RawStreamMsg | None:
+        """Return a message of the stream, or ``None`` if it is not there any more."""
+        try:
+            found: RawStreamMsg = await self._connection.ask(
+                self._connection.jetstream.get_msg(self._bucket, sequence)
+            )
+        except nats.js.errors.NotFoundError:
+            return None
+        return found
 
 
 def _problem(bucket: str, msg: Msg, answer: dict[str, Any]) -> EventhusError | None:

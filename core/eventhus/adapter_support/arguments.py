@@ -35,12 +35,7 @@ from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.leases import Lease
 from eventhus.ports.registrations import Registration
 from eventhus.ports.store import Commit, Snapshot, StoredCommit
-from eventhus.ports.views import (
-    Bounds,
-    Selection,
-    ViewDocument,
-    ViewWrite,
-)
+from eventhus.ports.views import Bounds, Selection, ViewDocument, ViewWrite
 
 MOST = 2**62  # events in a log, by far
 _VERSION = re.compile(r"v(?:[2-9]|[1-9][0-9]{1,5})")

@@ -23,7 +23,6 @@ from attrs import field, frozen
 
 from eventhus.domain.recorded import StreamId
 from eventhus.domain.start import Start
-from eventhus.ports.checkpoints import Checkpoint
 
 
 @frozen(kw_only=True)
@@ -87,12 +86,17 @@ class Publisher(Protocol):
         ...
 
     @property
-    def last_published(self) -> Checkpoint | None:
-        """The place in the log of the last message on the bus when this publisher began.
+    def is_first(self) -> bool:
+        """Whether nothing was ever published before; false if the bus cannot know."""
+        ...
 
-        It is as that message says, which another program may have published. Position 0 if nothing
-        was ever published. ``None`` if the bus cannot know, because it does not keep messages or
-        because the last one does not say.
+    def published(self) -> AsyncGenerator[Message, None]:
+        """Yield the messages that were on the bus when this publisher began, last first.
+
+        It ends where the bus has not kept a message. Other programs may have published some.
+
+        Raises:
+            BusUnavailable: The bus could not be reached, or did not answer in time.
         """
         ...
 

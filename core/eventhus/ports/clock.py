@@ -12,5 +12,12 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep for ``seconds`` of this clock."""
+        """Sleep for ``seconds`` of this clock, as before a retry."""
+        ...
+
+    async def wait_until(self, moment: datetime) -> None:
+        """Wait until ``now`` is at ``moment``, a timezone-aware time, or later.
+
+        A clock for tests may cut a ``sleep`` short, but not this: a deadline depends on it.
+        """
         ...

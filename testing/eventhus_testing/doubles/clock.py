@@ -27,7 +27,8 @@ class ManualClock:
     Args:
         start: The initial time, with a time zone. ``now`` returns it in UTC.
         jumps: True if ``sleep`` advances the clock by itself, once the other tasks have had some
-            turns of the event loop. Sleepers still wake in the order of their times.
+            turns of the event loop. Sleepers still wake in the order of their times. Deadlines
+            of processes do not advance it.
 
     Raises:
         ValueError: ``start`` has no time zone.
@@ -38,6 +39,7 @@ class ManualClock:
         self._jumps = jumps
         self._passed = timedelta()  # setting the clock back must not extend a sleep
         self._sleepers: list[_Sleeper] = []
+        self._waiting: dict[asyncio.Future[None], datetime] = {}
         self._watchers: set[asyncio.Future[None]] = set()
 
     @property
@@ -65,6 +67,17 @@ class ManualClock:
             await sleeper.woken
         finally:
             self._sleepers = [each for each in self._sleepers if each is not sleeper]
+
+    async def wait_until(self, moment: datetime) -> None:
+        """See ``Clock.wait_until``. Only the test lets time pass."""
+        if moment <= self._now:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[future] = moment
+        try:
+            await future
+        finally:
+            del self._waiting[future]
 
     async def until_sleeping(self, sleepers: int = 1) -> None:
         """Wait until tasks are sleeping.
@@ -116,6 +129,9 @@ class ManualClock:
             self.advance(min(asleep) - passed)
 
     def _wake(self) -> None:
+        for future, moment in self._waiting.items():
+            if moment <= self._now and not future.done():
+                future.set_result(None)
         for each in sorted(self._sleepers, key=lambda sleeper: sleeper.until):
             if each.until <= self._passed and not each.woken.done():
                 each.woken.set_result(None)

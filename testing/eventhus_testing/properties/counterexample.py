@@ -1,4 +1,4 @@
-"""Writes broken properties of aggregates and decisions as tests to paste."""
+"""Writes broken properties of aggregates, decisions and processes as tests to paste."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any, TypeAlias
 import pytest
 from attrs import evolve, field, frozen
 
-from eventhus import Decision
-from eventhus.domain.decider import Decider
+from eventhus import Process
 from eventhus.ports import Codec, EventData
 from eventhus_testing.python_source.functions import visible_name
 from eventhus_testing.python_source.imports import Imports
@@ -63,21 +62,28 @@ Then: TypeAlias = Callable[[Imports], Brackets]
 
 @frozen(kw_only=True)
 class SpecArguments:
-    """The arguments of ``spec``: the aggregate or the decision under test, and its options."""
+    """The arguments of ``spec``, and its options.
 
-    decider: Decider[Any, Any, Any]
+    Attributes:
+        decider: The aggregate, the decision or the process under test.
+        rules: The rules.
+        codec: The codec, if it is not the default.
+    """
+
+    decider: Any
     rules: Rules = ALL
     codec: Codec | None = None
 
     @property
     def kind(self) -> str:
-        """Return "aggregate" or "decision"."""
-        return "decision" if isinstance(self.decider, Decision) else "aggregate"
+        """Return "aggregate", "decision" or "process"."""
+        return type(self.decider).__name__.lower()
 
     def name(self, imports: Imports) -> str:
         """Return the name of the subject in the source."""
         decider = self.decider
-        homes = [getattr(each, "__module__", "") for each in (decider.decide, decider.evolve)]
+        decides = decider.react if isinstance(decider, Process) else decider.decide
+        homes = [getattr(each, "__module__", "") for each in (decides, decider.evolve)]
         homes += [cls.__module__ for cls in decider.events]
         name = visible_name(decider, imports, homes)
         if name is None:

@@ -59,6 +59,14 @@ class Violation:
         """
         return self._called(spec, "history")
 
+    def run_body(self, spec: Callable[[Then | None], Body]) -> Body:
+        """Return the body of a test that calls the invariant on the run of a process.
+
+        Args:
+            spec: As for ``body``.
+        """
+        return self._called(spec, "run")
+
     def _called(self, spec: Callable[[Then | None], Body], subject: str) -> Body:
         def body(imports: Imports) -> Sequence[tuple[str, Node]]:
             ((_, chain),) = spec(None)(imports)

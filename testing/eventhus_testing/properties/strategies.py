@@ -47,7 +47,7 @@ def commands(
     letter = subject.name[0].lower()
     numbers = "1" if isinstance(subject, Aggregate) else "1234"
     ids = st.sampled_from([f"{letter}{number}" for number in numbers])
-    return _any_of(subject.commands, {Command: {"aggregate_id": ids}, **(refine or {})})
+    return any_of(subject.commands, {Command: {"aggregate_id": ids}, **(refine or {})})
 
 
 def events(
@@ -64,7 +64,7 @@ def events(
     Raises:
         NoStrategy: As for ``commands``.
     """
-    return _any_of(subject.events, refine or {})
+    return any_of(subject.events, refine or {})
 
 
 def histories(
@@ -93,7 +93,7 @@ def histories(
     return sequences(commands(subject, refine=refine), max_commands).map(history)
 
 
-def sequences(values: st.SearchStrategy[C], longest: int) -> st.SearchStrategy[list[C]]:
+def sequences(values: st.SearchStrategy[E], longest: int) -> st.SearchStrategy[list[E]]:
     """Return a strategy for lists that are longer than those of ``st.lists``.
 
     Args:
@@ -109,6 +109,11 @@ def sequences(values: st.SearchStrategy[C], longest: int) -> st.SearchStrategy[l
     )
 
 
-def _any_of(classes: Iterable[type[E]], refine: Refinements) -> st.SearchStrategy[E]:
+def any_of(classes: Iterable[type[E]], refine: Refinements) -> st.SearchStrategy[E]:
+    """Return a strategy for instances of some classes.
+
+    Raises:
+        NoStrategy: As for ``commands``.
+    """
     values = TypedValues(refine)
     return st.one_of([values.of(cls, cls.__qualname__) for cls in classes])

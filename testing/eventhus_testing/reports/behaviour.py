@@ -13,12 +13,12 @@ from eventhus_testing.reports.model import DECIDING, CommandOutcome, Subject, Te
 
 @frozen
 class Behaviour:
-    """The behaviour of an aggregate, a decision or a transaction that its specs exercise.
+    """The behaviour of an aggregate, a decision, a transaction or a process that specs exercise.
 
     Attributes:
         subject: The subject. Its refusals are those that specs exercise, and those that are
             defined in its modules and that no spec of any subject exercises.
-        outcomes: The outcomes of its commands, sorted.
+        outcomes: The outcomes of its commands, sorted, or the reached deadlines of a process.
     """
 
     subject: Subject
@@ -26,7 +26,9 @@ class Behaviour:
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """Return all commands, events and refusals of the subject."""
+        """Return all commands, events and refusals of the subject, or its deadlines."""
+        if self.subject.nature not in DECIDING:
+            return self.subject.deadlines
         return (*self.subject.commands, *self.subject.events, *self.subject.refusals)
 
     @property
@@ -49,7 +51,7 @@ class Behaviour:
 
 @frozen
 class Coverage:
-    """The share of commands, events and refusals that specs exercise.
+    """The share of commands, events, refusals and deadlines that specs exercise.
 
     Attributes:
         exercised: The number of exercised terms.
@@ -78,18 +80,30 @@ class Coverage:
 
 
 def behaviours(records: Iterable[TestRecord]) -> list[Behaviour]:
-    """Return the exercised behaviour of each subject with specs and commands, sorted by name."""
+    """Return the exercised behaviour of each subject with commands or deadlines, by name."""
     found: dict[Subject, dict[CommandOutcome, None]] = {}
+    deadlines: dict[Subject, set[Term]] = {}
     for record in records:
-        if record.subject.nature in DECIDING:
+        if record.deadlines:
+            deadlines.setdefault(record.subject, set()).update(record.deadlines)
+        if record.subject.nature in DECIDING or record.deadlines:
             found.setdefault(record.subject, {}).update(dict.fromkeys(record.outcomes))
     refused = {
         each.refusal for outcomes in found.values() for each in outcomes if each.refusal is not None
     }
     return [
         _behaviour(subject, found[subject], refused)
+        if subject.nature in DECIDING
+        else _behaviour_in_time(subject, found[subject], deadlines[subject])
         for subject in sorted(found, key=lambda subject: subject.key)
     ]
+
+
+def _behaviour_in_time(
+    process: Subject, outcomes: Iterable[CommandOutcome], deadlines: Iterable[Term]
+) -> Behaviour:
+    in_order = tuple(sorted(deadlines, key=lambda term: term.id))
+    return Behaviour(attrs.evolve(process, deadlines=in_order), tuple(outcomes))
 
 
 def _behaviour(

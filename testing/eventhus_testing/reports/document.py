@@ -56,7 +56,8 @@ class Part:
 
     Attributes:
         subject: The subject.
-        behaviour: The behaviour that specs exercise; ``None`` for views and processes.
+        behaviour: The behaviour that specs exercise; ``None`` for views, and for
+            processes without deadlines.
         chapters: The chapters, sorted by file and line of the tests.
     """
 
@@ -73,7 +74,7 @@ class Document:
 
     @property
     def behaviours(self) -> list[Behaviour]:
-        """Return the exercised behaviour of each subject with commands."""
+        """Return the exercised behaviour of each subject with commands or deadlines."""
         return [part.behaviour for part in self.parts if part.behaviour is not None]
 
     @property

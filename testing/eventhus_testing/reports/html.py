@@ -88,14 +88,17 @@ def _part(part: Part) -> Iterator[str]:
 
 
 def _behaviour(behaviour: Behaviour) -> Iterator[str]:
+    if not (behaviour.subject.commands or behaviour.missing):
+        return
     yield '<div class="behaviour">'
-    yield "<h3>Outcomes of each command</h3>"
-    yield "<dl>"
-    for command in behaviour.subject.commands:
-        yield f"<dt>{_mark('command')}{_escaped(command.name)}</dt>"
-        outcomes = behaviour.outcomes_of(command)
-        yield f"<dd>{_chips(outcomes)}</dd>"
-    yield "</dl>"
+    if behaviour.subject.commands:
+        yield "<h3>Outcomes of each command</h3>"
+        yield "<dl>"
+        for command in behaviour.subject.commands:
+            yield f"<dt>{_mark('command')}{_escaped(command.name)}</dt>"
+            outcomes = behaviour.outcomes_of(command)
+            yield f"<dd>{_chips(outcomes)}</dd>"
+        yield "</dl>"
     if behaviour.missing:
         names = "".join(f"<li>{_escaped(term.name)}</li>" for term in behaviour.missing)
         yield f'<div class="missing"><h4>Not exercised</h4><ul>{names}</ul></div>'
@@ -122,6 +125,7 @@ def _vocabulary(part: Part) -> Iterator[str]:
         ("Commands", "command", subject.commands),
         ("Events", "event", subject.events),
         ("Refusals", "refusal", subject.refusals),
+        ("Deadlines", "event", subject.deadlines),
     ):
         yield from _terms(title, kind, terms)
     yield "</details>"

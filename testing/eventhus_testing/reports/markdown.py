@@ -48,15 +48,17 @@ def _part(part: Part) -> Iterator[str]:
 
 def _behaviour(behaviour: Behaviour) -> Iterator[str]:
     subject = behaviour.subject
-    yield "| Command | Outcomes |"
-    yield "| --- | --- |"
-    for command in subject.commands:
-        outcomes = "; ".join(map(_outcome, behaviour.outcomes_of(command)))
-        yield f"| {_name(command)} | {outcomes or '**no spec**'} |"
-    yield ""
+    if subject.commands:
+        yield "| Command | Outcomes |"
+        yield "| --- | --- |"
+        for command in subject.commands:
+            outcomes = "; ".join(map(_outcome, behaviour.outcomes_of(command)))
+            yield f"| {_name(command)} | {outcomes or '**no spec**'} |"
+        yield ""
     yield from _terms("Commands", subject.commands)
     yield from _terms("Events", subject.events)
     yield from _terms("Refusals", subject.refusals)
+    yield from _terms("Deadlines", subject.deadlines)
     if behaviour.missing:
         yield f"**Not exercised:** {', '.join(map(_name, behaviour.missing))}"
         yield ""

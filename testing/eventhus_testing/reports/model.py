@@ -22,10 +22,10 @@ DECIDING = (AGGREGATE, DECISION, TRANSACTION)
 
 @frozen
 class Term:
-    """A class of commands, events or refusals.
+    """A class of commands, events or refusals, or a deadline.
 
     Attributes:
-        id: The qualified name of the class.
+        id: The qualified name of the class, or the name of the deadline.
         name: The name in words.
         meaning: The first sentences of its docstring.
     """
@@ -48,6 +48,7 @@ class Subject:
         events: The events that an aggregate or a decision may produce, or those that a view or
             process handles. The events of a transaction are those of its aggregates.
         refusals: The classes of ``Rejected`` that the functions may raise.
+        deadlines: The deadlines that specs arm, if the behaviour of a process is measured.
     """
 
     nature: str
@@ -57,6 +58,7 @@ class Subject:
     commands: tuple[Term, ...] = ()
     events: tuple[Term, ...] = ()
     refusals: tuple[Term, ...] = ()
+    deadlines: tuple[Term, ...] = ()
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -117,7 +119,9 @@ class TestRecord:
         generated: True if Hypothesis generated the values.
         specs: Some of the specs, without duplicates.
         more: The number of specs left out.
-        outcomes: The outcomes of commands in specs that hold.
+        outcomes: The outcomes of commands in specs that hold. Reached deadlines of a process are
+            events without a command.
+        deadlines: The deadlines that a process arms in specs that hold.
     """
 
     subject: Subject
@@ -131,6 +135,7 @@ class TestRecord:
     specs: tuple[Spec, ...] = ()
     more: int = 0
     outcomes: tuple[CommandOutcome, ...] = ()
+    deadlines: tuple[Term, ...] = ()
 
 
 def to_plain(record: TestRecord) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, Spec, Subject, TestRecord
 from eventhus_testing.reports.narration import (
     command_outcomes,
+    deadlines_armed,
     failure_of,
     first_paragraph,
     spec_of,
@@ -48,9 +49,9 @@ def records_of(
             entries = [entry for entry in entries if not failure_of(entry)]  # noqa: PLW2901
         specs, more = _specs(entries, status, failure, generated=generated)
         if specs:
-            outcomes = (
-                chain.from_iterable(map(command_outcomes, entries)) if status == HOLDS else ()
-            )
+            holding = entries if status == HOLDS else []
+            outcomes = chain.from_iterable(map(command_outcomes, holding))
+            deadlines = chain.from_iterable(map(deadlines_armed, holding))
             yield TestRecord(
                 subject=subject,
                 id=item.nodeid.removesuffix(f"[{case}]"),
@@ -63,6 +64,7 @@ def records_of(
                 specs=specs,
                 more=more,
                 outcomes=tuple(dict.fromkeys(outcomes)),
+                deadlines=tuple(sorted({*deadlines}, key=lambda term: term.id)),
             )
 
 

@@ -103,11 +103,17 @@ class Reporting:
         terminalreporter.section("eventhus: behaviour", sep="=")
         for behaviour in self._document.behaviours:
             subject = behaviour.subject
-            say(
-                f"{subject.name}: {behaviour.share(subject.commands)} commands, "
-                f"{behaviour.share(subject.events)} events, "
-                f"{behaviour.share(subject.refusals)} refusals"
-            )
+            shares = [
+                f"{behaviour.share(terms)} {word}"
+                for word, terms in (
+                    ("commands", subject.commands),
+                    ("events", subject.events),
+                    ("refusals", subject.refusals),
+                )
+            ]
+            if subject.deadlines:
+                shares = [f"{behaviour.share(subject.deadlines)} deadlines"]
+            say(f"{subject.name}: {', '.join(shares)}")
             if behaviour.missing:
                 names = ", ".join(term.id.rpartition(".")[2] for term in behaviour.missing)
                 line = f"no spec exercises {names}"

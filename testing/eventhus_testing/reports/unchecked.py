@@ -39,7 +39,7 @@ def _given_text(story: Any) -> str | None:
         case ViewStory(seen=()):
             name, events = story.view.name, map(history.text, story.history.events)
             add = "what it should show: .then_view(...), or .when(...) and then that"
-        case ProcessStory(seen=()):
+        case ProcessStory(seen=(), passed=None):
             name, events = story.process.name, map(history.text, story.history.events)
             add = ".when(...) and what should come of it: .then_commands(...)"
         case Story(steps=()):
@@ -63,8 +63,7 @@ def _story_text(story: Any, open_streams: Collection[Any]) -> str:
         case ProcessStory():
             subject, name = "the process", story.process.name
             passages = _event_passages(story)
-            outcome = [*map(repr, story.sent)]
-            check = f".then_commands({', '.join(outcome)})" if outcome else ".then_nothing()"
+            outcome, check = _done(story)
         case Story():
             subject, name = _cause(story), story.decider.name
             passages = _command_passages(story)
@@ -134,10 +133,18 @@ def _suggested_check(story: Story[Any, Any, Any]) -> str:
 
 def _event_passages(story: ViewStory[Any, Any] | ProcessStory[Any, Any]) -> list[Passage]:
     before = [history.text(recorded) for recorded in story.history.events[: story.given]]
-    return [
-        ("given", mark(SAME, before or ["nothing"])),
-        ("when", mark(SAME, map(history.text, story.seen))),
-    ]
+    return [("given", mark(SAME, before or ["nothing"])), ("when", mark(SAME, story.done))]
+
+
+def _done(story: ProcessStory[Any, Any]) -> tuple[list[str], str]:
+    """Return what a process did, and a check for it."""
+    commands = [*map(repr, story.sent)]
+    checks = [f".then_commands({', '.join(commands)})"] if commands else []
+    checks += [f".then_deadline({each.name!r})" for _, each in story.newly_armed]
+    checks += [f".then_cancelled({name!r})" for _, name in story.cancelled]
+    armed = [f"{key}: deadline {each.name!r} armed" for key, each in story.newly_armed]
+    cancelled = [f"{key}: deadline {name!r} cancelled" for key, name in story.cancelled]
+    return [*commands, *armed, *cancelled], "".join(checks) or ".then_nothing()"
 
 
 def _changed_values(story: ViewStory[Any, Any]) -> tuple[list[str], str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from eventhus import Application, Command, Delivered, Process, View
+from eventhus import Application, Command, DeadlineOvertaken, Delivered, Process, View
 from eventhus.errors import KeyParked, LogChanged, ReaderStopped
 from eventhus_testing.app_internals import AppInternals
+from eventhus_testing.doubles.clock import ManualClock
 
 Reader: TypeAlias = View[Any, Any] | Process[Any, Any]
 
@@ -41,7 +43,7 @@ class BackgroundWork:
         self._carried[delivered.position] = delivered.event
         self._delivery.set()
 
-    async def carried(self, positions: range) -> tuple[object, ...]:
+    async def carried(self, positions: Collection[int]) -> tuple[object, ...]:
         """Return the events at these positions that the bus delivered in time, in log order."""
         try:
             async with asyncio.timeout(self.patience_s):
@@ -64,6 +66,52 @@ class BackgroundWork:
             TimeoutError: A reader did not catch up in time.
         """
         await self._wait_for(dict.fromkeys([*self._internals.processes, *readers]))
+
+    async def passed(self, by: timedelta) -> None:
+        """Let time pass, and wait as ``settled`` does for every deadline that is reached.
+
+        Raises:
+            TypeError: The application has no ``ManualClock``, or the time is not above 0.
+        """
+        clock = self._internals.clock
+        if not isinstance(clock, ManualClock):
+            raise TypeError(
+                f"time passes on a ManualClock, and the application has a {type(clock).__name__}; "
+                f"compose it with clock=ManualClock()"
+            )
+        if by <= timedelta():
+            raise TypeError(f"a time above 0 passes, found {by!r}")
+        await self.settled()
+        end = clock.now() + by
+        while (due := await self._next_due()) is not None and due <= end:
+            clock.set(max(due, clock.now()))
+            async with asyncio.timeout(self.patience_s):
+                while await self._next_due() == due:
+                    await self.settled()
+                    await asyncio.sleep(0)  # the timer runs meanwhile
+            await self.settled()
+        clock.set(max(end, clock.now()))
+
+    async def _next_due(self) -> datetime | None:
+        """Return the time of the earliest armed deadline of any process."""
+        times: list[datetime] = []
+        for process in self._internals.processes:
+            armed = await self._internals.store.load_armed(
+                self._internals.collection(process), limit=1
+            )
+            times += [each.due for each in armed if each.due is not None]
+        return min(times, default=None)
+
+    async def deadlines(self, process: Process[Any, Any], key: str) -> dict[str, datetime]:
+        """Return the times of the armed deadlines of a key, by name.
+
+        Raises:
+            InvalidArgument: The process is not part of the application.
+        """
+        await self.settled(process)
+        collection = self._internals.collection(process)
+        found = await self._internals.store.load_documents(collection, [key])
+        return {each.name: each.due for document in found.values() for each in document.deadlines}
 
     async def all_settled(self) -> None:
         """Wait as ``settled`` does for all views and processes, except those that have raised.
@@ -104,8 +152,12 @@ class BackgroundWork:
         """
         states: dict[str, Any] = {}
         sent: list[Command] = []
-        async for recorded in self._internals.log():
-            if type(recorded.event) not in process.events:
+        log = [recorded async for recorded in self._internals.log()]
+        overtaken = {
+            each.metadata.causation_id for each in log if isinstance(each.event, DeadlineOvertaken)
+        }
+        for recorded in log:
+            if type(recorded.event) not in process.events or recorded.id in overtaken:
                 continue
             for key in process.keys(recorded):
                 states[key] = process.next(key, states.get(key, process.initial), recorded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol, TypeVar, cast
 
 from eventhus import Aggregate, Command, Process, StreamId, View
@@ -109,7 +110,7 @@ class AppChecks(CommandChecks):
         if self._internals.bus is None:
             raise CompositionError("the application has no bus, so nothing is published")
         await self._settled()
-        positions = range(done.after + 1, await self._internals.store.head() + 1)
+        positions = await self._internals.published(done.after)
         carried = await self._background.carried(positions)
         if missing := len(positions) - len(carried):
             self._must_hold(failure_texts.not_published(missing, self._background.patience_s))
@@ -237,6 +238,55 @@ class AppChecks(CommandChecks):
         if not matches(commands, sent, ignoring):
             happened = f"made {process.name} send other commands than expected"
             self._must_hold(Miss(happened, [("sent", compare(commands, sent, ignoring))]))
+
+    async def then_deadline(
+        self, process: Process[Any, Any], key: str, name: str, *, at: datetime | None = None
+    ) -> None:
+        """Check that a deadline of a process is armed.
+
+        Args:
+            process: A process of the application.
+            key: The key whose deadline it is.
+            name: The name of the deadline.
+            at: Its time, if that is to be checked.
+
+        Raises:
+            AssertionError: It is not armed, or for another time.
+            InvalidArgument: The process is not one of the application's.
+            KeyParked: A reader has parked a key because it failed on an event.
+            ReaderStopped: A reader has stopped for that reason.
+            TypeError: No ``when`` came before.
+        """
+        __tracebackhide__ = True
+        done = self._last_outcome("then_deadline")
+        armed = await self._deadlines(process, key)
+        if name not in armed or at not in (None, armed[name]):
+            what = f"deadline {name!r} of {key}"
+            self._must_hold(
+                failure_texts.other_effect(done, what, at or "armed", armed.get(name, "not armed"))
+            )
+
+    async def then_no_deadline(self, process: Process[Any, Any], key: str, name: str) -> None:
+        """Check that a deadline of a process is not armed, as after it was cancelled.
+
+        Args:
+            process: A process of the application.
+            key: The key whose deadline it would be.
+            name: The name of the deadline.
+
+        Raises what ``then_deadline`` does.
+        """
+        __tracebackhide__ = True
+        done = self._last_outcome("then_no_deadline")
+        armed = await self._deadlines(process, key)
+        if name in armed:
+            what = f"deadline {name!r} of {key}"
+            self._must_hold(failure_texts.other_effect(done, what, "not armed", armed[name]))
+
+    async def _deadlines(self, process: Process[Any, Any], key: str) -> Mapping[str, datetime]:
+        __tracebackhide__ = True
+        await self._settled(process)
+        return await self._background.deadlines(process, key)
 
     async def _state(self, aggregate: StateOf[S], aggregate_id: str) -> tuple[StreamId, S]:
         __tracebackhide__ = True

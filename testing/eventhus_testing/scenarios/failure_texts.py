@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Any
 
 from attrs import define, field, frozen
@@ -19,16 +20,23 @@ class Dispatched:
     """The commands of one ``when`` and their outcome.
 
     Attributes:
-        commands: The commands, at least one.
+        commands: The commands; none if time passed.
         commits: The commits of the accepted commands, in order.
         refusal: The refusal of the last dispatched command, or ``None``.
         after: The head of the log before the commands.
+        passed: The time that passed.
     """
 
     commands: Sequence[Command]
     commits: Sequence[Committed]
     refusal: Rejected | None
     after: int
+    passed: timedelta = timedelta()
+
+    @property
+    def name(self) -> str:
+        """Return what has happened, in a word or two."""
+        return type(self.commands[-1]).__qualname__ if self.commands else f"time ({self.passed})"
 
     @property
     def causes(self) -> Sequence[Command]:
@@ -61,6 +69,10 @@ class ScenarioLog:
             ("given", mark(SAME, (f"{stream}: {wrapped(event)}" for event in events)))
         )
 
+    def given_time(self, by: timedelta) -> None:
+        """Record time that passed before the next step."""
+        self._passages.append(("given", mark(SAME, [f"time passes: {by}"])))
+
     def when(self, dispatched: Dispatched, error: Exception | None = None) -> None:
         """Record dispatched commands.
 
@@ -72,7 +84,8 @@ class ScenarioLog:
             self._passages.append(
                 ("then", mark(SAME, outcome_texts(self.last.events, self.last.refusal)))
             )
-        self._passages.append(("when", mark(SAME, map(wrapped, dispatched.commands))))
+        when = [*map(wrapped, dispatched.commands)] or [f"time passes: {dispatched.passed}"]
+        self._passages.append(("when", mark(SAME, when)))
         self.last = dispatched
         if error is not None:
             result = [
@@ -86,8 +99,7 @@ class ScenarioLog:
         """Return the text of a failed check of the last ``when``."""
         if self.last is None:
             return page(f"{self.application}: {miss.happened}", self._passages)
-        command = type(self.last.commands[-1]).__qualname__
-        headline = f"{self.application}: {command} {miss.happened} (- expected, + actual)"
+        headline = f"{self.application}: {self.last.name} {miss.happened} (- expected, + actual)"
         return page(headline, [*self._passages, *miss.passages])
 
     def not_caught_up(self, patience_s: float) -> str:

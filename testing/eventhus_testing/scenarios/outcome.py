@@ -171,6 +171,8 @@ class CommandChecks:
         """
         __tracebackhide__ = True
         done = self._last_outcome("then_committed")
+        if not done.commands:
+            raise TypeError("then_committed checks a command, and the last when let time pass")
         if done.refusal is not None:
             self._must_hold(failure_texts.not_committed(done))
         committed = done.commits[-1]

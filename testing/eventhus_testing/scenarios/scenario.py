@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -170,4 +171,39 @@ class AppScenario(AppChecks):
                 raise
             commits.append(committed)
         self._story.when(done)
+        self._checked = False
+
+    async def given_passed(
+        self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
+    ) -> None:
+        """Let time pass on the application's clock, and let processes reach their deadlines.
+
+        They are reached one after the other, each at its time, and processes finish their reactions
+        to one before the next.
+
+        Raises:
+            AssertionError: A process did not catch up in time.
+            KeyParked: A process has parked a key because it failed on an event.
+            ReaderStopped: A process has stopped for that reason.
+            TypeError: The application has no ``ManualClock``, or the time is not above 0.
+        """
+        __tracebackhide__ = True
+        by = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        await self._in_time(self._background.passed(by))
+        self._story.given_time(by)
+
+    async def when_passed(
+        self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
+    ) -> None:
+        """Let time pass now, as ``given_passed`` does, and raise what that does.
+
+        Raises:
+            AssertionError: The previous ``when`` was not checked.
+        """
+        __tracebackhide__ = True
+        self._must_be_checked()
+        by = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        after = await self._internals.store.head()
+        await self._in_time(self._background.passed(by))
+        self._story.when(Dispatched(commands=(), commits=(), refusal=None, after=after, passed=by))
         self._checked = False

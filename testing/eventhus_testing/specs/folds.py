@@ -16,7 +16,7 @@ from eventhus_testing.specs import history
 from eventhus_testing.specs.failure_texts import missing_when
 from eventhus_testing.specs.history import History
 from eventhus_testing.specs.recording import Check, Entry, begin, go_on
-from eventhus_testing.texts.page import ACTUAL, EXPECTED, NOTE, Line, mark, page
+from eventhus_testing.texts.page import ACTUAL, EXPECTED, NOTE, SAME, Line, mark, page
 
 E = TypeVar("E")
 V = TypeVar("V")
@@ -44,6 +44,11 @@ class FoldStory(Generic[E, V]):
     def seen(self) -> tuple[Recorded[E], ...]:
         """Return the events of the last ``when``."""
         return self.history.events[self.given :]
+
+    @property
+    def done(self) -> list[str]:
+        """Return what happened in the last ``when``, in words."""
+        return [history.text(recorded) for recorded in self.seen]
 
     def with_events(self, stream: StreamId | str, events: Collection[E]) -> Self:
         """Return the story with more events.
@@ -208,8 +213,8 @@ def no_value_of(story: AnyFoldStory, key: str, others: Iterable[str]) -> Line:
 def story_page(story: AnyFoldStory, happened: str, then: Collection[Line]) -> str:
     """Return the headline, the story and the outcome as one text."""
     passages = [history.passage("given", story.history.events[: story.given])]
-    if story.seen:
-        passages.append(history.passage("when", story.seen))
+    if story.done:
+        passages.append(("when", mark(SAME, story.done)))
     passages.append(("then", [*then]))
     subject = story.checker.subject
     headline = f"{subject.name}: the {story.checker.kind} {happened}"

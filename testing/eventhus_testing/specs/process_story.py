@@ -83,6 +83,7 @@ class ProcessStory(FoldStory[E, S]):
         newly_armed: The deadlines that it armed during the last ``when``, with their keys.
         cancelled: The names of the deadlines that it cancelled then, with their keys.
         passed: The time that passed then, if it is known.
+        names: The names of all deadlines that it has armed so far.
     """
 
     process: Process[E, S]
@@ -92,11 +93,17 @@ class ProcessStory(FoldStory[E, S]):
     newly_armed: tuple[tuple[str, ArmedDeadline], ...] = ()
     cancelled: tuple[tuple[str, str], ...] = ()
     passed: timedelta | None = None
+    names: frozenset[str] = frozenset()
 
     @property
     def sent(self) -> tuple[Command, ...]:
         """Return the commands sent during the last ``when``, in order."""
         return tuple(each.command for each in self.all_sent[self.sent_before :])
+
+    @property
+    def done(self) -> list[str]:
+        """See ``FoldStory.done``."""
+        return super().done if self.passed is None else [f"{self.passed} pass", *super().done]
 
     @property
     def run(self) -> ProcessRun[S]:
@@ -225,15 +232,14 @@ class ProcessStory(FoldStory[E, S]):
         cancelled = [
             (key, each.name) for each in answers if isinstance(each, Cancel) and each.name in names
         ]
+        new = [(key, each) for each in armed if each.position == recorded.position]
         sent = [Sent(key, each, recorded) for each in answers if isinstance(each, Command)]
         return evolve(
             story,
             armed={**story.armed, key: armed},
             all_sent=(*story.all_sent, *sent),
-            newly_armed=(
-                *story.newly_armed,
-                *((key, each) for each in armed if each.position == recorded.position),
-            ),
+            newly_armed=(*story.newly_armed, *new),
+            names=story.names.union(each.name for _, each in new),
             cancelled=(*story.cancelled, *cancelled),
         )
 

@@ -121,6 +121,7 @@ async def test_an_answer_that_got_lost(far: MongoStore, proxy: Proxy, expected: 
     proxy.lose_answers("insert", times=2)
     given = commit(size=2, expected_version=expected)
     stored = await far.append(given)
+    assert stored.commit is given
     assert (4, 4) == place(stored)
     assert answer(stored) == answer(await far.append(given))
     assert stored.recorded() == (await whole_log(far))[3:]

@@ -147,7 +147,9 @@ async def test_a_position_that_is_not_ascii_does_not_stop_the_relay(
         head = b"NATS/1.0\r\nEventhus-Position: \xff\r\n\r\n"
         line = f"HPUB {nats_bucket}.account {len(head)} {len(head) + 2}\r\n".encode()
         await say_raw(nats_url, line + head + b"{}\r\n")
-        assert (await bus.publisher()).last_published is None
+        publisher = await bus.publisher()
+        [found] = [each async for each in publisher.published()]
+    assert all(type(value) is str for value in found.headers.values())
 
 
 async def test_a_foreign_last_message_neither_repeats_nor_stops_the_relay(
@@ -168,6 +170,52 @@ async def test_a_foreign_last_message_neither_repeats_nor_stops_the_relay(
             await until_so(lambda: _is_published(app))
         state = (await jetstream.stream_info(nats_bucket)).state
     assert 3 + 1 + 1 == state.last_seq
+
+
+@pytest.mark.parametrize("is_restored", [True, False])
+async def test_foreign_messages_at_the_end_hide_no_loss_and_repeat_nothing(
+    nats_url: str, nats_bucket: str, is_restored: bool
+) -> None:
+    """One copies the id and the position of an event, and one names no position."""
+    store = MemoryStore()
+
+    async def run(*amounts: int) -> None:
+        async with compose(
+            store, bucket=nats_bucket, bus=NatsBus.open(nats_url, nats_bucket)
+        ) as app:
+            await add(app, *amounts)
+            await until_so(lambda: _is_published(app))
+
+    async with plain(nats_url) as (_, jetstream):
+        await run(1, 2)
+        config = (await jetstream.stream_info(nats_bucket)).config
+        second = await jetstream.get_msg(nats_bucket, 2)
+        copied = {
+            key: value
+            for key, value in (second.headers or {}).items()
+            if not key.startswith("Nats-Expected")
+        }
+        changed = (second.data or b"").replace(b'"version":2', b'"version":7')
+        if is_restored:  # to the state that it has now, while the log goes on
+            backup = [await jetstream.get_msg(nats_bucket, number) for number in (1, 2)]
+            await run(3, 4)
+            await jetstream.delete_stream(nats_bucket)
+            await jetstream.add_stream(config)
+            for each in backup:
+                await jetstream.publish(each.subject or "", each.data or b"", headers=each.headers)
+        else:
+            await run(3, 4)
+        await jetstream.update_stream(config.evolve(duplicate_window=0.1))
+        for content, headers in ((changed, copied), (b"{}", None)):
+            before = (await jetstream.stream_info(nats_bucket)).state.last_seq
+            while (await jetstream.stream_info(nats_bucket)).state.last_seq == before:
+                await jetstream.publish(f"{nats_bucket}.Account", content, headers=headers)
+        await jetstream.update_stream(config)
+        await run(5)
+        last = (await jetstream.stream_info(nats_bucket)).state.last_seq
+        bodies = [(await jetstream.get_msg(nats_bucket, n + 1)).data or b"" for n in range(last)]
+    found = [json.loads(each).get("version") for each in bodies]
+    assert found == [1, 2, 7, None, 3, 4, 5] if is_restored else [1, 2, 3, 4, 7, None, 5]
 
 
 async def _is_published(app: Application) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import attrs
 import pytest
 
-from eventhus.ports import Checkpoint, Message, NotHandledHere
+from eventhus.ports import Message, NotHandledHere
 from eventhus_nats import NatsBus
 from eventhus_testing.conformance.bus.cases import Inbox, message, messages, publish
 from tests.adapters.nats.support import plain, until
@@ -89,41 +89,35 @@ async def test_a_subscription_without_a_group_tries_again(nats_url: str, nats_bu
         await until(lambda: old.refused >= 2)
 
 
-@pytest.mark.parametrize("published", [0, 3])
-async def test_a_publisher_knows_where_the_bus_ends(
-    nats_url: str, nats_bucket: str, published: int
+@pytest.mark.parametrize("count", [0, 3])
+async def test_a_publisher_knows_what_was_published(
+    nats_url: str, nats_bucket: str, count: int
 ) -> None:
-    given = [
-        message("a", n, headers={"Eventhus-Position": str(10 * n)}) for n in range(1, published + 1)
-    ]
+    given = messages("a", count)
     async with NatsBus.open(nats_url, nats_bucket) as bus:
         await publish(bus, given)
-        last = (await bus.publisher()).last_published
-        assert last == Checkpoint(10 * published, given[-1].id if given else "")
+        publisher = await bus.publisher()
+        assert publisher.is_first is (count == 0)
+        assert [(each.id, each.body) for each in given[::-1]] == [
+            (each.id, each.body) async for each in publisher.published()
+        ]
 
 
-@pytest.mark.parametrize("headers", [{}, {"Eventhus-Position": "many"}])
-async def test_a_message_of_a_stranger_tells_no_position(
-    nats_url: str, nats_bucket: str, headers: dict[str, str]
-) -> None:
-    async with NatsBus.open(nats_url, nats_bucket) as bus:
-        await publish(bus, messages("a", 1))
-        async with plain(nats_url) as (_, jetstream):
-            await jetstream.publish(f"{nats_bucket}.Account", b"{}", headers=headers or None)
-        assert (await bus.publisher()).last_published is None
-
-
-async def test_a_stream_whose_messages_have_expired_tells_no_position(
+async def test_a_stream_whose_messages_have_expired_tells_of_none(
     nats_url: str, nats_bucket: str
 ) -> None:
     async with NatsBus.open(nats_url, nats_bucket) as bus:
         await publish(bus, messages("a", 3))
         async with plain(nats_url) as (_, jetstream):
             await jetstream.purge_stream(nats_bucket)
-        assert (await bus.publisher()).last_published is None
+        publisher = await bus.publisher()
+        assert not publisher.is_first
+        assert [] == [each async for each in publisher.published()]
 
 
-async def test_core_nats_tells_no_position(nats_url: str, nats_bucket: str) -> None:
+async def test_core_nats_tells_of_no_messages(nats_url: str, nats_bucket: str) -> None:
     async with NatsBus.open(f"{nats_url}", nats_bucket, jetstream=False) as bus:
         async with asyncio.timeout(10):
-            assert (await bus.publisher()).last_published is None
+            publisher = await bus.publisher()
+            assert not publisher.is_first
+            assert [] == [each async for each in publisher.published()]

@@ -11,7 +11,7 @@ from math import nan
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 
 from eventhus import Delivered, StreamId
 from eventhus.errors import InvalidArgument, StoreUnavailable
@@ -21,7 +21,7 @@ from eventhus.runtime.log_bus.bus import LogBus
 from eventhus.runtime.readers import leased_reader as lease_module
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.store.samples import commit
-from tests.bank import Open, Opened, Scribbled, note
+from tests.bank import Deposited, Open, Opened, Scribbled, account, note
 from tests.core.hooks import Gate, at, fail_with
 from tests.core.readers import bank, crash, expire
 from tests.core.support import Proxy, add
@@ -177,6 +177,22 @@ async def test_an_event_of_a_newer_version_waits_for_its_process(
         await app.subscribe(other, group="mailer")
         await saved(store, 3)
     assert [] == other.got
+
+
+async def test_a_member_of_the_new_version_takes_over_from_one_of_the_old() -> None:
+    """While a deployment rolls out, both run, and the old one has the lease."""
+    store, old, new = MemoryStore(), Handler(), Handler()
+    before = evolve(account, events=(Deposited,))
+    async with bank(store, aggregates=[before]) as first, bank(store) as second:
+        await first.subscribe(old, group="mailer")
+        await add(first, 1)
+        await eventually(lambda: old.got)
+        await second.subscribe(new, group="mailer")
+        await second.dispatch(Open(aggregate_id="b"))
+        await add(first, 2)
+        await saved(store, 3)
+    assert ([("a", 1)], [("a", 2), ("b", 1)]) == (old.got[:1], sorted(old.got[1:] + new.got))
+    assert ("b", 1) in new.got
 
 
 async def test_one_member_is_given_events_and_another_takes_over() -> None:

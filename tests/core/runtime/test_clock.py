@@ -18,3 +18,11 @@ def test_the_time_is_aware_and_utc() -> None:
 async def test_a_sleep_of_no_time_returns() -> None:
     """How long others take is up to the event loop."""
     await SystemClock().sleep(0)
+
+
+async def test_a_moment_has_come_when_the_system_clock_says_so() -> None:
+    clock = SystemClock()
+    moment = clock.now() + timedelta(milliseconds=20)
+    await clock.wait_until(moment)
+    assert clock.now() >= moment
+    await clock.wait_until(moment)

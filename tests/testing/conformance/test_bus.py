@@ -24,12 +24,16 @@ class Nothing:
     """A bus that agrees to everything and does nothing."""
 
     acknowledged = 0
-    last_published = None
+    is_first = False
 
     async def publisher(self) -> Nothing:
         return self
 
     async def publish(self, messages: Sequence[Message]) -> None: ...
+
+    async def published(self) -> AsyncGenerator[Message, None]:
+        return
+        yield  # makes it a generator
 
     async def subscribe(
         self,

@@ -34,6 +34,7 @@ from eventhus.ports import (
 )
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance import StoreConformance
+from eventhus_testing.conformance.store import samples
 from tests.testing.conformance.broken import (  # noqa: F401 - they note their defects
     appending,
     conditions,
@@ -96,7 +97,7 @@ class Nothing:
         return None
 
     async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
-        return Slice(events=(), version=0, position=0, event_id="")
+        return Slice(events=(), version=0, position=0, event_id="", first_event_id="")
 
     async def history(
         self, stream: StreamId, *, after_version: int = 0, limit: int = 1000
@@ -250,7 +251,11 @@ def test_a_sound_store_is_not_caught(case: str) -> None:
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=str)
 def test_a_broken_store_is_caught(defect: Defect, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The case that looks at the broken promise fails, in one of its runs at least."""
+    """The case that looks at the broken promise fails, in one of its runs at least.
+
+    No verdict depends on how fast the machine is.
+    """
+    monkeypatch.setattr(samples, "by_clock", lambda _: [])
     if defect.hangs:
         monkeypatch.setattr(Suite, "timeout_s", 0.3)
     found = failures(defect.case, defect.store)

@@ -110,3 +110,29 @@ async def test_commits_bear_the_time_of_the_clock() -> None:
         clock.advance(MINUTE)
         committed = await app.dispatch(CreateAccount(aggregate_id="a1", owner="ann"))
     assert [NOON + MINUTE] == [event.recorded_at for event in committed.events]
+
+
+async def wait(clock: ManualClock, moment: datetime, reached: list[datetime]) -> None:
+    await clock.wait_until(moment)
+    reached.append(clock.now())
+
+
+@pytest.mark.parametrize("jumps", [False, True])
+async def test_a_moment_comes_when_the_test_lets_time_pass(jumps: bool) -> None:
+    """A clock that jumps for those who sleep does not jump for those who wait."""
+    clock, reached = ManualClock(NOON, jumps=jumps), list[datetime]()
+    async with asyncio.TaskGroup() as tasks:
+        _ = tasks.create_task(wait(clock, NOON, reached))
+        _ = tasks.create_task(wait(clock, NOON + 2 * MINUTE, reached))
+        given_up = tasks.create_task(wait(clock, NOON + MINUTE, reached))
+        await some_turns()
+        assert ([NOON], NOON) == (reached, clock.now())
+        given_up.cancel()
+        clock.advance(MINUTE)
+        clock.set(NOON)
+        clock.set(NOON + 2 * MINUTE - timedelta(microseconds=1))
+        await some_turns()
+        assert [NOON] == reached
+        clock.set(NOON + 2 * MINUTE)
+        clock.advance(MINUTE)
+    assert [NOON, NOON + 3 * MINUTE] == reached

@@ -4,14 +4,19 @@ A mark for a mistake that is not there is an error, too.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, assert_type
+from datetime import timedelta
+from typing import Any, assert_never, assert_type
 
 from attrs import frozen
 
 from eventhus import (
     Aggregate,
     Application,
+    Cancel,
     Command,
+    CommandRefused,
+    Deadline,
+    DeadlineReached,
     Decision,
     Process,
     Query,
@@ -146,6 +151,47 @@ leaving = Process(name="leaving", initial=NOTHING, key=by_id, evolve=fold_seat, 
 assert_type(seat, Aggregate[Enrol, Enrolled, Seat])
 assert_type(seats, View[Enrolled, Seat])
 assert_type(leaving, Process[Enrolled, Seat])
+
+
+def wait(
+    seat: Seat, recorded: Recorded[Enrolled | DeadlineReached | CommandRefused]
+) -> Iterable[Command | Deadline | Cancel]:
+    match recorded.event:
+        case Enrolled():
+            yield Deadline("confirmation", after=timedelta(minutes=30))
+        case DeadlineReached(name):
+            assert_type(name, str)
+            yield Cancel(name)
+        case CommandRefused(command, refusal):
+            assert_type((command, refusal), tuple[str, str])
+            yield Leave(aggregate_id="c1")
+        case _:
+            assert_never(recorded.event)
+
+
+# What react takes besides the events of evolve does not change the events of the process.
+waiting = Process(name="waiting", initial=NOTHING, key=by_id, evolve=fold_seat, react=wait)
+assert_type(waiting, Process[Enrolled, Seat])
+waiting_2 = Process(
+    name="waiting", version=2, initial=NOTHING, key=by_id, evolve=fold_seat, react=wait
+)
+assert_type(waiting_2, Process[Enrolled, Seat])
+
+
+def count_refusals(count: int, recorded: Recorded[Enrolled | CommandRefused]) -> int:
+    return count + 1
+
+
+def leave_again(count: int, recorded: Recorded[Enrolled]) -> Iterable[Leave]:
+    yield Leave(aggregate_id="c1")
+
+
+counting = Process(name="counting", initial=0, key=by_id, evolve=count_refusals, react=leave_again)
+assert_type(counting, Process[Enrolled, int])
+renamed = Aggregate(
+    name="Seat", former_names=["Chair"], initial=NOTHING, decide=decide_seat, evolve=evolve_seat
+)
+assert_type(renamed, Aggregate[Enrol, Enrolled, Seat])
 
 
 async def what_an_application_returns(app: Application) -> None:

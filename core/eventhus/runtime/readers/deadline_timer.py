@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -22,7 +22,7 @@ from eventhus.runtime.readers.documents import Documents
 from eventhus.runtime.readers.own_streams import OwnStreams
 
 BATCH = 100  # keys whose deadlines are reached side by side
-LOOK_S = 10.0  # between two looks: a retry elsewhere may have armed some, and clocks are set
+LOOK = timedelta(seconds=10)  # between two looks: a retry elsewhere may have armed some
 
 _logger = logging.getLogger(__name__)
 
@@ -93,16 +93,15 @@ class DeadlineTimer:
         return self._next
 
     async def _wait(self, next_: datetime | None) -> None:
-        """Wait until the next deadline, until a sooner one is armed, or for ``LOOK_S``."""
-        left_s = LOOK_S
-        if next_ is not None:
-            left_s = min(left_s, (next_ - self._clock.now()).total_seconds())
-        sleeping = asyncio.ensure_future(self._clock.sleep(left_s))
+        """Wait until the next deadline, until a sooner one is armed, or for ``LOOK``."""
+        look = self._clock.now() + LOOK
+        moment = look if next_ is None else min(next_, look)
+        waiting = asyncio.ensure_future(self._clock.wait_until(moment))
         sooner = asyncio.ensure_future(self._sooner.wait())
         try:
-            await asyncio.wait({sleeping, sooner}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({waiting, sooner}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await stop(sleeping)
+            await stop(waiting)
             await stop(sooner)
 
     async def _reach(self) -> None:

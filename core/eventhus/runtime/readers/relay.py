@@ -7,16 +7,19 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextlib import aclosing, asynccontextmanager
 
 from eventhus.adapter_support.tasks import being_cancelled, stop
-from eventhus.ports.bus import EventBus
+from eventhus.errors import CodecError, InvalidArgument
+from eventhus.ports.bus import EventBus, Message, Publisher
 from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Page, Storage
 from eventhus.runtime.messaging.outgoing import messages_of, stays_in_the_log
+from eventhus.runtime.messaging.wire import from_message, to_message
 from eventhus.runtime.readers.leased_reader import LeasedReader
 
 CHECKPOINT = "relay"
 LEASE = "relay"
+LOOK_BACK = 250  # messages on the bus, in search of the last event, behind those of other programs
 
 
 class Relay(LeasedReader):
@@ -65,7 +68,7 @@ class Relay(LeasedReader):
         # In this order: whatever another relay publishes is then either in the checkpoint that is
         # read here, or refused by the bus to one of the two.
         publisher = await self._bus.publisher()
-        after = await self._behind(publisher.last_published, await self._resume())
+        after = await self._behind(publisher, await self._resume())
         try:
             async with (
                 asyncio.TaskGroup() as saving,
@@ -88,15 +91,11 @@ class Relay(LeasedReader):
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
 
-    async def _behind(self, last: Checkpoint | None, checkpoint: int) -> int:
+    async def _behind(self, publisher: Publisher, checkpoint: int) -> int:
         """Return the position to publish from: the checkpoint, unless the bus has lost its tail."""
-        if last is None or last.position >= checkpoint:
+        published = await self._last_published(publisher)
+        if published is None or published >= checkpoint:
             return checkpoint
-        published = last.position
-        if published:
-            page = await self._store.read(after=published - 1, limit=1)
-            if page.event_id != last.event_id:  # another program has published it
-                return checkpoint
         if not await self._lost(published, checkpoint):
             return checkpoint
         self._logger.warning(
@@ -119,6 +118,38 @@ class Relay(LeasedReader):
             after = page.position
             if page.is_last or after >= checkpoint:
                 return False
+
+    async def _last_published(self, publisher: Publisher) -> int | None:
+        """Return the position of the last event on the bus; 0 if it never had one.
+
+        ``None`` if that is not known: the bus keeps none of its last messages, or too many of them
+        come from other programs.
+        """
+        if publisher.is_first:
+            return 0
+        looked_at = 0
+        async with aclosing(publisher.published()) as messages:
+            async for message in messages:
+                if position := await self._position_of(message):
+                    return position
+                looked_at += 1
+                if looked_at == LOOK_BACK:
+                    break
+        return None
+
+    async def _position_of(self, message: Message) -> int | None:
+        """Return the position of an event on the bus; ``None`` if this log has no such event.
+
+        Another program may copy the id and the position of an event, so the content must be the
+        same, too.
+        """
+        try:
+            told = from_message(message)
+            page = await self._store.read(after=max(told.position - 1, 0), limit=1)
+            known = [(each.id, each.body) for each in map(to_message, page.events)]
+        except (CodecError, InvalidArgument):
+            return None
+        return page.position if (message.id, message.body) in known else None
 
 
 class _Checkpoint:

@@ -238,18 +238,27 @@ Moment = Callable[[], Awaitable[object]]
 """Returns at some moment after an operation was started."""
 
 
-async def moments(store: Storage) -> list[Moment]:
-    """Yield moments during an append: first each turn of the event loop, then by the clock.
+async def moments(store: Storage, *, few: bool = False) -> list[Moment]:
+    """Return moments during an append: first turns of the event loop, then times by the clock.
 
     Nothing depends on what has happened at any of them: the later they are tried, the better.
+
+    Args:
+        store: The store whose operations are interrupted.
+        few: Whether a selection is enough. It has each of the first turns, since a store in memory
+            is done after them, however fast the machine is.
     """
     await store.append(commit(StreamId("Clock", "c1")))  # a first one may take longer
     started = perf_counter()
     await store.append(commit(StreamId("Clock", "c1")))
     took_s = perf_counter() - started
-    by_turn = [partial(turns, number) for number in range(12)]
-    by_clock = [partial(asyncio.sleep, took_s * step / 10) for step in range(1, 16)]
-    return [*by_turn, *by_clock]
+    by_turn = [partial(turns, number) for number in ((0, 1, 2, 3, 5, 8) if few else range(12))]
+    return [*by_turn, *by_clock(took_s)[:: 4 if few else 1]]
+
+
+def by_clock(took_s: float) -> list[Moment]:
+    """Return moments during and after an operation of the given length."""
+    return [partial(asyncio.sleep, took_s * step / 10) for step in range(1, 16)]
 
 
 async def appended_once(

@@ -273,7 +273,7 @@ class SeveralStreams(Cases):
         def events_of(given: Commit, log: list[StoredEvent]) -> list[StoredEvent]:
             return [recorded for recorded in log if recorded.stream in given.streams]
 
-        for number, moment in enumerate((await moments(store))[::2]):
+        for number, moment in enumerate(await moments(store)):
             pair = accounts(2 * number + 2)[-2:]
             given = commit_of(*(part(stream, size=2, expected_version=0) for stream in pair))
             appending = asyncio.create_task(store.append(given))

@@ -6,20 +6,24 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from subprocess import Popen
 from typing import Any
+from uuid import uuid4
 
 from eventhus import Application, Delivered, Recorded, Rejected, Replayed
+from eventhus.errors import OutcomeUnknown, StoreUnavailable
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore
+from eventhus_testing.servers import MongoReplicaSet
 from eventhus_testing.servers.processes import Room, room
+from tests.adapters.mongo.faults.primary import FAULTS, replicated
 from tests.adapters.mongo.faults.run import PATIENCE_S, Soak
-from tests.adapters.mongo.support import Client, async_client
+from tests.adapters.mongo.support import async_client
 from tests.adapters.mongo.test_bank import followed
 from tests.bank import Deposit, Deposited, Open, Withdraw, account, note
 
@@ -78,39 +82,117 @@ async def work(url: str, bucket: str, journal: str) -> None:
         await app.run()
 
 
+class Load:
+    """A writer, and workers of one group on the same bucket."""
+
+    def __init__(
+        self, url: str, bucket: str, random: Random, directory: Path, workers: Room
+    ) -> None:
+        self.url = url
+        self.bucket = bucket
+        self.random = random
+        self.journal = directory / "journal"
+        self._log = directory / "workers.log"
+        self._workers = workers
+        self._running: list[Popen[bytes]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def start(self, writer: Application) -> None:
+        """Start to write, and start the workers."""
+        self._writing = asyncio.create_task(_write(writer, Random(self.random.random())))
+        for _ in range(WORKERS):
+            self._start_worker()
+        await self.progress()
+
+    def _start_worker(self) -> None:
+        command = [sys.executable, "-c", _WORKER, str(_ROOT), self.url, self.bucket]
+        self._running.append(self._workers.run([*command, str(self.journal)], self._log))
+
+    async def kill_worker(self) -> None:
+        """End a worker with SIGKILL, which one is left to chance."""
+        victim = self._running.pop(self.random.randrange(len(self._running)))
+        victim.kill()
+        await asyncio.to_thread(victim.wait)
+
+    async def replace_worker(self) -> None:
+        """Kill a worker, and start another one."""
+        await self.kill_worker()
+        self._start_worker()
+
+    async def expire(self) -> None:
+        """Make every lease run out now, as it would within seconds, whoever holds it."""
+        async with async_client(self.url) as client:
+            await client[self.bucket].leases.update_many(
+                {}, {"$set": {"until": datetime(2000, 1, 1, tzinfo=UTC)}}
+            )
+
+    async def progress(self) -> None:
+        """Wait until more events were handled."""
+        wanted = self._handled() + self.random.randint(1, 100)
+        assert self._writing is not None
+        async with asyncio.timeout(PATIENCE_S):
+            while self._handled() < wanted:
+                assert not self._writing.done()
+                assert all(each.poll() is None for each in self._running), self._log.read_text()
+                await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        """Stop to write, and kill the workers."""
+        assert self._writing is not None
+        self._writing.cancel()
+        await asyncio.wait([self._writing])
+        while self._running:
+            await self.kill_worker()
+        await self.expire()
+
+    def _handled(self) -> int:
+        return self.journal.read_text().count("\n") if self.journal.exists() else 0
+
+
+@asynccontextmanager
+async def working(url: str, bucket: str, soak: Soak, directory: Path) -> AsyncIterator[Load]:
+    """Write and handle, let the test do its worst, and check what was handled."""
+    with room() as workers:
+        load = Load(url, bucket, Random(soak.seed), directory, workers)
+        async with bank(url, bucket) as writer:
+            await load.start(writer)
+            yield load
+            await load.progress()
+            await load.stop()
+    async with bank(url, bucket) as app:
+        await subscribed(app, load.journal)
+        head = await app._store.head()
+        async with asyncio.timeout(PATIENCE_S):
+            while (await app._store.load_checkpoint("group_mailer")).position < head:
+                await asyncio.sleep(0.01)
+        await _check(app, await followed(app, to=head), load.journal)
+
+
 async def test_killed_handlers(
     mongo_url: str, mongo_bucket: str, soak: Soak, tmp_path: Path
 ) -> None:
     """Of two workers, one is killed with SIGKILL, or both are made to work at once."""
-    random, journal = Random(soak.seed), tmp_path / "journal"
-    worker = [sys.executable, "-c", _WORKER, str(_ROOT), mongo_url, mongo_bucket, str(journal)]
-    with room() as workers:
-        running = [_start(workers, worker, tmp_path) for _ in range(WORKERS)]
-        async with async_client(mongo_url) as client, bank(mongo_url, mongo_bucket) as quiet:
-            writing = asyncio.create_task(_write(quiet, Random(soak.seed)))
-            for number in range(ROUNDS * soak.factor):
-                await _growth(journal, random.randint(1, 100), [writing], running)
-                if number % 2:
-                    victim = running.pop(random.randrange(len(running)))
-                    victim.kill()
-                    await asyncio.to_thread(victim.wait)
-                    running.append(_start(workers, worker, tmp_path))
-                await _expire(client, mongo_bucket)
-            await _growth(journal, 1, [writing], running)
-            writing.cancel()
-            await asyncio.wait([writing])
-        for process in running:
-            process.kill()
-            await asyncio.to_thread(process.wait)
-    async with async_client(mongo_url) as client:
-        await _expire(client, mongo_bucket)
-        async with bank(mongo_url, mongo_bucket) as app:
-            await subscribed(app, journal)
-            head = await app._store.head()
-            async with asyncio.timeout(PATIENCE_S):
-                while (await app._store.load_checkpoint("group_mailer")).position < head:
-                    await asyncio.sleep(0.01)
-            await _check(app, await followed(app, to=head), journal)
+    async with working(mongo_url, mongo_bucket, soak, tmp_path) as load:
+        for number in range(ROUNDS * soak.factor):
+            await load.progress()
+            if number % 2:
+                await load.replace_worker()
+            await load.expire()
+
+
+async def test_handlers_while_the_primary_is_replaced(
+    replica_set: MongoReplicaSet, soak: Soak, tmp_path: Path
+) -> None:
+    url, bucket = f"{replica_set.url}&timeoutMS=3000", f"test_{uuid4().hex}"
+    async with working(url, bucket, soak, tmp_path) as load:
+        # Each short run has another fault.
+        faults = [load.random.choice(FAULTS)] if soak.factor == 1 else FAULTS * soak.factor
+        for fault in faults:
+            primary = await asyncio.to_thread(replica_set.wait_for_primary)
+            await load.progress()
+            print(fault.__name__)
+            await fault(primary, load, replica_set)
+            await replicated(replica_set)
 
 
 async def _check(app: Application, log: Sequence[Recorded[Any]], journal: Path) -> None:
@@ -142,10 +224,6 @@ async def _check(app: Application, log: Sequence[Recorded[Any]], journal: Path) 
     assert [] == await app.dead_letters(group="mailer")
 
 
-def _start(workers: Room, command: Sequence[str], directory: Path) -> Popen[bytes]:
-    return workers.run(command, directory / "workers.log")
-
-
 async def _write(app: Application, random: Random) -> None:
     while True:
         aggregate_id, amount = random.choice(ACCOUNTS), random.randint(1, POISON)
@@ -156,32 +234,6 @@ async def _write(app: Application, random: Random) -> None:
                 *[Deposit(aggregate_id=aggregate_id, amount=amount)] * 4,
             ]
         )
-        with suppress(Rejected):
+        with suppress(Rejected, StoreUnavailable, OutcomeUnknown):
             await app.dispatch(command)
         await asyncio.sleep(0.005)  # leaves the workers a share of the machine
-
-
-async def _growth(
-    journal: Path,
-    lines: int,
-    tasks: Sequence[asyncio.Task[None]],
-    running: Sequence[Popen[bytes]],
-) -> None:
-    """Wait until so many more events were handled."""
-
-    def noted() -> int:
-        return journal.read_text().count("\n") if journal.exists() else 0
-
-    before = noted()
-    async with asyncio.timeout(PATIENCE_S):
-        while noted() < before + lines:
-            assert not any(task.done() for task in tasks)
-            assert all(process.poll() is None for process in running)
-            await asyncio.sleep(0.005)
-
-
-async def _expire(client: Client, bucket: str) -> None:
-    """Make every lease run out now, as it would within seconds."""
-    await client[bucket].leases.update_many(
-        {}, {"$set": {"until": datetime(2000, 1, 1, tzinfo=UTC)}}
-    )

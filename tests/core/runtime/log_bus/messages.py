@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
 from eventhus import StreamId, new_id
 from eventhus.adapter_support import check_messages
-from eventhus.ports import Checkpoint, Commit, EventData, Message, Part, Storage, StoredEvent
+from eventhus.ports import Commit, EventData, Message, Part, Storage, StoredEvent
 from eventhus.runtime.clock import SystemClock
 from eventhus.runtime.log_bus.bus import LogBus
 
@@ -42,7 +42,12 @@ class LogPublisher:
     def __init__(self, store: Storage) -> None:
         self._store = store
         self.acknowledged = 0
-        self.last_published: Checkpoint | None = None
+        self.is_first = False
+
+    async def published(self) -> AsyncGenerator[Message, None]:
+        kept: list[Message] = []
+        for message in kept:
+            yield message
 
     async def publish(self, messages: Sequence[Message]) -> None:
         check_messages(messages)

@@ -24,7 +24,7 @@ from eventhus import (
     View,
 )
 from eventhus.errors import CodecError, KeyParked, LogChanged, StoreUnavailable
-from eventhus.ports import Checkpoint, Commit, EventData, Part, Storage, StoredEvent, ViewWrite
+from eventhus.ports import Commit, EventData, Part, Storage, StoredEvent, ViewWrite
 from eventhus_memory import MemoryStore
 from eventhus_testing import ManualClock
 from tests.bank import (
@@ -631,13 +631,30 @@ async def test_own_events_are_published_if_the_process_says_so(
     expected = ["Opened", "eventhus:DeadlineReached"]
     assert expected[: 1 + publish] == [each.type for each in bus.taken]
     assert 2 == (await store.load_checkpoint("relay")).position
-    log = (await store.read()).events
-    bus.last_published = Checkpoint(1, log[0].id)
+    bus.kept = bus.taken[:1]
     caplog.clear()
     async with app_of(store, clock, process, bus=bus):
         await settle()
     assert publish == any("the bus has lost" in each.getMessage() for each in caplog.records)
     assert expected[1:] * publish == [each.type for each in bus.taken[1 + publish :]]
+
+
+@pytest.mark.parametrize("publish", [False, True])
+async def test_own_events_reach_handlers_of_the_log_if_the_process_says_so(
+    clock: ManualClock, publish: bool
+) -> None:
+    handled: list[str] = []
+
+    async def handle(recorded: Recorded[Any]) -> None:
+        handled.append(type(recorded.event).__name__)
+
+    process = evolve(dunning, publish=publish, react=answer_nothing)
+    async with app_of(MemoryStore(), clock, process) as app:
+        await app.subscribe(handle, group="all", start="beginning")
+        await app.dispatch(Open(aggregate_id="a"))
+        await passing(clock, timedelta(days=1))
+        await settle()
+    assert ["Opened", "DeadlineReached"][: 1 + publish] == handled
 
 
 def own(name: str, data: dict[str, Any], number: int = 1) -> Commit:
@@ -656,11 +673,11 @@ async def test_many_own_events_at_the_end_of_the_log_are_no_loss_of_the_bus(
     """More than are read at a time; nothing is published again because of them."""
     store, bus = MemoryStore(), RecordingBus()
     async with app_of(store, clock, bus=bus) as app:
-        last = await app.dispatch(Rename(aggregate_id="a", owner="7"))
+        await app.dispatch(Rename(aggregate_id="a", owner="7"))
         for number in range(1001):
             await store.append(own("DeadlineReached", {"name": "x"}, number))
     assert ["Renamed"] == [each.type for each in bus.taken]
-    bus.last_published = Checkpoint(1, last.events[0].id)
+    bus.kept = bus.taken[:]
     async with bank(store, bus=bus):
         await settle()
     assert ["Renamed"] == [each.type for each in bus.taken]

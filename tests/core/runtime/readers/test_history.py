@@ -3,21 +3,24 @@
 # ruff: noqa: SLF001 - the memory store is restored and damaged from within
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from attrs import evolve
 
 from eventhus import StreamId, new_id
 from eventhus.errors import CompositionError, InvalidArgument, LogChanged, ReaderBusy
 from eventhus.ports import (
-    Checkpoint,
     Commit,
     EventData,
+    Message,
     Part,
 )
 from eventhus.runtime.clock import SystemClock
+from eventhus.runtime.messaging.wire import to_message
 from eventhus.runtime.readers import leased_reader
+from eventhus.runtime.readers import relay as relay_module
 from eventhus.runtime.readers.relay import CHECKPOINT, Relay
 from eventhus_memory import MemoryBus, MemoryStore
 from tests.core.readers import Balance, balances, bank, welcome
@@ -140,6 +143,12 @@ async def test_the_relay_stops_when_the_log_has_another_history(
     assert "relay has read event c0-3 at position 3" in caplog.text
 
 
+async def published(store: MemoryStore, *positions: int) -> list[Message]:
+    """The messages of some events."""
+    events = (await store.read()).events
+    return [to_message(events[position - 1]) for position in positions]
+
+
 @pytest.mark.parametrize("kept", [0, 2])
 async def test_the_lost_tail_of_the_bus_is_published_again(
     kept: int, caplog: pytest.LogCaptureFixture
@@ -148,7 +157,7 @@ async def test_the_lost_tail_of_the_bus_is_published_again(
     store, bus = MemoryStore(), RecordingBus()
     await append(store, 5)
     await store.save_checkpoint(CHECKPOINT, 5, event_id="c0-5")
-    bus.last_published = Checkpoint(kept, f"c0-{kept}" if kept else "")
+    bus.kept = await published(store, *range(1, kept + 1))
     async with running(Relay(store, bus, FakeClock(), owner=new_id())):
         await eventually(lambda: len(bus.taken) == 5 - kept)
     assert [*range(kept + 1, 6)] == bus.positions
@@ -156,24 +165,53 @@ async def test_the_lost_tail_of_the_bus_is_published_again(
     assert f"ends at position {kept} and the checkpoint of the relay is at 5" in record.message
 
 
-@pytest.mark.parametrize("last", [None, 5, 6], ids=["unknown", "as far", "farther"])
-async def test_a_bus_that_has_lost_nothing_gets_no_repeats(last: int | None) -> None:
+async def test_a_bus_that_cannot_know_gets_no_repeats() -> None:
     store, bus = MemoryStore(), RecordingBus()
     await append(store, 6)
     await store.save_checkpoint(CHECKPOINT, 5, event_id="c0-5")
-    bus.last_published = None if last is None else Checkpoint(last, f"c0-{last}")
     async with running(Relay(store, bus, FakeClock(), owner=new_id())):
         await eventually(lambda: len(bus.taken) == 1)
     assert [6] == bus.positions
 
 
-@pytest.mark.parametrize("event_id", ["foreign", "c0-3", ""])
-async def test_the_position_of_a_foreign_message_is_not_trusted(event_id: str) -> None:
-    """The event at that position has another id, so it says nothing about this log."""
+FOREIGN: dict[str, Callable[[Message], Message]] = {
+    "another id": lambda one: evolve(one, id="foreign"),
+    "another content": lambda one: evolve(one, body=one.body.replace(b"}}", b',"x":1}}')),
+    "no event": lambda one: evolve(one, body=b"{}"),
+    "no position": lambda one: evolve(one, headers={}),
+    "a position beyond the log": lambda one: moved(one, "600"),
+    "a position beyond any log": lambda one: moved(one, str(2**63 - 1)),
+    "a position that is no number": lambda one: moved(one, "many"),
+}
+
+
+def moved(one: Message, position: str) -> Message:
+    return evolve(one, headers={**one.headers, "Eventhus-Position": position})
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+@pytest.mark.parametrize("kept", [3, 5, 6], ids=["behind", "as far", "farther"])
+async def test_foreign_messages_at_the_end_of_the_bus_hide_nothing(foreign: str, kept: int) -> None:
     store, bus = MemoryStore(), RecordingBus()
     await append(store, 6)
     await store.save_checkpoint(CHECKPOINT, 5, event_id="c0-5")
-    bus.last_published = Checkpoint(2, event_id)
+    [copied] = await published(store, 2)
+    bus.kept = [*await published(store, *range(1, kept + 1)), FOREIGN[foreign](copied)]
+    again = range(min(kept, 5) + 1, 7)
+    async with running(Relay(store, bus, FakeClock(), owner=new_id())):
+        await eventually(lambda: len(bus.taken) == len(again))
+    assert [*again] == bus.positions
+
+
+async def test_the_relay_looks_back_over_a_limited_number_of_messages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay_module, "LOOK_BACK", 2)
+    store, bus = MemoryStore(), RecordingBus()
+    await append(store, 6)
+    await store.save_checkpoint(CHECKPOINT, 5, event_id="c0-5")
+    [ours] = await published(store, 3)
+    bus.kept = [ours, *[evolve(ours, id="foreign")] * 2]
     async with running(Relay(store, bus, FakeClock(), owner=new_id())):
         await eventually(lambda: len(bus.taken) == 1)
     assert [6] == bus.positions
