@@ -105,6 +105,8 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         lease: The name of the lease; by default that of the collection.
     """
 
+    _batch = 1000  # events that are read at once
+
     def __init__(
         self,
         reader: View[Any, V] | Process[Any, V],
@@ -221,7 +223,9 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
     async def _read(self, lease: Lease) -> None:
         self._parked = None
         after = await self._place(lease)
-        async with aclosing(self._store.follow(self._events.query, after=after)) as pages:
+        async with aclosing(
+            self._store.follow(self._events.query, after=after, limit=self._batch)
+        ) as pages:
             async for page in pages:
                 await self._take(page.events, Checkpoint(page.position, page.event_id), lease)
                 # A store that never waits would starve every other task.
