@@ -40,7 +40,7 @@ from eventhus_mongo.driver_errors import (
     translating_errors,
 )
 from eventhus_mongo.known_versions import KnownVersions
-from eventhus_mongo.lookups import Lookups
+from eventhus_mongo.lookups import Lookups, taken_version
 from eventhus_mongo.pending_append import PendingAppend, weight
 from eventhus_mongo.query_reader import QueryReader
 
@@ -120,7 +120,7 @@ class Appender:
                 is_own = waiting.sent and examined.commit.id == commit.id
                 return evolve(examined, commit=commit) if is_own else examined
             # A new one, because the old one may still be in a batch.
-            waiting = evolve(waiting, ends=examined, done=loop.create_future())
+            waiting = evolve(waiting, ends=examined, taken=None, done=loop.create_future())
 
     async def drain(self) -> None:
         """Wait until no commit is in flight."""
@@ -172,9 +172,37 @@ class Appender:
         if match is not None:
             raise self._refusal(waiting, match)
         if waiting.ahead >= AHEAD_TRIES:
-            with translating_errors(self._connection.bucket):
-                check_condition(commit, (await self._connection.tail()).position)
+            await self._start_over(waiting)
+        await self._check_taken(waiting, ends)
         return ends
+
+    async def _start_over(self, waiting: PendingAppend) -> None:
+        """Check a condition from its own beginning again, if the log reaches that.
+
+        The log has reached further, or the beginning was made up. Only another program can shorten
+        the log.
+
+        Raises:
+            InvalidCommit: The condition begins after the head of the log.
+        """
+        commit = waiting.commit
+        assert commit.condition is not None
+        with translating_errors(self._connection.bucket):
+            check_condition(commit, (await self._connection.tail()).position)
+        waiting.clear_to, waiting.ahead = commit.condition.after, 0
+
+    async def _check_taken(self, waiting: PendingAppend, ends: Sequence[int]) -> None:
+        """Check that a version which was taken belongs to its stream.
+
+        Otherwise the commit would be refused again and again. A lower end alone proves nothing: a
+        commit that a majority does not have yet is not read, and keeps others from its place.
+        """
+        if waiting.taken is None:
+            return
+        stream, version = waiting.taken
+        for part, end in zip(waiting.commit.parts, ends, strict=True):
+            if part.stream == stream and end < version:
+                await self._lookups.check_free(stream, version)
 
     async def _look_apart(self, waiting: PendingAppend) -> int | None:
         """Return the position of an event that matches the commit's condition, if any."""
@@ -279,6 +307,7 @@ class Appender:
             if taken.isdisjoint(each):
                 free.append(waiting)
             else:
+                waiting.taken = next(iter(taken & each))
                 waiting.resolve(None)
         return free
 
@@ -421,6 +450,7 @@ class Appender:
         else:
             self._next = placed[stop].position
             self._failures, self._clashed = 0, True
+            refused.taken = taken_version(problem)
             refused.resolve(None)
             self._put_back(batch[stop + 1 :])
 

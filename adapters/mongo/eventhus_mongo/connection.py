@@ -184,6 +184,16 @@ class Connection:
                 session=session,
             )
 
+    async def holder_of(self, stream: StreamId, version: int) -> Document | None:
+        """Return the ``_id`` of the document that keeps others from a version of a stream."""
+        names = [("parts.id", stream.aggregate_id), ("parts.type", stream.aggregate_type)]
+        async with self.operation() as session:
+            # Bounds of the index instead of a filter, which tests the parts and not the entries.
+            found = self.events.find(hint=STREAM_KEYS, limit=1, projection=["_id"], session=session)
+            found.min([*names, ("parts.version", version)])
+            found.max([*names, ("parts.version", version - 1)])  # the versions descend
+            return next(iter(await found.to_list()), None)
+
     async def tail(self, *, up_to: int | None = None) -> Tail:
         """Return the end of the log, or of its commits that begin at or before a position.
 

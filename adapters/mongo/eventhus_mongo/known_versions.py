@@ -12,7 +12,8 @@ class KnownVersions:
 
     A commit may be appended only at such a version. An expected version that a caller made up could
     otherwise put it into the middle of another commit, or leave a gap. Commits never change, so a
-    known version stays true, even if the stream has grown since.
+    known version stays true, even if the stream has grown since. Only another program can make it
+    false, by a change to the log; it is then forgotten at the next look at the end of the stream.
     """
 
     def __init__(self) -> None:
@@ -28,3 +29,8 @@ class KnownVersions:
         self._versions[stream] = max(known, version)
         if len(self._versions) > CAPACITY:
             del self._versions[next(iter(self._versions))]
+
+    def forget(self, stream: StreamId, version: int) -> None:
+        """Forget a version that the log no longer has, unless a later one is known by now."""
+        if self._versions.get(stream) == version:
+            del self._versions[stream]

@@ -11,7 +11,7 @@ from eventhus.errors import CommandIdReused, InvalidCommit
 from eventhus.ports import Commit, Part, StoredCommit
 from eventhus_mongo.commits import decode_commit, stream_filter, stream_places, stream_span
 from eventhus_mongo.connection import STREAM_KEYS, Connection
-from eventhus_mongo.documents import is_readable
+from eventhus_mongo.documents import is_readable, not_ours
 from eventhus_mongo.driver_errors import translating_errors
 from eventhus_mongo.known_versions import KnownVersions
 
@@ -37,11 +37,30 @@ class Lookups:
 
     async def end_of(self, stream: StreamId) -> int:
         """Return the version of the last event of a stream; 0 if it has none."""
+        known = self._known.get(stream)
         with translating_errors(self._connection.bucket):
             last = await self._connection.last_of(stream, projection=["parts", "format"])
             end = 0 if last is None else stream_span(last, stream).last
+        if known is not None and known > end:  # another program has changed the log
+            self._known.forget(stream, known)
         self._known.learn(stream, end)
         return end
+
+    async def check_free(self, stream: StreamId, version: int) -> None:
+        """Check that no strange document holds a version beyond the end of a stream.
+
+        The index has an entry for each value that it finds below ``parts``, even if there is no
+        array, or if a part has several ids. The server refuses a second entry, and the filters for
+        streams do not find the first one.
+
+        Raises:
+            IncompatibleBucket: A document holds it that was not written by this library.
+        """
+        with translating_errors(self._connection.bucket):
+            holder = await self._connection.holder_of(stream, version)
+            # The end after the holder. In the other order, a commit may land in between.
+            if holder is not None and await self.end_of(stream) < version:
+                raise not_ours(holder)
 
     async def ends_of(self, parts: Sequence[Part]) -> list[int]:
         """Return the version of the last event of the stream of each part.
@@ -55,7 +74,12 @@ class Lookups:
 
     async def _as_expected(self, parts: Sequence[Part]) -> dict[StreamId, int]:
         """Return the ends of those streams of which one query tells that they are as expected."""
-        expected = {part.stream: part.expected_version for part in parts if part.expected_version}
+        expected = {
+            part.stream: part.expected_version
+            for part in parts
+            if part.expected_version
+            and (self._known.get(part.stream) or 0) <= part.expected_version
+        }
         if not expected:
             return {}
         sizes: dict[tuple[str, str, int], int] = {}
@@ -156,3 +180,11 @@ class Lookups:
         return frozenset(
             wanted[place] for place in places if isinstance(place[2], int) and place in wanted
         )
+
+
+def taken_version(refusal: Mapping[str, Any]) -> VersionOf | None:
+    """Return the version that the server found taken, if it refused a document because of one."""
+    entry = refusal["keyValue"]
+    if "parts.version" not in entry:
+        return None
+    return StreamId(entry["parts.type"], entry["parts.id"]), entry["parts.version"]

@@ -10,6 +10,7 @@ from attrs import define
 from eventhus import Query
 from eventhus.ports import Commit, StoredCommit
 from eventhus_mongo.commits import Encoded
+from eventhus_mongo.lookups import VersionOf
 
 BATCH_BYTES = 4_000_000
 BATCH_NAMES = 2_000  # of streams, and of types and tags in conditions
@@ -29,6 +30,7 @@ class PendingAppend:
     is_apart: bool = False  # its condition cannot be checked together with others
     ahead: int = 0  # how often its condition began after the head of the log
     query: Query | None = None  # of its condition
+    taken: VersionOf | None = None  # the version that kept the last insert from storing it
 
     def resolve(self, stored: StoredCommit | None) -> None:
         """Answer the caller; ``None`` if the commit must be examined again."""

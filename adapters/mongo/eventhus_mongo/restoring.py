@@ -8,7 +8,8 @@ first that does not fit, so there is never a gap.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pymongo.errors import BulkWriteError, PyMongoError
 
@@ -32,7 +33,7 @@ from eventhus_mongo.driver_errors import (
     translating_errors,
 )
 from eventhus_mongo.known_versions import KnownVersions
-from eventhus_mongo.lookups import Lookups
+from eventhus_mongo.lookups import Lookups, taken_version
 
 
 class Restorer:
@@ -99,13 +100,13 @@ class Restorer:
             refused = commits[refusal["index"]]
             problem = f"MongoDB refused a document with error {refusal['code']}"
             if refusal["code"] == DUPLICATE_KEY:
-                return await self._difference(refused)
+                return await self._difference(refused, refusal)
         known = to_eventhus_error(bucket, error)
         if isinstance(known, AccessDenied):
             return known
         return OutcomeUnknown(bucket, problem, refused.commit.stream, refused.commit.id)
 
-    async def _difference(self, refused: StoredCommit) -> EventhusError:
+    async def _difference(self, refused: StoredCommit, refusal: Mapping[str, Any]) -> EventhusError:
         """Return the error for a commit whose position, id or version is taken."""
         commit = refused.commit
         try:
@@ -116,8 +117,10 @@ class Restorer:
         if held is not None:
             return LogsDiffer(refused.position, commit.id, held.commit.id)
         ends = [await self._lookups.end_of(part.stream) for part in commit.parts]
-        return next(
-            ConcurrencyError(part.stream, version - 1, end)
-            for part, version, end in zip(commit.parts, refused.versions, ends, strict=True)
-            if end != version - 1
-        )
+        for part, version, end in zip(commit.parts, refused.versions, ends, strict=True):
+            if end != version - 1:
+                return ConcurrencyError(part.stream, version - 1, end)
+        if (taken := taken_version(refusal)) is not None:
+            await self._lookups.check_free(*taken)
+        problem = "another writer's commit was in the way, and no majority has it"
+        return OutcomeUnknown(self._connection.bucket, problem, commit.stream, commit.id)

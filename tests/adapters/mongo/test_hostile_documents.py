@@ -7,19 +7,38 @@ from typing import Any
 
 import bson
 import pytest
-from bson import Code, Int64, ObjectId
+from bson import Code, Int64, MinKey, ObjectId
 from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
+from pymongo.monitoring import CommandStartedEvent
 
 from eventhus import Query, StreamId
 from eventhus.errors import CompositionError, IncompatibleBucket, InvalidArgument
-from eventhus.ports import Checkpoint, EventData, Message, Snapshot, ViewDocument, ViewWrite
+from eventhus.ports import (
+    Checkpoint,
+    Commit,
+    Condition,
+    EventData,
+    Message,
+    Snapshot,
+    StoredCommit,
+    ViewDocument,
+    ViewWrite,
+)
 from eventhus_mongo import MongoStore
-from eventhus_testing.conformance.store.samples import commit, first_version
+from eventhus_testing.conformance.store.samples import (
+    OTHER,
+    commit,
+    commit_of,
+    first_version,
+    place,
+    tagged,
+)
+from eventhus_testing.conformance.store.samples import part as a_part
 from eventhus_testing.servers import MongoReplicaSet
 from tests.adapters.mongo.made import ACCOUNT, made
-from tests.adapters.mongo.support import Commands
+from tests.adapters.mongo.support import Commands, async_client
 
 Plain = Database[dict[str, Any]]
 BAD = StreamId("Account", "bad")
@@ -170,6 +189,100 @@ async def test_a_stream_with_a_commit_at_no_position_is_a_typed_error(
     plain.events.insert_one(document(_id=ObjectId()))
     with pytest.raises(IncompatibleBucket, match="was not written by eventhus"):
         await store.load(BAD)
+
+
+SECOND = {"type": ACCOUNT.aggregate_type, "id": ACCOUNT.aggregate_id, "version": 2, "size": 1}
+HOLDERS: dict[str, Any] = {
+    "parts that are no array": SECOND,
+    "a stream twice": [{**SECOND, "version": 1}, SECOND],
+    "an array of ids after the stream": [
+        {**SECOND, "version": 1},
+        {**SECOND, "id": [ACCOUNT.aggregate_id]},
+    ],
+}
+"""Forms whose version 2 the index has, while the stream seems to end at 1."""
+
+
+async def hold_second_version(store: MongoStore, plain: Plain, parts: Any) -> None:
+    """Fill the log up to position 3, and replace a commit below its end."""
+    for stream in (ACCOUNT, *GOOD[:2]):
+        await store.append(made(0, stream=stream))
+    position = Int64(1 if isinstance(parts, list) else 2)
+    plain.events.delete_one({"_id": position})
+    plain.events.insert_one(document(_id=position, parts=parts))
+
+
+UNMATCHED = Condition(query=Query.of("Closed", tags={"x"}), after=1)
+APPENDS: dict[str, Callable[[int | None], Commit]] = {
+    "one part": made,
+    "two parts": lambda expected: commit_of(
+        a_part(OTHER, expected_version=0), a_part(expected_version=expected)
+    ),
+    "a condition": lambda expected: commit(
+        ACCOUNT, events=[tagged("x")], expected_version=expected, condition=UNMATCHED
+    ),
+}
+
+
+@pytest.mark.parametrize("appended", APPENDS)
+@pytest.mark.parametrize("expected", [1, None])
+@pytest.mark.parametrize("holder", HOLDERS)
+async def test_a_version_held_by_a_strange_document_is_a_typed_error_without_a_delay(
+    store: MongoStore, plain: Plain, holder: str, expected: int | None, appended: str
+) -> None:
+    """Sending the commit again until the time is over would not help."""
+    await hold_second_version(store, plain, HOLDERS[holder])
+    async with asyncio.timeout(10):
+        with pytest.raises(IncompatibleBucket, match="was not written by eventhus"):
+            await store.append(APPENDS[appended](expected))
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+async def test_a_version_held_by_a_strange_document_is_a_typed_error_of_restore(
+    store: MongoStore, plain: Plain, holder: str
+) -> None:
+    await hold_second_version(store, plain, HOLDERS[holder])
+    stored = StoredCommit(commit=made(1), versions=[2], position=4)
+    with pytest.raises(IncompatibleBucket, match="was not written by eventhus"):
+        await store.restore([stored])
+
+
+@pytest.mark.parametrize("appended", APPENDS)
+async def test_a_writer_goes_on_where_the_log_ends_after_a_commit_was_changed(
+    store: MongoStore, plain: Plain, appended: str
+) -> None:
+    """It remembers a later end of the stream, which no look at the log confirms."""
+    await store.append(made(0))
+    await store.append(made(1))
+    await store.append(made(0, stream=GOOD[0]))
+    plain.events.update_one({"_id": 2}, {"$set": {"parts.0.id": MinKey()}})
+    async with asyncio.timeout(10):
+        stored = await store.append(APPENDS[appended](1))
+    assert 2 == stored.versions[-1]
+    assert 3 == first_version(await store.append(made(2)))
+
+
+async def test_a_condition_is_checked_again_after_the_log_has_lost_its_end(
+    replica_set: MongoReplicaSet, bucket: str, plain: Plain
+) -> None:
+    """Another program deletes a commit right after the writer has looked at all up to it."""
+    far = Int64(100)
+
+    class Deleting(Commands):
+        def started(self, event: CommandStartedEvent) -> None:
+            if {"commit_id"} == event.command.get("filter", {}).keys():
+                plain.events.delete_one({"_id": far})
+
+    async with (
+        async_client(replica_set.url, Deleting()) as connected,
+        MongoStore(connected, bucket) as store,
+    ):
+        await store.append(made(0, size=2))
+        await store.append(made(0, stream=GOOD[0]))
+        plain.events.insert_one(document(_id=far))
+        async with asyncio.timeout(10):  # position 1 is inside a commit, so the batch cannot tell
+            stored = await store.append(commit(OTHER, condition=UNMATCHED))
+        assert (1, 4) == place(stored)
 
 
 VIEWS: dict[str, dict[str, Any]] = {
