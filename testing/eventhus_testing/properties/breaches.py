@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from eventhus import Rejected
 from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.properties.counterexample import (
     UNKNOWN,
+    Body,
     Breach,
     CommandStep,
     Then,
     expecting,
     snake,
 )
+from eventhus_testing.properties.invariant import Violation
+from eventhus_testing.properties.search import Found
 from eventhus_testing.rules.rules import RuleBroken
 from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Passage, mark
 from eventhus_testing.values.defensive_copies import copy_if_mutable
@@ -47,6 +51,49 @@ def bug_breach(step: CommandStep, error: Exception) -> Breach:
         passages=[*passages_of(step), ("but", mark(ACTUAL, [raised(error)]))],
         body=step.body(None),
     )
+
+
+def invariant_breach(
+    step: CommandStep, violation: Violation, shown: Sequence[Passage], body: Body
+) -> Breach:
+    """Describe a command after which the invariant does not hold.
+
+    Args:
+        step: The command and its events.
+        violation: The violation.
+        shown: The passages that show it.
+        body: Returns the statements of the test.
+    """
+    command = type(step.command).__qualname__
+    then = ("then", mark(SAME, map(wrapped, step.decided[: step.number])))
+    return Breach(
+        arguments=step.arguments,
+        problem=f"{violation.name} does not hold after {command}",
+        name=f"{snake(command)}_keeps_{snake(violation.name)}",
+        meaning=f"After {command}, {violation.name} holds",
+        passages=[*passages_of(step), then, *shown],
+        body=body,
+    )
+
+
+def finding_breaches(carry_out: Callable[[], T], step: Callable[[], CommandStep]) -> T:
+    """Carry out a command of a spec, and return the spec after it.
+
+    Args:
+        carry_out: Carries it out. A refusal is an outcome.
+        step: Describes the command for a counterexample.
+
+    Raises:
+        Found: The command breaks a rule, or raises something else than a refusal.
+    """
+    try:
+        return carry_out()
+    except RuleBroken as broken:
+        shown = step()
+        raise Found(rule_breach(shown, broken), len(shown.given)) from broken
+    except Exception as error:
+        shown = step()
+        raise Found(bug_breach(shown, error), len(shown.given)) from error
 
 
 def passages_of(step: CommandStep) -> list[Passage]:

@@ -43,6 +43,12 @@ class Violation:
         """Return the state as part of a failure text."""
         return [("state", [*mark(ACTUAL, [wrapped(state)]), *mark(NOTE, self.notes)])]
 
+    def verdict(self) -> list[Passage]:
+        """Return that the invariant does not hold as part of a failure text."""
+        return [
+            ("but", [(ACTUAL, f"{self.name} does not hold"), *mark(NOTE, self.notes)]),
+        ]
+
     def body(self, spec: Callable[[Then | None], Body]) -> Body:
         """Return the body of a test, which ends with the invariant or calls it on the state.
 
@@ -60,7 +66,7 @@ class Violation:
         return self._called(spec, "history")
 
     def run_body(self, spec: Callable[[Then | None], Body]) -> Body:
-        """Return the body of a test that calls the invariant on the run of a process.
+        """Return the body of a test that calls the invariant on a run.
 
         Args:
             spec: As for ``body``.
