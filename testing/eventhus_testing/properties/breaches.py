@@ -16,7 +16,7 @@ from eventhus_testing.properties.counterexample import (
     expecting,
     snake,
 )
-from eventhus_testing.properties.invariant import Violation
+from eventhus_testing.properties.invariant import Invariant, Violation, violation_of
 from eventhus_testing.properties.search import Found
 from eventhus_testing.rules.rules import RuleBroken
 from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Passage, mark
@@ -74,6 +74,32 @@ def invariant_breach(
         passages=[*passages_of(step), then, *shown],
         body=body,
     )
+
+
+def check_invariant(
+    invariant: Invariant[T],
+    value: T,
+    step: CommandStep,
+    subject: str,
+    shown: Sequence[Passage] = (),
+) -> None:
+    """Check an invariant of the outcome of a command.
+
+    Args:
+        invariant: The invariant.
+        value: The value that it is a predicate on.
+        step: The command and its events.
+        subject: The attribute of the outcome that has this value.
+        shown: Further passages for a counterexample.
+
+    Raises:
+        Found: The invariant does not hold.
+    """
+    violation = violation_of(invariant, value)
+    if violation is not None:
+        body = violation.called_body(step.body, subject)
+        breach = invariant_breach(step, violation, [*shown, *violation.verdict()], body)
+        raise Found(breach, len(step.given))
 
 
 def finding_breaches(carry_out: Callable[[], T], step: Callable[[], CommandStep]) -> T:

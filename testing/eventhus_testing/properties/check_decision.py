@@ -9,10 +9,10 @@ from attrs import evolve, frozen
 
 from eventhus import Decision
 from eventhus.ports import Codec
-from eventhus_testing.properties.breaches import as_it_is, finding_breaches, invariant_breach
+from eventhus_testing.properties.breaches import as_it_is, check_invariant, finding_breaches
 from eventhus_testing.properties.counterexample import UNKNOWN, CommandStep, SpecArguments
-from eventhus_testing.properties.invariant import Invariant, violation_of
-from eventhus_testing.properties.search import Found, check_steps
+from eventhus_testing.properties.invariant import Invariant
+from eventhus_testing.properties.search import check_steps
 from eventhus_testing.properties.strategies import MAX_COMMANDS, commands, sequences
 from eventhus_testing.properties.typed_values import Refinements
 from eventhus_testing.rules.decider_checker import decider_checker
@@ -101,12 +101,8 @@ class _Check(Generic[C, E, S]):
         )
         last = done.steps[-1]
         if self.invariant is not None and last.events:
-            violation = violation_of(self.invariant, done.history)
-            if violation is not None:
-                step = evolve(self._step(story, shown, last.before), decided=last.events)
-                body = violation.history_body(step.body)
-                breach = invariant_breach(step, violation, violation.verdict(), body)
-                raise Found(breach, len(step.given))
+            step = evolve(self._step(story, shown, last.before), decided=last.events)
+            check_invariant(self.invariant, done.history, step, "history")
         return done
 
     def _step(self, story: Story[C, E, S], command: C, state: Any) -> CommandStep:

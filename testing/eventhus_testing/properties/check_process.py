@@ -202,7 +202,7 @@ class _History:
             name=f"{self.name}_keeps_{snake(violation.name)}",
             meaning=f"Whatever happens, {violation.name} holds",
             passages=self._passages(("then", mark(SAME, sent)), *violation.verdict()),
-            body=violation.run_body(self._body),
+            body=violation.called_body(self._body, "run"),
         )
 
     def _passages(self, *more: Passage) -> list[Passage]:
