@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from attrs import evolve
 
 from eventhus import Rejected
 from eventhus_testing.matching.excerpts import wrapped
@@ -102,24 +104,27 @@ def check_invariant(
         raise Found(breach, len(step.given))
 
 
-def finding_breaches(carry_out: Callable[[], T], step: Callable[[], CommandStep]) -> T:
+def finding_breaches(
+    carry_out: Callable[[], T], step: CommandStep, state: Callable[[], Any] | None = None
+) -> T:
     """Carry out a command of a spec, and return the spec after it.
 
     Args:
         carry_out: Carries it out. A refusal is an outcome.
-        step: Describes the command for a counterexample.
+        step: The command and its earlier events.
+        state: Returns the state that the command is decided on, if the step does not have it.
 
     Raises:
         Found: The command breaks a rule, or raises something else than a refusal.
     """
     try:
         return carry_out()
-    except RuleBroken as broken:
-        shown = step()
-        raise Found(rule_breach(shown, broken), len(shown.given)) from broken
     except Exception as error:
-        shown = step()
-        raise Found(bug_breach(shown, error), len(shown.given)) from error
+        step = step if state is None else evolve(step, state=state())
+        breach = (
+            rule_breach(step, error) if isinstance(error, RuleBroken) else bug_breach(step, error)
+        )
+        raise Found(breach, len(step.given)) from error
 
 
 def passages_of(step: CommandStep) -> list[Passage]:

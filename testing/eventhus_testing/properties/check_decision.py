@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Generic
 
 import hypothesis
@@ -96,8 +97,9 @@ class _Check(Generic[C, E, S]):
     def _with(self, story: Story[C, E, S], command: C) -> Story[C, E, S]:
         shown = as_it_is(command)
         done = finding_breaches(
-            lambda: story.with_command(command),
-            lambda: self._step(story, shown, _state_before(story, command)),
+            partial(story.with_command, command),
+            self._step(story, shown, UNKNOWN),
+            partial(_state_before, story, command),
         )
         last = done.steps[-1]
         if self.invariant is not None and last.events:

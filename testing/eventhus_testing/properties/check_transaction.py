@@ -108,7 +108,7 @@ class _Check(Generic[C]):
             state=UNKNOWN,
             command=as_it_is(command),
         )
-        done = finding_breaches(lambda: story.with_command(command), lambda: step)
+        done = finding_breaches(partial(story.with_command, command), step)
         if self.invariant is not None and done.happened:
             step = evolve(step, decided=done.happened)
             check_invariant(self.invariant, done.run, step, "run", _states(done))
@@ -132,7 +132,7 @@ class _Check(Generic[C]):
                 state=as_it_is(own.state),
                 command=as_it_is(command),
             )
-            done = finding_breaches(partial(own.with_command, command), lambda step=step: step)
+            done = finding_breaches(partial(own.with_command, command), step)
             if done.events:
                 return story.with_given(aggregate, stream, done.events)
         return story

@@ -187,18 +187,16 @@ class TransactionStory(Generic[C]):
             stream = StreamId(aggregate.name, each.aggregate_id)
             by_stream.setdefault(stream, (aggregate, []))[1].append(each)
         parts: list[Part] = []
-        refusal: Rejected | None = None
         for stream, (aggregate, own) in by_stream.items():
             parts.append(self._decided(aggregate, stream, own))
-            if isinstance(parts[-1].answer, Rejected):
-                refusal = parts[-1].answer
+            if parts[-1].refusal is not None:
                 break
         if self.rules.independent and self.rules.repeatable:
             check_independent(parts)
-        if refusal is not None:
-            return self._with(TransactionStep(cause=command, refusal=refusal))
-        happened = tuple(Happened(each.stream, event) for each in parts for event in each.answer)
-        states = {each.stream: each.after for each in parts if each.answer}
+        if parts[-1].refusal is not None:
+            return self._with(TransactionStep(cause=command, refusal=parts[-1].refusal))
+        happened = tuple(Happened(each.stream, event) for each in parts for event in each.events)
+        states = {each.stream: each.after for each in parts if each.events}
         step = TransactionStep(cause=command, happened=happened)
         return self._with(step, {**self.states, **states})
 
@@ -209,18 +207,19 @@ class TransactionStory(Generic[C]):
         __tracebackhide__ = True
         checker = self._checker(aggregate)
         state = before = self.state(aggregate, stream)
-        answer: list[E] | Rejected = []
+        events: list[E] = []
+        refusal: Rejected | None = None
         for command in commands:
             try:
-                events = checker.decide(command, state)
-            except Rejected as refusal:
-                answer = refusal
+                decided = checker.decide(command, state)
+            except Rejected as refused:
+                refusal = refused
                 break
-            for event in events:
+            for event in decided:
                 state = checker.evolve_decided(state, event)
-            if events:
+            if decided:
                 checker.check_snapshot(state)
-            answer += events
+            events += decided
         return Part(
             stream=stream,
             aggregate=aggregate,
@@ -228,7 +227,8 @@ class TransactionStory(Generic[C]):
             history=self.history(stream),
             before=before,
             after=state,
-            answer=answer if isinstance(answer, Rejected) else tuple(answer),
+            events=tuple(events),
+            refusal=refusal,
         )
 
     def going_on(self) -> TransactionStory[C]:

@@ -88,7 +88,7 @@ class Pack(Command):
 
 
 def puts_tea(command: Pack) -> Iterator[Command]:
-    yield AddItems(aggregate_id=f"cart of {command.aggregate_id}", items=[Item("tea", 1)])
+    yield AddItems(aggregate_id=f"cart of {command.aggregate_id}", items=(Item("tea", 1),))
 
 
 def test_histories_are_those_of_the_aggregates_that_split_names() -> None:

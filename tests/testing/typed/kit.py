@@ -160,7 +160,7 @@ def what_is_caught_of_decisions_and_transactions() -> None:
     wrote.then_state(account, "a1", 1)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
     wrote.then_rejected(ValueError)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
     check_transaction(account)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    check_transaction(writing, invariant=lambda run: run.state)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownLambdaType, reportUnknownMemberType, reportUnknownArgumentType]
+    check_transaction(writing, invariant=lambda run: run.state)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownLambdaType, reportUnknownMemberType]
     check_decision(account)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     memory_application(ledger)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
