@@ -100,6 +100,7 @@ class _Running:
         self.appender.cut_off()
         self.loader.cut_off()
         self.histories.cut_off()
+        self.reader.cut_off()
 
 
 class MongoStore:

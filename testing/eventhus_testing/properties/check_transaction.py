@@ -55,9 +55,9 @@ def check_transaction(
             returns a bool, or asserts and returns ``None``.
         refine: Strategies for values in commands, as for ``commands``. They apply to the commands
             of the transaction and of its aggregates.
-        rules: The rules, as for ``spec``.
-        codec: Encodes events and states, as for ``spec``.
-        max_commands: The largest number of commands in one run.
+        rules: As for ``spec``.
+        codec: As for ``spec``.
+        max_commands: The largest number of commands in one run, those of the aggregates included.
         settings: As for ``check_aggregate``.
 
     Raises:

@@ -318,11 +318,11 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             if batch.poisoned is not None:
                 raise batch.poisoned
             if await self._fold(folded, recorded, silently=self._is_past(folded, recorded)):
-                await self._save([folded], batch.lease)
+                await self._save_one(folded, batch.lease)
         except Poisoned as failure:
             async with self._parking:
                 await self._park(folded, recorded, failure)
-            await self._save([folded], batch.lease)
+            await self._save_one(folded, batch.lease)
             self._log_parked(folded, recorded, failure)
 
     def _is_past(
@@ -395,6 +395,10 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             poisoned.problem,
             raised_in(poisoned.error),
         )
+
+    async def _save_one(self, folded: FoldedValue[V], lease: Lease) -> None:
+        """Save a value before the next event of its key."""
+        await self._save([folded], lease)
 
     async def _save(self, values: Iterable[FoldedValue[V]], lease: Lease) -> None:
         changed = [(each, each.last) for each in values if each.last is not None]
