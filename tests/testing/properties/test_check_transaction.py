@@ -56,7 +56,9 @@ watching = attrs.evolve(transfer, aggregates=[attentive])
 
 def test_money_that_is_made_is_found_and_the_test_fails_as_the_check_did() -> None:
     with pytest.raises(Counterexample) as found:
-        check_transaction(generous, invariant=money_is_conserved, refine=SMALL, settings=MANY)
+        check_transaction(
+            generous, invariant=money_is_conserved, refine=SMALL, max_commands=30, settings=MANY
+        )
     text = str(found.value)
     assert "Transfer: money_is_conserved does not hold after Transfer\n\ngiven    Account/" in text
     assert "\nthen     Account/" in text
@@ -119,7 +121,7 @@ def test_ids_with_a_strategy_are_kept() -> None:
 
 def test_commands_for_ids_that_cannot_be_are_left_out() -> None:
     nowhere: Refinements = {Transfer: {"to": st.just("")}}
-    check_transaction(transfer, refine=nowhere, settings=FEW)
+    check_transaction(transfer, refine=nowhere, max_commands=10, settings=FEW)
 
 
 @frozen(kw_only=True)
@@ -139,7 +141,7 @@ def test_a_command_whose_class_refuses_an_id_is_not_tried() -> None:
 
 def test_an_aggregate_that_decides_on_the_state_of_another_is_found() -> None:
     with pytest.raises(Counterexample, match="rule 'independent' is broken") as found:
-        check_transaction(watching, refine=SMALL, settings=MANY)
+        check_transaction(watching, refine=SMALL, max_commands=30, settings=MANY)
     with pytest.raises(RuleBroken):
         pasted(found.value.spec)()
     check_transaction(watching, rules=Rules(independent=False), refine=SMALL, settings=FEW)
@@ -191,7 +193,9 @@ def test_an_invariant_may_assert() -> None:
         raise AssertionError("it did")
 
     with pytest.raises(Counterexample, match="nothing_happens does not hold") as found:
-        check_transaction(transfer, invariant=nothing_happens, refine=SMALL, settings=MANY)
+        check_transaction(
+            transfer, invariant=nothing_happens, refine=SMALL, max_commands=30, settings=MANY
+        )
     assert "? it did" in str(found.value)
 
 
