@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any, TypeAlias
-from unittest.mock import patch
 
 from pymongo import AsyncMongoClient
 
@@ -16,7 +15,6 @@ from benchmarks.harness import Sample, Stopwatch
 from benchmarks.mongo_processes import resident_mb
 from benchmarks.mongo_site import Document, Site, events_of, fill
 from eventhus import Application, Process, Recorded, View, new_id
-from eventhus.runtime.readers import process_runner
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore
 
@@ -54,23 +52,21 @@ COUNTS = View(name="counts", initial=0, key=_account, evolve=_counted)
 """The number of events of each account."""
 
 
-def commands(site: Site, *, keys: int, at_once: int | None = None) -> Sample:
+def commands(site: Site, *, keys: int, workers: int) -> Sample:
     """Measure a process that sends one command for each of its keys, per command.
 
     Args:
         site: Where.
         keys: How many keys have an event in the log.
-        at_once: How many keys are handled side by side; by default as many as the library does.
+        workers: As for ``Application``: with one, one key is handled after another.
     """
 
     async def sample() -> float:
         bucket = f"process_{new_id().lower()}"
         await fill_opened(site.client, bucket, keys)
-        count = process_runner.KEYS_AT_ONCE if at_once is None else at_once
-        with patch.object(process_runner, "KEYS_AT_ONCE", count):
-            async with application(site.client, bucket, WELCOME) as app:
-                with Stopwatch() as stopwatch:
-                    await app.caught_up(WELCOME, keys)
+        async with application(site.client, bucket, WELCOME, workers=workers) as app:
+            with Stopwatch() as stopwatch:
+                await app.caught_up(WELCOME, keys)
         async with MongoStore(site.client, bucket) as store:
             head = await store.head()
         if head != 2 * keys:  # one deposit for each account
@@ -165,7 +161,9 @@ def growth_mb(url: str, bucket: str, name: str, events: int) -> float | None:
     return asyncio.run(run())
 
 
-def application(client: Client, bucket: str, *readers: Reader, work: bool = True) -> Application:
+def application(
+    client: Client, bucket: str, *readers: Reader, workers: int = 30, work: bool = True
+) -> Application:
     """The bank on a bucket, with views and processes."""
     return Application(
         bucket="bank",
@@ -174,6 +172,7 @@ def application(client: Client, bucket: str, *readers: Reader, work: bool = True
         processes=[each for each in readers if isinstance(each, Process)],
         store=MongoStore(client, bucket),
         codec=CattrsCodec(),
+        workers=workers,
         work=work,
     )
 

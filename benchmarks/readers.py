@@ -21,6 +21,7 @@ LIBRARIES = ("eventhus", "pymongo")
 
 ROUNDS = 5
 KEYS = 1_000  # of the process
+WORKERS = (30, 100)  # the default, and more
 COMMITS = 200  # one after the other, on an idle system
 LOG = 1_000_000  # in the one that is followed in a process of its own
 ACCOUNTS = 1_000  # in that log
@@ -44,13 +45,16 @@ def cases(site: Site) -> Iterator[Case]:
     yield Case(
         f"a process over {KEYS:,} keys, one command each",
         [
-            Contender(
-                name="keys side by side",
-                sample=mongo_readers.commands(site, keys=KEYS),
-                against=one_by_one,
-                goal=10,
+            *(
+                Contender(
+                    name=f"keys side by side, {workers} workers",
+                    sample=mongo_readers.commands(site, keys=KEYS, workers=workers),
+                    against=one_by_one,
+                    goal=10,
+                )
+                for workers in WORKERS
             ),
-            Contender(name=one_by_one, sample=mongo_readers.commands(site, keys=KEYS, at_once=1)),
+            Contender(name=one_by_one, sample=mongo_readers.commands(site, keys=KEYS, workers=1)),
         ],
     )
 

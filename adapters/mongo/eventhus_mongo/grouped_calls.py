@@ -13,7 +13,7 @@ from eventhus.errors import StoreUnavailable
 from eventhus_mongo.batching import Batcher
 from eventhus_mongo.driver_errors import to_eventhus_error
 
-IN_FLIGHT = 2  # groups: the server works on one while the other's answer is decoded
+IN_FLIGHT = 2  # groups: the server works on one while the answer to the other is decoded
 
 A = TypeVar("A")
 R = TypeVar("R")
