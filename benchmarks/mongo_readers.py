@@ -78,10 +78,10 @@ def commands(site: Site, *, keys: int, workers: int) -> Sample:
 
 
 async def fill_opened(client: Client, bucket: str, accounts: int, events: int = 1) -> None:
-    """Fill a new bucket with accounts of so many events each, in commits of up to a hundred."""
+    """Fill a new bucket with accounts of so many events each, one to a commit."""
     async with MongoStore(client, bucket):
         ids = [new_id() for _ in range(accounts)]
-        await fill(events_of(client, bucket), ids, events, size=min(events, 100))
+        await fill(events_of(client, bucket), ids, events)
 
 
 async def seconds_to_view(client: Client, commits: int, *, elsewhere: bool) -> Sequence[float]:

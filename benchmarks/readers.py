@@ -23,7 +23,7 @@ ROUNDS = 5
 KEYS = 1_000  # of the process
 WORKERS = (30, 100)  # the default, and more
 COMMITS = 200  # one after the other, on an idle system
-LOG = 1_000_000  # in the one that is followed in a process of its own
+LOG = 200_000  # in the one that is followed in a process of its own; more take over two minutes
 ACCOUNTS = 1_000  # in that log
 
 
