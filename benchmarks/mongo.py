@@ -9,7 +9,7 @@ from random import Random
 
 from pymongo import AsyncMongoClient
 
-from benchmarks import mongo_driver, mongo_processes, mongo_store
+from benchmarks import mongo_driver, mongo_processes, mongo_store, mongo_views
 from benchmarks.harness import Case, Contender, Sample
 from benchmarks.mongo_site import Document, Site, events_of, fill, fill_mixed
 from benchmarks.report import Report
@@ -28,6 +28,9 @@ EVENTS = 10  # on an account before the deposits
 LONG = 100_000  # on a long one
 READ = 20_000  # in the log that is read
 TYPES = 20  # in the log of which one type is wanted
+BUILT = 200_000  # in the log that a view is built from
+KEYS = 2_000  # of that view
+FOUND = 100_000  # keys of the view that is searched
 LOG = 1_000_000  # in the one that is followed in a process of its own
 LARGE = 100  # events in a commit where no case depends on it
 
@@ -49,6 +52,7 @@ def cases(site: Site, random: Random) -> Iterator[Case]:
     yield from _appending(site)
     yield from _conditions(site)
     yield from _reading(site)
+    yield from _views(site)
     yield from _long_streams(site, random)
 
 
@@ -148,6 +152,32 @@ def _reading(site: Site) -> Iterator[Case]:
                 goal=5,
             ),
             Contender(name=cursor, sample=mongo_driver.read(site, "mixed", events=READ)),
+        ],
+    )
+
+
+def _views(site: Site) -> Iterator[Case]:
+    mongo_views.prepare(site, events=BUILT, keys=KEYS)
+    yield Case(
+        f"building a view of {KEYS:,} keys from {BUILT:,} events",
+        [
+            Contender(
+                name="eventhus",
+                sample=mongo_views.build(site, events=BUILT),
+                against="a bare loop",
+                goal=0.5,
+            ),
+            Contender(name="a bare loop", sample=mongo_views.build_by_hand(site, events=BUILT)),
+        ],
+    )
+    mongo_views.prepare_found(site, keys=FOUND)
+    yield Case(
+        f"finding {mongo_views.LIMIT} among {FOUND:,} along an index",
+        [
+            Contender(
+                name="find", sample=mongo_views.find(site), against="the driver's find", goal=0.8
+            ),
+            Contender(name="the driver's find", sample=mongo_views.find_by_hand(site)),
         ],
     )
 

@@ -21,6 +21,7 @@ from eventhus.errors import (
     IncompatibleBucket,
     InvalidArgument,
     InvalidCommit,
+    InvalidCursor,
     KeyParked,
     LeaseLost,
     LogChanged,
@@ -37,6 +38,7 @@ from eventhus.errors import (
     Superseded,
     TooManyConflicts,
     UndeclaredEvent,
+    UndeclaredIndex,
     UnknownCommand,
     UsageError,
     VersionRetired,
@@ -77,6 +79,31 @@ MESSAGES: list[tuple[EventhusError, str]] = [
         (
             "decide of Account produced Deposit, which is not one of its events; add it to the "
             "event annotation of evolve, or to events=(...)"
+        ),
+    ),
+    (
+        UndeclaredIndex("orders", "'x' is not an indexed field", "'x'"),
+        (
+            "view orders: 'x' is not an indexed field; add 'x' to indexes=[...] of the view, and "
+            "raise its version if the field is new to them"
+        ),
+    ),
+    (
+        UndeclaredIndex("orders", "a range alone has no order", "", "order by a field of where"),
+        "view orders: a range alone has no order; order by a field of where",
+    ),
+    (
+        InvalidCursor("orders", is_of_another=True),
+        (
+            "after of view orders belongs to another question; pass page.cursor, with the same "
+            "where and order_by"
+        ),
+    ),
+    (
+        InvalidCursor("orders", is_of_another=False),
+        (
+            "after of view orders is not a cursor; pass page.cursor, with the same where and "
+            "order_by"
         ),
     ),
     (
@@ -320,6 +347,7 @@ def test_the_drawing_of_the_tree_matches_the_classes() -> None:
 
 
 FAMILIES = [
+    (InvalidArgument, [UndeclaredIndex("v", "x"), InvalidCursor("v", is_of_another=False)]),
     (UsageError, [InvalidArgument("x"), NotRunning("x"), UndeclaredEvent("Account", Deposit)]),
     (
         ConflictError,

@@ -16,6 +16,7 @@ DOCUMENTS = sorted(
         *ROOT.glob("adapters/*/*.md"),
         *ROOT.glob("testing/*.md"),
         *ROOT.glob("benchmarks/*.md"),
+        *ROOT.glob("examples/*/*.md"),
     ]
 )
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -39,7 +40,8 @@ def test_python_blocks_run(document: Path, capsys: pytest.CaptureFixture[str]) -
     for language, text, line in blocks(document):
         if language == "python":
             # The padding makes a traceback point at the line of the document.
-            exec(compile("\n" * (line - 1) + text, str(document), "exec"), module.__dict__)
+            code = compile("\n" * (line - 1) + text, str(document), "exec", dont_inherit=True)
+            exec(code, module.__dict__)
             for name in [name for name in module.__dict__ if name.startswith("test_")]:
                 module.__dict__.pop(name)()
             printed = capsys.readouterr().out

@@ -248,13 +248,14 @@ class MemoryStore(MemoryGroups):
         check_page(limit, after_version=after_version)
         entries = self._streams.get(stream, [])[after_version : after_version + limit]
         if not entries:
-            return Slice(events=(), version=0, position=0, event_id="")
-        last = entries[-1]
+            return Slice(events=(), version=0, position=0, event_id="", first_event_id="")
+        first, last = entries[0], entries[-1]
         return unchecked_slice(
             events=_data(entries),
             version=last.version,
             position=last.position,
             event_id=event_id(last.commit.commit.id, last.number),
+            first_event_id=event_id(first.commit.commit.id, first.number),
         )
 
     async def history(

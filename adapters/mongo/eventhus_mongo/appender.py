@@ -75,6 +75,7 @@ class Appender:
         )
         self._next: int | None = None  # the next free position, as far as is known
         self._failures = 0  # of inserts, in a row
+        self._recent = Stretch()  # commits under conditions that this process has just stored
         self._clashed = False  # whether a stream that had grown stopped the last insert
 
     async def append(self, commit: Commit) -> StoredCommit:
@@ -149,10 +150,10 @@ class Appender:
         """
         commit = waiting.commit
         # The streams first. In the other order, a commit that lands in between would be missed.
-        ends = [
-            await self._lookups.end_of(part.stream) if end is None else end
-            for part, end in zip(commit.parts, known or [None] * len(commit.parts), strict=True)
-        ]
+        before = known or [None] * len(commit.parts)
+        unknown = [part for part, end in zip(commit.parts, before, strict=True) if end is None]
+        found = iter(await self._lookups.ends_of(unknown))
+        ends = [next(found) if end is None else end for end in before]
         misfit = next(
             (
                 ConcurrencyError(part.stream, part.expected_version, end)
@@ -212,7 +213,7 @@ class Appender:
                 if not batch:
                     return
                 assert self._next is not None
-                batch, documents = self._place(batch, self._next, placed)
+                batch, documents, recent = self._place(batch, self._next, placed)
                 async with self._connection.operation() as session:
                     await self._connection.events.insert_many(documents, session=session)
         except UnknownFormat as unknown:
@@ -223,6 +224,7 @@ class Appender:
         else:
             self._failures, self._clashed = 0, False
             self._settle(batch, placed)
+            self._recent = recent
 
     async def _drop_hopeless(self, batch: Sequence[PendingAppend]) -> list[PendingAppend]:
         """Drop the commits that are known not to fit into the log as it is now."""
@@ -287,7 +289,7 @@ class Appender:
         ]
         if not conditions:
             return [*batch]
-        stretch = await look(self._connection, conditions, head)
+        stretch = await look(self._connection, conditions, head, self._recent)
         verdicts = [self._judge(waiting, stretch, head) for waiting in batch]
         matches = [
             waiting.commit
@@ -324,20 +326,27 @@ class Appender:
 
     def _place(
         self, batch: Sequence[PendingAppend], position: int, placed: list[StoredCommit]
-    ) -> tuple[list[PendingAppend], list[Document]]:
+    ) -> tuple[list[PendingAppend], list[Document], Stretch]:
         """Give each commit its place in the log, except those whose condition an earlier one fails.
 
         These go into a later batch. To refuse them would be too early: that one may not land.
+
+        Returns:
+            The commits with a place, their documents, and the events that will have been stored in
+            a row, if there are conditions.
         """
         sending: list[PendingAppend] = []
         deferred: list[PendingAppend] = []
         documents: list[Document] = []
         ends: dict[StreamId, int] = {}  # after the commits placed so far
-        earlier = Stretch()
+        head = position - 1
+        recent, self._recent = self._recent, Stretch()  # until all of this is stored
+        if not recent.reaches(head):
+            recent = Stretch(head)
         has_conditions = any(waiting.query is not None for waiting in batch)
         for waiting in batch:
             commit = waiting.commit
-            if waiting.query is not None and earlier.first_match(waiting.query) is not None:
+            if waiting.query is not None and recent.first_match(waiting.query, head) is not None:
                 deferred.append(waiting)
                 continue
             versions: list[int] = []
@@ -349,14 +358,14 @@ class Appender:
                 ends[part.stream] = end + len(part.events)
                 versions.append(end + 1)
             if has_conditions:
-                earlier.add(position, [(event.type, event.tags) for event in commit.events])
+                recent.add(position, [(event.type, event.tags) for event in commit.events])
             placed.append(StoredCommit(commit=commit, versions=versions, position=position))
             sending.append(waiting)
             documents.append(waiting.encoded.at(position, versions))
             position += sum([len(part.events) for part in commit.parts])
         for waiting in reversed(deferred):
             self._batcher.put_back(waiting)
-        return sending, documents
+        return sending, documents, recent
 
     def _settle(self, batch: Sequence[PendingAppend], placed: Sequence[StoredCommit]) -> None:
         """Answer commits that are in the log, acknowledged by a majority."""

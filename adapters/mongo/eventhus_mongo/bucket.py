@@ -12,7 +12,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from eventhus.errors import IncompatibleBucket, InvalidArgument
 from eventhus_mongo.commits import decode_commit
-from eventhus_mongo.connection import STREAM_KEYS, Connection
+from eventhus_mongo.connection import STREAM_KEYS, TAGS_KEYS, Connection
 from eventhus_mongo.documents import Document
 from eventhus_mongo.driver_errors import translating_errors
 
@@ -104,7 +104,7 @@ INDEXES = (
     _Index("command_id", (("command_id", ASCENDING),), only_where="command_id"),
     _Index(
         "tags",
-        (("events.tags", ASCENDING), ("events.type", ASCENDING), ("_id", ASCENDING)),
+        TAGS_KEYS,
         only_where="events.tags",
         is_unique=False,
     ),

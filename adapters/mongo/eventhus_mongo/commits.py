@@ -24,7 +24,13 @@ from attrs import frozen
 from bson import Int64
 from bson.errors import BSONError
 
-from eventhus import Metadata, Recorded, StreamId
+from eventhus import Metadata, StreamId
+from eventhus.domain.recorded import (
+    unchecked_event_data,
+    unchecked_metadata,
+    unchecked_recorded,
+    unchecked_stream_id,
+)
 from eventhus.errors import CommitTooLarge, InvalidCommit
 from eventhus.ports import Commit, EventData, Part, StoredCommit, StoredEvent, event_id
 from eventhus_mongo.documents import (
@@ -157,34 +163,41 @@ def decode_commit(document: Document) -> StoredCommit:
     return StoredCommit(commit=commit, versions=versions, position=whole.first)
 
 
-def decode_events(document: Document, start: int, end: int) -> list[StoredEvent]:
-    """Return a range of the events, in their envelopes. Raises what ``decode_commit`` does."""
-    events = events_of(document, start, end)
+def decode_events(document: Document, indexes: Sequence[int]) -> list[StoredEvent]:
+    """Return some of the events, in their envelopes. Raises what ``decode_commit`` does.
+
+    Every event of the log passes through here, so checks are written out instead of called.
+
+    Args:
+        document: A commit.
+        indexes: The places of the events among those of the commit, from 0.
+    """
     try:
-        position, commit_id = document["_id"], as_text(document["commit_id"])
-        if type(position) is not int:
+        position, commit_id, events = document["_id"], document["commit_id"], document["events"]
+        if type(position) is not int or type(commit_id) is not str:
             raise not_ours(document)
         recorded_at = as_time(document["recorded_at"])
         metadata = _decode_metadata(document["metadata"])
+        origins = _origins(document["parts"])
+        if len(events) != len(origins):
+            raise not_ours(document)
         found: list[StoredEvent] = []
-        offset = 0  # of the part's first event
-        for stream, version, size in _parts(document):
-            found += [
-                Recorded(
+        for index in indexes:
+            stream, shift = origins[index]
+            found.append(
+                unchecked_recorded(
                     stream=stream,
-                    version=version + index - offset,
-                    position=position + index,
+                    version=index + shift,
+                    position=index + position,
                     id=event_id(commit_id, index),
-                    event=events[index - start],
+                    event=_decode_event(events[index]),
                     recorded_at=recorded_at,
                     metadata=metadata,
                 )
-                for index in range(max(start, offset), min(end, offset + size))
-            ]
-            offset += size
-        return found
+            )
     except MALFORMED:
-        raise not_ours(document) from None
+        raise not_ours(document) from None  # the parser's error holds the data
+    return found
 
 
 def events_of(document: Document, start: int = 0, end: int | None = None) -> list[EventData]:
@@ -221,6 +234,12 @@ def event_id_of(document: Document, index: int) -> str:
         raise not_ours(document) from None
 
 
+def readable_event_id(document: Document, index: int) -> str:
+    """Return the same id, or nothing if it cannot be read, which a look at the event tells."""
+    commit_id = document.get("commit_id")
+    return event_id(commit_id, index) if type(commit_id) is str else ""
+
+
 def log_span(document: Document) -> Span:
     """Return all events of a document, numbered by their positions.
 
@@ -228,17 +247,32 @@ def log_span(document: Document) -> Span:
         document: A commit, or at least its field ``format`` and the sizes of its parts.
 
     Raises:
-        UnknownFormat: The document was not written by this version of the library.
+        UnknownFormat: The document was not written by this version of the library, or has another
+            number of events than its parts say.
     """
+    size = commit_size(document)
+    first: int = document["_id"]
+    return Span(document, first, first + size - 1, 0)
+
+
+def commit_size(document: Document) -> int:
+    """Return the number of events in a document. Its fields are checked as ``log_span`` does."""
     check_format(document)
-    first = document.get("_id")
+    size = 0
     try:
-        size = sum([_number(part["size"]) for part in document["parts"]])
+        first = document["_id"]
+        for part in document["parts"]:
+            each = part["size"]
+            if type(each) is not int or each < 1:
+                raise not_ours(document)
+            size += each
+        if "events" in document and len(document["events"]) != size:
+            raise not_ours(document)
     except MALFORMED:
         raise not_ours(document) from None
-    if not (type(first) is int and first > 0 and size > 0):
+    if type(first) is not int or first < 1 or size == 0:
         raise not_ours(document)
-    return Span(document, first, first + size - 1, 0)
+    return size
 
 
 def stream_span(document: Document, stream: StreamId) -> Span:
@@ -295,6 +329,20 @@ def _parts(document: Document) -> Iterator[_Part]:
         yield stream, _number(part["version"]), _number(part["size"])
 
 
+def _origins(parts: Sequence[Document]) -> list[tuple[StreamId, int]]:
+    """Return for each event its stream, and by how much its version exceeds its index."""
+    origins: list[tuple[StreamId, int]] = []
+    for part in parts:
+        type_, id_, version, size = part["type"], part["id"], part["version"], part["size"]
+        if not (type(type_) is type(id_) is str and type_ and id_):
+            raise TypeError("the name of a stream is empty or of another type")
+        if not (type(version) is type(size) is int and version > 0 and size > 0):
+            raise ValueError("versions and sizes are whole numbers from 1")
+        origin = unchecked_stream_id(type_, id_), version - len(origins)
+        origins += [origin] if size == 1 else [origin] * size
+    return origins
+
+
 def _number(value: object) -> int:
     if type(value) is int and value > 0:
         return value
@@ -317,11 +365,11 @@ def _encode_event(stream: StreamId, event: EventData) -> Document:
 
 
 def _decode_event(document: Document) -> EventData:
-    schema = document.get("schema", 1)
-    if not (type(schema) is int and schema > 0):
-        raise TypeError("the schema of an event is of another type")
-    return EventData(
-        as_text(document["type"]),
+    type_, schema = document["type"], document.get("schema", 1)
+    if not (type(type_) is str and type(schema) is int and schema > 0):
+        raise TypeError("the name or the schema of an event is of another type")
+    return unchecked_event_data(
+        type_,
         document["data"] if "data" in document else get_data(document, "data"),
         schema,
         _tags(document),
@@ -349,10 +397,16 @@ def _encode_metadata(metadata: Metadata) -> Document:
 
 
 def _decode_metadata(document: Document) -> Metadata:
+    correlation_id, causation_id = document.get("correlation_id"), document.get("causation_id")
     if "values" in document or "values_json" in document:
         values: Mapping[str, str] = get_data(document, "values")
         if type(values) is not dict:
             raise TypeError("the values of metadata are of another type")
-    else:
-        values = {}
-    return Metadata(document.get("correlation_id"), document.get("causation_id"), values)
+        return Metadata(correlation_id, causation_id, values)
+    if not (_is_id_or_none(correlation_id) and _is_id_or_none(causation_id)):
+        raise TypeError("the id of a message is empty or of another type")
+    return unchecked_metadata(correlation_id, causation_id)
+
+
+def _is_id_or_none(value: object) -> bool:
+    return value is None or (type(value) is str and value != "")

@@ -44,6 +44,7 @@ class Stretch:
     """
 
     def __init__(self, after: int = 0) -> None:
+        self._start = after
         self._end = after  # the last position that was looked at
         self._starts: set[int] = set()  # of commits
         self._events: list[_Event] = []
@@ -59,8 +60,10 @@ class Stretch:
             names: The type and the tags of each event.
         """
         self._starts.add(position)
+        self._end = position - 1
         for each, (type_, tags) in enumerate(names, position):
             event = each, type_, tags
+            self._end = each
             self._events.append(event)
             self._by_type.setdefault(type_, []).append(event)
             for tag in tags:
@@ -75,6 +78,14 @@ class Stretch:
             self.add(span.first, [*names_of(document)])
         except UnknownFormat as error:
             self._unreadable.append((before, error))
+
+    def reaches(self, head: int) -> bool:
+        """Return whether the stretch ends at a position and is short enough to be continued."""
+        return self._end == head and len(self._events) < NEAR
+
+    def covers(self, after: int, head: int) -> bool:
+        """Return whether the stretch has every event between two positions."""
+        return self._start <= after and self._end == head
 
     def judge(self, query: Query, after: int, head: int) -> Verdict | int:
         """Return the position of the first match after ``after``, or a verdict if there is none.
@@ -92,7 +103,7 @@ class Stretch:
         if after == head:
             return Verdict.FREE
         # A commit that begins before the stretch may have events after the position.
-        is_whole = after == 0 or after + 1 in self._starts
+        is_whole = after + 1 in self._starts or after == self._start == 0
         for place, error in self._unreadable:
             if after <= place:
                 raise error
@@ -124,7 +135,7 @@ class Stretch:
 
 
 async def look(
-    connection: Connection, conditions: Sequence[tuple[Query, int]], head: int
+    connection: Connection, conditions: Sequence[tuple[Query, int]], head: int, recent: Stretch
 ) -> Stretch:
     """Return the stretch of the log that the conditions of a batch need, by one query.
 
@@ -134,6 +145,7 @@ async def look(
         connection: The bucket.
         conditions: Each query, and the position up to which nothing matches.
         head: The last position before the slot of the next commit.
+        recent: What this process has stored itself. If it is enough, there is no query.
 
     Raises:
         PyMongoError: The driver's errors.
@@ -142,6 +154,8 @@ async def look(
     if not near:
         return Stretch(head)
     after = min(near)
+    if recent.covers(after, head):
+        return recent
     reply = await connection.first_reply(
         {"_id": {"$gt": after, "$lte": head}},
         limit=NEAR,

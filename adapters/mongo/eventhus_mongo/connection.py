@@ -18,8 +18,8 @@ from pymongo.errors import AutoReconnect, ConfigurationError
 from pymongo.read_concern import ReadConcern
 
 from eventhus import StreamId
-from eventhus_mongo.commits import PLACE, event_id_of, log_span, stream_filter
-from eventhus_mongo.documents import OPTIONS, Document, decode_reply
+from eventhus_mongo.commits import PLACE, Span, log_span, readable_event_id, stream_filter
+from eventhus_mongo.documents import OPTIONS, Document, bounds_of, chunks_of, decode_reply
 from eventhus_mongo.in_flight import CallsInFlight
 
 Client: TypeAlias = AsyncMongoClient[Document]
@@ -32,6 +32,7 @@ WRITE_CONCERN = WriteConcern("majority", j=True)
 # The versions descend, so that the first entry of a stream is its last commit. In the other order,
 # the server would read and sort the whole stream to find it.
 STREAM_KEYS = (("parts.id", ASCENDING), ("parts.type", ASCENDING), ("parts.version", DESCENDING))
+TAGS_KEYS = (("events.tags", ASCENDING), ("events.type", ASCENDING), ("_id", ASCENDING))
 _NO_SESSIONS = "Sessions are not supported"  # every server that this adapter accepts supports them
 
 
@@ -46,6 +47,23 @@ class Tail:
 
     position: int = 0
     event_id: str = ""
+
+
+@frozen
+class RawReply:
+    """Documents in one reply of the server, as it sent them.
+
+    Attributes:
+        chunks: The documents, a few in each.
+        first: The first of them; empty if there is none.
+        last: The last of them; empty if there is none.
+        is_cut: Whether there may be more.
+    """
+
+    chunks: Sequence[bytes] = ()
+    first: bytes = b""
+    last: bytes = b""
+    is_cut: bool = False
 
 
 @frozen
@@ -177,10 +195,7 @@ class Connection:
         document = await self.last(key, projection=PLACE)
         if document is None:
             return Tail()
-        span, commit_id = log_span(document), document.get("commit_id")
-        if type(commit_id) is not str:  # this is told to whoever reads the commit
-            return Tail(span.last)
-        return Tail(span.last, event_id_of(document, span.last - span.first))
+        return end_of(log_span(document))
 
     async def first_reply(
         self,
@@ -195,15 +210,41 @@ class Connection:
         They are those of ``events`` unless another collection is given.
         """
         found = self.events if collection is None else collection
+        reply, is_alive = await self._first_reply(found, key, limit, options)
+        documents = decode_reply(reply)
+        return Reply(documents, is_cut=is_alive or len(documents) == limit)
+
+    async def first_raw_reply(
+        self, key: Mapping[str, Any], *, limit: int, **options: Any
+    ) -> RawReply:
+        """Return the first ``limit`` matching commits as ``first_reply`` does, not decoded."""
+        reply, is_alive = await self._first_reply(self.events, key, limit, options)
+        if not reply:
+            return RawReply()
+        bounds = bounds_of(reply)
+        return RawReply(
+            chunks_of(reply, bounds),
+            first=reply[: bounds[1]],
+            last=reply[bounds[-2] :],
+            is_cut=is_alive or len(bounds) - 1 == limit,
+        )
+
+    async def _first_reply(
+        self,
+        collection: AsyncCollection[Document],
+        key: Mapping[str, Any],
+        limit: int,
+        options: Mapping[str, Any],
+    ) -> tuple[bytes, bool]:
+        """Return the first reply, and whether the server has more; empty if nothing matches."""
         async with self.operation() as session:
-            replies: Any = found.find_raw_batches(
+            replies: Any = collection.find_raw_batches(
                 key, session=session, limit=limit, batch_size=limit + 1, **options
             )
             async with replies:
                 async for reply in replies:
-                    documents = decode_reply(reply)
-                    return Reply(documents, is_cut=replies.alive or len(documents) == limit)
-        return Reply([], is_cut=False)
+                    return reply, replies.alive
+        return b"", False
 
     async def find_all(
         self, key: Mapping[str, Any], session: AsyncClientSession, **options: Any
@@ -240,3 +281,10 @@ class Connection:
             read_concern=READ_CONCERN,
             write_concern=WRITE_CONCERN,
         )
+
+
+def end_of(span: Span, position: int | None = None) -> Tail:
+    """Return the end of a commit, or a position as the end, which has an id if it is in it."""
+    position = span.last if position is None else position
+    is_in = span.first <= position <= span.last
+    return Tail(position, readable_event_id(span.document, position - span.first) if is_in else "")

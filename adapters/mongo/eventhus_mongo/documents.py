@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -23,18 +24,20 @@ FORMAT = 1
 
 MOST = 2**62  # events in a log, by far
 
+CHUNK_BYTES = 32_000  # of documents that are decoded at once; as Python objects they take 300 KB
+
 LIMIT_BYTES = MAX_BSON_SIZE  # 16 MiB, of every MongoDB since 1.8
 
 
 class _PlainInt(TypeDecoder):
-    """Reads 64-bit integers as ``int`` instead of the driver's own class."""
+    """Reads 64-bit integers as ``int`` instead of the driver's own class.
 
-    @property
-    def bson_type(self) -> type[Int64]:
-        return Int64
+    The driver's decoder is written in C and calls ``int`` itself. With a function written in Python
+    here, decoding would take half as long again.
+    """
 
-    def transform_bson(self, value: Any) -> int:
-        return int(value)
+    bson_type: Any = Int64
+    transform_bson: Any = int
 
 
 OPTIONS: CodecOptions[Document] = CodecOptions(type_registry=TypeRegistry([_PlainInt()]))
@@ -49,6 +52,27 @@ _INVALID = "\0invalid"  # BSON has no NUL in keys, so no stored document has thi
 
 # Whatever decoding a document of another form may raise.
 MALFORMED = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
+
+
+def bounds_of(reply: bytes) -> list[int]:
+    """Return where the documents in a reply of the server begin, and where the last one ends."""
+    bounds = [0]
+    end = 0
+    while end < len(reply):
+        end += int.from_bytes(reply[end : end + 4], "little")  # each begins with its length
+        bounds.append(end)
+    return bounds
+
+
+def chunks_of(reply: bytes, bounds: Sequence[int]) -> list[bytes]:
+    """Split a reply into chunks of whole documents."""
+    chunks: list[bytes] = []
+    start = 0
+    for end in bounds:
+        if end - start >= CHUNK_BYTES or (end == len(reply) and end > start):
+            chunks.append(reply[start:end])
+            start = end
+    return chunks
 
 
 def decode_reply(reply: bytes) -> list[Document]:
@@ -89,7 +113,7 @@ def check_format(document: Document) -> None:
         raise UnknownFormat(
             f"the document {document.get('_id')!r} holds invalid dates or text; repair it"
         )
-    if document.get("format", FORMAT) != FORMAT:
+    if "format" in document and document["format"] != FORMAT:
         raise UnknownFormat(
             f"the commit at position {document.get('_id')} was written by a newer version of "
             f"eventhus, in form {document['format']!r}, and this one knows form {FORMAT}; "

@@ -21,9 +21,8 @@ from eventhus_mongo.driver_errors import to_eventhus_error, translating_errors
 from eventhus_mongo.known_versions import KnownVersions
 from eventhus_mongo.unfinished import Unfinished
 
-GROUP_STREAMS = 25
+GROUP_STREAMS = 50
 GROUP_BYTES = 16 * 1024 * 1024  # of documents in one group
-QUERIES = 2  # in flight at once: the server answers one while the other's answer is decoded
 
 _ByStream: TypeAlias = dict[tuple[str, str], list[Document]]
 """Documents by the type and the id of a stream."""
@@ -68,9 +67,10 @@ class Loader:
         self._projection = dict.fromkeys(without, 0) or None
         self._known = known
         self._unfinished = Unfinished()
-        self._batcher: Batcher[_Load] = Batcher(
-            self._query, self._give_up, most=GROUP_STREAMS, tasks=QUERIES
-        )
+        # One group at a time: two would each have half of the streams, and so would the appends
+        # that follow.
+        self._batcher: Batcher[_Load] = Batcher(self._query, self._give_up, most=GROUP_STREAMS)
+        self._large: Batcher[_Load] = Batcher(self._load_each, self._give_up, most=1)
 
     async def load(self, stream: StreamId, after: int, limit: int) -> Found:
         """Return the commits that hold the next ``limit`` events after version ``after``.
@@ -93,6 +93,7 @@ class Loader:
     def cut_off(self) -> None:
         """End the queries in flight."""
         self._batcher.cut_off()
+        self._large.cut_off()
 
     def _begins_after(self, after: int, stream: StreamId, spans: Sequence[Span]) -> bool:
         if spans:
@@ -110,8 +111,9 @@ class Loader:
         """Load a group of streams. Each caller gets its own answer, or its own error."""
         try:
             found = await self._find(group)
-            if found is None:
-                await self._load_each(group)
+            if found is None:  # they go on beside the next groups
+                for loading in group:
+                    self._large.add(loading)
                 return
         except PyMongoError as error:
             for loading in group:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from eventhus import StreamId
 from eventhus.errors import CommandIdReused, InvalidCommit
-from eventhus.ports import Commit, StoredCommit
+from eventhus.ports import Commit, Part, StoredCommit
 from eventhus_mongo.commits import decode_commit, stream_filter, stream_places, stream_span
 from eventhus_mongo.connection import STREAM_KEYS, Connection
+from eventhus_mongo.documents import is_readable
 from eventhus_mongo.driver_errors import translating_errors
 from eventhus_mongo.known_versions import KnownVersions
+
+_FIELDS = ("type", "id", "version", "size")
 
 VersionOf: TypeAlias = tuple[StreamId, int]
 """A version of a stream."""
@@ -38,6 +42,52 @@ class Lookups:
             end = 0 if last is None else stream_span(last, stream).last
         self._known.learn(stream, end)
         return end
+
+    async def ends_of(self, parts: Sequence[Part]) -> list[int]:
+        """Return the version of the last event of the stream of each part.
+
+        One query tells for all streams that end with a commit of one event at the expected version.
+        """
+        known = await self._as_expected(parts) if len(parts) > 1 else {}
+        others = [part.stream for part in parts if part.stream not in known]
+        known |= zip(others, await asyncio.gather(*map(self.end_of, others)), strict=True)
+        return [known[part.stream] for part in parts]
+
+    async def _as_expected(self, parts: Sequence[Part]) -> dict[StreamId, int]:
+        """Return the ends of those streams of which one query tells that they are as expected."""
+        expected = {part.stream: part.expected_version for part in parts if part.expected_version}
+        if not expected:
+            return {}
+        sizes: dict[tuple[str, str, int], int] = {}
+        with translating_errors(self._connection.bucket):
+            async with self._connection.operation() as session:
+                found = await self._connection.find_all(
+                    {
+                        "$or": [
+                            stream_filter(stream, version={"$in": [end, end + 1]})
+                            for stream, end in expected.items()
+                        ]
+                    },
+                    session,
+                    projection=["parts", "format"],
+                    hint=STREAM_KEYS,
+                )
+        for document in found:
+            if not is_readable(document):
+                return {}
+            for part in document["parts"]:
+                fields = (part.get(name) for name in _FIELDS) if type(part) is dict else ()
+                type_, id_, version, size = values = (*fields, *[None] * 4)[:4]
+                if [str, str, int, int] != [*map(type, values)]:
+                    return {}  # it may be in the way of a version in a manner that is not seen here
+                sizes[type_, id_, version] = size
+        ends: dict[StreamId, int] = {}
+        for stream, end in expected.items():
+            name = stream.aggregate_type, stream.aggregate_id
+            if sizes.get((*name, end)) == 1 and (*name, end + 1) not in sizes:
+                self._known.learn(stream, end)
+                ends[stream] = end
+        return ends
 
     async def stored(self, commit: Commit) -> StoredCommit | None:
         """Return the commit that the log holds under the id or the command id of another.

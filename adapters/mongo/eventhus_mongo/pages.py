@@ -9,6 +9,7 @@ from eventhus import StreamId
 from eventhus.errors import LogCorrupted
 from eventhus.ports import EventData, Slice, StoredEvent
 from eventhus_mongo.commits import Span, decode_events, event_id_of, events_of
+from eventhus_mongo.lazy_events import Some
 
 Piece: TypeAlias = tuple[Span, int, int]
 """A part of a span: the range of its events in the document, as start and end indexes."""
@@ -55,25 +56,51 @@ def slice_of(
         is_cut: Whether there may be more commits than these.
     """
     events: list[EventData] = []
-    span, end = Span({}, 0, 0, 0), 0
+    span, end, first_event_id = Span({}, 0, 0, 0), 0, ""
     for span, start, end in pieces(spans, after, limit, stream):
         events += events_of(span.document, start, end)
+        first_event_id = first_event_id or event_id_of(span.document, start)
     if not events:
-        return Slice(events=(), version=0, position=0, event_id="")
+        return Slice(events=(), version=0, position=0, event_id="", first_event_id="")
     return Slice(
         events=events,
         version=span.first + end - 1 - span.offset,
         position=span.document["_id"] + end - 1,
         event_id=event_id_of(span.document, end - 1),
+        first_event_id=first_event_id,
         is_cut=is_cut and len(events) < limit,
     )
 
 
-def recorded(
-    spans: Iterable[Span], after: int, limit: int, stream: StreamId | None = None
-) -> list[StoredEvent]:
-    """Return the next events in their envelopes. Raises what ``pieces`` does."""
+def pieces_backwards(spans: Iterable[Span], before: int | None, limit: int) -> list[Some]:
+    """Return the events of the log before a position, last first, for a page.
+
+    Args:
+        spans: The events of documents, last first. The first of them begins before the position.
+        before: The position; ``None`` for the end of the log.
+        limit: The most events.
+
+    Raises:
+        LogCorrupted: There is a gap between the documents.
+    """
+    found: list[Some] = []
+    above: int | None = None
+    for span in spans:
+        if above is not None and span.last + 1 != above:
+            raise LogCorrupted(None, span.last + 1, above)
+        last = span.last if before is None else min(span.last, before - 1)
+        indexes = range(last - span.first, -1, -1)[:limit]
+        found.append((span.document, indexes))
+        limit -= len(indexes)
+        if limit == 0:
+            break
+        above = span.first
+    return found
+
+
+def recorded(spans: Iterable[Span], after: int, limit: int, stream: StreamId) -> list[StoredEvent]:
+    """Return the next events of a stream in their envelopes. Raises what ``pieces`` does."""
     events: list[StoredEvent] = []
     for span, start, end in pieces(spans, after, limit, stream):
-        events += decode_events(span.document, start, end)
+        events += decode_events(span.document, range(start, end))
     return events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from eventhus import Query
@@ -44,6 +45,32 @@ def at(found: list[Filter], positions: Filter, *, also: int | None = None) -> Fi
     if also is not None:
         each.append({"_id": also})
     return each[0] if len(each) == 1 else {"$or": each}
+
+
+def any_of(queries: Sequence[Query], last: int) -> Filter:
+    """Return one filter for the commits up to a position that may match any of several queries.
+
+    Each of their items has a tag. One list of tags takes the server a fraction of the time of as
+    many branches. It finds more, namely each tag with the types of all queries.
+    """
+    items = [item for query in queries for item in query.items]
+    tags = sorted({key_tag(item) for item in items})
+    types = sorted({str(type_) for item in items for type_ in item.types})
+    wanted: Filter = {"tags": {"$in": tags}}
+    if len(types) <= MOST_TYPES and all(item.types for item in items):
+        wanted["type"] = {"$in": types}
+    # The condition at the top is what lets MongoDB use the index, which holds only the commits that
+    # have tags. If it named the tags, MongoDB might look for them alone, without the types.
+    return {
+        "events.tags": {"$exists": True},
+        "events": {"$elemMatch": wanted},
+        "_id": {"$lte": last},
+    }
+
+
+def key_tag(item: QueryItem) -> str:
+    """Return the tag by which the events of an item are found. It has one."""
+    return min(item.tags)
 
 
 def _of_item(item: QueryItem, *, is_split: bool) -> list[Filter]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from attrs import evolve
+from attrs import evolve, frozen
 from pymongo import ASCENDING, DESCENDING
 
 from eventhus import Query
-from eventhus.ports import Page, StoredEvent
+from eventhus.ports import Page
 from eventhus_mongo import query_filters
-from eventhus_mongo.commits import Span, decode_events, event_id_of, log_span, names_of
-from eventhus_mongo.connection import Connection, Tail
-from eventhus_mongo.documents import Document
+from eventhus_mongo.commits import Span, log_span, names_of, readable_event_id
+from eventhus_mongo.connection import Connection, Tail, end_of
+from eventhus_mongo.lazy_events import LazyEvents, Some, page_of, total_size
 from eventhus_mongo.unfinished import Unfinished
 
 LOG = "log"
@@ -20,6 +20,32 @@ LOG = "log"
 
 SCAN = 100_000
 """The most positions that one query goes through where no index helps, so that it ends in time."""
+
+
+@frozen
+class Found:
+    """Matching events of a stretch of the log.
+
+    Attributes:
+        pieces: The events.
+        end: The end of the stretch; backwards, its first event.
+        is_last: Whether it ends with the log.
+        is_cut: Whether it was cut because of the size of its events.
+    """
+
+    pieces: Sequence[Some]
+    end: Tail
+    is_last: bool = False
+    is_cut: bool = False
+
+    def page(self, bucket: str) -> Page:
+        """Return the page of these events."""
+        return Page(
+            events=LazyEvents(bucket, self.pieces, total_size(self.pieces)),
+            position=self.end.position,
+            event_id=self.end.event_id,
+            is_last=self.is_last,
+        )
 
 
 class QueryReader:
@@ -36,27 +62,25 @@ class QueryReader:
 
     async def read(self, query: Query, after: int, limit: int) -> Page:
         """Return the next page, which ends with the log if it has fewer than ``limit`` events."""
-        events: list[StoredEvent] = []
         tail = await self._connection.tail()
+        pieces: list[Some] = []
         while True:
-            page, is_cut = await self.next(query, after, limit - len(events), tail)
-            events += page.events
-            if page.is_last:
-                return evolve(page, events=events)
-            if len(events) == limit or (events and is_cut):
-                return page_of(events, is_last=False)
-            after = page.position
+            found = await self.next(query, after, limit - total_size(pieces), tail)
+            pieces += found.pieces
+            if found.is_last:
+                return evolve(found, pieces=pieces).page(self._connection.bucket)
+            if total_size(pieces) == limit or (pieces and found.is_cut):
+                return page_of(self._connection.bucket, pieces, is_last=False)
+            after = found.end.position
 
-    async def next(self, query: Query, after: int, limit: int, tail: Tail) -> tuple[Page, bool]:
-        """Return the next page of the log up to ``tail``, as far as one reply of the server goes.
+    async def next(self, query: Query, after: int, limit: int, tail: Tail) -> Found:
+        """Return what matches in the log up to ``tail``, as far as one reply of the server goes.
 
-        Returns:
-            The page, and whether it was cut because of the size of its events. Its position is
-            above ``after``, unless that is the tail or lies beyond.
+        It ends above ``after``, unless that is the tail or lies beyond.
         """
         if after >= tail.position:
             event_id = tail.event_id if after == tail.position else ""
-            return Page(events=(), position=after, event_id=event_id, is_last=True), False
+            return Found([], Tail(after, event_id), is_last=True)
         end = tail
         if query_filters.is_scan(query) and tail.position - after > SCAN:
             end = await self._connection.tail(up_to=after + SCAN)
@@ -72,22 +96,25 @@ class QueryReader:
         spans = [log_span(document) for document in reply.documents]
         if after > 0 and not (spans and spans[0].first == after + 1):
             spans = [*await self.commit_at(after), *spans]
-        events: list[StoredEvent] = []
+        pieces: list[Some] = []
+        rest = limit
         for span in spans:
-            start = max(after + 1 - span.first, 0)
-            events += _matching(span, query, start, limit - len(events))
-            if len(events) == limit:
-                self._unfinished.keep(LOG, span, until=events[-1].position)
-                return page_of(events, is_last=False), False
+            wanted = _matching(span, query, max(after + 1 - span.first, 0), rest)
+            if wanted:
+                pieces.append((span.document, wanted))
+                rest -= len(wanted)
+            if rest == 0:
+                last = Tail(span.first + wanted[-1], readable_event_id(span.document, wanted[-1]))
+                self._unfinished.keep(LOG, span, until=last.position)
+                return Found(pieces, last)
         if reply.is_cut:
-            end = _end_of(spans[-1])
-        page = Page(
-            events=events,
-            position=end.position,
-            event_id=end.event_id,
+            end = end_of(spans[-1])
+        return Found(
+            pieces,
+            end,
             is_last=end.position == tail.position,
+            is_cut=reply.is_cut and len(reply.documents) <= limit,
         )
-        return page, reply.is_cut and len(reply.documents) <= limit
 
     async def read_backwards(self, query: Query, before: int | None, limit: int) -> Page:
         """Return the page before a position, which ends at 1 if it has too few events."""
@@ -95,17 +122,22 @@ class QueryReader:
         last = tail.position if before is None else min(before - 1, tail.position)
         found = query_filters.branches(query)
         step = SCAN if query_filters.is_scan(query) else last
-        events: list[StoredEvent] = []
+        bucket = self._connection.bucket
+        pieces: list[Some] = []
+        rest = limit
         known = self._unfinished.get(LOG, last)
         spans, is_cut, low = ([known], False, known.first - 1) if known else ([], False, last)
         while True:
             for span in spans:
-                events += _matching_backwards(span, query, last, limit - len(events))
-                if len(events) == limit:
-                    self._unfinished.keep_backwards(LOG, span, before=events[-1].position)
-                    return page_of(events, is_last=False)
-            if is_cut and events and len(spans) <= limit:
-                return page_of(events, is_last=False)
+                if wanted := _matching_backwards(span, query, last, rest):
+                    pieces.append((span.document, wanted))
+                    rest -= len(wanted)
+                if rest == 0:
+                    page = page_of(bucket, pieces, is_last=False)
+                    self._unfinished.keep_backwards(LOG, span, before=page.position)
+                    return page
+            if is_cut and pieces and len(spans) <= limit:
+                return page_of(bucket, pieces, is_last=False)
             high = spans[-1].first - 1 if is_cut else low
             if high == 0:
                 break
@@ -116,13 +148,13 @@ class QueryReader:
                 sort=[("_id", DESCENDING)],
             )
             spans, is_cut = [log_span(document) for document in reply.documents], reply.is_cut
-        event_id = await self.first_event_id()
-        return Page(events=events, position=1, event_id=event_id, is_last=True)
+        first = Tail(1, await self.first_event_id())
+        return Found(pieces, first, is_last=True).page(bucket)
 
     async def first_event_id(self) -> str:
         """Return the id of the first event of the log; empty if there is none."""
         document = await self._connection.last({"_id": 1}, projection=["commit_id"])
-        return "" if document is None else event_id_of(document, 0)
+        return "" if document is None else readable_event_id(document, 0)
 
     async def commit_at(self, position: int) -> list[Span]:
         """Return the commit that holds a position, or the last one before it."""
@@ -132,39 +164,19 @@ class QueryReader:
         return [] if document is None else [log_span(document)]
 
 
-def page_of(events: Sequence[StoredEvent], *, is_last: bool) -> Page:
-    """Return a page that ends at its last event."""
-    last = events[-1]
-    return Page(events=events, position=last.position, event_id=last.id, is_last=is_last)
-
-
-def _end_of(span: Span) -> Tail:
-    return Tail(span.last, event_id_of(span.document, span.last - span.first))
-
-
-def _matching(span: Span, query: Query, start: int, limit: int) -> list[StoredEvent]:
-    """Return the first ``limit`` matching events of a commit from an index on."""
+def _matching(span: Span, query: Query, start: int, limit: int) -> list[int]:
+    """Return the places of the first ``limit`` matching events of a commit from an index on."""
     wanted: list[int] = []
     for index, names in enumerate(names_of(span.document, start), start):
         if query.matches(*names):
             wanted.append(index)
             if len(wanted) == limit:
                 break
-    return [*_decoded(span.document, wanted)]
+    return wanted
 
 
-def _matching_backwards(span: Span, query: Query, last: int, limit: int) -> list[StoredEvent]:
-    """Return the last ``limit`` matching events of a commit up to a position, last first."""
+def _matching_backwards(span: Span, query: Query, last: int, limit: int) -> list[int]:
+    """Return the places of the last ``limit`` matching events up to a position, last first."""
     end = min(span.last, last) + 1 - span.first
     names = [*names_of(span.document)][:end]
-    wanted = [index for index, each in enumerate(names) if query.matches(*each)][-limit:]
-    return [*_decoded(span.document, wanted)][::-1]
-
-
-def _decoded(document: Document, wanted: list[int]) -> Iterator[StoredEvent]:
-    if not wanted:
-        return
-    first = wanted[0]
-    events = decode_events(document, first, wanted[-1] + 1)
-    for index in wanted:
-        yield events[index - first]
+    return [index for index, each in enumerate(names) if query.matches(*each)][: -limit - 1 : -1]

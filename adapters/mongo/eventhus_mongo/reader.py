@@ -8,14 +8,19 @@ from pymongo import ASCENDING, DESCENDING
 
 from eventhus import Query
 from eventhus.errors import LogCorrupted
-from eventhus.ports import Page, StoredCommit, StoredEvent
-from eventhus_mongo.commits import Span, decode_commit, decode_events, event_id_of, log_span
-from eventhus_mongo.connection import Connection
+from eventhus.ports import Page, StoredCommit
+from eventhus_mongo.commits import Span, decode_commit, log_span
+from eventhus_mongo.connection import Connection, RawReply
 from eventhus_mongo.driver_errors import translating_errors
-from eventhus_mongo.pages import recorded
-from eventhus_mongo.query_reader import LOG, QueryReader, page_of
+from eventhus_mongo.group_reader import GroupReader
+from eventhus_mongo.lazy_events import page_of, total_size
+from eventhus_mongo.log_stretch import LogStretch, first_of, stretch_of
+from eventhus_mongo.pages import pieces_backwards
+from eventhus_mongo.query_reader import LOG, QueryReader
 from eventhus_mongo.unfinished import Unfinished
 from eventhus_mongo.wakeups import Wakeups
+
+AT_HEAD = 100  # commits that are looked for after the last page; more than come in meanwhile
 
 
 class LogReader:
@@ -31,22 +36,23 @@ class LogReader:
         self._connection = connection
         self._wakeups = wakeups
         self._queries = queries
+        self._groups = GroupReader(connection, queries)
         self._unfinished = unfinished
+
+    def cut_off(self) -> None:
+        """End the queries in flight."""
+        self._groups.cut_off()
 
     async def read(self, query: Query | None, after: int, limit: int) -> Page:
         """See ``EventStore.read``."""
         with translating_errors(self._connection.bucket):
             if query is not None:
-                return await self._queries.read(query, after, limit)
-            spans, has_more = await self._next(after, limit)
-            if after > 0 and not (spans and spans[0].first == after + 1):
-                spans = [*await self._queries.commit_at(after), *spans]
-            if events := recorded(spans, after, limit):
-                self._unfinished.keep(LOG, spans[-1], until=events[-1].position)
-                return page_of(events, is_last=len(events) < limit and not has_more)
-            is_there = bool(spans) and spans[-1].last == after
-            event_id = event_id_of(spans[-1].document, after - spans[-1].first) if is_there else ""
-            return Page(events=(), position=after, event_id=event_id, is_last=True)
+                return await self._groups.read(query, after, limit)
+            known = self._unfinished.get(LOG, after)
+            found = await self._next(after, limit, [known] if known else [])
+            if found.last is not None:
+                self._unfinished.keep(LOG, found.last, until=after + found.size)
+            return found.page(self._connection.bucket)
 
     async def read_backwards(self, query: Query | None, before: int | None, limit: int) -> Page:
         """See ``EventStore.read_backwards``."""
@@ -61,25 +67,18 @@ class LogReader:
                 spans, has_more = await self._before(before, limit)
                 if _last(spans) < min(before - 1, tail.position):
                     raise LogCorrupted(None, _last(spans) + 1, before)
-            events: list[StoredEvent] = []
-            first = before  # of the events so far
-            for span in spans:
-                if events and span.last + 1 != first:
-                    raise LogCorrupted(None, span.last + 1, events[-1].position)
-                last = span.last if first is None else min(span.last, first - 1)
-                end = last + 1 - span.first
-                start = max(end - (limit - len(events)), 0)
-                events += decode_events(span.document, start, end)[::-1]
-                first = span.first
-                if len(events) == limit:
-                    self._unfinished.keep_backwards(LOG, span, before=events[-1].position)
-                    return page_of(events, is_last=False)
-            if has_more:
-                return page_of(events, is_last=False)
-            if events and events[-1].position > 1:
-                raise LogCorrupted(None, 1, events[-1].position)
-            event_id = events[-1].id if events else await self._queries.first_event_id()
-            return Page(events=events, position=1, event_id=event_id, is_last=True)
+            found = pieces_backwards(spans, before, limit)
+            if not found:
+                event_id = await self._queries.first_event_id()
+                return Page(events=(), position=1, event_id=event_id, is_last=True)
+            is_full = total_size(found) == limit
+            page = page_of(self._connection.bucket, found, is_last=not (is_full or has_more))
+            if is_full:
+                last = spans[len(found) - 1]
+                self._unfinished.keep_backwards(LOG, last, before=page.position)
+            elif page.is_last and page.position > 1:
+                raise LogCorrupted(None, 1, page.position)
+            return page
 
     async def _before(self, before: int | None, limit: int) -> tuple[list[Span], bool]:
         """Return the commits that begin before a position, last first; and whether there are more.
@@ -119,39 +118,35 @@ class LogReader:
             yield page
 
     async def _follow(self, after: int, limit: int) -> AsyncGenerator[Page, None]:
-        with self._connection.calls:
-            spans = await self._opening(after)
-        is_bounded = has_more = True
+        last: Span | None = None
+        is_bounded = True
         while True:
             # Taken before the log is read, so that growth in between is noticed.
             ticket = self._wakeups.ticket()
-            if not spans:
-                with self._connection.calls, translating_errors(self._connection.bucket):
-                    spans, has_more = await self._next(after, limit, is_bounded=is_bounded)
-                is_bounded = is_bounded or has_more
-            if spans:
-                self._wakeups.grown(spans[-1].last)
-                # A page at a time, so that memory stays flat.
-                while spans and spans[-1].last > after:
-                    with translating_errors(self._connection.bucket):
-                        events = recorded(spans, after, limit)
-                    after = events[-1].position
-                    page = page_of(events, is_last=after == spans[-1].last and not has_more)
-                    while spans and spans[0].last <= after:
-                        del spans[0]
-                    yield page
-                spans = []
+            opening = [last] if last is not None and last.last >= after else []
+            with self._connection.calls, translating_errors(self._connection.bucket):
+                found = await self._next(after, limit, opening, is_bounded=is_bounded)
+            last = found.last
+            if found.size:
+                page = found.page(self._connection.bucket)
+                del found  # before the next one is read
+                after, is_bounded = page.position, not page.is_last
+                self._wakeups.grown(after)
+                yield page
+                del page
             elif is_bounded:
                 is_bounded = False
             else:
                 await self._wakeups.wait(ticket)
+                is_bounded = True
 
     async def _select(self, query: Query, after: int, limit: int) -> AsyncGenerator[Page, None]:
         while True:
             ticket = self._wakeups.ticket()
             with self._connection.calls, translating_errors(self._connection.bucket):
                 tail = await self._connection.tail()
-                page, _ = await self._queries.next(query, after, limit, tail)
+                found = await self._queries.next(query, after, limit, tail)
+                page = found.page(self._connection.bucket)
             self._wakeups.grown(tail.position)
             if page.position > after:
                 after = page.position
@@ -159,32 +154,34 @@ class LogReader:
             else:
                 await self._wakeups.wait(ticket)
 
-    async def _opening(self, after: int) -> list[Span]:
-        """Return the commit that a position lies in, if it has later events."""
-        if after == 0:
-            return []
-        with translating_errors(self._connection.bucket):
-            return [span for span in await self._queries.commit_at(after) if span.last > after]
-
     async def _next(
-        self, after: int, limit: int, *, is_bounded: bool = True
-    ) -> tuple[list[Span], bool]:
-        """Return the next commits, at most one reply of the server, and whether there may be more.
+        self, after: int, limit: int, opening: Sequence[Span], *, is_bounded: bool = True
+    ) -> LogStretch:
+        """Return the next events, from at most one reply of the server.
 
         Args:
             after: The position to start after.
-            limit: The most commits.
-            is_bounded: Whether to leave out commits that begin more than ``limit`` positions
-                later. Commits have at least one event, so there are none, unless some are missing.
-                Without it, ``limit`` commits may have many more events than are asked for.
+            limit: The most events.
+            opening: The commit that holds that position, or the last one before, if it is known.
+            is_bounded: Whether to look for commits that begin within ``limit`` positions only, so
+                that those of many events do not fill the memory. There are no others to be read,
+                unless some are missing. Without it, a few commits are looked for, wherever they
+                begin.
         """
-        positions = {"$gt": after, **({"$lte": after + limit} if is_bounded else {})}
-        reply = await self._connection.first_reply(
-            {"_id": positions}, limit=limit, sort=[("_id", ASCENDING)]
-        )
-        spans = [log_span(document) for document in reply.documents]
-        is_full = is_bounded and bool(spans) and spans[-1].last >= after + limit
-        return spans, reply.is_cut or is_full
+        reply = RawReply()
+        if not (opening and opening[-1].last >= after + limit):
+            reply = await self._connection.first_raw_reply(
+                {"_id": {"$gt": after, **({"$lte": after + limit} if is_bounded else {})}},
+                limit=limit if is_bounded else min(limit, AT_HEAD),
+                sort=[("_id", ASCENDING)],
+            )
+            follows = bool(reply.chunks) and first_of(reply).first == after + 1
+            if after > 0 and not opening and not follows:
+                opening = await self._queries.commit_at(after)
+        found = stretch_of(after, limit, opening, reply)
+        if found.last is not None and found.last.first > after + limit:
+            return await self._next(after, limit, opening)
+        return found
 
 
 def _last(spans: Sequence[Span]) -> int:

@@ -106,6 +106,7 @@ class _Running:
         self.histories.cut_off()
         self.commands.cut_off()
         self.documents.cut_off()
+        self.reader.cut_off()
 
 
 class MongoStore:

@@ -25,7 +25,7 @@ import bson
 from attrs import frozen
 from bson import Int64
 from pymongo import ASCENDING, IndexModel, InsertOne, ReplaceOne
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, OperationFailure
 
 from eventhus.errors import InvalidArgument
 from eventhus.ports import ArmedDeadline, Parked, Skipped, ViewDocument, ViewWrite
@@ -44,6 +44,7 @@ from eventhus_mongo.documents import (
 from eventhus_mongo.driver_errors import DUPLICATE_KEY
 from eventhus_mongo.indexed_values import index_values
 
+_BAD_HINT = 2  # the server's BadValue
 _PARKED = IndexModel(
     [("_parked.position", ASCENDING)],
     name="parked",
@@ -228,7 +229,20 @@ async def load_parked(
     connection: Connection, collection: str, after: str | None, limit: int
 ) -> list[ViewDocument]:
     """See ``ViewStore.load_parked``. The server sorts them, as parked documents are few."""
-    await _create_indexes(connection, collection)
+    if collection not in connection.indexed:
+        await _create_indexes(connection, collection)
+    try:
+        return await _find_parked(connection, collection, after, limit)
+    except OperationFailure as error:
+        if error.code != _BAD_HINT:
+            raise
+    await _create_indexes(connection, collection)  # somebody has dropped the collection
+    return await _find_parked(connection, collection, after, limit)
+
+
+async def _find_parked(
+    connection: Connection, collection: str, after: str | None, limit: int
+) -> list[ViewDocument]:
     key: Document = {"_parked.position": {"$exists": True}}
     if after is not None:
         key["_id"] = {"$gt": after}

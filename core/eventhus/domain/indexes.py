@@ -205,7 +205,7 @@ def _kind_of_field(view: str, name: str, view_type: Any) -> FieldKind:
     classes: set[type] = set()
     known: dict[str, None] = {}
     for cls in union_members(view_type):
-        types = _types_of_fields(cls)
+        types = _types_of_fields(view, cls)
         known |= dict.fromkeys(types)
         if name in types:
             classes |= {*_classes(view, name, types[name])}
@@ -227,7 +227,7 @@ def _kind_of_field(view: str, name: str, view_type: Any) -> FieldKind:
     return FieldKind(kind, frozenset(classes))
 
 
-def _types_of_fields(cls: Any) -> Mapping[str, Any]:
+def _types_of_fields(view: str, cls: Any) -> Mapping[str, Any]:
     cls = get_origin(cls) or cls
     if not isinstance(cls, type):
         return {}
@@ -237,7 +237,13 @@ def _types_of_fields(cls: Any) -> Mapping[str, Any]:
         names = [each.name for each in dataclasses.fields(cls)]
     else:
         return {}
-    types = field_types(cls)
+    try:
+        types = field_types(cls)
+    except (NameError, TypeError, AttributeError, SyntaxError) as error:
+        raise CompositionError(
+            f"{view}: an annotation of {cls.__qualname__} cannot be resolved ({error}); make its "
+            f"names visible in the module that defines the class"
+        ) from error
     return {name: types.get(name, object) for name in names}
 
 

@@ -176,6 +176,7 @@ class Recorded(Generic[E_co]):
         )
 
 
+unchecked_stream_id = unchecked(StreamId)
 unchecked_metadata = unchecked(Metadata)
 unchecked_event_data = unchecked(EventData)
 unchecked_recorded = unchecked(Recorded)

@@ -63,7 +63,11 @@ def _members(cls: type, lines: dict[Any, str]) -> str | None:
     if not names:
         return None
     lines[cls] = ""  # it may contain itself
-    types = field_types(cls)
+    try:
+        types = field_types(cls)
+    except (NameError, TypeError, AttributeError, SyntaxError):  # a name is not visible here
+        written = vars(cls).get("__annotations__", {})
+        return ", ".join(f"{name}: {written.get(name)}" for name in names)
     return ", ".join(f"{name}: {_text(types.get(name, Any), lines)}" for name in names)
 
 

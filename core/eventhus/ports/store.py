@@ -11,9 +11,9 @@ server is asked. Lengths are in bytes of UTF-8.
   event: 4,000 as ASCII JSON.
 - A query: 100 items, each with 1,000 types and 100 tags.
 - Id of an event, in a checkpoint or a snapshot: 512. Fingerprint of a snapshot: 255.
+- A checkpoint: 10,000 ranges.
 - A line of a registration: 65,536.
 - A number in an index: 34 digits; no fraction beyond 2**53.
-- A checkpoint: 10,000 ranges.
 - Versions, positions, tokens: 62 bits.
 """
 
@@ -230,7 +230,8 @@ class Page:
     """Some of the next events of the log, and the position up to which it was looked at.
 
     Attributes:
-        events: The events, in the order of reading.
+        events: The events, in the order of reading. A store may make them when they are looked at.
+            One that cannot be read raises then what ``read`` would have raised.
         position: A reader continues from here. Forwards, every event up to this position was
             looked at. Backwards, every event from this position on.
         event_id: The id of the event at that position; empty if the log has none there.
@@ -252,6 +253,7 @@ class Slice:
         version: The version of the last event; 0 if there is none.
         position: The position of the last event; 0 if there is none.
         event_id: The id of the last event; empty if there is none.
+        first_event_id: The id of the first event; empty if there is none.
         is_cut: True if the store returned fewer events than it was asked for because of their
             size, so that there may be more.
     """
@@ -260,6 +262,7 @@ class Slice:
     version: int
     position: int
     event_id: str
+    first_event_id: str
     is_cut: bool = False
 
 

@@ -15,8 +15,6 @@ import attrs
 
 from eventhus import (
     Command,
-    CommandRefused,
-    DeadlineReached,
     Decision,
     Recorded,
     Rejected,
@@ -24,6 +22,7 @@ from eventhus import (
 )
 from eventhus.ports import EventData
 from eventhus_testing.matching.matchers import Like
+from eventhus_testing.reports import deadlines
 from eventhus_testing.reports.model import (
     AGGREGATE,
     DECIDING,
@@ -69,18 +68,10 @@ def failure_of(entry: Entry) -> str:
     return next((check.failure for check in checks if check.failure is not None), "")
 
 
-def deadlines_armed(entry: Entry) -> Iterator[Term]:
-    """Yield the deadlines that the process of an entry has armed."""
-    if isinstance(entry.story, ProcessStory):
-        yield from map(deadline_of, entry.story.names)
-
-
 def command_outcomes(entry: Entry) -> Iterator[CommandOutcome]:
     """Yield the outcomes of the commands of an entry, or the reached deadlines of a process."""
     if isinstance(entry.story, ProcessStory):
-        for recorded in entry.story.history.events:
-            if isinstance(recorded.event, DeadlineReached):
-                yield CommandOutcome(None, event=deadline_of(recorded.event.name))
+        yield from deadlines.reached_in(entry.story)
         return
     if not isinstance(entry.story, Story | TransactionStory):
         return
@@ -208,7 +199,7 @@ def _when(story: Any) -> tuple[Phrase, ...]:
         return _merged(_cause(step.cause) for step in story.steps) if story.steps else ()
     seen = tuple(map(_recorded, story.seen))
     if isinstance(story, ProcessStory) and story.passed is not None:
-        return Phrase(f"{in_words(story.passed)} pass"), *seen
+        return deadlines.passed(story.passed), *seen
     return seen
 
 
@@ -229,19 +220,7 @@ def _event(event: Any) -> Phrase:
 
 
 def _recorded(recorded: Recorded[Any]) -> Phrase:
-    key = one_line(recorded.stream.aggregate_id)
-    match recorded.event:
-        case DeadlineReached(name):
-            return Phrase(f"{deadline_of(name).name} is reached", (), key, "event")
-        case CommandRefused(command, refusal):
-            return Phrase(f"{words(command)} is refused", ((words(refusal), ""),), key, "refusal")
-        case _:
-            return _of(recorded.stream, recorded.event)
-
-
-def deadline_of(name: str) -> Term:
-    """Describe a deadline."""
-    return Term(f"deadline.{name}", one_line(f"Deadline {in_words(name)}"))
+    return deadlines.own_event(recorded) or _of(recorded.stream, recorded.event)
 
 
 def _of(stream: StreamId, event: Any) -> Phrase:
@@ -274,9 +253,7 @@ def _outcome(story: Any) -> tuple[Phrase, ...]:
                 phrase(value, "state", one_line(key)) for key, value in story.values.items()
             )
         case ProcessStory():
-            armed = (_armed(each.name, key) for key, each in story.newly_armed)
-            cancelled = (_cancelled(name, key) for key, name in story.cancelled)
-            return _merged([*map(_sent, story.sent), *armed, *cancelled])
+            return _merged([*map(_sent, story.sent), *deadlines.changes(story)])
         case _:
             refusals = () if story.refusal is None else (_refusal(story),)
             return _merged([*map(_event, story.events), *refusals])
@@ -287,15 +264,6 @@ def _sent(command: Any) -> Phrase:
         whose = in_words(command.fields["aggregate_id"]) if "aggregate_id" in command.fields else ""
         return phrase(command, "command", whose)
     return phrase(command, "command", one_line(getattr(command, "aggregate_id", "")))
-
-
-def _armed(name: str, key: str = "", time: str = "") -> Phrase:
-    fields = ((time, ""),) if time else ()
-    return Phrase(f"{deadline_of(name).name} is armed", fields, one_line(key), "event")
-
-
-def _cancelled(name: str, key: str = "") -> Phrase:
-    return Phrase(f"{deadline_of(name).name} is cancelled", (), one_line(key), "event")
 
 
 def _refusal(story: Story[Any, Any, Any] | TransactionStory[Any]) -> Phrase:
@@ -374,18 +342,6 @@ def _commands(_: Any, check: Check) -> Iterator[Clause]:
     yield Clause("then", _merged(map(_sent, check.arguments)))
 
 
-def _deadline(_: Any, check: Check) -> Iterator[Clause]:
-    name, after, at, key = check.arguments
-    times = [] if after is None else [f"after {in_words(after)}"]
-    times += [] if at is None else [f"at {in_words(at)}"]
-    yield Clause("then", (_armed(str(name), str(key or ""), ", ".join(times)),))
-
-
-def _no_deadline(_: Any, check: Check) -> Iterator[Clause]:
-    name, key = check.arguments
-    yield Clause("then", (_cancelled(str(name), str(key or "")),))
-
-
 def _any_check(_: Any, check: Check) -> Iterator[Clause]:
     yield Clause(words(check.method).lower(), _merged(map(phrase, check.arguments)))
 
@@ -413,7 +369,7 @@ _CLAUSES: dict[str, Callable[[Any, Check], Iterator[Clause]]] = {
     "then_no_state": _no_state,
     "then_untouched": _untouched,
     "then_commands": _commands,
-    "then_deadline": _deadline,
-    "then_cancelled": _no_deadline,
+    "then_deadline": deadlines.then_deadline,
+    "then_cancelled": deadlines.then_cancelled,
     "then_found": _found,
 }

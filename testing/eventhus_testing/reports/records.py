@@ -9,16 +9,17 @@ from itertools import chain
 import attrs
 import pytest
 
+from eventhus_testing.reports.deadlines import armed_in
 from eventhus_testing.reports.model import FAILS, HOLDS, PENDING, Spec, Subject, TestRecord
 from eventhus_testing.reports.narration import (
     command_outcomes,
-    deadlines_armed,
     failure_of,
     first_paragraph,
     spec_of,
     subject_of,
 )
 from eventhus_testing.reports.words import words
+from eventhus_testing.specs.process_story import ProcessStory
 from eventhus_testing.specs.recording import Entry, Recording
 
 MAX_SPECS = 5  # of one test that are shown
@@ -51,7 +52,9 @@ def records_of(
         if specs:
             holding = entries if status == HOLDS else []
             outcomes = chain.from_iterable(map(command_outcomes, holding))
-            deadlines = chain.from_iterable(map(deadlines_armed, holding))
+            deadlines = chain.from_iterable(
+                armed_in(each.story) for each in holding if isinstance(each.story, ProcessStory)
+            )
             yield TestRecord(
                 subject=subject,
                 id=item.nodeid.removesuffix(f"[{case}]"),

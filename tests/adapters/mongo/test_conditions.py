@@ -390,6 +390,24 @@ async def test_a_condition_that_begins_far_below_the_head(
         assert 13 == caught.value.position
 
 
+async def test_a_condition_from_the_start_of_a_long_log_is_checked_apart(
+    store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also beside one that begins near the head, for which a stretch of the log is read."""
+    monkeypatch.setattr(conditions, "NEAR", 3)
+    await store.append(commit(COURSE, events=[seat()]))
+    for _ in range(6):
+        await store.append(commit())
+    streams = accounts(2)
+    far, near = await asyncio.gather(
+        *start(store, taking(0, stream=streams[0]), taking(6, stream=streams[1])),
+        return_exceptions=True,
+    )
+    assert isinstance(far, ConditionFailed)
+    assert 1 == far.position
+    assert isinstance(near, StoredCommit)
+
+
 async def test_what_matches_late_is_seen_by_a_condition_that_was_checked_apart(
     store: MongoStore,
     other: MongoStore,
@@ -521,3 +539,50 @@ async def test_rivals_with_conditions_admit_exactly_what_the_log_allows(
         event = log[failed.position - 1].event
         assert failed.position > failed.after
         assert query.matches(event.type, event.tags)
+
+
+ABSENT = Query.of(tags={"absent"})
+
+
+async def test_what_this_process_has_just_stored_is_not_read_again(
+    store: MongoStore, commands: Commands
+) -> None:
+    streams = accounts(4)
+    for stream in streams[:3]:
+        await store.append(taking(0, stream=stream, query=ABSENT, expected_version=0))
+    assert [] == commands.named("find")[1:]  # the first one has looked for the tail
+    with pytest.raises(ConditionFailed) as caught:
+        await store.append(taking(1, stream=streams[3], expected_version=0))
+    assert 2 == caught.value.position
+
+
+@pytest.mark.parametrize("condition", [True, False])
+async def test_what_others_have_stored_meanwhile_is_read(
+    store: MongoStore, other: MongoStore, condition: bool
+) -> None:
+    """Whether they had conditions or not, and also after commits without conditions."""
+    streams = accounts(4)
+    stored = await store.append(taking(0, stream=streams[0], query=ABSENT))
+    seen = stored.last_position
+    if condition:
+        await other.append(taking(seen, stream=streams[1]))
+    else:
+        await store.append(commit(streams[1], events=[seat()]))
+    with pytest.raises(ConditionFailed) as caught:
+        await store.append(taking(seen, stream=streams[2]))
+    assert seen + 1 == caught.value.position
+    assert 3 == (await store.append(taking(2, stream=streams[3]))).position
+
+
+async def test_a_batch_that_was_stopped_is_not_remembered_as_stored(
+    store: MongoStore, other: MongoStore, before_insert: Interrupt
+) -> None:
+    """The place of a lost commit holds what another writer has stored."""
+    streams = accounts(3)
+    await store.append(taking(0, tagged(), stream=streams[0], query=ABSENT))
+    before_insert(lambda: other.append(commit(streams[1], events=[seat()])))
+    lost = await store.append(taking(1, tagged(), stream=streams[2], query=ABSENT))
+    assert 3 == lost.position
+    with pytest.raises(ConditionFailed) as caught:
+        await store.append(taking(1))
+    assert 2 == caught.value.position

@@ -17,7 +17,7 @@ from pymongo.database import Database
 
 from eventhus import Metadata
 from eventhus.errors import IncompatibleBucket, LogCorrupted
-from eventhus.ports import EventData, Snapshot
+from eventhus.ports import EventData, Snapshot, StoredEvent
 from eventhus_mongo import MongoStore
 from eventhus_testing.conformance.store.samples import (
     ACCOUNT,
@@ -240,15 +240,23 @@ async def _enter(store: MongoStore) -> None:
         pass
 
 
-async def _follow(store: MongoStore) -> None:
+async def _follow(store: MongoStore) -> list[StoredEvent]:
     async with aclosing(store.follow(after=1)) as batches:
-        await anext(batches)
+        return [*(await anext(batches)).events]
+
+
+async def _read(store: MongoStore) -> list[StoredEvent]:
+    return [*(await store.read(after=1)).events]
+
+
+async def _read_backwards(store: MongoStore) -> list[StoredEvent]:
+    return [*(await store.read_backwards()).events]
 
 
 WAYS: dict[str, Work] = {
     "enter": _enter,
-    "read": lambda store: store.read(after=1),
-    "read_backwards": lambda store: store.read_backwards(),
+    "read": _read,
+    "read_backwards": _read_backwards,
     "commits": lambda store: store.commits(after=1),
     "follow": _follow,
     "load": lambda store: store.load(ACCOUNT, after_version=1),

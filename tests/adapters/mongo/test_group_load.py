@@ -50,15 +50,15 @@ async def test_loads_that_wait_together_are_one_query(
 
 
 async def test_a_query_has_a_most_of_streams(store: MongoStore, commands: Commands) -> None:
-    """Two are under way at once, so the server reads while this process decodes."""
-    streams = accounts(60)
+    """One is under way at a time. Each of two would be half full, and so the appends after them."""
+    streams = accounts(110)
     given = [commit(stream) for stream in streams]
     await asyncio.gather(*map(store.append, given))
     commands.forget()
     loaded = await load(store, *[(stream, 0, 1000) for stream in streams])
     assert [one.events for one in given] == [[*page.events] for page in loaded]
     assert ["find"] * 3 == commands.names
-    assert 2 == commands.most["find"]
+    assert 1 == commands.most["find"]
 
 
 async def test_a_load_alone_leaves_at_once(store: MongoStore, commands: Commands) -> None:

@@ -157,11 +157,11 @@ async def test_a_strange_document_is_one_typed_error_to_whoever_reads_it(
     for name, read in READS.items():
         try:
             found = await read(store)
+            events = [*(found if isinstance(found, list) else getattr(found, "events", ()))]
         except IncompatibleBucket:
             continue
         assert name not in {"read", "read backwards", "commits"}
-        events = found if isinstance(found, list) else getattr(found, "events", ())
-        assert [] == [*events]
+        assert [] == events
 
 
 async def test_a_stream_with_a_commit_at_no_position_is_a_typed_error(
@@ -342,8 +342,9 @@ async def test_a_strange_envelope_is_a_typed_error(
 ) -> None:
     await store.append(made(0))
     plain.events.update_one({}, {"$set": change})
+    page = await store.read()
     with pytest.raises(IncompatibleBucket, match="document 1 was not written by eventhus"):
-        await store.read()
+        list(page.events)
 
 
 async def test_a_strange_command_id_is_a_typed_error(store: MongoStore, plain: Plain) -> None:

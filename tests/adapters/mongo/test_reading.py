@@ -15,7 +15,7 @@ from eventhus.errors import LogCorrupted
 from eventhus.ports import Commit, EventData, Page, StoredEvent
 from eventhus_mongo import MongoStore, query_filters, query_reader
 from eventhus_mongo.connection import Connection, Tail
-from eventhus_mongo.query_reader import QueryReader
+from eventhus_mongo.query_reader import Found, QueryReader
 from eventhus_testing.conformance.store.samples import commit, commit_of, part, tagged
 from eventhus_testing.servers import MongoReplicaSet
 from tests.adapters.mongo.support import Commands
@@ -99,10 +99,9 @@ async def test_with_the_tail_taken_last_an_event_is_missed(
 
     async def tail_last(
         self: QueryReader, query: Query, after: int, limit: int, tail: Tail
-    ) -> tuple[Page, bool]:
-        page, is_cut = await then(self, query, after, limit, tail)
-        last = await self._connection.tail()
-        return evolve(page, position=last.position, event_id=last.event_id), is_cut
+    ) -> Found:
+        found = await then(self, query, after, limit, tail)
+        return evolve(found, end=await self._connection.tail())
 
     monkeypatch.setattr(QueryReader, "next", tail_last)
     page = await store.read(RED)

@@ -133,6 +133,18 @@ def test_values_without_fields_have_no_indexes(view_type: Any) -> None:
         view(["customer"], view_type)
 
 
+def test_annotations_that_cannot_be_resolved_are_refused() -> None:
+    class Hidden:
+        pass
+
+    @frozen
+    class Local:
+        a: Hidden
+
+    with pytest.raises(CompositionError, match=r"of .*Local cannot be resolved .*Hidden"):
+        view(["a"], Local)
+
+
 def test_values_of_several_classes_may_lack_a_field() -> None:
     made = view(["customer", "note"], Order | Draft | None)
     assert {"customer": "a", "note": None} == made.indexing.values(Order("a"))

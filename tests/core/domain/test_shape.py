@@ -85,6 +85,17 @@ def test_a_shape_names_every_part_of_a_type(as_type: Any, shape: list[str]) -> N
     assert shape == shape_of(as_type)
 
 
+def test_a_field_with_a_name_that_is_not_visible_is_described_as_it_is_written() -> None:
+    class Hidden:
+        pass
+
+    @frozen
+    class Local:
+        a: Hidden
+
+    assert ["Local", "Local: a: Hidden"] == shape_of(Local)
+
+
 def test_classes_of_functions_have_the_names_of_others() -> None:
     @frozen
     class Local:

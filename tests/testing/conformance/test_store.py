@@ -97,7 +97,7 @@ class Nothing:
         return None
 
     async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
-        return Slice(events=(), version=0, position=0, event_id="")
+        return Slice(events=(), version=0, position=0, event_id="", first_event_id="")
 
     async def history(
         self, stream: StreamId, *, after_version: int = 0, limit: int = 1000

@@ -149,7 +149,7 @@ def test_a_state_that_is_not_stored_whole_is_found() -> None:
 
 def test_deadlines_without_end_are_found() -> None:
     with pytest.raises(Counterexample, match="rule 'ending' is broken") as found:
-        check_process(ticking, max_steps=2, settings=FEW)
+        check_process(ticking, max_steps=3, settings=MANY)
     fails(found.value)
 
 

@@ -72,7 +72,7 @@ class Boundaries(Generic[S]):
         stored = self.stored(query)
         known = self._cache.get(query)
         if known is None and self._snapshots is not None:
-            known = await self._snapshots.load(self._snapshot_id(stored))
+            known = await self._from_snapshot(self._snapshots, self._snapshot_id(stored))
         known = await self._catch_up(stored, known or self.initial)
         self._cache.put(query, known)
         return known
@@ -108,6 +108,19 @@ class Boundaries(Generic[S]):
     def forget(self, query: Query) -> None:
         """Drop the cached state."""
         self._cache.drop(query)
+
+    async def _from_snapshot(
+        self, snapshots: Snapshots[S], stream: StreamId
+    ) -> CachedState[S] | None:
+        """Return the state in a snapshot, if the log still has the event that it ends at."""
+        known = await snapshots.load(stream)
+        if known is None:
+            return None
+        page = await self._store.read(after=known.position - 1, limit=1)
+        if (page.position, page.event_id) == (known.position, known.event_id):
+            return known
+        snapshots.ignore(stream)
+        return None
 
     async def _catch_up(self, query: Query, known: CachedState[S]) -> CachedState[S]:
         while True:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import inf
 from typing import Any, Generic, TypeVar
 
+from attrs import evolve
+
 from eventhus.domain.aggregate import Aggregate
 from eventhus.domain.recorded import StreamId
 from eventhus.errors import CodecError, LogCorrupted
@@ -65,8 +67,9 @@ class Repository(Generic[S]):
         """
         cached = self._cache.get(stream.aggregate_id)
         if cached is None and self._snapshots is not None:
-            cached = await self._snapshots.load(stream)
-        cached = await self._catch_up(stream, cached or self.initial)
+            cached = await self._from_snapshot(self._snapshots, stream)
+        else:
+            cached = await self._catch_up(stream, cached or self.initial)
         if not cached.version:
             await self._strays.check(stream)
         self._cache.put(stream.aggregate_id, cached)
@@ -112,6 +115,22 @@ class Repository(Generic[S]):
         """Drop the cached state."""
         self._cache.drop(stream.aggregate_id)
 
+    async def _from_snapshot(self, snapshots: Snapshots[S], stream: StreamId) -> CachedState[S]:
+        """Fold the events after the snapshot, or all if there is none.
+
+        They are loaded together with the event that the snapshot ends at, which tells whether the
+        log is still the one that the snapshot was taken of.
+        """
+        known = await snapshots.load(stream)
+        if known is None:
+            return await self._catch_up(stream, self.initial)
+        page = await self._store.load(stream, after_version=known.version - 1, limit=PAGE)
+        if page.first_event_id != known.event_id:
+            snapshots.ignore(stream)
+            return await self._catch_up(stream, self.initial)
+        known = self._fold(stream, known, evolve(page, events=page.events[1:]))
+        return await self._catch_up(stream, known) if _has_more(page, PAGE) else known
+
     async def _catch_up(
         self, stream: StreamId, known: CachedState[S], until: float = inf
     ) -> CachedState[S]:
@@ -121,7 +140,7 @@ class Repository(Generic[S]):
             page = await self._store.load(stream, after_version=known.version, limit=limit)
             if page.events:
                 known = self._fold(stream, known, page)
-            if len(page.events) < limit and not page.is_cut:
+            if not _has_more(page, limit):
                 break
         return known
 
@@ -129,11 +148,11 @@ class Repository(Generic[S]):
         if page.version != known.version + len(page.events):
             raise LogCorrupted(stream, known.version + len(page.events), page.version)
         state = known.state
-        evolve = self.aggregate.evolve
+        evolve_state = self.aggregate.evolve
         done = 0
         try:
             for event in self._serializer.decode_each(page.events):
-                state = evolve(state, event)
+                state = evolve_state(state, event)
                 done += 1
         except CodecError as error:
             raise error.at(stream, known.version + done + 1) from None
@@ -144,3 +163,7 @@ class Repository(Generic[S]):
             event_id=page.event_id,
             snapshot_version=known.snapshot_version,
         )
+
+
+def _has_more(page: Slice, limit: int) -> bool:
+    return len(page.events) == limit or page.is_cut

@@ -14,13 +14,13 @@ from eventhus.domain.decision import Decision
 from eventhus.domain.transaction import Transaction
 from eventhus.errors import InvalidArgument, UnknownCommand
 from eventhus.ports.codec import Codec
-from eventhus.ports.store import Snapshot, Storage
+from eventhus.ports.store import Storage
 from eventhus.runtime.commands.aggregate_unit import AggregateUnit, TransactionUnit
 from eventhus.runtime.commands.boundaries import Boundaries
 from eventhus.runtime.commands.decision_unit import DecisionUnit
 from eventhus.runtime.commands.envelope import Envelope
 from eventhus.runtime.commands.repository import Repository
-from eventhus.runtime.commands.snapshots import Snapshots, event_in_log, event_in_stream
+from eventhus.runtime.commands.snapshots import Snapshots
 from eventhus.runtime.commands.stray_streams import StrayStreams
 from eventhus.runtime.commands.unit_of_work import UnitOfWork
 from eventhus.runtime.serializer import EventSerializer
@@ -140,7 +140,7 @@ class Router:
             store=self._store,
             serializer=self._serializer,
             strays=StrayStreams(aggregate, self._catalog, self._store),
-            snapshots=self._snapshots_of(aggregate, partial(event_in_stream, self._store)),
+            snapshots=self._snapshots_of(aggregate),
             cache_size=self._cache_size,
         )
 
@@ -150,17 +150,15 @@ class Router:
             catalog=self._catalog,
             store=self._store,
             serializer=self._serializer,
-            snapshots=self._snapshots_of(decision, partial(event_in_log, self._store)),
+            snapshots=self._snapshots_of(decision),
             cache_size=self._cache_size,
         )
 
-    def _snapshots_of(
-        self, decider: Decider[Any, Any, S], event_at: Callable[[Snapshot], Any]
-    ) -> Snapshots[S] | None:
+    def _snapshots_of(self, decider: Decider[Any, Any, S]) -> Snapshots[S] | None:
         if self._snapshot_every is None:
             return None
         snapshots: Snapshots[S] = Snapshots(
-            decider, event_at, store=self._store, codec=self._codec, every=self._snapshot_every
+            decider, store=self._store, codec=self._codec, every=self._snapshot_every
         )
         self._snapshots[decider.name] = snapshots
         return snapshots

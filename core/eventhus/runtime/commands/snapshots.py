@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -14,7 +13,7 @@ from eventhus.domain.decider import Decider
 from eventhus.domain.recorded import StreamId
 from eventhus.errors import CodecError
 from eventhus.ports.codec import Codec
-from eventhus.ports.store import EventStore, Snapshot, SnapshotStore
+from eventhus.ports.store import Snapshot, SnapshotStore
 from eventhus.runtime.commands.fingerprint import fingerprint
 from eventhus.runtime.commands.state_cache import CachedState
 
@@ -28,8 +27,6 @@ class Snapshots(Generic[S]):
 
     Args:
         decider: The aggregate or the decision.
-        event_at: Returns the id and the position of the event that the log has at the place of a
-            snapshot, if there is one.
         store: Holds the snapshots.
         codec: Turns states into plain data.
         every: Take a snapshot once so many events follow the newest one.
@@ -38,14 +35,12 @@ class Snapshots(Generic[S]):
     def __init__(
         self,
         decider: Decider[Any, Any, S],
-        event_at: Callable[[Snapshot], Awaitable[tuple[str, int] | None]],
         *,
         store: SnapshotStore,
         codec: Codec,
         every: int,
     ) -> None:
         self._store = store
-        self._event_at = event_at
         self._every = every
         self._encode = codec.encoder(decider.state_type)
         self._decode = codec.decoder(decider.state_type)
@@ -53,7 +48,11 @@ class Snapshots(Generic[S]):
         self._saving: set[asyncio.Task[None]] = set()
 
     async def load(self, stream: StreamId) -> CachedState[S] | None:
-        """Return the state in the stream's snapshot, unless other rules or another log made it."""
+        """Return the state in the stream's snapshot, unless other rules made it.
+
+        The caller must check that the log still has the event with its id, and otherwise call
+        ``ignore``.
+        """
         snapshot = await self._store.load_snapshot(stream)
         if snapshot is None or snapshot.fingerprint != self._fingerprint:
             return None
@@ -67,12 +66,6 @@ class Snapshots(Generic[S]):
                 "snapshot of %s ignored: the codec raised %s", stream, type(error).__name__
             )
             return None
-        # A log that was restored to an earlier point may have gone on differently since.
-        if await self._event_at(snapshot) != (snapshot.event_id, snapshot.position):
-            _logger.warning(
-                "snapshot of %s ignored: the log has another event at its place", stream
-            )
-            return None
         return CachedState(
             state=state,
             version=snapshot.version,
@@ -80,6 +73,10 @@ class Snapshots(Generic[S]):
             event_id=snapshot.event_id,
             snapshot_version=snapshot.version,
         )
+
+    def ignore(self, stream: StreamId) -> None:
+        """Log that a snapshot is not used, as the log was restored and has gone on differently."""
+        _logger.warning("snapshot of %s ignored: the log has another event at its place", stream)
 
     def offer(self, stream: StreamId, state: CachedState[S]) -> CachedState[S]:
         """Start to save ``state`` if a snapshot is due; return it with its new snapshot version."""
@@ -121,15 +118,3 @@ class Snapshots(Generic[S]):
                 summary(error),
                 exc_info=unexpected(error),
             )
-
-
-async def event_in_stream(store: EventStore, snapshot: Snapshot) -> tuple[str, int] | None:
-    """Return the id and the position of the event at the version of an aggregate's snapshot."""
-    last = await store.history(snapshot.stream, after_version=snapshot.version - 1, limit=1)
-    return (last[0].id, last[0].position) if last else None
-
-
-async def event_in_log(store: EventStore, snapshot: Snapshot) -> tuple[str, int] | None:
-    """Return the id and the position of the event at the position of a decision's snapshot."""
-    page = await store.read(after=snapshot.position - 1, limit=1)
-    return (page.event_id, page.position) if page.events else None

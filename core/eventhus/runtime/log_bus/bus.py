@@ -21,6 +21,7 @@ from eventhus.runtime.log_bus.group_member import GroupMember
 from eventhus.runtime.log_bus.listener import Listener
 from eventhus.runtime.messaging.outgoing import ToMessage
 from eventhus.runtime.messaging.wire import to_message
+from eventhus.runtime.readers.registering import place_after
 
 LETTERS = 100  # dead letters that are read at once
 
@@ -103,7 +104,11 @@ class LogBus:
         subscription: _Subscription
         if group is None:
             subscription = Listener(
-                await self._place(start), source, handler, concurrency, clock=self._clock
+                await place_after(self._store, start),
+                source,
+                handler,
+                concurrency,
+                clock=self._clock,
             )
         else:
             subscription = GroupMember(
@@ -156,16 +161,4 @@ class LogBus:
         began = await self._store.load_group(group)
         if began is not None:
             return began
-        return await self._store.create_group(group, await self._place(start))
-
-    async def _place(self, start: Start) -> Checkpoint:
-        """Return the place after which a new subscription begins."""
-        if start == "now":
-            page = await self._store.read_backwards(limit=1)
-            last = [Checkpoint(each.position, each.id) for each in page.events]
-            return last[0] if last else Checkpoint()
-        position = 0 if start == "beginning" else start
-        if position == 0:
-            return Checkpoint()
-        page = await self._store.read(after=position - 1, limit=1)
-        return Checkpoint(position, page.event_id if page.events else "")
+        return await self._store.create_group(group, await place_after(self._store, start))

@@ -105,6 +105,8 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         lease: The name of the lease; by default that of the collection.
     """
 
+    _batch = 1000  # events that are read at once
+
     def __init__(
         self,
         reader: View[Any, V] | Process[Any, V],
@@ -221,7 +223,9 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
     async def _read(self, lease: Lease) -> None:
         self._parked = None
         after = await self._place(lease)
-        async with aclosing(self._store.follow(self._events.query, after=after)) as pages:
+        async with aclosing(
+            self._store.follow(self._events.query, after=after, limit=self._batch)
+        ) as pages:
             async for page in pages:
                 await self._take(page.events, Checkpoint(page.position, page.event_id), lease)
                 # A store that never waits would starve every other task.
@@ -318,11 +322,11 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             if batch.poisoned is not None:
                 raise batch.poisoned
             if await self._fold(folded, recorded, silently=self._is_past(folded, recorded)):
-                await self._save([folded], batch.lease)
+                await self._save_one(folded, batch.lease)
         except Poisoned as failure:
             async with self._parking:
                 await self._park(folded, recorded, failure)
-            await self._save([folded], batch.lease)
+            await self._save_one(folded, batch.lease)
             self._log_parked(folded, recorded, failure)
 
     def _is_past(
@@ -395,6 +399,10 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             poisoned.problem,
             raised_in(poisoned.error),
         )
+
+    async def _save_one(self, folded: FoldedValue[V], lease: Lease) -> None:
+        """Save a value before the next event of its key."""
+        await self._save([folded], lease)
 
     async def _save(self, values: Iterable[FoldedValue[V]], lease: Lease) -> None:
         changed = [(each, each.last) for each in values if each.last is not None]

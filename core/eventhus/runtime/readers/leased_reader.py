@@ -250,7 +250,7 @@ class LeasedReader(ABC):
 
     async def reached(self) -> int:
         """Return the position up to which everything is done, in whichever process."""
-        if self._is_leader:
+        if self._is_leader and self._position:
             return self._position
         return (await self._store.load_checkpoint(self._name)).position
 

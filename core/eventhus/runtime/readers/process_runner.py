@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -82,6 +83,8 @@ class ProcessRunner(KeyedFold[S]):
             records_refusals=process.takes(CommandRefused),
         )
         self._versions = ProcessVersions(process, self.label, context.store)
+        self._unsaved: list[FoldedValue[S]] = []
+        self._saving = asyncio.Lock()
         self._earlier: EarlierVersions | None = None  # until all that they did is folded
         self._timer: DeadlineTimer | None = None
         if process.takes(DeadlineReached):
@@ -117,12 +120,21 @@ class ProcessRunner(KeyedFold[S]):
         if self._timer is not None:
             self._timer.saved(folded.deadlines)
 
+    async def _save_one(self, folded: FoldedValue[S], lease: Lease) -> None:
+        # The values that wait while others are being saved are saved together.
+        self._unsaved.append(folded)
+        async with self._saving:
+            if folded.last is not None:  # or another key's call has saved it
+                unsaved, self._unsaved = self._unsaved, []
+                await self._save([folded, *(each for each in unsaved if each is not folded)], lease)
+
     async def _fold_each(self, batch: Batch[S]) -> None:
         if self._earlier is not None:
             if batch.events[0][1].position > self._earlier.until:
                 self._earlier = None
             else:
                 await self._earlier.look_up({key for key, _ in batch.events})
+        self._unsaved = []  # those of a batch that failed are folded again
         by_key = defaultdict[str, list[Recorded[Any]]](list)
         for key, recorded in batch.events:
             by_key[key].append(recorded)

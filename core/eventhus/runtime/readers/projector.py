@@ -15,6 +15,8 @@ V = TypeVar("V")
 class Projector(KeyedFold[V]):
     """Folds every event of a view into it, each with the effect of exactly once."""
 
+    _batch = 5000  # a value that several of them change is saved once
+
     def __init__(self, view: View[Any, V], context: FoldContext[V]) -> None:
         super().__init__(view, context)
         self._view = view

@@ -15,7 +15,7 @@ from eventhus.domain.view import View
 from eventhus.errors import InvalidArgument, VersionRetired, ViewChanged
 from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.registrations import Registration
-from eventhus.ports.store import Storage
+from eventhus.ports.store import EventStore, Storage
 
 EVENTS: Final = "events"
 VALUES: Final = "values"
@@ -33,6 +33,22 @@ def collection_of(kind: str, name: str, version: int = 1) -> str:
 def label_of(kind: str, name: str, version: int = 1) -> str:
     """Return the name of a version in messages."""
     return f"{kind} {name}" if version == 1 else f"{kind} {name} v{version}"
+
+
+async def place_after(store: EventStore, start: Start) -> Checkpoint:
+    """Return the place after which a reader of the log begins.
+
+    It has no id of an event if the log ends before it.
+    """
+    if start == "now":
+        page = await store.read_backwards(limit=1)
+        last = [Checkpoint(each.position, each.id) for each in page.events]
+        return last[0] if last else Checkpoint()
+    position = 0 if start == "beginning" else start
+    if position == 0:
+        return Checkpoint()
+    page = await store.read(after=position - 1, limit=1)
+    return Checkpoint(position, page.event_id if page.events else "")
 
 
 @frozen
@@ -123,21 +139,13 @@ class Registrar:
         )
 
     async def _place(self, collection: str, start: Start) -> Checkpoint:
-        """Return the place after which a new version begins."""
-        if start == "now":
-            page = await self.store.read_backwards(limit=1)
-            last = [Checkpoint(each.position, each.id) for each in page.events]
-            return last[0] if last else Checkpoint()
-        position = 0 if start == "beginning" else start
-        if position == 0:
-            return Checkpoint()
-        page = await self.store.read(after=position - 1, limit=1)
-        if not page.events:
+        place = await place_after(self.store, start)
+        if place.position and not place.event_id:
             raise InvalidArgument(
-                f"{collection} starts after position {position}, and the log ends at "
+                f"{collection} starts after position {place.position}, and the log ends at "
                 f"{await self.store.head()}; pass start='now'"
             )
-        return Checkpoint(position, page.event_id)
+        return place
 
     def _made_from(self, view: View[Any, Any]) -> Mapping[str, Sequence[str]]:
         names = sorted(self.catalog.of_class(cls).name for cls in view.events)

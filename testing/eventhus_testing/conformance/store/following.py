@@ -84,7 +84,7 @@ class Following(Cases):
             assert first.recorded() == await take(pages, 1)
             late = [*(await store.append(commit(size=2))).recorded()]
             late += (await store.append(commit(OTHER))).recorded()
-            assert late == await take(pages, 3)
+            assert late == await take(pages, 4)
 
     @case
     async def test_following_from_beyond_the_end_waits(self, store: Storage) -> None:

@@ -24,7 +24,7 @@ from eventhus_testing.conformance.store.samples import (
     whole_log,
 )
 
-EMPTY: tuple[object, ...] = ([], 0, 0, "")
+EMPTY: tuple[object, ...] = ([], 0, 0, "", "")
 
 STARTS = {
     "load": ("after_version", -1),
@@ -38,22 +38,34 @@ STARTS = {
 
 def parts(loaded: Slice) -> tuple[object, ...]:
     """Return the fields of a slice, to compare."""
-    return (list(loaded.events), loaded.version, loaded.position, loaded.event_id)
+    return (
+        list(loaded.events),
+        loaded.version,
+        loaded.position,
+        loaded.event_id,
+        loaded.first_event_id,
+    )
 
 
 def as_slice(events: list[StoredEvent]) -> tuple[object, ...]:
     """Return the fields of the slice with these events."""
     if not events:
         return EMPTY
-    last = events[-1]
-    return ([recorded.event for recorded in events], last.version, last.position, last.id)
+    first, last = events[0], events[-1]
+    return (
+        [recorded.event for recorded in events],
+        last.version,
+        last.position,
+        last.id,
+        first.id,
+    )
 
 
 def same_slice(events: list[StoredEvent], loaded: Slice) -> None:
     """Assert that a long slice has these events."""
     __tracebackhide__ = True
     same([recorded.event for recorded in events], loaded.events)
-    assert as_slice(events[-1:])[1:] == parts(loaded)[1:]
+    assert as_slice(events)[1:] == parts(loaded)[1:]
 
 
 class Reading(Cases):

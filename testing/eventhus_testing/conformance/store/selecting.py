@@ -109,7 +109,8 @@ async def change(
     store: Storage, key: str, position: int, indexed: Mapping[str, IndexValue], **changes: Any
 ) -> None:
     """Replace the document of a key."""
-    found = (await store.load_documents(ORDERS, [key]))[key]
+    found = (await store.load_documents(ORDERS, [key])).get(key)
+    assert found is not None
     document = evolve(found, position=position, **changes)
     write = ViewWrite(document=document, replaces=found.position, indexed=indexed)
     assert frozenset() == await store.save_documents(ORDERS, [write])

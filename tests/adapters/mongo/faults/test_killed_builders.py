@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from eventhus import Application, BuildProgress
+from eventhus.runtime.readers import building
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore
 from eventhus_testing.servers.processes import room
@@ -50,7 +53,11 @@ def bank(url: str, bucket: str) -> Application:
 
 
 async def test_killed_builders(
-    mongo_url: str, mongo_bucket: str, soak: Soak, tmp_path: Path
+    mongo_url: str,
+    mongo_bucket: str,
+    soak: Soak,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each is killed with SIGKILL at a later position, while the log grows."""
     random = Random(soak.seed)
@@ -64,9 +71,10 @@ async def test_killed_builders(
                 log = tmp_path / f"{number}.log"
                 process = builders.run(builder, log)
                 async with asyncio.timeout(60):
-                    while await store.load_checkpoint(NAME) == before:
+                    while (place := await store.load_checkpoint(NAME)) == before:
                         assert process.poll() is None, log.read_text()
                         await asyncio.sleep(0.002)
+                assert place.position > before.position
                 process.kill()
                 await asyncio.to_thread(process.wait)
                 # Its lease would run out within seconds.
@@ -79,6 +87,7 @@ async def test_killed_builders(
         print(f"killed at {reached} of {head}")
         assert reached < head, "the builders were too fast to be killed amid their work"
         told: list[BuildProgress] = []
+        monkeypatch.setattr(building, "EVERY_S", 0.001)  # so that no step back is missed
         await app.build(balances, on_progress=told.append)
         assert min(each.position for each in told) >= reached
         events = await followed(app, to=head)

@@ -7,7 +7,6 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ from eventhus.errors import (
 )
 from eventhus_memory import MemoryStore
 from tests.bank import Deposited
-from tests.core.finding import ORDERS, Order, Status, all_answers, fill, orders
+from tests.core.finding import EAST, NOON, ORDERS, Order, Status, all_answers, fill, orders
 from tests.core.hooks import Gate
 from tests.core.readers import balances, bank
 from tests.core.support import Proxy, add
@@ -256,7 +255,8 @@ async def test_a_value_that_cannot_be_compared_parks_its_key() -> None:
     """The others go on, and a retry with mended code brings it back."""
 
     def odd(value: Order, recorded: Recorded[Deposited]) -> Order:
-        return evolve(ORDERS[1], total=Decimal("NaN" if recorded.event.amount == 1 else "1"))
+        first = datetime(1, 1, 1, tzinfo=EAST)  # a year earlier in UTC
+        return evolve(ORDERS[1], placed_at=first if recorded.event.amount == 1 else NOON)
 
     broken = View(
         name="orders", initial=Order(), key=orders.key, evolve=odd, indexes=orders.indexes

@@ -9,11 +9,11 @@ import pytest
 from attrs import frozen
 
 from eventhus import Command, Process, Recorded
-from eventhus.errors import ReaderStopped
+from eventhus.errors import ReaderStopped, StoreUnavailable
 from eventhus.middleware import Envelope, Handler
 from eventhus_memory import MemoryStore
 from tests.bank import Deposited, Scribble, Withdraw
-from tests.core.hooks import Gate
+from tests.core.hooks import Gate, at, fail_with
 from tests.core.readers import bank
 from tests.core.support import Proxy, add
 from tests.core.waiting import settle
@@ -100,6 +100,45 @@ async def test_a_state_is_stored_before_the_checkpoint_moves() -> None:
     assert {50} == {*saved}
 
 
+async def test_the_states_of_keys_that_wait_are_stored_together() -> None:
+    store = Proxy()
+    assert isinstance(store.inner, MemoryStore)
+    await fill(store.inner)
+
+    async def slow(*_: object) -> None:
+        await settle()
+
+    store.before["save_documents"] = slow
+    async with bank(store, processes=[saying]) as app:
+        await app.caught_up(saying, 100)
+    assert store.calls["save_documents"] < 20
+    found = await store.inner.load_documents("process_saying", KEYS)
+    assert [2] * 50 == [each.data for each in found.values()]
+
+
+async def test_a_failing_save_is_repeated_with_all_that_waited_for_it() -> None:
+    store = Proxy()
+    assert isinstance(store.inner, MemoryStore)
+    await fill(store.inner)
+    unavailable = fail_with(StoreUnavailable("bank", "down"))
+
+    async def slow(*_: object) -> None:
+        await settle()
+
+    failing = at(range(2, 9, 2), unavailable)
+
+    async def slow_or_failing(*arguments: object) -> None:
+        await slow()
+        await failing(*arguments)
+
+    store.before["save_documents"] = slow_or_failing
+    async with bank(store, processes=[saying]) as app:
+        await app.caught_up(saying, 100)
+    assert 300 == await store.inner.head()
+    found = await store.inner.load_documents("process_saying", KEYS)
+    assert [2] * 50 == [each.data for each in found.values()]
+
+
 @frozen(kw_only=True)
 class Foreign(Command):
     """No aggregate takes it."""
@@ -141,8 +180,9 @@ async def test_keys_that_are_parked_at_once_are_not_too_many() -> None:
 
     process = Process(name="saying", initial=0, key=key, evolve=number, react=raises)
     async with bank(store, processes=[process], max_parked=7) as app:
-        with pytest.raises(ReaderStopped, match="max_parked=7 keys are parked already"):
+        with pytest.raises(ReaderStopped, match="max_parked=7 keys are parked already") as caught:
             await app.caught_up(process)
+        assert "07" == caught.value.stream.aggregate_id  # the eighth
         assert 7 == len(await app.parked(process))
 
 

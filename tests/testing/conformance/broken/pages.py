@@ -59,6 +59,13 @@ class SaysTheVersionOfTheStream(MemoryStore):
         return evolve(page, version=len(self._streams.get(stream, []))) if page.events else page
 
 
+@caught_by("test_loading_on_from_any_version")
+class TellsTheLastEventAsTheFirst(MemoryStore):
+    async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
+        page = await super().load(stream, after_version=after_version, limit=limit)
+        return evolve(page, first_event_id=page.event_id)
+
+
 @caught_by("test_reading_on_from_any_position")
 class StartsAtTheBeginningOfACommit(MemoryStore):
     async def read(self, query: Query | None = None, *, after: int = 0, limit: int = 1000) -> Page:

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from eventhus import ConcurrencyError, Rejected
-from eventhus.errors import CommandIdReused, InvalidArgument, TooManyConflicts
+from eventhus.errors import InvalidArgument, OutcomeUnknown, StoreUnavailable, TooManyConflicts
 
 
 def problem(
@@ -42,19 +42,15 @@ async def on_rejected(_: Request, refusal: Rejected) -> Response:
 
 
 async def on_concurrency_error(_: Request, error: ConcurrencyError) -> Response:
-    """Answer that the account is at another version than If-Match says."""
+    """Answer that what was changed is at another version than If-Match says."""
     return problem(HTTPStatus.PRECONDITION_FAILED, str(error))
 
 
-async def on_too_many_conflicts(_: Request, __: TooManyConflicts) -> Response:
-    """Answer that the account is too busy."""
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many at once want this account; try again")
-
-
-async def on_command_id_reused(_: Request, __: CommandIdReused) -> Response:
-    """Answer that the key was used before, without naming the account."""
+async def on_passing_failure(_: Request, __: Exception) -> Response:
+    """Answer that it may work in a moment. A command may have been carried out already."""
     return problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "this Idempotency-Key was used for another account"
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "that took too long; try again, with the same Idempotency-Key",
     )
 
 
@@ -81,10 +77,12 @@ PROBLEMS: Final[
 ] = {
     Rejected: on_rejected,
     ConcurrencyError: on_concurrency_error,
-    TooManyConflicts: on_too_many_conflicts,
-    CommandIdReused: on_command_id_reused,
+    TooManyConflicts: on_passing_failure,
+    StoreUnavailable: on_passing_failure,
+    OutcomeUnknown: on_passing_failure,
     InvalidArgument: on_invalid_argument,
+    TimeoutError: on_passing_failure,  # of a read that waits for its view
     RequestValidationError: on_bad_request,
     HTTPException: on_http_exception,
 }
-"""Handles every error that is an answer; all others are bugs."""
+"""Handles every error that is an answer; all others are bugs, or somebody must act."""
