@@ -24,7 +24,7 @@ from eventhus_testing import (
 from eventhus_testing.properties.transaction_steps import Step
 from examples.bank.account import PerformDeposit, PerformWithdrawal, account
 from examples.bank.test_properties import money_is_conserved
-from examples.bank.transfer import Transfer, transfer
+from examples.bank.transfer import Transfer, split, transfer
 from tests.testing.cart import AddItems, Cart, CartCommand, CartEvent, Item, cart
 from tests.testing.properties.counterexamples import body, pasted
 from tests.testing.specs.flawed_domains import attentive, closing, emptied
@@ -40,8 +40,9 @@ SMALL: Refinements = {
 
 
 def makes_money(command: Transfer) -> Iterator[Command]:
-    yield PerformWithdrawal(aggregate_id=command.aggregate_id, amount=command.amount)
-    yield PerformDeposit(aggregate_id=command.to, amount=command.amount + 1)
+    withdrawal, deposit = split(command)
+    yield withdrawal
+    yield PerformDeposit(aggregate_id=deposit.aggregate_id, amount=command.amount + 1)
 
 
 def between_two(command: Transfer) -> Iterator[Command]:
