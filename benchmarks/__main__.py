@@ -1,9 +1,9 @@
 """Runs the cases against their peers and prints tables. Read the ratios.
 
-``python -m benchmarks memory``, ``kit``, ``mongo``, ``growth`` or ``nats`` runs one of the suites;
-``--seed N`` repeats the order of an earlier run. ``--write`` also writes ``results.json`` and the
-charts; suites that did not run keep their results. ``--check`` compares with ``results.json``, and
-fails if a ratio is worse by more than a quarter, twice in a row.
+``python -m benchmarks memory``, ``kit``, ``mongo``, ``readers``, ``growth`` or ``nats`` runs one of
+the suites; ``--seed N`` repeats the order of an earlier run. ``--write`` also writes
+``results.json`` and the charts; suites that did not run keep their results. ``--check`` compares
+with ``results.json``, and fails if a ratio is worse by more than a quarter, twice in a row.
 """
 
 from __future__ import annotations
@@ -17,10 +17,17 @@ from importlib.metadata import version
 from pathlib import Path
 from random import Random
 
-from benchmarks import charts, growth, kit, memory, mongo, nats, results
+from benchmarks import charts, growth, kit, memory, mongo, nats, readers, results
 from benchmarks.report import Report
 
-SUITES = {"memory": memory, "kit": kit, "mongo": mongo, "growth": growth, "nats": nats}
+SUITES = {
+    "memory": memory,
+    "kit": kit,
+    "mongo": mongo,
+    "readers": readers,
+    "growth": growth,
+    "nats": nats,
+}
 
 
 def main(

@@ -96,15 +96,15 @@ def growth_mb(url: str, bucket: str, events: int) -> float | None:
 def _growth_mb(url: str, bucket: str, events: int) -> float | None:
     async def run() -> float | None:
         async with MongoStore.open(url, bucket) as store:
-            before = _resident_mb("VmRSS")
+            before = resident_mb("VmRSS")
             await mongo_store.followed(store, events)
-            peak = _resident_mb("VmHWM")
+            peak = resident_mb("VmHWM")
         return None if before is None or peak is None else peak - before
 
     return asyncio.run(run())
 
 
-def _resident_mb(field: str) -> float | None:
+def resident_mb(field: str) -> float | None:
     """Read this process's memory from Linux: VmRSS is resident now, VmHWM is the peak."""
     status = Path("/proc/self/status")
     if not status.exists():

@@ -16,12 +16,14 @@ from eventhus_testing.specs.process_spec import ProcessOutcome, ProcessSpec
 from eventhus_testing.specs.process_story import ProcessRun
 from eventhus_testing.specs.spec import Spec, spec
 from eventhus_testing.specs.transaction_spec import TransactionOutcome, TransactionSpec
+from eventhus_testing.specs.transaction_story import TransactionRun
 from eventhus_testing.specs.view_spec import ViewOutcome, ViewSpec
 
 if typing.TYPE_CHECKING:
     from eventhus_testing.properties.check_aggregate import check_aggregate
     from eventhus_testing.properties.check_decision import check_decision
     from eventhus_testing.properties.check_process import check_process
+    from eventhus_testing.properties.check_transaction import check_transaction
     from eventhus_testing.properties.counterexample import Counterexample
     from eventhus_testing.properties.machine import AggregateMachine
     from eventhus_testing.properties.strategies import commands, events, histories
@@ -45,12 +47,14 @@ __all__ = [
     "Rules",
     "Spec",
     "TransactionOutcome",
+    "TransactionRun",
     "TransactionSpec",
     "ViewOutcome",
     "ViewSpec",
     "check_aggregate",
     "check_decision",
     "check_process",
+    "check_transaction",
     "commands",
     "counted_ids",
     "events",
@@ -71,6 +75,7 @@ _ON_FIRST_USE = {
     "check_aggregate": "properties.check_aggregate",
     "check_decision": "properties.check_decision",
     "check_process": "properties.check_process",
+    "check_transaction": "properties.check_transaction",
     "commands": "properties.strategies",
     "events": "properties.strategies",
     "histories": "properties.strategies",

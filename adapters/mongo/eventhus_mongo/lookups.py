@@ -100,10 +100,10 @@ class Lookups:
             if not is_readable(document):
                 return {}
             for part in document["parts"]:
-                fields = (part.get(name) for name in _FIELDS) if type(part) is dict else ()
-                type_, id_, version, size = values = (*fields, *[None] * 4)[:4]
-                if [str, str, int, int] != [*map(type, values)]:
+                fields: list[Any] = [*map(part.get, _FIELDS)] if type(part) is dict else []
+                if [str, str, int, int] != [*map(type, fields)]:
                     return {}  # it may be in the way of a version in a manner that is not seen here
+                type_, id_, version, size = fields
                 sizes[type_, id_, version] = size
         ends: dict[StreamId, int] = {}
         for stream, end in expected.items():

@@ -61,8 +61,10 @@ from eventhus.ports import (
 from eventhus_mongo import groups, leases, registrations, selecting, views
 from eventhus_mongo.appender import Appender
 from eventhus_mongo.bucket import check_name, prepare
+from eventhus_mongo.command_finder import CommandFinder
 from eventhus_mongo.commits import ENVELOPE
 from eventhus_mongo.connection import Client, Connection
+from eventhus_mongo.document_saver import DocumentSaver
 from eventhus_mongo.driver_errors import translating_errors
 from eventhus_mongo.known_versions import KnownVersions
 from eventhus_mongo.loader import Loader
@@ -93,6 +95,8 @@ class _Running:
         self.loader = Loader(self.connection, known, without=ENVELOPE)
         self.histories = Loader(self.connection, known)
         self.reader = LogReader(self.connection, self.wakeups, queries, unfinished)
+        self.commands = CommandFinder(self.connection)
+        self.documents = DocumentSaver(self.connection)
 
     def cut_off(self) -> None:
         """End all calls in flight at once."""
@@ -100,6 +104,8 @@ class _Running:
         self.appender.cut_off()
         self.loader.cut_off()
         self.histories.cut_off()
+        self.commands.cut_off()
+        self.documents.cut_off()
         self.reader.cut_off()
 
 
@@ -215,7 +221,7 @@ class MongoStore:
         check_command_id(command_id)
         running = self._here()
         with running.connection.calls:
-            return await running.lookups.find({"command_id": command_id})
+            return await running.commands.find(command_id)
 
     async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
         """See ``EventStore.load``."""
@@ -378,7 +384,7 @@ class MongoStore:
         encoded = [views.encode(collection, write) for write in writes]
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
-            return await views.save(running.connection, collection, encoded)
+            return await running.documents.save(collection, encoded)
 
     async def create_indexes(
         self, collection: str, indexes: Sequence[Sequence[IndexField]]

@@ -25,14 +25,14 @@ def showing_progress(stream: TextIO | None = None) -> Iterator[OnBuildProgress]:
     Args:
         stream: Where to write; by default standard error.
     """
-    stream = stream or sys.stderr
-    if stream.isatty() and find_spec("rich") is not None:
+    target = sys.stderr if stream is None else stream
+    if target.isatty() and find_spec("rich") is not None:
         from eventhus_terminal.bar import progress_bar  # noqa: PLC0415 - needs the extra
 
-        with progress_bar(stream) as on_progress:
+        with progress_bar(target) as on_progress:
             yield on_progress
     else:
-        yield PlainLines(stream)
+        yield PlainLines(target)
 
 
 class PlainLines:

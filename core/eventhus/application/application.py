@@ -86,7 +86,8 @@ class Application(Reading, ReadModels, Messaging):
         codec: Converts events and states to plain data and back.
         bus: Publishes events, and delivers them to event handlers. ``None`` publishes nothing, and
             event handlers read the log itself.
-        workers: The maximum number of commands that run concurrently.
+        workers: The maximum number of commands that run concurrently, and of keys whose commands a
+            process sends side by side.
         middleware: Wraps the handling of every command; the first is the outermost.
         cache_size: The maximum number of cached states of each aggregate type; 0 loads every time.
         snapshot_every: The number of events after which a stream gets a new snapshot; ``None``
@@ -176,6 +177,7 @@ class Application(Reading, ReadModels, Messaging):
             clock=self._clock,
             new_id=new_id,
             max_parked=max_parked,
+            keys_at_once=workers,
         )
         self._source = bus or LogBus(
             store, self._clock, new_id=new_id, published=self._readers.published

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
 from uuid import UUID
 
 import attrs
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from eventhus.domain.recorded import is_text
 from eventhus.domain.type_hints import field_types, union_members
@@ -57,6 +57,11 @@ class IndexField:
     is_time: bool = False
 
 
+def _plain_classes(field_kind: FieldKind) -> tuple[type, ...]:
+    plain = tuple(cls for cls in field_kind.classes if not issubclass(cls, Enum))
+    return _NUMBERS if plain and field_kind.kind == "number" else plain
+
+
 @frozen
 class FieldKind:
     """The values that an indexed field takes.
@@ -68,12 +73,9 @@ class FieldKind:
 
     kind: Kind
     classes: frozenset[type]
-    _plain: tuple[type, ...] = field(init=False, repr=False)
-
-    @_plain.default
-    def _plain_classes(self) -> tuple[type, ...]:
-        plain = tuple(cls for cls in self.classes if not issubclass(cls, Enum))
-        return _NUMBERS if plain and self.kind == "number" else plain
+    _plain: tuple[type, ...] = field(
+        default=Factory(_plain_classes, takes_self=True), init=False, repr=False
+    )
 
     def index_value(self, value: Any) -> IndexValue:
         """Return the form of a value that a store compares.
@@ -84,18 +86,19 @@ class FieldKind:
         """
         if value is None:
             return None
+        plain: Any = value
         if isinstance(value, Enum) and type(value) in self.classes:
-            value = value.value
+            plain = value.value
         elif not isinstance(value, self._plain) or self._is_subclass(value):
             names = " or ".join(sorted(cls.__name__ for cls in self.classes))
             raise TypeError(f"a value is a {type(value).__name__} instead of {names}")
         if self.kind == "time":
-            return _time(value)
+            return _time(plain)
         if self.kind == "text":
-            return _text(value)
-        if self.kind == "number" and not isfinite(value):
+            return _text(plain)
+        if self.kind == "number" and not isfinite(plain):
             raise ValueError("a number is not finite")
-        indexed: bool | int | float | Decimal = value
+        indexed: bool | int | float | Decimal = plain
         return indexed
 
     def _is_subclass(self, value: object) -> bool:
@@ -215,7 +218,7 @@ def _kind_of_field(view: str, name: str, view_type: Any) -> FieldKind:
             f"{view}: {name!r} is not a field of its values with values to compare; their fields "
             f"are: {has}"
         )
-    kinds = {_kind_of_class(cls) for cls in classes}
+    kinds: set[Kind | None] = {_kind_of_class(cls) for cls in classes}
     if len(kinds) > 1 or None in kinds:
         names = ", ".join(sorted(cls.__name__ for cls in classes))
         raise CompositionError(
@@ -263,6 +266,6 @@ def _classes(view: str, name: str, as_type: Any) -> Iterator[type]:
 
 def _kind_of_class(cls: type) -> Kind | None:
     if issubclass(cls, Enum):
-        kinds = {_KINDS.get(type(each.value)) for each in cls}
+        kinds: set[Kind | None] = {_KINDS.get(type(each.value)) for each in cls}
         return kinds.pop() if len(kinds) == 1 else None
     return _KINDS.get(cls)

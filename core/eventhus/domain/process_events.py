@@ -40,10 +40,12 @@ class CommandRefused:
     Attributes:
         command: The name of the command's class, such as ``"ShipOrder"``.
         refusal: The name of the refusal's class, such as ``"OutOfStock"``.
+        aggregate_id: The ``aggregate_id`` of the command, which tells it from others of its class.
     """
 
     command: str
     refusal: str
+    aggregate_id: str
 
 
 @frozen

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from attrs import evolve
 
 from eventhus import Rejected
 from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.properties.counterexample import (
     UNKNOWN,
+    Body,
     Breach,
     CommandStep,
     Then,
     expecting,
     snake,
 )
+from eventhus_testing.properties.invariant import Invariant, Violation, violation_of
+from eventhus_testing.properties.search import Found
 from eventhus_testing.rules.rules import RuleBroken
 from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, Passage, mark
 from eventhus_testing.values.defensive_copies import copy_if_mutable
@@ -47,6 +53,78 @@ def bug_breach(step: CommandStep, error: Exception) -> Breach:
         passages=[*passages_of(step), ("but", mark(ACTUAL, [raised(error)]))],
         body=step.body(None),
     )
+
+
+def invariant_breach(
+    step: CommandStep, violation: Violation, shown: Sequence[Passage], body: Body
+) -> Breach:
+    """Describe a command after which the invariant does not hold.
+
+    Args:
+        step: The command and its events.
+        violation: The violation.
+        shown: The passages that show it.
+        body: Returns the statements of the test.
+    """
+    command = type(step.command).__qualname__
+    then = ("then", mark(SAME, map(wrapped, step.decided[: step.number])))
+    return Breach(
+        arguments=step.arguments,
+        problem=f"{violation.name} does not hold after {command}",
+        name=f"{snake(command)}_keeps_{snake(violation.name)}",
+        meaning=f"After {command}, {violation.name} holds",
+        passages=[*passages_of(step), then, *shown],
+        body=body,
+    )
+
+
+def check_invariant(
+    invariant: Invariant[T],
+    value: T,
+    step: CommandStep,
+    subject: str,
+    shown: Sequence[Passage] = (),
+) -> None:
+    """Check an invariant of the outcome of a command.
+
+    Args:
+        invariant: The invariant.
+        value: The value that it is a predicate on.
+        step: The command and its events.
+        subject: The attribute of the outcome that has this value.
+        shown: Further passages for a counterexample.
+
+    Raises:
+        Found: The invariant does not hold.
+    """
+    violation = violation_of(invariant, value)
+    if violation is not None:
+        body = violation.called_body(step.body, subject)
+        breach = invariant_breach(step, violation, [*shown, *violation.verdict()], body)
+        raise Found(breach, len(step.given))
+
+
+def finding_breaches(
+    carry_out: Callable[[], T], step: CommandStep, state: Callable[[], Any] | None = None
+) -> T:
+    """Carry out a command of a spec, and return the spec after it.
+
+    Args:
+        carry_out: Carries it out. A refusal is an outcome.
+        step: The command and its earlier events.
+        state: Returns the state that the command is decided on, if the step does not have it.
+
+    Raises:
+        Found: The command breaks a rule, or raises something else than a refusal.
+    """
+    try:
+        return carry_out()
+    except Exception as error:
+        step = step if state is None else evolve(step, state=state())
+        breach = (
+            rule_breach(step, error) if isinstance(error, RuleBroken) else bug_breach(step, error)
+        )
+        raise Found(breach, len(step.given)) from error
 
 
 def passages_of(step: CommandStep) -> list[Passage]:

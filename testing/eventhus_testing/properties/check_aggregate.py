@@ -17,7 +17,7 @@ from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.properties.breaches import (
     as_it_is,
     bug_breach,
-    passages_of,
+    invariant_breach,
     raised,
     rule_breach,
 )
@@ -29,7 +29,13 @@ from eventhus_testing.properties.counterexample import (
     stored_body,
 )
 from eventhus_testing.properties.invariant import Invariant, Violation, violation_of
-from eventhus_testing.properties.search import Found, fewest, raising_counterexample, search
+from eventhus_testing.properties.search import (
+    Found,
+    fewest,
+    raising_counterexample,
+    same_breach,
+    search,
+)
 from eventhus_testing.properties.strategies import MAX_COMMANDS, commands, sequences
 from eventhus_testing.properties.typed_values import Refinements
 from eventhus_testing.rules.decider_checker import DeciderChecker, decider_checker
@@ -158,11 +164,7 @@ class _Check(Generic[C, E, S]):
         return fewest(found, tried, lambda fewer: self._again(history, fewer, found))
 
     def _again(self, history: tuple[E, ...], tried: list[C], found: Breach) -> Breach | None:
-        try:
-            self.carry_out(history, tried)
-        except Found as again:
-            return again.breach if again.breach.problem == found.problem else None
-        return None
+        return same_breach(lambda: self.carry_out(history, tried), found)
 
     def violation(self, state: S) -> Violation | None:
         """Return how a state violates the invariant, or ``None``."""
@@ -250,7 +252,9 @@ class _Run(Generic[C, E, S]):
                 raise self._found(rule_breach(step.up_to(number), broken)) from broken
             violation = self.check.violation(after)
             if violation is not None:
-                breach = self._invariant(step.up_to(number), after, violation)
+                shown = step.up_to(number)
+                body = violation.body(shown.body)
+                breach = invariant_breach(shown, violation, violation.passages(after), body)
                 raise self._found(breach)
             self.add(event, after)
 
@@ -261,15 +265,3 @@ class _Run(Generic[C, E, S]):
 
     def _found(self, breach: Breach) -> Found:
         return Found(self.check.keep(breach, len(self.happened)))
-
-    def _invariant(self, step: CommandStep, after: S, violation: Violation) -> Breach:
-        command = type(step.command).__qualname__
-        then = ("then", mark(SAME, map(wrapped, step.decided[: step.number])))
-        return Breach(
-            arguments=step.arguments,
-            problem=f"{violation.name} does not hold after {command}",
-            name=f"{snake(command)}_keeps_{snake(violation.name)}",
-            meaning=f"After {command}, {violation.name} holds",
-            passages=[*passages_of(step), then, *violation.passages(after)],
-            body=violation.body(step.body),
-        )

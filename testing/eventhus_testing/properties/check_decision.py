@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Generic
 
 import hypothesis
-from attrs import define, evolve, field
+from attrs import evolve, frozen
 
 from eventhus import Decision
 from eventhus.ports import Codec
-from eventhus_testing.matching.excerpts import wrapped
-from eventhus_testing.properties.breaches import as_it_is, bug_breach, passages_of, rule_breach
-from eventhus_testing.properties.counterexample import (
-    UNKNOWN,
-    Breach,
-    CommandStep,
-    SpecArguments,
-    snake,
-)
-from eventhus_testing.properties.invariant import Invariant, Violation, violation_of
-from eventhus_testing.properties.search import Found, fewest, raising_counterexample, search
+from eventhus_testing.properties.breaches import as_it_is, check_invariant, finding_breaches
+from eventhus_testing.properties.counterexample import UNKNOWN, CommandStep, SpecArguments
+from eventhus_testing.properties.invariant import Invariant
+from eventhus_testing.properties.search import check_steps
 from eventhus_testing.properties.strategies import MAX_COMMANDS, commands, sequences
 from eventhus_testing.properties.typed_values import Refinements
 from eventhus_testing.rules.decider_checker import decider_checker
-from eventhus_testing.rules.rules import ALL, RuleBroken, Rules
+from eventhus_testing.rules.rules import ALL, Rules
 from eventhus_testing.specs.story import C, E, S, Story
-from eventhus_testing.texts.page import ACTUAL, NOTE, SAME, mark
 from eventhus_testing.values.defensive_copies import defensive_copy
 
 
@@ -80,19 +73,16 @@ def check_decision(
         invariant,
     )
     tried = sequences(commands(decision, refine=refine), max_commands)
-    raising_counterexample(check, lambda: search(check.carry_out, settings, tried=tried))
+    check_steps(check.carry_out, tried, settings)
 
 
-@define
+@frozen
 class _Check(Generic[C, E, S]):
-    """The state of one check, across its runs."""
+    """The subject of one check."""
 
     arguments: SpecArguments
     start: Story[C, E, S]
     invariant: Invariant[tuple[E, ...]] | None
-    smallest: Breach | None = None
-    _last: list[C] = field(factory=list[C])  # the commands of the last run
-    _size: int = 0
 
     def carry_out(self, tried: list[C]) -> None:
         """Carry out commands, each within its own boundary.
@@ -100,49 +90,27 @@ class _Check(Generic[C, E, S]):
         Raises:
             Found: A rule or the invariant is broken.
         """
-        self._last = tried
         story = self.start
         for command in tried:
             story = self._with(story, command).going_on()
 
-    def fewest(self, found: Breach) -> Breach:
-        """Return the same breach with the fewest commands."""
-        return fewest(found, self._last, lambda fewer: self._again(fewer, found))
-
-    def _again(self, tried: list[C], found: Breach) -> Breach | None:
-        try:
-            self.carry_out(tried)
-        except Found as again:
-            return again.breach if again.breach.problem == found.problem else None
-        return None
-
     def _with(self, story: Story[C, E, S], command: C) -> Story[C, E, S]:
         shown = as_it_is(command)
-        try:
-            done = story.with_command(command)
-        except RuleBroken as broken:
-            step = self._step(story, shown, _state_before(story, command))
-            raise self._found(step, rule_breach(step, broken)) from broken
-        except Exception as error:
-            step = self._step(story, shown, _state_before(story, command))
-            raise self._found(step, bug_breach(step, error)) from error
+        done = finding_breaches(
+            partial(story.with_command, command),
+            self._step(story, shown, UNKNOWN),
+            partial(_state_before, story, command),
+        )
         last = done.steps[-1]
         if self.invariant is not None and last.events:
-            violation = violation_of(self.invariant, done.history)
-            if violation is not None:
-                step = evolve(self._step(story, shown, last.before), decided=last.events)
-                raise self._found(step, _violated(step, violation))
+            step = evolve(self._step(story, shown, last.before), decided=last.events)
+            check_invariant(self.invariant, done.history, step, "history")
         return done
 
     def _step(self, story: Story[C, E, S], command: C, state: Any) -> CommandStep:
         return CommandStep(
             arguments=self.arguments, given=story.history, state=state, command=command
         )
-
-    def _found(self, step: CommandStep, breach: Breach) -> Found:
-        if self.smallest is None or len(step.given) <= self._size:
-            self.smallest, self._size = breach, len(step.given)
-        return Found(breach)
 
 
 def _state_before(story: Story[Any, Any, Any], command: Any) -> Any:
@@ -151,17 +119,3 @@ def _state_before(story: Story[Any, Any, Any], command: Any) -> Any:
         return story.before(story.checker.boundary(command))
     except Exception:  # noqa: BLE001 - the breach tells
         return UNKNOWN
-
-
-def _violated(step: CommandStep, violation: Violation) -> Breach:
-    command = type(step.command).__qualname__
-    but = [(ACTUAL, f"{violation.name} does not hold"), *mark(NOTE, violation.notes)]
-    then = ("then", mark(SAME, map(wrapped, step.decided)))
-    return Breach(
-        arguments=step.arguments,
-        problem=f"{violation.name} does not hold after {command}",
-        name=f"{snake(command)}_keeps_{snake(violation.name)}",
-        meaning=f"After {command}, {violation.name} holds",
-        passages=[*passages_of(step), then, ("but", but)],
-        body=violation.history_body(step.body),
-    )

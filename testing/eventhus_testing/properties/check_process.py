@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 import hypothesis
-from attrs import define, field, frozen
+from attrs import frozen
 from hypothesis import strategies as st
 
 from eventhus import CommandRefused, DeadlineReached, Process, Rejected
@@ -32,7 +32,7 @@ from eventhus_testing.properties.process_steps import (
     Wait,
     resolved,
 )
-from eventhus_testing.properties.search import Found, fewest, raising_counterexample, search
+from eventhus_testing.properties.search import Found, check_steps
 from eventhus_testing.properties.strategies import any_of, sequences
 from eventhus_testing.properties.typed_values import Refinements
 from eventhus_testing.python_source.imports import Imports
@@ -99,7 +99,7 @@ def check_process(
         invariant,
     )
     tried = sequences(_steps(process, refine or {}, tuple(refusals)), max_steps)
-    raising_counterexample(check, lambda: search(check.carry_out, settings, tried=tried))
+    check_steps(check.carry_out, tried, settings)
 
 
 def _steps(
@@ -118,16 +118,13 @@ def _steps(
     return st.one_of(events, *steps)
 
 
-@define
+@frozen
 class _Check(Generic[E, S]):
-    """The state of one check, across its runs."""
+    """The subject of one check."""
 
     arguments: SpecArguments
     start: ProcessStory[E, S]
     invariant: Invariant[ProcessRun[S]] | None
-    smallest: Breach | None = None
-    _last: list[Drawn] = field(factory=list[Drawn])  # the steps of the last run
-    _size: int = 0
 
     def carry_out(self, tried: list[Drawn]) -> None:
         """Carry out steps.
@@ -135,7 +132,6 @@ class _Check(Generic[E, S]):
         Raises:
             Found: A rule or the invariant is broken.
         """
-        self._last = tried
         story = self.start
         steps: list[Step] = []
         for drawn in tried:
@@ -144,35 +140,19 @@ class _Check(Generic[E, S]):
                 steps.append(as_it_is(step))
                 story = self._after(story, steps).going_on()
 
-    def fewest(self, found: Breach) -> Breach:
-        """Return the same breach with the fewest steps."""
-        return fewest(found, self._last, lambda fewer: self._again(fewer, found))
-
-    def _again(self, tried: list[Drawn], found: Breach) -> Breach | None:
-        try:
-            self.carry_out(tried)
-        except Found as again:
-            return again.breach if again.breach.problem == found.problem else None
-        return None
-
     def _after(self, story: ProcessStory[E, S], steps: Sequence[Step]) -> ProcessStory[E, S]:
         history_ = _History(self.arguments, story, tuple(steps))
         try:
             done = steps[-1].after(story)
         except RuleBroken as broken:
-            raise self._found(history_.breaks_a_rule(broken), steps) from broken
+            raise Found(history_.breaks_a_rule(broken), len(steps)) from broken
         except Exception as error:
-            raise self._found(history_.raises(error), steps) from error
+            raise Found(history_.raises(error), len(steps)) from error
         if self.invariant is not None:
             violation = violation_of(self.invariant, done.run)
             if violation is not None:
-                raise self._found(history_.violates(violation, done), steps)
+                raise Found(history_.violates(violation, done), len(steps))
         return done
-
-    def _found(self, breach: Breach, steps: Sequence[Step]) -> Found:
-        if self.smallest is None or len(steps) <= self._size:
-            self.smallest, self._size = breach, len(steps)
-        return Found(breach)
 
 
 @frozen
@@ -216,14 +196,13 @@ class _History:
     def violates(self, violation: Violation, done: ProcessStory[Any, Any]) -> Breach:
         """Describe a step after which the invariant does not hold."""
         sent = [*map(wrapped, done.sent)] or ["nothing"]
-        but = [(ACTUAL, f"{violation.name} does not hold"), *mark(NOTE, violation.notes)]
         return Breach(
             arguments=self.arguments,
             problem=f"{violation.name} does not hold",
             name=f"{self.name}_keeps_{snake(violation.name)}",
             meaning=f"Whatever happens, {violation.name} holds",
-            passages=self._passages(("then", mark(SAME, sent)), ("but", but)),
-            body=violation.run_body(self._body),
+            passages=self._passages(("then", mark(SAME, sent)), *violation.verdict()),
+            body=violation.called_body(self._body, "run"),
         )
 
     def _passages(self, *more: Passage) -> list[Passage]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import pytest
 from attrs import evolve, field, frozen
 
-from eventhus import Process
 from eventhus.ports import Codec, EventData
 from eventhus_testing.python_source.functions import visible_name
 from eventhus_testing.python_source.imports import Imports
@@ -65,7 +64,7 @@ class SpecArguments:
     """The arguments of ``spec``, and its options.
 
     Attributes:
-        decider: The aggregate, the decision or the process under test.
+        decider: The aggregate, the decision, the transaction or the process under test.
         rules: The rules.
         codec: The codec, if it is not the default.
     """
@@ -76,20 +75,13 @@ class SpecArguments:
 
     @property
     def kind(self) -> str:
-        """Return "aggregate", "decision" or "process"."""
+        """Return "aggregate", "decision", "transaction" or "process"."""
         return type(self.decider).__name__.lower()
 
     def name(self, imports: Imports) -> str:
         """Return the name of the subject in the source."""
-        decider = self.decider
-        decides = decider.react if isinstance(decider, Process) else decider.decide
-        homes = [getattr(each, "__module__", "") for each in (decides, decider.evolve)]
-        homes += [cls.__module__ for cls in decider.events]
-        name = visible_name(decider, imports, homes)
-        if name is None:
-            name = snake(decider.name)
-            imports.note(f"{name} is the {self.kind} that was passed to check_{self.kind}")
-        return name
+        what = f"the {self.kind} that was passed to check_{self.kind}"
+        return subject_name(self.decider, imports, what)
 
     def codec_name(self, imports: Imports) -> Node:
         """Return the codec's name in the source."""
@@ -108,6 +100,24 @@ class SpecArguments:
         if self.codec is not None:
             named["codec"] = self.codec_name(imports)
         return call(imports.name(KIT, "spec"), name, **named)
+
+
+def subject_name(subject: Any, imports: Imports, what: str) -> str:
+    """Return the name of an aggregate, a decision, a transaction or a process in the source.
+
+    Args:
+        subject: The aggregate, the decision, the transaction or the process.
+        imports: Collects the import.
+        what: A description for a note, if it cannot be imported.
+    """
+    functions = [getattr(subject, name, None) for name in ("decide", "split", "react", "evolve")]
+    homes = [getattr(each, "__module__", "") for each in functions if each is not None]
+    homes += [cls.__module__ for cls in getattr(subject, "events", ())]
+    name = visible_name(subject, imports, homes)
+    if name is None:
+        name = snake(subject.name)
+        imports.note(f"{name} is {what}")
+    return name
 
 
 @frozen(kw_only=True)
@@ -172,9 +182,7 @@ class CommandStep:
 
     def chain(self, imports: Imports, then: Then | None) -> Chain:
         """Return the source of the spec."""
-        links = [self.arguments.spec(imports)]
-        if self.given:
-            links.append(_link("given", self.given, imports))
+        links = [self.arguments.spec(imports), *self.given_links(imports)]
         if self.number is None or self.number == len(self.decided):
             links.append(_link("when", [self.command], imports))
         else:
@@ -186,6 +194,11 @@ class CommandStep:
         if then is not None:
             links.append(then(imports))
         return Chain(links)
+
+    def given_links(self, imports: Imports) -> Iterator[Brackets]:
+        """Yield the calls of a spec that give the earlier events."""
+        if self.given:
+            yield _link("given", self.given, imports)
 
     def body(self, then: Then | None) -> Body:
         """Return the body of a test that consists of the spec."""

@@ -43,31 +43,28 @@ class Violation:
         """Return the state as part of a failure text."""
         return [("state", [*mark(ACTUAL, [wrapped(state)]), *mark(NOTE, self.notes)])]
 
+    def verdict(self) -> list[Passage]:
+        """Return that the invariant does not hold as part of a failure text."""
+        return [
+            ("but", [(ACTUAL, f"{self.name} does not hold"), *mark(NOTE, self.notes)]),
+        ]
+
     def body(self, spec: Callable[[Then | None], Body]) -> Body:
         """Return the body of a test, which ends with the invariant or calls it on the state.
 
         Args:
             spec: Returns the body of a test that consists of a spec with this ``then``.
         """
-        return self._called(spec, "state") if self.raised else spec(self._matching)
+        return self.called_body(spec, "state") if self.raised else spec(self._matching)
 
-    def history_body(self, spec: Callable[[Then | None], Body]) -> Body:
-        """Return the body of a test that calls the invariant on the history.
-
-        Args:
-            spec: As for ``body``.
-        """
-        return self._called(spec, "history")
-
-    def run_body(self, spec: Callable[[Then | None], Body]) -> Body:
-        """Return the body of a test that calls the invariant on the run of a process.
+    def called_body(self, spec: Callable[[Then | None], Body], subject: str) -> Body:
+        """Return the body of a test that calls the invariant.
 
         Args:
             spec: As for ``body``.
+            subject: The attribute of the outcome to call it on.
         """
-        return self._called(spec, "run")
 
-    def _called(self, spec: Callable[[Then | None], Body], subject: str) -> Body:
         def body(imports: Imports) -> Sequence[tuple[str, Node]]:
             ((_, chain),) = spec(None)(imports)
             function = self._source(imports)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import hypothesis
+from attrs import define, field
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
@@ -19,10 +20,16 @@ _SUPPRESSED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.lar
 
 
 class Found(Exception):
-    """A breach. Hypothesis distinguishes breaches by the cause of the exception."""
+    """A breach. Hypothesis distinguishes breaches by the cause of the exception.
 
-    def __init__(self, breach: Breach) -> None:
+    Attributes:
+        breach: The breach.
+        size: The length of the history that leads to it.
+    """
+
+    def __init__(self, breach: Breach, size: int = 0) -> None:
         self.breach = breach
+        self.size = size
 
 
 def search(
@@ -90,6 +97,66 @@ def raising_counterexample(check: Searched, run: Callable[[], None]) -> None:
             raise
     if found is not None:
         raise found.counterexample(remark)
+
+
+def check_steps(
+    carry_out: Callable[[list[C]], None],
+    tried: st.SearchStrategy[list[C]],
+    settings: hypothesis.settings | None,
+) -> None:
+    """Search for steps that lead to a breach, and raise the smallest case.
+
+    Args:
+        carry_out: Carries out steps from the beginning. Raises ``Found`` at a breach.
+        tried: A strategy for the steps.
+        settings: As for ``search``.
+
+    Raises:
+        Counterexample: The search found a breach.
+    """
+    __tracebackhide__ = True
+    trials = _Trials(carry_out)
+    raising_counterexample(trials, lambda: search(trials.run, settings, tried=tried))
+
+
+@define
+class _Trials(Generic[C]):
+    """The runs of one check."""
+
+    carry_out: Callable[[list[C]], None]
+    smallest: Breach | None = None
+    _size: int = 0
+    _last: list[C] = field(factory=list[C])  # the steps of the last run
+
+    def run(self, tried: list[C]) -> None:
+        """Carry out steps, and remember the smallest breach, which may be flaky.
+
+        Raises:
+            Found: They lead to a breach.
+        """
+        self._last = tried
+        try:
+            self.carry_out(tried)
+        except Found as found:
+            if self.smallest is None or found.size <= self._size:
+                self.smallest, self._size = found.breach, found.size
+            raise
+
+    def fewest(self, found: Breach) -> Breach:
+        """Return the same breach with the fewest steps."""
+        return fewest(found, self._last, lambda fewer: self._again(fewer, found))
+
+    def _again(self, tried: list[C], found: Breach) -> Breach | None:
+        return same_breach(lambda: self.carry_out(tried), found)
+
+
+def same_breach(carry_out: Callable[[], None], found: Breach) -> Breach | None:
+    """Return the breach that a run leads to if it is the same problem as before."""
+    try:
+        carry_out()
+    except Found as again:
+        return again.breach if again.breach.problem == found.problem else None
+    return None
 
 
 def fewest(found: Breach, tried: list[C], again: Callable[[list[C]], Breach | None]) -> Breach:

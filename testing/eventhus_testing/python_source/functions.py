@@ -36,7 +36,7 @@ def function_source(function: Callable[..., Any], imports: Imports, name: str) -
         return text
     if own_name.isidentifier():
         name = own_name
-    imports.note(f"{name} is the one that was passed to check_aggregate; make it visible here")
+    imports.note(f"{name} is the one that was passed to the check; make it visible here")
     return name
 
 

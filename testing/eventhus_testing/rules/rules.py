@@ -46,6 +46,8 @@ class Rules:
             accepted.
         ending: A process does not arm deadlines without end: no more than 1,000 are reached in one
             step of a spec.
+        independent: Each aggregate of a transaction decides on the state that its own events lead
+            to, so another one, or an earlier refused command, does not change its answer.
     """
 
     unchanged: bool = True
@@ -56,6 +58,7 @@ class Rules:
     snapshot: bool = True
     guarded: bool = True
     ending: bool = True
+    independent: bool = True
 
 
 ALL = Rules()
@@ -116,8 +119,8 @@ def call_checked(rules: Rules, function: str, call: Callable[..., T], **given: A
         if not rules.unchanged:
             given = {**given, **kept}
         again = call(*given.values())
-        if isinstance(answer, Rejected) or not same(answer, again):
-            _check_alike(function, given, answer, again)
+        if not alike(answer, again):
+            raise _not_repeatable(function, given, answer, again)
     return answer
 
 
@@ -133,22 +136,27 @@ def _check_unchanged(function: str, what: str, before: Any, now: Any) -> None:
     )
 
 
-def _check_alike(function: str, given: Mapping[str, Any], first: Any, again: Any) -> None:
-    __tracebackhide__ = True
-    # A refusal keeps its message outside its fields, so compare the text.
-    if type(first) is type(again) and isinstance(first, Rejected) and str(first) == str(again):
-        return
-    notes = [f"first {_answer_text(first)}", f"then {_answer_text(again)}"]
+def alike(first: object, again: object) -> bool:
+    """Return whether two answers of a function are equal."""
+    if isinstance(first, Rejected):
+        # A refusal keeps its message outside its fields, so compare the text.
+        return type(first) is type(again) and str(first) == str(again)
+    return same(first, again)
+
+
+def _not_repeatable(function: str, given: Mapping[str, Any], first: Any, again: Any) -> RuleBroken:
+    notes = [f"first {answer_text(first)}", f"then {answer_text(again)}"]
     if not isinstance(first, Rejected | tuple):
         notes = differences(first, again, words=("first", "then")) or notes
     way_out = f"take what it depends on from the {[*given][-1]}"
     if "command" in given:
         way_out = "pass what it depends on in the command"
     problem = f"{function} returned different results for the same arguments; {way_out}"
-    raise RuleBroken("repeatable", problem, notes)
+    return RuleBroken("repeatable", problem, notes)
 
 
-def _answer_text(answer: object) -> str:
+def answer_text(answer: object) -> str:
+    """Return a readable text of events or a refusal."""
     if isinstance(answer, Rejected):
         return f"refused with {type(answer).__qualname__}: {answer}"
     if isinstance(answer, tuple):

@@ -179,7 +179,9 @@ class ProcessStory(FoldStory[E, S]):
                 continue
             refused = evolve(sent, refusal=refusal.__name__)
             all_sent = (*self.all_sent[:index], refused, *self.all_sent[index + 1 :])
-            event = CommandRefused(type(sent.command).__name__, refusal.__name__)
+            event = CommandRefused(
+                type(sent.command).__name__, refusal.__name__, sent.command.aggregate_id
+            )
             return evolve(self, all_sent=all_sent).with_own(sent.key, event, sent.cause)
         text = command.__qualname__ if isinstance(command, type) else repr(command)
         raise TypeError(f"{self.process.name} sent no {text} that could be refused")

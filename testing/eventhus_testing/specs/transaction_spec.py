@@ -20,6 +20,7 @@ from eventhus_testing.specs.recording import Check, Entry, begin, go_on, note
 from eventhus_testing.specs.story import check_classes
 from eventhus_testing.specs.transaction_story import (
     Happened,
+    TransactionRun,
     TransactionStory,
     adding_story,
     otherwise,
@@ -137,6 +138,12 @@ class TransactionOutcome(Generic[C]):
         """Return the streams of the aggregates that changed, in the order of their events."""
         self._entry.looked_at = True
         return self._story.changed
+
+    @property
+    def run(self) -> TransactionRun:
+        """Return the states of all aggregates before and after the ``when``, for an invariant."""
+        self._entry.looked_at = True
+        return self._story.run
 
     def events(self, aggregate: Aggregate[Any, E, Any], aggregate_id: str) -> tuple[E, ...]:
         """Return the events that an aggregate got, in order.

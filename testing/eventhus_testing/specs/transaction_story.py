@@ -12,6 +12,7 @@ from eventhus import Aggregate, Command, Rejected, StreamId, Transaction
 from eventhus.ports import Codec
 from eventhus_testing.matching.excerpts import wrapped
 from eventhus_testing.rules.decider_checker import DeciderChecker, decider_checker
+from eventhus_testing.rules.independence import Part, check_independent
 from eventhus_testing.rules.rules import RuleBroken, Rules, call_checked
 from eventhus_testing.specs.expectations import Miss, outcome_texts
 from eventhus_testing.specs.failure_texts import broken_rule
@@ -65,6 +66,7 @@ class TransactionStory(Generic[C]):
         earlier: The steps of earlier outcomes, in order.
         steps: The steps of the current outcome, in order.
         states: The states of the aggregates that have events.
+        states_before: The same before the current steps.
     """
 
     transaction: Transaction[C]
@@ -74,6 +76,12 @@ class TransactionStory(Generic[C]):
     earlier: tuple[TransactionStep[C], ...] = ()
     steps: tuple[TransactionStep[C], ...] = ()
     states: Mapping[StreamId, Any] = field(factory=dict[StreamId, Any])
+    states_before: Mapping[StreamId, Any] = field(factory=dict[StreamId, Any])
+
+    @property
+    def run(self) -> TransactionRun:
+        """Return the states before and after the current steps."""
+        return TransactionRun(self)
 
     @property
     def causes(self) -> tuple[C, ...]:
@@ -104,6 +112,12 @@ class TransactionStory(Generic[C]):
         """Return the outcome of the current steps for one stream."""
         events = tuple(each.event for each in self.happened if each.stream == stream)
         return StreamResult(self.causes, events, self.refusal)
+
+    def history(self, stream: StreamId) -> tuple[Any, ...]:
+        """Return the events of a stream, oldest first."""
+        steps = (*self.earlier, *self.steps)
+        happened = (*self.given, *(each for step in steps for each in step.happened))
+        return tuple(each.event for each in happened if each.stream == stream)
 
     def state(self, aggregate: Aggregate[Any, Any, S], stream: StreamId) -> S:
         """Return the current state of an aggregate."""
@@ -141,11 +155,15 @@ class TransactionStory(Generic[C]):
         for event in events:
             checker.check_stored(event)
             state = checker.evolve(state, event)
+        if not events:
+            return self
         checker.check_snapshot(state)
+        states = {**self.states, stream: state}
         return evolve(
             self,
             given=(*self.given, *(Happened(stream, event) for event in events)),
-            states={**self.states, stream: state},
+            states=states,
+            states_before=states,
         )
 
     def with_command(self, command: C) -> TransactionStory[C]:
@@ -164,31 +182,65 @@ class TransactionStory(Generic[C]):
         split = call_checked(self.rules, "split", self._split, command=command)
         if isinstance(split, Rejected):
             return self._with(TransactionStep(cause=command, refusal=split))
-        by_stream: dict[StreamId, list[tuple[Aggregate[Any, Any, Any], Command]]] = {}
+        by_stream: dict[StreamId, tuple[Aggregate[Any, Any, Any], list[Command]]] = {}
         for aggregate, each in split:
             stream = StreamId(aggregate.name, each.aggregate_id)
-            by_stream.setdefault(stream, []).append((aggregate, each))
-        states = {**self.states}
-        happened: list[Happened] = []
-        for stream, own in by_stream.items():
-            for aggregate, each in own:
-                checker = self._checker(aggregate)
-                state = states.get(stream, defensive_copy(aggregate.initial))
-                try:
-                    events = checker.decide(each, state)
-                except Rejected as refusal:
-                    return self._with(TransactionStep(cause=command, refusal=refusal))
-                for event in events:
-                    state = checker.evolve_decided(state, event)
-                if events:
-                    checker.check_snapshot(state)
-                    states[stream] = state
-                happened += (Happened(stream, event) for event in events)
-        return self._with(TransactionStep(cause=command, happened=tuple(happened)), states)
+            by_stream.setdefault(stream, (aggregate, []))[1].append(each)
+        parts: list[Part] = []
+        for stream, (aggregate, own) in by_stream.items():
+            parts.append(self._decided(aggregate, stream, own))
+            if parts[-1].refusal is not None:
+                break
+        if self.rules.independent and self.rules.repeatable:
+            check_independent(parts)
+        if parts[-1].refusal is not None:
+            return self._with(TransactionStep(cause=command, refusal=parts[-1].refusal))
+        happened = tuple(Happened(each.stream, event) for each in parts for event in each.events)
+        states = {each.stream: each.after for each in parts if each.events}
+        step = TransactionStep(cause=command, happened=happened)
+        return self._with(step, {**self.states, **states})
+
+    def _decided(
+        self, aggregate: Aggregate[Any, E, S], stream: StreamId, commands: Sequence[Command]
+    ) -> Part:
+        """Decide the commands for one aggregate, up to the first refused one."""
+        __tracebackhide__ = True
+        checker = self._checker(aggregate)
+        state = before = self.state(aggregate, stream)
+        events: list[E] = []
+        refusal: Rejected | None = None
+        for command in commands:
+            try:
+                decided = checker.decide(command, state)
+            except Rejected as refused:
+                refusal = refused
+                break
+            for event in decided:
+                state = checker.evolve_decided(state, event)
+            if decided:
+                checker.check_snapshot(state)
+            events += decided
+        return Part(
+            stream=stream,
+            aggregate=aggregate,
+            commands=commands,
+            history=self.history(stream),
+            before=before,
+            after=state,
+            events=tuple(events),
+            refusal=refusal,
+        )
 
     def going_on(self) -> TransactionStory[C]:
         """Return the story with the current steps as earlier steps."""
-        return evolve(self, earlier=(*self.earlier, *self.steps), steps=())
+        return evolve(
+            self, earlier=(*self.earlier, *self.steps), steps=(), states_before=self.states
+        )
+
+    def as_given(self) -> TransactionStory[C]:
+        """Return the story with the events of the current steps as given ones."""
+        given = (*self.given, *self.happened)
+        return evolve(self, given=given, steps=(), states_before=self.states)
 
     def _with(
         self, step: TransactionStep[C], states: Mapping[StreamId, Any] | None = None
@@ -204,6 +256,36 @@ class TransactionStory(Generic[C]):
 
     def _checker(self, aggregate: Aggregate[Any, E, S]) -> DeciderChecker[Any, E, S]:
         return decider_checker(aggregate, self.rules, self.codec)
+
+
+@frozen
+class TransactionRun:
+    """The states of all aggregates before and after a command, for invariants."""
+
+    _story: TransactionStory[Any]
+
+    def states(self, aggregate: Aggregate[Any, Any, S]) -> dict[str, S]:
+        """Return the states after the command by ``aggregate_id``.
+
+        An aggregate without events is left out.
+
+        Raises:
+            TypeError: The aggregate is not one of the transaction's.
+        """
+        self._story.check_part("states", aggregate)
+        return _of_aggregate(aggregate, self._story.states)
+
+    def states_before(self, aggregate: Aggregate[Any, Any, S]) -> dict[str, S]:
+        """Return the states before the command, otherwise as ``states``."""
+        self._story.check_part("states_before", aggregate)
+        return _of_aggregate(aggregate, self._story.states_before)
+
+
+def _of_aggregate(
+    aggregate: Aggregate[Any, Any, S], states: Mapping[StreamId, Any]
+) -> dict[str, S]:
+    own = {id_: state for id_, state in states.items() if id_.aggregate_type == aggregate.name}
+    return {stream.aggregate_id: state for stream, state in own.items()}
 
 
 @frozen

@@ -151,7 +151,7 @@ def test_a_reached_deadline_is_the_armed_one_of_the_same_event() -> None:
     for other in (
         recorded(DeadlineReached("b"), 9, cause="c-1"),
         recorded(DeadlineReached("c"), 9, cause="c-2"),
-        recorded(CommandRefused("b", "b"), 9, cause="c-2"),
+        recorded(CommandRefused("b", "b", "a"), 9, cause="c-2"),
     ):
         assert reached_by(other, both) is None
         assert both == without_reached(both, other)
@@ -197,7 +197,7 @@ def test_the_empty_key_has_no_deadlines() -> None:
 
 
 @pytest.mark.parametrize("at", [AT, AT - HOUR])
-@pytest.mark.parametrize("event", [DeadlineReached("a"), CommandRefused("Ship", "Gone")])
+@pytest.mark.parametrize("event", [DeadlineReached("a"), CommandRefused("Ship", "Gone", "a")])
 def test_a_deadline_in_the_past_does_not_follow_from_an_own_event(at: datetime, event: Any) -> None:
     """It would be reached, armed again and reached without end."""
     past = answering(Deadline("a", at=at))
@@ -222,7 +222,7 @@ def test_own_events_are_taken_by_whoever_names_them() -> None:
 
     both = process(react, evolve_both)
     assert (Paid, CommandRefused, DeadlineReached) == both.events
-    refused, reached = CommandRefused("Ship", "Gone"), DeadlineReached("a")
+    refused, reached = CommandRefused("Ship", "Gone", "a"), DeadlineReached("a")
     assert [1, 1, 0] == [both.next("o1", 0, recorded(e)) for e in (Paid(1), refused, reached)]
     sent = [len(both.reacted("o1", 0, recorded(event))) for event in (Paid(1), refused, reached)]
     assert [1, 0, 1] == sent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -81,7 +82,9 @@ def test_a_deadline_that_is_not_cancelled_is_found() -> None:
         check_process(process, invariant=never_ships_what_it_cancels, refine=SMALL, settings=MANY)
     assert "delivery: never_ships_what_it_cancels does not hold" in str(found.value)
     spec = found.value.spec
-    assert '.given("d1", OrderPlaced())\n        .given("d1", OrderPaid(amount=1))\n' in spec
+    stream = r'"(d\d)"'  # Hypothesis may stop before it has made this the first one
+    given = rf"\.given\({stream}, OrderPlaced\(\)\)\s+\.given\(\"\1\", OrderPaid\(amount=\d\)\)\s"
+    assert re.search(given, spec)
     assert "        .when_passed(minutes=30)\n" in spec
     assert "    assert never_ships_what_it_cancels(outcome.run)\n" in spec
     assert "# process is the process that was passed" not in spec

@@ -255,7 +255,7 @@ def test_a_local_aggregate_and_invariant_are_noted() -> None:
 
     assert found(local, invariant=is_fine).spec.startswith(
         "# local_purse is the aggregate that was passed to check_aggregate\n"
-        "# is_fine is the one that was passed to check_aggregate; make it visible here\n"
+        "# is_fine is the one that was passed to the check; make it visible here\n"
     )
 
 

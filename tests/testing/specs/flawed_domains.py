@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from eventhus import (
     Aggregate,
@@ -19,6 +19,14 @@ from eventhus import (
     View,
 )
 from eventhus_cattrs import CattrsCodec, Hook
+from examples.bank.account import (
+    Account,
+    AccountCommand,
+    AccountEvent,
+    DepositPerformed,
+    WithdrawalPerformed,
+    account,
+)
 from tests.testing.cart import (
     Item,
     ItemAdded,
@@ -288,4 +296,42 @@ careless: Process[Noted, Careless] = Process(
     key=lambda recorded: recorded.stream.aggregate_id,
     evolve=_remembers,
     react=_answers_from_memory,
+)
+
+
+# Accounts that share something besides their events, as parts of a transaction.
+
+latest: list[Account] = []
+emptied: set[str | None] = set()
+
+
+def _watched(state: Account, event: AccountEvent) -> Account:
+    latest[:] = [account.evolve(state, event)]
+    return latest[0]
+
+
+def _bonus_after_an_empty_one(command: AccountCommand, state: Account) -> Iterator[AccountEvent]:
+    for event in account.decide(command, state):
+        if isinstance(event, DepositPerformed) and latest and latest[0].balance == 0:
+            yield DepositPerformed(event.amount + 1)
+        else:
+            yield event
+
+
+attentive: Aggregate[AccountCommand, AccountEvent, Account] = evolve(
+    account, decide=_bonus_after_an_empty_one, evolve=_watched
+)
+
+
+def _closed_once_empty(state: Account, event: AccountEvent) -> Account:
+    if isinstance(event, DepositPerformed) and state.owner in emptied:
+        return state
+    after = account.evolve(state, event)
+    if isinstance(event, WithdrawalPerformed) and not after.balance:
+        emptied.add(after.owner)
+    return after
+
+
+closing: Aggregate[AccountCommand, AccountEvent, Account] = evolve(
+    account, evolve=_closed_once_empty
 )

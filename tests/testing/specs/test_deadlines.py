@@ -178,7 +178,7 @@ untimed: Process[Any, Any] = evolve(
     delivery, evolve=lambda state, _: state, react=lambda *_: [], events=[OrderPlaced]
 )
 REACHED: Any = DeadlineReached("payment")
-REFUSED: Any = CommandRefused("ShipOrder", "OutOfStock")
+REFUSED: Any = CommandRefused("ShipOrder", "OutOfStock", "o1")
 MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "reached by hand": (
         lambda: spec(delivery).when("o1", REACHED),

@@ -26,6 +26,7 @@ from examples.bank.account import (
 )
 from examples.bank.transfer import Transfer, transfer
 from tests.testing.cart import TEA, ItemAdded, cart
+from tests.testing.specs.flawed_domains import attentive, closing, emptied
 
 BOTH = (
     spec(transfer)
@@ -156,10 +157,10 @@ def test_split_must_be_repeatable() -> None:
 
 
 def test_the_aggregates_must_keep_the_rules() -> None:
-    def forgetful(state: Account, event: Any) -> Any:
+    def closing(state: Account, event: Any) -> Any:
         return None
 
-    careless = attrs.evolve(account, evolve=forgetful, state_type=Account)
+    careless = attrs.evolve(account, evolve=closing, state_type=Account)
     subject: Transaction[Transfer] = attrs.evolve(transfer, aggregates=[careless])
     with pytest.raises(RuleBroken) as broken:
         spec(subject).given(careless, "a1", AccountCreated("ann"))
@@ -213,3 +214,54 @@ def test_an_unchecked_refusal_and_a_spec_without_a_when_are_found() -> None:
         text = unchecked_text(recording.unchecked)
     assert "? add .then_rejected(SameAccount)," in text
     assert "nothing was done" in text
+
+
+def test_an_answer_that_depends_on_another_aggregate_is_refused() -> None:
+    text = failure_of(
+        lambda: (
+            spec(attrs.evolve(transfer, aggregates=[attentive]))
+            .given(attentive, "a1", AccountCreated("ann"), DepositPerformed(30))
+            .given(attentive, "b1", AccountCreated("bob"), DepositPerformed(5))
+            .when(THIRTY)
+        )
+    )
+    assert "rule 'independent' is broken (rules=Rules(independent=False) switches it off)" in text
+    assert text.endswith(
+        "but    + Account/b1 is decided differently if it is asked before the other aggregates; "
+        "decide and evolve must depend on the state of their own aggregate alone\n"
+        "       ? in order DepositPerformed(amount=31)\n"
+        "       ? asked first DepositPerformed(amount=30)"
+    )
+
+
+def test_a_refused_command_must_not_leave_anything_behind() -> None:
+    """The withdrawal was possible; the deposit was not, so that nothing has happened."""
+    emptied.clear()
+    text = failure_of(
+        lambda: (
+            spec(attrs.evolve(transfer, aggregates=[closing]))
+            .given(closing, "a1", AccountCreated("ann"), DepositPerformed(30))
+            .when(THIRTY)
+        )
+    )
+    assert text.endswith(
+        "but    + Account/a1 was decided on another state than its events lead to; evolve must "
+        "depend on the state and the event alone\n"
+        "       ? balance: decided on 30, events lead to 0"
+    )
+
+
+def test_a_run_has_the_states_before_and_after_the_when() -> None:
+    outcome = BOTH.when(THIRTY).then(account, "a1", WithdrawalPerformed(30)).and_when(THIRTY)
+    run = outcome.run
+    assert run.states_before(account) == {"a1": Account("ann", 70), "b1": Account("bob", 30)}
+    assert run.states(account) == {"a1": Account("ann", 40), "b1": Account("bob", 60)}
+    with pytest.raises(TypeError, match="states: Cart is not an aggregate of Transfer"):
+        run.states(cart)
+    with pytest.raises(TypeError, match="states_before: Cart is not an aggregate of Transfer"):
+        run.states_before(cart)
+
+
+def test_a_run_after_a_refusal_has_the_same_states_twice() -> None:
+    run = BOTH.when(Transfer(aggregate_id="a1", to="c1", amount=30)).run
+    assert run.states(account) == run.states_before(account)

@@ -29,10 +29,12 @@ from eventhus_testing import (
     ProcessSpec,
     Spec,
     TransactionOutcome,
+    TransactionRun,
     TransactionSpec,
     ViewOutcome,
     ViewSpec,
     check_decision,
+    check_transaction,
     like,
     memory_application,
     spec,
@@ -130,6 +132,9 @@ def what_is_inferred_of_decisions_and_transactions() -> None:
     assert_type(wrote.then(account, "a1", Deposited(1)), TransactionOutcome[Write])
     assert_type(wrote.events(account, "a1"), tuple[Deposited | Closed, ...])
     assert_type(wrote.state(account, "a1"), Account)
+    assert_type(wrote.run, TransactionRun)
+    assert_type(wrote.run.states(account), dict[str, Account])
+    assert_type(wrote.run.states_before(account), dict[str, Account])
 
 
 def what_is_allowed_of_decisions_and_transactions() -> None:
@@ -138,6 +143,7 @@ def what_is_allowed_of_decisions_and_transactions() -> None:
     wrote.then(account, "a1", like(Deposited), Closed()).then_state(account, "a1", Account(1))
     wrote.then_state_matching(account, "a1", lambda a: a.balance > 0).then_rejected(Overdrawn)
     check_decision(ledger, invariant=lambda history: len(history) < 9)
+    check_transaction(writing, invariant=lambda run: len(run.states(account)) < 9)
     memory_application(account, decisions=[ledger], transactions=[writing])
 
 
@@ -153,6 +159,8 @@ def what_is_caught_of_decisions_and_transactions() -> None:
     wrote.then(account, "a1", Written())  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
     wrote.then_state(account, "a1", 1)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
     wrote.then_rejected(ValueError)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+    check_transaction(account)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    check_transaction(writing, invariant=lambda run: run.state)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownLambdaType, reportUnknownMemberType]
     check_decision(account)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     memory_application(ledger)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 

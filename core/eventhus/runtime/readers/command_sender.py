@@ -98,7 +98,9 @@ class CommandSender:
                 return
             await self._streams.append(
                 key,
-                CommandRefused(type(command).__name__, type(refusal).__name__),
+                CommandRefused(
+                    type(command).__name__, type(refusal).__name__, command.aggregate_id
+                ),
                 cause=recorded,
                 command_id=command_id,
             )

@@ -164,8 +164,9 @@ class LeasedReader(ABC):
             try:
                 lease = await self._acquire_alone(self._lease_name, f"{self._owner} rewinds")
                 try:
-                    await self._forget()
+                    # In this order: after a crash between the two, nothing is missing.
                     await self._store.save_checkpoint(self._name, position, token=lease.token)
+                    await self._forget()
                     self._position, self._failure = position, None
                 finally:
                     await self._release(lease)

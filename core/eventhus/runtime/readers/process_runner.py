@@ -33,8 +33,6 @@ from eventhus.runtime.readers.process_versions import ProcessVersions
 
 S = TypeVar("S")
 
-KEYS_AT_ONCE = 32  # whose commands are sent side by side
-
 
 class ProcessRunner(KeyedFold[S]):
     """Sends each event's commands, and then saves the state of the process.
@@ -55,6 +53,7 @@ class ProcessRunner(KeyedFold[S]):
         context: Its surroundings.
         handle: Carries out a command.
         new_id: Makes the ids of commits.
+        keys_at_once: The maximum number of keys whose commands are sent side by side.
     """
 
     def __init__(
@@ -63,8 +62,11 @@ class ProcessRunner(KeyedFold[S]):
         context: FoldContext[S],
         handle: Handler,
         new_id: Callable[[], str],
+        *,
+        keys_at_once: int,
     ) -> None:
         super().__init__(process, context, lease=f"process_{process.name}")
+        self._keys_at_once = keys_at_once
         self._process = process
         self._streams = OwnStreams(
             process.name,
@@ -139,7 +141,7 @@ class ProcessRunner(KeyedFold[S]):
         keys = iter(by_key.items())
         stops: list[ReaderStopped] = []
         await together(
-            self._fold_keys(batch, keys, stops) for _ in range(min(len(by_key), KEYS_AT_ONCE))
+            self._fold_keys(batch, keys, stops) for _ in range(min(len(by_key), self._keys_at_once))
         )
         if stops:
             raise min(stops, key=_position)

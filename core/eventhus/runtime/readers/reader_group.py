@@ -91,6 +91,7 @@ class ReaderGroup:
         clock: Clock,
         new_id: Callable[[], str],
         max_parked: int,
+        keys_at_once: int,
     ) -> None:
         self._catalog = catalog
         self._serializer = serializer
@@ -98,6 +99,7 @@ class ReaderGroup:
         self._clock = clock
         self._new_id = new_id
         self._max_parked = max_parked
+        self._keys_at_once = keys_at_once
         self._views = {
             each: Documents[Any](
                 collection_of("view", each.name, each.version),
@@ -138,7 +140,13 @@ class ReaderGroup:
         folds: dict[Followed, KeyedFold[Any]] = {
             **{view: Projector(view, self._context(view, of)) for view, of in self._views.items()},
             **{
-                process: ProcessRunner(process, self._context(process, of), handle, self._new_id)
+                process: ProcessRunner(
+                    process,
+                    self._context(process, of),
+                    handle,
+                    self._new_id,
+                    keys_at_once=self._keys_at_once,
+                )
                 for process, of in self._processes.items()
             },
         }

@@ -9,8 +9,9 @@ import pytest
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import OperationFailure
 
+from eventhus import StreamId
 from eventhus.errors import StoreUnavailable
-from eventhus.ports import StoredCommit
+from eventhus.ports import Snapshot
 from eventhus_mongo import MongoStore
 from eventhus_testing.servers import MongoReplicaSet
 from tests.adapters.mongo.faults.primary import FAULTS, fail_point, halt, replicated
@@ -55,8 +56,10 @@ async def test_connections_from_a_handover(replica_set: MongoReplicaSet) -> None
     direct: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(primary.url)
     async with direct, MongoStore.open(url, bucket) as store:
 
-        async def read_all() -> list[StoredCommit | BaseException | None]:
-            looks = (store.find(f"command {number}") for number in range(READERS))
+        async def read_all() -> list[Snapshot | BaseException | None]:
+            # Each on a connection of its own: nothing groups them.
+            streams = (StreamId("Account", f"a{number}") for number in range(READERS))
+            looks = map(store.load_snapshot, streams)
             return await asyncio.gather(*looks, return_exceptions=True)
 
         for member in others:

@@ -67,7 +67,11 @@ async def test_a_refused_command_is_an_event_of_the_process(
     (opened,) = await named(store, "Opened")
     (refused,) = await named(store, NAME)
     assert StreamId("eventhus:process/withdrawal", "a") == refused.stream
-    assert {"command": "Withdraw", "refusal": "InsufficientFunds"} == refused.event.data
+    assert {
+        "command": "Withdraw",
+        "refusal": "InsufficientFunds",
+        "aggregate_id": "a",
+    } == refused.event.data
     assert Metadata("talk", opened.id, {"user": "u"}) == refused.metadata
     texts = [each.event.data["text"] for each in await named(store, "Scribbled")]
     assert ["refused", "tried"] == sorted(texts)

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from eventhus import Command, Process, Recorded, View
-from eventhus.errors import InvalidArgument, KeyParked, LogChanged
+from eventhus.errors import InvalidArgument, KeyParked, LogChanged, StoreUnavailable
 from eventhus_memory import MemoryStore
 from tests.bank import Deposited, Scribble
+from tests.core.hooks import fail_with
 from tests.core.readers import bank, caught_up
-from tests.core.support import add
+from tests.core.support import Proxy, add
 
 
 def of_account(recorded: Recorded[Any]) -> str:
@@ -94,6 +95,23 @@ async def test_a_reset_goes_back_to_the_start() -> None:
         await app.reset(view)
         await app.caught_up(view)
         assert 6 == await app.view(view, "a")
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("method", ["save_checkpoint", "delete_documents"])
+async def test_a_reset_that_is_interrupted_leaves_nothing_out(method: str, side: str) -> None:
+    """Whatever step it came to, the next process has every event in the view."""
+    store = Proxy(await filled(1, 2, 4))
+    async with bank(store, views=[totals("beginning")]) as app:
+        await app.caught_up(totals_in(app))
+        getattr(store, side)[method] = fail_with(StoreUnavailable("bank", "gone"))
+        with pytest.raises(StoreUnavailable):
+            await app.reset(totals_in(app))
+        store.before.clear()
+        store.after.clear()
+    async with bank(store, views=[totals("beginning")]) as app:
+        await app.caught_up(totals_in(app))
+        assert 7 == await app.view(totals_in(app), "a")
 
 
 async def test_a_retry_goes_back_to_the_start() -> None:

@@ -1,0 +1,143 @@
+"""The commands of a random history of a transaction and its aggregates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import attrs
+from attrs import frozen
+from hypothesis import strategies as st
+
+from eventhus import Aggregate, Command, StreamId, Transaction
+from eventhus.errors import InvalidArgument
+from eventhus_testing.properties.counterexample import CommandStep, subject_name
+from eventhus_testing.properties.model import Part, streams_of
+from eventhus_testing.properties.strategies import commands, sequences
+from eventhus_testing.properties.typed_values import Refinements
+from eventhus_testing.python_source.imports import Imports
+from eventhus_testing.python_source.layout import Brackets, Item
+from eventhus_testing.python_source.values import quoted, source_of
+
+# Most commands are for the two aggregates of the last transaction, so that it is not refused.
+_NUMBERS = st.sampled_from([0, 1, 0, 1, 0, 1, 2, 3])
+
+
+@frozen
+class Step:
+    """A command of the transaction, or one that an aggregate gets by itself.
+
+    Attributes:
+        commands: The commands to try: the first one that is not refused counts. Most random
+            commands are refused, and too few events would happen without others to choose from.
+        aggregate: The aggregate; ``None`` for a command of the transaction.
+        number: Chooses the id of the commands, while they are drawn; ``None`` to keep theirs.
+    """
+
+    commands: tuple[Any, ...]
+    aggregate: Aggregate[Any, Any, Any] | None = None
+    number: int | None = None
+
+    def at(self, ids: Sequence[str]) -> Step | None:
+        """Return the step for one of these ids; ``None`` if there is none or it is refused."""
+        if self.number is None:
+            return self
+        if not ids:
+            return None
+        chosen = ids[self.number % len(ids)]
+        try:
+            moved = tuple(attrs.evolve(each, aggregate_id=chosen) for each in self.commands)
+        except (TypeError, ValueError):
+            return None
+        return Step(moved, self.aggregate)
+
+
+def histories_of(
+    transaction: Transaction[Any], refine: Refinements, longest: int
+) -> st.SearchStrategy[list[Step]]:
+    """Return a strategy for commands of a transaction and of its aggregates, in any order.
+
+    The commands of aggregates are for those that the transaction is for, whatever ``split`` makes
+    of its fields. Some commands of the transaction begin where others end. Ids for which
+    ``refine`` has a strategy are kept.
+
+    Args:
+        transaction: The transaction.
+        refine: As for ``commands``.
+        longest: The largest number of commands.
+
+    Raises:
+        NoStrategy: As for ``commands``.
+    """
+
+    def steps(part: Part, numbers: st.SearchStrategy[int | None]) -> st.SearchStrategy[Step]:
+        numbers = st.none() if _has_own_ids(part, refine) else numbers
+        aggregate = part if isinstance(part, Aggregate) else None
+        tried = st.lists(commands(part, refine=refine), min_size=1, max_size=4 if aggregate else 1)
+        return st.builds(Step, tried.map(tuple), st.just(aggregate), numbers)
+
+    own = [steps(each, _NUMBERS) for each in transaction.aggregates]
+    # Twice, because a transaction needs several events before it is not refused.
+    drawn = st.one_of(*own, *own, steps(transaction, st.none() | _NUMBERS))
+    return sequences(drawn, longest).map(lambda steps: [*_with_ids(transaction, steps)])
+
+
+def _has_own_ids(part: Part, refine: Refinements) -> bool:
+    return any(
+        isinstance(fields, Mapping)
+        and "aggregate_id" in fields
+        and any(issubclass(cls, key) for cls in part.commands)
+        for key, fields in refine.items()
+    )
+
+
+def _with_ids(transaction: Transaction[Any], drawn: Sequence[Step]) -> Iterator[Step]:
+    """Yield the steps with their ids, without those for ids that cannot be."""
+    named = [stream.aggregate_id for stream in _named(transaction, drawn)]
+    placed = [
+        (step.at(named) or attrs.evolve(step, number=None)) if step.aggregate is None else step
+        for step in drawn
+    ]
+    ids: dict[str, list[str]] = {}
+    for stream in _named(transaction, placed):
+        ids.setdefault(stream.aggregate_type, []).append(stream.aggregate_id)
+    for step in placed:
+        if step.aggregate is None:
+            if _streams(transaction, step.commands[0]) is not None:
+                yield step
+        elif (own := step.at(ids.get(step.aggregate.stream_type, []))) is not None:
+            yield own
+
+
+def _named(transaction: Transaction[Any], steps: Iterable[Step]) -> Iterable[StreamId]:
+    """Return the streams that the commands of a transaction are for, each once, last ones first."""
+    commands_ = [step.commands[0] for step in steps if step.aggregate is None][::-1]
+    return dict.fromkeys(
+        stream for each in commands_ for stream in _streams(transaction, each) or ()
+    )
+
+
+def _streams(transaction: Transaction[Any], command: Command) -> tuple[StreamId, ...] | None:
+    try:
+        return streams_of(transaction, command)
+    except InvalidArgument:
+        return None
+    except Exception:  # noqa: BLE001 - carrying out the command shows it
+        return ()
+
+
+@frozen(kw_only=True)
+class TransactionStep(CommandStep):
+    """A command of a transaction and the events of its aggregates so far."""
+
+    def given_links(self, imports: Imports) -> Iterator[Brackets]:
+        """See ``CommandStep.given_links``."""
+        transaction: Transaction[Any] = self.arguments.decider
+        named = {each.name: each for each in transaction.aggregates}
+        for stream, happened in groupby(self.given, key=lambda each: each.stream):
+            aggregate = named[stream.aggregate_type]
+            name = subject_name(aggregate, imports, f"an aggregate of {transaction.name}")
+            parts = [name, quoted(stream.aggregate_id)]
+            items = [*parts, *(source_of(each.event, imports) for each in happened)]
+            yield Brackets(".given(", [Item("", item) for item in items], ")")
