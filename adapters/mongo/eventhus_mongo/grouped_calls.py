@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeAlias, TypeVar
+from copy import copy
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from attrs import define
-from pymongo.errors import PyMongoError
 
-from eventhus.errors import StoreUnavailable
+from eventhus.errors import EventhusError, IncompatibleBucket, StoreUnavailable
 from eventhus_mongo.batching import Batcher
-from eventhus_mongo.driver_errors import to_eventhus_error
+from eventhus_mongo.driver_errors import translating_errors
 
 IN_FLIGHT = 2  # groups: the server works on one while the answer to the other is decoded
 
@@ -43,7 +43,18 @@ class Call(Generic[A, R]):
 
 
 AnswerGroup: TypeAlias = Callable[[Sequence[Call[A, R]]], Awaitable[None]]
-"""Answers every call of a group. May raise the driver's errors, which all unanswered calls get."""
+"""Answers every call of a group. May raise the driver's errors, which all unanswered calls get.
+
+After an error that is about a document, each of them is answered alone.
+"""
+
+
+def _fail(calls: Sequence[Call[Any, Any]], error: EventhusError) -> None:
+    """Answer every caller with an error of its own, since a traceback grows where it is raised."""
+    for call in calls:
+        own = copy(error)
+        own.__cause__ = error.__cause__
+        call.fail(own)
 
 
 class GroupedCalls(Generic[A, R]):
@@ -99,10 +110,16 @@ class GroupedCalls(Generic[A, R]):
 
     async def _process(self, calls: Sequence[Call[A, R]]) -> None:
         try:
-            await self._answer(calls)
-        except PyMongoError as error:
-            for call in calls:
-                call.fail(to_eventhus_error(self._bucket, error))
+            with translating_errors(self._bucket):
+                await self._answer(calls)
+        except IncompatibleBucket as error:  # of one document, which belongs to one of the calls
+            open_ones = [call for call in calls if not call.done.done()]
+            if len(calls) > 1:
+                await self.each_alone(open_ones)
+            else:
+                _fail(open_ones, error)
+        except EventhusError as error:
+            _fail(calls, error)
 
     def _give_up(self, call: Call[A, R], error: BaseException) -> None:
         call.fail(StoreUnavailable(self._bucket, f"{self._what} ended with {type(error).__name__}"))

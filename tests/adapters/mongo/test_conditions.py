@@ -248,7 +248,11 @@ async def test_a_commit_whose_answer_got_lost_is_not_in_its_own_way(
     """Its own events match its condition."""
     store, proxy = far
     proxy.lose_answers("insert")
-    given = [taking(0, seat("c1"), command_id="k"), taking(0, query=Query.of("Other"))]
+    # Both are first versions, so neither is looked up, and they are sent in this order.
+    given = [
+        taking(0, seat("c1"), command_id="k", expected_version=0),
+        taking(0, query=Query.of("Other"), stream=StreamId("Course", "c2"), expected_version=0),
+    ]
     one, two = await asyncio.gather(*start(store, *given))
     assert [2, 3] == [one.position, two.position]
     assert answer(one) == answer(await store.append(given[0]))

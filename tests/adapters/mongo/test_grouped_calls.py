@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 from pymongo.database import Database
 
 from eventhus.errors import IncompatibleBucket, StoreUnavailable
@@ -65,6 +66,15 @@ async def test_a_refused_document_fails_its_own_caller_alone(
     assert (frozenset(), frozenset()) == (first, last)
     assert isinstance(refused, StoreUnavailable)
     assert {"a", "b", "c"} == {each["_id"] for each in plain[BALANCES].find()}
+
+
+async def test_a_broken_document_fails_its_own_save_alone(saved: MongoStore, plain: Plain) -> None:
+    """A date that Python cannot hold is noticed while the answer is decoded."""
+    plain[BALANCES].insert_one({"_id": "bad", "_position": DatetimeMS(2**62)})
+    good, bad, taken = await save_all(saved, write("b"), write("bad"), write("a", 2))
+    assert (frozenset(), frozenset({"a"})) == (good, taken)
+    assert isinstance(bad, IncompatibleBucket)
+    assert {"a", "b"} == {*await kept(saved, "a", "b")}
 
 
 async def test_a_save_whose_caller_has_left_is_not_sent(saved: MongoStore, plain: Plain) -> None:

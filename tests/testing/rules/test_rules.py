@@ -16,6 +16,8 @@ from eventhus_cattrs import CattrsCodec
 from eventhus_testing import RuleBroken, Rules, spec
 from eventhus_testing.values.comparing import same
 from eventhus_testing.values.defensive_copies import copy_if_mutable
+from examples.bank.account import AccountCreated, DepositPerformed
+from examples.bank.transfer import Transfer, transfer
 from examples.courses.enrolment import DefineCourse, enrolment
 from tests.testing.cart import TEA, ItemAdded, add, cart
 from tests.testing.specs import flawed_domains as broken
@@ -50,6 +52,12 @@ BREACHES: dict[str, Callable[[Rules], object]] = {
     "guarded": lambda rules: spec(attrs.evolve(enrolment, tags={}), rules=rules).when(
         DefineCourse(aggregate_id="physics", capacity=1)
     ),
+    "independent": lambda rules: [
+        spec(attrs.evolve(transfer, aggregates=[broken.attentive]), rules=rules)
+        .given(broken.attentive, "a1", AccountCreated("ann"), DepositPerformed(30))
+        .given(broken.attentive, "b1", AccountCreated("bob"), DepositPerformed(5))
+        .when(Transfer(aggregate_id="a1", to="b1", amount=30))
+    ],
 }
 
 
@@ -64,7 +72,7 @@ def test_a_broken_rule_is_reported_by_name(rule: str) -> None:
 def test_each_rule_can_be_switched_off_alone(rule: str) -> None:
     switched_off: dict[str, bool] = {rule: False}
     outcome: Any = BREACHES[rule](Rules(**switched_off))
-    assert 1 == len(outcome if rule == "ending" else outcome.events)
+    assert 1 == len(outcome if rule in ("ending", "independent") else outcome.events)
 
 
 def test_a_refusal_raised_by_evolve_breaks_a_rule() -> None:
