@@ -16,7 +16,7 @@ from eventhus_cattrs import CattrsCodec
 from eventhus_testing import RuleBroken, Rules, spec
 from eventhus_testing.values.comparing import same
 from eventhus_testing.values.defensive_copies import copy_if_mutable
-from examples.bank.account import AccountCreated, DepositPerformed
+from examples.bank.account import AccountCreated, DepositPerformed, WithdrawalPerformed
 from examples.bank.transfer import Transfer, transfer
 from examples.courses.enrolment import DefineCourse, enrolment
 from tests.testing.cart import TEA, ItemAdded, add, cart
@@ -57,6 +57,8 @@ BREACHES: dict[str, Callable[[Rules], object]] = {
         .given(broken.attentive, "a1", AccountCreated("ann"), DepositPerformed(30))
         .given(broken.attentive, "b1", AccountCreated("bob"), DepositPerformed(5))
         .when(Transfer(aggregate_id="a1", to="b1", amount=30))
+        .then(broken.attentive, "a1", WithdrawalPerformed(30))
+        .then(broken.attentive, "b1", DepositPerformed(31))
     ],
 }
 
