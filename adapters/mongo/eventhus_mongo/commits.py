@@ -36,6 +36,7 @@ from eventhus.ports import Commit, EventData, Part, StoredCommit, StoredEvent, e
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
     MALFORMED,
+    MOST,
     Document,
     as_text,
     as_time,
@@ -270,7 +271,7 @@ def commit_size(document: Document) -> int:
             raise not_ours(document)
     except MALFORMED:
         raise not_ours(document) from None
-    if type(first) is not int or first < 1 or size == 0:
+    if type(first) is not int or first < 1 or size == 0 or first + size > MOST:
         raise not_ours(document)
     return size
 

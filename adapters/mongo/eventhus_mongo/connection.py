@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import pymongo
 from attrs import frozen
+from bson.errors import BSONError
 from bson.timestamp import Timestamp
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -19,7 +20,14 @@ from pymongo.read_concern import ReadConcern
 
 from eventhus import StreamId
 from eventhus_mongo.commits import PLACE, Span, log_span, readable_event_id, stream_filter
-from eventhus_mongo.documents import OPTIONS, Document, bounds_of, chunks_of, decode_reply
+from eventhus_mongo.documents import (
+    OPTIONS,
+    Document,
+    UnknownFormat,
+    bounds_of,
+    chunks_of,
+    decode_reply,
+)
 from eventhus_mongo.in_flight import CallsInFlight
 
 Client: TypeAlias = AsyncMongoClient[Document]
@@ -202,7 +210,13 @@ class Connection:
             UnknownFormat: The last document was not written by this version of the library.
         """
         key = {} if up_to is None else {"_id": {"$lte": up_to}}
-        document = await self.last(key, projection=PLACE)
+        try:
+            document = await self.last(key, projection=PLACE)
+        except BSONError as error:
+            raise UnknownFormat(
+                f"the last document of the log is not valid BSON ({type(error).__name__}); "
+                f"repair it"
+            ) from None
         if document is None:
             return Tail()
         return end_of(log_span(document))

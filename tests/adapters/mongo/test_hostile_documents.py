@@ -212,6 +212,23 @@ async def hold_second_version(store: MongoStore, plain: Plain, parts: Any) -> No
     plain.events.insert_one(document(_id=position, parts=parts))
 
 
+TAILS: dict[str, dict[str, Any]] = {
+    "a position beyond all others": {"_id": Int64(2**63 - 1)},
+    "a size beyond all others": {"parts": [{**part(), "size": Int64(2**63 - 1)}]},
+    "a date beyond Python's as size": {"parts": [{**part(), "size": DatetimeMS(2**62)}]},
+}
+
+
+@pytest.mark.parametrize("tail", TAILS)
+async def test_an_append_after_a_tail_of_another_form_says_so(
+    store: MongoStore, plain: Plain, tail: str
+) -> None:
+    """Nothing was sent, so the outcome is known."""
+    plain.events.insert_one(document(**TAILS[tail]))
+    with pytest.raises(IncompatibleBucket):
+        await store.append(made(0))
+
+
 UNMATCHED = Condition(query=Query.of("Closed", tags={"x"}), after=1)
 APPENDS: dict[str, Callable[[int | None], Commit]] = {
     "one part": made,
