@@ -17,6 +17,8 @@ VERSION := $(shell "$(PYTHON)" -c 'import platform; print(platform.python_versio
 
 # Not read from the caller's environment, where another tool may use the name, since it is cleared.
 VENV := .venv
+# Another checkout on it would be tested instead of this one.
+unexport PYTHONPATH
 BIN = $(VENV)/bin
 XDIST = --numprocesses=auto --dist=loadfile
 # These tests cover the kernel. Only they are traced, since tracing slows them down.
