@@ -27,7 +27,7 @@ async def register(connection: Connection, registration: Registration) -> Regist
     collection = connection.collection(COLLECTION)
     async with connection.operation() as session:
         try:
-            document = await collection.find_one_and_update(
+            document: Document | None = await collection.find_one_and_update(
                 key,
                 {"$setOnInsert": _encode(registration)},
                 upsert=True,
