@@ -8,6 +8,7 @@ from attrs import evolve, frozen
 from pymongo import ASCENDING, DESCENDING
 
 from eventhus import Query
+from eventhus.errors import LogCorrupted
 from eventhus.ports import Page
 from eventhus_mongo import query_filters
 from eventhus_mongo.commits import Span, log_span, names_of, readable_event_id
@@ -84,6 +85,8 @@ class QueryReader:
         end = tail
         if query_filters.is_scan(query) and tail.position - after > SCAN:
             end = await self._connection.tail(up_to=after + SCAN)
+            if end.position <= after:
+                raise LogCorrupted(None, after + 1, tail.position)
         reply = await self._connection.first_reply(
             query_filters.at(
                 query_filters.branches(query),
@@ -148,8 +151,16 @@ class QueryReader:
                 sort=[("_id", DESCENDING)],
             )
             spans, is_cut = [log_span(document) for document in reply.documents], reply.is_cut
+            if not spans and low > 0:
+                await self._check_reaches(high)
         first = Tail(1, await self.first_event_id())
         return Found(pieces, first, is_last=True).page(bucket)
+
+    async def _check_reaches(self, position: int) -> None:
+        """Raise an error if the log has a gap before a position, which may be too long to scan."""
+        end = await self._connection.tail(up_to=position)
+        if end.position < position:
+            raise LogCorrupted(None, end.position + 1, position + 1)
 
     async def first_event_id(self) -> str:
         """Return the id of the first event of the log; empty if there is none."""

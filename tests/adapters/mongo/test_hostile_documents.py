@@ -14,13 +14,14 @@ from pymongo.database import Database
 from pymongo.monitoring import CommandStartedEvent
 
 from eventhus import Query, StreamId
-from eventhus.errors import CompositionError, IncompatibleBucket, InvalidArgument
+from eventhus.errors import CompositionError, IncompatibleBucket, InvalidArgument, LogCorrupted
 from eventhus.ports import (
     Checkpoint,
     Commit,
     Condition,
     EventData,
     Message,
+    QueryItem,
     Snapshot,
     StoredCommit,
     ViewDocument,
@@ -227,6 +228,18 @@ async def test_an_append_after_a_tail_of_another_form_says_so(
     plain.events.insert_one(document(**TAILS[tail]))
     with pytest.raises(IncompatibleBucket):
         await store.append(made(0))
+
+
+@pytest.mark.parametrize("query", [Query.of("Noted"), Query([QueryItem(other_than={"Closed"})])])
+async def test_a_gap_that_is_too_long_to_scan_is_an_error_without_a_delay(
+    store: MongoStore, plain: Plain, query: Query
+) -> None:
+    await store.append(made(0))
+    plain.events.insert_one(document(_id=Int64(2**53)))
+    async with asyncio.timeout(10):
+        for read in (store.read(query, after=1), store.read_backwards(query, limit=9)):
+            with pytest.raises(LogCorrupted):
+                await read
 
 
 UNMATCHED = Condition(query=Query.of("Closed", tags={"x"}), after=1)
