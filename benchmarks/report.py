@@ -9,7 +9,7 @@ from benchmarks.results import Curve, Figure, Measured
 
 
 class Report:
-    """What a suite has found so far.
+    """The measurements of a suite so far.
 
     Args:
         rounds: How often to measure each contender.

@@ -1,4 +1,4 @@
-"""What runs beside the web processes: views, the process, and mails to customers.
+"""The worker beside the web processes: it runs views, the process, and mails to customers.
 
 ``python -m examples.shop.worker``, as often as you like: the workers share the mails, and one of
 them keeps each view and the process going while the others stand by.

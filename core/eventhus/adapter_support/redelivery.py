@@ -28,7 +28,7 @@ def next_attempt(
 
 
 def log_last_failure(message: Message, failure: BaseException, *, logger: Logger) -> None:
-    """Log a failure while a subscription is closing: whoever comes next gets the message."""
+    """Log a failure while a subscription is closing. Its next member gets the message again."""
     logger.warning(
         "the handler failed on %s while the subscription was closing: %s",
         printable(message.id),

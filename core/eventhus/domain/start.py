@@ -1,4 +1,4 @@
-"""Where something that follows the log begins."""
+"""The place in the log where a reader begins."""
 
 from typing import Literal, TypeAlias
 

@@ -87,7 +87,7 @@ class Publisher(Protocol):
 
     @property
     def is_first(self) -> bool:
-        """Whether nothing was ever published before; false if the bus cannot know."""
+        """True if nothing was ever published before. False if the bus cannot know."""
         ...
 
     def published(self) -> AsyncGenerator[Message, None]:

@@ -248,7 +248,7 @@ class AppChecks(CommandChecks):
             process: A process of the application.
             key: The key whose deadline it is.
             name: The name of the deadline.
-            at: Its time, if that is to be checked.
+            at: Its expected time; ``None`` does not check it.
 
         Raises:
             AssertionError: It is not armed, or for another time.

@@ -163,8 +163,8 @@ class ProcessOutcome(Checked[ProcessStory[E, S]]):
 
         Args:
             name: Its name.
-            after: The time from the event that armed it, if that is to be checked.
-            at: Its time, if that is to be checked.
+            after: The expected time from the event that armed it; ``None`` does not check it.
+            at: Its expected time; ``None`` does not check it.
             key: The key whose deadline it is; any by default.
 
         Raises:

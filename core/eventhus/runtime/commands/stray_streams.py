@@ -54,7 +54,7 @@ class StrayStreams:
         types = [aggregate.name, *aggregate.former_names]
         types.remove(aggregate.stream_type)
         names = self._catalog.names_of(aggregate.events)
-        if not names:  # which a query would take for all
+        if not names:  # a query without types would match every event
             return types
         page = await self._store.read(Query([QueryItem(types=names)]), limit=1)
         for stored in page.events:

@@ -45,7 +45,7 @@ class Groups(Cases):
 
     @case
     async def test_a_group_keeps_where_it_began(self, store: Storage) -> None:
-        """Whoever joins later, and wherever a new group would begin by then."""
+        """A member that joins later gets the stored beginning, not its own."""
         assert await store.load_group(GROUP) is None
         assert await store.create_group(GROUP, START) == START
         assert await store.create_group(GROUP, Checkpoint(2**41, "x")) == START

@@ -33,7 +33,7 @@ INVALID: dict[str, dict[str, Any]] = {
 
 
 class Registrations(Cases):
-    """What each collection of documents belongs to and is made from."""
+    """Registrations of the versions of views and processes."""
 
     @case
     async def test_a_registration_is_kept_as_it_is(self, store: Storage) -> None:
