@@ -1,0 +1,1 @@
+"""Operating an application: health, the log, readers, parked keys and dead letters."""
