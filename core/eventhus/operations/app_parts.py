@@ -99,21 +99,21 @@ class AppParts:
     @property
     def views(self) -> Sequence[View[Any, Any]]:
         """The declared views."""
-        return [each for each in self.app._readers.declared if isinstance(each, View)]
+        return [each for each in self.app._readers.documents if isinstance(each, View)]
 
     @property
     def processes(self) -> Sequence[Process[Any, Any]]:
         """The declared processes."""
-        return [each for each in self.app._readers.declared if isinstance(each, Process)]
+        return [each for each in self.app._readers.documents if isinstance(each, Process)]
 
     def documents_of(self, reader: View[Any, Any] | Process[Any, Any]) -> Documents[Any]:
         """Return the values of a declared view or process."""
-        return self.app._readers.declared[reader]
+        return self.app._readers.documents[reader]
 
     @property
     def conditions(self) -> Sequence[ReaderCondition]:
         """The conditions of the relay, the views and the processes in this process."""
-        readers: list[LeasedReader] = [self.fold_of(each) for each in self.app._readers.declared]
+        readers: list[LeasedReader] = [self.fold_of(each) for each in self.app._readers.documents]
         if self.relay is not None:
             readers.append(self.relay)
         return [each.condition for each in readers]

@@ -160,12 +160,12 @@ class ReaderGroup:
         self._folds = folds
 
     @property
-    def declared(self) -> Mapping[Followed, Documents[Any]]:
-        """The views and processes, each with its values."""
-        declared: dict[Followed, Documents[Any]] = {}
-        declared.update(self._views.items())
-        declared.update(self._processes.items())
-        return declared
+    def documents(self) -> Mapping[Followed, Documents[Any]]:
+        """The documents of each view and process."""
+        documents: dict[Followed, Documents[Any]] = {}
+        documents.update(self._views.items())
+        documents.update(self._processes.items())
+        return documents
 
     def fold_of(self, reader: Followed) -> KeyedFold[Any]:
         """Return what follows the log for a view or process in this run.
