@@ -22,7 +22,7 @@ from eventhus.errors import (
     StoreUnavailable,
     UsageError,
 )
-from eventhus.operations.operations import Operations, Redact
+from eventhus.operations import Operations, Redact
 from eventhus_console.access import Access, Authorize, Guard, access_of, read_only
 from eventhus_console.actions import ACTIONS
 from eventhus_console.links import BadRequest, NotFound, Parameters

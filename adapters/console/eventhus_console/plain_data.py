@@ -11,7 +11,7 @@ from attrs import frozen
 
 MOST_LINES = 400
 DEEPEST = 24
-PREVIEW = 120  # characters
+PREVIEW = 200  # characters
 
 Kind: TypeAlias = Literal["name", "text", "number", "word", "mark"]
 Token: TypeAlias = tuple[Kind, str]
@@ -49,7 +49,7 @@ def preview(data: Any) -> str:
     """Return the beginning of data on one line.
 
     >>> preview({"order": "o1", "lines": [{"product": "tea"}]})
-    'order: "o1", lines: [product: "tea"]'
+    'order: "o1", lines: [{product: "tea"}]'
     """
     found = ""
     for part in _parts(data, 0):
@@ -60,20 +60,20 @@ def preview(data: Any) -> str:
 
 
 def _parts(data: Any, depth: int) -> Iterator[str]:
-    """Yield the parts of data on one line, without the braces that the commas make needless."""
+    """Yield the parts of data on one line, without the braces around the whole."""
     if depth == DEEPEST:
         yield "…"
     elif isinstance(data, Mapping):
-        if not data:
-            yield "{}"
+        is_inner = depth > 0 or not data
+        yield "{" if is_inner else ""
         for number, (name, value) in enumerate(data.items()):
             yield f"{', ' if number else ''}{name}: "
             yield from _parts(value, depth + 1)
+        yield "}" if is_inner else ""
     elif _is_list(data):
         yield "["
         for number, each in enumerate(data):
-            if number:
-                yield "; "
+            yield ", " if number else ""
             yield from _parts(each, depth + 1)
         yield "]"
     else:
@@ -108,7 +108,7 @@ def _lines(
     if isinstance(data, Mapping):
         opening, closing = "{", "}"
         inner = [
-            (f"{path}.{name}" if path else str(name), [_name(name)], value)
+            (_member(path, str(name)), [_name(name)], value)
             for name, value in data.items()
         ]
     elif _is_list(data):
@@ -137,6 +137,13 @@ def _lines(
 
 def _is_list(data: Any) -> bool:
     return isinstance(data, Sequence) and not isinstance(data, (str, bytes))
+
+
+def _member(path: str, name: str) -> str:
+    """Return the path of a member, in the form of ``Difference.path``."""
+    if not name.isidentifier():
+        return f"{path}[{json.dumps(name, ensure_ascii=False)}]"
+    return f"{path}.{name}" if path else name
 
 
 def _name(name: object) -> Token:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -60,7 +58,5 @@ def comes_from_this_site(headers: Headers) -> bool:
         return False
     if sites:
         return sites == ["same-origin"]
-    if not (origins and hosts):
-        return False
-    scheme, host = urlsplit(origins[0])[:2]
-    return scheme in {"http", "https"} and host == hosts[0].lower()
+    own = {f"{scheme}://{host.lower()}" for scheme in ("http", "https") for host in hosts}
+    return bool(own & {*origins})

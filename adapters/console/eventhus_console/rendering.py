@@ -63,10 +63,14 @@ def _fingerprint(name: str) -> str:
 
 
 class Renderer:
-    """Renders the pages of one application."""
+    """Renders the pages of one application.
+
+    Attributes:
+        environment: Finds the templates, and escapes what they show.
+    """
 
     def __init__(self, bucket: str) -> None:
-        self._environment = Environment(
+        self.environment = Environment(
             loader=PackageLoader("eventhus_console"),
             autoescape=True,
             undefined=StrictUndefined,
@@ -74,7 +78,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(
+        self.environment.globals.update(
             bucket=bucket,
             link=link,
             stream_link=stream_link,
@@ -83,7 +87,7 @@ class Renderer:
             style=f"console.css?{_fingerprint('console.css')}",
             script=f"console.js?{_fingerprint('console.js')}",
         )
-        self._environment.filters.update(
+        self.environment.filters.update(
             clock=clock, duration=duration, count=count, preview=plain_data.preview
         )
 
@@ -93,4 +97,4 @@ class Renderer:
 
     def text(self, template: str, values: Mapping[str, Any]) -> str:
         """Return a page, or a part of one, as HTML."""
-        return self._environment.get_template(template).render(values)
+        return self.environment.get_template(template).render(values)

@@ -10,8 +10,7 @@ from datetime import datetime
 from attrs import frozen
 
 from eventhus.errors import EventhusError
-from eventhus.operations.operations import Operations
-from eventhus.operations.values import Health, ReaderStatus
+from eventhus.operations import Health, Operations, ReaderStatus
 
 EVERY_S = 5.0
 KEPT = 720  # an hour

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from eventhus import Application
 from eventhus.errors import InvalidArgument
-from eventhus.operations.operations import Redact
+from eventhus.operations import Redact
 from eventhus_console.access import Authorize, read_only
 from eventhus_console.application import console
 
@@ -58,6 +58,7 @@ async def serve(
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )

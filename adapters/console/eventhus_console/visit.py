@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
-from eventhus.operations.operations import Operations
+from eventhus.operations import Operations
 from eventhus_console.access import Access
 from eventhus_console.links import Parameters
 from eventhus_console.samples import Samples

@@ -2,66 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 
 from attrs import frozen
 
-from eventhus.operations.values import Effect, LoggedEvent
+from eventhus.operations import Conversation, LoggedEvent
 from eventhus_console.links import NotFound
-from eventhus_console.pages.events import every_effect
 from eventhus_console.visit import Page, Visit
 
 LIMIT = 500
 TRACK = 1_000  # the width of the time line, in its own units
+DEEPEST = 16  # later levels are drawn at this one, so that they stay in the picture
 
 
 @frozen
 class Node:
-    """An event of the tree.
+    """An event of the tree, as a template writes it.
 
     Attributes:
         event: The event.
+        opens: True if it begins a list of effects.
+        closes: The number of lists that end before it.
         since: The time since the first event of the conversation.
-        start: Where the cause stands on the time line.
+        start: Where its cause stands on the time line.
         end: Where the event stands on it.
-        effects: The nodes of its effects.
     """
 
     event: LoggedEvent
+    opens: bool
+    closes: int
     since: timedelta
     start: float
     end: float
-    effects: Sequence[Node]
 
 
 async def conversation(visit: Visit) -> Page:
     """Show the events of a correlation id as trees of causes and effects."""
     id_ = visit.given.exact("id")
     found = await visit.operations.conversation(id_, limit=LIMIT)
-    if not found.roots:
+    events = [event for _, event in found.walk()]
+    if not events:
         raise NotFound(f"the log holds no conversation {id_}")
-    events = [each.event for each in every_effect(found.roots)]
     began = min(each.recorded_at for each in events)
-    length = max(each.recorded_at for each in events) - began
+    nodes = [*_nodes(found)]
     return Page(
         template="conversation.html",
         values={
             "conversation": found,
-            "nodes": [*_nodes(found.roots, began_at=began.timestamp(), length=length)],
+            "nodes": nodes,
+            "open": 1 + sum(each.opens for each in nodes) - sum(each.closes for each in nodes),
             "began": began,
-            "length": length,
+            "length": max(each.recorded_at for each in events) - began,
             "streams": len({each.stream for each in events}),
             "track": TRACK,
         },
     )
 
 
-def _nodes(
-    effects: Sequence[Effect], *, began_at: float, length: timedelta, start: float = 0.0
-) -> Iterator[Node]:
-    for each in effects:
-        since = each.event.recorded_at.timestamp() - began_at
-        end = TRACK * since / length.total_seconds() if length else 0.0
-        below = _nodes(each.effects, began_at=began_at, length=length, start=end)
-        yield Node(each.event, timedelta(seconds=since), start, end, [*below])
+def _nodes(conversation: Conversation) -> Iterator[Node]:
+    times = [event.recorded_at for _, event in conversation.walk()]
+    began, length = min(times), (max(times) - min(times)).total_seconds()
+    ends: list[float] = []  # of the event and its causes
+    level = 0
+    for depth, event in conversation.walk():
+        since = event.recorded_at - began
+        end = TRACK * since.total_seconds() / length if length else 0.0
+        del ends[depth:]
+        shown = min(depth, DEEPEST)
+        yield Node(
+            event,
+            opens=shown > level,
+            closes=max(level - shown, 0),
+            since=since,
+            start=ends[-1] if ends else 0.0,
+            end=end,
+        )
+        ends.append(end)
+        level = shown

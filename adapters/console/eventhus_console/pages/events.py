@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from eventhus.domain.query import Query
-from eventhus.operations.values import Effect, LoggedEvent
+from eventhus.operations import LoggedEvent
 from eventhus_console.links import BadRequest, NotFound, Parameters, link, stream_link
 from eventhus_console.visit import Page, Redirect, Visit
 
@@ -54,19 +54,18 @@ async def log(visit: Visit) -> Page | Redirect:
 
 async def event(visit: Visit) -> Page:
     """Show one event with its causes and effects."""
-    position, id_ = visit.given.number("at"), visit.given.text("id")
-    found = await visit.operations.event(id_ if position is None else position)
+    position = visit.given.number("at")
+    asked = visit.given.exact("id") if position is None else position
+    found = await visit.operations.event(asked)
     if found is None:
-        raise NotFound(f"the log holds no event {id_ or position}")
+        raise NotFound(f"the log holds no event {asked}")
     cause: LoggedEvent | None = None
     if found.causation_id and found.causation_id != found.id:
         cause = await visit.operations.event(found.causation_id)
-    effects: Sequence[Effect] = ()
+    effects: Sequence[LoggedEvent] = ()
     if found.correlation_id:
         related = await visit.operations.conversation(found.correlation_id)
-        effects = next(
-            (each.effects for each in every_effect(related.roots) if each.event.id == found.id), ()
-        )
+        effects = [each for _, each in related.walk() if each.causation_id == found.id]
     return Page(
         template="event.html",
         values={
@@ -78,12 +77,3 @@ async def event(visit: Visit) -> Page:
             "changed": stream_link(found.stream, version=found.version),
         },
     )
-
-
-def every_effect(effects: Sequence[Effect]) -> Iterator[Effect]:
-    """Yield the nodes of some trees, each before its effects."""
-    waiting = [*reversed(effects)]
-    while waiting:
-        each = waiting.pop()
-        yield each
-        waiting.extend(reversed(each.effects))

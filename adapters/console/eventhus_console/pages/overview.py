@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from attrs import frozen
 
-from eventhus.operations.values import Health, LoggedEvent, ReaderStatus
+from eventhus.operations import Health, LoggedEvent, ReaderStatus
 from eventhus_console.chart import HEIGHT, WIDTH, lag_chart
 from eventhus_console.links import link
 from eventhus_console.visit import Page, Visit
@@ -28,7 +28,8 @@ class Problem:
 
 def reader_link(reader: ReaderStatus) -> str | None:
     """Return the link to the page of a reader; the relay has none."""
-    return None if reader.kind == "relay" else link(reader.kind, name=reader.name)
+    version = None if reader.is_declared or reader.kind == "group" else reader.version
+    return None if reader.kind == "relay" else link(reader.kind, name=reader.name, version=version)
 
 
 def problems_of(health: Health) -> Sequence[Problem]:
@@ -72,6 +73,6 @@ async def overview(visit: Visit) -> Page:
 async def leases(visit: Visit) -> Page:
     """Show who works on what."""
     after = visit.given.text("after")
-    found = await visit.operations.leases(after=after, limit=LEASES)
+    found = await visit.operations.leases(after=after or None, limit=LEASES)
     more = link("leases", after=found[-1].name) if len(found) == LEASES else None
     return Page(template="leases.html", values={"leases": found, "more": more, "after": after})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eventhus.domain.recorded import StreamId
-from eventhus.operations.values import Difference
+from eventhus.operations import Difference
 from eventhus_console.links import NotFound, link, stream_link
 from eventhus_console.visit import Page, Visit
 
