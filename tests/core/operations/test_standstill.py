@@ -59,7 +59,7 @@ def standing(**changes: Any) -> Standing:
         {"waiting_since": ago(29)},
         {"moved_at": ago(29)},
         {"lease": lease(ago(29))},
-        {"moved_at": None, "seen_at": ago(29)},
+        {"moved_at": None, "lease": None, "seen_at": ago(29)},
         {"condition": here(idle_s=29)},
         {"condition": here(idle_s=29), "lease": None},
     ],
@@ -78,7 +78,8 @@ def test_a_reader_that_gives_a_sign_of_life_is_healthy(changes: dict[str, Any]) 
         ({"condition": here()}, "this process holds its lease; restart the process"),
         ({"condition": here(owner="o2", idle_s=1)}, "look at the process that holds its lease as"),
         ({"condition": here(is_running=False, idle_s=1)}, "look at the process that holds its"),
-        ({"moved_at": None}, "look at the process that holds its lease as o1"),
+        ({"moved_at": None, "seen_at": NOW}, "look at the process that holds its lease as o1"),
+        ({"lease": None, "seen_at": NOW}, "nobody holds its lease; start a worker"),
     ],
     ids=str,
 )
