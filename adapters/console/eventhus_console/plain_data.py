@@ -107,10 +107,7 @@ def _lines(
     inner: Sequence[tuple[str, Sequence[Token], Any]]
     if isinstance(data, Mapping):
         opening, closing = "{", "}"
-        inner = [
-            (_member(path, str(name)), [_name(name)], value)
-            for name, value in data.items()
-        ]
+        inner = [(_member(path, str(name)), [_name(name)], value) for name, value in data.items()]
     elif _is_list(data):
         opening, closing = "[", "]"
         inner = [(f"{path}[{index}]", (), each) for index, each in enumerate(data)]

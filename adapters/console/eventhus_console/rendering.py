@@ -16,7 +16,12 @@ from eventhus.printable import printable
 from eventhus_console import plain_data
 from eventhus_console.links import link, stream_link
 
-_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 0.9995))  # what is rounded to 1000 ms is a second
+_UNITS = (
+    ("d", 86_400),
+    ("h", 3_600),
+    ("min", 60),
+    ("s", 0.9995),
+)  # what is rounded to 1000 ms is a second
 
 
 def visible(value: Any) -> Any:

@@ -166,7 +166,8 @@ async def test_a_form_is_bounded(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "log", "console.css", "nowhere", "event?at=999", "event?at=x", "discard", "tail?after=x"]
+    "path",
+    ["", "log", "console.css", "nowhere", "event?at=999", "event?at=x", "discard", "tail?after=x"],
 )
 async def test_every_response_has_the_headers_that_keep_other_sites_away(
     scene: Scene, path: str

@@ -213,7 +213,10 @@ async def test_pages_of_the_log_lead_to_each_other(scene: Scene) -> None:
         first = (await client.get("log")).text
         (older,) = re.findall('href="(log\\?before=[0-9]+)" rel="next"', first)
         second = (await client.get(older)).text
-        shown = [re.findall('class="position" href="event\\?at=([0-9]+)"', each) for each in (first, second)]
+        shown = [
+            re.findall('class="position" href="event\\?at=([0-9]+)"', each)
+            for each in (first, second)
+        ]
         positions = [int(each) for page in shown for each in page]
         assert positions == [*range(positions[0], positions[-1] - 1, -1)]
         assert "data-tail" in first

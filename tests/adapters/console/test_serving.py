@@ -45,7 +45,13 @@ async def test_another_name_for_this_machine_is_refused(scene: Scene) -> None:
             for host in (name, f"{name}:{port}", f"{name.upper()}:{port}"):
                 response = await client.get("log", headers={"Host": host})
                 assert response.status_code == 200, host
-        for host in (f"evil.example:{port}", "evil.example", "localhost.evil", "", "127.0.0.1.evil:1"):
+        for host in (
+            f"evil.example:{port}",
+            "evil.example",
+            "localhost.evil",
+            "",
+            "127.0.0.1.evil:1",
+        ):
             response = await client.get("log", headers={"Host": host})
             assert (421, "Open the console by its address.\n") == (
                 response.status_code,

@@ -152,12 +152,16 @@ def _of_version(versions: Sequence[ReaderStatus], version: int | None) -> Reader
     for each in versions:
         if each.version == version:
             return each
-    raise NotFound(f"the store has no version {version} of the {versions[0].kind} {versions[0].name}")
+    raise NotFound(
+        f"the store has no version {version} of the {versions[0].kind} {versions[0].name}"
+    )
 
 
 def _info(visit: Visit, kind: FoldedKind, name: str) -> ReaderInfo:
     return next(
-        each for each in visit.operations.describe().readers if (each.kind, each.name) == (kind, name)
+        each
+        for each in visit.operations.describe().readers
+        if (each.kind, each.name) == (kind, name)
     )
 
 
