@@ -26,7 +26,9 @@ from eventhus.errors import (
 from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
+from eventhus.ports.observer import ReaderFailed
 from eventhus.ports.store import Storage
+from eventhus.runtime.observing import Observing
 
 LEASE_S = 10.0  # the term of a lease; a leader that hangs is replaced after it
 STANDBY_S = 1.0  # between two attempts of a stand-by to get the lease
@@ -80,6 +82,7 @@ class LeasedReader(ABC):
         clock: Times the pauses.
         owner: The owner of the lease, unique for ever.
         lease: The name of the lease, if it is not that of the checkpoint.
+        observing: Is told of failures, if given.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class LeasedReader(ABC):
         *,
         owner: str,
         lease: str | None = None,
+        observing: Observing | None = None,
     ) -> None:
         self._name = name
         self._lease_name = lease or name
@@ -98,6 +102,7 @@ class LeasedReader(ABC):
         self._store = store
         self._clock = clock
         self._owner = owner
+        self._observing = observing
         self._logger = logging.getLogger(type(self).__module__)
         self._position = 0  # everything up to here is done
         self._held_until_s = 0.0  # the lease, by the event loop's clock
@@ -255,6 +260,10 @@ class LeasedReader(ABC):
             return self._position
         return (await self._store.load_checkpoint(self._name)).position
 
+    async def parked_keys(self) -> int:
+        """Return the number of parked keys, up to the most that there may be."""
+        return 0
+
     async def _change(self) -> None:
         self._changed.clear()
         await self._changed.wait()
@@ -338,7 +347,14 @@ class LeasedReader(ABC):
         is_handover = isinstance(error, LeaseLost | PublisherReplaced)
         if is_handover and self._failures <= HANDOVERS:
             self._logger.info("%s stopped at position %d: %s", self.label, self._position, error)
-        elif isinstance(error, ReaderStopped):
+            return delay_s
+        if self._observing is not None:
+            self._observing.note(
+                ReaderFailed(
+                    application=self._observing.application, reader=self.label, error=error
+                )
+            )
+        if isinstance(error, ReaderStopped):
             self._logger.error("%s; retrying in %.2f s", error, delay_s, exc_info=error)
         else:
             self._logger.error(
