@@ -11,6 +11,7 @@ from typing import Literal, Protocol, TypeAlias
 from attrs import frozen
 
 from eventhus.domain.recorded import Metadata
+from eventhus.domain.unchecked import unchecked
 
 
 @frozen(kw_only=True)
@@ -29,7 +30,7 @@ class ObservedApplication:
     bus: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Dispatching:
     """A command is carried out, from its dispatch to the answer. A process dispatches, too.
 
@@ -47,7 +48,7 @@ class Dispatching:
     metadata: Metadata
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Deciding:
     """``decide`` runs, inside a ``Dispatching``. It may run again on a newer state.
 
@@ -60,7 +61,7 @@ class Deciding:
     command: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Appending:
     """A commit is appended to the log.
 
@@ -159,7 +160,7 @@ Operation: TypeAlias = (
 """Something that begins and ends. Later versions may add others."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Ended:
     """The end of an operation.
 
@@ -295,3 +296,9 @@ class Observer(Protocol):
     def note(self, fact: Fact) -> None:
         """Take note of a fact. Ignore those of unknown classes."""
         ...
+
+
+unchecked_dispatching = unchecked(Dispatching)
+unchecked_deciding = unchecked(Deciding)
+unchecked_appending = unchecked(Appending)
+unchecked_ended = unchecked(Ended)

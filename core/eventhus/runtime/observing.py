@@ -100,6 +100,8 @@ class Underway:
         error: The error to tell of, instead of one that only wraps it.
     """
 
+    __slots__ = ("_observation", "_observing", "_operation", "ended", "error")
+
     def __init__(
         self, observing: Observing, operation: Operation, observation: Observation | None
     ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from eventhus import (
     Application,
     Command,
+    CommandRefused,
     ConcurrencyError,
     Delivered,
     Metadata,
@@ -371,6 +372,31 @@ async def test_a_process_is_told_by_the_event_with_its_commands_inside(
     )
     assert 2 == recorder.tree.count(("Dispatching", "Reacting"))
     assert {"accepted"} == {*recorder.outcomes(Reacting)}
+
+
+def pass_over(state: int, _: Recorded[Opened | CommandRefused]) -> int:
+    return state
+
+
+def overdraw(_: int, recorded: Recorded[Opened | CommandRefused]) -> Iterator[Command]:
+    if isinstance(recorded.event, Opened):
+        yield Withdraw(aggregate_id=recorded.stream.aggregate_id, amount=9)
+
+
+overdraft = Process(name="overdraft", initial=0, key=both, evolve=pass_over, react=overdraw)
+
+
+async def test_an_append_to_the_stream_of_a_process_is_told(recorder: Recorder) -> None:
+    """With the metadata of its cause, so that it continues the trace."""
+    async with bank(processes=[overdraft], observer=recorder) as app:
+        await app.dispatch(
+            Open(aggregate_id="a"), metadata=Metadata("talk", None, {"traceparent": "00-1"})
+        )
+        await caught_up(app, overdraft)
+    own = [each for each in recorder.told(Appending) if each.stream_type != "Account"]
+    assert {"eventhus:process/overdraft"} == {each.stream_type for each in own}
+    assert {"traceparent": "00-1"} == own[0].metadata.values
+    assert ("Appending", "Reacting") in recorder.tree
 
 
 def react_badly(_: object, __: Recorded[Deposited]) -> list[Command]:

@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 from attrs import evolve
 
 from eventhus.domain.catalog import Route
-from eventhus.ports.observer import Appending, Deciding, Dispatching, Ended
+from eventhus.ports.observer import (
+    Ended,
+    unchecked_appending,
+    unchecked_deciding,
+    unchecked_dispatching,
+    unchecked_ended,
+)
 from eventhus.ports.store import Commit, EventStore, StoredCommit
 from eventhus.runtime.commands.envelope import Committed, Envelope, Handler
 from eventhus.runtime.commands.unit_of_work import Change, UnitOfWork
@@ -28,7 +34,7 @@ def observed_handler(
     async def observed(envelope: Envelope) -> Committed:
         command = type(envelope.command)
         route = routes.get(command)
-        operation = Dispatching(
+        operation = unchecked_dispatching(
             application=observing.application,
             command=command.__name__,
             target="" if route is None else route.name,
@@ -36,7 +42,9 @@ def observed_handler(
         )
         with observing.begin(operation) as underway:
             metadata = underway.added_to(envelope.metadata)
-            committed = await handle(evolve(envelope, metadata=metadata))
+            if metadata is not envelope.metadata:
+                envelope = evolve(envelope, metadata=metadata)
+            committed = await handle(envelope)
             underway.ended = Ended(
                 outcome="accepted" if committed.events else "unchanged",
                 events=len(committed.events),
@@ -50,10 +58,12 @@ def observed_decision(
     unit: UnitOfWork, envelope: Envelope, observing: Observing
 ) -> Sequence[Change]:
     """Decide a command. Raises what ``UnitOfWork.decide`` does."""
-    operation = Deciding(application=observing.application, command=type(envelope.command).__name__)
+    operation = unchecked_deciding(
+        application=observing.application, command=type(envelope.command).__name__
+    )
     with observing.begin(operation) as underway:
         changes = unit.decide()
-        underway.ended = _ended(sum(len(change.events) for change in changes))
+        underway.ended = _ended(sum([len(change.events) for change in changes]))
         return changes
 
 
@@ -61,11 +71,11 @@ async def observed_append(
     store: EventStore, commit: Commit, observing: Observing, *, attempt: int = 1
 ) -> StoredCommit:
     """Append a commit. Raises what ``EventStore.append`` does."""
-    operation = Appending(
+    operation = unchecked_appending(
         application=observing.application,
         stream_type=commit.stream.aggregate_type,
         streams=len(commit.parts),
-        events=sum(len(part.events) for part in commit.parts),
+        events=sum([len(part.events) for part in commit.parts]),
         attempt=attempt,
         metadata=commit.metadata,
     )
@@ -74,4 +84,4 @@ async def observed_append(
 
 
 def _ended(events: int) -> Ended:
-    return Ended(outcome="accepted" if events else "unchanged", events=events)
+    return unchecked_ended(outcome="accepted" if events else "unchanged", events=events)
