@@ -124,7 +124,7 @@ class Reacting:
 
     Attributes:
         application: The application.
-        process: The name of the process.
+        reader: The label of the process, such as ``process transfers``.
         event: The name of the event's class.
         event_id: The id of the event.
         stream_type: The aggregate type of its stream.
@@ -132,7 +132,7 @@ class Reacting:
     """
 
     application: ObservedApplication
-    process: str
+    reader: str
     event: str
     event_id: str
     stream_type: str
@@ -145,12 +145,12 @@ class Projecting:
 
     Attributes:
         application: The application.
-        view: The name of the view.
+        reader: The label of the view, such as ``view orders`` or ``view orders v2``.
         metadata: The metadata of each event, in the order of the log; at least one.
     """
 
     application: ObservedApplication
-    view: str
+    reader: str
     metadata: Sequence[Metadata]
 
 

@@ -330,7 +330,7 @@ async def test_a_view_is_told_by_the_batch(recorder: Recorder) -> None:
         await app.dispatch(Rename(aggregate_id="ada", owner="eve"))
         await app.caught_up(numbers)
     [projecting] = recorder.told(Projecting)
-    assert "numbers" == projecting.view
+    assert "view numbers v2" == projecting.reader
     assert [Metadata("ada"), Metadata("bob")] == projecting.metadata
     assert ["accepted"] == recorder.outcomes(Projecting)
 
@@ -362,7 +362,7 @@ async def test_a_process_is_told_by_the_event_with_its_commands_inside(
     assert (
         Reacting(
             application=HERE,
-            process="welcome",
+            reader="process welcome",
             event="Opened",
             event_id=event.id,
             stream_type="Account",

@@ -188,7 +188,7 @@ class ProcessRunner(KeyedFold[S]):
             return await self._fold_or_drop(folded, recorded, silently=silently)
         operation = Reacting(
             application=self._observing.application,
-            process=self._process.name,
+            reader=self.label,
             event=type(recorded.event).__name__,
             event_id=recorded.id,
             stream_type=recorded.stream.aggregate_type,

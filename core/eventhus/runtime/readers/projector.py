@@ -32,7 +32,7 @@ class Projector(KeyedFold[V]):
         metadata = {recorded.position: recorded.metadata for _, recorded in events}
         operation = Projecting(
             application=self._observing.application,
-            view=self._view.name,
+            reader=self.label,
             metadata=[*metadata.values()],
         )
         with self._observing.begin(operation):
