@@ -24,6 +24,7 @@ from eventhus.adapter_support.arguments import (
     checked_restored,
 )
 from eventhus.adapter_support.backoff import Backoff
+from eventhus.adapter_support.examination import Check, examine
 from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.adapter_support.limits import (
@@ -43,6 +44,7 @@ from eventhus.adapter_support.worker_pool import WorkerPool
 
 __all__ = [
     "Backoff",
+    "Check",
     "StreamQueues",
     "WorkerPool",
     "check_armed_page",
@@ -74,6 +76,7 @@ __all__ = [
     "check_writes",
     "checked_commit",
     "checked_restored",
+    "examine",
     "handler_failure",
     "log_last_failure",
     "message_position",

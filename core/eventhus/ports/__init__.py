@@ -18,6 +18,7 @@ from eventhus.ports.bus import (
 from eventhus.ports.checkpoints import Checkpoint, CheckpointStore
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
+from eventhus.ports.diagnosis import Diagnosable, Finding
 from eventhus.ports.groups import GroupStore
 from eventhus.ports.leases import Lease, Leases
 from eventhus.ports.registrations import Registration, RegistrationStore
@@ -56,9 +57,11 @@ __all__ = [
     "Commit",
     "Condition",
     "DeadLetter",
+    "Diagnosable",
     "EventBus",
     "EventData",
     "EventStore",
+    "Finding",
     "GroupStore",
     "IndexField",
     "IndexValue",
