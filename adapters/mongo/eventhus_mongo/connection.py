@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from math import inf
@@ -19,6 +18,7 @@ from pymongo.errors import AutoReconnect, ConfigurationError
 from pymongo.read_concern import ReadConcern
 
 from eventhus import StreamId
+from eventhus.adapter_support import keeping_cancellations
 from eventhus_mongo.commits import PLACE, Span, log_span, readable_event_id, stream_filter
 from eventhus_mongo.documents import (
     OPTIONS,
@@ -132,10 +132,7 @@ class Connection:
         takes at most ``timeout_s``, and less inside another ``pymongo.timeout``. A long one,
         such as the building of an index, may take any time.
         """
-        task = asyncio.current_task()
-        assert task is not None
-        cancels = task.cancelling()
-        with pymongo.timeout(None if is_long else self.timeout_s):
+        with keeping_cancellations(), pymongo.timeout(None if is_long else self.timeout_s):
             async with self.client.start_session(causal_consistency=True) as session:
                 if self._seen is not None:
                     session.advance_operation_time(self._seen)
@@ -150,10 +147,6 @@ class Connection:
                     seen = session.operation_time  # None on a standalone server
                     if seen is not None and (self._seen is None or seen > self._seen):
                         self._seen = seen
-        if task.cancelling() > cancels:
-            # The driver sends within asyncio.wait_for, which loses some cancellations before
-            # Python 3.12.
-            raise asyncio.CancelledError
 
     async def _reconnect(self) -> None:
         """Make the driver open new connections, and close the current ones when they are returned.

@@ -14,6 +14,7 @@ import nats.js.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
+from eventhus.adapter_support import keeping_cancellations
 from eventhus.errors import AccessDenied, CompositionError, EventhusError
 from eventhus_nats.address import Address
 from eventhus_nats.client import ReconnectingClient
@@ -126,8 +127,9 @@ class Connection:
             nats.js.errors.APIError: The answer was an error.
         """
         try:
-            async with asyncio.timeout(within_s):
-                return await question
+            with keeping_cancellations():
+                async with asyncio.timeout(within_s):
+                    return await question
         except nats.js.errors.APIError:
             raise
         except (nats.errors.Error, TimeoutError, OSError) as error:
