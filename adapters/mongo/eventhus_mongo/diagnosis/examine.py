@@ -44,6 +44,7 @@ _FAR_MS = 50.0  # an append takes several round trips
 _ROUND_TRIPS = 3
 _REASONS = {  # parts of the driver's texts
     "refused": "refuses connections",
+    "connect call failed": "refuses connections",
     "ssl": "fails to encrypt",
     "certificate": "fails to encrypt",
     "tls": "fails to encrypt",
