@@ -24,6 +24,7 @@ from eventhus.ports import (
     Commit,
     DeadLetter,
     EventBus,
+    Finding,
     IndexField,
     Lease,
     Message,
@@ -301,6 +302,11 @@ class Proxy:
         """See ``Leases.release``."""
         await self._through("release", lease)
 
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``."""
+        findings: Sequence[Finding] = await self._through("diagnose")
+        return findings
+
     async def __aenter__(self) -> Self:
         await self._through("__aenter__")
         return self
@@ -361,6 +367,10 @@ class RecordingBus:
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``EventBus.discard``."""
         raise NotImplementedError
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``."""
+        return ()
 
     async def __aenter__(self) -> Self:
         self.entered += 1

@@ -53,6 +53,7 @@ from eventhus.errors import (
 from eventhus.ports import (
     Checkpoint,
     Commit,
+    Finding,
     IndexField,
     IndexValue,
     Lease,
@@ -137,6 +138,16 @@ class MemoryStore(MemoryGroups):
         """
         check_url(url)
         return cls()
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``."""
+        return [
+            Finding.warning(
+                "memory.store",
+                "every event is lost when this process ends, and no other process sees it",
+                "use a store that keeps events, such as mongodb://",
+            )
+        ]
 
     async def __aenter__(self) -> Self:
         return self

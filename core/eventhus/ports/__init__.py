@@ -18,6 +18,7 @@ from eventhus.ports.bus import (
 from eventhus.ports.checkpoints import Checkpoint, CheckpointStore
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
+from eventhus.ports.diagnosis import Diagnosable, Finding
 from eventhus.ports.groups import GroupStore
 from eventhus.ports.leases import Lease, Leases
 from eventhus.ports.observer import (
@@ -79,6 +80,7 @@ __all__ = [
     "Condition",
     "DeadLetter",
     "Deciding",
+    "Diagnosable",
     "Dispatching",
     "Ended",
     "EventBuried",
@@ -87,6 +89,7 @@ __all__ = [
     "EventParked",
     "EventStore",
     "Fact",
+    "Finding",
     "GroupStore",
     "Handling",
     "IndexField",

@@ -18,6 +18,7 @@ from eventhus.ports import (
     Checkpoint,
     Commit,
     DeadLetter,
+    Finding,
     IndexField,
     Lease,
     Message,
@@ -40,6 +41,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     conditions,
     content,
     deadlines,
+    diagnosing,
     following,
     groups,
     ids,
@@ -204,6 +206,9 @@ class Nothing:
         return None
 
     async def release(self, lease: Lease) -> None: ...
+
+    async def diagnose(self) -> Sequence[Finding]:
+        return ()
 
 
 @pytest.mark.xfail(
