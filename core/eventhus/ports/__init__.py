@@ -37,8 +37,10 @@ from eventhus.ports.store import (
     event_id,
 )
 from eventhus.ports.views import (
+    COUNTED,
     Bounds,
     Parked,
+    Selected,
     Selection,
     Skipped,
     ViewDocument,
@@ -47,6 +49,7 @@ from eventhus.ports.views import (
 )
 
 __all__ = [
+    "COUNTED",
     "ArmedDeadline",
     "Bounds",
     "Checkpoint",
@@ -76,6 +79,7 @@ __all__ = [
     "QueryItem",
     "Registration",
     "RegistrationStore",
+    "Selected",
     "Selection",
     "Skipped",
     "Slice",
