@@ -58,8 +58,10 @@ from eventhus.ports.store import (
     event_id,
 )
 from eventhus.ports.views import (
+    COUNTED,
     Bounds,
     Parked,
+    Selected,
     Selection,
     Skipped,
     ViewDocument,
@@ -68,6 +70,7 @@ from eventhus.ports.views import (
 )
 
 __all__ = [
+    "COUNTED",
     "Appending",
     "ApplicationLeft",
     "ArmedDeadline",
@@ -117,6 +120,7 @@ __all__ = [
     "ReaderProgress",
     "Registration",
     "RegistrationStore",
+    "Selected",
     "Selection",
     "Skipped",
     "Slice",
