@@ -24,12 +24,14 @@ from eventhus.ports import (
     Commit,
     DeadLetter,
     EventBus,
+    Finding,
     IndexField,
     Lease,
     Message,
     MessageHandler,
     Page,
     Registration,
+    Selected,
     Selection,
     Slice,
     Snapshot,
@@ -238,13 +240,9 @@ class Proxy:
         """See ``ViewStore.create_indexes``."""
         await self._through("create_indexes", collection, indexes)
 
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
         """See ``ViewStore.select_documents``."""
-        found: Sequence[ViewDocument] = await self._through(
-            "select_documents", collection, selection
-        )
+        found: Selected = await self._through("select_documents", collection, selection)
         return found
 
     async def register(self, registration: Registration) -> Registration:
@@ -300,6 +298,11 @@ class Proxy:
     async def release(self, lease: Lease) -> None:
         """See ``Leases.release``."""
         await self._through("release", lease)
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``."""
+        findings: Sequence[Finding] = await self._through("diagnose")
+        return findings
 
     async def __aenter__(self) -> Self:
         await self._through("__aenter__")
@@ -361,6 +364,10 @@ class RecordingBus:
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``EventBus.discard``."""
         raise NotImplementedError
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``."""
+        return ()
 
     async def __aenter__(self) -> Self:
         self.entered += 1

@@ -24,6 +24,7 @@ from eventhus.adapter_support.arguments import (
     checked_restored,
 )
 from eventhus.adapter_support.backoff import Backoff
+from eventhus.adapter_support.examination import Check, examine
 from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.adapter_support.limits import (
@@ -44,6 +45,7 @@ from eventhus.adapter_support.worker_pool import WorkerPool
 
 __all__ = [
     "Backoff",
+    "Check",
     "StreamQueues",
     "WorkerPool",
     "check_armed_page",
@@ -75,6 +77,7 @@ __all__ = [
     "check_writes",
     "checked_commit",
     "checked_restored",
+    "examine",
     "handler_failure",
     "keeping_cancellations",
     "log_last_failure",

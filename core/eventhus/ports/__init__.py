@@ -18,6 +18,7 @@ from eventhus.ports.bus import (
 from eventhus.ports.checkpoints import Checkpoint, CheckpointStore
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
+from eventhus.ports.diagnosis import Diagnosable, Finding
 from eventhus.ports.groups import GroupStore
 from eventhus.ports.leases import Lease, Leases
 from eventhus.ports.observer import (
@@ -57,8 +58,10 @@ from eventhus.ports.store import (
     event_id,
 )
 from eventhus.ports.views import (
+    COUNTED,
     Bounds,
     Parked,
+    Selected,
     Selection,
     Skipped,
     ViewDocument,
@@ -67,6 +70,7 @@ from eventhus.ports.views import (
 )
 
 __all__ = [
+    "COUNTED",
     "Appending",
     "ApplicationLeft",
     "ArmedDeadline",
@@ -79,6 +83,7 @@ __all__ = [
     "Condition",
     "DeadLetter",
     "Deciding",
+    "Diagnosable",
     "Dispatching",
     "Ended",
     "EventBuried",
@@ -87,6 +92,7 @@ __all__ = [
     "EventParked",
     "EventStore",
     "Fact",
+    "Finding",
     "GroupStore",
     "Handling",
     "IndexField",
@@ -114,6 +120,7 @@ __all__ = [
     "ReaderProgress",
     "Registration",
     "RegistrationStore",
+    "Selected",
     "Selection",
     "Skipped",
     "Slice",

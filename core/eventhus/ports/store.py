@@ -36,6 +36,7 @@ from eventhus.domain.recorded import (
 )
 from eventhus.domain.unchecked import unchecked
 from eventhus.ports.checkpoints import CheckpointStore
+from eventhus.ports.diagnosis import Diagnosable
 from eventhus.ports.groups import GroupStore
 from eventhus.ports.leases import Leases
 from eventhus.ports.registrations import RegistrationStore
@@ -482,6 +483,7 @@ class Storage(
     RegistrationStore,
     GroupStore,
     Leases,
+    Diagnosable,
     Protocol,
 ):
     """All storage ports of one bucket in one object.

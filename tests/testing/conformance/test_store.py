@@ -18,11 +18,13 @@ from eventhus.ports import (
     Checkpoint,
     Commit,
     DeadLetter,
+    Finding,
     IndexField,
     Lease,
     Message,
     Page,
     Registration,
+    Selected,
     Selection,
     Slice,
     Snapshot,
@@ -40,6 +42,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     conditions,
     content,
     deadlines,
+    diagnosing,
     following,
     groups,
     ids,
@@ -170,10 +173,8 @@ class Nothing:
         self, collection: str, indexes: Sequence[Sequence[IndexField]]
     ) -> None: ...
 
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
-        return []
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
+        return Selected(documents=[], position=0, parked=0)
 
     async def register(self, registration: Registration) -> Registration:
         return registration
@@ -204,6 +205,9 @@ class Nothing:
         return None
 
     async def release(self, lease: Lease) -> None: ...
+
+    async def diagnose(self) -> Sequence[Finding]:
+        return ()
 
 
 @pytest.mark.xfail(

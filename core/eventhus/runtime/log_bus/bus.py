@@ -15,6 +15,7 @@ from eventhus.errors import NotRunning
 from eventhus.ports.bus import DeadLetter, Message, MessageHandler, Subscription
 from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
+from eventhus.ports.diagnosis import Finding
 from eventhus.ports.store import Storage
 from eventhus.runtime.log_bus.delivery import Source
 from eventhus.runtime.log_bus.group_member import GroupMember
@@ -156,6 +157,10 @@ class LogBus:
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``MessageSource.discard``."""
         await self._store.delete_letter(group, letter.number)
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """Return nothing: the findings of the store are those of its log."""
+        return ()
 
     async def caught_up(self, position: int) -> None:
         """Wait until every subscription has handled the events up to a position.

@@ -33,7 +33,8 @@ from eventhus.runtime.observing import Observing
 LEASE_S = 10.0  # the term of a lease; a leader that hangs is replaced after it
 STANDBY_S = 1.0  # between two attempts of a stand-by to get the lease
 STEP_DOWN_S = 1.5 * STANDBY_S  # a failing leader stays away until every stand-by has tried
-POLL_S = 0.05  # between two looks at the checkpoint of another process
+# Between two looks at the checkpoint of another process, which mostly needs a few milliseconds.
+POLL = Backoff(first_s=0.005, cap_s=0.05)
 RETRY = Backoff(first_s=0.05, cap_s=5.0)
 HANDOVERS = 3  # in a row that another process may cause by taking over; more of them are errors
 _FINAL = (ReaderStopped, LogChanged, Superseded, VersionRetired)  # somebody must act
@@ -237,6 +238,7 @@ class LeasedReader(ABC):
             VersionRetired: This version of a view was pruned.
             NotRunning: The reader ended first.
         """
+        looks = 0
         while self._position < position:
             if self._has_ended:
                 raise NotRunning(
@@ -252,7 +254,8 @@ class LeasedReader(ABC):
             elif isinstance(failure, _FINAL):
                 raise copy(failure) from failure.__cause__
             else:
-                await self._clock.sleep(POLL_S)
+                looks += 1
+                await self._clock.sleep(POLL.delay_s(looks))
 
     async def reached(self) -> int:
         """Return the position up to which everything is done, in whichever process."""

@@ -173,6 +173,14 @@ class ReaderGroup:
         return [fold.label for fold in self._folds.values()]
 
     @property
+    def declared(self) -> list[tuple[str, str, int]]:
+        """The kind, name and version of each view and process."""
+        return [
+            *(("view", each.name, each.version) for each in self._views),
+            *(("process", each.name, each.version) for each in self._processes),
+        ]
+
+    @property
     def stream_types(self) -> list[str]:
         """The aggregate types of the streams of processes."""
         return [process.stream_type for process in self._processes]
