@@ -31,6 +31,7 @@ from eventhus.ports import (
     MessageHandler,
     Page,
     Registration,
+    Selected,
     Selection,
     Slice,
     Snapshot,
@@ -239,13 +240,9 @@ class Proxy:
         """See ``ViewStore.create_indexes``."""
         await self._through("create_indexes", collection, indexes)
 
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
         """See ``ViewStore.select_documents``."""
-        found: Sequence[ViewDocument] = await self._through(
-            "select_documents", collection, selection
-        )
+        found: Selected = await self._through("select_documents", collection, selection)
         return found
 
     async def register(self, registration: Registration) -> Registration:

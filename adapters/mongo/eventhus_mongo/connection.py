@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import pymongo
 from attrs import frozen
 from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -22,6 +23,7 @@ from eventhus.adapter_support import keeping_cancellations
 from eventhus_mongo.commits import PLACE, Span, log_span, readable_event_id, stream_filter
 from eventhus_mongo.documents import (
     OPTIONS,
+    RAW,
     Document,
     UnknownFormat,
     bounds_of,
@@ -108,6 +110,8 @@ class Connection:
         self.bucket = bucket
         self.client = client
         self.timeout_s = client.options.timeout or TIMEOUT_S
+        self._collections: dict[str, AsyncCollection[Document]] = {}
+        self._snapshots: dict[str, AsyncCollection[RawBSONDocument]] = {}
         self.events = self.collection("events")
         self.snapshots = self.collection("snapshots")
         self.checkpoints = self.collection("checkpoints")
@@ -291,6 +295,19 @@ class Connection:
 
     def collection(self, name: str) -> AsyncCollection[Document]:
         """Return a collection of the bucket, read and written at majority."""
+        if name not in self._collections:  # making one takes a tenth of the time of a question
+            self._collections[name] = self._made(name)
+        return self._collections[name]
+
+    def snapshot(self, name: str) -> AsyncCollection[RawBSONDocument]:
+        """Return a collection that is read, undecoded, from a snapshot of what a majority has."""
+        if name not in self._snapshots:
+            self._snapshots[name] = self._made(name).with_options(
+                codec_options=RAW, read_concern=ReadConcern("snapshot")
+            )
+        return self._snapshots[name]
+
+    def _made(self, name: str) -> AsyncCollection[Document]:
         return self.client.get_database(self.bucket).get_collection(
             name,
             codec_options=OPTIONS,

@@ -51,6 +51,7 @@ from eventhus.ports import (
     Message,
     Page,
     Registration,
+    Selected,
     Selection,
     Slice,
     Snapshot,
@@ -397,9 +398,7 @@ class MongoStore:
         with running.connection.calls, translating_errors(self._bucket):
             await selecting.create(running.connection, collection, indexes)
 
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
         """See ``ViewStore.select_documents``."""
         check_selection(collection, selection)
         running = self._here()

@@ -526,7 +526,7 @@ async def test_a_lease_of_a_slightly_later_clock_is_held(store: MongoStore, plai
     assert lease == await store.acquire("relay", "one", ttl_s=60)
 
 
-@pytest.mark.parametrize("number", [2**62 + 1, 2**63, 2**200])
+@pytest.mark.parametrize("number", [2**62, 2**63, 2**200])
 async def test_numbers_that_no_log_reaches_are_refused(store: MongoStore, number: int) -> None:
     calls = [
         store.load(ACCOUNT, after_version=number),

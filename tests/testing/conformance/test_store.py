@@ -24,6 +24,7 @@ from eventhus.ports import (
     Message,
     Page,
     Registration,
+    Selected,
     Selection,
     Slice,
     Snapshot,
@@ -172,10 +173,8 @@ class Nothing:
         self, collection: str, indexes: Sequence[Sequence[IndexField]]
     ) -> None: ...
 
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
-        return []
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
+        return Selected(documents=[], position=0, parked=0)
 
     async def register(self, registration: Registration) -> Registration:
         return registration

@@ -18,7 +18,7 @@ class Diagnosing(Cases):
         """Also beside another diagnosis, and with a log."""
         await asyncio.gather(fresh_findings(store), fresh_findings(store))
         await store.append(commit(expected_version=0))
-        await fresh_findings(store)
+        assert await fresh_findings(store), "a store tells at least about its connection"
 
     @case
     async def test_a_diagnosis_needs_no_entered_store(self, store: Storage) -> None:

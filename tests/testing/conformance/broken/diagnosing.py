@@ -29,6 +29,12 @@ class GivesNoAdvice(MemoryStore):
         return [Finding.warning("memory.store", "it keeps nothing", "")]
 
 
+@caught_by("test_a_fresh_store_has_no_errors")
+class FindsNothing(MemoryStore):
+    async def diagnose(self) -> Sequence[Finding]:
+        return []
+
+
 @caught_by("test_a_diagnosis_needs_no_entered_store")
 class DiagnosesOnlyInUse(MemoryStore):
     def __init__(self) -> None:
