@@ -12,19 +12,24 @@ from typing import Any
 import pytest
 from nats.js import JetStreamContext
 from nats.js.api import (
+    AccountInfo,
     AckPolicy,
     ConsumerConfig,
+    ConsumerInfo,
     DiscardPolicy,
-    PersistMode,
     RetentionPolicy,
     StreamConfig,
+    StreamInfo,
 )
 
 from eventhus.ports import Finding
 from eventhus_nats import NatsBus
 from eventhus_nats.address import Address
 from eventhus_nats.diagnosis import server
+from eventhus_nats.diagnosis.account import account_findings
+from eventhus_nats.diagnosis.consumers import consumer_findings
 from eventhus_nats.diagnosis.permissions import Needed, permission_findings
+from eventhus_nats.diagnosis.streams import event_findings
 from eventhus_testing.conformance.bus.cases import Inbox, message, publish
 from eventhus_testing.servers import nats_server
 from eventhus_testing.servers.nats import NatsServer
@@ -334,7 +339,6 @@ EVENTS: list[tuple[dict[str, Any], str, str]] = [
     ({"retention": RetentionPolicy.WORK_QUEUE}, "error", "retention is workqueue"),
     ({"retention": RetentionPolicy.INTEREST}, "warning", "retention is interest and there is no"),
     ({"max_msg_size": 1000}, "warning", "max_msg_size is 1,000 bytes, below the 1,048,576"),
-    ({"persist_mode": PersistMode.ASYNC}, "error", "persist_mode is async"),
 ]
 
 
@@ -503,17 +507,6 @@ async def test_a_consumer_that_was_changed_is_found(
     assert detail.startswith(f"the consumer mailer {says}")
 
 
-async def test_a_paused_consumer_is_found(
-    nats_url: str, nats_bucket: str, jetstream: JetStreamContext
-) -> None:
-    async with NatsBus.open(nats_url, nats_bucket) as bus:
-        await bus.subscribe(Inbox(), group="g")
-        await jetstream.pause_consumer(nats_bucket, "g", "2999-01-01T00:00:00Z")
-        assert ("warning", "the consumer g is paused, so its group stands still") == one(
-            await bus.diagnose(), "consumers"
-        )
-
-
 # The server.
 
 
@@ -559,6 +552,72 @@ async def test_a_server_that_asks_for_credentials_is_fine(nats_executable: Path)
 
 
 # What no server of a test says.
+
+
+def test_acknowledging_before_storing_is_an_error() -> None:
+    """Servers offer it from 2.12 on."""
+    config = {"name": "bank", "persist_mode": "async", "duplicate_window": 120e9}
+    state = {"messages": 0, "bytes": 0, "first_seq": 1, "last_seq": 0, "consumer_count": 0}
+    info = StreamInfo.from_response({"config": config, "state": state})
+    details = [each.detail for each in event_findings(info, 1 << 20)]
+    assert "persist_mode is async, so a crash of the server loses acknowledged messages" in details
+
+
+def test_a_paused_consumer_is_found() -> None:
+    """Servers can pause one from 2.11 on."""
+    config = {"durable_name": "g", "ack_policy": "explicit"}
+    answer = {"name": "g", "stream_name": "bank", "config": config, "paused": True}
+    info = ConsumerInfo.from_response({**answer, "created": "2026-01-01T00:00:00Z"})
+    details = [each.detail for each in consumer_findings(info)]
+    assert ["the consumer g is paused, so its group stands still"] == details
+
+
+def test_lost_messages_and_a_missing_leader_are_errors() -> None:
+    lost = {"msgs": [3, 4], "bytes": 200}
+    state = {"messages": 8, "bytes": 800, "first_seq": 1, "last_seq": 10, "consumer_count": 0}
+    config = {"name": "bank", "num_replicas": 3, "duplicate_window": 120e9}
+    info = StreamInfo.from_response(
+        {"config": config, "state": {**state, "lost": lost}, "cluster": {"replicas": []}}
+    )
+    found = [(each.status, each.detail) for each in event_findings(info, 1 << 20)]
+    assert ("error", "the stream has no leader, so it takes no messages") in found
+    assert ("error", "the server has lost 2 messages of the stream") in found
+
+
+def test_foreign_sources_and_other_subjects_are_found() -> None:
+    config = {
+        "name": "bank",
+        "duplicate_window": 120e9,
+        "num_replicas": 3,
+        "mirror": {"name": "other"},
+        "sources": [{"name": "other"}],
+        "subject_transform": {"src": ">", "dest": "x.>"},
+    }
+    state = {"messages": 0, "bytes": 0, "first_seq": 1, "last_seq": 0, "consumer_count": 0}
+    info = StreamInfo.from_response({"config": config, "state": state})
+    assert ["error", "warning", "warning"] == [
+        each.status for each in event_findings(info, 1 << 20)
+    ]
+
+
+def test_the_limits_of_each_tier_are_checked() -> None:
+    """An account may have limits for streams with one copy and for those with three."""
+    limits = {
+        "max_memory": -1,
+        "max_storage": 1000,
+        "max_streams": -1,
+        "max_consumers": -1,
+        "max_ack_pending": -1,
+        "memory_max_stream_bytes": -1,
+        "storage_max_stream_bytes": -1,
+        "max_bytes_required": False,
+    }
+    usage = {"memory": 0, "storage": 900, "streams": 2, "consumers": 1, "limits": limits}
+    nothing = {**usage, "limits": {**limits, "max_storage": 0}, "api": {"total": 1, "errors": 0}}
+    info = AccountInfo.from_response({**nothing, "tiers": {"R3": {**usage, "limits": {**limits}}}})
+    (found,) = account_findings(info, missing_streams=3)
+    assert "warning" == found.status
+    assert "for the account of tier R3: 900 of 1,000 bytes are used" in found.detail
 
 
 def said(info: Mapping[str, Any], name: str, *, host: str = "10.0.0.1", **given: Any) -> str:
