@@ -68,7 +68,6 @@ async def _select(
         {"$match": _wanted(selection)},
         {"$sort": dict([*_order(selection.order), ("_id", _direction(selection.descending))])},
         {"$limit": selection.limit},
-        {"$project": {"_by": 0, "_us": 0}},
         {"$unionWith": {"coll": collection, "pipeline": _COUNT_PARKED}},
     ]
     if position is None:
