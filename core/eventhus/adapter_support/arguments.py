@@ -37,7 +37,7 @@ from eventhus.ports.registrations import Registration
 from eventhus.ports.store import Commit, Snapshot, StoredCommit
 from eventhus.ports.views import Bounds, Selection, ViewDocument, ViewWrite
 
-MOST = 2**62  # events in a log, by far
+MOST = 2**62 - 1  # events in a log, by far; two of them add up to less than 64 bits
 _VERSION = re.compile(r"v(?:[2-9]|[1-9][0-9]{1,5})")
 DIGITS = 34  # of a number in an index, which are those of the decimal numbers of IEEE 754 and BSON
 _EXACT = 2**53  # beyond it, walks along an index of MongoDB 6.0 go wrong at fractions
@@ -140,6 +140,26 @@ def check_saved_letter(group: str, message: Message) -> None:
         raise InvalidArgument(
             f"the type of message {message.id!r} is not a str of whole Unicode characters"
         )
+
+
+def check_groups_page(after: str, limit: int) -> None:
+    """Check the arguments of ``GroupStore.groups``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: ``after`` is beyond the limit of names, or ``limit`` is below 1.
+    """
+    check_text("name of a group", after, NAME_BYTES)
+    check_page(limit)
+
+
+def check_leases_page(after: str | None, limit: int) -> None:
+    """Check the arguments of ``leases``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: ``after`` is beyond the limit of names, or ``limit`` is below 1.
+    """
+    check_reader(after or "")
+    check_page(limit)
 
 
 def check_letters_page(group: str, after: int, limit: int = 1) -> None:
