@@ -43,7 +43,7 @@ from eventhus.errors import (
     LogsDiffer,
 )
 from eventhus.ports import (
-    COUNTED,
+    PARKED_LIMIT,
     Commit,
     Finding,
     IndexField,
@@ -383,7 +383,7 @@ class MemoryStore(MemoryInspection, MemoryLeases, MemoryGroups):
         return Selected(
             documents=[evolve(kept[key], data=loads(kept[key].data)) for key in keys],
             position=self._checkpoints[collection][0].position,
-            parked=sum(1 for _ in islice(parked, COUNTED)),
+            parked=sum(1 for _ in islice(parked, PARKED_LIMIT)),
         )
 
     async def delete_documents(self, collection: str) -> None:

@@ -61,7 +61,7 @@ from eventhus.ports.store import (
     split_event_id,
 )
 from eventhus.ports.views import (
-    COUNTED,
+    PARKED_LIMIT,
     Bounds,
     Parked,
     Selected,
@@ -73,7 +73,7 @@ from eventhus.ports.views import (
 )
 
 __all__ = [
-    "COUNTED",
+    "PARKED_LIMIT",
     "Appending",
     "ApplicationLeft",
     "ArmedDeadline",

@@ -157,7 +157,8 @@ class Selection:
     limit: int = 100
 
 
-COUNTED = 1_000  # parked documents that a selection counts at most
+PARKED_LIMIT = 1_000
+"""The most parked documents that a page counts."""
 
 
 @frozen(kw_only=True)
@@ -168,7 +169,7 @@ class Selected:
         documents: The documents in order, without deleted and parked ones.
         position: The position of the checkpoint that has the name of the collection, as it was
             when the documents were read or earlier.
-        parked: The number of parked documents in the collection; ``COUNTED`` stands for more, too.
+        parked: The number of parked documents in the collection; ``PARKED_LIMIT`` stands for more, too.
     """
 
     documents: Sequence[ViewDocument]

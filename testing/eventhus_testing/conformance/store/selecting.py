@@ -14,7 +14,7 @@ from attrs import evolve
 
 from eventhus.errors import InvalidArgument
 from eventhus.ports import (
-    COUNTED,
+    PARKED_LIMIT,
     Bounds,
     IndexField,
     IndexValue,
@@ -445,11 +445,11 @@ class Selecting(Cases):
                     ),
                     replaces=0,
                 )
-                for each in range(COUNTED - number)
+                for each in range(PARKED_LIMIT - number)
             ]
             await store.save_documents(ORDERS, writes)
             found = await store.select_documents(ORDERS, by(TEXT))
-            assert COUNTED == found.parked
+            assert PARKED_LIMIT == found.parked
 
     @case
     async def test_a_page_tells_how_far_it_goes(self, store: Storage) -> None:
