@@ -22,6 +22,7 @@ COMPAT = (
     "tests/core",
     "tests/testing",
     "tests/adapters/cattrs",
+    "tests/adapters/console",
     "tests/adapters/memory",
     "tests/adapters/mongo/test_conformance.py::TestOnAReplicaSet",
     "tests/adapters/nats/test_conformance.py",
@@ -34,6 +35,7 @@ WHEEL = (
     "tests/testing/scenarios",
     "tests/testing/golden",
     "tests/adapters/cattrs",
+    "tests/adapters/console/test_pages.py",
     "tests/adapters/memory",
     "tests/adapters/nats/test_conformance.py",
 )

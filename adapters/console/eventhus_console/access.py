@@ -29,8 +29,11 @@ class Access(enum.Enum):
     ACT = "act"
 
 
-Authorize: TypeAlias = Callable[[Request], Access | None | Awaitable[Access | None]]
-"""Returns what a request may do; ``None`` refuses it. It may raise ``HTTPException``, such as 401."""
+Authorize: TypeAlias = Callable[[Request], Access | Awaitable[Access | None] | None]
+"""Returns what a request may do; ``None`` refuses it.
+
+It may raise the ``HTTPException`` of Starlette, such as 401 to ask for a password.
+"""
 
 
 def read_only(_: Request) -> Access:
@@ -46,6 +49,7 @@ class Guard:
         self._authorize = authorize
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, as ASGI wants it."""
         if scope["type"] == "http":
             refusal = await self._refusal(scope)
             if refusal is not None:

@@ -160,7 +160,7 @@ class _Console:
     async def _failed(self, request: Request, _: Exception) -> Response:
         values = {
             "title": "The console failed",
-            "text": "This is a bug of eventhus or of the domain. The log of the server has the details.",
+            "text": "This is a bug of eventhus or of the domain. See the log of the server.",
         }
         return self._answer(request, Page(template="trouble.html", values=values, status=500))
 

@@ -81,6 +81,7 @@ class _LoopbackOnly:
         self._names = {*LOOPBACK, _in_url(host)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, as ASGI wants it."""
         if scope["type"] == "http":
             host = Headers(scope=scope).get("host", "").lower()
             name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host

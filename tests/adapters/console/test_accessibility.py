@@ -38,7 +38,8 @@ PAGES = [
 ]
 STICKING_OUT = """[...document.querySelectorAll("body *")].filter(each => {
   const { right, width } = each.getBoundingClientRect()
-  return width && right > innerWidth + 0.5 && !each.closest(".row, .unseen, td.preview, .owner, svg")
+  const cut = ".row, .unseen, td.preview, .owner, svg"
+  return width && right > innerWidth + 0.5 && !each.closest(cut)
 }).map(each => each.outerHTML.slice(0, 100))"""
 
 

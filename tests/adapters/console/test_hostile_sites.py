@@ -77,9 +77,7 @@ body: new URLSearchParams("name=mailer&number=1")}}).finally(() => document.titl
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("kind", ["form", "text form", "sandboxed form", "fetch"])
-async def test_another_site_cannot_act(
-    page: Page, target: Target, kind: str, host: str
-) -> None:
+async def test_another_site_cannot_act(page: Page, target: Target, kind: str, host: str) -> None:
     """Seen from 127.0.0.1, another port is the same site; localhost is another one."""
     url = target.url
     form = FORM.format(url=url, type="application/x-www-form-urlencoded")
@@ -96,9 +94,7 @@ async def test_another_site_cannot_act(
     assert len(await target.scene.operations.dead_letters(GROUP)) == 3
 
 
-async def test_another_site_cannot_frame_or_read_the_console(
-    page: Page, target: Target
-) -> None:
+async def test_another_site_cannot_frame_or_read_the_console(page: Page, target: Target) -> None:
     url = target.url
     body = f"""<iframe src="{url}"></iframe><img src="{url}icon.svg"><script src="{url}console.js">
     </script><script>fetch("{url}log").then(r => r.text()).catch(() => "refused")

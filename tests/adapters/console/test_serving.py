@@ -19,11 +19,9 @@ async def served(scene: Scene, **options: object) -> AsyncIterator[str]:
     serving = asyncio.create_task(
         serve(scene.app, port=0, on_start=started.set_result, **options)  # type: ignore[arg-type]
     )
-    await asyncio.wait([started, serving], return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        await serving
+    serving.add_done_callback(lambda _: started.done() or started.cancel())
     try:
-        yield started.result()
+        yield await started
     finally:
         serving.cancel()
         await asyncio.wait([serving])
