@@ -15,6 +15,7 @@ from attrs import evolve, frozen
 from eventhus.adapter_support.limits import check_keys
 from eventhus.domain.finding import OneOf, Range
 from eventhus.domain.indexes import FieldKind, Indexes, IndexField, IndexValue, parsed_field
+from eventhus.domain.unchecked import unchecked
 from eventhus.domain.view import View
 from eventhus.errors import InvalidArgument, InvalidCursor, UndeclaredIndex
 from eventhus.ports.views import Bounds, Selection
@@ -24,7 +25,7 @@ V = TypeVar("V")
 LONGEST_CURSOR = 1_000_000  # characters; far beyond any that was handed out
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class ViewItem(Generic[V]):
     """A value of a view, as ``Application.find`` returns it.
 
@@ -35,6 +36,9 @@ class ViewItem(Generic[V]):
 
     key: str
     value: V
+
+
+unchecked_view_item = unchecked(ViewItem)
 
 
 @frozen(kw_only=True)
