@@ -6,6 +6,8 @@ from eventhus.domain.query import QueryItem
 from eventhus.domain.recorded import EventData
 from eventhus.domain.start import Start
 from eventhus.ports.bus import (
+    MOST_GROUPS,
+    MOST_LETTERS,
     DeadLetter,
     EventBus,
     GroupStatus,
@@ -74,6 +76,8 @@ from eventhus.ports.views import (
 
 __all__ = [
     "COUNTED",
+    "MOST_GROUPS",
+    "MOST_LETTERS",
     "Appending",
     "ApplicationLeft",
     "ArmedDeadline",
