@@ -340,15 +340,15 @@ class Proxy:
         """See ``Leases.release``."""
         await self._through("release", lease)
 
-    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
-        """See ``Leases.leases``."""
-        held: Sequence[HeldLease] = await self._through("leases", after=after, limit=limit)
-        return held
-
     async def diagnose(self) -> Sequence[Finding]:
         """See ``Diagnosable.diagnose``."""
         findings: Sequence[Finding] = await self._through("diagnose")
         return findings
+
+    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+        """See ``Leases.leases``."""
+        held: Sequence[HeldLease] = await self._through("leases", after=after, limit=limit)
+        return held
 
     async def __aenter__(self) -> Self:
         await self._through("__aenter__")

@@ -538,13 +538,6 @@ class MongoStore:
         with running.connection.calls, translating_errors(self._bucket):
             await leases.release(running.connection, lease)
 
-    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
-        """See ``Leases.leases``."""
-        check_leases_page(after, limit)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
-            return await leases.find_held(running.connection, after, limit)
-
     async def diagnose(self) -> Sequence[Finding]:
         """See ``Diagnosable.diagnose``. It takes its own connections, as the application will."""
         try:
@@ -557,6 +550,13 @@ class MongoStore:
             if self._owns_client:
                 with pymongo.timeout(CUT_OFF_S):
                     await client.close()
+
+    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+        """See ``Leases.leases``."""
+        check_leases_page(after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await leases.find_held(running.connection, after, limit)
 
     @contextmanager
     def _sending(self, commit: Commit) -> Iterator[_Running]:

@@ -6,8 +6,6 @@ from eventhus.domain.query import QueryItem
 from eventhus.domain.recorded import EventData
 from eventhus.domain.start import Start
 from eventhus.ports.bus import (
-    MOST_GROUPS,
-    MOST_LETTERS,
     DeadLetter,
     EventBus,
     GroupStatus,
@@ -63,7 +61,6 @@ from eventhus.ports.store import (
     split_event_id,
 )
 from eventhus.ports.views import (
-    COUNTED,
     Bounds,
     Parked,
     Selected,
@@ -75,9 +72,6 @@ from eventhus.ports.views import (
 )
 
 __all__ = [
-    "COUNTED",
-    "MOST_GROUPS",
-    "MOST_LETTERS",
     "Appending",
     "ApplicationLeft",
     "ArmedDeadline",

@@ -233,11 +233,11 @@ class Nothing:
 
     async def release(self, lease: Lease) -> None: ...
 
-    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
-        return []
-
     async def diagnose(self) -> Sequence[Finding]:
         return ()
+
+    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+        return []
 
 
 @pytest.mark.xfail(
