@@ -174,10 +174,11 @@ async def test_every_response_has_the_headers_that_keep_other_sites_away(
 ) -> None:
     async with client_of(console(scene.app)) as client:
         response = await client.get(path)
-        policy = dict(
-            each.strip().partition(" ")[::2]
+        policy = {
+            name: value
             for each in response.headers["content-security-policy"].split(";")
-        )
+            for name, _, value in [each.strip().partition(" ")]
+        }
         assert policy == {
             "default-src": "'none'",
             "script-src": "'self'",

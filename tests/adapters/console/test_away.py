@@ -5,7 +5,6 @@ import html
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 from httpx2 import AsyncClient
 
@@ -13,7 +12,7 @@ from eventhus_console import Access, console
 from eventhus_mongo import MongoStore
 from eventhus_testing.servers import MongoServer, standalone_mongo
 from tests.adapters.console.conftest import client_of
-from tests.adapters.console.scene import GROUP, shop
+from tests.adapters.console.scene import GROUP, shop, until
 from tests.adapters.console.test_pages import PAGES
 
 OPTIONS = "&serverSelectionTimeoutMS=500&timeoutMS=1000"
@@ -50,8 +49,10 @@ async def test_every_page_says_that_the_store_is_away_until_it_is_back(
     assert acted.status_code == 503
     assert (await client.get("console.css")).status_code == 200
     server.start()
-    async with asyncio.timeout(60):
-        while (await client.get("log")).status_code == 503:
-            await asyncio.sleep(0.05)
+
+    async def is_back() -> bool:
+        return (await client.get("log")).status_code == 200
+
+    await until(is_back)
     for path in PAGES:
         assert (await client.get(path)).status_code == 200, path
