@@ -1,8 +1,8 @@
 """Print how long each page of the web console takes, with a large log on MongoDB.
 
 ``python -m benchmarks.console`` stores 1,000,000 events in 100,000 streams, builds a view of them
-and asks for every page. It needs a few minutes and asserts nothing. The time of a page is that of the
-whole request, without a browser. The goal is 200 ms.
+and asks for every page. It needs a few minutes and asserts nothing. The time of a page is that of
+the whole request, without a browser. The goal is 200 ms.
 """
 
 import argparse

@@ -27,7 +27,7 @@ from eventhus_console.access import Access, Authorize, Guard, access_of, read_on
 from eventhus_console.actions import ACTIONS
 from eventhus_console.links import BadRequest, NotFound, Parameters
 from eventhus_console.pages import PAGES
-from eventhus_console.pages.tail import tail
+from eventhus_console.pages.tail import Tails
 from eventhus_console.protection import SecureHeaders, comes_from_this_site
 from eventhus_console.rendering import Renderer
 from eventhus_console.samples import Samples
@@ -71,6 +71,7 @@ class _Console:
         self._operations = operations
         self._renderer = renderer
         self._samples = Samples(operations)
+        self._tails = Tails(renderer)
 
     def routes(self) -> Starlette:
         """Return the application that answers what the guard has admitted."""
@@ -116,7 +117,7 @@ class _Console:
     async def _tail(self, request: Request) -> Response:
         try:
             visit = self._visit(request, Parameters(request.scope["query_string"]))
-            return tail(visit, self._renderer, request.headers.get("last-event-id", ""))
+            return self._tails.response(visit, request.headers.get("last-event-id", ""))
         except (BadRequest, EventhusError) as error:
             return PlainTextResponse(f"{error}\n", 400)
 

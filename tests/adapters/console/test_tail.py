@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import pytest
 from httpx2 import AsyncClient, Response
 
 from eventhus_console import console
+from eventhus_console.pages import tail
 from tests.adapters.console.conftest import serving
-from tests.adapters.console.scene import Scene, place, shop
+from tests.adapters.console.scene import Scene, place, shop, until
 
 PATIENCE_S = 30
 
@@ -70,3 +72,31 @@ async def test_a_tail_ends_with_the_application() -> None:
             reading = asyncio.create_task(response.aread())
             await stack.aclose()
             assert b"data:" not in await reading
+
+
+async def test_a_silent_tail_is_kept_alive_and_ends_after_a_while(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(tail, "LONGEST_S", 0.1)
+    async with tailing(scene, "tail?after=36") as response:
+        body = (await response.aread()).decode()
+    assert body.startswith("retry: 3000\n\n: nothing new\n\n")
+    assert "data:" not in body
+
+
+async def test_tails_are_bounded_and_counted_until_they_are_closed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "MOST_TAILS", 1)
+    monkeypatch.setattr(tail, "HEARTBEAT_S", 0.01)  # sees that the browser has gone
+    async with serving(console(scene.app)) as url, AsyncClient(base_url=url) as client:
+        async with client.stream("GET", "tail?after=35") as response:
+            assert await ids_of(response, 1) == ["36"]
+            assert (await client.get("tail")).status_code == 503
+
+        async def is_open() -> bool:
+            async with client.stream("GET", "tail?after=35") as again:
+                return again.status_code == 200
+
+        await until(is_open)
