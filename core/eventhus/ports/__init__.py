@@ -23,7 +23,6 @@ from eventhus.ports.groups import GroupStore
 from eventhus.ports.leases import Lease, Leases
 from eventhus.ports.observer import (
     Appending,
-    ApplicationLeft,
     Deciding,
     Dispatching,
     Ended,
@@ -39,6 +38,7 @@ from eventhus.ports.observer import (
     Publishing,
     Reacting,
     ReaderFailed,
+    ReaderLeft,
     ReaderProgress,
 )
 from eventhus.ports.registrations import Registration, RegistrationStore
@@ -72,7 +72,6 @@ from eventhus.ports.views import (
 __all__ = [
     "COUNTED",
     "Appending",
-    "ApplicationLeft",
     "ArmedDeadline",
     "Bounds",
     "Checkpoint",
@@ -117,6 +116,7 @@ __all__ = [
     "QueryItem",
     "Reacting",
     "ReaderFailed",
+    "ReaderLeft",
     "ReaderProgress",
     "Registration",
     "RegistrationStore",

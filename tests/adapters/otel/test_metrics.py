@@ -9,13 +9,13 @@ from opentelemetry.sdk.metrics.export import Gauge, Histogram, Sum
 from eventhus import Application, Delivered, Metadata
 from eventhus.ports import (
     Appending,
-    ApplicationLeft,
     Ended,
     EventBuried,
     Handling,
     ObservedApplication,
     Publishing,
     ReaderFailed,
+    ReaderLeft,
     ReaderProgress,
 )
 from eventhus_otel.metrics import BOUNDARIES_S, METRICS
@@ -229,7 +229,7 @@ def test_dead_letters_are_counted_by_group_and_error(telemetry: Telemetry) -> No
     assert [(expected, 2)] == telemetry.points("eventhus.dead_letters")
 
 
-def test_gauges_tell_the_last_progress_of_each_reader_until_the_application_is_left(
+def test_gauges_tell_the_last_progress_of_each_reader_until_it_is_left(
     telemetry: Telemetry,
 ) -> None:
     """They are told at every collection, whether there was progress since the last one or not."""
@@ -258,6 +258,7 @@ def test_gauges_tell_the_last_progress_of_each_reader_until_the_application_is_l
         "parked": [("view spending", 2), ("relay", 0)],
     }
     assert expected == gauges("shop") == gauges("shop")
-    telemetry.observer.note(ApplicationLeft(application=HERE))
-    assert {"lag": [], "position": [], "parked": []} == gauges("shop")
+    for _ in range(2):
+        telemetry.observer.note(ReaderLeft(application=HERE, reader="view spending"))
+    assert [("relay", 0)] == gauges("shop")["lag"]
     assert [("view spending", 3)] == gauges("bank")["lag"]

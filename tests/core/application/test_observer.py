@@ -24,7 +24,6 @@ from eventhus.errors import CompositionError, LeaseLost, UnknownCommand
 from eventhus.middleware import Envelope, Handler
 from eventhus.ports import (
     Appending,
-    ApplicationLeft,
     Deciding,
     Dispatching,
     Ended,
@@ -40,6 +39,7 @@ from eventhus.ports import (
     Publishing,
     Reacting,
     ReaderFailed,
+    ReaderLeft,
     ReaderProgress,
 )
 from eventhus.runtime.observing import Observing
@@ -50,7 +50,7 @@ from tests.core.hooks import at, fail_with
 from tests.core.observing import Recorder
 from tests.core.readers import account_of, balances, bank, caught_up, welcome
 from tests.core.support import FakeClock, Proxy, RecordingBus, add, compose, stored_events
-from tests.core.waiting import eventually
+from tests.core.waiting import eventually, settle
 
 HERE = ObservedApplication(bucket="bank", store="MemoryStore", bus="LogBus")
 
@@ -500,13 +500,32 @@ async def test_progress_is_told_again_after_an_outage_of_the_store(recorder: Rec
         await eventually(lambda: recorder.facts)
 
 
-async def test_the_end_of_the_application_is_told_last(recorder: Recorder) -> None:
-    """What was told of its readers is then out of date."""
+async def test_a_reader_is_told_of_no_more_once_the_application_is_left(
+    recorder: Recorder,
+) -> None:
+    """What was last told of it is then out of date."""
     async with bank(views=[balances], observer=recorder) as app:
-        await add(app, 1)
+        await eventually(lambda: recorder.facts)
+        assert [] == recorder.told(ReaderLeft)
         await app.caught_up(balances)
-    assert ApplicationLeft(application=HERE) == recorder.facts[-1]
-    assert 1 == len(recorder.told(ApplicationLeft))
+    assert ReaderLeft(application=HERE, reader="view balances") == recorder.facts[-1]
+    assert 1 == len(recorder.told(ReaderLeft))
+
+
+async def test_a_group_is_told_of_no_more_once_its_subscription_is_closed(
+    recorder: Recorder,
+) -> None:
+    async def handle(_: Delivered[Any]) -> None:
+        pass
+
+    async with bank(observer=recorder) as app:
+        subscription = await app.subscribe(handle, group="mailer")
+        await eventually(lambda: recorder.told(ReaderProgress))
+        await subscription.close()
+        await eventually(lambda: recorder.told(ReaderLeft))
+        recorder.facts.clear()
+        await settle()
+        assert [] == recorder.facts
 
 
 class Harmful:
@@ -549,7 +568,7 @@ class Unusual(BaseException):
 
 KINDS = {
     *("Dispatching", "Deciding", "Appending", "Handling", "Projecting", "Reacting"),
-    *("EventBuried", "EventParked", "ReaderProgress", "ApplicationLeft"),
+    *("EventBuried", "EventParked", "ReaderProgress", "ReaderLeft"),
 }
 
 
@@ -607,7 +626,7 @@ async def test_an_observer_that_raises_harms_nobody(
 def test_what_ends_the_process_goes_through_an_observer(error: type[BaseException]) -> None:
     observing = Observing(Harmful(error()), HERE)
     with pytest.raises(error):
-        observing.note(ApplicationLeft(application=HERE))
+        observing.note(ReaderLeft(application=HERE, reader="relay"))
 
 
 async def test_a_cancelled_command_is_told_as_failed(recorder: Recorder) -> None:
