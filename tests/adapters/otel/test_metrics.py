@@ -13,6 +13,7 @@ from eventhus.ports import (
     EventBuried,
     Handling,
     ObservedApplication,
+    Projecting,
     Publishing,
     ReaderFailed,
     ReaderLeft,
@@ -193,6 +194,26 @@ def test_published_messages_are_counted_one_by_one(telemetry: Telemetry) -> None
     }
     assert [(expected, 2)] == telemetry.points("messaging.client.sent.messages")
     assert [(expected, 1)] == telemetry.points("messaging.client.operation.duration")
+
+
+def test_the_events_of_a_batch_of_a_view_are_counted_one_by_one(telemetry: Telemetry) -> None:
+    observation = telemetry.observer.begin(
+        Projecting(
+            application=HERE, reader="view spending", metadata=[Metadata(), Metadata("talk")]
+        )
+    )
+    assert observation is not None
+    observation.finish(Ended())
+    expected = {
+        "eventhus.bucket": "shop",
+        "messaging.system": "eventhus",
+        "messaging.destination.name": "shop",
+        "messaging.operation.name": "project",
+        "messaging.operation.type": "process",
+        "messaging.consumer.group.name": "view spending",
+    }
+    assert [(expected, 2)] == telemetry.points("messaging.client.consumed.messages")
+    assert [(expected, 1)] == telemetry.points("messaging.process.duration")
 
 
 def test_each_attempt_of_a_handler_is_counted(telemetry: Telemetry) -> None:

@@ -48,7 +48,7 @@ from tests.bank import Account, Deposit, Deposited, Open, Opened, Rename, Script
 from tests.bank import account as bank_account
 from tests.core.hooks import at, fail_with
 from tests.core.observing import Recorder
-from tests.core.readers import account_of, balances, bank, caught_up, welcome
+from tests.core.readers import Paged, account_of, balances, bank, caught_up, welcome
 from tests.core.support import FakeClock, Proxy, RecordingBus, add, compose, stored_events
 from tests.core.waiting import eventually, settle
 
@@ -223,7 +223,6 @@ async def test_an_observer_need_not_follow_an_operation() -> None:
 
 
 async def test_what_the_relay_publishes_is_told(recorder: Recorder) -> None:
-    """Pages without a published event are not."""
     bus = RecordingBus()
     async with compose(bus=bus, observer=recorder) as app:
         await app.dispatch(Open(aggregate_id="a"), metadata=Metadata("talk"))
@@ -397,6 +396,20 @@ async def test_an_append_to_the_stream_of_a_process_is_told(recorder: Recorder) 
     assert {"eventhus:process/overdraft"} == {each.stream_type for each in own}
     assert {"traceparent": "00-1"} == own[0].metadata.values
     assert ("Appending", "Reacting") in recorder.tree
+
+
+async def test_a_page_without_a_published_event_is_no_publication(recorder: Recorder) -> None:
+    """The events of a process stay in the log."""
+    store = Paged()
+    async with bank(store, processes=[overdraft]) as app:
+        await app.dispatch(Open(aggregate_id="a"))
+        await caught_up(app, overdraft)
+        assert 3 == await store.head()
+    bus = RecordingBus()
+    async with bank(store, bus=bus, processes=[overdraft], observer=recorder) as app:
+        await eventually(lambda: bus.taken)
+    assert [1] == bus.positions
+    assert 1 == len(recorder.told(Publishing))
 
 
 def react_badly(_: object, __: Recorded[Deposited]) -> list[Command]:
