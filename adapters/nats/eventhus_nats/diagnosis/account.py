@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
-import nats.errors
 import nats.js.errors
 from nats.js.api import AccountInfo, Tier
 
-from eventhus.errors import BusUnavailable
 from eventhus.ports import Finding
 from eventhus.printable import printable
 from eventhus_nats.connection import Connection
@@ -18,6 +16,7 @@ from eventhus_nats.driver_errors import describe
 
 Usage: TypeAlias = AccountInfo | Tier
 
+_NOT_ENABLED = {10039, 10076, None}  # for the account; on the server; nobody answers
 _NEARLY_FULL = 0.8
 ENABLE = "enable JetStream on the server and for the account"
 
@@ -32,11 +31,9 @@ async def of_account(connection: Connection, missing_streams: int) -> Iterable[F
     try:
         info = await connection.ask(connection.jetstream.account_info())
     except nats.js.errors.APIError as error:
-        return [Finding.error(JETSTREAM, describe(error), ENABLE)]
-    except BusUnavailable as error:
-        if not isinstance(error.__cause__, nats.errors.NoRespondersError):
+        if error.err_code not in _NOT_ENABLED:
             raise
-        return [Finding.error(JETSTREAM, error.problem, ENABLE)]
+        return [Finding.error(JETSTREAM, describe(error), ENABLE)]
     return [*account_findings(info, missing_streams)]
 
 

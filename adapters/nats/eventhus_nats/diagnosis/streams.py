@@ -115,7 +115,7 @@ def event_findings(info: StreamInfo, max_payload: int) -> Iterator[Finding]:
     if info.state.num_deleted and config.retention == RetentionPolicy.LIMITS:
         yield Finding.warning(
             STREAM,
-            f"{info.state.num_deleted:,} messages were deleted by hand",
+            f"messages that were deleted by hand: {info.state.num_deleted:,}",
             "let the groups read those events from the log",
         )
 
