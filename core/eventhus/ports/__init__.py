@@ -27,7 +27,6 @@ from eventhus.ports.inspection import Inspection, StreamEnd
 from eventhus.ports.leases import HeldLease, Lease, Leases
 from eventhus.ports.observer import (
     Appending,
-    ApplicationLeft,
     Deciding,
     Dispatching,
     Ended,
@@ -43,6 +42,7 @@ from eventhus.ports.observer import (
     Publishing,
     Reacting,
     ReaderFailed,
+    ReaderLeft,
     ReaderProgress,
 )
 from eventhus.ports.registrations import Registration, RegistrationStore
@@ -77,7 +77,6 @@ __all__ = [
     "MOST_GROUPS",
     "MOST_LETTERS",
     "Appending",
-    "ApplicationLeft",
     "ArmedDeadline",
     "Bounds",
     "Checkpoint",
@@ -125,6 +124,7 @@ __all__ = [
     "QueryItem",
     "Reacting",
     "ReaderFailed",
+    "ReaderLeft",
     "ReaderProgress",
     "Registration",
     "RegistrationStore",
