@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from eventhus_mongo.diagnosis import server
 from eventhus_testing.servers import MongoReplicaSet, MongoServer, standalone_mongo
 from tests.adapters.mongo.made import made
 from tests.adapters.mongo.support import client
+from tests.certificates import certify
 
 LONGEST_S = 10  # of a diagnosis, whatever happens
 ALWAYS = ["mongodb.connection", "mongodb.driver", "mongodb.options"]
@@ -487,11 +487,7 @@ async def test_options_without_an_effect_are_named(
 @pytest.fixture(scope="module")
 def encrypting(mongod: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypting]:
     """A server that offers TLS."""
-    directory = tmp_path_factory.mktemp("certificates")
-    command: list[str | Path] = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes"]
-    command += ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command += ["-keyout", directory / "key.pem", "-out", directory / "cert.pem"]
-    subprocess.run(command, check=True, capture_output=True)
+    directory = certify(tmp_path_factory.mktemp("certificates"))
     both = directory / "both.pem"
     both.write_bytes((directory / "key.pem").read_bytes() + (directory / "cert.pem").read_bytes())
     options = ["--tlsMode", "allowTLS", "--tlsCertificateKeyFile", str(both)]
