@@ -21,11 +21,14 @@ from eventhus.adapter_support import (
     check_checkpoint,
     check_collection,
     check_command_id,
+    check_event_id,
     check_group,
     check_group_start,
+    check_groups_page,
     check_indexes,
     check_keys,
     check_lease,
+    check_leases_page,
     check_letter_number,
     check_letters_page,
     check_page,
@@ -33,10 +36,12 @@ from eventhus.adapter_support import (
     check_query,
     check_reader,
     check_registration,
+    check_related_page,
     check_saved_letter,
     check_selection,
     check_snapshot,
     check_stream,
+    check_streams_page,
     check_ttl,
     check_writes,
 )
@@ -46,6 +51,7 @@ from eventhus.ports import (
     Commit,
     DeadLetter,
     Finding,
+    HeldLease,
     IndexField,
     Lease,
     Message,
@@ -57,6 +63,7 @@ from eventhus.ports import (
     Snapshot,
     StoredCommit,
     StoredEvent,
+    StreamEnd,
     ViewDocument,
     ViewWrite,
 )
@@ -69,6 +76,7 @@ from eventhus_mongo.connection import Client, Connection
 from eventhus_mongo.diagnosis import CONNECTION, diagnose
 from eventhus_mongo.document_saver import DocumentSaver
 from eventhus_mongo.driver_errors import translating_errors
+from eventhus_mongo.inspection import Inspector
 from eventhus_mongo.known_versions import KnownVersions
 from eventhus_mongo.loader import Loader
 from eventhus_mongo.lookups import Lookups
@@ -99,6 +107,7 @@ class _Running:
         self.histories = Loader(self.connection, known)
         self.reader = LogReader(self.connection, self.wakeups, queries, unfinished)
         self.commands = CommandFinder(self.connection)
+        self.inspector = Inspector(self.connection)
         self.documents = DocumentSaver(self.connection)
 
     def cut_off(self) -> None:
@@ -305,6 +314,36 @@ class MongoStore:
         with running.connection.calls, translating_errors(self._bucket):
             return (await running.connection.tail()).position
 
+    async def find_event(self, event_id: str) -> StoredEvent | None:
+        """See ``Inspection.find_event``."""
+        check_event_id(event_id)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await running.inspector.find_event(event_id)
+
+    async def related(
+        self, correlation_id: str, *, after: int = 0, limit: int = 100
+    ) -> Sequence[StoredEvent]:
+        """See ``Inspection.related``."""
+        check_related_page(correlation_id, after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await running.inspector.related(correlation_id, after, limit)
+
+    async def streams(
+        self,
+        *,
+        stream_type: str | None = None,
+        prefix: str = "",
+        after: StreamId | None = None,
+        limit: int = 100,
+    ) -> Sequence[StreamEnd]:
+        """See ``Inspection.streams``."""
+        check_streams_page(stream_type, prefix, after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await running.inspector.streams(stream_type, prefix, after, limit)
+
     async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
         """See ``SnapshotStore.load_snapshot``."""
         check_stream(stream)
@@ -446,6 +485,20 @@ class MongoStore:
         with running.connection.calls, translating_errors(self._bucket):
             return await groups.load(running.connection, group)
 
+    async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
+        """See ``GroupStore.groups``."""
+        check_groups_page(after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await groups.names(running.connection, after, limit)
+
+    async def count_letters(self, group: str, *, limit: int) -> int:
+        """See ``GroupStore.count_letters``."""
+        check_letters_page(group, 0, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await groups.count_letters(running.connection, group, limit)
+
     async def save_letter(self, group: str, message: Message) -> None:
         """See ``GroupStore.save_letter``."""
         check_saved_letter(group, message)
@@ -497,6 +550,13 @@ class MongoStore:
             if self._owns_client:
                 with pymongo.timeout(CUT_OFF_S):
                     await client.close()
+
+    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+        """See ``Leases.leases``."""
+        check_leases_page(after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await leases.find_held(running.connection, after, limit)
 
     @contextmanager
     def _sending(self, commit: Commit) -> Iterator[_Running]:

@@ -8,6 +8,7 @@ from eventhus.domain.start import Start
 from eventhus.ports.bus import (
     DeadLetter,
     EventBus,
+    GroupStatus,
     Message,
     MessageHandler,
     MessageSource,
@@ -20,7 +21,8 @@ from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.diagnosis import Diagnosable, Finding
 from eventhus.ports.groups import GroupStore
-from eventhus.ports.leases import Lease, Leases
+from eventhus.ports.inspection import Inspection, StreamEnd
+from eventhus.ports.leases import HeldLease, Lease, Leases
 from eventhus.ports.observer import (
     Appending,
     ApplicationLeft,
@@ -56,9 +58,9 @@ from eventhus.ports.store import (
     StoredCommit,
     StoredEvent,
     event_id,
+    split_event_id,
 )
 from eventhus.ports.views import (
-    COUNTED,
     Bounds,
     Parked,
     Selected,
@@ -70,7 +72,6 @@ from eventhus.ports.views import (
 )
 
 __all__ = [
-    "COUNTED",
     "Appending",
     "ApplicationLeft",
     "ArmedDeadline",
@@ -93,10 +94,13 @@ __all__ = [
     "EventStore",
     "Fact",
     "Finding",
+    "GroupStatus",
     "GroupStore",
     "Handling",
+    "HeldLease",
     "IndexField",
     "IndexValue",
+    "Inspection",
     "Lease",
     "Leases",
     "Message",
@@ -130,9 +134,11 @@ __all__ = [
     "Storage",
     "StoredCommit",
     "StoredEvent",
+    "StreamEnd",
     "Subscription",
     "ViewDocument",
     "ViewStore",
     "ViewWrite",
     "event_id",
+    "split_event_id",
 ]

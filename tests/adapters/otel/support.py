@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -19,13 +20,17 @@ from eventhus_otel import OtelObserver
 class Telemetry:
     """An observer, and what it has made.
 
+    Args:
+        service: The name of the service.
+
     Attributes:
         observer: The observer.
+        tracers: Makes its spans.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, service: str = "shop") -> None:
         self._spans = InMemorySpanExporter()
-        self.tracers = TracerProvider()
+        self.tracers = TracerProvider(resource=Resource.create({"service.name": service}))
         self.tracers.add_span_processor(SimpleSpanProcessor(self._spans))
         self._metrics = InMemoryMetricReader()
         self.observer = OtelObserver(self.tracers, MeterProvider([self._metrics]))

@@ -19,6 +19,7 @@ from eventhus.ports import (
     Commit,
     DeadLetter,
     Finding,
+    HeldLease,
     IndexField,
     Lease,
     Message,
@@ -31,6 +32,7 @@ from eventhus.ports import (
     Storage,
     StoredCommit,
     StoredEvent,
+    StreamEnd,
     ViewDocument,
     ViewWrite,
 )
@@ -46,6 +48,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     following,
     groups,
     ids,
+    inspecting,
     keeping,
     leases,
     limits,
@@ -133,6 +136,24 @@ class Nothing:
     async def head(self) -> int:
         return 0
 
+    async def find_event(self, event_id: str) -> StoredEvent | None:
+        return None
+
+    async def related(
+        self, correlation_id: str, *, after: int = 0, limit: int = 100
+    ) -> Sequence[StoredEvent]:
+        return []
+
+    async def streams(
+        self,
+        *,
+        stream_type: str | None = None,
+        prefix: str = "",
+        after: StreamId | None = None,
+        limit: int = 100,
+    ) -> Sequence[StreamEnd]:
+        return []
+
     async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
         return None
 
@@ -192,6 +213,12 @@ class Nothing:
     async def load_group(self, group: str) -> Checkpoint | None:
         return None
 
+    async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
+        return []
+
+    async def count_letters(self, group: str, *, limit: int) -> int:
+        return 0
+
     async def save_letter(self, group: str, message: Message) -> None: ...
 
     async def load_letters(
@@ -208,6 +235,9 @@ class Nothing:
 
     async def diagnose(self) -> Sequence[Finding]:
         return ()
+
+    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+        return []
 
 
 @pytest.mark.xfail(

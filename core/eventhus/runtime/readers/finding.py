@@ -170,7 +170,10 @@ def _order(view: View[Any, Any], order_by: object) -> Sequence[IndexField]:
     if not isinstance(names, Sequence) or not all(isinstance(each, str) for each in names):
         raise InvalidArgument("order_by must be the name of an indexed field, or a tuple of some")
     fields = [parsed_field(each) for each in names]
-    return [evolve(each, is_time=_kind(view, each.name).kind == "time") for each in fields]
+    return [
+        IndexField(each.name, each.descending, _kind(view, each.name).kind == "time")
+        for each in fields
+    ]
 
 
 def _kind(view: View[Any, Any], name: object) -> FieldKind:
@@ -209,8 +212,9 @@ def _index(
 
 
 def _is_along(fields: Sequence[IndexField], order: Sequence[IndexField]) -> bool:
-    backwards = [evolve(each, descending=not each.descending) for each in fields]
-    return [*order] in ([*fields], backwards)
+    if [*order] == [*fields]:
+        return True
+    return [*order] == [evolve(each, descending=not each.descending) for each in fields]
 
 
 def _written(field: IndexField) -> str:

@@ -112,6 +112,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"order_by": [7]}, "order_by must be the name of an indexed field, or a tuple"),
     ({"limit": 0}, "limit"),
     ({"where": {"total": 10**34 + 1}}, "a number has more than 34 digits"),
+    ({"where": {"total": 10**5000}}, r"where\['total'\] of view orders: a number has more than 34"),
     ({"where": {"day": "2024-02-29"}}, "a value is a str instead of date"),
 ]
 
