@@ -331,9 +331,12 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         if folded.parked is not None:
             folded.last = recorded
             return
+        poisoned = batch.poisoned
+        if folded.is_damaged:
+            poisoned = Poisoned(self._documents.is_damaged(key))
         try:
-            if batch.poisoned is not None:
-                raise batch.poisoned
+            if poisoned is not None:
+                raise poisoned
             if await self._fold(folded, recorded, silently=self._is_past(folded, recorded)):
                 await self._save_one(folded, batch.lease)
         except Poisoned as failure:
