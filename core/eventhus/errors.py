@@ -35,6 +35,7 @@ EventhusError
 │   ├── AccessDenied          the server refused the credentials, or they lack a right
 │   └── IncompatibleBucket    this version of eventhus cannot work with the bucket
 ├── KeyParked                 a key of a view or process waits for somebody to mend it
+├── DocumentDamaged           the stored value of a key of a view or process cannot be read
 ├── ReaderStopped             a view or a process cannot handle an event
 ├── ReaderBusy                another process is working on a view, process or the relay
 └── Superseded                a newer version of a process is in charge
@@ -69,6 +70,7 @@ __all__ = [
     "ConcurrencyError",
     "ConditionFailed",
     "ConflictError",
+    "DocumentDamaged",
     "EventhusError",
     "IncompatibleBucket",
     "InvalidArgument",
@@ -654,6 +656,23 @@ class KeyParked(EventhusError):
     _message = (
         "key {key!r} of {reader} is parked: {error} was raised at position {position}; mend the "
         "code and call app.retry, or leave the event out with app.skip"
+    )
+
+
+@define(eq=False, slots=False)
+class DocumentDamaged(EventhusError):
+    """The stored value of a key of a view or a process is not plain data. Other keys go on.
+
+    Attributes:
+        reader: The view or the process.
+        key: The key.
+    """
+
+    reader: str
+    key: str
+    _message = (
+        "the stored value of key {key!r} of {reader} is not plain data, so another program has "
+        "changed it; the next event of the key parks it, and app.retry then folds it from the log"
     )
 
 

@@ -496,6 +496,8 @@ def check_writes(collection: str, writes: Sequence[ViewWrite]) -> None:
         document = write.document
         check_keys((document.key,))
         check_numbers(position=document.position, replaces=write.replaces)
+        if document.is_damaged:
+            raise InvalidArgument(f"the document of {document.key!r} in {collection} is damaged")
         try:
             check_plain_data(document.data)
         except ValueError as error:
