@@ -62,6 +62,7 @@ class ScenarioLog:
     application: str
     last: Dispatched | None = None
     _passages: list[Passage] = field(factory=list)
+    _end_of_last: int = 0  # the place after the last ``when``
 
     def given(self, stream: StreamId, events: Sequence[object]) -> None:
         """Record given events."""
@@ -81,11 +82,12 @@ class ScenarioLog:
             error: The error of the last command, if it is not a refusal.
         """
         if self.last is not None:
-            self._passages.append(
-                ("then", mark(SAME, outcome_texts(self.last.events, self.last.refusal)))
-            )
+            # Before what was given since then.
+            then = mark(SAME, outcome_texts(self.last.events, self.last.refusal))
+            self._passages.insert(self._end_of_last, ("then", then))
         when = [*map(wrapped, dispatched.commands)] or [f"time passes: {dispatched.passed}"]
         self._passages.append(("when", mark(SAME, when)))
+        self._end_of_last = len(self._passages)
         self.last = dispatched
         if error is not None:
             result = [

@@ -50,6 +50,32 @@ async def shows(text: str, app: Application, work: Work) -> None:
     assert dedent(text).strip() == str(failure.value)
 
 
+async def test_given_events_are_shown_after_the_outcome_of_the_step_before(
+    app: Application,
+) -> None:
+    async def work(bank: AppScenario) -> None:
+        await bank.when(create)
+        await bank.then(AccountCreated("ann"))
+        await bank.given(account, "a2", AccountCreated("bob"))
+        await bank.when(deposit)
+        await bank.then_nothing()
+
+    await shows(
+        """
+        bank: PerformDeposit produced other events than expected (- expected, + actual)
+
+        when     CreateAccount(aggregate_id='a1', owner='ann')
+        then     AccountCreated(owner='ann')
+        given    Account/a2: AccountCreated(owner='bob')
+        when     PerformDeposit(aggregate_id='a1', amount=10)
+        then   - nothing
+               + DepositPerformed(amount=10)
+        """,
+        app,
+        work,
+    )
+
+
 async def test_an_expected_error_leaves_nothing_to_check(app: Application) -> None:
     async def work(bank: AppScenario) -> None:
         await bank.when(create)
