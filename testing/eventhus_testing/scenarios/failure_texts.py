@@ -138,7 +138,8 @@ def other_effect(
 
 def not_published(events: int, patience_s: float) -> Miss:
     """Describe events of the log that did not arrive on the bus."""
-    text = f"{events} events did not arrive on the bus within {patience_s:g} s"
+    plural = "" if events == 1 else "s"
+    text = f"{events} event{plural} did not arrive on the bus within {patience_s:g} s"
     return Miss("published fewer events than expected", [("bus", [(NOTE, text)])])
 
 
