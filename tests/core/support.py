@@ -24,12 +24,15 @@ from eventhus.ports import (
     Commit,
     DeadLetter,
     EventBus,
+    Finding,
+    HeldLease,
     IndexField,
     Lease,
     Message,
     MessageHandler,
     Page,
     Registration,
+    Selected,
     Selection,
     Slice,
     Snapshot,
@@ -37,6 +40,7 @@ from eventhus.ports import (
     Storage,
     StoredCommit,
     StoredEvent,
+    StreamEnd,
     Subscription,
     ViewDocument,
     ViewWrite,
@@ -131,6 +135,34 @@ class Proxy:
             "history", stream, after_version=after_version, limit=limit
         )
         return page
+
+    async def find_event(self, event_id: str) -> StoredEvent | None:
+        """See ``Inspection.find_event``."""
+        event: StoredEvent | None = await self._through("find_event", event_id)
+        return event
+
+    async def related(
+        self, correlation_id: str, *, after: int = 0, limit: int = 100
+    ) -> Sequence[StoredEvent]:
+        """See ``Inspection.related``."""
+        events: Sequence[StoredEvent] = await self._through(
+            "related", correlation_id, after=after, limit=limit
+        )
+        return events
+
+    async def streams(
+        self,
+        *,
+        stream_type: str | None = None,
+        prefix: str = "",
+        after: StreamId | None = None,
+        limit: int = 100,
+    ) -> Sequence[StreamEnd]:
+        """See ``Inspection.streams``."""
+        ends: Sequence[StreamEnd] = await self._through(
+            "streams", stream_type=stream_type, prefix=prefix, after=after, limit=limit
+        )
+        return ends
 
     async def version_of(self, stream: StreamId) -> int:
         """See ``EventStore.version_of``."""
@@ -238,13 +270,9 @@ class Proxy:
         """See ``ViewStore.create_indexes``."""
         await self._through("create_indexes", collection, indexes)
 
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
         """See ``ViewStore.select_documents``."""
-        found: Sequence[ViewDocument] = await self._through(
-            "select_documents", collection, selection
-        )
+        found: Selected = await self._through("select_documents", collection, selection)
         return found
 
     async def register(self, registration: Registration) -> Registration:
@@ -275,6 +303,16 @@ class Proxy:
         began: Checkpoint | None = await self._through("load_group", group)
         return began
 
+    async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
+        """See ``GroupStore.groups``."""
+        names: Sequence[str] = await self._through("groups", after=after, limit=limit)
+        return names
+
+    async def count_letters(self, group: str, *, limit: int) -> int:
+        """See ``GroupStore.count_letters``."""
+        number: int = await self._through("count_letters", group, limit=limit)
+        return number
+
     async def save_letter(self, group: str, message: Message) -> None:
         """See ``GroupStore.save_letter``."""
         await self._through("save_letter", group, message)
@@ -300,6 +338,16 @@ class Proxy:
     async def release(self, lease: Lease) -> None:
         """See ``Leases.release``."""
         await self._through("release", lease)
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``."""
+        findings: Sequence[Finding] = await self._through("diagnose")
+        return findings
+
+    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+        """See ``Leases.leases``."""
+        held: Sequence[HeldLease] = await self._through("leases", after=after, limit=limit)
+        return held
 
     async def __aenter__(self) -> Self:
         await self._through("__aenter__")
@@ -361,6 +409,10 @@ class RecordingBus:
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``EventBus.discard``."""
         raise NotImplementedError
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``."""
+        return ()
 
     async def __aenter__(self) -> Self:
         self.entered += 1

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import bson
 from bson import Int64
 from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
 from bson.errors import BSONError
-from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS as _RAW
-from bson.raw_bson import RawBSONDocument
+from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 from pymongo.common import MAX_BSON_SIZE
 
 from eventhus.adapter_support import check_plain_data
@@ -42,6 +41,9 @@ class _PlainInt(TypeDecoder):
 
 OPTIONS: CodecOptions[Document] = CodecOptions(type_registry=TypeRegistry([_PlainInt()]))
 """The options for reading documents, whatever the client's options for other uses are."""
+
+RAW = DEFAULT_RAW_BSON_OPTIONS
+"""The options for documents that ``decode_reply`` decodes later, all at once."""
 
 # They read what the strict options refuse: dates beyond Python's, and text that is not UTF-8.
 _LENIENT = OPTIONS.with_options(
@@ -84,7 +86,7 @@ def decode_reply(reply: bytes) -> list[Document]:
     try:
         return bson.decode_all(reply, OPTIONS)
     except BSONError:
-        return [_decode_leniently(document) for document in bson.decode_all(reply, _RAW)]
+        return [_decode_leniently(document) for document in bson.decode_all(reply, RAW)]
 
 
 def _decode_leniently(document: RawBSONDocument) -> Document:
@@ -149,6 +151,17 @@ def exact_str(value: object) -> str:
     if type(value) is not str:
         raise TypeError
     return value
+
+
+def exact_time(value: object) -> datetime:
+    """Return a date of the database, which has no time zone, as a time in UTC.
+
+    Raises:
+        TypeError: It is something else, or beyond the years that Python knows.
+    """
+    if type(value) is not datetime:
+        raise TypeError
+    return value.replace(tzinfo=UTC)
 
 
 def as_json(data: Any) -> str:

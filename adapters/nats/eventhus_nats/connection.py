@@ -40,6 +40,7 @@ class Connection:
 
     Attributes:
         bucket: The name of the bucket.
+        address: The servers and the credentials.
         client: The driver's client.
         jetstream: The driver's JetStream context.
         on_break: Callbacks for when the connection breaks, before it reconnects.
@@ -52,7 +53,7 @@ class Connection:
         self.jetstream = JetStreamContext(self.client, timeout=REQUEST_S)
         self.on_break: set[Callable[[], None]] = set()
         self.on_reconnect: set[Callable[[], None]] = set()
-        self._address = address
+        self.address = address
         self._is_connecting = False
         self._denied: str | None = None  # what the server said about a missing permission
         self._last_logged: str | None = None  # the driver reports each attempt of an outage
@@ -152,7 +153,7 @@ class Connection:
 
     def _options(self) -> dict[str, Any]:
         """Return the servers and credentials as arguments of the driver."""
-        address = self._address
+        address = self.address
         options: dict[str, Any] = {"servers": list(address.servers)}
         if address.tls is not None:
             options["tls"] = address.tls
@@ -166,7 +167,7 @@ class Connection:
         return options
 
     def _check_credentials(self) -> None:
-        path = self._address.credentials
+        path = self.address.credentials
         if path is None:
             return
         try:
@@ -194,7 +195,7 @@ class Connection:
     def _is_as_private_as_asked(self) -> bool:
         # The driver encrypts only if the server says so, even if it was given TLS, and does not
         # tell in public what the server said.
-        return self._address.tls is None or bool(self.client._server_info.get("tls_required"))  # noqa: SLF001
+        return self.address.tls is None or bool(self.client._server_info.get("tls_required"))  # noqa: SLF001
 
     async def _shut(self, within_s: float = REQUEST_S) -> None:
         client = self.client

@@ -7,8 +7,10 @@ from eventhus.adapter_support.arguments import (
     check_condition,
     check_group,
     check_group_start,
+    check_groups_page,
     check_indexes,
     check_lease,
+    check_leases_page,
     check_letter_number,
     check_letters_page,
     check_page,
@@ -24,8 +26,14 @@ from eventhus.adapter_support.arguments import (
     checked_restored,
 )
 from eventhus.adapter_support.backoff import Backoff
+from eventhus.adapter_support.examination import Check, examine
 from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
+from eventhus.adapter_support.inspecting import (
+    check_event_id,
+    check_related_page,
+    check_streams_page,
+)
 from eventhus.adapter_support.limits import (
     check_command_id,
     check_keys,
@@ -44,6 +52,7 @@ from eventhus.adapter_support.worker_pool import WorkerPool
 
 __all__ = [
     "Backoff",
+    "Check",
     "StreamQueues",
     "WorkerPool",
     "check_armed_page",
@@ -51,11 +60,14 @@ __all__ = [
     "check_collection",
     "check_command_id",
     "check_condition",
+    "check_event_id",
     "check_group",
     "check_group_start",
+    "check_groups_page",
     "check_indexes",
     "check_keys",
     "check_lease",
+    "check_leases_page",
     "check_letter",
     "check_letter_number",
     "check_letters_page",
@@ -66,15 +78,18 @@ __all__ = [
     "check_query",
     "check_reader",
     "check_registration",
+    "check_related_page",
     "check_saved_letter",
     "check_selection",
     "check_snapshot",
     "check_start",
     "check_stream",
+    "check_streams_page",
     "check_ttl",
     "check_writes",
     "checked_commit",
     "checked_restored",
+    "examine",
     "handler_failure",
     "keeping_cancellations",
     "log_last_failure",

@@ -18,17 +18,21 @@ from eventhus.ports import (
     Checkpoint,
     Commit,
     DeadLetter,
+    Finding,
+    HeldLease,
     IndexField,
     Lease,
     Message,
     Page,
     Registration,
+    Selected,
     Selection,
     Slice,
     Snapshot,
     Storage,
     StoredCommit,
     StoredEvent,
+    StreamEnd,
     ViewDocument,
     ViewWrite,
 )
@@ -40,9 +44,11 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     conditions,
     content,
     deadlines,
+    diagnosing,
     following,
     groups,
     ids,
+    inspecting,
     keeping,
     leases,
     limits,
@@ -130,6 +136,24 @@ class Nothing:
     async def head(self) -> int:
         return 0
 
+    async def find_event(self, event_id: str) -> StoredEvent | None:
+        return None
+
+    async def related(
+        self, correlation_id: str, *, after: int = 0, limit: int = 100
+    ) -> Sequence[StoredEvent]:
+        return []
+
+    async def streams(
+        self,
+        *,
+        stream_type: str | None = None,
+        prefix: str = "",
+        after: StreamId | None = None,
+        limit: int = 100,
+    ) -> Sequence[StreamEnd]:
+        return []
+
     async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
         return None
 
@@ -170,10 +194,8 @@ class Nothing:
         self, collection: str, indexes: Sequence[Sequence[IndexField]]
     ) -> None: ...
 
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
-        return []
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
+        return Selected(documents=[], position=0, parked=0)
 
     async def register(self, registration: Registration) -> Registration:
         return registration
@@ -191,6 +213,12 @@ class Nothing:
     async def load_group(self, group: str) -> Checkpoint | None:
         return None
 
+    async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
+        return []
+
+    async def count_letters(self, group: str, *, limit: int) -> int:
+        return 0
+
     async def save_letter(self, group: str, message: Message) -> None: ...
 
     async def load_letters(
@@ -204,6 +232,12 @@ class Nothing:
         return None
 
     async def release(self, lease: Lease) -> None: ...
+
+    async def diagnose(self) -> Sequence[Finding]:
+        return ()
+
+    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+        return []
 
 
 @pytest.mark.xfail(

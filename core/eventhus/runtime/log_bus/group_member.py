@@ -12,6 +12,7 @@ from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage
 from eventhus.runtime.log_bus.delivery import Delivery, Source
+from eventhus.runtime.observing import Observing
 from eventhus.runtime.readers.leased_reader import RETRY, STEP_DOWN_S, LeasedReader
 
 
@@ -38,6 +39,7 @@ class GroupMember(LeasedReader):
         store: As for ``LeasedReader``.
         clock: As for ``LeasedReader``.
         owner: As for ``LeasedReader``.
+        observing: As for ``LeasedReader``.
     """
 
     def __init__(
@@ -51,8 +53,11 @@ class GroupMember(LeasedReader):
         store: Storage,
         clock: Clock,
         owner: str,
+        observing: Observing | None = None,
     ) -> None:
-        super().__init__(f"group_{group}", f"group {group}", store, clock, owner=owner)
+        super().__init__(
+            f"group_{group}", f"group {group}", store, clock, owner=owner, observing=observing
+        )
         self._start = start
         self._closing = asyncio.Event()
         self._is_late = False  # a worker has found the lease expired
