@@ -713,6 +713,6 @@ class Superseded(EventhusError):
     version: int
     newest: int
     _message = (
-        "version {newest} of {reader} has taken over from version {version}, which must not go on; "
+        "version {newest} of {reader} has taken over from version {version}, which must stop; "
         "deploy version {newest}, or give this code a higher one"
     )

@@ -1,4 +1,4 @@
-"""The indexed fields of a view: which values they take, and the order of these."""
+"""The indexed fields of a view, and the form in which stores compare their values."""
 
 from __future__ import annotations
 
