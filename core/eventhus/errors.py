@@ -137,7 +137,7 @@ class InvalidArgument(UsageError, ValueError):
 
 @define(eq=False, slots=False)
 class UndeclaredIndex(UsageError, LookupError):
-    """No declared index of a view answers a question: whoever wrote the query must declare one.
+    """No declared index of a view answers a question: the code must declare one.
 
     Attributes:
         view: The name of the view.
