@@ -139,7 +139,7 @@ class InvalidArgument(UsageError, ValueError):
 
 @define(eq=False, slots=False)
 class UndeclaredIndex(UsageError, LookupError):
-    """No declared index of a view answers a question: whoever wrote the query must declare one.
+    """No declared index of a view answers a question: the code must declare one.
 
     Attributes:
         view: The name of the view.
@@ -703,10 +703,10 @@ class ReaderStopped(EventhusError):
 
 @define(eq=False, slots=False)
 class ReaderBusy(EventhusError):
-    """Another process is working on a view, a process or as the relay; nothing was changed.
+    """Another process works on a view, a process, a group or as the relay; nothing was changed.
 
     Attributes:
-        reader: The view, the process or the relay, or the work on it.
+        reader: The view, the process, the group or the relay, or the work on it.
     """
 
     reader: str
@@ -732,6 +732,6 @@ class Superseded(EventhusError):
     version: int
     newest: int
     _message = (
-        "version {newest} of {reader} has taken over from version {version}, which must not go on; "
+        "version {newest} of {reader} has taken over from version {version}, which must stop; "
         "deploy version {newest}, or give this code a higher one"
     )

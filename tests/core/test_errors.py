@@ -175,7 +175,7 @@ MESSAGES: list[tuple[EventhusError, str]] = [
     (
         Superseded("process orders", 1, 2),
         (
-            "version 2 of process orders has taken over from version 1, which must not go on; "
+            "version 2 of process orders has taken over from version 1, which must stop; "
             "deploy version 2, or give this code a higher one"
         ),
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,6 +15,7 @@ from eventhus.domain.reader_options import LAST_VERSION
 from eventhus.domain.recorded import is_text
 from eventhus.domain.view import View
 from eventhus.errors import CompositionError, InvalidArgument
+from eventhus.ids import owner_name
 from eventhus.namesakes import namesake
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
@@ -163,6 +164,22 @@ class ReaderGroup:
         self._folds = folds
 
     @property
+    def documents(self) -> Mapping[Followed, Documents[Any]]:
+        """The documents of each view and process."""
+        documents: dict[Followed, Documents[Any]] = {}
+        documents.update(self._views.items())
+        documents.update(self._processes.items())
+        return documents
+
+    def fold_of(self, reader: Followed) -> KeyedFold[Any]:
+        """Return what follows the log for a view or process in this run.
+
+        Raises:
+            InvalidArgument: It is not part of the application.
+        """
+        return self._fold_of(reader)
+
+    @property
     def followers(self) -> Sequence[LeasedReader]:
         """The readers of the views and processes."""
         return [*self._folds.values()]
@@ -273,7 +290,7 @@ class ReaderGroup:
         ]
 
     async def _prune(self, registration: Registration) -> ViewVersion:
-        name, owner = registration.collection, f"{self._new_id()} prunes"
+        name, owner = registration.collection, f"{owner_name(self._new_id)} prunes"
         label = label_of("view", registration.name, registration.version)
         lease = await acquire_alone(self._store, self._clock, name, owner, label=label)
         try:
@@ -318,7 +335,7 @@ class ReaderGroup:
             serializer=self._serializer,
             store=self._store,
             clock=self._clock,
-            owner=self._new_id(),
+            owner=owner_name(self._new_id),
             max_parked=self._max_parked,
             registrar=self._registrar,
             observing=self._observing,
