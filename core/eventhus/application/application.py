@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -254,6 +254,27 @@ class Application(Reading, ReadModels, Messaging):
         )
 
     async def __aenter__(self) -> Self:
+        await self._enter(work=self._work)
+        return self
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncGenerator[Self, None]:
+        """Enter the application to look at it, whether it was composed to work or not.
+
+        ``async with app.watching():`` is like entering an application with ``work=False``, and
+        registers no view or process either. So code that is not deployed yet leaves nothing behind,
+        and code whose views were changed or pruned is not refused. ``build``, ``reset``, ``retry``
+        and ``skip`` register the one that they are called for.
+
+        Raises:
+            NotRunning: The application is already running.
+        """
+        async with AsyncExitStack() as stack:
+            await self._enter(work=False, register=False)
+            stack.push_async_exit(self.__aexit__)
+            yield self
+
+    async def _enter(self, *, work: bool, register: bool = True) -> None:
         if self._run is not None:
             raise NotRunning("the application is already running; enter it once")
         leaving = Shutdown(self.bucket, self._shutdown_timeout_s)
@@ -269,7 +290,7 @@ class Application(Reading, ReadModels, Messaging):
                     owner=self._new_id(),
                     published=self._readers.published,
                 )
-                if self._work:
+                if work:
                     relay.start()
                 else:
                     relay.watch()
@@ -283,15 +304,14 @@ class Application(Reading, ReadModels, Messaging):
             for middleware in reversed(self._middleware):
                 handle = middleware(handle)
             leaving.add(stack, lambda: ", ".join(self._readers.unfinished), self._readers.stop)
-            await self._readers.start(handle, work=self._work)
+            await self._readers.start(handle, work=work, register=register)
             self._run = Run(handle, stack.pop_all())
-        runs = [*self._readers.labels] if self._work else []
-        if self._bus is not None and self._work:
+        runs = [*self._readers.labels] if work else []
+        if self._bus is not None and work:
             runs.append(f"relay to {type(self._bus).__name__}")
         _logger.info(
             "bucket %s started: %s", self.bucket, ", ".join(runs) or "no views, processes or relay"
         )
-        return self
 
     async def __aexit__(
         self,
