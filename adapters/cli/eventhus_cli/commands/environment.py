@@ -1,0 +1,75 @@
+"""``eventhus leases``, ``eventhus doctor`` and ``eventhus console``."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import click
+
+from eventhus_cli.exit_codes import FINE, PROBLEM, USAGE, Failure
+from eventhus_cli.options import Command, paged
+from eventhus_cli.plain import plain
+from eventhus_cli.session import Session, operating
+from eventhus_cli.texts import without_secrets
+
+
+@click.command(cls=Command)
+@click.option("--after", metavar="NAME", help="Begin after this name.")
+@paged(100)
+@operating()
+async def leases(session: Session, *, after: str | None, limit: int) -> None:
+    """Show which process leads what: the leases that are held."""
+    found = await session.operations.leases(after=after, limit=limit)
+    if session.screen.is_json:
+        session.screen.json(leases=found)
+        return
+    if not found:
+        session.screen.line("no leases are held")
+        return
+    rows = [plain(each) for each in found]
+    session.screen.table([name.upper() for name in rows[0]], [[*row.values()] for row in rows])
+
+
+@click.command(cls=Command)
+@operating()
+async def doctor(session: Session) -> int:
+    """Check the environment: versions, rights, indexes, clocks and settings of the servers.
+
+    Exits with 1 if something must be mended before production.
+    """
+    found = await session.operations.doctor()
+    if session.screen.is_json:
+        session.screen.json(findings=found)
+    else:
+        session.screen.table(
+            ("CHECK", "STATUS", "DETAIL", "ADVICE"),
+            [
+                (
+                    each.name,
+                    each.status,
+                    without_secrets(each.detail),
+                    without_secrets(each.advice or ""),
+                )
+                for each in found
+            ],
+        )
+    return PROBLEM if any(each.status == "error" for each in found) else FINE
+
+
+@click.command(cls=Command)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8642, show_default=True)
+@operating(is_long=True)
+async def console(session: Session, *, host: str, port: int) -> None:
+    """Serve the web console, until Ctrl-C. It only shows things."""
+    missing = [name for name in ("eventhus_console", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise Failure(
+            f"the console needs {' and '.join(missing)}; install eventhus[console]", USAGE
+        )
+    import uvicorn
+    from eventhus_console import console as web
+
+    session.screen.line(f"http://{host}:{port}  (Ctrl-C ends it)")
+    config = uvicorn.Config(web(session.app), host=host, port=port, log_level="warning")
+    await uvicorn.Server(config).serve()
