@@ -59,6 +59,7 @@ MODULES = [
         "eventhus.adapter_support",
         "eventhus.errors",
         "eventhus.middleware",
+        "eventhus.operations",
         "eventhus.portable",
         "eventhus.ports",
         "eventhus_memory",

@@ -148,6 +148,7 @@ class Application(Reading, ReadModels, Messaging):
         decisions = check_parts(Decision, decisions)
         transactions = check_parts(Transaction, transactions)
         self._catalog = catalog = Catalog(aggregates, decisions, transactions)
+        self._codec = codec
         self._serializer = EventSerializer(catalog, codec)
         self._new_id = new_id
         self._router = Router(

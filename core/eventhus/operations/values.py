@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -11,6 +11,7 @@ from attrs import field, frozen
 from eventhus.domain.recorded import StreamId
 
 ReaderKind: TypeAlias = Literal["relay", "view", "process", "group"]
+"""Something that follows the log and remembers its place in it."""
 
 
 @frozen(kw_only=True)
@@ -24,13 +25,14 @@ class LoggedEvent:
         id: Its id.
         type: The stored name of its class.
         schema: The schema version that it was stored with.
-        data: Its fields, as they are stored.
+        data: Its fields, as they are stored; ``None`` if ``redact`` failed on them.
         tags: Its tags.
         recorded_at: When it was committed: timezone-aware, UTC.
         correlation_id: The conversation that it belongs to.
         causation_id: The id of the message that caused it, if there was one.
         metadata: Further metadata.
-        problem: Why this application cannot decode it; ``None`` if it can.
+        problem: Why this application cannot decode it, or why it is not shown; ``None`` if all is
+            well.
     """
 
     stream: StreamId
@@ -86,13 +88,15 @@ class Step:
 
     Attributes:
         event: The event.
-        differences: The differences between the states before and after it. Empty if there is a
-            problem.
+        differences: The first 200 differences between the states before and after it. Empty if
+            there is a problem.
+        is_cut: True if there are more.
         problem: Why the state is not known here; ``None`` if it is.
     """
 
     event: LoggedEvent
     differences: Sequence[Difference] = ()
+    is_cut: bool = False
     problem: str | None = None
 
 
@@ -104,8 +108,8 @@ class StateAt:
         stream: The stream.
         version: The version of the last event folded into the state.
         data: The state, as plain data; ``None`` if there is a problem.
-        problem: Why the state is not known: no aggregate of this application has the stream, or an
-            event could not be decoded or folded. ``None`` if it is known.
+        problem: Why the state is not known: the stream has no events, no aggregate of this
+            application has it, or an event could not be decoded or folded. ``None`` if it is known.
     """
 
     stream: StreamId
@@ -142,6 +146,17 @@ class Conversation:
     roots: Sequence[Effect]
     size: int
     is_cut: bool
+
+    def walk(self) -> Iterator[tuple[int, LoggedEvent]]:
+        """Yield each event after its cause, with the number of causes above it.
+
+        A chain of causes may be too long for a function that calls itself.
+        """
+        ahead = [(0, root) for root in reversed(self.roots)]
+        while ahead:
+            depth, effect = ahead.pop()
+            yield depth, effect.event
+            ahead += [(depth + 1, each) for each in reversed(effect.effects)]
 
 
 @frozen(kw_only=True)
@@ -220,15 +235,19 @@ class ShownDocument:
 
     Attributes:
         key: The key.
-        position: The position of the last event folded into it.
-        data: The value as plain data; ``None`` if the key is parked.
-        deadlines: For a process, the armed deadlines: name and time.
+        position: The position of the last event that was folded into it or, while it is parked,
+            passed over.
+        data: The value as plain data; ``None`` if the key is parked or ``redact`` failed.
+        deadlines: For a process, the armed deadlines: name and time, the earliest first.
+        problem: Why there is no value, or why this application cannot decode it; ``None`` if all is
+            well.
     """
 
     key: str
     position: int
     data: Any = field(hash=False)
     deadlines: Sequence[tuple[str, datetime]] = ()
+    problem: str | None = None
 
 
 @frozen(kw_only=True)
@@ -269,23 +288,28 @@ class ShownLetter:
         group: The consumer group.
         number: Its number in the group.
         event_id: The id of its event.
+        position: The position of its event in the log; ``None`` if it is unknown.
         stream: The stream of its event.
         type: The stored name of the event's class.
         error: The name of the class of the last error.
         attempts: How often a handler was called with it.
         at: When it was buried; ``None`` if it does not say.
-        body: The body of the message, as plain data; the text if it is not JSON.
+        body: The body of the message, as plain data; the text if it is not JSON; ``None`` if
+            ``redact`` failed.
+        problem: Why the body is not shown; ``None`` if it is.
     """
 
     group: str
     number: int
     event_id: str
+    position: int | None
     stream: StreamId
     type: str
     error: str
     attempts: int
     at: datetime | None
     body: Any = field(hash=False)
+    problem: str | None = None
 
 
 @frozen(kw_only=True)

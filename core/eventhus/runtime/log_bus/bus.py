@@ -126,6 +126,12 @@ class LogBus:
         self._subscriptions = [*others, subscription]
         return subscription
 
+    @property
+    def members(self) -> list[GroupMember]:
+        """The members of groups in this process that are not closed."""
+        members = [each for each in self._subscriptions if isinstance(each, GroupMember)]
+        return [each for each in members if not each.is_stopped]
+
     async def bury(self, message: Message, group: str) -> None:
         """See ``MessageSource.bury``."""
         await self._store.save_letter(group, message)

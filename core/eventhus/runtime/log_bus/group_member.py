@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from attrs import evolve
+
 from eventhus.adapter_support.tasks import stop
 from eventhus.errors import LeaseLost
 from eventhus.ports.bus import MessageHandler
@@ -13,6 +15,7 @@ from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage
 from eventhus.runtime.log_bus.delivery import Delivery, Source
 from eventhus.runtime.readers.leased_reader import RETRY, STEP_DOWN_S, LeasedReader
+from eventhus.runtime.readers.reader_condition import ReaderCondition
 
 
 class _Refused(Exception):
@@ -38,6 +41,9 @@ class GroupMember(LeasedReader):
         store: As for ``LeasedReader``.
         clock: As for ``LeasedReader``.
         owner: As for ``LeasedReader``.
+
+    Attributes:
+        group: The name of the group.
     """
 
     def __init__(
@@ -53,12 +59,20 @@ class GroupMember(LeasedReader):
         owner: str,
     ) -> None:
         super().__init__(f"group_{group}", f"group {group}", store, clock, owner=owner)
+        self.group = group
         self._start = start
         self._closing = asyncio.Event()
         self._is_late = False  # a worker has found the lease expired
         self._delivery = Delivery(
             source, handler, concurrency, may_begin=self._may_begin, steps_down=True
         )
+
+    @property
+    def condition(self) -> ReaderCondition:
+        """The condition of the member. To leave a message to newer code is not a failure."""
+        condition = super().condition
+        is_refusal = isinstance(condition.failure, _Refused)
+        return evolve(condition, failure=None) if is_refusal else condition
 
     async def close(self) -> None:
         """See ``Subscription.close``. A handler that closes its own subscription is not awaited."""

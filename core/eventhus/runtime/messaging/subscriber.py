@@ -81,6 +81,7 @@ class Subscriber:
     Attributes:
         group: The consumer group; ``UNGROUPED`` for a subscription without one.
         in_progress: The number of messages that are being handled.
+        handler: The handler of events.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Subscriber:
         source: MessageSource,
         clock: Clock,
     ) -> None:
-        self._handler = handler
+        self.handler = handler
         self.group = UNGROUPED if group is None else group
         self.in_progress = 0
         self._types = types
@@ -105,6 +106,11 @@ class Subscriber:
         self._source = source
         self._clock = clock
         self._stop_retrying = asyncio.Event()
+
+    @property
+    def is_closing(self) -> bool:
+        """True once the subscription, or the application, is being closed."""
+        return self._stop_retrying.is_set()
 
     def stop_retrying(self) -> None:
         """End the pauses between attempts, because the application is being left."""
@@ -146,7 +152,7 @@ class Subscriber:
                 self.group,
             )
         tried = 1
-        while failure := await handler_failure(self._handler, delivered):
+        while failure := await handler_failure(self.handler, delivered):
             if tried >= self._attempts:
                 await self._bury(message, failure, tried)
                 return
@@ -201,7 +207,7 @@ class Subscriber:
             return error
         if delivered is None:  # to delete its letter would lose it
             return NotHandledHere("no aggregate of this application declares an event of its type")
-        return await handler_failure(self._handler, delivered)
+        return await handler_failure(self.handler, delivered)
 
     def _delivered(self, message: Message) -> Delivered[Any] | None:
         """Return the event, or ``None`` if this group does not want it.

@@ -13,6 +13,7 @@ from attrs import frozen
 from eventhus.adapter_support.failure_log import raised_in
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.process import Process
+from eventhus.domain.query import Query
 from eventhus.domain.recorded import Recorded
 from eventhus.domain.view import View
 from eventhus.errors import InvalidArgument, LeaseLost, ReaderStopped
@@ -133,6 +134,11 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         self._start = Checkpoint()  # the place after which the version begins
         self._reader = reader
         self._registrar = context.registrar
+
+    @property
+    def query(self) -> Query | None:
+        """The events that it reads, by their stored names; ``None`` for all."""
+        return self._events.query
 
     async def register(self) -> None:
         """Register the view or process in the store, before anything is read or folded.
@@ -416,6 +422,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             raise _Unstorable(error) from error
         if taken:  # only another leader or a retry writes these documents
             raise LeaseLost(self._name, lease.token)
+        self._progressed()
         for folded, last in changed:
             folded.stored, folded.revision, folded.last = last.position, 0, None
             self._saved(folded)

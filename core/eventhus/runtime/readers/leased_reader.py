@@ -27,6 +27,7 @@ from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage
+from eventhus.runtime.readers.reader_condition import ReaderCondition
 
 LEASE_S = 10.0  # the term of a lease; a leader that hangs is replaced after it
 STANDBY_S = 1.0  # between two attempts of a stand-by to get the lease
@@ -34,6 +35,7 @@ STEP_DOWN_S = 1.5 * STANDBY_S  # a failing leader stays away until every stand-b
 POLL_S = 0.05  # between two looks at the checkpoint of another process
 RETRY = Backoff(first_s=0.05, cap_s=5.0)
 HANDOVERS = 3  # in a row that another process may cause by taking over; more of them are errors
+_HANDOVER = (LeaseLost, PublisherReplaced)
 _FINAL = (ReaderStopped, LogChanged, Superseded, VersionRetired)  # somebody must act
 RELEASE_S = 5.0  # for releasing the lease at the end; it also expires by itself
 
@@ -110,6 +112,7 @@ class LeasedReader(ABC):
         self._has_ended = False
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._progressed_s = 0.0  # when it started or last made progress, by the event loop's clock
         self._starting = asyncio.Lock()  # held by a rewind, so that only one task is left by it
 
     @abstractmethod
@@ -130,12 +133,26 @@ class LeasedReader(ABC):
     def start(self) -> None:
         """Start to read in a task of its own."""
         self._has_ended, self._is_leader = False, True
+        self._progressed()
         self._task = asyncio.create_task(self.run(), name=f"eventhus {self.label}")
 
     def watch(self) -> None:
         """Read nothing, and only look at the progress of other processes."""
         self._has_ended, self._is_leader, self._failure = False, False, None
         self._task = None
+
+    @property
+    def condition(self) -> ReaderCondition:
+        """The condition of the reader in this process."""
+        is_started = self._task is not None
+        is_handover = isinstance(self._failure, _HANDOVER) and self._failures <= HANDOVERS
+        return ReaderCondition(
+            owner=self._owner,
+            is_running=is_started and not self.is_stopped,
+            has_ended=is_started and self.is_stopped and not self._starting.locked(),
+            failure=None if is_handover else self._failure,
+            idle_s=asyncio.get_running_loop().time() - self._progressed_s,
+        )
 
     @property
     def is_stopped(self) -> bool:
@@ -307,7 +324,12 @@ class LeasedReader(ABC):
         if actual != checkpoint.event_id:
             raise LogChanged(self.label, checkpoint.position, checkpoint.event_id, actual)
 
+    def _progressed(self) -> None:
+        """Take note that the reader does something, even if its checkpoint does not move yet."""
+        self._progressed_s = asyncio.get_running_loop().time()
+
     def _moved(self, checkpoint: Checkpoint) -> None:
+        self._progressed()
         self._failures = 0
         self._checkpoint = checkpoint
         self._report(checkpoint.position)
@@ -335,7 +357,7 @@ class LeasedReader(ABC):
         self._failures += 1
         delay_s = retry_s(self._failures)
         self._report(self._position, failure=error)
-        is_handover = isinstance(error, LeaseLost | PublisherReplaced)
+        is_handover = isinstance(error, _HANDOVER)
         if is_handover and self._failures <= HANDOVERS:
             self._logger.info("%s stopped at position %d: %s", self.label, self._position, error)
         elif isinstance(error, ReaderStopped):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -162,6 +162,22 @@ class ReaderGroup:
                 fold.watch()
         self._folds = folds
         self._is_registered = register
+
+    @property
+    def documents(self) -> Mapping[Followed, Documents[Any]]:
+        """The documents of each view and process."""
+        documents: dict[Followed, Documents[Any]] = {}
+        documents.update(self._views.items())
+        documents.update(self._processes.items())
+        return documents
+
+    def fold_of(self, reader: Followed) -> KeyedFold[Any]:
+        """Return what follows the log for a view or process in this run.
+
+        Raises:
+            InvalidArgument: It is not part of the application.
+        """
+        return self._fold_of(reader)
 
     @property
     def labels(self) -> list[str]:
