@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
@@ -156,7 +157,7 @@ class _WithoutSecrets(logging.Formatter):
 
 @contextmanager
 def quiet_logs(*, is_debugging: bool) -> Iterator[None]:
-    """Show logs only while debugging: failures have a line of their own."""
+    """Show logs and warnings only while debugging: failures have a line of their own."""
     handler: logging.Handler = logging.NullHandler()  # else Python prints warnings
     root = logging.getLogger()
     level = root.level
@@ -166,7 +167,10 @@ def quiet_logs(*, is_debugging: bool) -> Iterator[None]:
         root.setLevel(logging.INFO)
     root.addHandler(handler)
     try:
-        yield
+        with warnings.catch_warnings():
+            if not is_debugging and not sys.warnoptions:
+                warnings.simplefilter("ignore")
+            yield
     finally:
         root.removeHandler(handler)
         root.setLevel(level)

@@ -151,7 +151,7 @@ async def work(app: Application) -> None:
         for view in (balances, rates):  # the payment of the process, too
             await app.caught_up(view)
         await app.subscribe(refuse, group=GROUP, types=[Opened], start="beginning", attempts=1)
-        while len(await app.dead_letters(group=GROUP)) < 2:
+        while len(await app.dead_letters(group=GROUP)) < 2:  # noqa: ASYNC110 - nothing tells of a letter
             await asyncio.sleep(0.01)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.util import find_spec
 
 import click
@@ -57,19 +58,30 @@ async def doctor(session: Session) -> int:
 
 
 @click.command(cls=Command)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8642, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="The port; 0 chooses a free one.",
+)
 @operating(is_long=True)
 async def console(session: Session, *, host: str, port: int) -> None:
-    """Serve the web console, until Ctrl-C. It only shows things."""
-    missing = [name for name in ("eventhus_console", "uvicorn") if find_spec(name) is None]
+    """Serve the web console to this machine, until Ctrl-C. It only shows things."""
+    needed = ("jinja2", "starlette", "uvicorn")
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise Failure(
             f"the console needs {' and '.join(missing)}; install eventhus[console]", USAGE
         )
-    import uvicorn
-    from eventhus_console import console as web
+    from eventhus_console import serve
 
-    session.screen.line(f"http://{host}:{port}  (Ctrl-C ends it)")
-    config = uvicorn.Config(web(session.app), host=host, port=port, log_level="warning")
-    await uvicorn.Server(config).serve()
+    await serve(session.app, host=host, port=port, on_start=partial(_started, session))
+
+
+def _started(session: Session, url: str) -> None:
+    if session.screen.is_json:
+        session.screen.json_line({"url": url})
+    else:
+        session.screen.cropped(f"{url}  (Ctrl-C ends it)")
