@@ -86,8 +86,6 @@ def _written(field: IndexField) -> str:
 
 
 def _fields(cls: Any) -> Sequence[FieldInfo]:
-    if not attrs.has(cls):
-        return ()
     try:
         types = field_types(cls)
     except (NameError, TypeError, AttributeError, SyntaxError):  # a name is not visible here

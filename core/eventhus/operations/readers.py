@@ -15,7 +15,7 @@ from eventhus.operations.folded import Folded, all_folded
 from eventhus.operations.standstill import Standing
 from eventhus.operations.values import ReaderKind, ReaderStatus
 from eventhus.ports.checkpoints import Checkpoint
-from eventhus.ports.store import StoredEvent
+from eventhus.ports.registrations import Registration
 from eventhus.runtime.readers.reader_condition import ReaderCondition
 from eventhus.runtime.readers.registering import EVENTS, collection_of
 from eventhus.runtime.readers.relay import CHECKPOINT, LEASE
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from eventhus.ports.leases import HeldLease
 
 MOST_COUNTED = 1_000
-_LEASES = 1_000  # that are loaded at once
-_MOST_LEASES = 10_000
+"""Of parked keys and dead letters."""
+
+MOST_LEASES = 10_000
+"""Of the leases that are looked at."""
 
 
 @frozen(kw_only=True)
@@ -57,6 +59,26 @@ class Surroundings:
     now: datetime
 
 
+@frozen(kw_only=True)
+class _Found:
+    """What is stored about a reader. Its attributes are those of a status and its judgement."""
+
+    kind: ReaderKind
+    name: str
+    label: str
+    version: int = 1
+    is_declared: bool
+    position: int | None
+    waiting: int | None = None
+    moved_at: datetime | None
+    query: Query | None = None
+    condition: ReaderCondition | None
+    lease: HeldLease | None
+    has_lease: bool = True
+    parked: int = 0
+    dead_letters: int = 0
+
+
 class Readers:
     """Looks at the readers of one bucket, and remembers where they were.
 
@@ -77,15 +99,7 @@ class Readers:
         return Surroundings(head=head, leases=leases, now=self._parts.clock.now())
 
     async def _leases(self) -> Mapping[str, HeldLease]:
-        found: dict[str, HeldLease] = {}
-        after: str | None = None
-        while len(found) < _MOST_LEASES:
-            page = await self._parts.store.leases(after=after, limit=_LEASES)
-            found |= {each.name: each for each in page}
-            if len(page) < _LEASES:
-                break
-            after = page[-1].name
-        return found
+        return {each.name: each for each in await self._parts.store.leases(limit=MOST_LEASES)}
 
     async def of_store(self, around: Surroundings, *, declared_only: bool) -> list[Looked]:
         """Look at the relay, the views and the processes."""
@@ -107,15 +121,17 @@ class Readers:
         checkpoint = await self._parts.store.load_checkpoint(CHECKPOINT)
         if relay is None and checkpoint.saved_at is None:
             return None
-        return await self._looked(
-            "relay",
-            "relay",
-            checkpoint,
-            around,
+        found = _Found(
+            kind="relay",
+            name="relay",
+            label="relay",
             is_declared=relay is not None,
+            position=checkpoint.position,
+            moved_at=checkpoint.saved_at,
             condition=None if relay is None else relay.condition,
             lease=around.leases.get(LEASE),
         )
+        return await self._looked(found, around)
 
     async def _in_charge(self, folded: Iterable[Folded]) -> Mapping[str, int]:
         """Return the version in charge of each process."""
@@ -134,131 +150,114 @@ class Readers:
     async def _folded(
         self, folded: Folded, around: Surroundings, in_charge: Mapping[str, int]
     ) -> Looked:
-        store = self._parts.store
+        store, registration, reader = self._parts.store, folded.registration, folded.reader
         checkpoint, parked = await asyncio.gather(
             store.load_checkpoint(folded.collection),
             store.load_parked(folded.collection, limit=MOST_COUNTED),
         )
-        start = 0 if folded.registration is None else folded.registration.start.position
-        condition: ReaderCondition | None = None
-        query: Query | None
-        if folded.reader is not None:
-            fold = self._parts.fold_of(folded.reader)
-            condition, query = fold.condition, fold.query
-        else:
-            query = _query_of(folded)
+        fold = None if reader is None else self._parts.fold_of(reader)
         lease = around.leases.get(_lease_name(folded))
         if folded.kind == "process" and folded.version != in_charge[folded.name]:
             lease = None  # another version holds it
-        return await self._looked(
-            folded.kind,
-            folded.name,
-            checkpoint,
-            around,
+        start = 0 if registration is None else registration.start.position
+        found = _Found(
+            kind=folded.kind,
+            name=folded.name,
             label=folded.label,
             version=folded.version,
-            is_declared=folded.reader is not None,
-            begins_after=start,
-            query=query,
-            condition=condition,
+            is_declared=reader is not None,
+            position=max(checkpoint.position, start),
+            moved_at=checkpoint.saved_at,
+            query=_query_of(registration) if fold is None else fold.query,
+            condition=None if fold is None else fold.condition,
             lease=lease,
             parked=len(parked),
         )
+        return await self._looked(found, around)
 
     async def _group(self, group: GroupStatus, around: Surroundings) -> Looked:
+        checkpoint, lease = Checkpoint(), None
         has_lease = self._parts.bus is None
-        name = collection_of("group", group.name)
-        checkpoint: Checkpoint | None = None
         if has_lease:
+            name = collection_of("group", group.name)
             checkpoint = await self._parts.store.load_checkpoint(name)
-        lease = around.leases.get(name) if has_lease else None
-        members = [each for each in self._parts.members if each.group == group.name]
-        conditions = sorted(
-            (each.condition for each in members),
-            key=lambda each: (each.failure is None, lease is None or lease.owner != each.owner),
-        )
-        position = group.position
-        return await self._looked(
-            "group",
-            group.name,
-            Checkpoint(position or 0, saved_at=None if checkpoint is None else checkpoint.saved_at),
-            around,
+            lease = around.leases.get(name)
+        found = _Found(
+            kind="group",
+            name=group.name,
+            label=f"group {group.name}",
             is_declared=any(each.group == group.name for each in self._parts.subscribers),
-            is_known=position is not None,
+            position=group.position,
             waiting=group.waiting,
-            condition=conditions[0] if conditions else None,
+            moved_at=checkpoint.saved_at,
+            condition=self._condition_of(group.name, lease),
             lease=lease,
             has_lease=has_lease,
             dead_letters=min(group.dead_letters, MOST_COUNTED),
         )
+        return await self._looked(found, around)
 
-    async def _looked(
-        self,
-        kind: ReaderKind,
-        name: str,
-        checkpoint: Checkpoint,
-        around: Surroundings,
-        *,
-        is_declared: bool,
-        condition: ReaderCondition | None,
-        lease: HeldLease | None,
-        label: str = "",
-        version: int = 1,
-        begins_after: int = 0,
-        is_known: bool = True,
-        waiting: int | None = None,
-        query: Query | None = None,
-        has_lease: bool = True,
-        parked: int = 0,
-        dead_letters: int = 0,
-    ) -> Looked:
-        position = max(checkpoint.position, begins_after) if is_known else None
+    def _condition_of(self, group: str, lease: HeldLease | None) -> ReaderCondition | None:
+        """Return the condition of a member that fails here, or leads, or else of any member."""
+        conditions = [each.condition for each in self._parts.members if each.group == group]
+        return min(
+            conditions,
+            key=lambda each: (
+                each.failure is None,
+                lease is not None and lease.owner != each.owner,
+            ),
+            default=None,
+        )
+
+    async def _looked(self, found: _Found, around: Surroundings) -> Looked:
+        """Compare a reader with the log, and judge it."""
+        position, waiting = found.position, found.waiting
         if waiting is None and position is not None:
             waiting = max(0, around.head - position)
-        first: StoredEvent | None = None
+        waiting_since: datetime | None = None
         if position is not None and waiting:
-            page = await self._parts.store.read(query, after=position, limit=1)
-            first = page.events[0] if page.events else None
+            page = await self._parts.store.read(found.query, after=position, limit=1)
+            waiting_since = page.events[0].recorded_at if page.events else None
         standing = Standing(
-            label=label or (name if kind == "relay" else f"{kind} {name}"),
+            label=found.label,
             position=position,
-            waiting_since=None if first is None else first.recorded_at,
-            moved_at=checkpoint.saved_at,
-            seen_at=self._seen_at((kind, name, version), position, around.now),
-            lease=lease,
-            has_lease=has_lease,
-            condition=condition,
-            parked=parked,
-            dead_letters=dead_letters,
+            waiting_since=waiting_since,
+            moved_at=found.moved_at,
+            seen_at=self._seen_at(found, around.now),
+            lease=found.lease,
+            has_lease=found.has_lease,
+            condition=found.condition,
+            parked=found.parked,
+            dead_letters=found.dead_letters,
         )
-        is_judged = is_declared or kind == "group" or lease is not None
+        is_judged = found.is_declared or found.kind == "group" or found.lease is not None
         status = ReaderStatus(
-            kind=kind,
-            name=name,
-            version=version,
-            is_declared=is_declared,
+            kind=found.kind,
+            name=found.name,
+            version=found.version,
+            is_declared=found.is_declared,
             position=position,
             head=around.head,
             waiting=waiting,
-            waiting_since=standing.waiting_since,
-            moved_at=checkpoint.saved_at,
-            owner=None if lease is None else lease.owner,
-            owned_since=None if lease is None else lease.since,
-            parked=parked,
-            dead_letters=dead_letters,
+            waiting_since=waiting_since,
+            moved_at=found.moved_at,
+            owner=None if found.lease is None else found.lease.owner,
+            owned_since=None if found.lease is None else found.lease.since,
+            parked=found.parked,
+            dead_letters=found.dead_letters,
             error=standing.error,
             problems=standing.problems(around.now, self._stalled_after_s) if is_judged else (),
         )
         return Looked(status=status, standing=standing)
 
-    def _seen_at(
-        self, reader: tuple[ReaderKind, str, int], position: int | None, now: datetime
-    ) -> datetime:
+    def _seen_at(self, found: _Found, now: datetime) -> datetime:
         """Return since when this process has seen a reader at its position."""
-        known = self._seen.get(reader)
-        if known is None or known[0] != position:
-            self._seen[reader] = known = (position, now)
-        return known[1]
+        reader = (found.kind, found.name, found.version)
+        position, since = self._seen.get(reader, (None, now))
+        if position != found.position:
+            since = now
+        self._seen[reader] = (found.position, since)
+        return since
 
 
 def _lease_name(folded: Folded) -> str:
@@ -267,8 +266,7 @@ def _lease_name(folded: Folded) -> str:
     return collection_of(folded.kind, folded.name, version)
 
 
-def _query_of(folded: Folded) -> Query | None:
+def _query_of(registration: Registration | None) -> Query | None:
     """Return the events that a version reads which no code here declares, as far as it is known."""
-    registered = folded.registration
-    names: Sequence[str] = () if registered is None else registered.made_from.get(EVENTS, ())
+    names = () if registration is None else registration.made_from.get(EVENTS, ())
     return Query.of(*names) if names else None

@@ -62,12 +62,14 @@ class Standing:
         """Return since when it stands still while events wait; ``None`` if none of them do."""
         if self.waiting_since is None:
             return None
-        signs = [self.waiting_since, self.moved_at or self.seen_at]
+        signs: list[datetime] = []
+        if self.moved_at is not None:
+            signs.append(self.moved_at)
         if self.lease is not None:
             signs.append(self.lease.since)
         if self.condition is not None and self.leads_here:
             signs.append(now - timedelta(seconds=self.condition.idle_s))
-        return max(signs)
+        return max(self.waiting_since, *(signs or [self.seen_at]))
 
     def is_stalled(self, now: datetime, stalled_after_s: float) -> bool:
         """Return whether it has stood still for so long that somebody must look at it."""

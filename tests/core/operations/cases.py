@@ -26,7 +26,7 @@ from tests.bank import (
     note,
 )
 from tests.core.finding import fill, orders
-from tests.core.readers import CODEC, balances, welcome
+from tests.core.readers import CODEC, balances, odd, welcome
 from tests.core.support import add
 
 Case: TypeAlias = Callable[[Storage], Awaitable[None]]
@@ -226,7 +226,7 @@ async def the_stream_of_a_process_shows_its_events(store: Storage) -> None:
     stream = StreamId("eventhus:process/welcome", "a")
     event = EventData("eventhus:DeadlineReached", {"name": "later"})
     await append(store, stream, event, commit="c1")
-    async with bank(store, processes=[welcome]) as app:
+    async with bank(store, processes=[odd, welcome]) as app:
         (step,) = await Operations(app).stream(stream)
         assert (step.event.problem, step.event.data) == (None, {"name": "later"})
         assert step.problem is not None

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from eventhus import Application, Recorded, StreamId, View
+from eventhus import Application, Committed, Recorded, StreamId, View
 from eventhus.errors import BusUnavailable, NotRunning, StoreUnavailable
+from eventhus.middleware import Envelope, Handler
 from eventhus.operations import Health, Operations, ReaderStatus
 from eventhus.ports import Commit, EventData, Part, Storage
+from eventhus.runtime.clock import SystemClock
 from eventhus_memory import MemoryBus, MemoryStore
 from tests.bank import Deposited, Scribble
 from tests.core.finding import orders
 from tests.core.hooks import Gate, fail_with
 from tests.core.operations.cases import bank
-from tests.core.readers import balances, welcome
+from tests.core.readers import balances, odd, welcome
 from tests.core.support import Proxy, add
 from tests.core.waiting import eventually_so, settle
 
@@ -301,3 +305,59 @@ async def test_health_is_not_known_before_the_application_is_entered() -> None:
     app = bank(MemoryStore())
     with pytest.raises(NotRunning):
         await Operations(app).health()
+
+
+async def test_a_lease_belongs_to_the_version_of_a_process_that_is_in_charge() -> None:
+    """All versions of a process share one lease."""
+    store = MemoryStore()
+    async with bank(store, processes=[welcome]) as older:
+        await add(older, 1)
+        await older.caught_up(welcome)
+        async with bank(store, processes=[evolve(welcome, version=2)], work=False) as newer:
+            found = {each.version: each for each in await Operations(newer).readers()}
+            assert found[1].owner is not None
+            assert (None, 1) == (found[2].owner, found[2].waiting)
+
+
+class Later(SystemClock):
+    """The clock of the machine, and a time that has passed besides."""
+
+    passed_s = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.passed_s)
+
+
+async def test_a_process_whose_commands_are_slow_is_healthy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its checkpoint moves once in 1,000 events, but it saves a value after each command."""
+    store, clock, gates = Proxy(), Later(), [Gate(), Gate()]
+    loop, slow = asyncio.get_running_loop(), iter(gates)
+    monkeypatch.setattr(loop, "time", lambda: monotonic() + clock.passed_s)
+
+    def hold(handle: Handler) -> Handler:
+        async def held_up(envelope: Envelope) -> Committed:
+            await next(slow)()
+            return await handle(envelope)
+
+        return held_up
+
+    await append_old_events(store)
+    async with bank(store, processes=[odd], middleware=[hold], clock=clock) as app:
+        operations = Operations(app, stalled_after_s=10)
+        await gates[0].arrived.wait()
+        clock.passed_s = 20
+        assert not (await operations.health()).is_live
+        gates[0].opened.set()
+        await gates[1].arrived.wait()
+        found = await operations.health()
+        (status,) = found.readers
+        assert (0, None, (), True) == (
+            status.position,
+            status.moved_at,
+            status.problems,
+            found.is_live,
+        )
+        gates[1].opened.set()
+        await app.caught_up(odd)

@@ -3,7 +3,7 @@
 import pytest
 
 from eventhus_memory import MemoryStore
-from tests.core.operations.cases import CASES, Case
+from tests.core.operations.all_cases import CASES, Case
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
