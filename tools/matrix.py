@@ -23,6 +23,7 @@ COMPAT = (
     "tests/testing",
     "tests/adapters/cattrs",
     "tests/adapters/memory",
+    "tests/adapters/cli",
     "tests/adapters/mongo/test_conformance.py::TestOnAReplicaSet",
     "tests/adapters/nats/test_conformance.py",
 )
@@ -35,6 +36,7 @@ WHEEL = (
     "tests/testing/golden",
     "tests/adapters/cattrs",
     "tests/adapters/memory",
+    "tests/adapters/cli",
     "tests/adapters/nats/test_conformance.py",
 )
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import click
-
 FINE: Final = 0
 PROBLEM: Final = 1  # something was found that somebody has to look at
 USAGE: Final = 2  # the command, an argument or the application's code is wrong
@@ -16,7 +14,7 @@ INTERRUPTED: Final = 130  # 128 + SIGINT
 PIPE_CLOSED: Final = 141  # 128 + SIGPIPE
 
 
-class Failure(click.ClickException):
+class Failure(Exception):
     """Ends the command with a message and an exit code.
 
     Args:

@@ -47,26 +47,25 @@ class Root(Group):
 def _failed(error: Exception, options: Options) -> int:
     """Write one line about a failure, and return its exit code."""
     cause = error.__cause__ or error
-    if options.is_debugging and not isinstance(cause, click.ClickException):
+    if options.is_debugging and not isinstance(cause, Failure | click.ClickException):
         print(without_secrets("".join(traceback.format_exception(cause))), file=sys.stderr)
-    failure: click.ClickException | None
-    if isinstance(error, click.ClickException):
-        failure = error
-    else:
-        failure = failure_of(error, options.timeout_s)
-    if failure is None:
-        failure = Failure(
-            f"unexpected {type(error).__name__}: {error}; --debug shows where", UNEXPECTED
-        )
-    print(f"eventhus: {one_line(_message(failure))}", file=sys.stderr)
+    failure = _failure(error, options)
+    print(f"eventhus: {one_line(str(failure))}", file=sys.stderr)
     return failure.exit_code
 
 
-def _message(failure: click.ClickException) -> str:
-    message = failure.format_message()
-    if isinstance(failure, click.UsageError) and failure.ctx is not None:
-        return f"{message.rstrip('.')}; see {failure.ctx.command_path} --help"
-    return message
+def _failure(error: Exception, options: Options) -> Failure:
+    match error:
+        case Failure():
+            return error
+        case click.ClickException():
+            message = error.format_message()
+            if isinstance(error, click.UsageError) and error.ctx is not None:
+                message = f"{message.rstrip('.')}; see {error.ctx.command_path} --help"
+            return Failure(message, error.exit_code)
+        case _:
+            unexpected = f"unexpected {type(error).__name__}: {error}; --debug shows where"
+            return failure_of(error, options.timeout_s) or Failure(unexpected, UNEXPECTED)
 
 
 @click.command(

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 from attrs import frozen
@@ -26,8 +26,6 @@ from eventhus_cli.texts import escaped, without_secrets
 if TYPE_CHECKING:
     from eventhus import Application
     from eventhus.operations import Operations
-
-P = ParamSpec("P")
 
 
 @frozen
@@ -45,23 +43,24 @@ class Session:
     screen: Screen
 
 
-Body: TypeAlias = Callable[Concatenate[Session, P], Awaitable[int | None]]
+Body: TypeAlias = Callable[..., Awaitable[int | None]]
+"""The body of a command: takes a session and the parameters that click has parsed."""
 
 
-def operating(*, is_long: bool = False) -> Callable[[Body[P]], Callable[P, None]]:
+def operating(*, is_long: bool = False) -> Callable[[Body], Callable[..., None]]:
     """Decorate the body of a command: it gets a session, and returns the exit code or ``None``.
 
     Args:
         is_long: True if the command may run as long as it likes once the application is entered.
     """
 
-    def decorate(body: Body[P]) -> Callable[P, None]:
+    def decorate(body: Body) -> Callable[..., None]:
         @wraps(body)
-        def run(*args: P.args, **params: P.kwargs) -> None:
+        def run(**params: Any) -> None:
             options = current_options()
             with quiet_logs(is_debugging=options.is_debugging):
                 app = composed(options.target())
-                work = _operate(app, options, partial(body, *args, **params), is_long=is_long)
+                work = _operate(app, options, partial(body, **params), is_long=is_long)
                 _exit(work)
 
         return run

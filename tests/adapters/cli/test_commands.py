@@ -135,7 +135,9 @@ def test_tail_shows_the_last_events() -> None:
 
 
 def test_tail_begins_after_a_position_and_filters() -> None:
-    positions = lambda lines: [int(line.split()[0]) for line in lines]  # noqa: E731
+    def positions(lines: list[str]) -> list[int]:
+        return [int(line.split()[0]) for line in lines]
+
     assert [5, 6] == positions(text("tail", "--after", "4"))
     assert [1, 3] == positions(text("tail", "--type", "Opened"))
     assert [3] == positions(text("tail", "--type", "Opened", "-n", "1"))

@@ -96,13 +96,12 @@ async def replay(
     function = load(handler, "a handler")
     if number is None:
         count = len(await session.operations.dead_letters(group, limit=COUNTED))
-        counted = f"{count:,} dead letters" if count != 1 else "1 dead letter"
-        if count == COUNTED:
-            counted = f"{count:,} or more dead letters"
+        more = " or more" if count == COUNTED else ""
+        counted = f"{count:,}{more} dead letters" if count != 1 else "1 dead letter"
     else:
         await _letter(session, group, number)
-        counted = f"1 dead letter, number {number},"
-    if number is not None or count:
+        count, counted = 1, f"1 dead letter, number {number},"
+    if count:
         confirm(f"Handle {counted} of group {group} again, with {handler}?", is_agreed=yes)
     replayed = await session.operations.replay(group, number=number, handler=function)
     if session.screen.is_json:

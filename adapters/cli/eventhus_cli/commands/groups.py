@@ -82,8 +82,10 @@ async def move(session: Session, *, group: str, place: str, yes: bool) -> None:
 
 
 def _start(place: str) -> Start:
-    if place == "beginning" or place == "now":  # noqa: PLR1714 - a type checker follows this
-        return place
+    if place == "beginning":
+        return "beginning"
+    if place == "now":
+        return "now"
     if not place.isdecimal():
         raise Failure("--to takes beginning, now or a position of the log", USAGE)
     return int(place)

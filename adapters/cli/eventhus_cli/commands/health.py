@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eventhus_cli.exit_codes import FINE, PROBLEM
+from eventhus_cli.exit_codes import AWAY, FINE, PROBLEM
 from eventhus_cli.options import Command
 from eventhus_cli.plain import plain
 from eventhus_cli.screen import age
@@ -31,6 +31,8 @@ async def status(session: Session) -> int:
         session.screen.json(bucket=session.app.bucket, is_healthy=health.is_healthy, **answer)
     else:
         _show(session, health)
+    if health.head is None:
+        return AWAY
     return FINE if health.is_healthy else PROBLEM
 
 

@@ -87,7 +87,7 @@ async def retry(session: Session, *, name: str, keys: Sequence[str]) -> int:
             released.append(key)
     if session.screen.is_json:
         session.screen.json(
-            released=released, failed=[{"key": key, "problem": text} for key, text in failed]
+            released=released, still_parked=[{"key": key, "problem": text} for key, text in failed]
         )
     else:
         for key in released:
