@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from eventhus.application import Application
 from eventhus.domain.query import Query
 from eventhus.domain.recorded import StreamId
 from eventhus.domain.start import Start
+from eventhus.errors import InvalidArgument
 from eventhus.operations.app_parts import AppParts
 from eventhus.operations.describing import described
 from eventhus.operations.documents import ShownDocuments
@@ -72,11 +74,18 @@ class Operations:
             dead letters; keys, ids, tags and metadata are shown as they are.
         stalled_after_s: The time in seconds after which a reader that has not moved, while events
             wait for it, counts as standing still.
+
+    Raises:
+        InvalidArgument: ``stalled_after_s`` is negative or not finite.
     """
 
     def __init__(
         self, app: Application, *, redact: Redact | None = None, stalled_after_s: float = 30.0
     ) -> None:
+        if not 0 <= stalled_after_s < inf:
+            raise InvalidArgument(
+                f"stalled_after_s must be at least 0 and finite, found {stalled_after_s!r}"
+            )
         self._app = app
         self._parts = parts = AppParts(app)
         redactor = Redactor(redact)

@@ -13,19 +13,20 @@ import pytest
 from attrs import evolve
 
 from eventhus import Application, Committed, Recorded, StreamId, View
-from eventhus.errors import BusUnavailable, NotRunning, StoreUnavailable
+from eventhus.errors import BusUnavailable, InvalidArgument, NotRunning, StoreUnavailable
 from eventhus.middleware import Envelope, Handler
 from eventhus.operations import Health, Operations, ReaderStatus
+from eventhus.operations.app_parts import AppParts
 from eventhus.ports import Commit, EventData, Part, Storage
 from eventhus.runtime.clock import SystemClock
 from eventhus_memory import MemoryBus, MemoryStore
 from tests.bank import Deposited, Scribble
 from tests.core.finding import orders
 from tests.core.hooks import Gate, fail_with
-from tests.core.operations.cases import bank
+from tests.core.operations.cases import A, append, bank
 from tests.core.readers import balances, odd, welcome
 from tests.core.support import Proxy, add
-from tests.core.waiting import eventually_so, settle
+from tests.core.waiting import eventually, eventually_so, settle
 
 FOLDING = "load_documents"  # the call with which a fold begins a batch
 
@@ -202,6 +203,26 @@ async def test_a_handler_that_hangs_is_reported_and_asks_for_no_restart() -> Non
         assert problem.startswith("group mail has stood at position 0 for 0 s while events wait")
         assert (True, True) == (found.is_live, reader(found, "mail").is_declared)
         gate.opened.set()
+
+
+async def test_a_group_that_waits_for_newer_code_has_no_error() -> None:
+    """It stands still, which is enough."""
+    store = MemoryStore()
+    async with bank(store) as app:
+        await app.subscribe(Gate(), group="mail", start="beginning")
+        await append(store, A, EventData("OfNewerCode", {}), commit="c1")
+        (member,) = AppParts(app).members
+        await eventually(lambda: member._failure)  # noqa: SLF001 - which its condition hides
+        found = await Operations(app, stalled_after_s=0).health()
+        (problem,) = found.problems
+        assert problem.startswith("group mail has stood at position 0")
+        assert reader(found, "mail").error is None
+
+
+async def test_stalled_after_s_must_be_a_duration() -> None:
+    for wrong in (-1, float("inf"), float("nan")):
+        with pytest.raises(InvalidArgument, match="stalled_after_s must be at least 0 and finite"):
+            Operations(bank(MemoryStore()), stalled_after_s=wrong)
 
 
 class LostBus(MemoryBus):
