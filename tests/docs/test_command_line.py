@@ -26,7 +26,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MASKS = (
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ"), "TIME"),
-    (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"),
+    (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)"), "TIME"),
     (re.compile(r"\b01[0-9A-HJKMNP-TV-Z]{24}\b"), "ID"),
     (re.compile(r" +"), " "),  # a column is as wide as what it holds
 )
@@ -117,7 +117,7 @@ def test_the_commands_answer_what_the_page_says(mongo_bucket: str) -> None:
     assert expected == found
 
 
-JSON_ROW = re.compile(r"^\| `([^`]+)` \| (`.+`) \|", re.MULTILINE)
+JSON_ROW = re.compile(r"^\| `([^`]+)` \| ([^|]+) \|", re.MULTILINE)
 
 
 def shapes() -> dict[str, list[str]]:

@@ -98,6 +98,10 @@ def rate(value: int, recorded: Recorded[Paid]) -> int:
     return value + recorded.event.amount
 
 
+def sum_up(value: int, recorded: Recorded[Paid]) -> int:
+    return value + recorded.event.amount
+
+
 def thank(state: int, recorded: Recorded[Paid]) -> Iterable[Command]:
     if recorded.event.amount >= 1000:
         yield Pay(aggregate_id="thanks", amount=1)
@@ -160,6 +164,14 @@ def filled() -> Application:
     store = MemoryStore()
     asyncio.run(work(bank(store=store)))
     return bank(store=store)
+
+
+def mended() -> Application:
+    """The filled bank, with code that can handle every payment."""
+    store = MemoryStore()
+    asyncio.run(work(bank(store=store)))
+    rates = View(name="rates", initial=0, key=account_of, evolve=sum_up)
+    return bank(store=store, views=[balances, rates])
 
 
 def empty() -> Application:

@@ -79,7 +79,7 @@ OPENED = {
 def test_status_names_what_somebody_has_to_look_at() -> None:
     lines = text("status", code=1)
     assert lines[0] == "bucket bank: NOT HEALTHY, ready, 6 events"
-    assert "view rates            6        0            1" in lines
+    assert "view rates             6        0              1" in lines
     assert any(line.startswith("!  ") and "rates" in line for line in lines)
     assert any(line.startswith("!  ") and "mail" in line for line in lines)
 
@@ -249,10 +249,8 @@ def test_views_are_listed_shown_and_searched() -> None:
 def test_views_are_built_reset_and_pruned() -> None:
     result = run("views", "build", "balances", "rates")
     assert (0, "") == (result.exit_code, result.stdout)
-    assert result.stderr.splitlines() == [
-        "view balances: 6 of 6 events (100 %)",
-        "view rates: 6 of 6 events (100 %)",
-    ]
+    shown = [line.partition(" (100 %)")[0] for line in result.stderr.splitlines()]
+    assert shown == ["view balances: 6 of 6 events", "view rates: 6 of 6 events"]
     assert text("views", "reset", "balances", "--yes") == [
         "view balances was reset; a worker folds it again"
     ]
@@ -280,7 +278,7 @@ def test_parked_keys_are_listed_retried_and_skipped() -> None:
     assert text("parked", "list", app="empty") == ["no parked keys"]
     assert text("parked", "retry", "rates", "b2", code=1)[0].startswith("!  ")
     assert answer("parked", "retry", "rates", "b2", code=1)["released"] == []
-    assert text("parked", "retry", "rates", "b2", MENDED="1") == ["b2 is no longer parked"]
+    assert text("parked", "retry", "rates", "b2", app="mended") == ["b2 is no longer parked"]
     skip = ("parked", "skip", "rates", "b2", "4", "--why", "a test", "--yes")
     assert text(*skip) == ["b2 is no longer parked"]
     assert answer(*skip) == {"released": ["b2"], "skipped": 4}

@@ -70,4 +70,5 @@ def label(reader: ReaderStatus) -> str:
     """Return the name of a reader for people, such as ``view orders v2``."""
     name = reader.kind if reader.kind == reader.name else f"{reader.kind} {reader.name}"
     version = "" if reader.version == 1 else f" v{reader.version}"
-    return escaped(f"{name}{version}{'' if reader.is_declared else ' (not declared)'}")
+    is_known = reader.is_declared or reader.kind == "group"  # whose members are elsewhere
+    return escaped(f"{name}{version}{'' if is_known else ' (not declared)'}")

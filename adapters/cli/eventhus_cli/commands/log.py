@@ -13,13 +13,13 @@ from eventhus_cli.exit_codes import USAGE, Failure
 from eventhus_cli.options import Command
 from eventhus_cli.session import Session, operating
 from eventhus_cli.texts import escaped
+from eventhus_cli.tree import DEEPEST, drawn
 
 if TYPE_CHECKING:
     from eventhus.domain.query import Query
     from eventhus.operations import Conversation, LoggedEvent
 
 PAGE = 200  # events that are read at once
-DEEPEST = 20  # levels of a tree that are indented
 
 
 @click.command(cls=Command)
@@ -147,16 +147,12 @@ def _show_tree(session: Session, conversation: Conversation, found: LoggedEvent)
     screen.line()
     cut = ", of which these came first" if conversation.is_cut else ""
     screen.line(f"conversation {escaped(conversation.correlation_id)}{cut}")
-    for depth, each in conversation.walk():
+    tree = [*conversation.walk()]
+    branches = drawn([depth for depth, _ in tree])
+    for branch, (depth, each) in zip(branches, tree, strict=True):
+        deep = f"({depth} deep) " if depth > DEEPEST else ""
         mark = "  <-- this one" if each.id == found.id else ""
         screen.cropped(
-            f"{_branch(depth)}{escaped(each.type)}  {each.position}  {each.stream} "
+            f"{branch}{deep}{escaped(each.type)}  {each.position}  {each.stream} "
             f"v{each.version}{mark}"
         )
-
-
-def _branch(depth: int) -> str:
-    if depth == 0:
-        return ""
-    deep = f"({depth} deep) " if depth > DEEPEST else ""
-    return f"{'   ' * (min(depth, DEEPEST) - 1)}└─ {deep}"
