@@ -24,6 +24,7 @@ from eventhus.ports import (
     Commit,
     DeadLetter,
     EventBus,
+    HeldLease,
     IndexField,
     Lease,
     Message,
@@ -37,6 +38,7 @@ from eventhus.ports import (
     Storage,
     StoredCommit,
     StoredEvent,
+    StreamEnd,
     Subscription,
     ViewDocument,
     ViewWrite,
@@ -131,6 +133,34 @@ class Proxy:
             "history", stream, after_version=after_version, limit=limit
         )
         return page
+
+    async def find_event(self, event_id: str) -> StoredEvent | None:
+        """See ``Inspection.find_event``."""
+        event: StoredEvent | None = await self._through("find_event", event_id)
+        return event
+
+    async def related(
+        self, correlation_id: str, *, after: int = 0, limit: int = 100
+    ) -> Sequence[StoredEvent]:
+        """See ``Inspection.related``."""
+        events: Sequence[StoredEvent] = await self._through(
+            "related", correlation_id, after=after, limit=limit
+        )
+        return events
+
+    async def streams(
+        self,
+        *,
+        stream_type: str | None = None,
+        prefix: str = "",
+        after: StreamId | None = None,
+        limit: int = 100,
+    ) -> Sequence[StreamEnd]:
+        """See ``Inspection.streams``."""
+        ends: Sequence[StreamEnd] = await self._through(
+            "streams", stream_type=stream_type, prefix=prefix, after=after, limit=limit
+        )
+        return ends
 
     async def version_of(self, stream: StreamId) -> int:
         """See ``EventStore.version_of``."""
@@ -275,6 +305,16 @@ class Proxy:
         began: Checkpoint | None = await self._through("load_group", group)
         return began
 
+    async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
+        """See ``GroupStore.groups``."""
+        names: Sequence[str] = await self._through("groups", after=after, limit=limit)
+        return names
+
+    async def count_letters(self, group: str, *, limit: int) -> int:
+        """See ``GroupStore.count_letters``."""
+        number: int = await self._through("count_letters", group, limit=limit)
+        return number
+
     async def save_letter(self, group: str, message: Message) -> None:
         """See ``GroupStore.save_letter``."""
         await self._through("save_letter", group, message)
@@ -300,6 +340,11 @@ class Proxy:
     async def release(self, lease: Lease) -> None:
         """See ``Leases.release``."""
         await self._through("release", lease)
+
+    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+        """See ``Leases.leases``."""
+        held: Sequence[HeldLease] = await self._through("leases", after=after, limit=limit)
+        return held
 
     async def __aenter__(self) -> Self:
         await self._through("__aenter__")

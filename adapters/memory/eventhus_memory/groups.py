@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from eventhus.adapter_support import (
     check_group,
     check_group_start,
+    check_groups_page,
     check_letter_number,
     check_letters_page,
     check_saved_letter,
@@ -31,6 +32,17 @@ class MemoryGroups:
         """See ``GroupStore.load_group``."""
         check_group(group)
         return self._groups.get(group)
+
+    async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
+        """See ``GroupStore.groups``."""
+        check_groups_page(after, limit)
+        names = sorted({*self._groups, *self._letters.groups})
+        return [name for name in names if name > after][:limit]
+
+    async def count_letters(self, group: str, *, limit: int) -> int:
+        """See ``GroupStore.count_letters``."""
+        check_letters_page(group, 0, limit)
+        return len(self._letters.of(group, after=0, limit=limit))
 
     async def save_letter(self, group: str, message: Message) -> None:
         """See ``GroupStore.save_letter``."""

@@ -17,6 +17,11 @@ class Letters:
         self._letters: dict[str, dict[tuple[str, bytes], DeadLetter]] = {}
         self._added = 0
 
+    @property
+    def groups(self) -> list[str]:
+        """The names of the groups that have letters."""
+        return [group for group, letters in self._letters.items() if letters]
+
     def add(self, group: str, message: Message) -> None:
         """Add a message to the letters of a group, unless one has the same id and body."""
         letters = self._letters.setdefault(group, {})

@@ -3,43 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from marshal import dumps, loads
+from marshal import loads
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Self
 
 from attrs import evolve
 
 from eventhus import Query
 from eventhus.adapter_support import (
     check_armed_page,
-    check_checkpoint,
     check_collection,
     check_command_id,
     check_condition,
     check_indexes,
     check_keys,
-    check_lease,
     check_page,
     check_parked_page,
-    check_plain_data,
     check_query,
-    check_reader,
     check_registration,
     check_selection,
     check_snapshot,
     check_stream,
-    check_ttl,
     check_writes,
     checked_commit,
     checked_restored,
 )
-from eventhus.domain.recorded import EventData, StreamId, unchecked_event_data, unchecked_recorded
+from eventhus.domain.recorded import StreamId
 from eventhus.errors import (
     CommandIdReused,
     CompositionError,
@@ -47,15 +40,12 @@ from eventhus.errors import (
     ConditionFailed,
     InvalidArgument,
     InvalidCommit,
-    LeaseLost,
     LogsDiffer,
 )
 from eventhus.ports import (
-    Checkpoint,
     Commit,
     IndexField,
     IndexValue,
-    Lease,
     Page,
     Registration,
     Selection,
@@ -69,39 +59,18 @@ from eventhus.ports import (
 )
 from eventhus.ports.store import unchecked_slice, unchecked_stored_commit
 from eventhus_memory.armed_index import ArmedIndex
+from eventhus_memory.entries import Entry, data_of, recorded
 from eventhus_memory.groups import MemoryGroups
 from eventhus_memory.index import Index
+from eventhus_memory.inspection import MemoryInspection
+from eventhus_memory.leases import MemoryLeases
+from eventhus_memory.packing import checked_bytes, packed
 from eventhus_memory.selecting import select
-
-# Of marshal. Later ones keep a list that appears twice as one object, which a caller could change.
-_FORMAT = 2
 
 _BREATHE_EVERY = 64  # appends between two yields to the event loop
 
 
-class _Entry(NamedTuple):
-    """A stored event: its data as bytes, so that no caller holds a reference into the log."""
-
-    commit: StoredCommit
-    number: int  # in the commit, from 0
-    stream: StreamId
-    version: int
-    event: EventData
-    data: bytes
-
-    @property
-    def position(self) -> int:
-        return self.commit.position + self.number
-
-
-class _Held(NamedTuple):
-    """A lease, and its expiry by the machine's monotonic clock."""
-
-    lease: Lease
-    until_s: float
-
-
-class MemoryStore(MemoryGroups):
+class MemoryStore(MemoryInspection, MemoryLeases, MemoryGroups):
     """Every storage port in memory, for one event loop.
 
     Data is stored as bytes. Data that a database would refuse is refused here, too, and
@@ -110,17 +79,9 @@ class MemoryStore(MemoryGroups):
 
     def __init__(self) -> None:
         super().__init__()
-        self._log: list[_Entry] = []
         self._index = Index()
-        self._streams: dict[StreamId, list[_Entry]] = {}
-        self._commits: dict[str, StoredCommit] = {}  # by commit id
         self._commands: dict[str, StoredCommit] = {}  # by command id
         self._snapshots: dict[StreamId, Snapshot] = {}
-        # By name, each with the token that it was saved with.
-        self._checkpoints: defaultdict[str, tuple[Checkpoint, int]] = defaultdict(
-            lambda: (Checkpoint(), 0)
-        )
-        self._leases: dict[str, _Held] = {}
         self._documents: dict[str, dict[str, ViewDocument]] = {}  # by collection and key
         self._armed: defaultdict[str, ArmedIndex] = defaultdict(ArmedIndex)  # by collection
         self._indexed: dict[str, dict[str, Mapping[str, IndexValue]]] = {}  # alike
@@ -193,11 +154,12 @@ class MemoryStore(MemoryGroups):
         for part, first in zip(commit.parts, stored.versions, strict=True):
             entries = self._streams.setdefault(part.stream, [])
             for version, event in enumerate(part.events, first):
-                entry = _Entry(stored, number, part.stream, version, event, data[number])
+                entry = Entry(stored, number, part.stream, version, event, data[number])
                 self._log.append(entry)
                 entries.append(entry)
                 self._index.add(stored.position + number, event)
                 number += 1
+        self._add_to_conversation(stored)
         self._commits[commit.id] = stored
         if commit.command_id is not None:
             self._commands[commit.command_id] = stored
@@ -251,7 +213,7 @@ class MemoryStore(MemoryGroups):
             return Slice(events=(), version=0, position=0, event_id="", first_event_id="")
         first, last = entries[0], entries[-1]
         return unchecked_slice(
-            events=_data(entries),
+            events=data_of(entries),
             version=last.version,
             position=last.position,
             event_id=event_id(last.commit.commit.id, last.number),
@@ -264,7 +226,7 @@ class MemoryStore(MemoryGroups):
         """See ``EventStore.history``."""
         check_stream(stream)
         check_page(limit, after_version=after_version)
-        return _recorded(self._streams.get(stream, [])[after_version : after_version + limit])
+        return recorded(self._streams.get(stream, [])[after_version : after_version + limit])
 
     async def version_of(self, stream: StreamId) -> int:
         """See ``EventStore.version_of``."""
@@ -333,33 +295,12 @@ class MemoryStore(MemoryGroups):
         """See ``SnapshotStore.save_snapshot``."""
         check_snapshot(snapshot)
         try:
-            data = _dumps(snapshot.data)
+            data = checked_bytes(snapshot.data)
         except ValueError as error:
             raise InvalidArgument(
                 f"the snapshot of {snapshot.stream} is not JSON-compatible: {error}"
             ) from error
         self._snapshots[snapshot.stream] = evolve(snapshot, data=data)
-
-    async def load_checkpoint(self, name: str) -> Checkpoint:
-        """See ``CheckpointStore.load_checkpoint``."""
-        check_reader(name)
-        return self._checkpoints[name][0]
-
-    async def save_checkpoint(
-        self,
-        name: str,
-        position: int,
-        *,
-        event_id: str = "",
-        token: int = 0,
-        done: Sequence[tuple[int, int]] = (),
-    ) -> None:
-        """See ``CheckpointStore.save_checkpoint``."""
-        checkpoint = Checkpoint(position, event_id, done)
-        check_checkpoint(name, checkpoint, token)
-        if token < self._checkpoints[name][1]:
-            raise LeaseLost(name, token)
-        self._checkpoints[name] = (checkpoint, token)
 
     async def load_documents(
         self, collection: str, keys: Collection[str]
@@ -453,35 +394,12 @@ class MemoryStore(MemoryGroups):
         self._indexed.pop(collection, None)
         self._registrations.pop(collection, None)
 
-    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
-        """See ``Leases.acquire``."""
-        check_reader(name, owner)
-        check_ttl(ttl_s)
-        now = time.monotonic()
-        free = _Held(Lease(name=name, owner=owner, token=0), until_s=0.0)
-        lease, until_s = self._leases.get(name, free)
-        over = until_s <= now
-        if not over and lease.owner != owner:
-            return None
-        _, saved = self._checkpoints[name]
-        if over or lease.token < saved:
-            lease = Lease(name=name, owner=owner, token=max(lease.token, saved) + 1)
-        self._leases[name] = _Held(lease, now + ttl_s)
-        return lease
-
-    async def release(self, lease: Lease) -> None:
-        """See ``Leases.release``."""
-        check_lease(lease)
-        held = self._leases.get(lease.name)
-        if held is not None and held.lease == lease:
-            self._leases[lease.name] = held._replace(until_s=0.0)
-
-    def _page(self, entries: Sequence[_Entry], limit: int, end: int) -> Page:
+    def _page(self, entries: Sequence[Entry], limit: int, end: int) -> Page:
         is_last = len(entries) < limit
         position = end if is_last else entries[-1].position
         there = self._log[position - 1 : position] if position else []
         return Page(
-            events=_recorded(entries),
+            events=recorded(entries),
             position=position,
             event_id=event_id(there[0].commit.commit.id, there[0].number) if there else "",
             is_last=is_last,
@@ -489,7 +407,7 @@ class MemoryStore(MemoryGroups):
 
     def _restored(self, stored: StoredCommit) -> StoredCommit:
         # The caller's data may have changed since. The log has not.
-        events = iter(_data(self._log[stored.position - 1 : stored.last_position]))
+        events = iter(data_of(self._log[stored.position - 1 : stored.last_position]))
         parts = [
             evolve(part, events=[*islice(events, len(part.events))], expected_version=version - 1)
             for part, version in zip(stored.commit.parts, stored.versions, strict=True)
@@ -519,51 +437,16 @@ def check_url(url: str) -> None:
 def _kept(document: ViewDocument) -> ViewDocument:
     """Return a document as it is kept: its data as bytes, and its times in UTC."""
     deadlines = [evolve(each, due=each.due.astimezone(UTC)) for each in document.deadlines]
-    return evolve(document, data=_packed(document.data), deadlines=deadlines)
-
-
-def _dumps(data: Any) -> bytes:
-    check_plain_data(data)
-    return _packed(data)
-
-
-def _packed(data: Any) -> bytes:
-    """Return plain data as bytes, which ``loads`` makes into new objects."""
-    try:
-        return dumps(data, _FORMAT)
-    except ValueError:  # it holds instances of subclasses, which JSON makes into plain ones
-        return dumps(json.loads(json.dumps(data)), _FORMAT)
+    return evolve(document, data=packed(document.data), deadlines=deadlines)
 
 
 def _data_of(commit: Commit) -> list[bytes]:
     data: list[bytes] = []
     for event in commit.events:
         try:
-            data.append(_dumps(event.data))
+            data.append(checked_bytes(event.data))
         except ValueError as error:
             raise InvalidCommit(
                 f"the data of {event.type} for {commit.stream} is not JSON-compatible: {error}"
             ) from error
     return data
-
-
-def _data(entries: Sequence[_Entry]) -> list[EventData]:
-    return [
-        unchecked_event_data(event.type, loads(data), event.schema, event.tags)
-        for _, _, _, _, event, data in entries
-    ]
-
-
-def _recorded(entries: Sequence[_Entry]) -> list[StoredEvent]:
-    return [
-        unchecked_recorded(
-            stream=entry.stream,
-            version=entry.version,
-            position=entry.position,
-            id=event_id(entry.commit.commit.id, entry.number),
-            event=event,
-            recorded_at=entry.commit.commit.recorded_at,
-            metadata=entry.commit.commit.metadata,
-        )
-        for entry, event in zip(entries, _data(entries), strict=True)
-    ]

@@ -11,8 +11,8 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from eventhus.errors import IncompatibleBucket, InvalidArgument
-from eventhus_mongo.commits import decode_commit
-from eventhus_mongo.connection import STREAM_KEYS, TAGS_KEYS, Connection
+from eventhus_mongo.commits import CORRELATION, decode_commit
+from eventhus_mongo.connection import CONVERSATION_KEYS, STREAM_KEYS, TAGS_KEYS, Connection
 from eventhus_mongo.documents import Document
 from eventhus_mongo.driver_errors import translating_errors
 
@@ -54,6 +54,7 @@ class _Index:
     keys: tuple[tuple[str, int], ...]
     only_where: str | None = None  # only documents with this field are indexed
     is_unique: bool = True
+    only_of_type: str | None = None  # of that field; ``None`` for any
 
     def model(self) -> IndexModel:
         options: dict[str, Any] = {"name": self.name}
@@ -65,7 +66,10 @@ class _Index:
 
     @property
     def filter(self) -> dict[str, Any] | None:
-        return {self.only_where: {"$exists": True}} if self.only_where else None
+        if self.only_where is None:
+            return None
+        condition = {"$type": self.only_of_type} if self.only_of_type else {"$exists": True}
+        return {self.only_where: condition}
 
     def is_in(self, indexes: Mapping[str, Mapping[str, Any]]) -> bool:
         return any(
@@ -89,8 +93,8 @@ class _Index:
         if self.is_unique:
             options += ", unique: true"
         if self.only_where:
-            where = f"{{{_quoted(self.only_where)}: {{$exists: true}}}}"
-            options += f", partialFilterExpression: {where}"
+            is_ = f"$type: '{self.only_of_type}'" if self.only_of_type else "$exists: true"
+            options += f", partialFilterExpression: {{{_quoted(self.only_where)}: {{{is_}}}}}"
         return f"db.events.createIndex({{{keys}}}, {{{options}}})"
 
 
@@ -102,10 +106,12 @@ INDEXES = (
     _Index("stream", STREAM_KEYS),
     _Index("commit_id", (("commit_id", ASCENDING),)),
     _Index("command_id", (("command_id", ASCENDING),), only_where="command_id"),
+    _Index("tags", TAGS_KEYS, only_where="events.tags", is_unique=False),
     _Index(
-        "tags",
-        TAGS_KEYS,
-        only_where="events.tags",
+        "conversation",
+        CONVERSATION_KEYS,
+        only_where=CORRELATION,
+        only_of_type="string",
         is_unique=False,
     ),
 )

@@ -11,6 +11,9 @@ There is one part for each stream, and ``events`` has the events of the first pa
 the second, and so on. ``schema`` is omitted if it is 1, and ``tags`` if there are none. If a key of
 ``data`` or ``values`` has a meaning to MongoDB or its tools, the whole is stored as JSON text under
 ``data_json`` or ``values_json``.
+
+Without ``correlation_id``, the commit begins a conversation, whose id is its ``commit_id``. Only a
+commit without any conversation has a ``correlation_id`` that is null.
 """
 
 from __future__ import annotations
@@ -32,7 +35,15 @@ from eventhus.domain.recorded import (
     unchecked_stream_id,
 )
 from eventhus.errors import CommitTooLarge, InvalidCommit
-from eventhus.ports import Commit, EventData, Part, StoredCommit, StoredEvent, event_id
+from eventhus.ports import (
+    Commit,
+    EventData,
+    Part,
+    StoredCommit,
+    StoredEvent,
+    StreamEnd,
+    event_id,
+)
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
     MALFORMED,
@@ -51,6 +62,9 @@ ENVELOPE = ("command_id", "recorded_at", "metadata")
 
 PLACE = ("parts.size", "commit_id", "format")
 """The fields of a commit that tell the positions and the ids of its events."""
+
+CORRELATION = "metadata.correlation_id"
+"""The field of a commit that names its conversation, unless that has the id of the commit."""
 
 _NO_TAGS: frozenset[str] = frozenset()
 
@@ -117,7 +131,7 @@ def encode_commit(commit: Commit) -> Encoded:
         document["command_id"] = commit.command_id
     # MongoDB's dates have milliseconds only. This text sorts like the times.
     document["recorded_at"] = commit.recorded_at.astimezone(UTC).isoformat(timespec="microseconds")
-    document["metadata"] = _encode_metadata(commit.metadata)
+    document["metadata"] = _encode_metadata(commit.metadata, commit.id)
     document["events"] = [
         _encode_event(part.stream, event) for part in commit.parts for event in part.events
     ]
@@ -151,11 +165,12 @@ def decode_commit(document: Document) -> StoredCommit:
             )
             for stream, version, size in places
         ]
+        commit_id = as_text(document["commit_id"])
         commit = Commit(
-            id=as_text(document["commit_id"]),
+            id=commit_id,
             parts=parts,
             recorded_at=as_time(document["recorded_at"]),
-            metadata=_decode_metadata(document["metadata"]),
+            metadata=_decode_metadata(document["metadata"], commit_id),
             command_id=as_text(document["command_id"]) if "command_id" in document else None,
         )
     except MALFORMED:
@@ -178,7 +193,7 @@ def decode_events(document: Document, indexes: Sequence[int]) -> list[StoredEven
         if type(position) is not int or type(commit_id) is not str:
             raise not_ours(document)
         recorded_at = as_time(document["recorded_at"])
-        metadata = _decode_metadata(document["metadata"])
+        metadata = _decode_metadata(document["metadata"], commit_id)
         origins = _origins(document["parts"])
         if len(events) != len(origins):
             raise not_ours(document)
@@ -302,6 +317,28 @@ def stream_span(document: Document, stream: StreamId) -> Span:
     raise not_ours(document)
 
 
+def placed_parts(document: Document) -> list[StreamEnd]:
+    """Return for each part its stream, and the version and position of its last event.
+
+    Args:
+        document: A commit, or at least its fields ``_id``, ``parts`` and ``format``.
+
+    Raises:
+        UnknownFormat: The document was not written by this version of the library.
+    """
+    position = document["_id"] + commit_size(document) - 1
+    ends: list[StreamEnd] = []
+    try:
+        for stream, version, size in reversed([*_parts(document)]):
+            ends.append(StreamEnd(stream=stream, version=version + size - 1, position=position))
+            position -= size
+        if len({end.stream for end in ends}) < len(ends):
+            raise not_ours(document)
+    except MALFORMED:
+        raise not_ours(document) from None
+    return ends
+
+
 def stream_places(document: Document) -> Iterator[tuple[str, str, Any]]:
     """Yield the type and the id of each stream in a document, and the first version there.
 
@@ -386,9 +423,9 @@ def _tags(event: Document) -> frozenset[str]:
     return frozenset(map(as_text, tags))
 
 
-def _encode_metadata(metadata: Metadata) -> Document:
+def _encode_metadata(metadata: Metadata, commit_id: str) -> Document:
     document: Document = {}
-    if metadata.correlation_id is not None:
+    if metadata.correlation_id != commit_id:  # so that most commits are not in the index
         document["correlation_id"] = metadata.correlation_id
     if metadata.causation_id is not None:
         document["causation_id"] = metadata.causation_id
@@ -397,8 +434,9 @@ def _encode_metadata(metadata: Metadata) -> Document:
     return document
 
 
-def _decode_metadata(document: Document) -> Metadata:
-    correlation_id, causation_id = document.get("correlation_id"), document.get("causation_id")
+def _decode_metadata(document: Document, commit_id: str) -> Metadata:
+    correlation_id = document.get("correlation_id", commit_id)
+    causation_id = document.get("causation_id")
     if "values" in document or "values_json" in document:
         values: Mapping[str, str] = get_data(document, "values")
         if type(values) is not dict:

@@ -19,7 +19,14 @@ from pymongo.errors import AutoReconnect, ConfigurationError
 from pymongo.read_concern import ReadConcern
 
 from eventhus import StreamId
-from eventhus_mongo.commits import PLACE, Span, log_span, readable_event_id, stream_filter
+from eventhus_mongo.commits import (
+    CORRELATION,
+    PLACE,
+    Span,
+    log_span,
+    readable_event_id,
+    stream_filter,
+)
 from eventhus_mongo.documents import (
     OPTIONS,
     Document,
@@ -39,8 +46,9 @@ READ_CONCERN = ReadConcern("majority")
 WRITE_CONCERN = WriteConcern("majority", j=True)
 # The versions descend, so that the first entry of a stream is its last commit. In the other order,
 # the server would read and sort the whole stream to find it.
-STREAM_KEYS = (("parts.id", ASCENDING), ("parts.type", ASCENDING), ("parts.version", DESCENDING))
+STREAM_KEYS = (("parts.type", ASCENDING), ("parts.id", ASCENDING), ("parts.version", DESCENDING))
 TAGS_KEYS = (("events.tags", ASCENDING), ("events.type", ASCENDING), ("_id", ASCENDING))
+CONVERSATION_KEYS = ((CORRELATION, ASCENDING), ("_id", ASCENDING))
 _NO_SESSIONS = "Sessions are not supported"  # every server that this adapter accepts supports them
 
 
@@ -194,7 +202,7 @@ class Connection:
 
     async def holder_of(self, stream: StreamId, version: int) -> Document | None:
         """Return the ``_id`` of the document that keeps others from a version of a stream."""
-        names = [("parts.id", stream.aggregate_id), ("parts.type", stream.aggregate_type)]
+        names = [("parts.type", stream.aggregate_type), ("parts.id", stream.aggregate_id)]
         async with self.operation() as session:
             # Bounds of the index instead of a filter, which tests the parts and not the entries.
             found = self.events.find(hint=STREAM_KEYS, limit=1, projection=["_id"], session=session)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import bson
@@ -149,6 +149,17 @@ def exact_str(value: object) -> str:
     if type(value) is not str:
         raise TypeError
     return value
+
+
+def exact_time(value: object) -> datetime:
+    """Return a date of the database, which has no time zone, as a time in UTC.
+
+    Raises:
+        TypeError: It is something else, or beyond the years that Python knows.
+    """
+    if type(value) is not datetime:
+        raise TypeError
+    return value.replace(tzinfo=UTC)
 
 
 def as_json(data: Any) -> str:

@@ -15,7 +15,7 @@ is kept as text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -79,6 +79,43 @@ def _start(document: Document) -> Checkpoint:
     return began
 
 
+async def names(connection: Connection, after: str, limit: int) -> list[str]:
+    """See ``GroupStore.groups``."""
+    found: list[str] = []
+    while True:
+        reply = await connection.first_reply(
+            {"_id": {"$gt": after}},
+            limit=limit,
+            sort=[("_id", ASCENDING)],
+            projection={"created": {"$ne": [{"$type": "$start"}, "missing"]}},
+            collection=connection.groups,
+        )
+        documents = reply.documents
+        uncreated = [each["_id"] for each in documents if not each["created"]]
+        lettered = await _with_letters(connection, uncreated) if uncreated else ()
+        found += [each["_id"] for each in documents if each["created"] or each["_id"] in lettered]
+        if len(found) >= limit or not reply.is_cut:
+            return found[:limit]
+        after = documents[-1]["_id"]
+
+
+async def _with_letters(connection: Connection, groups: Sequence[str]) -> list[str]:
+    """Return those of some groups that have letters."""
+    async with connection.operation() as session:
+        found: list[str] = await connection.letters.distinct(
+            "_id.group", {"_id.group": {"$in": [*groups]}}, session=session
+        )
+    return found
+
+
+async def count_letters(connection: Connection, group: str, limit: int) -> int:
+    """See ``GroupStore.count_letters``."""
+    async with connection.operation() as session:
+        return await connection.letters.count_documents(
+            _letters_after(group, 0), limit=limit, hint="_id_", session=session
+        )
+
+
 async def save_letter(connection: Connection, group: str, letter: Document) -> None:
     """See ``GroupStore.save_letter``."""
     key = {"_id.group": group, "key": letter["key"]}
@@ -112,17 +149,21 @@ async def load_letters(
 ) -> list[DeadLetter]:
     """See ``GroupStore.load_letters``."""
     reply = await connection.first_reply(
-        {
-            "_id": {
-                "$gt": {"group": group, "number": Int64(after)},
-                "$lte": {"group": group, "number": Int64(MOST)},
-            }
-        },
+        _letters_after(group, after),
         limit=limit,
         sort=[("_id", ASCENDING)],
         collection=connection.letters,
     )
     return [_decode(document) for document in reply.documents]
+
+
+def _letters_after(group: str, after: int) -> Document:
+    return {
+        "_id": {
+            "$gt": {"group": group, "number": Int64(after)},
+            "$lte": {"group": group, "number": Int64(MOST)},
+        }
+    }
 
 
 async def delete_letter(connection: Connection, group: str, number: int) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import Int64
-from pymongo import ReturnDocument
+from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from eventhus.adapter_support import check_checkpoint
 from eventhus.errors import InvalidArgument, LeaseLost
-from eventhus.ports import Checkpoint, Lease
+from eventhus.ports import Checkpoint, HeldLease, Lease
 from eventhus_mongo.connection import Connection
-from eventhus_mongo.documents import MALFORMED, Document, UnknownFormat, exact_int, exact_str
+from eventhus_mongo.documents import (
+    MALFORMED,
+    Document,
+    UnknownFormat,
+    exact_int,
+    exact_str,
+    exact_time,
+)
 
 _MS = 1000
 # ``$$NOW`` is fixed when a command arrives, and rivals may be carried out in another order, so one
@@ -23,11 +31,8 @@ _SKEW_MS = 10_000
 async def acquire(connection: Connection, name: str, owner: str, ttl_s: float) -> Lease | None:
     """See ``Leases.acquire``. ``$$NOW`` is the server's clock, the only one that all agree on."""
     me = {"$literal": owner}
-    # A lease that ends much later than one of its terms from now was written before the clock was
-    # set back. A missing document has expired, too.
     ttl_ms = max(1, round(ttl_s * _MS))
-    latest = {"$add": ["$$NOW", {"$ifNull": ["$ttl_ms", ttl_ms]}, _SKEW_MS]}
-    over = {"$or": [{"$lte": ["$until", "$$NOW"]}, {"$gt": ["$until", latest]}]}
+    over = _is_over({"$ifNull": ["$ttl_ms", ttl_ms]})
     # A lease that was deleted or restored has lost tokens that its checkpoint still has.
     saved = await _saved_token(connection, name)
     ours = {"$and": [{"$eq": ["$owner", me]}, {"$not": over}]}
@@ -38,6 +43,7 @@ async def acquire(connection: Connection, name: str, owner: str, ttl_s: float) -
     taken: dict[str, Any] = {
         "owner": {"$cond": [free, me, "$owner"]},
         "token": {"$cond": [outdated, token, "$token"]},
+        "since": {"$cond": [over, "$$NOW", "$since"]},
         "until": {"$cond": [free, until, "$until"]},
         "ttl_ms": {"$cond": [free, ttl_ms, "$ttl_ms"]},
     }
@@ -64,13 +70,55 @@ async def acquire(connection: Connection, name: str, owner: str, ttl_s: float) -
     return Lease(name=name, owner=owner, token=document["token"])
 
 
+def _is_over(ttl_ms: Document) -> Document:
+    """Return the expression that tells whether a lease of such terms has expired.
+
+    One that ends much later than one of its terms from now was written before the clock was set
+    back. A missing document has expired, too.
+    """
+    latest = {"$add": ["$$NOW", ttl_ms, _SKEW_MS]}
+    return {"$or": [{"$lte": ["$until", "$$NOW"]}, {"$gt": ["$until", latest]}]}
+
+
 def _check_form(document: Document) -> None:
     owner, token = document.get("owner"), document.get("token")
     is_term = "ttl_ms" not in document or type(document["ttl_ms"]) is int
     if not (type(owner) is str and type(token) is int and token > 0 and is_term):
-        raise UnknownFormat(
-            f"the lease {document['_id']!r} was not written by eventhus; delete the document"
-        )
+        raise _not_ours(document)
+
+
+def _not_ours(document: Document) -> UnknownFormat:
+    return UnknownFormat(
+        f"the lease {document['_id']!r} was not written by eventhus; delete the document"
+    )
+
+
+async def find_held(connection: Connection, after: str | None, limit: int) -> list[HeldLease]:
+    """See ``Leases.leases``."""
+    reply = await connection.first_reply(
+        {
+            **({} if after is None else {"_id": {"$gt": after}}),
+            "$expr": {"$not": _is_over({"$ifNull": ["$ttl_ms", 0]})},
+        },
+        limit=limit,
+        sort=[("_id", ASCENDING)],
+        collection=connection.leases,
+    )
+    return [_decode(document) for document in reply.documents]
+
+
+def _decode(document: Document) -> HeldLease:
+    _check_form(document)
+    name, since, until = document["_id"], document.get("since"), document["until"]
+    if not (type(name) is str and type(since) is type(until) is datetime):
+        raise _not_ours(document)
+    return HeldLease(
+        name=name,
+        owner=document["owner"],
+        token=document["token"],
+        since=since.replace(tzinfo=UTC),
+        until=until.replace(tzinfo=UTC),
+    )
 
 
 async def release(connection: Connection, lease: Lease) -> None:
@@ -103,7 +151,13 @@ async def load_checkpoint(connection: Connection, name: str) -> Checkpoint:
     try:
         position = exact_int(document["position"])
         done = [(exact_int(first), exact_int(last)) for first, last in document.get("done", ())]
-        checkpoint = Checkpoint(position, exact_str(document.get("event_id", "")), done)
+        saved_at = document.get("saved_at")
+        checkpoint = Checkpoint(
+            position,
+            exact_str(document.get("event_id", "")),
+            done,
+            saved_at=None if saved_at is None else exact_time(saved_at),
+        )
         check_checkpoint(name, checkpoint, 0)
     except (*MALFORMED, InvalidArgument):
         raise UnknownFormat(
@@ -121,7 +175,7 @@ async def save_checkpoint(
         "event_id": checkpoint.event_id,
         "token": Int64(token),
     }
-    change: dict[str, Any] = {"$set": saved}
+    change: dict[str, Any] = {"$set": saved, "$currentDate": {"saved_at": True}}
     if checkpoint.done:
         saved["done"] = [[Int64(first), Int64(last)] for first, last in checkpoint.done]
     else:

@@ -21,11 +21,14 @@ from eventhus.adapter_support import (
     check_checkpoint,
     check_collection,
     check_command_id,
+    check_event_id,
     check_group,
     check_group_start,
+    check_groups_page,
     check_indexes,
     check_keys,
     check_lease,
+    check_leases_page,
     check_letter_number,
     check_letters_page,
     check_page,
@@ -33,10 +36,12 @@ from eventhus.adapter_support import (
     check_query,
     check_reader,
     check_registration,
+    check_related_page,
     check_saved_letter,
     check_selection,
     check_snapshot,
     check_stream,
+    check_streams_page,
     check_ttl,
     check_writes,
 )
@@ -45,6 +50,7 @@ from eventhus.ports import (
     Checkpoint,
     Commit,
     DeadLetter,
+    HeldLease,
     IndexField,
     Lease,
     Message,
@@ -55,6 +61,7 @@ from eventhus.ports import (
     Snapshot,
     StoredCommit,
     StoredEvent,
+    StreamEnd,
     ViewDocument,
     ViewWrite,
 )
@@ -66,6 +73,7 @@ from eventhus_mongo.commits import ENVELOPE
 from eventhus_mongo.connection import Client, Connection
 from eventhus_mongo.document_saver import DocumentSaver
 from eventhus_mongo.driver_errors import translating_errors
+from eventhus_mongo.inspection import Inspector
 from eventhus_mongo.known_versions import KnownVersions
 from eventhus_mongo.loader import Loader
 from eventhus_mongo.lookups import Lookups
@@ -96,6 +104,7 @@ class _Running:
         self.histories = Loader(self.connection, known)
         self.reader = LogReader(self.connection, self.wakeups, queries, unfinished)
         self.commands = CommandFinder(self.connection)
+        self.inspector = Inspector(self.connection)
         self.documents = DocumentSaver(self.connection)
 
     def cut_off(self) -> None:
@@ -302,6 +311,36 @@ class MongoStore:
         with running.connection.calls, translating_errors(self._bucket):
             return (await running.connection.tail()).position
 
+    async def find_event(self, event_id: str) -> StoredEvent | None:
+        """See ``Inspection.find_event``."""
+        check_event_id(event_id)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await running.inspector.find_event(event_id)
+
+    async def related(
+        self, correlation_id: str, *, after: int = 0, limit: int = 100
+    ) -> Sequence[StoredEvent]:
+        """See ``Inspection.related``."""
+        check_related_page(correlation_id, after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await running.inspector.related(correlation_id, after, limit)
+
+    async def streams(
+        self,
+        *,
+        stream_type: str | None = None,
+        prefix: str = "",
+        after: StreamId | None = None,
+        limit: int = 100,
+    ) -> Sequence[StreamEnd]:
+        """See ``Inspection.streams``."""
+        check_streams_page(stream_type, prefix, after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await running.inspector.streams(stream_type, prefix, after, limit)
+
     async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
         """See ``SnapshotStore.load_snapshot``."""
         check_stream(stream)
@@ -445,6 +484,20 @@ class MongoStore:
         with running.connection.calls, translating_errors(self._bucket):
             return await groups.load(running.connection, group)
 
+    async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
+        """See ``GroupStore.groups``."""
+        check_groups_page(after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await groups.names(running.connection, after, limit)
+
+    async def count_letters(self, group: str, *, limit: int) -> int:
+        """See ``GroupStore.count_letters``."""
+        check_letters_page(group, 0, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await groups.count_letters(running.connection, group, limit)
+
     async def save_letter(self, group: str, message: Message) -> None:
         """See ``GroupStore.save_letter``."""
         check_saved_letter(group, message)
@@ -483,6 +536,13 @@ class MongoStore:
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             await leases.release(running.connection, lease)
+
+    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+        """See ``Leases.leases``."""
+        check_leases_page(after, limit)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            return await leases.find_held(running.connection, after, limit)
 
     @contextmanager
     def _sending(self, commit: Commit) -> Iterator[_Running]:

@@ -7,8 +7,10 @@ from eventhus.adapter_support.arguments import (
     check_condition,
     check_group,
     check_group_start,
+    check_groups_page,
     check_indexes,
     check_lease,
+    check_leases_page,
     check_letter_number,
     check_letters_page,
     check_page,
@@ -26,6 +28,11 @@ from eventhus.adapter_support.arguments import (
 from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
+from eventhus.adapter_support.inspecting import (
+    check_event_id,
+    check_related_page,
+    check_streams_page,
+)
 from eventhus.adapter_support.limits import (
     check_command_id,
     check_keys,
@@ -50,11 +57,14 @@ __all__ = [
     "check_collection",
     "check_command_id",
     "check_condition",
+    "check_event_id",
     "check_group",
     "check_group_start",
+    "check_groups_page",
     "check_indexes",
     "check_keys",
     "check_lease",
+    "check_leases_page",
     "check_letter",
     "check_letter_number",
     "check_letters_page",
@@ -65,11 +75,13 @@ __all__ = [
     "check_query",
     "check_reader",
     "check_registration",
+    "check_related_page",
     "check_saved_letter",
     "check_selection",
     "check_snapshot",
     "check_start",
     "check_stream",
+    "check_streams_page",
     "check_ttl",
     "check_writes",
     "checked_commit",

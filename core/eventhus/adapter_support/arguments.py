@@ -142,6 +142,26 @@ def check_saved_letter(group: str, message: Message) -> None:
         )
 
 
+def check_groups_page(after: str, limit: int) -> None:
+    """Check the arguments of ``GroupStore.groups``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: ``after`` is beyond the limit of names, or ``limit`` is below 1.
+    """
+    check_text("name of a group", after, NAME_BYTES)
+    check_page(limit)
+
+
+def check_leases_page(after: str | None, limit: int) -> None:
+    """Check the arguments of ``leases``. Every store calls this first.
+
+    Raises:
+        InvalidArgument: ``after`` is beyond the limit of names, or ``limit`` is below 1.
+    """
+    check_reader(after or "")
+    check_page(limit)
+
+
 def check_letters_page(group: str, after: int, limit: int = 1) -> None:
     """Check the bounds of some dead letters. Every store and every bus calls this first.
 

@@ -8,6 +8,7 @@ from eventhus.domain.start import Start
 from eventhus.ports.bus import (
     DeadLetter,
     EventBus,
+    GroupStatus,
     Message,
     MessageHandler,
     MessageSource,
@@ -19,7 +20,8 @@ from eventhus.ports.checkpoints import Checkpoint, CheckpointStore
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.groups import GroupStore
-from eventhus.ports.leases import Lease, Leases
+from eventhus.ports.inspection import Inspection, StreamEnd
+from eventhus.ports.leases import HeldLease, Lease, Leases
 from eventhus.ports.registrations import Registration, RegistrationStore
 from eventhus.ports.store import (
     Commit,
@@ -35,6 +37,7 @@ from eventhus.ports.store import (
     StoredCommit,
     StoredEvent,
     event_id,
+    split_event_id,
 )
 from eventhus.ports.views import (
     Bounds,
@@ -59,9 +62,12 @@ __all__ = [
     "EventBus",
     "EventData",
     "EventStore",
+    "GroupStatus",
     "GroupStore",
+    "HeldLease",
     "IndexField",
     "IndexValue",
+    "Inspection",
     "Lease",
     "Leases",
     "Message",
@@ -85,9 +91,11 @@ __all__ = [
     "Storage",
     "StoredCommit",
     "StoredEvent",
+    "StreamEnd",
     "Subscription",
     "ViewDocument",
     "ViewStore",
     "ViewWrite",
     "event_id",
+    "split_event_id",
 ]

@@ -61,6 +61,32 @@ class DeadLetter:
     number: int
 
 
+MOST_GROUPS = 1_000
+"""Of consumer groups that a bus describes."""
+
+MOST_LETTERS = 10_000
+"""Of dead letters that a bus counts in a group."""
+
+
+@frozen(kw_only=True)
+class GroupStatus:
+    """The progress of a consumer group, as far as the bus knows it.
+
+    Attributes:
+        name: The name of the group.
+        position: The position of the last event in the log that it is done with, and with all
+            before it; ``None`` if the bus cannot tell.
+        waiting: The number of messages that it has not handled, or a few more where the bus counts
+            some that it does not want; ``None`` if the bus cannot tell.
+        dead_letters: The number of its dead letters; 10,000 if there are more.
+    """
+
+    name: str
+    position: int | None
+    waiting: int | None
+    dead_letters: int
+
+
 MessageHandler: TypeAlias = Callable[[Message], Awaitable[None]]
 """Handles one message.
 

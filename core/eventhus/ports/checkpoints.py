@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from attrs import field, frozen
@@ -22,11 +23,14 @@ class Checkpoint:
             event there. Empty if it was not saved.
         done: Ranges of later positions, each from the first to the last, whose events the reader
             has handled, too. They ascend and do not overlap.
+        saved_at: When it was last saved, by the clock of the store: timezone-aware, UTC. ``None``
+            for one that was not loaded from a store, or never saved.
     """
 
     position: int = 0
     event_id: str = ""
     done: Sequence[tuple[int, int]] = field(default=(), converter=_ranges)
+    saved_at: datetime | None = field(default=None, eq=False)
 
 
 class CheckpointStore(Protocol):

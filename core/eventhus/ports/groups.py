@@ -36,6 +36,26 @@ class GroupStore(Protocol):
         """
         ...
 
+    async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
+        """Return the next names of groups that were created or have letters, in their order.
+
+        Args:
+            after: Start after this name; an empty one starts at the first group.
+            limit: The maximum number of names, at least 1. Fewer means the end.
+
+        Raises:
+            InvalidArgument: ``after`` is beyond the limit of names, or ``limit`` is below 1.
+        """
+        ...
+
+    async def count_letters(self, group: str, *, limit: int) -> int:
+        """Return the number of dead letters of a group, or ``limit`` if there are more.
+
+        Raises:
+            InvalidArgument: ``group`` has another form, or ``limit`` is below 1.
+        """
+        ...
+
     async def save_letter(self, group: str, message: Message) -> None:
         """Add a message to the dead letters of a group, whether the group was created or not.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from attrs import frozen
@@ -21,6 +23,25 @@ class Lease:
     name: str
     owner: str
     token: int
+
+
+@frozen(kw_only=True)
+class HeldLease:
+    """A lease as somebody holds it now, by the clock of the store.
+
+    Attributes:
+        name: The work.
+        owner: The holder.
+        token: The fencing token.
+        since: When the holder acquired it; renewing it changes nothing. Timezone-aware, UTC.
+        until: When it expires unless the holder renews it. Timezone-aware, UTC.
+    """
+
+    name: str
+    owner: str
+    token: int
+    since: datetime
+    until: datetime
 
 
 class Leases(Protocol):
@@ -47,4 +68,16 @@ class Leases(Protocol):
 
     async def release(self, lease: Lease) -> None:
         """Release a lease so that others can acquire it. Do nothing if it has expired."""
+        ...
+
+    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+        """Return the next leases that are held now, in the order of their names' code points.
+
+        Args:
+            after: Start after this name; ``None`` starts at the first one.
+            limit: The maximum number of leases, at least 1. Fewer means the end.
+
+        Raises:
+            InvalidArgument: ``after`` is beyond its limit, or ``limit`` is below 1.
+        """
         ...

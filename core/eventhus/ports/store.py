@@ -37,6 +37,7 @@ from eventhus.domain.recorded import (
 from eventhus.domain.unchecked import unchecked
 from eventhus.ports.checkpoints import CheckpointStore
 from eventhus.ports.groups import GroupStore
+from eventhus.ports.inspection import Inspection
 from eventhus.ports.leases import Leases
 from eventhus.ports.registrations import RegistrationStore
 from eventhus.ports.views import ViewStore
@@ -62,6 +63,17 @@ def _versions(versions: Iterable[int]) -> tuple[int, ...]:
 def event_id(commit_id: str, index: int) -> str:
     """Return the id of a commit's event at ``index`` (from 0): ``<commit id>-<index + 1>``."""
     return f"{commit_id}-{index + 1}"
+
+
+def split_event_id(id_: str) -> tuple[str, int] | None:
+    """Return the commit id and the index, from 0, in the id of an event.
+
+    ``None`` if ``event_id`` never makes such an id.
+    """
+    commit_id, _, number = id_.rpartition("-")
+    if not (commit_id and number.isascii() and number.isdecimal()) or number.startswith("0"):
+        return None
+    return commit_id, int(number) - 1
 
 
 @frozen(kw_only=True, weakref_slot=False)
@@ -269,7 +281,7 @@ class Slice:
 unchecked_slice = unchecked(Slice)
 
 
-class EventStore(Protocol):
+class EventStore(Inspection, Protocol):
     """One log: a totally ordered sequence of events at positions 1, 2, 3, … without a gap.
 
     Every implementation promises:

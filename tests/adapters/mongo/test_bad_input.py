@@ -230,18 +230,22 @@ def _collation(plain: Plain) -> None:
 
 def _not_unique(plain: Plain) -> None:
     plain.events.create_index(
-        [("parts.id", 1), ("parts.type", 1), ("parts.version", -1)], name="stream"
+        [("parts.type", 1), ("parts.id", 1), ("parts.version", -1)], name="stream"
     )
 
 
 def _ascending(plain: Plain) -> None:
     plain.events.create_index(
-        [("parts.id", 1), ("parts.type", 1), ("parts.version", 1)], name="stream", unique=True
+        [("parts.type", 1), ("parts.id", 1), ("parts.version", 1)], name="stream", unique=True
     )
 
 
 def _tags_of_all(plain: Plain) -> None:
     plain.events.create_index([("events.tags", 1), ("events.type", 1), ("_id", 1)], name="tags")
+
+
+def _conversations_of_all(plain: Plain) -> None:
+    plain.events.create_index([("metadata.correlation_id", 1), ("_id", 1)], name="conversation")
 
 
 def _other_keys(plain: Plain) -> None:
@@ -274,12 +278,14 @@ HOLDS: dict[Callable[[Plain], None], str] = {
     _capped: "are a capped collection",
     _collation: "are a collection with a collation of its own",
 }
-STREAM = "{'parts.id': 1, 'parts.type': 1, 'parts.version': -1}, {name: 'stream', unique: true}"
+STREAM = "{'parts.type': 1, 'parts.id': 1, 'parts.version': -1}, {name: 'stream', unique: true}"
 INDEXES: dict[Callable[[Plain], None], str] = {
     _not_unique: STREAM,
     _ascending: STREAM,
     _tags_of_all: "{'events.tags': 1, 'events.type': 1, _id: 1}, {name: 'tags', "
     "partialFilterExpression: {'events.tags': {$exists: true}}}",
+    _conversations_of_all: "{'metadata.correlation_id': 1, _id: 1}, {name: 'conversation', "
+    "partialFilterExpression: {'metadata.correlation_id': {$type: 'string'}}}",
     _other_keys: "{commit_id: 1}, {name: 'commit_id', unique: true}",
     _partial: "{commit_id: 1}, {name: 'commit_id', unique: true}",
     _sparse: "{commit_id: 1}, {name: 'commit_id', unique: true}",
@@ -335,6 +341,7 @@ async def test_an_index_under_another_name(
         "mine",
         "command_id",
         "tags",
+        "conversation",
     } == plain.events.index_information().keys()
 
 

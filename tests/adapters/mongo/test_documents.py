@@ -95,7 +95,7 @@ async def test_a_commit_of_several_streams_as_it_is_stored(store: MongoStore, pl
             ],
             "commit_id": "c-2",
             "recorded_at": "2024-02-29T12:30:15.123456+00:00",
-            "metadata": {},
+            "metadata": {"correlation_id": None},
             "events": [
                 {
                     "type": "SeatTaken",
@@ -111,7 +111,7 @@ async def test_a_commit_of_several_streams_as_it_is_stored(store: MongoStore, pl
 
 async def test_defaults_are_left_out_of_documents(store: MongoStore, plain: Plain) -> None:
     """What a commit does not have takes no room, and is no null that an index would hold."""
-    await store.append(commit())
+    await store.append(commit(id="c-1", metadata=Metadata("c-1")))
     (document,) = plain.events.find()
     assert "command_id" not in document
     assert {} == document["metadata"]
@@ -141,7 +141,8 @@ async def test_keys_that_are_mongodbs_own(store: MongoStore, plain: Plain, key: 
     assert [{"type": "Noted", "data_json": text}, {"type": "Noted", "data": {"plain": 1}}] == (
         document["events"]
     )
-    assert {"values_json": f'{{"{escaped}":"x"}}'} == document["metadata"]
+    stored = {"correlation_id": None, "values_json": f'{{"{escaped}":"x"}}'}
+    assert stored == document["metadata"]
     first, _ = await store.history(ACCOUNT)
     assert data == first.event.data
     assert {key: "x"} == first.metadata.values
@@ -179,13 +180,18 @@ async def test_the_indexes(store: MongoStore, plain: Plain) -> None:
     }
     assert {
         "_id_": ([("_id", 1)], None, None),
-        "stream": ([("parts.id", 1), ("parts.type", 1), ("parts.version", -1)], True, None),
+        "stream": ([("parts.type", 1), ("parts.id", 1), ("parts.version", -1)], True, None),
         "commit_id": ([("commit_id", 1)], True, None),
         "command_id": ([("command_id", 1)], True, {"command_id": {"$exists": True}}),
         "tags": (
             [("events.tags", 1), ("events.type", 1), ("_id", 1)],
             None,
             {"events.tags": {"$exists": True}},
+        ),
+        "conversation": (
+            [("metadata.correlation_id", 1), ("_id", 1)],
+            None,
+            {"metadata.correlation_id": {"$type": "string"}},
         ),
     } == indexes
 
@@ -214,8 +220,9 @@ async def test_a_snapshot_and_a_checkpoint(store: MongoStore, plain: Plain) -> N
             "data": {"balance": 300},
         }
     ] == [*plain.snapshots.find()]
-    expected = {"_id": "relay", "position": 3, "event_id": "", "token": 0}
-    assert [expected] == [*plain.checkpoints.find()]
+    (checkpoint,) = plain.checkpoints.find()
+    assert datetime is type(checkpoint.pop("saved_at"))
+    assert {"_id": "relay", "position": 3, "event_id": "", "token": 0} == checkpoint
 
 
 async def test_codec_options_of_the_client_change_nothing(

@@ -1,6 +1,7 @@
 """A document that another program wrote fails only those who ask for it."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -437,6 +438,8 @@ async def test_a_letter_beyond_the_limit_of_documents_is_refused(store: MongoSto
         {"$set": {"done": [[9, 9, 9]]}},
         {"$set": {"done": [[5, 6]]}},
         {"$set": {"done": 9}},
+        {"$set": {"saved_at": "2026-01-01"}},
+        {"$set": {"saved_at": 7}},
     ],
 )
 async def test_a_checkpoint_of_another_shape_is_an_error_that_names_it(
@@ -524,6 +527,71 @@ async def test_a_lease_of_a_slightly_later_clock_is_held(store: MongoStore, plai
     plain.leases.update_one({}, {"$set": {"until": datetime.now(UTC) + timedelta(seconds=65)}})
     assert await store.acquire("relay", "two", ttl_s=60) is None
     assert lease == await store.acquire("relay", "one", ttl_s=60)
+
+
+INSPECTIONS: dict[str, Callable[[MongoStore], Awaitable[object]]] = {
+    "find_event": lambda store: store.find_event("bad-1"),
+    "related": lambda store: store.related("bad"),
+    "related after an event": lambda store: store.related("talk", after=7),
+    "streams": lambda store: store.streams(),
+    "streams of the type": lambda store: store.streams(stream_type=BAD.aggregate_type),
+}
+
+
+@pytest.mark.parametrize("strange", [*STRANGE, *ENVELOPES])
+async def test_a_strange_document_is_one_typed_error_to_whoever_inspects_it(
+    store: MongoStore, plain: Plain, strange: str
+) -> None:
+    """It names the document, or the document is not found."""
+    for stream in GOOD:
+        await store.append(commit(stream))
+    is_envelope = strange in ENVELOPES
+    given = document(**ENVELOPES[strange]) if is_envelope else STRANGE[strange]
+    plain.events.insert_one(given)
+    raised: list[str] = []
+    for name, inspect in INSPECTIONS.items():
+        try:
+            await inspect(store)
+        except IncompatibleBucket as error:
+            assert re.search(r"document 6\b", str(error))  # noqa: PT017 - there may be none
+            assert "abcd" not in str(error)  # noqa: PT017 - likewise
+            raised.append(name)
+    if strange != "an array of ids":  # the index has one of them among these
+        assert 5 == len(await store.streams(stream_type="Account", prefix="good"))
+    assert raised or "commit id" in strange  # no way leads to another id
+
+
+@pytest.mark.parametrize("parts", HOLDERS.values(), ids=HOLDERS)
+async def test_a_strange_entry_of_the_index_of_streams_is_a_typed_error(
+    store: MongoStore, plain: Plain, parts: Any
+) -> None:
+    await hold_second_version(store, plain, parts)
+    position = 1 if isinstance(parts, list) else 2
+    for stream_type in (None, ACCOUNT.aggregate_type):
+        with pytest.raises(IncompatibleBucket, match=rf"document {position}\b"):
+            await store.streams(stream_type=stream_type)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"$unset": {"since": 1}},
+        {"$set": {"since": "2026-01-01"}},
+        {"$set": {"since": DatetimeMS(2**62)}},
+        {"$set": {"owner": 7}},
+        {"$set": {"token": -1}},
+    ],
+    ids=str,
+)
+async def test_a_held_lease_of_another_shape_is_an_error_that_names_it(
+    store: MongoStore, plain: Plain, change: dict[str, Any]
+) -> None:
+    assert await store.acquire("relay", "one", ttl_s=60) is not None
+    assert await store.acquire("a", "one", ttl_s=60) is not None
+    plain.leases.update_one({"_id": "relay"}, change)
+    with pytest.raises(IncompatibleBucket, match="the lease 'relay' was not written by eventhus"):
+        await store.leases()
+    assert ["a"] == [each.name for each in await store.leases(limit=1)]
 
 
 @pytest.mark.parametrize("number", [2**62 + 1, 2**63, 2**200])

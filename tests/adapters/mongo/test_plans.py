@@ -12,7 +12,7 @@ import pytest
 from attrs import field, frozen
 from pymongo.database import Database
 
-from eventhus import Query, StreamId
+from eventhus import Metadata, Query, StreamId
 from eventhus.ports import Condition, QueryItem
 from eventhus_mongo import MongoStore, query_filters
 from eventhus_testing.conformance.store.samples import (
@@ -51,7 +51,7 @@ class Plan:
 
 def explained(plain: Plain, command: Mapping[str, Any]) -> Plan:
     """Let the server explain a query that the store has sent."""
-    names = ("find", "filter", "projection", "sort", "hint", "limit", "singleBatch")
+    names = ("find", "filter", "projection", "sort", "hint", "min", "limit", "singleBatch")
     query = {name: command[name] for name in names if name in command}
     found = plain.command("explain", query, verbosity="executionStats")
     executed = found["executionStats"]
@@ -195,6 +195,53 @@ async def test_without_a_tag_at_the_top_the_index_is_not_used(
     assert ["tags"] == explained(plain, {"find": "events", "filter": found}).indexes
     del found["events.tags"]
     assert ["COLLSCAN"] == explained(plain, {"find": "events", "filter": found}).stages
+
+
+async def test_a_conversation_is_read_from_its_index(
+    log: MongoStore, plain: Plain, commands: Commands
+) -> None:
+    """In the order of the log, and as far as a page goes."""
+    for number in range(20):
+        metadata = Metadata(correlation_id=f"talk-{number % 2}")
+        await log.append(commit(id=f"c-{number}", metadata=metadata))
+    commands.forget()
+    page = await log.related("talk-1", after=165, limit=3)
+    assert [166, 168, 170] == [each.position for each in page]
+    before, after, own = (explained(plain, each) for each in commands.named("find"))
+    assert (["conversation"], 1) == (before.indexes, before.looked_at)
+    assert (["conversation"], 3) == (after.indexes, after.looked_at)
+    assert (["commit_id"], 0) == (own.indexes, own.looked_at)
+    assert "SORT" not in before.stages + after.stages
+
+
+async def test_plain_commits_are_not_in_the_index_of_conversations(
+    log: MongoStore, plain: Plain
+) -> None:
+    """Their number is that of the commits which have a conversation of another id."""
+    await log.append(commit(id="c-1", metadata=Metadata("c-1")))
+    await log.append(commit(id="c-2", metadata=Metadata("c-1")))
+    counted = plain.events.count_documents(
+        {"metadata.correlation_id": {"$type": "string"}}, hint="conversation"
+    )
+    assert 1 == counted
+
+
+@pytest.mark.parametrize("long", [5, 500])
+async def test_streams_are_listed_from_their_index(
+    store: MongoStore, plain: Plain, commands: Commands, long: int
+) -> None:
+    """However long a stream is, a few of its commits are looked at."""
+    for stream in [StreamId("Account", "a1")] * long + accounts(5):
+        await store.append(commit(stream))
+    commands.forget()
+    found = await store.streams(stream_type="Account", prefix="a", limit=2)
+    assert [(ACCOUNT, long)] == [(each.stream, each.version) for each in found]
+    sent = commands.named("find")
+    assert len(sent) <= 2
+    for each in sent:
+        plan = explained(plain, each)
+        assert {"stream"} == {*plan.indexes}
+        assert plan.looked_at <= 32
 
 
 async def test_events_without_tags_are_not_in_the_index_of_tags(

@@ -18,6 +18,7 @@ from eventhus.ports import (
     Checkpoint,
     Commit,
     DeadLetter,
+    HeldLease,
     IndexField,
     Lease,
     Message,
@@ -29,6 +30,7 @@ from eventhus.ports import (
     Storage,
     StoredCommit,
     StoredEvent,
+    StreamEnd,
     ViewDocument,
     ViewWrite,
 )
@@ -43,6 +45,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     following,
     groups,
     ids,
+    inspecting,
     keeping,
     leases,
     limits,
@@ -130,6 +133,24 @@ class Nothing:
     async def head(self) -> int:
         return 0
 
+    async def find_event(self, event_id: str) -> StoredEvent | None:
+        return None
+
+    async def related(
+        self, correlation_id: str, *, after: int = 0, limit: int = 100
+    ) -> Sequence[StoredEvent]:
+        return []
+
+    async def streams(
+        self,
+        *,
+        stream_type: str | None = None,
+        prefix: str = "",
+        after: StreamId | None = None,
+        limit: int = 100,
+    ) -> Sequence[StreamEnd]:
+        return []
+
     async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
         return None
 
@@ -191,6 +212,12 @@ class Nothing:
     async def load_group(self, group: str) -> Checkpoint | None:
         return None
 
+    async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
+        return []
+
+    async def count_letters(self, group: str, *, limit: int) -> int:
+        return 0
+
     async def save_letter(self, group: str, message: Message) -> None: ...
 
     async def load_letters(
@@ -204,6 +231,9 @@ class Nothing:
         return None
 
     async def release(self, lease: Lease) -> None: ...
+
+    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+        return []
 
 
 @pytest.mark.xfail(

@@ -40,6 +40,18 @@ async def letters(store: Storage, group: str = GROUP, *, limit: int = 100) -> li
     return found
 
 
+async def names_of(store: Storage, *, limit: int) -> list[str]:
+    """Return the names of all groups, read page by page."""
+    found: list[str] = []
+    while True:
+        page = await store.groups(after=found[-1] if found else "", limit=limit)
+        assert len(page) <= limit
+        found += page
+        assert sorted({*found}) == found
+        if len(page) < limit:
+            return found
+
+
 class Groups(Cases):
     """The beginnings of groups."""
 
@@ -93,6 +105,25 @@ class Groups(Cases):
         await store.save_letter(GROUP, letter(2))
         assert START == await store.load_group(GROUP)
 
+    @pytest.mark.parametrize("limit", [1, 2, 3, 1000])
+    @case
+    async def test_groups_are_listed(self, store: Storage, limit: int) -> None:
+        """Those that were created or have letters, in the order of their names, page by page."""
+        assert [] == await names_of(store, limit=limit)
+        for group in ("b", "a_", "a-", "A", "x" * 63, "0"):
+            await store.create_group(group, Checkpoint())
+        for group in ("b", "c", "a", "z"):
+            await store.save_letter(group, letter())
+        for group in ("b", "z"):
+            found = await letters(store, group)
+            assert 1 == len(found)
+            await store.delete_letter(group, found[0].number)
+        expected = ["0", "A", "a", "a-", "a_", "b", "c", "x" * 63]
+        assert expected == await names_of(store, limit=limit)
+        assert ["b", "c"] == [*await store.groups(after="aa", limit=2)]
+        async with self.store(f"{self.bucket}b") as elsewhere:
+            assert [] == await names_of(elsewhere, limit=limit)
+
     @pytest.mark.parametrize("group", ["", "a b", "a.b", "$a", "é", "a" * 64, "a/b"])
     @case
     async def test_an_invalid_group_is_refused(self, store: Storage, group: str) -> None:
@@ -103,6 +134,7 @@ class Groups(Cases):
             lambda: store.save_letter(group, letter()),
             lambda: store.load_letters(group),
             lambda: store.delete_letter(group, 1),
+            lambda: store.count_letters(group, limit=1),
         ]
         for ask in asked:
             with pytest.raises(InvalidArgument):
@@ -190,6 +222,22 @@ class Letters(Cases):
         assert 1 == len(await letters(store, "other"))
 
     @case
+    async def test_letters_are_counted(self, store: Storage) -> None:
+        """Those that are left in a group, up to a limit."""
+        assert 0 == await store.count_letters(GROUP, limit=1)
+        for number in range(5):
+            await store.save_letter(GROUP, letter(number))
+            await store.save_letter("other", letter(number))
+        found = await letters(store)
+        assert 5 == len(found)
+        await store.delete_letter(GROUP, found[1].number)
+        for limit, expected in ((1, 1), (3, 3), (4, 4), (5, 4), (10_000, 4)):
+            assert expected == await store.count_letters(GROUP, limit=limit)
+        assert 5 == await store.count_letters("other", limit=10_000)
+        with pytest.raises(InvalidArgument):
+            await store.count_letters(GROUP, limit=0)
+
+    @case
     async def test_the_number_of_a_letter_is_never_used_again(self, store: Storage) -> None:
         """Otherwise somebody who deletes what they have listed could delete another one."""
         used: list[int] = []
@@ -225,6 +273,9 @@ class Letters(Cases):
         for after, limit in ((-1, 1), (0, 0), (2**62 + 1, 1)):
             with pytest.raises(InvalidArgument):
                 await store.load_letters(GROUP, after=after, limit=limit)
+        for name, limit in (("x" * 256, 1), ("", 0)):
+            with pytest.raises(InvalidArgument):
+                await store.groups(after=name, limit=limit)
         for number in (-1, 2**64):
             with pytest.raises(InvalidArgument):
                 await store.delete_letter(GROUP, number)

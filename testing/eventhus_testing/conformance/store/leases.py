@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 
 import pytest
 
 from eventhus.errors import InvalidArgument, LeaseLost
-from eventhus.ports import Lease, Storage
+from eventhus.ports import HeldLease, Lease, Storage
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.names import HOSTILE
 
@@ -31,6 +32,19 @@ async def taken_at_last(store: Storage, name: str, owner: str) -> Lease:
     while (lease := await store.acquire(name, owner, ttl_s=LONG_S)) is None:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     return lease
+
+
+async def held(store: Storage, *, limit: int = 1000) -> list[HeldLease]:
+    """Return all leases that are held, read page by page."""
+    found: list[HeldLease] = []
+    while True:
+        page = await store.leases(after=found[-1].name if found else None, limit=limit)
+        assert len(page) <= limit
+        found += page
+        names = [each.name for each in found]
+        assert sorted({*names}) == names
+        if len(page) < limit:
+            return found
 
 
 class Leasing(Cases):
@@ -167,6 +181,71 @@ class Leasing(Cases):
             assert await other.acquire("relay", "b", ttl_s=LONG_S) is None
             await other.release(lease)
             assert (await taken(store, "relay", "b")).token > lease.token
+
+    @pytest.mark.parametrize("limit", [1, 2, 1000])
+    @case
+    async def test_held_leases_are_listed_by_name(self, store: Storage, limit: int) -> None:
+        """Each with its owner and its token, page by page; released ones are not among them."""
+        assert [] == await held(store, limit=limit)
+        given: list[Lease] = []
+        for number, name in enumerate(["relay", "", "b", "a", "B", *HOSTILE.values()]):
+            lease = await taken(store, name, f"owner {number}")
+            if number % 4 == 3:
+                await store.release(lease)
+            else:
+                given.append(lease)
+        await store.release(await taken(store, "c", "a"))
+        given.append(await taken(store, "c", "b"))
+        given.sort(key=lambda lease: lease.name)
+        for each in [store, self.store(self.bucket)]:
+            async with each as entered:
+                found = await held(entered, limit=limit)
+                assert given == [
+                    Lease(name=one.name, owner=one.owner, token=one.token) for one in found
+                ]
+        async with self.store(f"{self.bucket}b") as elsewhere:
+            assert [] == await held(elsewhere, limit=limit)
+
+    @case
+    async def test_a_held_lease_tells_since_when(self, store: Storage) -> None:
+        """Renewing it, in whichever store, changes only its end; a new holder begins anew."""
+        await taken(store, "relay", "a", ttl_s=LONG_S)
+        [first] = await held(store)
+        assert timedelta(0) == first.since.utcoffset() == first.until.utcoffset()
+        assert abs((first.until - first.since).total_seconds() - LONG_S) < SHORT_S
+        async with self.store(self.bucket) as other:
+            await other.acquire("relay", "a", ttl_s=2 * LONG_S)
+        [renewed] = await held(store)
+        assert first.since == renewed.since
+        assert renewed.until > first.until
+        await store.release(Lease(name="relay", owner="a", token=renewed.token))
+        while True:  # the clock of the store may be no finer than a millisecond
+            lease = await taken(store, "relay", "b")
+            [second] = await held(store)
+            assert ("b", lease.token) == (second.owner, second.token)
+            if second.since > first.since:
+                break
+            await store.release(lease)
+
+    @case
+    async def test_an_expired_lease_is_not_listed(self, store: Storage) -> None:
+        """Nor is it once its owner is gone; whoever returns late has it since then."""
+        await taken(store, "relay", "a", ttl_s=SHORT_S)
+        [first] = await held(store)
+        await taken(store, "another", "a")
+        while len(await held(store)) > 1:  # noqa: ASYNC110 - a store sets no event
+            await asyncio.sleep(0.01)
+        assert ["another"] == [each.name for each in await held(store)]
+        await taken(store, "relay", "a")
+        [_, again] = await held(store)
+        assert again.since > first.since
+
+    @case
+    async def test_an_invalid_page_of_leases_is_refused(self, store: Storage) -> None:
+        """It is refused, whatever is held."""
+        for after, limit in (("x" * 256, 1), ("a\ud800", 1), ("", 0), (None, -1)):
+            with pytest.raises(InvalidArgument):
+                await store.leases(after=after, limit=limit)
 
     @case
     async def test_a_checkpoint_with_an_older_token_is_refused(self, store: Storage) -> None:

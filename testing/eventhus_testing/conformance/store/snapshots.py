@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -179,6 +180,23 @@ class Checkpoints(Cases):
         with pytest.raises(InvalidArgument):
             await store.save_checkpoint("relay", 3, done=done)
         assert Checkpoint() == await store.load_checkpoint("relay")
+
+    @case
+    async def test_a_checkpoint_tells_when_it_was_saved(self, store: Storage) -> None:
+        """The last time, also if it has not moved; one that was never saved does not."""
+        assert (await store.load_checkpoint("relay")).saved_at is None
+        await store.save_checkpoint("relay", 3)
+        first = (await store.load_checkpoint("relay")).saved_at
+        assert first is not None
+        assert timedelta(0) == first.utcoffset()
+        async with self.store(self.bucket) as other:
+            assert first == (await other.load_checkpoint("relay")).saved_at
+        last = first
+        while last == first:  # the clock of the store may be no finer than a millisecond
+            await store.save_checkpoint("relay", 3)
+            last = (await store.load_checkpoint("relay")).saved_at or first
+        assert last > first
+        assert (await store.load_checkpoint("other")).saved_at is None
 
     @case
     async def test_every_reader_has_its_own_checkpoint(self, store: Storage) -> None:

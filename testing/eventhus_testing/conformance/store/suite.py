@@ -8,6 +8,7 @@ from eventhus_testing.conformance.store.envelopes import Envelopes
 from eventhus_testing.conformance.store.following import Following
 from eventhus_testing.conformance.store.groups import Groups, Letters
 from eventhus_testing.conformance.store.idempotency import Idempotency
+from eventhus_testing.conformance.store.inspecting import Inspecting
 from eventhus_testing.conformance.store.leases import Leasing
 from eventhus_testing.conformance.store.limits import Limits
 from eventhus_testing.conformance.store.names import Names
@@ -43,6 +44,7 @@ class StoreConformance(
     Leasing,
     Checkpoints,
     Snapshots,
+    Inspecting,
     Restoring,
     WholeCommits,
     RacingConditions,

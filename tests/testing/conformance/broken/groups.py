@@ -7,6 +7,7 @@ from typing import Self
 
 from attrs import evolve
 
+from eventhus.adapter_support import check_letters_page
 from eventhus.errors import InvalidArgument
 from eventhus.ports import Checkpoint, DeadLetter, Message
 from eventhus_memory import MemoryStore
@@ -165,6 +166,35 @@ class LosesLargeLetters(MemoryStore):
 class KeepsHalfCharacters(MemoryStore):
     async def save_letter(self, group: str, message: Message) -> None:
         self._letters.add(group, message)
+
+
+@caught_by("test_groups_are_listed")
+class ListsGroupsThatWereCreated(MemoryStore):
+    async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
+        found = await super().groups(after=after, limit=limit)
+        return [group for group in found if group in self._groups]
+
+
+@caught_by("test_groups_are_listed")
+class ListsGroupsThatHadLetters(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lettered: set[str] = set()
+
+    async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
+        names = sorted({*self._groups, *self.lettered})
+        return [name for name in names if name > after][:limit]
+
+    async def save_letter(self, group: str, message: Message) -> None:
+        await super().save_letter(group, message)
+        self.lettered.add(group)
+
+
+@caught_by("test_letters_are_counted")
+class CountsAllLetters(MemoryStore):
+    async def count_letters(self, group: str, *, limit: int) -> int:
+        check_letters_page(group, 0, limit)
+        return len(self._letters.of(group, after=0))
 
 
 @caught_by("test_a_group_keeps_where_it_began")

@@ -110,6 +110,23 @@ class KeepsOneCheckpoint(MemoryStore):
         return await super().load_checkpoint("relay")
 
 
+@caught_by("test_a_checkpoint_tells_when_it_was_saved")
+class TellsATimeForEveryCheckpoint(MemoryStore):
+    async def load_checkpoint(self, name: str) -> Checkpoint:
+        return evolve(await super().load_checkpoint(name), saved_at=datetime.now(UTC))
+
+
+@caught_by("test_a_checkpoint_tells_when_it_was_saved", hangs=True)
+class TellsWhenACheckpointMoved(MemoryStore):
+    async def save_checkpoint(
+        self, name: str, position: int, *, event_id: str = "", token: int = 0, **rest: Any
+    ) -> None:
+        if position != (await self.load_checkpoint(name)).position:
+            await super().save_checkpoint(name, position, event_id=event_id, token=token, **rest)
+        else:
+            await asyncio.sleep(0)
+
+
 @caught_by("test_a_checkpoint_is_the_last_one_saved")
 class NeverGoesBack(MemoryStore):
     async def save_checkpoint(
@@ -135,6 +152,7 @@ class HasALogOfItsOwn(MemoryStore):
 
 @caught_by("test_two_buckets_share_nothing")
 @caught_by("test_two_buckets_share_no_document")
+@caught_by("test_other_buckets_are_not_inspected")
 class HasOneLogForAllBuckets(MemoryStore):
     @staticmethod
     def log_of(bucket: str) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from attrs import evolve
 
-from eventhus.ports import Lease
+from eventhus.errors import InvalidArgument
+from eventhus.ports import HeldLease, Lease
 from eventhus_memory import MemoryStore
 from tests.testing.conformance.defects import caught_by
 
@@ -114,6 +117,66 @@ class SavesUnderAnyLease(MemoryStore):
         self, name: str, position: int, *, event_id: str = "", token: int = 0, **rest: Any
     ) -> None:
         await super().save_checkpoint(name, position, event_id=event_id, **rest)
+
+
+@caught_by("test_held_leases_are_listed_by_name")
+class ListsLeasesThatWereReleased(MemoryStore):
+    async def release(self, lease: Lease) -> None:
+        await super().release(lease)
+        self.released = lease
+
+    async def leases(self, **page: Any) -> Sequence[HeldLease]:
+        found = [*await super().leases(**page)]
+        return [evolve(found[0], name=self.released.name), *found] if found else []
+
+
+@caught_by("test_held_leases_are_listed_by_name")
+class ListsLeasesInTheOrderOfTheirOwners(MemoryStore):
+    async def leases(self, **page: Any) -> Sequence[HeldLease]:
+        return sorted(await super().leases(**page), key=lambda lease: lease.owner)
+
+
+@caught_by("test_held_leases_are_listed_by_name")
+class ListsLeasesWithoutANameAgain(MemoryStore):
+    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+        return await super().leases(after=after or None, limit=limit)
+
+
+@caught_by("test_a_held_lease_tells_since_when")
+class CountsFromTheRenewal(MemoryStore):
+    async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
+        lease = await super().acquire(name, owner, ttl_s=ttl_s)
+        self._leases[name] = self._leases[name]._replace(since=datetime.now(UTC))
+        return lease
+
+
+@caught_by("test_a_held_lease_tells_since_when")
+class TellsTimesWithoutAZone(MemoryStore):
+    async def leases(self, **page: Any) -> Sequence[HeldLease]:
+        found = await super().leases(**page)
+        return [evolve(each, since=each.since.replace(tzinfo=None)) for each in found]
+
+
+@caught_by("test_an_expired_lease_is_not_listed")
+class CountsFromTheFirstTime(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first: dict[tuple[str, str], datetime] = {}
+
+    async def leases(self, **page: Any) -> Sequence[HeldLease]:
+        return [
+            evolve(each, since=self.first.setdefault((each.name, each.owner), each.since))
+            for each in await super().leases(**page)
+        ]
+
+
+@caught_by("test_an_invalid_page_of_leases_is_refused")
+class ListsNoLeasesAfterInvalidNames(MemoryStore):
+    async def leases(self, **page: Any) -> Sequence[HeldLease]:
+        try:
+            return await super().leases(**page)
+        except InvalidArgument:
+            return []
 
 
 @caught_by("test_two_stores_agree_on_the_holder")
