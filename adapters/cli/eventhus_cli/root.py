@@ -37,6 +37,9 @@ class Root(Group):
             )
         except click.Abort:
             code = INTERRUPTED
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            code = error.exit_code
         except Exception as error:  # noqa: BLE001 - each gets a line
             code = _failed(error, options)
         if standalone_mode:

@@ -10,7 +10,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -33,7 +33,7 @@ class Session:
     """The surroundings of a running command.
 
     Attributes:
-        app: The application, entered to look at it.
+        app: The application, entered to look at it unless the command does without.
         operations: Its operations.
         screen: Where to write.
     """
@@ -47,11 +47,14 @@ Body: TypeAlias = Callable[..., Awaitable[int | None]]
 """The body of a command: takes a session and the parameters that click has parsed."""
 
 
-def operating(*, is_long: bool = False) -> Callable[[Body], Callable[..., None]]:
+def operating(
+    *, is_long: bool = False, is_entered: bool = True
+) -> Callable[[Body], Callable[..., None]]:
     """Decorate the body of a command: it gets a session, and returns the exit code or ``None``.
 
     Args:
         is_long: True if the command may run as long as it likes once the application is entered.
+        is_entered: False if the application must not be entered.
     """
 
     def decorate(body: Body) -> Callable[..., None]:
@@ -60,8 +63,9 @@ def operating(*, is_long: bool = False) -> Callable[[Body], Callable[..., None]]
             options = current_options()
             with quiet_logs(is_debugging=options.is_debugging):
                 app = composed(options.target())
-                work = _operate(app, options, partial(body, **params), is_long=is_long)
-                _exit(work)
+                watched = app.watching() if is_entered else nullcontext()
+                work = partial(body, **params)
+                _exit(_operate(app, watched, options, work, is_long=is_long))
 
         return run
 
@@ -70,6 +74,7 @@ def operating(*, is_long: bool = False) -> Callable[[Body], Callable[..., None]]
 
 async def _operate(
     app: Application,
+    watched: AbstractAsyncContextManager[Any],
     options: Options,
     body: Callable[[Session], Awaitable[int | None]],
     *,
@@ -77,7 +82,7 @@ async def _operate(
 ) -> int | None:
     from eventhus.operations import Operations
 
-    async with asyncio.timeout(options.timeout_s) as limit, app.watching():
+    async with asyncio.timeout(options.timeout_s) as limit, watched:
         if is_long:
             limit.reschedule(None)
         screen = Screen(is_json=options.is_json)

@@ -385,6 +385,13 @@ def test_doctor_lists_findings() -> None:
     assert {*findings[0]} >= {"name", "status", "detail", "advice"}
 
 
+@pytest.mark.parametrize("args", [(), ("views",)])
+def test_without_a_command_the_help_is_shown(args: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(eventhus, args)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert result.stderr.startswith("Usage: eventhus ")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_gets_its_completion(shell: str) -> None:
     assert "_EVENTHUS_COMPLETE" in run("completion", shell).stdout

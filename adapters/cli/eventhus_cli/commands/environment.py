@@ -32,11 +32,11 @@ async def leases(session: Session, *, after: str | None, limit: int) -> None:
 
 
 @click.command(cls=Command)
-@operating()
+@operating(is_long=True, is_entered=False)
 async def doctor(session: Session) -> int:
-    """Check the environment: versions, rights, indexes, clocks and settings of the servers.
+    """Check versions, rights, indexes, clocks and settings of the servers.
 
-    Exits with 1 if something must be mended before production.
+    Exits with 1 if something does not work or loses events. A server that is away is a finding.
     """
     found = await session.operations.doctor()
     if session.screen.is_json:
