@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import process_time
-from typing import Any
+from typing import Any, Self
 
 import attrs
 from attrs import frozen
 
 from benchmarks.harness import Sample, Stopwatch
 from eventhus import Aggregate, Application, Command, Rejected, new_id
-from eventhus.ports import Storage
+from eventhus.ports import Ended, Fact, Observer, Operation, Storage
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
 
@@ -80,6 +80,23 @@ def evolve(account: Account, event: AccountOpened | Deposited) -> Account:
 ACCOUNT = Aggregate(name="Account", initial=Account(), decide=decide, evolve=evolve)
 
 
+class SilentObserver:
+    """Is told everything and keeps nothing. It is also each observation."""
+
+    def __init__(self) -> None:
+        self.values: Mapping[str, str] = {}
+
+    def begin(self, operation: Operation) -> Self:  # noqa: ARG002 - keeps nothing
+        """See ``Observer.begin``."""
+        return self
+
+    def finish(self, ended: Ended) -> None:
+        """See ``Observation.finish``."""
+
+    def note(self, fact: Fact) -> None:
+        """See ``Observer.note``."""
+
+
 def dispatch(
     *,
     events: int,
@@ -87,6 +104,7 @@ def dispatch(
     log: int = 0,
     cache_size: int = 10_000,
     others: Sequence[Aggregate[Any, Any, Any]] = (),
+    observer: Observer | None = None,
 ) -> Sample:
     """Measure a deposit.
 
@@ -96,10 +114,11 @@ def dispatch(
         log: How many events the log has at least, those of one more account included.
         cache_size: As for ``Application``.
         others: Aggregates of the application that nothing is sent to.
+        observer: As for ``Application``.
     """
 
     async def sample() -> float:
-        async with application(MemoryStore(), cache_size, others) as app:
+        async with application(MemoryStore(), cache_size, others, observer=observer) as app:
             await _fill(app, [new_id()], log - accounts * events)
             ids = [new_id() for _ in range(accounts)]
             await _fill(app, ids, events)
@@ -171,6 +190,7 @@ def application(
     *,
     workers: int = 30,
     snapshot_every: int | None = None,
+    observer: Observer | None = None,
 ) -> Application:
     """The bank on a store."""
     return Application(
@@ -181,6 +201,7 @@ def application(
         workers=workers,
         cache_size=cache_size,
         snapshot_every=snapshot_every,
+        observer=observer,
     )
 
 

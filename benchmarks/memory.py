@@ -32,6 +32,9 @@ def cases() -> list[Case]:
     blind = eventsourcing_bank.dispatch(
         events=EVENTS, accounts=ACCOUNTS, env=eventsourcing_bank.CACHED_BLINDLY
     )
+    observed = eventhus_bank.dispatch(
+        events=EVENTS, accounts=ACCOUNTS, observer=eventhus_bank.SilentObserver()
+    )
     many = eventhus_bank.generated(498)
     return [
         Case(
@@ -79,6 +82,18 @@ def cases() -> list[Case]:
                     sample=eventhus_bank.dispatch(events=EVENTS, accounts=ACCOUNTS, others=many),
                     against="2 commands, 2 events",
                     goal=0.9,
+                ),
+            ],
+        ),
+        Case(
+            "dispatch with an observer, state cached",
+            [
+                Contender(name="no observer", sample=warm),
+                Contender(
+                    name="an observer that keeps nothing",
+                    sample=observed,
+                    against="no observer",
+                    goal=0.6,
                 ),
             ],
         ),

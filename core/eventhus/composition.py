@@ -114,6 +114,26 @@ def check_adapters(store: object, bus: object, codec: object) -> None:
             )
 
 
+def check_observer(observer: object) -> None:
+    """Refuse a class or anything else where an observer is expected, and asynchronous methods.
+
+    Raises:
+        CompositionError: It is neither ``None`` nor an observer.
+    """
+    if observer is None:
+        return
+    for name in ("begin", "note"):
+        method = getattr(observer, name, None)
+        if isinstance(observer, type) or not callable(method):
+            raise CompositionError(
+                f"observer must be an instance of an observer, found {_described(observer)}"
+            )
+        if is_async(method):
+            raise CompositionError(
+                f"observer: {name} is async, and nobody awaits it; make it a plain def"
+            )
+
+
 def check_is(value: object, *classes: type) -> None:
     """Refuse anything but an instance of one of ``classes``, such as a name instead of a view.
 

@@ -5,8 +5,8 @@ EventhusError
 ├── UsageError                the calling program is wrong, and trying again does not help
 │   ├── CompositionError      the parts of an application do not fit together (also TypeError)
 │   ├── InvalidArgument       an argument does not have the form it must have (also ValueError)
-│   │   ├── UndeclaredIndex   no declared index of a view answers a question
 │   │   └── InvalidCursor     a cursor of a view is not one of this question
+│   ├── UndeclaredIndex       no declared index of a view answers a question  (also LookupError)
 │   ├── NotRunning            used outside ``async with`` or its event loop   (also RuntimeError)
 │   ├── UnknownCommand        no aggregate handles this class of command      (also LookupError)
 │   ├── ViewChanged           a version of a view was built from others       (also TypeError)
@@ -136,8 +136,8 @@ class InvalidArgument(UsageError, ValueError):
 
 
 @define(eq=False, slots=False)
-class UndeclaredIndex(InvalidArgument):
-    """No declared index of a view answers a question.
+class UndeclaredIndex(UsageError, LookupError):
+    """No declared index of a view answers a question: whoever wrote the query must declare one.
 
     Attributes:
         view: The name of the view.

@@ -24,6 +24,7 @@ from eventhus.ports import (
     Commit,
     DeadLetter,
     EventBus,
+    Finding,
     HeldLease,
     IndexField,
     Lease,
@@ -31,6 +32,7 @@ from eventhus.ports import (
     MessageHandler,
     Page,
     Registration,
+    Selected,
     Selection,
     Slice,
     Snapshot,
@@ -268,13 +270,9 @@ class Proxy:
         """See ``ViewStore.create_indexes``."""
         await self._through("create_indexes", collection, indexes)
 
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
         """See ``ViewStore.select_documents``."""
-        found: Sequence[ViewDocument] = await self._through(
-            "select_documents", collection, selection
-        )
+        found: Selected = await self._through("select_documents", collection, selection)
         return found
 
     async def register(self, registration: Registration) -> Registration:
@@ -341,6 +339,11 @@ class Proxy:
         """See ``Leases.release``."""
         await self._through("release", lease)
 
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``."""
+        findings: Sequence[Finding] = await self._through("diagnose")
+        return findings
+
     async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
         """See ``Leases.leases``."""
         held: Sequence[HeldLease] = await self._through("leases", after=after, limit=limit)
@@ -406,6 +409,10 @@ class RecordingBus:
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``EventBus.discard``."""
         raise NotImplementedError
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``."""
+        return ()
 
     async def __aenter__(self) -> Self:
         self.entered += 1

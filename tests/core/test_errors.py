@@ -347,8 +347,16 @@ def test_the_drawing_of_the_tree_matches_the_classes() -> None:
 
 
 FAMILIES = [
-    (InvalidArgument, [UndeclaredIndex("v", "x"), InvalidCursor("v", is_of_another=False)]),
-    (UsageError, [InvalidArgument("x"), NotRunning("x"), UndeclaredEvent("Account", Deposit)]),
+    (InvalidArgument, [InvalidCursor("v", is_of_another=False)]),
+    (
+        UsageError,
+        [
+            InvalidArgument("x"),
+            UndeclaredIndex("v", "x"),
+            NotRunning("x"),
+            UndeclaredEvent("Account", Deposit),
+        ],
+    ),
     (
         ConflictError,
         [

@@ -66,6 +66,7 @@ MODULES = [
         "eventhus_cattrs",
         "eventhus_mongo",
         "eventhus_nats",
+        "eventhus_otel",
         "eventhus_testing",
         "eventhus_testing.servers",
     )

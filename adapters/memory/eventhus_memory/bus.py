@@ -23,7 +23,7 @@ from eventhus.adapter_support import (
     unexpected,
 )
 from eventhus.domain.recorded import StreamId
-from eventhus.ports import DeadLetter, Message, MessageHandler, Start
+from eventhus.ports import DeadLetter, Finding, Message, MessageHandler, Start
 from eventhus.printable import printable
 from eventhus_memory.letters import Letters
 from eventhus_memory.store import check_url
@@ -109,6 +109,18 @@ class MemoryBus:
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
         return member
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``."""
+        return [
+            Finding.warning(
+                "memory.bus",
+                "messages and dead letters are lost when this process ends, and no other process "
+                "gets them",
+                "use a bus that keeps messages, such as nats://, or none: event handlers then read "
+                "the log",
+            )
+        ]
 
     def _kept(self, start: Start) -> Sequence[Message]:
         """Return the published messages that a new group gets."""

@@ -43,11 +43,14 @@ from eventhus.errors import (
     LogsDiffer,
 )
 from eventhus.ports import (
+    COUNTED,
     Commit,
+    Finding,
     IndexField,
     IndexValue,
     Page,
     Registration,
+    Selected,
     Selection,
     Slice,
     Snapshot,
@@ -98,6 +101,16 @@ class MemoryStore(MemoryInspection, MemoryLeases, MemoryGroups):
         """
         check_url(url)
         return cls()
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``."""
+        return [
+            Finding.warning(
+                "memory.store",
+                "every event is lost when this process ends, and no other process sees it",
+                "use a store that keeps events, such as mongodb://",
+            )
+        ]
 
     async def __aenter__(self) -> Self:
         return self
@@ -361,14 +374,17 @@ class MemoryStore(MemoryInspection, MemoryLeases, MemoryGroups):
         """See ``ViewStore.create_indexes``. Memory needs none."""
         check_indexes(collection, indexes)
 
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
         """See ``ViewStore.select_documents``."""
         check_selection(collection, selection)
+        kept = self._documents.get(collection, {})
         keys = select(self._indexed.get(collection, {}), selection)
-        found = await self.load_documents(collection, keys)
-        return [found[key] for key in keys]
+        parked = (each for each in kept.values() if each.parked is not None)
+        return Selected(
+            documents=[evolve(kept[key], data=loads(kept[key].data)) for key in keys],
+            position=self._checkpoints[collection][0].position,
+            parked=sum(1 for _ in islice(parked, COUNTED)),
+        )
 
     async def delete_documents(self, collection: str) -> None:
         """See ``ViewStore.delete_documents``."""

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from eventhus.errors import IncompatibleBucket, InvalidArgument
@@ -71,15 +72,18 @@ class _Index:
         condition = {"$type": self.only_of_type} if self.only_of_type else {"$exists": True}
         return {self.only_where: condition}
 
-    def is_in(self, indexes: Mapping[str, Mapping[str, Any]]) -> bool:
-        return any(
-            tuple(index["key"].items()) == self.keys
-            and index.get("unique", False) is self.is_unique
-            and index.get("partialFilterExpression") == self.filter
-            and not index.get("sparse")
-            and "collation" not in index
-            for index in indexes.values()
-        )
+    def found_in(self, indexes: Mapping[str, Mapping[str, Any]]) -> str | None:
+        """Return the name under which it is there, which may be another; ``None`` if it is not."""
+        for name, index in indexes.items():
+            if (
+                tuple(index["key"].items()) == self.keys
+                and index.get("unique", False) is self.is_unique
+                and index.get("partialFilterExpression") == self.filter
+                and not index.get("sparse")
+                and "collation" not in index
+            ):
+                return name
+        return None
 
     def is_like_one_in(self, indexes: Mapping[str, Mapping[str, Any]]) -> bool:
         """Return whether an index has the same name or the same keys."""
@@ -102,7 +106,7 @@ def _quoted(field: str) -> str:
     return f"'{field}'" if "." in field else field
 
 
-INDEXES = (
+EVENTS_INDEXES = (
     _Index("stream", STREAM_KEYS),
     _Index("commit_id", (("commit_id", ASCENDING),)),
     _Index("command_id", (("command_id", ASCENDING),), only_where="command_id"),
@@ -128,12 +132,17 @@ async def prepare(connection: Connection) -> None:
     """
     with translating_errors(connection.bucket):
         async with connection.operation() as session:
-            await _check_collection(connection, session)
-            await _check_documents(connection, session)
+            await check_collection(connection, session)
+            await check_documents(connection, session)
             await _ensure_indexes(connection, session)
 
 
-async def _check_collection(connection: Connection, session: AsyncClientSession) -> None:
+async def check_collection(connection: Connection, session: AsyncClientSession) -> None:
+    """Check that the log is a plain collection.
+
+    Raises:
+        IncompatibleBucket: It is not.
+    """
     database = connection.events.database
     found = await database.list_collections(
         filter={"name": connection.events.name}, session=session
@@ -150,16 +159,23 @@ async def _check_collection(connection: Connection, session: AsyncClientSession)
             )
 
 
-async def _check_documents(connection: Connection, session: AsyncClientSession) -> None:
+async def check_documents(connection: Connection, session: AsyncClientSession) -> bool:
+    """Check that the first and the last commit can be decoded, and return whether there are any.
+
+    Raises:
+        UnknownFormat: One of them was not written by this version.
+    """
+    document = None
     for direction in (ASCENDING, DESCENDING):
         document = await connection.events.find_one(sort=[("_id", direction)], session=session)
         if document is not None:
             decode_commit(document)
+    return document is not None
 
 
 async def _ensure_indexes(connection: Connection, session: AsyncClientSession) -> None:
-    found = await _indexes(connection, session)
-    missing = [index for index in INDEXES if not index.is_in(found)]
+    found = await indexes_of(connection.events, session)
+    missing = [index for index in EVENTS_INDEXES if index.found_in(found) is None]
     if not missing:
         return
     try:
@@ -175,9 +191,9 @@ async def _ensure_indexes(connection: Connection, session: AsyncClientSession) -
     except OperationFailure as error:
         if error.code not in _INDEX_CONFLICTS:
             raise
-    found = await _indexes(connection, session)
+    found = await indexes_of(connection.events, session)
     for index in sorted(missing, key=lambda index: not index.is_like_one_in(found)):
-        if not index.is_in(found):
+        if index.found_in(found) is None:
             raise IncompatibleBucket(
                 connection.bucket,
                 f"another index of events conflicts with {index}; drop it, so that this one can be "
@@ -185,6 +201,9 @@ async def _ensure_indexes(connection: Connection, session: AsyncClientSession) -
             )
 
 
-async def _indexes(connection: Connection, session: AsyncClientSession) -> dict[str, Document]:
-    found = await connection.events.list_indexes(session=session)
+async def indexes_of(
+    collection: AsyncCollection[Document], session: AsyncClientSession
+) -> dict[str, Document]:
+    """Return the indexes of a collection by name; none if it does not exist."""
+    found = await collection.list_indexes(session=session)
     return {index["name"]: dict(index) for index in await found.to_list()}

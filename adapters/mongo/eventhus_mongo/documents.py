@@ -11,8 +11,7 @@ import bson
 from bson import Int64
 from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
 from bson.errors import BSONError
-from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS as _RAW
-from bson.raw_bson import RawBSONDocument
+from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 from pymongo.common import MAX_BSON_SIZE
 
 from eventhus.adapter_support import check_plain_data
@@ -22,7 +21,7 @@ Document: TypeAlias = dict[str, Any]
 FORMAT = 1
 """The version of the forms. A document of another version says so in its field ``format``."""
 
-MOST = 2**62  # events in a log, by far
+MOST = 2**62 - 1  # events in a log, by far; two of them add up to less than 64 bits
 
 CHUNK_BYTES = 32_000  # of documents that are decoded at once; as Python objects they take 300 KB
 
@@ -42,6 +41,9 @@ class _PlainInt(TypeDecoder):
 
 OPTIONS: CodecOptions[Document] = CodecOptions(type_registry=TypeRegistry([_PlainInt()]))
 """The options for reading documents, whatever the client's options for other uses are."""
+
+RAW = DEFAULT_RAW_BSON_OPTIONS
+"""The options for documents that ``decode_reply`` decodes later, all at once."""
 
 # They read what the strict options refuse: dates beyond Python's, and text that is not UTF-8.
 _LENIENT = OPTIONS.with_options(
@@ -84,7 +86,7 @@ def decode_reply(reply: bytes) -> list[Document]:
     try:
         return bson.decode_all(reply, OPTIONS)
     except BSONError:
-        return [_decode_leniently(document) for document in bson.decode_all(reply, _RAW)]
+        return [_decode_leniently(document) for document in bson.decode_all(reply, RAW)]
 
 
 def _decode_leniently(document: RawBSONDocument) -> Document:

@@ -22,7 +22,7 @@ from eventhus.errors import AccessDenied, CompositionError, IncompatibleBucket, 
 from eventhus_mongo.documents import UnknownFormat
 
 DUPLICATE_KEY = 11000
-_UNAUTHORIZED = 13
+UNAUTHORIZED = 13
 _NO_CREDENTIALS = {18, 8000}  # AuthenticationFailed; AtlasError, which Atlas uses for the same
 _PASSING = {
     6,  # HostUnreachable
@@ -65,7 +65,7 @@ def to_eventhus_error(bucket: str, error: PyMongoError) -> EventhusError:
         return AccessDenied(
             bucket, "MongoDB refused the credentials; check the user, the password and authSource"
         )
-    if isinstance(error, OperationFailure) and error.code == _UNAUTHORIZED:
+    if isinstance(error, OperationFailure) and error.code == UNAUTHORIZED:
         return AccessDenied(
             bucket,
             f"the user lacks a right; grant readWrite on database {bucket!r} ({_what(error)})",

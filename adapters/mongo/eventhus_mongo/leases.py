@@ -146,8 +146,15 @@ async def load_checkpoint(connection: Connection, name: str) -> Checkpoint:
     """See ``CheckpointStore.load_checkpoint``."""
     async with connection.operation() as session:
         document = await connection.checkpoints.find_one({"_id": name}, session=session)
-    if document is None:
-        return Checkpoint()
+    return Checkpoint() if document is None else decode_checkpoint(name, document)
+
+
+def decode_checkpoint(name: str, document: Document) -> Checkpoint:
+    """Return the checkpoint in a document.
+
+    Raises:
+        UnknownFormat: The document was not written by this library.
+    """
     try:
         position = exact_int(document["position"])
         done = [(exact_int(first), exact_int(last)) for first, last in document.get("done", ())]

@@ -9,15 +9,31 @@ from math import prod
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.errors import OperationFailure
 
-from eventhus.ports import Bounds, IndexField, IndexValue, Selection, ViewDocument
+from eventhus.ports import (
+    COUNTED,
+    Bounds,
+    IndexField,
+    IndexValue,
+    Selected,
+    Selection,
+    ViewDocument,
+)
 from eventhus_mongo.connection import Connection
-from eventhus_mongo.documents import Document, decode_reply
+from eventhus_mongo.documents import RAW, Document, decode_reply
 from eventhus_mongo.indexed_values import stored
+from eventhus_mongo.leases import decode_checkpoint, load_checkpoint
 from eventhus_mongo.views import decode
 
 _MOST_STARTS = 100  # walks that the server merges; beyond it, it sorts what it finds
-_LIVE: Document = {"_deleted": None, "_parked": None}
+_NO_SNAPSHOT = {239, 246}  # SnapshotTooOld, and SnapshotUnavailable right after a change of indexes
+_OTHERS = 3  # documents of a reply besides those of the page: at most two, and one for its end
+_COUNT_PARKED: list[Document] = [
+    {"$match": {"_parked.position": {"$exists": True}}},
+    {"$limit": COUNTED},
+    {"$count": "_count"},
+]
 
 
 async def create(
@@ -31,40 +47,86 @@ async def create(
         await connection.collection(collection).create_indexes(models, session=session)
 
 
-async def select(
-    connection: Connection, collection: str, selection: Selection
-) -> list[ViewDocument]:
-    """See ``ViewStore.select_documents``."""
-    if any(not isinstance(wanted, Bounds) and not wanted for wanted in selection.where.values()):
-        return []  # none of no values; an $or of nothing is an error
-    where = [*_conditions(selection.where), _LIVE]
-    if selection.after is None:
-        wanted: Document = {"$and": where}
+async def select(connection: Connection, collection: str, selection: Selection) -> Selected:
+    """See ``ViewStore.select_documents``. One exchange, in which everything is of one moment."""
+    if connection.seen is not None:  # a standalone has no snapshots
+        try:
+            return await _select(connection, collection, selection, position=None)
+        except OperationFailure as error:
+            if error.code not in _NO_SNAPSHOT:
+                raise
+    # In this order: documents are saved before the checkpoint moves.
+    position = (await load_checkpoint(connection, collection)).position
+    return await _select(connection, collection, selection, position=position)
+
+
+async def _select(
+    connection: Connection, collection: str, selection: Selection, *, position: int | None
+) -> Selected:
+    """Return a page; from a snapshot, with the position of the checkpoint, unless that is given."""
+    pipeline: list[Document] = [
+        {"$match": _wanted(selection)},
+        {"$sort": dict([*_order(selection.order), ("_id", _direction(selection.descending))])},
+        {"$limit": selection.limit},
+        {"$unionWith": {"coll": collection, "pipeline": _COUNT_PARKED}},
+    ]
+    if position is None:
+        found = connection.snapshot(collection)
+        checkpoint = [{"$match": {"_id": collection}}, {"$project": {"_checkpoint": "$$ROOT"}}]
+        pipeline.append({"$unionWith": {"coll": "checkpoints", "pipeline": checkpoint}})
     else:
-        # At the root, and whole in each branch, so that the server merges walks along the index
-        # instead of sorting what it finds.
-        wanted = {
-            "$or": [
-                {"$and": [start, branch, *where]}
-                for start in _starts(selection)
-                for branch in _after(selection)
-            ]
-        }
-    order = [*_order(selection.order), ("_id", _direction(selection.descending))]
-    options: dict[str, Any] = {"hint": [*_keys(selection.index)]} if selection.index else {}
-    documents: list[Document] = []
+        found = connection.collection(collection).with_options(codec_options=RAW)
+    options: dict[str, Any] = {"hint": dict(_keys(selection.index))} if selection.index else {}
     async with connection.operation() as session:
-        replies: Any = connection.collection(collection).find_raw_batches(
-            wanted,
-            {"_by": False, "_us": False},
-            sort=order,
-            limit=selection.limit,
-            session=session,
-            **options,
+        cursor = await found.aggregate(
+            pipeline, session=session, batchSize=selection.limit + _OTHERS, **options
         )
-        async for reply in replies:
-            documents += decode_reply(reply)
-    return [decode(document) for document in documents]
+        raw = await cursor.to_list()
+    documents: list[ViewDocument] = []
+    parked = 0
+    for document in decode_reply(b"".join([each.raw for each in raw])):
+        if "_count" in document:
+            parked = document["_count"]
+        elif "_checkpoint" in document:
+            position = decode_checkpoint(collection, document["_checkpoint"]).position
+        else:
+            documents.append(decode(document))
+    return Selected(documents=documents, position=position or 0, parked=parked)
+
+
+def _wanted(selection: Selection) -> Document:
+    if any(not isinstance(wanted, Bounds) and not wanted for wanted in selection.where.values()):
+        return {"_id": {"$in": []}}  # none of no values; an $or of nothing is an error
+    if selection.after is None:
+        return _all([*_conditions(selection.where), *_live(selection.where)])
+    # At the root, and whole in each branch, so that the server merges walks along the index
+    # instead of sorting what it finds.
+    starts, others = _starts(selection)
+    rest = [*_conditions(others), *_live(selection.where)]
+    return {
+        "$or": [_all([start, branch, *rest]) for start in starts for branch in _after(selection)]
+    }
+
+
+def _all(conditions: Sequence[Document]) -> Document:
+    """Return the condition that all of these hold, as flat as possible: that is quickly planned."""
+    merged: Document = {}
+    for condition in conditions:
+        if not merged.keys().isdisjoint(condition):
+            return {"$and": [*conditions]}
+        merged |= condition
+    return merged
+
+
+def _live(where: Mapping[str, Sequence[IndexValue] | Bounds]) -> list[Document]:
+    """Return the condition that leaves out documents without a value, unless another one does.
+
+    They have no indexed values.
+    """
+    for wanted in where.values():
+        if any(_bounds(wanted)) if isinstance(wanted, Bounds) else None not in wanted:
+            return []
+    return [{"_deleted": None, "_parked": None}]
 
 
 def _direction(descending: bool) -> int:  # noqa: FBT001 - the only argument
@@ -92,26 +154,31 @@ def _conditions(where: Mapping[str, Sequence[IndexValue] | Bounds]) -> Iterator[
         if not isinstance(wanted, Bounds):
             yield _one_of(name, wanted)
             continue
-        for operator, value in (
-            ("$gte", wanted.at_least),
-            ("$gt", wanted.above),
-            ("$lte", wanted.at_most),
-            ("$lt", wanted.below),
-        ):
-            if value is not None:
-                yield _bounded(name, operator, value)
+        for operator, value in _bounds(wanted):
+            yield _bounded(name, operator, value)
+
+
+def _bounds(wanted: Bounds) -> list[tuple[str, IndexValue]]:
+    bounds = [
+        ("$gte", wanted.at_least),
+        ("$gt", wanted.above),
+        ("$lte", wanted.at_most),
+        ("$lt", wanted.below),
+    ]
+    return [(operator, value) for operator, value in bounds if value is not None]
 
 
 def _one_of(name: str, wanted: Sequence[IndexValue]) -> Document:
     times = [each for each in wanted if isinstance(each, datetime)]
     if not times:
-        return {f"_by.{name}": {"$in": [stored(each) for each in wanted]}}
+        values = [stored(each) for each in wanted]
+        return {f"_by.{name}": values[0] if len(values) == 1 else {"$in": values}}
     branches: list[Document] = [
         {f"_by.{name}": stored(each), f"_us.{name}": each.microsecond % 1000} for each in times
     ]
     if None in wanted:
         branches.append({f"_by.{name}": None})
-    return {"$or": branches}
+    return branches[0] if len(branches) == 1 else {"$or": branches}
 
 
 def _bounded(name: str, operator: str, value: IndexValue) -> Document:
@@ -128,17 +195,23 @@ def _bounded(name: str, operator: str, value: IndexValue) -> Document:
     }
 
 
-def _starts(selection: Selection) -> list[Document]:
-    """Return the known values that the index begins with, one document for each combination."""
+def _starts(
+    selection: Selection,
+) -> tuple[Sequence[Document], Mapping[str, Sequence[IndexValue] | Bounds]]:
+    """Return the known values that the index begins with, and the conditions that they leave.
+
+    There is one document for each combination.
+    """
     count = len(selection.index) - len(selection.order)
     fields = [each.name for each in selection.index[:count]]
     values = [_listed(selection.where[name]) for name in fields]
     if prod(map(len, values)) > _MOST_STARTS:
-        return [{}]
-    return [
-        {"$and": [_one_of(name, [value]) for name, value in zip(fields, each, strict=True)] or [{}]}
+        return [{}], selection.where
+    starts = [
+        _all([_one_of(name, [value]) for name, value in zip(fields, each, strict=True)])
         for each in product(*values)
     ]
+    return starts, {name: each for name, each in selection.where.items() if name not in fields}
 
 
 def _listed(wanted: Sequence[IndexValue] | Bounds) -> Sequence[IndexValue]:

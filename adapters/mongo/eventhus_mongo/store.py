@@ -50,12 +50,14 @@ from eventhus.ports import (
     Checkpoint,
     Commit,
     DeadLetter,
+    Finding,
     HeldLease,
     IndexField,
     Lease,
     Message,
     Page,
     Registration,
+    Selected,
     Selection,
     Slice,
     Snapshot,
@@ -71,6 +73,7 @@ from eventhus_mongo.bucket import check_name, prepare
 from eventhus_mongo.command_finder import CommandFinder
 from eventhus_mongo.commits import ENVELOPE
 from eventhus_mongo.connection import Client, Connection
+from eventhus_mongo.diagnosis import CONNECTION, diagnose
 from eventhus_mongo.document_saver import DocumentSaver
 from eventhus_mongo.driver_errors import translating_errors
 from eventhus_mongo.inspection import Inspector
@@ -434,9 +437,7 @@ class MongoStore:
         with running.connection.calls, translating_errors(self._bucket):
             await selecting.create(running.connection, collection, indexes)
 
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
         """See ``ViewStore.select_documents``."""
         check_selection(collection, selection)
         running = self._here()
@@ -536,6 +537,19 @@ class MongoStore:
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             await leases.release(running.connection, lease)
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``. It takes its own connections, as the application will."""
+        try:
+            client = self._connect()
+        except CompositionError as error:
+            return [Finding.error(CONNECTION, str(error), "correct the URL")]
+        try:
+            return await diagnose(client, self._bucket)
+        finally:
+            if self._owns_client:
+                with pymongo.timeout(CUT_OFF_S):
+                    await client.close()
 
     async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
         """See ``Leases.leases``."""

@@ -29,6 +29,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from eventhus.errors import InvalidArgument
 from eventhus.ports import ArmedDeadline, Parked, Skipped, ViewDocument, ViewWrite
+from eventhus.ports.views import unchecked_view_document
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
@@ -43,6 +44,9 @@ from eventhus_mongo.documents import (
 )
 from eventhus_mongo.driver_errors import DUPLICATE_KEY
 from eventhus_mongo.indexed_values import index_values
+
+_SPECIAL = {"_revision", "_skipped", "_deadlines", "_parked", "_deleted", "_json", "_value"}
+"""The fields of documents that are not only a key's position and the fields of its value."""
 
 _BAD_HINT = 2  # the server's BadValue
 _PARKED = IndexModel(
@@ -144,6 +148,10 @@ def decode(document: Document) -> ViewDocument:
     revision = document.get("_revision", 0)
     if not (isinstance(key, str) and type(position) is int and type(revision) is int):
         raise not_ours(document)
+    if _SPECIAL.isdisjoint(document):
+        return unchecked_view_document(
+            key=key, position=position, data=_fields(document), skipped=(), deadlines=()
+        )
     try:
         skipped = [
             Skipped(
@@ -174,7 +182,11 @@ def _data(document: Document) -> Any:
         return document["_value"]
     if "_json" in document:
         return parse_json(document["_json"])
-    return {name: value for name, value in document.items() if not name.startswith("_")}
+    return _fields(document)
+
+
+def _fields(document: Document) -> Document:
+    return {name: value for name, value in document.items() if name[:1] != "_"}
 
 
 def _parked(stored: Document) -> Parked:

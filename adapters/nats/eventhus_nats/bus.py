@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,15 @@ from eventhus.adapter_support import (
     check_start,
 )
 from eventhus.errors import CompositionError, NotRunning
-from eventhus.ports import DeadLetter, Message, MessageHandler, Publisher, Start, Subscription
+from eventhus.ports import (
+    DeadLetter,
+    Finding,
+    Message,
+    MessageHandler,
+    Publisher,
+    Start,
+    Subscription,
+)
 from eventhus_nats.address import Address
 from eventhus_nats.connection import REQUEST_S, Connection
 from eventhus_nats.core_nats import CoreNats, CoreNatsSubscription
@@ -45,6 +53,7 @@ class _Transport(Protocol):
     async def has_group(self, group: str) -> bool: ...
     def dead_letters(self, group: str, *, after: int) -> AsyncGenerator[DeadLetter, None]: ...
     async def discard(self, letter: DeadLetter) -> None: ...
+    async def diagnose(self) -> Sequence[Finding]: ...
 
 
 @frozen
@@ -240,6 +249,10 @@ class NatsBus:
         """See ``MessageSource.discard``."""
         check_group(group)
         await self._entered().transport.discard(letter)
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``. It takes a connection of its own."""
+        return await self._transport(Connection(self._bucket, self._address)).diagnose()
 
     def _entered(self) -> _Running:
         if self._running is None:

@@ -14,6 +14,7 @@ import nats.js.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
+from eventhus.adapter_support import keeping_cancellations
 from eventhus.errors import AccessDenied, CompositionError, EventhusError
 from eventhus_nats.address import Address
 from eventhus_nats.client import ReconnectingClient
@@ -39,6 +40,7 @@ class Connection:
 
     Attributes:
         bucket: The name of the bucket.
+        address: The servers and the credentials.
         client: The driver's client.
         jetstream: The driver's JetStream context.
         on_break: Callbacks for when the connection breaks, before it reconnects.
@@ -51,7 +53,7 @@ class Connection:
         self.jetstream = JetStreamContext(self.client, timeout=REQUEST_S)
         self.on_break: set[Callable[[], None]] = set()
         self.on_reconnect: set[Callable[[], None]] = set()
-        self._address = address
+        self.address = address
         self._is_connecting = False
         self._denied: str | None = None  # what the server said about a missing permission
         self._last_logged: str | None = None  # the driver reports each attempt of an outage
@@ -126,8 +128,9 @@ class Connection:
             nats.js.errors.APIError: The answer was an error.
         """
         try:
-            async with asyncio.timeout(within_s):
-                return await question
+            with keeping_cancellations():
+                async with asyncio.timeout(within_s):
+                    return await question
         except nats.js.errors.APIError:
             raise
         except (nats.errors.Error, TimeoutError, OSError) as error:
@@ -150,7 +153,7 @@ class Connection:
 
     def _options(self) -> dict[str, Any]:
         """Return the servers and credentials as arguments of the driver."""
-        address = self._address
+        address = self.address
         options: dict[str, Any] = {"servers": list(address.servers)}
         if address.tls is not None:
             options["tls"] = address.tls
@@ -164,7 +167,7 @@ class Connection:
         return options
 
     def _check_credentials(self) -> None:
-        path = self._address.credentials
+        path = self.address.credentials
         if path is None:
             return
         try:
@@ -192,7 +195,7 @@ class Connection:
     def _is_as_private_as_asked(self) -> bool:
         # The driver encrypts only if the server says so, even if it was given TLS, and does not
         # tell in public what the server said.
-        return self._address.tls is None or bool(self.client._server_info.get("tls_required"))  # noqa: SLF001
+        return self.address.tls is None or bool(self.client._server_info.get("tls_required"))  # noqa: SLF001
 
     async def _shut(self, within_s: float = REQUEST_S) -> None:
         client = self.client

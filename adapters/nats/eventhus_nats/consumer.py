@@ -72,6 +72,15 @@ async def has_consumer(connection: Connection, group: str) -> bool:
     return True
 
 
+def can_serve(config: ConsumerConfig) -> bool:
+    """Return whether a consumer with these settings can serve a group."""
+    return not (
+        config.deliver_subject
+        or config.ack_policy != AckPolicy.EXPLICIT
+        or (config.max_deliver or 0) > 0  # it would give up silently
+    )
+
+
 class Consumer:
     """A pull consumer of the bucket's stream, created again if the server lost it.
 
@@ -294,12 +303,7 @@ class Consumer:
         return changed
 
     def _check(self, info: ConsumerInfo) -> None:
-        config = info.config
-        if (
-            config.deliver_subject
-            or config.ack_policy != AckPolicy.EXPLICIT
-            or (config.max_deliver or 0) > 0  # it would give up silently
-        ):
+        if not can_serve(info.config):
             raise IncompatibleBucket(
                 self._connection.bucket,
                 f"its stream has a consumer {self._name} that cannot serve a group: it must be a "

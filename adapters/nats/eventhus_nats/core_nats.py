@@ -17,9 +17,10 @@ from eventhus.adapter_support import (
     next_attempt,
 )
 from eventhus.errors import InvalidArgument
-from eventhus.ports import DeadLetter, Message, MessageHandler, Start
+from eventhus.ports import DeadLetter, Finding, Message, MessageHandler, Start
 from eventhus_nats.connection import Connection
 from eventhus_nats.dead_letters import letter_headers
+from eventhus_nats.diagnosis import diagnose_core
 from eventhus_nats.driver_errors import to_eventhus_error, translating_errors
 from eventhus_nats.messages import MSG_ID, encode_id, message_of
 from eventhus_nats.subjects import Subjects
@@ -87,6 +88,10 @@ class CoreNats:
 
     async def discard(self, letter: DeadLetter) -> None:
         """Do nothing: core NATS keeps no dead letters."""
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``. It needs no open transport."""
+        return await diagnose_core(self._connection, self._subjects)
 
 
 class CoreNatsPublisher:

@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 import nats.js.errors
 
+from eventhus.adapter_support import keeping_cancellations
 from eventhus.ports import DeadLetter, Message
 from eventhus_nats.connection import REQUEST_S, Connection
 from eventhus_nats.driver_errors import to_eventhus_error, translating_errors
@@ -62,7 +63,7 @@ class DeadLetters:
         headers = letter_headers(
             message, self._connection.client.max_payload, prefix=f"{group}:{digest}:"
         )
-        with translating_errors(self._connection.bucket):
+        with translating_errors(self._connection.bucket), keeping_cancellations():
             await self._connection.jetstream.publish(
                 self._subjects.dead(group),
                 message.body,

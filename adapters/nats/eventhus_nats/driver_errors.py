@@ -48,10 +48,13 @@ def to_eventhus_error(bucket: str, error: BaseException) -> EventhusError:
 
 def describe(error: BaseException) -> str:
     """Return what happened, without data and without credentials."""
+    if isinstance(error, nats.errors.NoRespondersError) or (
+        # The driver makes this one of "no responders", without a code.
+        isinstance(error, nats.js.errors.ServiceUnavailableError) and error.err_code is None
+    ):
+        return "JetStream is not enabled on the server, or not for this account"
     if isinstance(error, nats.js.errors.APIError):
         return f"JetStream answered {error.err_code or error.code}, {error.description}"
-    if isinstance(error, nats.errors.NoRespondersError):
-        return "JetStream is not enabled on the server, or not for this account"
     if is_refusal(error):
         return "the server refused the credentials"
     if isinstance(error, nats.errors.SlowConsumerError):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from nats.js.api import StreamInfo
 
 from eventhus.errors import BusUnavailable
-from eventhus.ports import DeadLetter, Message, MessageHandler, Start
+from eventhus.ports import DeadLetter, Finding, Message, MessageHandler, Start
 from eventhus_nats.connection import Connection
 from eventhus_nats.consumer import Consumer, has_consumer
 from eventhus_nats.dead_letters import DeadLetters
+from eventhus_nats.diagnosis import diagnose_jetstream
 from eventhus_nats.group_leases import GroupLeases
 from eventhus_nats.publisher import Acknowledgements, JetStreamPublisher
 from eventhus_nats.starting import sequence_before
@@ -88,6 +89,10 @@ class JetStream:
     async def discard(self, letter: DeadLetter) -> None:
         """See ``MessageSource.discard``."""
         await self._dead_letters.discard(letter)
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``. It needs no open transport."""
+        return await diagnose_jetstream(self._connection, self._subjects, self._settings)
 
     async def _ensure_streams(self) -> StreamInfo:
         return await ensure_streams(

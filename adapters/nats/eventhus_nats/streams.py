@@ -133,17 +133,18 @@ async def _ensure(
             info = await connection.ask(jetstream.stream_info(name))  # another process was faster
     except nats.js.errors.APIError as error:
         raise to_eventhus_error(connection.bucket, error) from error
-    differences = list(_differences(info.config, subjects, want))
-    if differences:
+    wrong = list(differences(info.config, subjects, want))
+    if wrong:
         raise IncompatibleBucket(
             connection.bucket,
-            f"its JetStream stream {name} has {'; '.join(differences)}; open the bus with the "
+            f"its JetStream stream {name} has {'; '.join(wrong)}; open the bus with the "
             f"stream's settings, or change the stream with 'nats stream edit {name}'",
         )
     return info
 
 
-def _differences(found: StreamConfig, subjects: str, want: StreamSettings) -> Iterator[str]:
+def differences(found: StreamConfig, subjects: str, want: StreamSettings) -> Iterator[str]:
+    """Yield the settings because of which a bus refuses a stream."""
     if found.subjects != [subjects]:
         yield f"subjects {', '.join(found.subjects or ()) or 'none'}, not {subjects}"
     wanted: dict[str, Any] = {

@@ -26,6 +26,7 @@ from eventhus.adapter_support.arguments import (
     checked_restored,
 )
 from eventhus.adapter_support.backoff import Backoff
+from eventhus.adapter_support.examination import Check, examine
 from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.adapter_support.inspecting import (
@@ -46,10 +47,12 @@ from eventhus.adapter_support.message_position import message_position
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.adapter_support.redelivery import log_last_failure, next_attempt
 from eventhus.adapter_support.stream_queues import StreamQueues
+from eventhus.adapter_support.tasks import keeping_cancellations
 from eventhus.adapter_support.worker_pool import WorkerPool
 
 __all__ = [
     "Backoff",
+    "Check",
     "StreamQueues",
     "WorkerPool",
     "check_armed_page",
@@ -86,7 +89,9 @@ __all__ = [
     "check_writes",
     "checked_commit",
     "checked_restored",
+    "examine",
     "handler_failure",
+    "keeping_cancellations",
     "log_last_failure",
     "message_position",
     "next_attempt",

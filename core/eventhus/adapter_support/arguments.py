@@ -37,7 +37,7 @@ from eventhus.ports.registrations import Registration
 from eventhus.ports.store import Commit, Snapshot, StoredCommit
 from eventhus.ports.views import Bounds, Selection, ViewDocument, ViewWrite
 
-MOST = 2**62  # events in a log, by far
+MOST = 2**62 - 1  # events in a log, by far; two of them add up to less than 64 bits
 _VERSION = re.compile(r"v(?:[2-9]|[1-9][0-9]{1,5})")
 DIGITS = 34  # of a number in an index, which are those of the decimal numbers of IEEE 754 and BSON
 _EXACT = 2**53  # beyond it, walks along an index of MongoDB 6.0 go wrong at fractions

@@ -103,6 +103,15 @@ def check_commit_names(id_: str, types: Iterable[str], metadata: Metadata) -> No
     check_text("commit id", id_, NAME_BYTES)
     for type_ in types:
         check_text("event type", type_, NAME_BYTES)
+    check_metadata(metadata)
+
+
+def check_metadata(metadata: Metadata) -> None:
+    """Check the metadata of a commit.
+
+    Raises:
+        InvalidArgument: It is beyond its limits.
+    """
     if metadata.correlation_id is not None:
         check_text("correlation_id", metadata.correlation_id, ID_BYTES)
     if metadata.causation_id is not None:

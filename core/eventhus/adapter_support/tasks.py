@@ -1,7 +1,8 @@
 """Helpers for running and cancelling tasks."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 AGAIN_S = 10.0  # longer than the clean-up of a task, which must not be interrupted
@@ -13,19 +14,39 @@ def being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
+@contextmanager
+def keeping_cancellations() -> Iterator[None]:
+    """Raise ``CancelledError`` at the end of the block if one that arrived inside was dropped.
+
+    Before Python 3.12, ``asyncio.wait_for`` drops a cancellation that arrives with the result.
+    Drivers use it for their requests.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+    yield
+    if task.cancelling() > before:
+        raise asyncio.CancelledError
+
+
 async def stop(task: asyncio.Future[Any]) -> None:
     """Cancel a task and wait until it is done, whatever it ends with.
 
-    The task's exception counts as retrieved, so asyncio does not log it.
-
-    A cancellation can get lost: before Python 3.12, ``asyncio.wait_for`` drops one that arrives
-    with the result, and some drivers do so too. It is therefore repeated after a while.
+    The task's exception counts as retrieved, so asyncio does not log it. A caller that is cancelled
+    waits on: the task would be left running. It is cancelled again then, and after a while, since a
+    driver can drop a cancellation.
     """
+    interruption: asyncio.CancelledError | None = None
     while not task.done():
         task.cancel()
-        await asyncio.wait([task], timeout=AGAIN_S)
+        try:
+            await asyncio.wait([task], timeout=AGAIN_S)
+        except asyncio.CancelledError as error:
+            interruption = error
     if not task.cancelled():
         task.exception()
+    if interruption is not None:
+        raise interruption
 
 
 async def together(works: Iterable[Coroutine[Any, Any, None]]) -> None:

@@ -15,6 +15,7 @@ from eventhus.application.read_models import ReadModels
 from eventhus.application.reading import Reading
 from eventhus.composition import (
     check_adapters,
+    check_observer,
     check_parts,
     check_settings,
 )
@@ -33,6 +34,7 @@ from eventhus.ids import new_id as ulid
 from eventhus.ports.bus import EventBus
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
+from eventhus.ports.observer import Observer
 from eventhus.ports.store import Storage
 from eventhus.run import Run
 from eventhus.runtime.adapter_lookup import BUSES, CODECS, STORES, adapter_for, load_adapter
@@ -45,11 +47,15 @@ from eventhus.runtime.commands.envelope import (
     Middleware,
 )
 from eventhus.runtime.commands.executor import Executor
+from eventhus.runtime.commands.observed import observed_handler
 from eventhus.runtime.commands.router import Router
 from eventhus.runtime.log_bus.bus import LogBus
 from eventhus.runtime.messaging.subscriber import (
     Subscriber,
 )
+from eventhus.runtime.observing import Observing
+from eventhus.runtime.readers.leased_reader import LeasedReader
+from eventhus.runtime.readers.progress_monitor import ProgressMonitor
 from eventhus.runtime.readers.reader_group import ReaderGroup
 from eventhus.runtime.readers.relay import Relay
 from eventhus.runtime.serializer import EventSerializer
@@ -102,6 +108,8 @@ class Application(Reading, ReadModels, Messaging):
         shutdown_timeout_s: The maximum time to wait for all of that when the application is left,
             in seconds. Keep it below the time that your platform grants after SIGTERM, often 30
             seconds: closing what is left takes up to 4 seconds more.
+        observer: Is told what the application does, to make spans and metrics. See
+            ``eventhus_otel.OtelObserver``, and ``eventhus.ports.Observer`` for one of your own.
         clock: The source of time.
         random: The jitter between retries. Pass a seeded one to repeat a run.
         new_id: Makes the ids of commits, which must be unique for ever.
@@ -129,6 +137,7 @@ class Application(Reading, ReadModels, Messaging):
         max_parked: int = 100,
         work: bool = True,
         shutdown_timeout_s: float = 25.0,
+        observer: Observer | None = None,
         clock: Clock | None = None,
         random: Random | None = None,
         new_id: Callable[[], str] = ulid,
@@ -136,6 +145,7 @@ class Application(Reading, ReadModels, Messaging):
         check_name("bucket", bucket)
         check_settings(workers, cache_size, snapshot_every, max_parked, shutdown_timeout_s)
         check_adapters(store, bus, codec)
+        check_observer(observer)
         self.bucket = bucket
         self._store = store
         self._bus = bus
@@ -151,6 +161,9 @@ class Application(Reading, ReadModels, Messaging):
         self._codec = codec
         self._serializer = EventSerializer(catalog, codec)
         self._new_id = new_id
+        self._observing = observing = Observing.of(
+            observer, bucket=bucket, store=store, bus=LogBus if bus is None else type(bus)
+        )
         self._router = Router(
             catalog,
             aggregates,
@@ -167,6 +180,7 @@ class Application(Reading, ReadModels, Messaging):
             clock=self._clock,
             random=random or Random(),  # noqa: S311 - spreads retries, guards nothing
             new_id=new_id,
+            observing=observing,
         )
         self._readers = ReaderGroup(
             check_parts(View, views),
@@ -179,9 +193,14 @@ class Application(Reading, ReadModels, Messaging):
             new_id=new_id,
             max_parked=max_parked,
             keys_at_once=workers,
+            observing=observing,
         )
         self._source = bus or LogBus(
-            store, self._clock, new_id=new_id, published=self._readers.published
+            store,
+            self._clock,
+            new_id=new_id,
+            published=self._readers.published,
+            observing=observing,
         )
         self._relay: Relay | None = None
         self._run: Run | None = None
@@ -207,6 +226,7 @@ class Application(Reading, ReadModels, Messaging):
         max_parked: int = 100,
         work: bool = True,
         shutdown_timeout_s: float = 25.0,
+        observer: Observer | None = None,
     ) -> Self:
         """Compose an application from URLs.
 
@@ -230,6 +250,7 @@ class Application(Reading, ReadModels, Messaging):
             max_parked: As for the class.
             work: As for the class.
             shutdown_timeout_s: As for the class.
+            observer: As for the class.
 
         Raises:
             CompositionError: As for the class, or the scheme of a URL is unknown, or the driver of
@@ -252,6 +273,7 @@ class Application(Reading, ReadModels, Messaging):
             max_parked=max_parked,
             work=work,
             shutdown_timeout_s=shutdown_timeout_s,
+            observer=observer,
         )
 
     async def __aenter__(self) -> Self:
@@ -263,7 +285,7 @@ class Application(Reading, ReadModels, Messaging):
         """Enter the application to look at it, whether it was composed to work or not.
 
         ``async with app.watching():`` is like entering an application with ``work=False``, and
-        registers no view or process either. So code that is not deployed yet leaves nothing behind,
+        registers no view or process and measures nothing either. So code that is not deployed yet leaves nothing behind,
         and code whose views were changed or pruned is not refused. ``build``, ``reset``, ``retry``
         and ``skip`` register the one that they are called for.
 
@@ -271,11 +293,11 @@ class Application(Reading, ReadModels, Messaging):
             NotRunning: The application is already running.
         """
         async with AsyncExitStack() as stack:
-            await self._enter(work=False, register=False)
+            await self._enter(work=False, is_watching=True)
             stack.push_async_exit(self.__aexit__)
             yield self
 
-    async def _enter(self, *, work: bool, register: bool = True) -> None:
+    async def _enter(self, *, work: bool, is_watching: bool = False) -> None:
         if self._run is not None:
             raise NotRunning("the application is already running; enter it once")
         leaving = Shutdown(self.bucket, self._shutdown_timeout_s)
@@ -290,6 +312,7 @@ class Application(Reading, ReadModels, Messaging):
                     self._clock,
                     owner=self._new_id(),
                     published=self._readers.published,
+                    observing=self._observing,
                 )
                 if work:
                     relay.start()
@@ -304,8 +327,19 @@ class Application(Reading, ReadModels, Messaging):
             handle: Handler = commands.handle
             for middleware in reversed(self._middleware):
                 handle = middleware(handle)
+            if self._observing is not None:
+                handle = observed_handler(handle, self._observing, self._catalog.routes)
             leaving.add(stack, lambda: ", ".join(self._readers.unfinished), self._readers.stop)
-            await self._readers.start(handle, work=work, register=register)
+            await self._readers.start(handle, work=work, register=not is_watching)
+            if self._observing is not None and not is_watching:
+                monitor = ProgressMonitor(
+                    self._followers,
+                    store=self._store,
+                    clock=self._clock,
+                    observing=self._observing,
+                )
+                monitor.start()
+                leaving.add(stack, lambda: "the progress monitor", monitor.stop)
             self._run = Run(handle, stack.pop_all())
         runs = [*self._readers.labels] if work else []
         if self._bus is not None and work:
@@ -404,6 +438,15 @@ class Application(Reading, ReadModels, Messaging):
         else:
             self._running()
             await wait_for_shutdown()
+
+    def _followers(self) -> list[LeasedReader]:
+        """Return everything that follows the log for this application."""
+        followers: list[LeasedReader] = [*self._readers.followers]
+        if self._relay is not None:
+            followers.append(self._relay)
+        if isinstance(self._source, LogBus):
+            followers += self._source.members
+        return followers
 
     def _unfinished_snapshots(self) -> str:
         return ", ".join(

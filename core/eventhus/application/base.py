@@ -17,6 +17,7 @@ from eventhus.runtime.commands.router import Router
 from eventhus.runtime.messaging.subscriber import (
     Subscriber,
 )
+from eventhus.runtime.observing import Observing
 from eventhus.runtime.readers.reader_group import ReaderGroup
 from eventhus.runtime.readers.relay import Relay
 from eventhus.runtime.serializer import EventSerializer
@@ -34,6 +35,7 @@ class ApplicationBase:
     _codec: Codec
     _serializer: EventSerializer
     _new_id: Callable[[], str]
+    _observing: Observing | None
     _router: Router
     _readers: ReaderGroup
     _relay: Relay | None

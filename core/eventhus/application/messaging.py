@@ -98,6 +98,7 @@ class Messaging(ApplicationBase):
             serializer=self._serializer,
             source=self._source,
             clock=self._clock,
+            observing=self._observing,
         )
         subscription = await self._source.subscribe(
             subscriber,
@@ -178,6 +179,7 @@ class Messaging(ApplicationBase):
             serializer=self._serializer,
             source=source,
             clock=self._clock,
+            observing=self._observing,
         )
         if letter is None:
             return await subscriber.replay()

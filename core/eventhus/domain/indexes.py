@@ -38,6 +38,8 @@ _KINDS: Final[Mapping[type, Kind]] = {
     datetime: "time",
 }
 _NUMBERS: Final = (int, float, Decimal)
+_DIGITS: Final = 34  # of a Decimal128
+_TOO_LONG: Final = 10**_DIGITS
 MOST_INDEXES: Final = 30  # of a view; MongoDB has 64 in a collection
 MOST_FIELDS: Final = 15  # of an index; MongoDB has 32, of which a time takes two
 
@@ -82,7 +84,8 @@ class FieldKind:
 
         Raises:
             TypeError: The value is of another kind.
-            ValueError: A number is not finite, a text not Unicode, or a time has no UTC offset.
+            ValueError: A number is not finite or an integer has more than 34 digits, a text is not
+                Unicode, or a time has no UTC offset.
         """
         if value is None:
             return None
@@ -96,10 +99,10 @@ class FieldKind:
             return _time(plain)
         if self.kind == "text":
             return _text(plain)
-        if self.kind == "number" and not isfinite(plain):
-            raise ValueError("a number is not finite")
-        indexed: bool | int | float | Decimal = plain
-        return indexed
+        if self.kind == "number":
+            return _number(plain)
+        flag: bool = plain
+        return flag
 
     def _is_subclass(self, value: object) -> bool:
         """Return whether a value is of a class that Python derives from another kind."""
@@ -117,10 +120,23 @@ def _time(value: datetime) -> datetime:
 
 
 def _text(value: str | date | UUID) -> str:
-    text = value.isoformat() if isinstance(value, date) else str(value)
+    if isinstance(value, str):
+        text = str.__str__(value)  # the str of a member of ``class X(str, Enum)`` is its name
+    else:
+        text = value.isoformat() if isinstance(value, date) else str(value)
     if not is_text(text):
         raise ValueError("a text is not whole Unicode")
     return text
+
+
+def _number(value: float | Decimal) -> int | float | Decimal:
+    if isinstance(value, int):
+        if abs(value) >= _TOO_LONG:  # before anything writes it as text, which Python limits
+            raise ValueError(f"a number has more than {_DIGITS} digits")
+        return int(value)  # not a member of an IntEnum
+    if not (value.is_finite() if isinstance(value, Decimal) else isfinite(value)):
+        raise ValueError("a number is not finite")
+    return value
 
 
 @frozen

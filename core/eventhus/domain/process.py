@@ -104,11 +104,12 @@ class Process(Generic[E, S]):
         start: Where a new process begins: at the first event of the log, ``"beginning"``; at the
             next one, ``"now"``; or after a position. It is decided once, by the first application
             that is entered with the version.
-        publish: Publish the events of the process's own stream on the bus, too.
+        publish: Whether the relay publishes the events of the process's own streams, too.
 
     Raises:
-        CompositionError: The classes cannot be read from the annotations, a function is async, or
-            the name or start does not have that form. The message says what to do.
+        CompositionError: The classes cannot be read from the annotations or include
+            ``DeadlineOvertaken``, a function is async, or the name, version or start does not have
+            that form. The message says what to do.
     """
 
     name: str
@@ -130,7 +131,6 @@ class Process(Generic[E, S]):
     _react_takes_key: bool = field(
         default=Factory(lambda self: takes(self.react, 3), takes_self=True), init=False, repr=False
     )
-
     # The events of the own stream that the functions do not take.
     _not_evolved: frozenset[type] = field(
         default=Factory(lambda self: _left_out(self.evolve), takes_self=True),
@@ -218,7 +218,8 @@ class Process(Generic[E, S]):
         if is_timed and not self.takes(DeadlineReached):
             raise TypeError(
                 f"react of {self.name} returned a Deadline, and nothing takes DeadlineReached; "
-                f"add it to the annotation of react, as in Recorded[X | DeadlineReached]"
+                f"add it to the annotation of react, as in Recorded[X | DeadlineReached], or to "
+                f"events=(...) if those are given"
             )
         if answers and not key and (is_timed or self.takes(CommandRefused)):
             raise ValueError(

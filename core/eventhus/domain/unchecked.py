@@ -46,10 +46,10 @@ def unchecked(cls: Callable[P, T]) -> Callable[P, T]:
         arguments += ["*", *keywords]
     lines = [
         f"def make({', '.join(arguments)}):",
-        "    value = twin()",
-        *[f"    value.{each.name} = {each.name}" for each in fields],
-        "    value.__class__ = frozen_class",
-        "    return value",
+        "    _made = twin()",  # not the name of a field
+        *[f"    _made.{each.name} = {each.name}" for each in fields],
+        "    _made.__class__ = frozen_class",
+        "    return _made",
     ]
     scope: dict[str, Any] = {"twin": twin, "frozen_class": frozen_class, "defaults": defaults}
     exec("\n".join(lines), scope)  # noqa: S102 - the names of fields only

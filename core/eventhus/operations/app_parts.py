@@ -11,11 +11,13 @@ from eventhus.domain.catalog import Catalog
 from eventhus.domain.process import Process
 from eventhus.domain.start import Start
 from eventhus.domain.view import View
-from eventhus.ports.bus import EventBus, MessageSource
+from eventhus.ports.bus import EventBus, GroupStatus, MessageSource
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
+from eventhus.ports.diagnosis import Finding
 from eventhus.ports.store import Storage
 from eventhus.run import Run
+from eventhus.runtime.diagnosis import diagnose
 from eventhus.runtime.log_bus.bus import LogBus
 from eventhus.runtime.log_bus.group_member import GroupMember
 from eventhus.runtime.messaging.subscriber import Subscriber
@@ -122,16 +124,30 @@ class AppParts:
         """Return what follows the log for a declared view or process in this run."""
         return self.app._readers.fold_of(reader)
 
+    async def groups(self) -> Sequence[GroupStatus]:
+        """Return the progress of the consumer groups, as far as the bus or the log knows them."""
+        known: Sequence[GroupStatus] = []
+        ask = getattr(self.source, "groups", None)  # until every source can tell
+        if ask is not None:
+            known = await ask()
+        return known
+
     @property
     def members(self) -> Sequence[GroupMember]:
         """The members of groups that read the log in this process. With a bus there are none."""
         source = self.app._source
-        return source.members if isinstance(source, LogBus) else []
+        members = source.members if isinstance(source, LogBus) else []
+        return [each for each in members if not each.is_stopped]
 
     @property
     def subscribers(self) -> Sequence[Subscriber]:
         """The subscribers of this process that are not closing."""
         return [each for each in self.app._subscribers if not each.is_closing]
+
+    async def diagnosed(self) -> Sequence[Finding]:
+        """Return the findings about the store, the source of messages and the readers."""
+        app = self.app
+        return await diagnose(app._store, app._source, app._readers)
 
     async def check_start(self, start: Start) -> None:
         """Check that the log reaches a start.

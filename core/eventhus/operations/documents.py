@@ -16,7 +16,7 @@ from eventhus.operations.folded import Folded, folded_of
 from eventhus.operations.log import check_limit
 from eventhus.operations.redaction import Redactable, Redactor
 from eventhus.operations.values import ArmedKey, DocumentPage, ShownDocument
-from eventhus.ports.views import Selection, ViewDocument
+from eventhus.ports.views import Selected, Selection, ViewDocument
 from eventhus.runtime.readers.finding import plan
 from eventhus.runtime.readers.keyed_events import problem_of
 from eventhus.runtime.readers.reader_group import ParkedKey
@@ -50,12 +50,9 @@ class ShownDocuments:
         if after is not None:
             check_keys((after,))
         selection = Selection(after=None if after is None else ((), after), limit=limit)
-        found, position = await self._select(folded, selection)
-        return DocumentPage(
-            documents=[self._shown(folded, each) for each in found],
-            cursor=found[-1].key if len(found) == limit else None,
-            position=position,
-        )
+        found = await self.parts.store.select_documents(folded.collection, selection)
+        documents = found.documents
+        return self._page(folded, found, documents[-1].key if len(documents) == limit else None)
 
     async def _found(
         self,
@@ -72,23 +69,21 @@ class ShownDocuments:
                 f"and order_by to get its documents in the order of their keys"
             )
         wanted = plan(view, converted(view, where), order_by, limit)
-        found, position = await self._select(folded, wanted.after(after))
+        found = await self.parts.store.select_documents(folded.collection, wanted.after(after))
         cursor: str | None = None
-        if len(found) == limit:
-            last = self.parts.documents_of(view).folded(found[-1].key, found[-1])
-            cursor = wanted.cursor(found[-1].key, last.value)
-        return DocumentPage(
-            documents=[self._shown(folded, each) for each in found],
-            cursor=cursor,
-            position=position,
-        )
+        if len(found.documents) == limit:
+            last = found.documents[-1]
+            value = self.parts.documents_of(view).folded(last.key, last).value
+            cursor = wanted.cursor(last.key, value)
+        return self._page(folded, found, cursor)
 
-    async def _select(
-        self, folded: Folded, selection: Selection
-    ) -> tuple[Sequence[ViewDocument], int]:
-        store = self.parts.store
-        position = (await store.load_checkpoint(folded.collection)).position
-        return await store.select_documents(folded.collection, selection), position
+    def _page(self, folded: Folded, found: Selected, cursor: str | None) -> DocumentPage:
+        return DocumentPage(
+            documents=[self._shown(folded, each) for each in found.documents],
+            cursor=cursor,
+            position=found.position,
+            parked=found.parked,
+        )
 
     async def one(self, folded: Folded, key: str) -> ShownDocument | None:
         """Return the document of a key, as ``Operations.document`` does."""

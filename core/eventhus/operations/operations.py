@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eventhus.application import Application
 from eventhus.domain.query import Query
@@ -37,14 +37,13 @@ from eventhus.operations.values import (
     StateAt,
     Step,
 )
+from eventhus.ports.diagnosis import Finding
+from eventhus.ports.inspection import StreamEnd
+from eventhus.ports.leases import HeldLease
 from eventhus.printable import printable
 from eventhus.runtime.messaging.subscriber import EventHandler, Replayed
 from eventhus.runtime.readers.building import OnBuildProgress
 from eventhus.runtime.readers.reader_group import ParkedKey, ViewVersion
-
-if TYPE_CHECKING:
-    from eventhus.ports.inspection import StreamEnd
-    from eventhus.ports.leases import HeldLease
 
 _logger = logging.getLogger("eventhus")
 
@@ -106,9 +105,7 @@ class Operations:
 
     async def readers(self) -> Sequence[ReaderStatus]:
         """Return the relay, every version of every view and process, and every consumer group."""
-        around, groups = await asyncio.gather(
-            self._readers.surroundings(), self._parts.source.groups()
-        )
+        around, groups = await asyncio.gather(self._readers.surroundings(), self._parts.groups())
         found, of_groups = await asyncio.gather(
             self._readers.of_store(around, declared_only=False),
             self._readers.of_groups(around, groups),
@@ -410,6 +407,14 @@ class Operations:
     def describe(self) -> Description:
         """Return the domain of the application: commands, events, views and processes."""
         return described(self._parts)
+
+    async def doctor(self) -> Sequence[Finding]:
+        """Check the servers, the bucket and the settings, and return what was found.
+
+        It takes about 15 seconds at most, changes nothing, does not raise because of a server, and
+        works before the application is entered, too.
+        """
+        return await self._parts.diagnosed()
 
     def _did(self, level: int, text: str, *arguments: object) -> None:
         _logger.log(level, "bucket %s: " + text, self._parts.bucket, *arguments)  # noqa: G003

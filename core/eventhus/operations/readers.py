@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from attrs import frozen
 
@@ -14,18 +13,14 @@ from eventhus.operations.app_parts import AppParts
 from eventhus.operations.folded import Folded, all_folded
 from eventhus.operations.standstill import Standing
 from eventhus.operations.values import ReaderKind, ReaderStatus
+from eventhus.ports.bus import GroupStatus
 from eventhus.ports.checkpoints import Checkpoint
+from eventhus.ports.leases import HeldLease
 from eventhus.ports.registrations import Registration
+from eventhus.ports.views import COUNTED, Selection
 from eventhus.runtime.readers.reader_condition import ReaderCondition
 from eventhus.runtime.readers.registering import EVENTS, collection_of
 from eventhus.runtime.readers.relay import CHECKPOINT, LEASE
-
-if TYPE_CHECKING:
-    from eventhus.ports.bus import GroupStatus
-    from eventhus.ports.leases import HeldLease
-
-MOST_COUNTED = 1_000
-"""Of parked keys and dead letters."""
 
 MOST_LEASES = 10_000
 """Of the leases that are looked at."""
@@ -151,9 +146,9 @@ class Readers:
         self, folded: Folded, around: Surroundings, in_charge: Mapping[str, int]
     ) -> Looked:
         store, registration, reader = self._parts.store, folded.registration, folded.reader
-        checkpoint, parked = await asyncio.gather(
+        checkpoint, page = await asyncio.gather(
             store.load_checkpoint(folded.collection),
-            store.load_parked(folded.collection, limit=MOST_COUNTED),
+            store.select_documents(folded.collection, Selection(limit=1)),
         )
         fold = None if reader is None else self._parts.fold_of(reader)
         lease = around.leases.get(_lease_name(folded))
@@ -171,7 +166,7 @@ class Readers:
             query=_query_of(registration) if fold is None else fold.query,
             condition=None if fold is None else fold.condition,
             lease=lease,
-            parked=len(parked),
+            parked=page.parked,
         )
         return await self._looked(found, around)
 
@@ -193,7 +188,7 @@ class Readers:
             condition=self._condition_of(group.name, lease),
             lease=lease,
             has_lease=has_lease,
-            dead_letters=min(group.dead_letters, MOST_COUNTED),
+            dead_letters=min(group.dead_letters, COUNTED),
         )
         return await self._looked(found, around)
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from eventhus.adapter_support.failure_log import summary
+from eventhus.ports.leases import HeldLease
 from eventhus.runtime.readers.reader_condition import ReaderCondition
-
-if TYPE_CHECKING:
-    from eventhus.ports.leases import HeldLease
 
 
 @frozen(kw_only=True)

@@ -258,11 +258,13 @@ class DocumentPage:
         documents: The documents.
         cursor: The ``after`` of the next page; ``None`` at the end.
         position: The position that the view has reached; every event up to it is in the documents.
+        parked: The number of parked keys, which no page shows; 1,000 stands for more, too.
     """
 
     documents: Sequence[ShownDocument]
     cursor: str | None
     position: int
+    parked: int = 0
 
 
 @frozen(kw_only=True)

@@ -163,12 +163,16 @@ async def _check(reader: LogReader) -> LogSummary:
 
 
 async def _pages_of(store: EventStore, head: int, tally: Tally) -> Pages:
-    """Yield the commits up to a position, counted."""
+    """Yield the commits up to a position, counted.
+
+    Raises:
+        LogCorrupted: A position or a version is missing.
+    """
     while tally.events < head:
         commits = await store.commits(after=tally.events, limit=PAGE_COMMITS)
-        if not commits:
-            raise LogCorrupted(None, tally.events, head)
         known = [stored for stored in commits if stored.position <= head]
+        if not known:
+            raise LogCorrupted(None, tally.events, head)
         yield await asyncio.to_thread(tally.entries, known)
 
 

@@ -19,9 +19,30 @@ from eventhus.ports.bus import (
 from eventhus.ports.checkpoints import Checkpoint, CheckpointStore
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
+from eventhus.ports.diagnosis import Diagnosable, Finding
 from eventhus.ports.groups import GroupStore
 from eventhus.ports.inspection import Inspection, StreamEnd
 from eventhus.ports.leases import HeldLease, Lease, Leases
+from eventhus.ports.observer import (
+    Appending,
+    ApplicationLeft,
+    Deciding,
+    Dispatching,
+    Ended,
+    EventBuried,
+    EventParked,
+    Fact,
+    Handling,
+    Observation,
+    ObservedApplication,
+    Observer,
+    Operation,
+    Projecting,
+    Publishing,
+    Reacting,
+    ReaderFailed,
+    ReaderProgress,
+)
 from eventhus.ports.registrations import Registration, RegistrationStore
 from eventhus.ports.store import (
     Commit,
@@ -40,8 +61,10 @@ from eventhus.ports.store import (
     split_event_id,
 )
 from eventhus.ports.views import (
+    COUNTED,
     Bounds,
     Parked,
+    Selected,
     Selection,
     Skipped,
     ViewDocument,
@@ -50,6 +73,9 @@ from eventhus.ports.views import (
 )
 
 __all__ = [
+    "COUNTED",
+    "Appending",
+    "ApplicationLeft",
     "ArmedDeadline",
     "Bounds",
     "Checkpoint",
@@ -59,11 +85,20 @@ __all__ = [
     "Commit",
     "Condition",
     "DeadLetter",
+    "Deciding",
+    "Diagnosable",
+    "Dispatching",
+    "Ended",
+    "EventBuried",
     "EventBus",
     "EventData",
+    "EventParked",
     "EventStore",
+    "Fact",
+    "Finding",
     "GroupStatus",
     "GroupStore",
+    "Handling",
     "HeldLease",
     "IndexField",
     "IndexValue",
@@ -74,14 +109,24 @@ __all__ = [
     "MessageHandler",
     "MessageSource",
     "NotHandledHere",
+    "Observation",
+    "ObservedApplication",
+    "Observer",
+    "Operation",
     "Page",
     "Parked",
     "Part",
     "Place",
+    "Projecting",
     "Publisher",
+    "Publishing",
     "QueryItem",
+    "Reacting",
+    "ReaderFailed",
+    "ReaderProgress",
     "Registration",
     "RegistrationStore",
+    "Selected",
     "Selection",
     "Skipped",
     "Slice",

@@ -23,6 +23,7 @@ from attrs import field, frozen
 
 from eventhus.domain.recorded import StreamId
 from eventhus.domain.start import Start
+from eventhus.ports.diagnosis import Diagnosable
 
 
 @frozen(kw_only=True)
@@ -150,7 +151,7 @@ class Subscription(Protocol):
         ...
 
 
-class MessageSource(Protocol):
+class MessageSource(Diagnosable, Protocol):
     """Delivers messages to many consumer groups, at least once to each.
 
     An asynchronous context manager: entered before the first use, left after the last. Leaving it

@@ -36,6 +36,7 @@ from eventhus.domain.recorded import (
 )
 from eventhus.domain.unchecked import unchecked
 from eventhus.ports.checkpoints import CheckpointStore
+from eventhus.ports.diagnosis import Diagnosable
 from eventhus.ports.groups import GroupStore
 from eventhus.ports.inspection import Inspection
 from eventhus.ports.leases import Leases
@@ -494,6 +495,7 @@ class Storage(
     RegistrationStore,
     GroupStore,
     Leases,
+    Diagnosable,
     Protocol,
 ):
     """All storage ports of one bucket in one object.

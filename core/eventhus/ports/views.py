@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from eventhus.domain.deadlines import ArmedDeadline
 from eventhus.domain.indexes import IndexField, IndexValue
+from eventhus.domain.unchecked import unchecked
 
 
 @frozen(kw_only=True)
@@ -53,7 +54,7 @@ def _deadlines(deadlines: Iterable[ArmedDeadline]) -> tuple[ArmedDeadline, ...]:
     return tuple(deadlines)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class ViewDocument:
     """The value of one key of a view or a process, and the position up to which it is folded.
 
@@ -87,6 +88,9 @@ class ViewDocument:
         if self.parked is not None or not self.deadlines:
             return None
         return min(each.due for each in self.deadlines)
+
+
+unchecked_view_document = unchecked(ViewDocument)
 
 
 @frozen(kw_only=True)
@@ -151,6 +155,25 @@ class Selection:
     descending: bool = False
     after: tuple[Sequence[IndexValue], str] | None = None
     limit: int = 100
+
+
+COUNTED = 1_000  # parked documents that a selection counts at most
+
+
+@frozen(kw_only=True)
+class Selected:
+    """The documents of a page, and how far they go.
+
+    Attributes:
+        documents: The documents in order, without deleted and parked ones.
+        position: The position of the checkpoint that has the name of the collection, as it was
+            when the documents were read or earlier.
+        parked: The number of parked documents in the collection; ``COUNTED`` stands for more, too.
+    """
+
+    documents: Sequence[ViewDocument]
+    position: int
+    parked: int
 
 
 class ViewStore(Protocol):
@@ -248,10 +271,10 @@ class ViewStore(Protocol):
         """
         ...
 
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
-        """Return the documents of a page, without deleted and parked ones. Fewer mean the end.
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
+        """Return the documents of a page. Fewer than its limit mean the end.
+
+        They hold everything that was saved before the checkpoint was at the returned position.
 
         A document that changes meanwhile is at its old place or at its new one, and one that does
         not change is neither missing nor repeated on the pages of a walk.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 from attrs import define, evolve
@@ -11,6 +11,7 @@ from attrs import define, evolve
 from eventhus.ports import (
     DeadLetter,
     EventBus,
+    Finding,
     Message,
     MessageHandler,
     Publisher,
@@ -130,6 +131,10 @@ class FaultyBus(Wrapper[EventBus]):
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``EventBus.discard``."""
         await self._wrapped.discard(letter, group)
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """See ``Diagnosable.diagnose``."""
+        return await self._wrapped.diagnose()
 
     async def _deliver(self, handler: MessageHandler, message: Message) -> None:
         self._delivered += 1

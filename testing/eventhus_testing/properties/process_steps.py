@@ -48,7 +48,7 @@ class Passes:
         return story.with_time(self.by)
 
     def __str__(self) -> str:
-        return f"{self.by} pass"
+        return f"time passes: {self.by}"
 
     def link(self, verb: str, imports: Imports) -> Brackets:  # noqa: ARG002 - as the others
         """Return the call of a spec, such as ``.given_passed(minutes=30)``."""

@@ -34,7 +34,7 @@ def deadline_of(name: str) -> Term:
 
 def passed(by: timedelta) -> Phrase:
     """Describe time that passes."""
-    return Phrase(f"{in_words(by)} pass")
+    return Phrase(f"time passes: {in_words(by)}")
 
 
 def own_event(recorded: Recorded[Any]) -> Phrase | None:

@@ -103,7 +103,9 @@ class ProcessStory(FoldStory[E, S]):
     @property
     def done(self) -> list[str]:
         """See ``FoldStory.done``."""
-        return super().done if self.passed is None else [f"{self.passed} pass", *super().done]
+        return (
+            super().done if self.passed is None else [f"time passes: {self.passed}", *super().done]
+        )
 
     @property
     def run(self) -> ProcessRun[S]:

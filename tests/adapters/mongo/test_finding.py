@@ -12,7 +12,8 @@ from eventhus import Application
 from eventhus.ports import Bounds, IndexField, Selection, ViewDocument, ViewWrite
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore
-from tests.adapters.mongo.support import Commands
+from eventhus_testing.servers import MongoReplicaSet
+from tests.adapters.mongo.support import Commands, client
 from tests.bank import account, note
 from tests.core.finding import all_answers, fill, orders
 
@@ -63,6 +64,26 @@ async def test_documents_are_queried_by_hand(store: MongoStore, plain: Plain) ->
     assert registered is not None
     assert ("orders", 1) == (registered["name"], registered["version"])
     assert ["Deposited"] == registered["made_from"]["events"]
+
+
+async def test_a_page_without_a_snapshot_is_read_after_the_checkpoint(
+    replica_set: MongoReplicaSet, store: MongoStore, commands: Commands
+) -> None:
+    """The server refuses a snapshot from before a change of the indexes."""
+    await store.save_documents(
+        NAME, [ViewWrite(document=ViewDocument(key="a", position=3, data=7), replaces=0)]
+    )
+    await store.save_checkpoint(NAME, 3, token=1)
+    expected = await store.select_documents(NAME, Selection())
+    refuse_once = {"failCommands": ["aggregate"], "errorCode": 246}
+    with client(replica_set.url) as direct:
+        direct.admin.command(
+            "configureFailPoint", "failCommand", mode={"times": 1}, data=refuse_once
+        )
+    commands.sent.clear()
+    assert expected == await store.select_documents(NAME, Selection())
+    assert ["aggregate", "find", "aggregate"] == commands.names
+    assert (3, ["a"]) == (expected.position, [each.key for each in expected.documents])
 
 
 async def test_a_page_reads_as_many_documents_as_it_shows(
@@ -120,12 +141,13 @@ async def test_a_page_reads_as_many_documents_as_it_shows(
     }
     for name, selection in pages.items():
         commands.sent.clear()
-        assert 20 == len(await store.select_documents(NAME, selection))
-        (sent,) = [each for each in commands.sent if "find" in each]
-        find = {key: sent[key] for key in ("find", "filter", "sort", "limit", "hint", "projection")}
-        explained = plain.command("explain", find, verbosity="executionStats")
-        stats = explained["executionStats"]
-        plan = str(explained["queryPlanner"]["winningPlan"])
+        assert 20 == len((await store.select_documents(NAME, selection)).documents)
+        (sent,) = commands.sent
+        asked = {key: sent[key] for key in ("aggregate", "pipeline", "hint", "cursor")}
+        explained = plain.command("explain", asked, verbosity="executionStats")
+        cursor = explained["stages"][0]["$cursor"]
+        stats = cursor["executionStats"]
+        plan = str(cursor["queryPlanner"]["winningPlan"])
         assert "'SORT'" not in plan, (name, plan)
         assert "COLLSCAN" not in plan, name
         assert stats["totalDocsExamined"] <= 25, (name, stats["totalDocsExamined"])

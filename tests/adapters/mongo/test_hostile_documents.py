@@ -594,7 +594,7 @@ async def test_a_held_lease_of_another_shape_is_an_error_that_names_it(
     assert ["a"] == [each.name for each in await store.leases(limit=1)]
 
 
-@pytest.mark.parametrize("number", [2**62 + 1, 2**63, 2**200])
+@pytest.mark.parametrize("number", [2**62, 2**63, 2**200])
 async def test_numbers_that_no_log_reaches_are_refused(store: MongoStore, number: int) -> None:
     calls = [
         store.load(ACCOUNT, after_version=number),

@@ -2,10 +2,13 @@
 
 import asyncio
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from eventhus import Delivered
+from eventhus import Delivered, StreamId
+from eventhus.adapter_support import tasks
+from eventhus.ports import Message
 from eventhus_memory import MemoryStore
 from eventhus_nats import NatsBus
 from eventhus_testing.servers import nats_server
@@ -59,3 +62,20 @@ async def test_an_application_is_left_in_time_when_nats_does_not_answer(
         async with asyncio.timeout(BOUND_S):
             await app.__aexit__(None, None, None)
         server.resume()
+
+
+async def test_no_request_drops_the_cancellation_of_the_relay(
+    nats_url: str, nats_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relay that begins on an empty log looks at the last messages, one request after another."""
+    monkeypatch.setattr(tasks, "AGAIN_S", 600.0)  # a dropped one would come again too late
+    async with NatsBus.open(nats_url, nats_bucket) as bus:
+        stream = StreamId("Foreign", "f")
+        messages = [Message(id=f"f{i}", stream=stream, type="F", body=b"{}") for i in range(250)]
+        await (await bus.publisher()).publish(messages)
+    random = Random(1)
+    for _ in range(60):
+        async with asyncio.timeout(BOUND_S):
+            async with compose(bus=NatsBus.open(nats_url, nats_bucket)):
+                # Any moment will do: none may be missed.
+                await asyncio.sleep(random.uniform(0.0, 0.1))

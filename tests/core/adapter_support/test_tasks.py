@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from eventhus.adapter_support import tasks
+from eventhus.adapter_support import keeping_cancellations, tasks
 from eventhus.adapter_support.tasks import stop
 
 
@@ -61,3 +61,57 @@ async def test_the_result_of_a_stopped_task_is_not_lost(
     del task
     gc.collect()
     assert [] == caplog.records
+
+
+async def test_a_caller_that_is_cancelled_while_it_stops_a_task() -> None:
+    """The caller leaves only after the task, which nobody else would wait for."""
+    cleaning, cleaned = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaning.set()
+            try:
+                await cleaned.wait()
+            except asyncio.CancelledError:
+                await cleaned.wait()  # a clean-up that cannot be interrupted
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    stopping = asyncio.create_task(stop(task))
+    await cleaning.wait()
+    stopping.cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not stopping.done()
+    cleaned.set()
+    await asyncio.wait([stopping])
+    assert (True, True) == (task.done(), stopping.cancelled())
+
+
+async def test_a_block_that_drops_a_cancellation() -> None:
+    """It is told at the end of the block, and one that came before the block is not."""
+    reached: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            with keeping_cancellations():
+                reached.append("after the first")
+            with keeping_cancellations():
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    reached.append("dropped the second")
+            reached.append("went on")
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert ["after the first", "dropped the second"] == reached

@@ -30,6 +30,10 @@ class Level(enum.IntEnum):
     LOW = 1
 
 
+class Word(str, enum.Enum):  # noqa: UP042 - the str of a StrEnum is its value
+    HI = "hi"
+
+
 class Odd(enum.Enum):
     A = 1
     B = "b"
@@ -160,6 +164,10 @@ VALUES: list[tuple[str, Any, Any]] = [
     ("total", Decimal("1.50"), Decimal("1.50")),
     ("total", None, None),
     ("total", 2, 2),
+    ("total", Decimal("1E+400"), Decimal("1E+400")),
+    ("rate", 10**34 - 1, 10**34 - 1),
+    ("rate", Level.LOW, 1),
+    ("customer", Word.HI, "hi"),
     ("rate", 0.5, 0.5),
     ("is_gift", True, True),
     ("status", Status.SENT, "sent"),
@@ -187,6 +195,11 @@ WRONG: list[tuple[str, Any, str]] = [
     ("customer", "secret \ud800", "a text is not whole Unicode"),
     ("total", "1.50", "a value is a str instead of Decimal"),
     ("total", Decimal("NaN"), "a number is not finite"),
+    ("total", Decimal("sNaN"), "a number is not finite"),
+    ("total", Decimal("-Infinity"), "a number is not finite"),
+    ("rate", float("inf"), "a number is not finite"),
+    ("rate", -(10**34), "a number has more than 34 digits"),
+    ("rate", 10**400, "a number has more than 34 digits"),
     ("rate", True, "a value is a bool instead of float or int"),
     ("rate", Odd.A, "a value is a Odd instead of float or int"),
     ("is_gift", 1, "a value is a int instead of bool"),

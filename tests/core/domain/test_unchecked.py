@@ -28,7 +28,7 @@ class Point:
 @frozen(kw_only=True, weakref_slot=False)
 class Box(Generic[T]):
     size: int = 1
-    content: T
+    value: T
     tags: list[str] = field(factory=list[str])
 
 
@@ -53,12 +53,12 @@ def test_copies_and_pickles_of_the_value_are_equal_to_it() -> None:
 
 def test_defaults_apply() -> None:
     assert Point(1) == make_point(1)
-    assert Box(content="a", tags=[]) == make_box(content="a", tags=[])
+    assert Box(value="a", tags=[]) == make_box(value="a", tags=[])
 
 
 def test_arguments_with_a_factory_must_be_given() -> None:
     with pytest.raises(TypeError, match="tags"):
-        make_box(content="a")
+        make_box(value="a")
 
 
 def test_keywords_stay_keywords() -> None:
@@ -73,8 +73,8 @@ def test_nothing_is_checked_or_converted() -> None:
 
 
 def test_generic_classes_and_values_with_parts_of_their_own_stay_apart() -> None:
-    one, other = make_box(content=1, tags=["a"]), make_box(content=2, tags=["b"])
-    assert (1, ["a"], 2, ["b"]) == (one.content, one.tags, other.content, other.tags)
+    one, other = make_box(value=1, tags=["a"]), make_box(value=2, tags=["b"])
+    assert (1, ["a"], 2, ["b"]) == (one.value, one.tags, other.value, other.tags)
 
 
 def test_a_class_of_another_layout_is_refused_at_once() -> None:

@@ -281,6 +281,7 @@ class Holey(MemoryStore):
         ([1, 2], [1, 3], 2, (ACCOUNT, 2, 3)),
         ([1, 2], [1, 1], 2, (ACCOUNT, 2, 1)),
         ([1], [1], 3, (None, 1, 3)),
+        ([1, 4], [1, 2], 3, (None, 1, 3)),
     ],
 )
 async def test_a_damaged_log_is_not_exported(

@@ -8,7 +8,7 @@ from typing import Self
 
 import pytest
 
-from eventhus.ports import DeadLetter, EventBus, Message, MessageHandler, Start
+from eventhus.ports import DeadLetter, EventBus, Finding, Message, MessageHandler, Start
 from eventhus_memory import MemoryBus
 from eventhus_testing.conformance import BusConformance
 from tests.testing.conformance.broken.buses import DEFECTS, Defect
@@ -58,6 +58,9 @@ class Nothing:
         yield  # makes it a generator
 
     async def discard(self, letter: DeadLetter, group: str) -> None: ...
+
+    async def diagnose(self) -> Sequence[Finding]:
+        return ()
 
     async def __aenter__(self) -> Self:
         return self

@@ -18,12 +18,14 @@ from eventhus.ports import (
     Checkpoint,
     Commit,
     DeadLetter,
+    Finding,
     HeldLease,
     IndexField,
     Lease,
     Message,
     Page,
     Registration,
+    Selected,
     Selection,
     Slice,
     Snapshot,
@@ -42,6 +44,7 @@ from tests.testing.conformance.broken import (  # noqa: F401 - they note their d
     conditions,
     content,
     deadlines,
+    diagnosing,
     following,
     groups,
     ids,
@@ -191,10 +194,8 @@ class Nothing:
         self, collection: str, indexes: Sequence[Sequence[IndexField]]
     ) -> None: ...
 
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
-        return []
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
+        return Selected(documents=[], position=0, parked=0)
 
     async def register(self, registration: Registration) -> Registration:
         return registration
@@ -231,6 +232,9 @@ class Nothing:
         return None
 
     async def release(self, lease: Lease) -> None: ...
+
+    async def diagnose(self) -> Sequence[Finding]:
+        return ()
 
     async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
         return []

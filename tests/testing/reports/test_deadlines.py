@@ -70,9 +70,9 @@ def test_a_report_shows_deadlines_and_refusals(run: Run, pytester: pytest.Pytest
         "- *Then* o1 · **Deadline payment is cancelled**",
         "- *When* o1 · **Ship order is refused**: Out of stock",
         "- *Then* o2 · **Deadline payment is armed**",
-        "  - 31 minutes pass",
+        "  - time passes: 31 minutes",
         "  - o1 · **Deadline payment is reached**",
-        "- *When* 1 minute 30 seconds pass",
+        "- *When* time passes: 1 minute 30 seconds",
         "**Deadlines**",
         "- Deadline payment",
     ):
@@ -108,7 +108,7 @@ UNCHECKED = {
         "*add .then_commands(ShipOrder(aggregate_id='o1')).then_cancelled('payment'), or*",
     ],
     "placed().when_passed(minutes=1)": [
-        "*when*0:01:00 pass",
+        "*when*time passes: 0:01:00",
         "*add .then_nothing(), or the outcome that you expect",
     ],
     "placed().given_passed(minutes=1)": ["*nothing was done: a given needs a when"],

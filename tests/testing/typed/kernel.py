@@ -3,7 +3,7 @@
 A mark for a mistake that is not there is an error, too.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, assert_never, assert_type
 
@@ -27,6 +27,8 @@ from eventhus import (
     ViewPage,
     in_range,
 )
+from eventhus.ports import Ended, Fact, Observation, Observer, Operation
+from eventhus_otel import OtelObserver
 
 
 @frozen(kw_only=True)
@@ -245,3 +247,36 @@ def misuse_of_decisions_and_transactions() -> None:
     Decision(name="D", initial=0, boundary=boundary, decide=decide, evolve=evolve_text)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Transaction(name="T", aggregates=[enrolment], split=split)  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
     Transaction(name="T", aggregates=[plain], split=evolve)  # type: ignore[arg-type,type-var]  # pyright: ignore[reportArgumentType]
+
+
+# An observer is any object of the right form.
+
+
+class Watch:
+    values: Mapping[str, str] = {}
+
+    def finish(self, ended: Ended) -> None:
+        pass
+
+
+class Watcher:
+    def begin(self, operation: Operation) -> Observation | None:
+        return Watch()
+
+    def note(self, fact: Fact) -> None:
+        pass
+
+
+OBSERVERS: list[Observer] = [Watcher(), OtelObserver()]
+observed = Application.open(bucket="school", aggregates=[plain], observer=OtelObserver())
+assert_type(observed, Application)
+
+
+class Unnoting:
+    def begin(self, operation: Operation) -> None:
+        pass
+
+
+def misuse_of_observers() -> None:
+    Application.open(bucket="school", observer=OtelObserver)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Application.open(bucket="school", observer=Unnoting())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

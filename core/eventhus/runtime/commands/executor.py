@@ -20,7 +20,9 @@ from eventhus.errors import (
 from eventhus.ports.clock import Clock
 from eventhus.ports.store import Commit, EventStore, StoredCommit, unchecked_commit, unchecked_part
 from eventhus.runtime.commands.envelope import Committed, Envelope, unchecked_committed
+from eventhus.runtime.commands.observed import observed_append, observed_decision
 from eventhus.runtime.commands.unit_of_work import Change, UnitOfWork
+from eventhus.runtime.observing import Observing
 from eventhus.runtime.serializer import EventSerializer
 
 # A process that wins a stream keeps winning: its next command finds the state in its cache, while
@@ -43,12 +45,14 @@ class Executor:
         clock: Clock,
         random: Random,
         new_id: Callable[[], str],
+        observing: Observing | None = None,
     ) -> None:
         self._store = store
         self._serializer = serializer
         self._clock = clock
         self._random = random
         self._new_id = new_id
+        self._observing = observing
 
     def execute(self, unit: UnitOfWork, envelope: Envelope) -> Coroutine[Any, Any, Committed]:
         """Carry out one command. Raises what ``Application.dispatch`` does."""
@@ -79,9 +83,13 @@ class Executor:
             await unit.refresh()
             is_fresh = True
         conflicts = 0
+        observing = self._observing
         while True:
             try:
-                changes = unit.decide()
+                if observing is None:
+                    changes = unit.decide()
+                else:
+                    changes = observed_decision(unit, envelope, observing)
             except (Rejected, ConcurrencyError):
                 if is_fresh:
                     raise
@@ -96,7 +104,12 @@ class Executor:
             commit = self._commit(unit, changes, envelope)
             unit.fold()
             try:
-                stored = await self._store.append(commit)
+                if observing is None:
+                    stored = await self._store.append(commit)
+                else:
+                    stored = await observed_append(
+                        self._store, commit, observing, attempt=conflicts + 1
+                    )
             except ConflictError as conflict:
                 conflicts += 1
                 await self._yield_to_others(unit, envelope, conflict, conflicts)

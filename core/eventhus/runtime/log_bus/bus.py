@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeAlias
@@ -15,12 +15,14 @@ from eventhus.errors import NotRunning
 from eventhus.ports.bus import DeadLetter, Message, MessageHandler, Subscription
 from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
+from eventhus.ports.diagnosis import Finding
 from eventhus.ports.store import Storage
 from eventhus.runtime.log_bus.delivery import Source
 from eventhus.runtime.log_bus.group_member import GroupMember
 from eventhus.runtime.log_bus.listener import Listener
 from eventhus.runtime.messaging.outgoing import ToMessage
 from eventhus.runtime.messaging.wire import to_message
+from eventhus.runtime.observing import Observing
 from eventhus.runtime.readers.registering import place_after
 
 LETTERS = 100  # dead letters that are read at once
@@ -40,6 +42,7 @@ class LogBus:
         new_id: Makes the names of lease owners, unique for ever.
         published: The aggregate types of the streams of processes whose events are delivered, too.
         to_message: Turns an event into a message.
+        observing: Is told of failures, if given.
     """
 
     def __init__(
@@ -50,12 +53,14 @@ class LogBus:
         new_id: Callable[[], str],
         published: Collection[str] = (),
         to_message: ToMessage = to_message,
+        observing: Observing | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._new_id = new_id
         self._published = frozenset(published)
         self._to_message = to_message
+        self._observing = observing
         self._subscriptions: list[_Subscription] = []
 
     async def __aenter__(self) -> Self:
@@ -120,6 +125,7 @@ class LogBus:
                 store=self._store,
                 clock=self._clock,
                 owner=self._new_id(),
+                observing=self._observing,
             )
         subscription.start()
         others = [each for each in self._subscriptions if not each.is_stopped]
@@ -127,10 +133,9 @@ class LogBus:
         return subscription
 
     @property
-    def members(self) -> list[GroupMember]:
-        """The members of groups in this process that are not closed."""
-        members = [each for each in self._subscriptions if isinstance(each, GroupMember)]
-        return [each for each in members if not each.is_stopped]
+    def members(self) -> Sequence[GroupMember]:
+        """The subscriptions of groups."""
+        return [each for each in self._subscriptions if isinstance(each, GroupMember)]
 
     async def bury(self, message: Message, group: str) -> None:
         """See ``MessageSource.bury``."""
@@ -152,6 +157,10 @@ class LogBus:
     async def discard(self, letter: DeadLetter, group: str) -> None:
         """See ``MessageSource.discard``."""
         await self._store.delete_letter(group, letter.number)
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """Return nothing: the findings of the store are those of its log."""
+        return ()
 
     async def caught_up(self, position: int) -> None:
         """Wait until every subscription has handled the events up to a position.

@@ -14,6 +14,7 @@ from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage
 from eventhus.runtime.log_bus.delivery import Delivery, Source
+from eventhus.runtime.observing import Observing
 from eventhus.runtime.readers.leased_reader import RETRY, STEP_DOWN_S, LeasedReader
 from eventhus.runtime.readers.reader_condition import ReaderCondition
 
@@ -41,6 +42,7 @@ class GroupMember(LeasedReader):
         store: As for ``LeasedReader``.
         clock: As for ``LeasedReader``.
         owner: As for ``LeasedReader``.
+        observing: As for ``LeasedReader``.
 
     Attributes:
         group: The name of the group.
@@ -57,8 +59,11 @@ class GroupMember(LeasedReader):
         store: Storage,
         clock: Clock,
         owner: str,
+        observing: Observing | None = None,
     ) -> None:
-        super().__init__(f"group_{group}", f"group {group}", store, clock, owner=owner)
+        super().__init__(
+            f"group_{group}", f"group {group}", store, clock, owner=owner, observing=observing
+        )
         self.group = group
         self._start = start
         self._closing = asyncio.Event()

@@ -22,9 +22,11 @@ from eventhus.ports.bus import (
     Subscription,
 )
 from eventhus.ports.clock import Clock
+from eventhus.ports.observer import EventBuried, Handling
 from eventhus.printable import printable
 from eventhus.runtime.messaging.dead_letters import letter_of
 from eventhus.runtime.messaging.wire import from_message
+from eventhus.runtime.observing import Observing
 from eventhus.runtime.serializer import EventSerializer
 
 RETRY = Backoff(first_s=0.1, cap_s=30.0)
@@ -95,8 +97,10 @@ class Subscriber:
         serializer: EventSerializer,
         source: MessageSource,
         clock: Clock,
+        observing: Observing | None = None,
     ) -> None:
         self.handler = handler
+        self._observing = observing
         self.group = UNGROUPED if group is None else group
         self.in_progress = 0
         self._types = types
@@ -152,7 +156,7 @@ class Subscriber:
                 self.group,
             )
         tried = 1
-        while failure := await handler_failure(self.handler, delivered):
+        while failure := await handler_failure(self._call, delivered):
             if tried >= self._attempts:
                 await self._bury(message, failure, tried)
                 return
@@ -207,7 +211,23 @@ class Subscriber:
             return error
         if delivered is None:  # to delete its letter would lose it
             return NotHandledHere("no aggregate of this application declares an event of its type")
-        return await handler_failure(self.handler, delivered)
+        return await handler_failure(self._call, delivered)
+
+    async def _call(self, delivered: Delivered[Any]) -> None:
+        if self._observing is None:
+            await self.handler(delivered)
+            return
+        operation = Handling(
+            application=self._observing.application,
+            group=self.group,
+            event=type(delivered.event).__name__,
+            event_id=delivered.id,
+            stream_type=delivered.stream.aggregate_type,
+            metadata=delivered.metadata,
+            attempt=delivered.attempt,
+        )
+        with self._observing.begin(operation):
+            await self.handler(delivered)
 
     def _delivered(self, message: Message) -> Delivered[Any] | None:
         """Return the event, or ``None`` if this group does not want it.
@@ -266,7 +286,11 @@ class Subscriber:
                 )
                 await self._sleep(delay)
             else:
-                return
+                break
+        if self._observing is not None:
+            self._observing.note(
+                EventBuried(application=self._observing.application, group=self.group, error=error)
+            )
 
     async def _sleep(self, delay: float) -> None:
         sleeping = asyncio.ensure_future(self._clock.sleep(delay))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -15,9 +14,7 @@ from eventhus.errors import CodecError, InvalidArgument, KeyParked
 from eventhus.ports.codec import Codec
 from eventhus.ports.store import Storage
 from eventhus.ports.views import Parked, Skipped, ViewDocument, ViewWrite
-from eventhus.runtime.readers.finding import Plan, ViewItem, ViewPage
-
-PARKED = 1_000  # keys that a page counts at most
+from eventhus.runtime.readers.finding import Plan, ViewPage, unchecked_view_item
 
 V = TypeVar("V")
 
@@ -136,10 +133,13 @@ class Documents(Generic[V]):
             skipped=document.skipped,
             deadlines=tuple(document.deadlines),
         )
-        if document.deleted or document.parked is not None:
-            return folded
+        if not document.deleted and document.parked is None:
+            folded.value, folded.exists = self._value(document), True
+        return folded
+
+    def _value(self, document: ViewDocument) -> V:
         try:
-            folded.value, folded.exists = self._decode(document.data), True
+            value: V = self._decode(document.data)
         except CodecError as error:
             raise CodecError(
                 error.type,
@@ -147,7 +147,7 @@ class Documents(Generic[V]):
                 f"{error.problem}, in the collection {self.collection}; the values of a view or "
                 f"process have changed: raise the version of the view, or rename the process",
             ) from error
-        return folded
+        return value
 
     def write(self, folded: FoldedValue[V]) -> ViewWrite:
         """Return the write that stores a value, or that the key is parked.
@@ -194,20 +194,17 @@ class Documents(Generic[V]):
             CodecError: As for ``folded``.
         """
         selection = plan.after(after)
-        position = (await self._store.load_checkpoint(self.collection)).position
-        documents, parked = await asyncio.gather(
-            self._store.select_documents(self.collection, selection), self.parked(limit=PARKED)
-        )
-        items: list[ViewItem[V]] = []
-        for document in documents:
-            value: Any = self.folded(document.key, document).value  # selected ones have a value
-            items.append(ViewItem(key=document.key, value=value))
+        found = await self._store.select_documents(self.collection, selection)
+        items = [
+            unchecked_view_item(key=document.key, value=self._value(document))
+            for document in found.documents
+        ]
         is_last = len(items) < selection.limit
         return ViewPage(
             items=items,
-            position=position,
+            position=found.position,
             cursor=None if is_last else plan.cursor(items[-1].key, items[-1].value),
-            parked=len(parked),
+            parked=found.parked,
         )
 
     async def delete(self) -> None:

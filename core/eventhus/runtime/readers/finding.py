@@ -15,6 +15,7 @@ from attrs import evolve, frozen
 from eventhus.adapter_support.limits import check_keys
 from eventhus.domain.finding import OneOf, Range
 from eventhus.domain.indexes import FieldKind, Indexes, IndexField, IndexValue, parsed_field
+from eventhus.domain.unchecked import unchecked
 from eventhus.domain.view import View
 from eventhus.errors import InvalidArgument, InvalidCursor, UndeclaredIndex
 from eventhus.ports.views import Bounds, Selection
@@ -24,7 +25,7 @@ V = TypeVar("V")
 LONGEST_CURSOR = 1_000_000  # characters; far beyond any that was handed out
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class ViewItem(Generic[V]):
     """A value of a view, as ``Application.find`` returns it.
 
@@ -35,6 +36,9 @@ class ViewItem(Generic[V]):
 
     key: str
     value: V
+
+
+unchecked_view_item = unchecked(ViewItem)
 
 
 @frozen(kw_only=True)
@@ -166,7 +170,10 @@ def _order(view: View[Any, Any], order_by: object) -> Sequence[IndexField]:
     if not isinstance(names, Sequence) or not all(isinstance(each, str) for each in names):
         raise InvalidArgument("order_by must be the name of an indexed field, or a tuple of some")
     fields = [parsed_field(each) for each in names]
-    return [evolve(each, is_time=_kind(view, each.name).kind == "time") for each in fields]
+    return [
+        IndexField(each.name, each.descending, _kind(view, each.name).kind == "time")
+        for each in fields
+    ]
 
 
 def _kind(view: View[Any, Any], name: object) -> FieldKind:
@@ -205,8 +212,9 @@ def _index(
 
 
 def _is_along(fields: Sequence[IndexField], order: Sequence[IndexField]) -> bool:
-    backwards = [evolve(each, descending=not each.descending) for each in fields]
-    return [*order] in ([*fields], backwards)
+    if [*order] == [*fields]:
+        return True
+    return [*order] == [evolve(each, descending=not each.descending) for each in fields]
 
 
 def _written(field: IndexField) -> str:

@@ -20,8 +20,10 @@ from eventhus.errors import InvalidArgument, LeaseLost, ReaderStopped
 from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
+from eventhus.ports.observer import EventParked
 from eventhus.ports.store import Storage, StoredEvent
 from eventhus.ports.views import Parked, ViewDocument
+from eventhus.runtime.observing import Observing
 from eventhus.runtime.readers.documents import Documents, FoldedValue
 from eventhus.runtime.readers.keyed_events import KeyedEvents, Poisoned
 from eventhus.runtime.readers.leased_reader import LeasedReader
@@ -47,6 +49,7 @@ class FoldContext(Generic[V]):
         max_parked: The maximum number of parked keys. The fold stops at an event that would park
             another one.
         registrar: Tells if the version was pruned.
+        observing: As for ``LeasedReader``.
     """
 
     documents: Documents[V]
@@ -58,6 +61,7 @@ class FoldContext(Generic[V]):
     owner: str
     max_parked: int
     registrar: Registrar
+    observing: Observing | None
 
 
 @frozen(kw_only=True)
@@ -122,6 +126,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             context.clock,
             owner=context.owner,
             lease=lease,
+            observing=context.observing,
         )
         self._documents = documents
         self._max_parked = context.max_parked
@@ -194,6 +199,10 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
     def _saved(self, folded: FoldedValue[V]) -> None:
         """Take note of a value that was saved."""
 
+    async def parked_keys(self) -> int:
+        """See ``LeasedReader.parked_keys``."""
+        return len(await self._documents.parked(limit=max(self._max_parked, 1)))
+
     async def retry(self, key: str, skip: Skip | None = None) -> None:
         """Fold a parked key from the log again, as ``Application.retry`` and ``skip`` do.
 
@@ -257,7 +266,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         """Handle a batch; ``end`` is the checkpoint after it."""
         events, stopped = self._events.decoded(batch)
         try:
-            await self._fold_all(events, lease)
+            await self._fold_page(events, lease)
         except ReaderStopped as error:
             stopped = error
         if stopped is None:
@@ -267,6 +276,10 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         if done:
             await self._save_checkpoint(Checkpoint(done[-1].position, done[-1].id), lease)
         raise stopped
+
+    async def _fold_page(self, events: Sequence[tuple[str, Recorded[Any]]], lease: Lease) -> None:
+        """Fold the events of a page of the log."""
+        await self._fold_all(events, lease)
 
     async def _fold_all(self, events: Sequence[tuple[str, Recorded[Any]]], lease: Lease) -> None:
         """Fold events, each into its key, and save the values."""
@@ -405,6 +418,14 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             poisoned.problem,
             raised_in(poisoned.error),
         )
+        if self._observing is not None:
+            self._observing.note(
+                EventParked(
+                    application=self._observing.application,
+                    reader=self.label,
+                    error=poisoned.error,
+                )
+            )
 
     async def _save_one(self, folded: FoldedValue[V], lease: Lease) -> None:
         """Save a value before the next event of its key."""

@@ -26,13 +26,16 @@ from eventhus.errors import (
 from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
+from eventhus.ports.observer import ReaderFailed
 from eventhus.ports.store import Storage
+from eventhus.runtime.observing import Observing
 from eventhus.runtime.readers.reader_condition import ReaderCondition
 
 LEASE_S = 10.0  # the term of a lease; a leader that hangs is replaced after it
 STANDBY_S = 1.0  # between two attempts of a stand-by to get the lease
 STEP_DOWN_S = 1.5 * STANDBY_S  # a failing leader stays away until every stand-by has tried
-POLL_S = 0.05  # between two looks at the checkpoint of another process
+# Between two looks at the checkpoint of another process, which mostly needs a few milliseconds.
+POLL = Backoff(first_s=0.005, cap_s=0.05)
 RETRY = Backoff(first_s=0.05, cap_s=5.0)
 HANDOVERS = 3  # in a row that another process may cause by taking over; more of them are errors
 _HANDOVER = (LeaseLost, PublisherReplaced)
@@ -82,6 +85,7 @@ class LeasedReader(ABC):
         clock: Times the pauses.
         owner: The owner of the lease, unique for ever.
         lease: The name of the lease, if it is not that of the checkpoint.
+        observing: Is told of failures, if given.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class LeasedReader(ABC):
         *,
         owner: str,
         lease: str | None = None,
+        observing: Observing | None = None,
     ) -> None:
         self._name = name
         self._lease_name = lease or name
@@ -100,6 +105,7 @@ class LeasedReader(ABC):
         self._store = store
         self._clock = clock
         self._owner = owner
+        self._observing = observing
         self._logger = logging.getLogger(type(self).__module__)
         self._position = 0  # everything up to here is done
         self._held_until_s = 0.0  # the lease, by the event loop's clock
@@ -249,6 +255,7 @@ class LeasedReader(ABC):
             VersionRetired: This version of a view was pruned.
             NotRunning: The reader ended first.
         """
+        looks = 0
         while self._position < position:
             if self._has_ended:
                 raise NotRunning(
@@ -264,13 +271,18 @@ class LeasedReader(ABC):
             elif isinstance(failure, _FINAL):
                 raise copy(failure) from failure.__cause__
             else:
-                await self._clock.sleep(POLL_S)
+                looks += 1
+                await self._clock.sleep(POLL.delay_s(looks))
 
     async def reached(self) -> int:
         """Return the position up to which everything is done, in whichever process."""
         if self._is_leader and self._position:
             return self._position
         return (await self._store.load_checkpoint(self._name)).position
+
+    async def parked_keys(self) -> int:
+        """Return the number of parked keys, up to the most that there may be."""
+        return 0
 
     async def _change(self) -> None:
         self._changed.clear()
@@ -360,7 +372,14 @@ class LeasedReader(ABC):
         is_handover = isinstance(error, _HANDOVER)
         if is_handover and self._failures <= HANDOVERS:
             self._logger.info("%s stopped at position %d: %s", self.label, self._position, error)
-        elif isinstance(error, ReaderStopped):
+            return delay_s
+        if self._observing is not None:
+            self._observing.note(
+                ReaderFailed(
+                    application=self._observing.application, reader=self.label, error=error
+                )
+            )
+        if isinstance(error, ReaderStopped):
             self._logger.error("%s; retrying in %.2f s", error, delay_s, exc_info=error)
         else:
             self._logger.error(

@@ -10,6 +10,8 @@ from eventhus.domain.process_events import RESERVED, own_stream
 from eventhus.domain.recorded import Recorded, StreamId
 from eventhus.ports.clock import Clock
 from eventhus.ports.store import Commit, EventStore, Part, StoredCommit
+from eventhus.runtime.commands.observed import observed_append
+from eventhus.runtime.observing import Observing
 from eventhus.runtime.serializer import EventSerializer
 
 
@@ -22,6 +24,7 @@ class OwnStreams:
         serializer: Encodes the events.
         clock: Tells when an event is recorded.
         new_id: Makes the ids of commits.
+        observing: Is told of each append, if given.
     """
 
     def __init__(
@@ -32,12 +35,14 @@ class OwnStreams:
         serializer: EventSerializer,
         clock: Clock,
         new_id: Callable[[], str],
+        observing: Observing | None = None,
     ) -> None:
         self._process = process
         self._store = store
         self._serializer = serializer
         self._clock = clock
         self._new_id = new_id
+        self._observing = observing
 
     def command_id(self, cause: str, *parts: str) -> str:
         """Return a command id of the process.
@@ -77,15 +82,16 @@ class OwnStreams:
             events=[self._serializer.encode(event)],
             expected_version=None,
         )
-        return await self._store.append(
-            Commit(
-                id=self._new_id(),
-                parts=[part],
-                recorded_at=at or self._clock.now(),
-                metadata=cause.caused(),
-                command_id=command_id,
-            )
+        commit = Commit(
+            id=self._new_id(),
+            parts=[part],
+            recorded_at=at or self._clock.now(),
+            metadata=cause.caused(),
+            command_id=command_id,
         )
+        if self._observing is None:
+            return await self._store.append(commit)
+        return await observed_append(self._store, commit, self._observing)
 
     async def has(self, command_id: str) -> bool:
         """Return whether the log holds a commit with this command id."""

@@ -21,6 +21,7 @@ from eventhus.domain.process_events import (
 from eventhus.domain.recorded import Recorded
 from eventhus.errors import ReaderStopped
 from eventhus.ports.leases import Lease
+from eventhus.ports.observer import Reacting
 from eventhus.runtime.commands.envelope import Handler
 from eventhus.runtime.readers.command_sender import CommandSender
 from eventhus.runtime.readers.deadline_timer import DeadlineTimer
@@ -74,6 +75,7 @@ class ProcessRunner(KeyedFold[S]):
             serializer=context.serializer,
             clock=context.clock,
             new_id=new_id,
+            observing=context.observing,
         )
         self._commands = CommandSender(
             self.label,
@@ -182,6 +184,27 @@ class ProcessRunner(KeyedFold[S]):
     async def _fold(
         self, folded: FoldedValue[S], recorded: Recorded[Any], *, silently: bool = False
     ) -> bool:
+        if self._observing is None or silently:
+            return await self._fold_or_drop(folded, recorded, silently=silently)
+        operation = Reacting(
+            application=self._observing.application,
+            reader=self.label,
+            event=type(recorded.event).__name__,
+            event_id=recorded.id,
+            stream_type=recorded.stream.aggregate_type,
+            metadata=recorded.metadata,
+        )
+        with self._observing.begin(operation) as underway:
+            try:
+                return await self._fold_or_drop(folded, recorded, silently=silently)
+            except Poisoned as poisoned:
+                underway.error = poisoned.error
+                raise
+
+    async def _fold_or_drop(
+        self, folded: FoldedValue[S], recorded: Recorded[Any], *, silently: bool
+    ) -> bool:
+        """Fold one event, unless it is a deadline that does not count."""
         if isinstance(recorded.event, DeadlineReached) and await self._is_overtaken(
             folded, recorded, silently=silently
         ):

@@ -21,11 +21,12 @@ from eventhus.ports.codec import Codec
 from eventhus.ports.registrations import Registration
 from eventhus.ports.store import Storage
 from eventhus.runtime.commands.envelope import Handler
+from eventhus.runtime.observing import Observing
 from eventhus.runtime.readers.building import OnBuildProgress, build
 from eventhus.runtime.readers.documents import Documents
 from eventhus.runtime.readers.finding import Plan, ViewPage
 from eventhus.runtime.readers.keyed_fold import FoldContext, KeyedFold
-from eventhus.runtime.readers.leased_reader import acquire_alone
+from eventhus.runtime.readers.leased_reader import LeasedReader, acquire_alone
 from eventhus.runtime.readers.process_runner import ProcessRunner
 from eventhus.runtime.readers.projector import Projector
 from eventhus.runtime.readers.refold import Skip
@@ -92,6 +93,7 @@ class ReaderGroup:
         new_id: Callable[[], str],
         max_parked: int,
         keys_at_once: int,
+        observing: Observing | None = None,
     ) -> None:
         self._catalog = catalog
         self._serializer = serializer
@@ -100,6 +102,7 @@ class ReaderGroup:
         self._new_id = new_id
         self._max_parked = max_parked
         self._keys_at_once = keys_at_once
+        self._observing = observing
         self._views = {
             each: Documents[Any](
                 collection_of("view", each.name, each.version),
@@ -180,9 +183,22 @@ class ReaderGroup:
         return self._fold_of(reader)
 
     @property
+    def followers(self) -> Sequence[LeasedReader]:
+        """The readers of the views and processes."""
+        return [*self._folds.values()]
+
+    @property
     def labels(self) -> list[str]:
         """The labels of the views and processes, such as ``view orders``."""
         return [fold.label for fold in self._folds.values()]
+
+    @property
+    def declared(self) -> list[tuple[str, str, int]]:
+        """The kind, name and version of each view and process."""
+        return [
+            *(("view", each.name, each.version) for each in self._views),
+            *(("process", each.name, each.version) for each in self._processes),
+        ]
 
     @property
     def stream_types(self) -> list[str]:
@@ -329,6 +345,7 @@ class ReaderGroup:
             owner=self._new_id(),
             max_parked=self._max_parked,
             registrar=self._registrar,
+            observing=self._observing,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 from eventhus.adapter_support.tasks import being_cancelled, stop
@@ -12,9 +12,11 @@ from eventhus.ports.bus import EventBus, Message, Publisher
 from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
 from eventhus.ports.leases import Lease
-from eventhus.ports.store import Page, Storage
+from eventhus.ports.observer import Publishing
+from eventhus.ports.store import Page, Storage, StoredEvent
 from eventhus.runtime.messaging.outgoing import messages_of, stays_in_the_log
 from eventhus.runtime.messaging.wire import from_message, to_message
+from eventhus.runtime.observing import Observing
 from eventhus.runtime.readers.leased_reader import LeasedReader
 
 CHECKPOINT = "relay"
@@ -39,6 +41,7 @@ class Relay(LeasedReader):
         owner: As for ``LeasedReader``.
         published: The aggregate types of the streams of processes that are published; others stay
             in the log.
+        observing: As for ``LeasedReader``; also told of what is published.
     """
 
     def __init__(
@@ -49,8 +52,9 @@ class Relay(LeasedReader):
         *,
         owner: str,
         published: Collection[str] = (),
+        observing: Observing | None = None,
     ) -> None:
-        super().__init__(LEASE, "relay", store, clock, owner=owner)
+        super().__init__(LEASE, "relay", store, clock, owner=owner, observing=observing)
         self._bus = bus
         self._published = frozenset(published)
 
@@ -80,7 +84,7 @@ class Relay(LeasedReader):
                     before = publisher.acknowledged
                     publishable = [*messages_of(page.events, self._logger, self._published)]
                     try:
-                        await publisher.publish([message for _, message in publishable])
+                        await self._publish(publisher, publishable)
                     except Exception:
                         if taken := publisher.acknowledged - before:
                             last, _ = publishable[taken - 1]
@@ -90,6 +94,20 @@ class Relay(LeasedReader):
                     await checkpoint.save(Checkpoint(page.position, page.event_id))
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
+
+    async def _publish(
+        self, publisher: Publisher, publishable: Sequence[tuple[StoredEvent, Message]]
+    ) -> None:
+        messages = [message for _, message in publishable]
+        if self._observing is None or not messages:
+            await publisher.publish(messages)
+            return
+        operation = Publishing(
+            application=self._observing.application,
+            metadata=[stored.metadata for stored, _ in publishable],
+        )
+        with self._observing.begin(operation):
+            await publisher.publish(messages)
 
     async def _behind(self, publisher: Publisher, checkpoint: int) -> int:
         """Return the position to publish from: the checkpoint, unless the bus has lost its tail."""

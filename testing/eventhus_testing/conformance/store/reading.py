@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from eventhus import StreamId
+from eventhus import Query, StreamId
 from eventhus.errors import InvalidArgument
 from eventhus.ports import Slice, Storage, StoredEvent
 from eventhus_testing.conformance.harness import Cases, case
@@ -94,6 +94,21 @@ class Reading(Cases):
             for limit in (1, 2, 7, 12, 1000):
                 expected = log[after : after + limit]
                 same(expected, list((await store.read(after=after, limit=limit)).events))
+
+    @case
+    async def test_the_largest_page_beyond_every_event(self, store: Storage) -> None:
+        """A place and a limit of 62 bits are numbers like others, though they add up to more."""
+        await filled(store)
+        most = 2**62 - 1
+        assert [] == list((await store.read(after=most, limit=most)).events)
+        assert [] == list((await store.read(Query.of(), after=most, limit=most)).events)
+        assert [] == list((await store.read_backwards(before=1, limit=most)).events)
+        assert [] == list(await store.commits(after=most, limit=most))
+        assert [] == list(await store.history(ACCOUNT, after_version=most, limit=most))
+        assert EMPTY == parts(await store.load(ACCOUNT, after_version=most, limit=most))
+        assert [] == list(await store.load_letters("g", after=most, limit=most))
+        with pytest.raises(InvalidArgument):
+            await store.read(after=most + 1, limit=most + 1)
 
     @case
     async def test_loading_on_from_any_version(self, store: Storage) -> None:

@@ -14,10 +14,12 @@ from attrs import evolve
 
 from eventhus.errors import InvalidArgument
 from eventhus.ports import (
+    COUNTED,
     Bounds,
     IndexField,
     IndexValue,
     Parked,
+    Selected,
     Selection,
     Storage,
     ViewDocument,
@@ -118,7 +120,8 @@ async def change(
 
 async def keys(store: Storage, selection: Selection) -> list[str]:
     """Return the keys of a page."""
-    return [each.key for each in await store.select_documents(ORDERS, selection)]
+    found = await store.select_documents(ORDERS, selection)
+    return [each.key for each in found.documents]
 
 
 async def walk(
@@ -383,7 +386,7 @@ class Selecting(Cases):
         for value, found in (("x", []), ("y", ["a"]), ("z", [])):
             assert found == await keys(store, by(TEXT, where={"text": [value]}))
         assert ["a"] == await keys(store, by(NUMBER, where={"number": [None]}))
-        (document,) = await store.select_documents(ORDERS, by(TEXT))
+        (document,) = (await store.select_documents(ORDERS, by(TEXT))).documents
         assert ViewDocument(key="a", position=2, data={"n": 2}) == document
 
     @case
@@ -397,8 +400,80 @@ class Selecting(Cases):
             indexed={"text": "x", "number": Decimal("1.50"), "time": NOON},
         )
         await store.save_documents(ORDERS, [write])
-        assert [write.document] == [*await store.select_documents(ORDERS, by(TEXT))]
+        found = await store.select_documents(ORDERS, by(TEXT))
+        assert [write.document] == [*found.documents]
         assert {"a": write.document} == await store.load_documents(ORDERS, ["a"])
+
+    @case
+    async def test_a_page_tells_the_place_of_its_collection(self, store: Storage) -> None:
+        """The position of the checkpoint, and the number of parked keys, also of an empty page."""
+        await store.create_indexes(ORDERS, [(TEXT,)])
+        pages = (by(TEXT, limit=1), Selection(limit=2), by(TEXT, where={"text": ["no"]}))
+        every = (*pages, by(TEXT, where={"text": []}))
+
+        async def places() -> set[tuple[int, int]]:
+            found = [await store.select_documents(ORDERS, each) for each in every]
+            return {(each.position, each.parked) for each in found}
+
+        assert {(0, 0)} == await places()
+        await store.save_checkpoint(ORDERS, 3, event_id="c-1", token=1)
+        await store.save_checkpoint("view_others", 9, token=1)
+        assert {(3, 0)} == await places()
+        await put(store, {key: {"text": "x"} for key in "abcd"})
+        assert {(3, 0)} == await places()
+        parked = Parked(position=5, error="KeyError", at=NOON, handled=1)
+        for key in "ab":
+            await change(store, key, 5, {}, data=None, parked=parked)
+        elsewhere = ViewDocument(key="a", position=5, data=None, parked=parked)
+        await store.save_documents("view_others", [ViewWrite(document=elsewhere, replaces=0)])
+        await store.save_checkpoint(ORDERS, 5, token=1)
+        assert {(5, 2)} == await places()
+        await change(store, "a", 6, {"text": "x"}, data={}, parked=None)
+        await store.save_checkpoint(ORDERS, 0, token=2)
+        assert {(0, 1)} == await places()
+
+    @case
+    async def test_a_page_counts_only_so_many_parked_documents(self, store: Storage) -> None:
+        """More of them do not make it slower."""
+        await store.create_indexes(ORDERS, [(TEXT,)])
+        parked = Parked(position=1, error="KeyError", at=NOON, handled=0)
+        for number in range(2):
+            writes = [
+                ViewWrite(
+                    document=ViewDocument(
+                        key=f"{number} {each}", position=1, data=None, parked=parked
+                    ),
+                    replaces=0,
+                )
+                for each in range(COUNTED - number)
+            ]
+            await store.save_documents(ORDERS, writes)
+            found = await store.select_documents(ORDERS, by(TEXT))
+            assert COUNTED == found.parked
+
+    @case
+    async def test_a_page_tells_how_far_it_goes(self, store: Storage) -> None:
+        """Documents are saved before the checkpoint moves, so the page is never behind it."""
+        await store.create_indexes(ORDERS, [(NUMBER,)])
+        others = {f"k{number}": {"number": 10**6} for number in range(1000)}  # take their time
+        await put(store, {"a": {"number": 1}, **others})
+        last = 40
+
+        async def write() -> None:
+            async with self.store(self.bucket) as writer:
+                for position in range(2, last + 1):
+                    await change(writer, "a", position, {"number": position})
+                    await writer.save_checkpoint(ORDERS, position, token=1)
+                    await asyncio.sleep(0)
+
+        writing = asyncio.create_task(write())
+        found = Selected(documents=[], position=0, parked=0)
+        while found.position < last and not (writing.done() and writing.exception()):
+            found = await store.select_documents(ORDERS, by(NUMBER, limit=2000))
+            assert ["a"] == [each.key for each in found.documents[:1]]
+            assert found.position <= found.documents[0].position
+            await asyncio.sleep(0)
+        await writing
 
     @case
     async def test_indexes_are_created_beside_writers(self, store: Storage) -> None:
@@ -421,8 +496,9 @@ class Selecting(Cases):
         """Others have documents and values of their own, and an unknown one has none."""
         await put(store, MIXED)
         await store.create_indexes("view_others", [(TEXT,)])
-        assert [] == [*await store.select_documents("view_others", by(TEXT))]
-        assert [] == [*await store.select_documents("view_nobody", Selection())]
+        nothing = Selected(documents=[], position=0, parked=0)
+        assert nothing == await store.select_documents("view_others", by(TEXT))
+        assert nothing == await store.select_documents("view_nobody", Selection())
         await store.delete_documents(ORDERS)
         assert [] == await keys(store, Selection())
         await put(store, {"k01": {"number": 7}})

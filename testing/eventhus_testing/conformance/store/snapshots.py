@@ -146,7 +146,7 @@ class Checkpoints(Cases):
     async def test_a_checkpoint_is_the_last_one_saved(self, store: Storage) -> None:
         """It starts before the first event, and a reader may also go back."""
         assert 0 == (await store.load_checkpoint("relay")).position
-        for position in (3, 7, 7, 2**62, 2, 0):
+        for position in (3, 7, 7, 2**62 - 1, 2, 0):
             await store.save_checkpoint("relay", position)
             checkpoint = await store.load_checkpoint("relay")
             assert (exact(position), "") == (exact(checkpoint.position), checkpoint.event_id)
@@ -170,7 +170,7 @@ class Checkpoints(Cases):
 
     @pytest.mark.parametrize(
         "done",
-        [[(3, 5)], [(3, 2)], [(7, 6)], [(5, 7), (7, 9)], [(5, 7), (6, 9)], [(5, 2**62 + 1)]],
+        [[(3, 5)], [(3, 2)], [(7, 6)], [(5, 7), (7, 9)], [(5, 7), (6, 9)], [(5, 2**62)]],
     )
     @case
     async def test_ranges_that_do_not_ascend_are_refused(

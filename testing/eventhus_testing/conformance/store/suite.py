@@ -4,6 +4,7 @@ from eventhus_testing.conformance.store.appending import Appending
 from eventhus_testing.conformance.store.cancelling import Cancelling
 from eventhus_testing.conformance.store.conditions import Conditions
 from eventhus_testing.conformance.store.deadlines import Deadlines
+from eventhus_testing.conformance.store.diagnosing import Diagnosing
 from eventhus_testing.conformance.store.envelopes import Envelopes
 from eventhus_testing.conformance.store.following import Following
 from eventhus_testing.conformance.store.groups import Groups, Letters
@@ -33,6 +34,7 @@ from eventhus_testing.conformance.store.whole_commits import WholeCommits
 # pytest runs the cases of the last base first: the simple promises come before what needs them.
 class StoreConformance(
     Stores,
+    Diagnosing,
     Cancelling,
     Deadlines,
     Letters,

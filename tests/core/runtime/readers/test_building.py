@@ -12,7 +12,8 @@ from eventhus_memory import MemoryStore
 from tests.core.hooks import Gate
 from tests.core.readers import FILLED, SHOWN, Paged, balances, bank, open_accounts, shown
 from tests.core.runtime.readers.test_parking import POISON, broken
-from tests.core.support import Proxy, RecordingBus, add
+from tests.core.support import FakeClock, Proxy, RecordingBus, add
+from tests.core.waiting import eventually
 
 
 @pytest.fixture
@@ -128,6 +129,18 @@ async def test_an_application_that_does_not_work_takes_no_lease(store: MemorySto
         found = await web.view(balances, "a")
         assert found is not None
         assert 11 == found.amount
+
+
+async def test_a_wait_for_another_process_looks_soon_and_then_less_often(
+    store: MemoryStore,
+) -> None:
+    clock = FakeClock()
+    async with bank(store, views=[balances], work=False, clock=clock) as web:
+        waiting = asyncio.create_task(web.caught_up(balances))
+        await eventually(lambda: len(clock.sleeps_s) >= 6)
+    with pytest.raises(NotRunning):
+        await waiting
+    assert [0.005, 0.01, 0.02, 0.04, 0.05, 0.05] == clock.sleeps_s[:6]
 
 
 async def test_leaving_ends_a_wait_of_an_application_that_does_not_work(

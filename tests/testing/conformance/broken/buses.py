@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from attrs import evolve, frozen
 
 from eventhus import StreamId
-from eventhus.ports import DeadLetter, Message, MessageHandler
+from eventhus.errors import BusUnavailable, NotRunning
+from eventhus.ports import DeadLetter, Finding, Message, MessageHandler
 from eventhus_memory import MemoryBus
 from eventhus_memory.bus import MemoryPublisher, MemorySubscription
 
@@ -482,3 +483,31 @@ class LeavesOutWhatHasNoType(MemoryBus):
                 await handler(given)
 
         return await super().subscribe(handle, **rest)
+
+
+@caught_by("test_a_fresh_bus_has_no_errors")
+class RaisesWhenDiagnosed(MemoryBus):
+    async def diagnose(self) -> Sequence[Finding]:
+        raise BusUnavailable("test", "away")
+
+
+@caught_by("test_a_fresh_bus_has_no_errors")
+class FindsErrorsInAFreshBucket(MemoryBus):
+    async def diagnose(self) -> Sequence[Finding]:
+        return [Finding.error("memory.stream", "missing", "create it")]
+
+
+@caught_by("test_a_diagnosis_needs_no_entered_bus")
+class DiagnosesOnlyInUse(MemoryBus):
+    def __init__(self) -> None:
+        super().__init__()
+        self._entered = False
+
+    async def __aenter__(self) -> Self:
+        self._entered = True
+        return await super().__aenter__()
+
+    async def diagnose(self) -> Sequence[Finding]:
+        if not self._entered:
+            raise NotRunning("enter it first")
+        return await super().diagnose()

@@ -66,6 +66,14 @@ class TellsTheLastEventAsTheFirst(MemoryStore):
         return evolve(page, first_event_id=page.event_id)
 
 
+@caught_by("test_the_largest_page_beyond_every_event")
+class AddsUpBeyondItsNumbers(MemoryStore):
+    async def history(self, stream: StreamId, **page: Any) -> Sequence[StoredEvent]:
+        if sum(page.values()) >= 2**62:
+            raise OverflowError
+        return await super().history(stream, **page)
+
+
 @caught_by("test_reading_on_from_any_position")
 class StartsAtTheBeginningOfACommit(MemoryStore):
     async def read(self, query: Query | None = None, *, after: int = 0, limit: int = 1000) -> Page:

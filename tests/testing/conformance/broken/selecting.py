@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import Any
 from attrs import evolve
 
 from eventhus.errors import InvalidArgument
-from eventhus.ports import Bounds, IndexField, IndexValue, Selection, ViewDocument, ViewWrite
+from eventhus.ports import Bounds, IndexField, IndexValue, Selected, Selection, ViewWrite
 from eventhus_memory import MemoryStore
 from tests.testing.conformance.defects import caught_by
 
@@ -28,9 +29,7 @@ class _Indexing(MemoryStore):
         ]
         return await super().save_documents(collection, changed)
 
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
         where = {
             name: wanted if isinstance(wanted, Bounds) else [*map(self.stored, wanted)]
             for name, wanted in selection.where.items()
@@ -64,9 +63,7 @@ class ComparesTextWithoutCase(_Indexing):
 
 @caught_by("test_conditions_find_values_of_every_kind")
 class LeavesOutTheLowerBound(MemoryStore):
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
         where = {
             name: evolve(wanted, at_least=None, above=wanted.at_least or wanted.above)
             if isinstance(wanted, Bounds)
@@ -79,9 +76,7 @@ class LeavesOutTheLowerBound(MemoryStore):
 @caught_by("test_conditions_find_values_of_every_kind")
 @caught_by("test_a_field_without_a_value_counts_as_none")
 class NeverFindsNone(MemoryStore):
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
         where = {
             name: wanted
             if isinstance(wanted, Bounds)
@@ -107,9 +102,7 @@ class ComparesNumbersAsText(_Indexing):
 @caught_by("test_pages_follow_one_another_along_an_index")
 @caught_by("test_values_that_are_the_same_are_in_the_order_of_keys")
 class PagesByValueAlone(MemoryStore):
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
         if selection.after is not None and selection.order:
             last = "" if selection.descending else "\U0010ffff"
             selection = evolve(selection, after=(selection.after[0], last))
@@ -118,9 +111,7 @@ class PagesByValueAlone(MemoryStore):
 
 @caught_by("test_pages_follow_one_another_along_an_index")
 class OrdersTiesAlwaysUpwards(MemoryStore):
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
         return await super().select_documents(collection, evolve(selection, descending=False))
 
 
@@ -132,15 +123,14 @@ class SkipsAsManyAsItHasShown(MemoryStore):
         super().__init__()
         self._shown = 0
 
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
         if selection.after is None:
             self._shown = 0
         start = evolve(selection, after=None, limit=self._shown + selection.limit)
-        found = (await super().select_documents(collection, start))[self._shown :]
-        self._shown += len(found)
-        return found
+        found = await super().select_documents(collection, start)
+        documents = found.documents[self._shown :]
+        self._shown += len(documents)
+        return evolve(found, documents=documents)
 
 
 @caught_by("test_documents_without_a_value_are_left_out")
@@ -166,11 +156,40 @@ class MergesIndexedValues(MemoryStore):
 
 @caught_by("test_a_selected_document_is_the_stored_one")
 class ShowsItsIndexedValues(MemoryStore):
-    async def select_documents(
-        self, collection: str, selection: Selection
-    ) -> Sequence[ViewDocument]:
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
         found = await super().select_documents(collection, selection)
-        return [evolve(each, data={**each.data, "_by": {}}) for each in found]
+        shown = [evolve(each, data={**each.data, "_by": {}}) for each in found.documents]
+        return evolve(found, documents=shown)
+
+
+@caught_by("test_a_page_tells_how_far_it_goes")
+class ReadsThePositionAfterThePage(MemoryStore):
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
+        found = await super().select_documents(collection, selection)
+        await asyncio.sleep(0)
+        return evolve(found, position=(await self.load_checkpoint(collection)).position)
+
+
+@caught_by("test_a_page_tells_the_place_of_its_collection")
+class TellsThePositionOfTheLastDocument(MemoryStore):
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
+        found = await super().select_documents(collection, selection)
+        return evolve(found, position=max((each.position for each in found.documents), default=0))
+
+
+@caught_by("test_a_page_tells_the_place_of_its_collection")
+class CountsTheParkedOnesOfAllCollections(MemoryStore):
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
+        found = await super().select_documents(collection, selection)
+        parked = [len(await self.load_parked(each)) for each in self._documents]
+        return evolve(found, parked=sum(parked))
+
+
+@caught_by("test_a_page_counts_only_so_many_parked_documents")
+class CountsEveryParkedDocument(MemoryStore):
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
+        found = await super().select_documents(collection, selection)
+        return evolve(found, parked=len(await self.load_parked(collection, limit=2**20)))
 
 
 @caught_by("test_indexes_are_created_beside_writers")

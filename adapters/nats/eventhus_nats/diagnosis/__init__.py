@@ -1,0 +1,5 @@
+"""What a bus finds out about its server, its account, its user and its streams."""
+
+from eventhus_nats.diagnosis.examine import diagnose_core, diagnose_jetstream
+
+__all__ = ["diagnose_core", "diagnose_jetstream"]

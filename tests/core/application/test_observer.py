@@ -1,0 +1,659 @@
+"""What an observer is told, that nothing it raises harms the work, and what it may add to it."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from eventhus import (
+    Application,
+    Command,
+    CommandRefused,
+    ConcurrencyError,
+    Delivered,
+    Metadata,
+    Process,
+    Recorded,
+    Rejected,
+    View,
+)
+from eventhus.adapter_support.limits import METADATA_BYTES
+from eventhus.errors import CompositionError, LeaseLost, UnknownCommand
+from eventhus.middleware import Envelope, Handler
+from eventhus.ports import (
+    Appending,
+    ApplicationLeft,
+    Deciding,
+    Dispatching,
+    Ended,
+    EventBuried,
+    EventParked,
+    Fact,
+    Handling,
+    Observation,
+    ObservedApplication,
+    Observer,
+    Operation,
+    Projecting,
+    Publishing,
+    Reacting,
+    ReaderFailed,
+    ReaderProgress,
+)
+from eventhus.runtime.observing import Observing
+from eventhus_memory import MemoryBus, MemoryStore
+from tests.bank import Account, Deposit, Deposited, Open, Opened, Rename, Script, Withdraw
+from tests.bank import account as bank_account
+from tests.core.hooks import at, fail_with
+from tests.core.observing import Recorder
+from tests.core.readers import account_of, balances, bank, caught_up, welcome
+from tests.core.support import FakeClock, Proxy, RecordingBus, add, compose, stored_events
+from tests.core.waiting import eventually
+
+HERE = ObservedApplication(bucket="bank", store="MemoryStore", bus="LogBus")
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+async def test_a_command_is_told_with_its_decision_and_its_append(recorder: Recorder) -> None:
+    async with compose(observer=recorder) as app:
+        await app.dispatch(Open(aggregate_id="a"), metadata=Metadata("talk"))
+    assert [
+        ("Dispatching", ""),
+        ("Deciding", "Dispatching"),
+        ("Appending", "Dispatching"),
+    ] == recorder.tree
+    dispatching, deciding, appending = recorder.operations
+    assert (
+        Dispatching(application=HERE, command="Open", target="Account", metadata=Metadata("talk"))
+        == dispatching
+    )
+    assert Deciding(application=HERE, command="Open") == deciding
+    assert (
+        Appending(
+            application=HERE,
+            stream_type="Account",
+            streams=1,
+            events=1,
+            attempt=1,
+            metadata=Metadata("talk"),
+        )
+        == appending
+    )
+    assert [
+        (deciding, Ended(events=1)),
+        (appending, Ended()),
+        (dispatching, Ended(events=1)),
+    ] == recorder.ends
+
+
+def crash(_: Account) -> Any:
+    raise KeyError("s3cret")
+
+
+@pytest.mark.parametrize(
+    ("command", "outcome", "events", "error"),
+    [
+        (Deposit(aggregate_id="a"), "accepted", 1, None),
+        (Rename(aggregate_id="a", owner="Ada"), "unchanged", 0, None),
+        (Withdraw(aggregate_id="a", amount=9), "rejected", 0, Rejected),
+        (Script(aggregate_id="a", decide=crash), "failed", 0, KeyError),
+    ],
+    ids=["accepted", "unchanged", "rejected", "failed"],
+)
+async def test_the_outcome_of_a_command_is_told(
+    recorder: Recorder,
+    command: Command,
+    outcome: str,
+    events: int,
+    error: type[Exception] | None,
+) -> None:
+    async with compose(observer=recorder) as app:
+        await app.dispatch(Open(aggregate_id="a"))
+        recorder.ends.clear()
+        if error is None:
+            await app.dispatch(command)
+        else:
+            with pytest.raises(error):
+                await app.dispatch(command)
+    assert {outcome} == {*recorder.outcomes(Deciding, Dispatching)}
+    _, ended = recorder.ends[-1]
+    assert events == ended.events
+    assert (error is None) == (ended.error is None)
+    assert error is None or isinstance(ended.error, error)
+
+
+async def test_a_command_of_an_unknown_class_is_told_without_a_target(recorder: Recorder) -> None:
+    class Stray(Command):
+        pass
+
+    async with compose(observer=recorder) as app:
+        with pytest.raises(UnknownCommand):
+            await app.dispatch(Stray(aggregate_id="a"))
+    [dispatching] = recorder.told(Dispatching)
+    assert ("Stray", "") == (dispatching.command, dispatching.target)
+
+
+async def test_a_lost_race_is_told_as_a_conflict_and_a_second_attempt(recorder: Recorder) -> None:
+    store = Proxy()
+    async with (
+        compose(store, observer=recorder, clock=FakeClock()) as app,
+        compose(store.inner) as rival,
+    ):
+
+        async def interfere(*_: object) -> None:
+            await add(rival, 1)
+
+        store.before["append"] = at([1], interfere)
+        await add(app, 2)
+    assert [1, 2] == [each.attempt for each in recorder.told(Appending)]
+    assert ["conflict", "accepted"] == recorder.outcomes(Appending)
+    assert ["accepted"] == recorder.outcomes(Dispatching)
+
+
+async def test_a_caller_that_insists_on_a_version_has_failed_at_the_conflict(
+    recorder: Recorder,
+) -> None:
+    """Only an append meets a conflict."""
+    async with compose(observer=recorder) as app:
+        with pytest.raises(ConcurrencyError):
+            await app.dispatch(Open(aggregate_id="a"), expected_version=7)
+    assert {"failed"} == {*recorder.outcomes(Deciding, Dispatching)}
+
+
+async def test_the_observer_is_outside_of_all_middleware(recorder: Recorder) -> None:
+    """So that the log lines of middleware belong to the trace."""
+    seen: list[Mapping[str, str]] = []
+
+    def looking(handle: Handler) -> Handler:
+        async def look(envelope: Envelope) -> Any:
+            seen.append(envelope.metadata.values)
+            return await handle(envelope)
+
+        return look
+
+    recorder.values = {"traceparent": "00-1"}
+    async with compose(observer=recorder, middleware=[looking]) as app:
+        await app.dispatch(Open(aggregate_id="a"))
+    assert [{"traceparent": "00-1"}] == seen
+
+
+async def test_the_values_of_the_observer_go_into_the_events() -> None:
+    observer = Recorder({"traceparent": "new"})
+    async with compose(observer=observer) as app:
+        committed = await app.dispatch(
+            Open(aggregate_id="a"),
+            metadata=Metadata("talk", "cause", {"traceparent": "old", "user": "ada"}),
+        )
+    [event] = committed.events
+    assert Metadata("talk", "cause", {"traceparent": "new", "user": "ada"}) == event.metadata
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"traceparent": 7}, {"tracestate": "x" * METADATA_BYTES}, ["traceparent"]],
+    ids=["not text", "too large", "not a mapping"],
+)
+async def test_values_that_cannot_be_stored_are_left_out(
+    values: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with compose(observer=Recorder(values)) as app:
+        committed = await app.dispatch(Open(aggregate_id="a"), metadata=Metadata("talk"))
+    assert Metadata("talk") == committed.events[0].metadata
+    [line] = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert "bucket bank: the observer failed on Dispatching: " in line.getMessage()
+
+
+async def test_an_observer_need_not_follow_an_operation() -> None:
+    class Indifferent:
+        def begin(self, operation: Operation) -> Observation | None:
+            return None
+
+        def note(self, fact: Fact) -> None:
+            pass
+
+    async with compose(observer=Indifferent()) as app:
+        committed = await app.dispatch(Open(aggregate_id="a"))
+    assert {} == committed.events[0].metadata.values
+
+
+async def test_what_the_relay_publishes_is_told(recorder: Recorder) -> None:
+    """Pages without a published event are not."""
+    bus = RecordingBus()
+    async with compose(bus=bus, observer=recorder) as app:
+        await app.dispatch(Open(aggregate_id="a"), metadata=Metadata("talk"))
+        await eventually(lambda: bus.taken)
+    [publishing] = recorder.told(Publishing)
+    assert [Metadata("talk")] == publishing.metadata
+    assert "RecordingBus" == publishing.application.bus
+    assert ["accepted"] == recorder.outcomes(Publishing)
+
+
+async def test_a_publication_that_fails_is_told(recorder: Recorder) -> None:
+    bus = RecordingBus()
+    bus.before = at([1], fail_with(ConnectionError("down")))
+    async with compose(bus=bus, observer=recorder, clock=FakeClock()) as app:
+        await app.dispatch(Open(aggregate_id="a"))
+        await eventually(lambda: bus.taken)
+    assert ["failed", "accepted"] == recorder.outcomes(Publishing)
+    [failed] = recorder.told(ReaderFailed)
+    assert ("relay", ConnectionError) == (failed.reader, type(failed.error))
+
+
+@pytest.mark.parametrize("bus", [None, MemoryBus], ids=["the log", "a bus"])
+async def test_every_attempt_of_a_handler_is_told(
+    recorder: Recorder, bus: Callable[[], MemoryBus] | None
+) -> None:
+    calls: list[int] = []
+
+    async def handle(delivered: Delivered[Any]) -> None:
+        calls.append(delivered.attempt)
+        if delivered.attempt < 3:
+            raise KeyError("s3cret")
+
+    app = compose(bus=bus and bus(), observer=recorder, clock=FakeClock())
+    async with app:
+        await app.subscribe(handle, group="mailer")
+        committed = await app.dispatch(Open(aggregate_id="a"))
+        await eventually(lambda: len(calls) == 3)
+    attempts = recorder.told(Handling)
+    [event] = committed.events
+    assert [1, 2, 3] == [each.attempt for each in attempts]
+    assert (
+        Handling(
+            application=attempts[0].application,
+            group="mailer",
+            event="Opened",
+            event_id=event.id,
+            stream_type="Account",
+            metadata=event.metadata,
+            attempt=1,
+        )
+        == attempts[0]
+    )
+    assert ["failed", "failed", "accepted"] == recorder.outcomes(Handling)
+    assert [] == recorder.told(EventBuried)
+
+
+async def test_a_dead_letter_is_told(recorder: Recorder) -> None:
+    async def fail(_: Delivered[Any]) -> None:
+        raise KeyError("s3cret")
+
+    async with compose(observer=recorder) as app:
+        await app.subscribe(fail, group="mailer", attempts=1)
+        await app.dispatch(Open(aggregate_id="a"))
+        await eventually(lambda: recorder.told(EventBuried))
+    [buried] = recorder.told(EventBuried)
+    assert ("mailer", KeyError) == (buried.group, type(buried.error))
+
+
+async def test_a_refusal_by_a_command_of_a_handler_is_a_failure_of_the_handler(
+    recorder: Recorder,
+) -> None:
+    async with compose(observer=recorder) as app:
+
+        async def withdraw(_: Delivered[Any]) -> None:
+            await app.dispatch(Withdraw(aggregate_id="a", amount=9))
+
+        await app.subscribe(withdraw, group="mailer", attempts=1)
+        await app.dispatch(Open(aggregate_id="a"))
+        await eventually(lambda: recorder.told(EventBuried))
+    assert ("Dispatching", "Handling") in recorder.tree
+    assert ["failed"] == recorder.outcomes(Handling)
+    assert ["accepted", "rejected"] == recorder.outcomes(Dispatching)
+
+
+def both(recorded: Recorded[Opened | Deposited]) -> list[str]:
+    return ["all", recorded.stream.aggregate_id]
+
+
+def counted(value: int, _: Recorded[Opened | Deposited]) -> int:
+    return value + 1
+
+
+numbers = View(name="numbers", version=2, initial=0, key=both, evolve=counted)
+
+
+async def test_a_view_is_told_by_the_batch(recorder: Recorder) -> None:
+    """An event with several keys counts once, and a page without events of the view is not told."""
+    store = MemoryStore()
+    async with compose(store) as app:
+        for owner in ("ada", "bob"):
+            await app.dispatch(Open(aggregate_id=owner), metadata=Metadata(owner))
+    async with bank(store, views=[numbers], observer=recorder) as app:
+        await app.caught_up(numbers)
+        await app.dispatch(Rename(aggregate_id="ada", owner="eve"))
+        await app.caught_up(numbers)
+    [projecting] = recorder.told(Projecting)
+    assert "view numbers v2" == projecting.reader
+    assert [Metadata("ada"), Metadata("bob")] == projecting.metadata
+    assert ["accepted"] == recorder.outcomes(Projecting)
+
+
+def fails(_: object, __: Recorded[Deposited]) -> int:
+    raise KeyError("s3cret")
+
+
+broken = View(name="broken", initial=0, key=account_of, evolve=fails, view_type=int)
+
+
+async def test_a_parked_key_is_told(recorder: Recorder) -> None:
+    async with bank(views=[broken], observer=recorder) as app:
+        await add(app, 1)
+        await app.caught_up(broken)
+    [parked] = recorder.told(EventParked)
+    assert ("view broken", KeyError) == (parked.reader, type(parked.error))
+    assert ["accepted"] == recorder.outcomes(Projecting)
+
+
+async def test_a_process_is_told_by_the_event_with_its_commands_inside(
+    recorder: Recorder,
+) -> None:
+    async with bank(processes=[welcome], observer=recorder) as app:
+        committed = await app.dispatch(Open(aggregate_id="a"))
+        await caught_up(app, welcome)
+    opened, *_ = recorder.told(Reacting)
+    [event] = committed.events
+    assert (
+        Reacting(
+            application=HERE,
+            reader="process welcome",
+            event="Opened",
+            event_id=event.id,
+            stream_type="Account",
+            metadata=event.metadata,
+        )
+        == opened
+    )
+    assert 2 == recorder.tree.count(("Dispatching", "Reacting"))
+    assert {"accepted"} == {*recorder.outcomes(Reacting)}
+
+
+def pass_over(state: int, _: Recorded[Opened | CommandRefused]) -> int:
+    return state
+
+
+def overdraw(_: int, recorded: Recorded[Opened | CommandRefused]) -> Iterator[Command]:
+    if isinstance(recorded.event, Opened):
+        yield Withdraw(aggregate_id=recorded.stream.aggregate_id, amount=9)
+
+
+overdraft = Process(name="overdraft", initial=0, key=both, evolve=pass_over, react=overdraw)
+
+
+async def test_an_append_to_the_stream_of_a_process_is_told(recorder: Recorder) -> None:
+    """With the metadata of its cause, so that it continues the trace."""
+    async with bank(processes=[overdraft], observer=recorder) as app:
+        await app.dispatch(
+            Open(aggregate_id="a"), metadata=Metadata("talk", None, {"traceparent": "00-1"})
+        )
+        await caught_up(app, overdraft)
+    own = [each for each in recorder.told(Appending) if each.stream_type != "Account"]
+    assert {"eventhus:process/overdraft"} == {each.stream_type for each in own}
+    assert {"traceparent": "00-1"} == own[0].metadata.values
+    assert ("Appending", "Reacting") in recorder.tree
+
+
+def react_badly(_: object, __: Recorded[Deposited]) -> list[Command]:
+    raise KeyError("s3cret")
+
+
+clumsy: Process[Any, int] = Process(
+    name="clumsy",
+    key=account_of,
+    initial=0,
+    events=[Deposited],
+    state_type=int,
+    evolve=lambda state, _: state,
+    react=react_badly,
+)
+
+
+async def test_a_process_that_fails_is_told_with_its_own_error(recorder: Recorder) -> None:
+    """Not with one that wraps it."""
+    async with bank(processes=[clumsy], observer=recorder) as app:
+        await add(app, 1)
+        await app.caught_up(clumsy)
+    [error] = [ended.error for each, ended in recorder.ends if isinstance(each, Reacting)]
+    assert KeyError is type(error)
+    assert ["process clumsy"] == [each.reader for each in recorder.told(EventParked)]
+
+
+async def test_a_handover_is_no_failure(recorder: Recorder) -> None:
+    """Another process may take over, which is nothing to be alarmed about."""
+    store = Proxy()
+    async with bank(store, views=[balances], observer=recorder) as app:
+        store.before["save_checkpoint"] = at([1], fail_with(LeaseLost("view_balances", 1)))
+        await app.dispatch(Open(aggregate_id="a"))
+        await app.caught_up(balances)
+    assert [] == recorder.told(ReaderFailed)
+
+
+async def test_the_progress_of_every_reader_is_told(recorder: Recorder) -> None:
+    """Of the readers that this process leads, with their parked keys."""
+    bus = RecordingBus()
+    async with bank(
+        bus=bus, views=[balances, broken], processes=[clumsy], observer=recorder
+    ) as app:
+        await add(app, 1)
+        for reader in (balances, broken, clumsy):
+            await app.caught_up(reader)
+        recorder.facts.clear()
+        await eventually(lambda: len({each.reader for each in recorder.told(ReaderProgress)}) == 4)
+    assert {
+        ("relay", 1, 1, 0),
+        ("view balances", 1, 1, 0),
+        ("view broken", 1, 1, 1),
+        ("process clumsy", 1, 1, 1),
+    } == {
+        (each.reader, each.position, each.head, each.parked)
+        for each in recorder.told(ReaderProgress)
+    }
+
+
+async def test_a_process_that_leads_nothing_tells_the_progress_of_the_others(
+    recorder: Recorder,
+) -> None:
+    store = MemoryStore()
+    async with bank(store, views=[balances]) as leader:
+        await add(leader, 1)
+        await leader.caught_up(balances)
+    async with bank(store, views=[balances], observer=recorder, work=False) as app:
+        await add(app, 2, 3)
+        recorder.facts.clear()
+        await eventually(lambda: recorder.facts)
+    progress = recorder.told(ReaderProgress)[0]
+    assert (1, 3) == (progress.position, progress.head)
+
+
+async def test_the_progress_of_a_group_that_reads_the_log_is_told(recorder: Recorder) -> None:
+    handled: list[Delivered[Any]] = []
+
+    async def handle(delivered: Delivered[Any]) -> None:
+        handled.append(delivered)
+
+    async with bank(observer=recorder) as app:
+        await app.subscribe(handle, group="mailer")
+        await app.subscribe(handle)  # alone, and not worth a metric
+        await add(app, 1)
+        await eventually(lambda: len(handled) == 2)
+        await eventually(
+            lambda: [each for each in recorder.told(ReaderProgress) if each.position == 1]
+        )
+    assert {"group mailer"} == {each.reader for each in recorder.told(ReaderProgress)}
+
+
+async def test_progress_is_told_again_after_an_outage_of_the_store(recorder: Recorder) -> None:
+    store = Proxy()
+    async with bank(store, views=[balances], observer=recorder) as app:
+        await add(app, 1)
+        await app.caught_up(balances)
+        store.before["head"] = at([1, 2, 3], fail_with(ConnectionError("down")))
+        before = store.calls["head"]
+        await eventually(lambda: store.calls["head"] > before + 3)
+        recorder.facts.clear()
+        await eventually(lambda: recorder.facts)
+
+
+async def test_the_end_of_the_application_is_told_last(recorder: Recorder) -> None:
+    """What was told of its readers is then out of date."""
+    async with bank(views=[balances], observer=recorder) as app:
+        await add(app, 1)
+        await app.caught_up(balances)
+    assert ApplicationLeft(application=HERE) == recorder.facts[-1]
+    assert 1 == len(recorder.told(ApplicationLeft))
+
+
+class Harmful:
+    """Raises wherever it is called, or only at the end of operations."""
+
+    def __init__(self, error: BaseException, *, only_at_the_end: bool = False) -> None:
+        self._error = error
+        self._only_at_the_end = only_at_the_end
+        self.calls = 0
+
+    def begin(self, operation: Operation) -> Observation | None:
+        """See ``Observer.begin``."""
+        if self._only_at_the_end:
+            return self
+        self._raise()
+        return None
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """See ``Observation.values``."""
+        self._raise()
+        return {}
+
+    def finish(self, ended: Ended) -> None:
+        """See ``Observation.finish``."""
+        self._raise()
+
+    def note(self, fact: Fact) -> None:
+        """See ``Observer.note``."""
+        self._raise()
+
+    def _raise(self) -> None:
+        self.calls += 1
+        raise self._error
+
+
+class Unusual(BaseException):
+    """Derived from neither ``Exception`` nor anything that ends a process."""
+
+
+KINDS = {
+    *("Dispatching", "Deciding", "Appending", "Handling", "Projecting", "Reacting"),
+    *("EventBuried", "EventParked", "ReaderProgress", "ApplicationLeft"),
+}
+
+
+@pytest.mark.parametrize("only_at_the_end", [False, True])
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("s3cret"), asyncio.CancelledError(), Unusual(), RecursionError()],
+    ids=lambda error: type(error).__name__,
+)
+async def test_an_observer_that_raises_harms_nobody(
+    error: BaseException, only_at_the_end: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Everything has the result that it has without an observer, and each kind is logged once."""
+
+    async def everything(observer: Observer | None) -> list[object]:
+        store, handled = MemoryStore(), list[Any]()
+        readers = {"views": [balances, broken], "processes": [welcome]}
+        async with bank(store, observer=observer, **readers) as app:
+
+            async def handle(delivered: Delivered[Any]) -> None:
+                handled.append(delivered.event)
+                raise KeyError
+
+            await app.subscribe(handle, group="mailer", attempts=2)
+            await app.dispatch(Open(aggregate_id="a"))
+            await add(app, 1, 2)
+            with pytest.raises(Rejected):
+                await app.dispatch(Withdraw(aggregate_id="a", amount=999))
+            await caught_up(app, welcome)
+            await app.caught_up(balances)
+            await eventually(lambda: len(handled) == 8)
+            letters = await app.dead_letters(group="mailer")
+            return [
+                [(each.event.type, each.event.data) for each in await stored_events(store)],
+                await app.view(balances, "a"),
+                await app.parked(broken) != [],
+                [each.type for each in letters],
+                handled,
+            ]
+
+    expected = await everything(None)
+    caplog.clear()
+    observer = Harmful(error, only_at_the_end=only_at_the_end)
+    assert expected == await everything(observer)
+    lines = [
+        each.getMessage() for each in caplog.records if each.name == "eventhus.runtime.observing"
+    ]
+    told = [line.partition("failed on ")[2].partition(":")[0] for line in lines]
+    assert sorted(KINDS) == sorted(told)
+    assert observer.calls > len(lines)
+    assert not [line for line in lines if "s3cret" in line]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_ends_the_process_goes_through_an_observer(error: type[BaseException]) -> None:
+    observing = Observing(Harmful(error()), HERE)
+    with pytest.raises(error):
+        observing.note(ApplicationLeft(application=HERE))
+
+
+async def test_a_cancelled_command_is_told_as_failed(recorder: Recorder) -> None:
+    store, arrived = Proxy(), asyncio.Event()
+
+    async def wait(*_: object) -> None:
+        arrived.set()
+        await asyncio.Event().wait()
+
+    store.before["load"] = wait
+    async with compose(store, observer=recorder) as app:
+        task = asyncio.create_task(app.dispatch(Open(aggregate_id="a")))
+        await arrived.wait()
+        task.cancel()
+        await asyncio.wait([task])
+    assert task.cancelled()
+    [(_, ended)] = recorder.ends
+    assert ("failed", asyncio.CancelledError) == (ended.outcome, type(ended.error))
+
+
+class Asynchronous:
+    """Nobody awaits it."""
+
+    def begin(self, operation: Operation) -> None:
+        """See ``Observer.begin``."""
+
+    async def note(self, fact: Fact) -> None:
+        """Never runs."""
+
+
+@pytest.mark.parametrize(
+    ("observer", "message"),
+    [
+        (Recorder, "observer must be an instance of an observer, found class Recorder"),
+        ("otel", "observer must be an instance of an observer, found 'otel'"),
+        (Asynchronous(), "observer: note is async, and nobody awaits it; make it a plain def"),
+    ],
+    ids=["a class", "a text", "asynchronous"],
+)
+def test_anything_but_an_observer_is_refused(observer: Any, message: str) -> None:
+    with pytest.raises(CompositionError) as caught:
+        compose(observer=observer)
+    assert message == str(caught.value)
+
+
+async def test_open_takes_an_observer(recorder: Recorder) -> None:
+    async with Application.open(bucket="bank", aggregates=[bank_account], observer=recorder) as app:
+        await app.dispatch(Open(aggregate_id="a"))
+    assert ["accepted"] == recorder.outcomes(Dispatching)
