@@ -36,11 +36,13 @@ class Session:
         app: The application, entered to look at it unless the command does without.
         operations: Its operations.
         screen: Where to write.
+        is_raw: True if a store is looked at without any code.
     """
 
     app: Application
     operations: Operations
     screen: Screen
+    is_raw: bool
 
 
 Body: TypeAlias = Callable[..., Awaitable[int | None]]
@@ -86,7 +88,7 @@ async def _operate(
         if is_long:
             limit.reschedule(None)
         screen = Screen(is_json=options.is_json)
-        code = await body(Session(app, Operations(app), screen))
+        code = await body(Session(app, Operations(app), screen, is_raw="store" in options.target()))
         limit.reschedule(None)  # leaving has a time limit of its own
     return code
 

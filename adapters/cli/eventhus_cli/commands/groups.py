@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from eventhus_cli.commands.readers import reader_named
+from eventhus_cli.commands.readers import reader_named, show_readers
 from eventhus_cli.exit_codes import USAGE, Failure
 from eventhus_cli.options import Group
-from eventhus_cli.screen import age
 from eventhus_cli.session import Session, confirm, operating
 
 if TYPE_CHECKING:
@@ -25,28 +25,14 @@ def groups() -> None:
 @operating()
 async def list_(session: Session) -> None:
     """List the consumer groups, and how far each has come."""
-    health = await session.operations.health()
-    found = [each for each in health.readers if each.kind == "group"]
+    readers = await session.operations.readers()
+    found = [each for each in readers if each.kind == "group"]
     if session.screen.is_json:
         session.screen.json(groups=found)
-        return
-    if not found:
+    elif found:
+        show_readers(session, found, datetime.now(UTC))
+    else:
         session.screen.line("no groups")
-        return
-    session.screen.table(
-        ("GROUP", "POSITION", "WAITING", "SINCE", "DEAD", "HELD BY"),
-        [
-            (
-                each.name,
-                each.position,
-                each.waiting,
-                age(each.waiting_since, health.at),
-                each.dead_letters or None,
-                each.owner,
-            )
-            for each in found
-        ],
-    )
 
 
 @groups.command()

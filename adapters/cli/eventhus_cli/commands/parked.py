@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eventhus_cli.commands.health import label
-from eventhus_cli.commands.readers import FOLDED, folded_kind, reader_named
+from eventhus_cli.commands.readers import FOLDED, folded_kind, label, reader_named
 from eventhus_cli.exit_codes import FINE, PROBLEM
 from eventhus_cli.options import Group, paged
 from eventhus_cli.plain import plain

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from eventhus_cli.exit_codes import USAGE, Failure
+from eventhus_cli.screen import age
 from eventhus_cli.session import Session
 from eventhus_cli.texts import escaped
 
@@ -41,6 +43,38 @@ async def reader_named(
         return max(found, key=lambda each: (each.is_declared, each.version))
     names = ", ".join(sorted({each.name for each in known})) or "none"
     raise Failure(f"there is no {' or '.join(kinds)} {escaped(name)}; there is: {names}", USAGE)
+
+
+def label(reader: ReaderStatus) -> str:
+    """Return the name of a reader for people, such as ``view orders v2``."""
+    name = reader.kind if reader.kind == reader.name else f"{reader.kind} {reader.name}"
+    return escaped(name if reader.version == 1 else f"{name} v{reader.version}")
+
+
+def show_readers(session: Session, readers: Sequence[ReaderStatus], now: datetime) -> None:
+    """Write a table of readers, without the columns that have nothing to say."""
+    columns = ("READER", "POSITION", "WAITING", "SINCE", "PARKED", "DEAD", "HELD BY")
+    rows = [
+        (
+            f"{label(each)}{'' if _is_known(session, each) else ' (not declared)'}",
+            each.position,
+            each.waiting,
+            age(each.waiting_since, now),
+            each.parked or "",
+            each.dead_letters or "",
+            each.owner or "",
+        )
+        for each in readers
+    ]
+    shown = [index for index in range(len(columns)) if any(row[index] != "" for row in rows)]
+    session.screen.table(
+        [columns[index] for index in shown], [[row[index] for index in shown] for row in rows]
+    )
+
+
+def _is_known(session: Session, reader: ReaderStatus) -> bool:
+    """Return False for a reader that this application would be expected to declare."""
+    return reader.is_declared or reader.kind == "group" or session.is_raw
 
 
 def folded_kind(reader: ReaderStatus) -> FoldedKind:

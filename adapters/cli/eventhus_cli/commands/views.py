@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from shlex import quote
 
 import click
 
-from eventhus_cli.commands.health import label
-from eventhus_cli.commands.readers import reader_named
+from eventhus_cli.commands.readers import label, reader_named, show_readers
 from eventhus_cli.exit_codes import USAGE, Failure
 from eventhus_cli.options import Group, paged
-from eventhus_cli.screen import age
 from eventhus_cli.session import Session, confirm, operating
 from eventhus_cli.texts import compact, indented
 
@@ -27,24 +26,14 @@ def views() -> None:
 @operating()
 async def list_(session: Session) -> None:
     """List the versions of views, and how far each has come."""
-    health = await session.operations.health()
-    found = [each for each in health.readers if each.kind == "view"]
+    readers = await session.operations.readers()
+    found = [each for each in readers if each.kind == "view"]
     if session.screen.is_json:
         session.screen.json(views=found)
-        return
-    session.screen.table(
-        ("VIEW", "POSITION", "WAITING", "SINCE", "PARKED"),
-        [
-            (
-                label(each),
-                each.position,
-                each.waiting,
-                age(each.waiting_since, health.at),
-                each.parked or None,
-            )
-            for each in found
-        ],
-    )
+    elif found:
+        show_readers(session, found, datetime.now(UTC))
+    else:
+        session.screen.line("no views")
 
 
 @views.command()
