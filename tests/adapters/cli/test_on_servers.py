@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from eventhus_cli.root import eventhus
 from eventhus_testing.servers.nats import delete_streams
 from tests.adapters.cli.sample import Pay, on_servers, work
 
+ROOT = Path(__file__).parents[3]
 SAMPLE = "tests.adapters.cli.sample"
 
 
@@ -59,6 +63,27 @@ def test_looking_takes_part_in_nothing(bank: Application) -> None:
         }
         assert answer("leases") == {"leases": []}
         assert 7 == answer("tail", "-n", "1")["position"]
+
+
+def test_a_tail_goes_on_with_new_events(bank: Application) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "eventhus_cli", "tail", "-n", "2", "-f", "--json"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+    ) as process:
+        try:
+            assert [5, 6] == [position_from(process), position_from(process)]
+            asyncio.run(pay(bank))
+            asyncio.run(pay(bank))
+            assert [7, 8] == [position_from(process), position_from(process)]
+        finally:
+            process.kill()
+
+
+def position_from(process: subprocess.Popen[bytes]) -> int:
+    """Read the next line of a tail."""
+    assert process.stdout is not None
+    return int(json.loads(process.stdout.readline())["position"])
 
 
 def test_what_is_stuck_is_mended(bank: Application) -> None:
