@@ -43,7 +43,6 @@ from eventhus.errors import (
     LogsDiffer,
 )
 from eventhus.ports import (
-    COUNTED,
     Commit,
     Finding,
     IndexField,
@@ -71,6 +70,7 @@ from eventhus_memory.packing import checked_bytes, packed
 from eventhus_memory.selecting import select
 
 _BREATHE_EVERY = 64  # appends between two yields to the event loop
+_MOST_PARKED = 1_000  # documents that a page counts
 
 
 class MemoryStore(MemoryInspection, MemoryLeases, MemoryGroups):
@@ -383,7 +383,7 @@ class MemoryStore(MemoryInspection, MemoryLeases, MemoryGroups):
         return Selected(
             documents=[evolve(kept[key], data=loads(kept[key].data)) for key in keys],
             position=self._checkpoints[collection][0].position,
-            parked=sum(1 for _ in islice(parked, COUNTED)),
+            parked=sum(1 for _ in islice(parked, _MOST_PARKED)),
         )
 
     async def delete_documents(self, collection: str) -> None:

@@ -194,9 +194,7 @@ def decode_events(document: Document, indexes: Sequence[int]) -> list[StoredEven
             raise not_ours(document)
         recorded_at = as_time(document["recorded_at"])
         metadata = _decode_metadata(document["metadata"], commit_id)
-        origins = _origins(document["parts"])
-        if len(events) != len(origins):
-            raise not_ours(document)
+        origins = _origins(document["parts"], len(events))
         found: list[StoredEvent] = []
         for index in indexes:
             stream, shift = origins[index]
@@ -367,7 +365,7 @@ def _parts(document: Document) -> Iterator[_Part]:
         yield stream, _number(part["version"]), _number(part["size"])
 
 
-def _origins(parts: Sequence[Document]) -> list[tuple[StreamId, int]]:
+def _origins(parts: Sequence[Document], events: int) -> list[tuple[StreamId, int]]:
     """Return for each event its stream, and by how much its version exceeds its index."""
     origins: list[tuple[StreamId, int]] = []
     for part in parts:
@@ -376,8 +374,12 @@ def _origins(parts: Sequence[Document]) -> list[tuple[StreamId, int]]:
             raise TypeError("the name of a stream is empty or of another type")
         if not (type(version) is type(size) is int and version > 0 and size > 0):
             raise ValueError("versions and sizes are whole numbers from 1")
+        if len(origins) + size > events:  # before a list of that size is made
+            raise ValueError("the parts have more events than the commit")
         origin = unchecked_stream_id(type_, id_), version - len(origins)
         origins += [origin] if size == 1 else [origin] * size
+    if len(origins) < events:
+        raise ValueError("the parts have fewer events than the commit")
     return origins
 
 

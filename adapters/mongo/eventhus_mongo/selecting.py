@@ -12,7 +12,6 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import OperationFailure
 
 from eventhus.ports import (
-    COUNTED,
     Bounds,
     IndexField,
     IndexValue,
@@ -31,7 +30,7 @@ _NO_SNAPSHOT = {239, 246}  # SnapshotTooOld, and SnapshotUnavailable right after
 _OTHERS = 3  # documents of a reply besides those of the page: at most two, and one for its end
 _COUNT_PARKED: list[Document] = [
     {"$match": {"_parked.position": {"$exists": True}}},
-    {"$limit": COUNTED},
+    {"$limit": 1_000},
     {"$count": "_count"},
 ]
 

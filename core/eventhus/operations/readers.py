@@ -17,11 +17,12 @@ from eventhus.ports.bus import GroupStatus
 from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.leases import HeldLease
 from eventhus.ports.registrations import Registration
-from eventhus.ports.views import COUNTED, Selection
+from eventhus.ports.views import Selection
 from eventhus.runtime.readers.reader_condition import ReaderCondition
 from eventhus.runtime.readers.registering import EVENTS, collection_of
 from eventhus.runtime.readers.relay import CHECKPOINT, LEASE
 
+MOST_COUNTED = 1_000  # dead letters of a group
 MOST_LEASES = 10_000
 """Of the leases that are looked at."""
 
@@ -188,7 +189,7 @@ class Readers:
             condition=self._condition_of(group.name, lease),
             lease=lease,
             has_lease=has_lease,
-            dead_letters=min(group.dead_letters, COUNTED),
+            dead_letters=min(group.dead_letters, MOST_COUNTED),
         )
         return await self._looked(found, around)
 

@@ -61,7 +61,6 @@ from eventhus.ports.store import (
     split_event_id,
 )
 from eventhus.ports.views import (
-    COUNTED,
     Bounds,
     Parked,
     Selected,
@@ -73,7 +72,6 @@ from eventhus.ports.views import (
 )
 
 __all__ = [
-    "COUNTED",
     "Appending",
     "ApplicationLeft",
     "ArmedDeadline",

@@ -157,9 +157,6 @@ class Selection:
     limit: int = 100
 
 
-COUNTED = 1_000  # parked documents that a selection counts at most
-
-
 @frozen(kw_only=True)
 class Selected:
     """The documents of a page, and how far they go.
@@ -168,7 +165,7 @@ class Selected:
         documents: The documents in order, without deleted and parked ones.
         position: The position of the checkpoint that has the name of the collection, as it was
             when the documents were read or earlier.
-        parked: The number of parked documents in the collection; ``COUNTED`` stands for more, too.
+        parked: The number of parked documents in the collection, counted up to 1,000.
     """
 
     documents: Sequence[ViewDocument]

@@ -155,6 +155,7 @@ ENVELOPES: dict[str, dict[str, Any]] = {
     "code as commit id": {"commit_id": Code("bad")},
     "a number as the type of a part": {"parts": [part(type=7)]},
     "code as the id of a part": {"parts": [part(id=Code("bad"))]},
+    "a size that no memory holds": {"parts": [part(size=Int64(2**53))]},
 }
 READS: dict[str, Callable[[MongoStore], Awaitable[object]]] = {
     "read": lambda store: store.read(),
