@@ -51,9 +51,9 @@ def _failed(error: Exception, options: Options) -> int:
     """Write one line about a failure, and return its exit code."""
     cause = error.__cause__ or error
     if options.is_debugging and not isinstance(cause, Failure | click.ClickException):
-        print(without_secrets("".join(traceback.format_exception(cause))), file=sys.stderr)
+        click.echo(without_secrets("".join(traceback.format_exception(cause))), err=True)
     failure = _failure(error, options)
-    print(f"eventhus: {one_line(str(failure))}", file=sys.stderr)
+    click.echo(f"eventhus: {one_line(str(failure))}", err=True)
     return failure.exit_code
 
 
