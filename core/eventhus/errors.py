@@ -684,10 +684,10 @@ class ReaderStopped(EventhusError):
 
 @define(eq=False, slots=False)
 class ReaderBusy(EventhusError):
-    """Another process is working on a view, a process or as the relay; nothing was changed.
+    """Another process works on a view, a process, a group or as the relay; nothing was changed.
 
     Attributes:
-        reader: The view, the process or the relay, or the work on it.
+        reader: The view, the process, the group or the relay, or the work on it.
     """
 
     reader: str

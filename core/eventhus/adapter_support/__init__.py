@@ -24,6 +24,7 @@ from eventhus.adapter_support.arguments import (
     check_writes,
     checked_commit,
     checked_restored,
+    unknown_group,
 )
 from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.examination import Check, examine
@@ -35,6 +36,8 @@ from eventhus.adapter_support.inspecting import (
     check_streams_page,
 )
 from eventhus.adapter_support.limits import (
+    MOST_GROUPS,
+    MOST_LETTERS,
     check_command_id,
     check_keys,
     check_letter,
@@ -51,6 +54,8 @@ from eventhus.adapter_support.tasks import keeping_cancellations
 from eventhus.adapter_support.worker_pool import WorkerPool
 
 __all__ = [
+    "MOST_GROUPS",
+    "MOST_LETTERS",
     "Backoff",
     "Check",
     "StreamQueues",
@@ -97,4 +102,5 @@ __all__ = [
     "next_attempt",
     "summary",
     "unexpected",
+    "unknown_group",
 ]

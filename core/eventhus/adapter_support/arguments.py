@@ -102,6 +102,13 @@ def check_group(group: str | None, concurrency: int = 1) -> None:
     check_count("concurrency", concurrency)
 
 
+def unknown_group(group: str) -> InvalidArgument:
+    """Return the error for a group that should be moved and has never subscribed."""
+    return InvalidArgument(
+        f"there is no group {group!r} to move; it begins where its first subscription says"
+    )
+
+
 def check_start(start: object) -> None:
     """Check where a subscription begins.
 

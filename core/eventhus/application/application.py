@@ -31,6 +31,7 @@ from eventhus.domain.transaction import Transaction
 from eventhus.domain.view import View
 from eventhus.errors import InvalidArgument, NotRunning
 from eventhus.ids import new_id as ulid
+from eventhus.ids import owner_name
 from eventhus.ports.bus import EventBus
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
@@ -310,7 +311,7 @@ class Application(Reading, ReadModels, Messaging):
                     self._store,
                     self._bus,
                     self._clock,
-                    owner=self._new_id(),
+                    owner=owner_name(self._new_id),
                     published=self._readers.published,
                     observing=self._observing,
                 )

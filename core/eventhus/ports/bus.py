@@ -62,13 +62,6 @@ class DeadLetter:
     number: int
 
 
-MOST_GROUPS = 1_000
-"""Of consumer groups that a bus describes."""
-
-MOST_LETTERS = 10_000
-"""Of dead letters that a bus counts in a group."""
-
-
 @frozen(kw_only=True)
 class GroupStatus:
     """The progress of a consumer group, as far as the bus knows it.
@@ -214,6 +207,35 @@ class MessageSource(Diagnosable, Protocol):
 
         Raises:
             InvalidArgument: ``group`` does not have the form that ``subscribe`` takes.
+            BusUnavailable: The bus could not be reached, or did not answer in time.
+        """
+        ...
+
+    async def groups(self) -> Sequence[GroupStatus]:
+        """Return the progress of the consumer groups, in the order of their names.
+
+        They are the groups of which ``has_group`` is true, the first 1,000 of them. A bus that
+        cannot know them returns none.
+
+        Raises:
+            BusUnavailable: The bus could not be reached, or did not answer in time.
+        """
+        ...
+
+    async def move(self, group: str, start: Start) -> None:
+        """Move a group that nobody is subscribed to: it goes on where a new one would begin.
+
+        Its dead letters stay. A member that subscribes meanwhile may wait until the group has
+        moved.
+
+        Args:
+            group: The consumer group. It has subscribed before.
+            start: As for ``subscribe``. ``"now"`` is the time of this call.
+
+        Raises:
+            ReaderBusy: A member of the group is subscribed, in whichever process.
+            InvalidArgument: ``group`` or ``start`` does not have its form, or there is no such
+                group, or messages are not kept.
             BusUnavailable: The bus could not be reached, or did not answer in time.
         """
         ...

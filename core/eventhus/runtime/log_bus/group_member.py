@@ -19,6 +19,17 @@ from eventhus.runtime.readers.leased_reader import RETRY, STEP_DOWN_S, LeasedRea
 from eventhus.runtime.readers.reader_condition import ReaderCondition
 
 
+def reader_of(group: str) -> str:
+    """Return the name of the lease and of the checkpoint of a group."""
+    return f"group_{group}"
+
+
+def place_of(began: Checkpoint, checkpoint: Checkpoint) -> Checkpoint:
+    """Return the place of a group: its checkpoint, or where it began if it never saved one."""
+    is_new = checkpoint.saved_at is None and checkpoint.position < began.position
+    return began if is_new else checkpoint
+
+
 class _Refused(Exception):
     """The handler refused a message that a newer version of the program must handle."""
 
@@ -62,7 +73,7 @@ class GroupMember(LeasedReader):
         observing: Observing | None = None,
     ) -> None:
         super().__init__(
-            f"group_{group}", f"group {group}", store, clock, owner=owner, observing=observing
+            reader_of(group), f"group {group}", store, clock, owner=owner, observing=observing
         )
         self.group = group
         self._start = start
@@ -170,7 +181,7 @@ class GroupMember(LeasedReader):
     async def _place(self, lease: Lease) -> Checkpoint:
         """Return the place to go on from: the checkpoint, or where the group began."""
         await self._resume()
-        if self._checkpoint.position < self._start.position:
+        if place_of(self._start, self._checkpoint) is self._start:
             await self._check_history(self._start)
             await self._save(self._start, lease)
         return self._checkpoint

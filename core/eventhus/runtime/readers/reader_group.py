@@ -15,6 +15,7 @@ from eventhus.domain.reader_options import LAST_VERSION
 from eventhus.domain.recorded import is_text
 from eventhus.domain.view import View
 from eventhus.errors import CompositionError, InvalidArgument
+from eventhus.ids import owner_name
 from eventhus.namesakes import namesake
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
@@ -291,7 +292,7 @@ class ReaderGroup:
         ]
 
     async def _prune(self, registration: Registration) -> ViewVersion:
-        name, owner = registration.collection, f"{self._new_id()} prunes"
+        name, owner = registration.collection, f"{owner_name(self._new_id)} prunes"
         label = label_of("view", registration.name, registration.version)
         lease = await acquire_alone(self._store, self._clock, name, owner, label=label)
         try:
@@ -342,7 +343,7 @@ class ReaderGroup:
             serializer=self._serializer,
             store=self._store,
             clock=self._clock,
-            owner=self._new_id(),
+            owner=owner_name(self._new_id),
             max_parked=self._max_parked,
             registrar=self._registrar,
             observing=self._observing,
