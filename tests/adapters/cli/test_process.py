@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
@@ -200,24 +199,6 @@ def test_ctrl_c_ends_a_tail_quietly() -> None:
         assert process.stdout is not None
         for _ in range(6):
             assert process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=LIMIT_S)
-    assert (130, "", "") == (process.returncode, rest, errors)
-
-
-def test_the_console_is_served_until_ctrl_c() -> None:
-    with subprocess.Popen(
-        [*EVENTHUS, "console", "--port", "0"],
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().split()[0]
-        with urlopen(f"{url}streams") as page:
-            assert b"Account" in page.read()
         process.send_signal(signal.SIGINT)
         rest, errors = process.communicate(timeout=LIMIT_S)
     assert (130, "", "") == (process.returncode, rest, errors)
