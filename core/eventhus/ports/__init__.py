@@ -6,8 +6,6 @@ from eventhus.domain.query import QueryItem
 from eventhus.domain.recorded import EventData
 from eventhus.domain.start import Start
 from eventhus.ports.bus import (
-    MOST_GROUPS,
-    MOST_LETTERS,
     DeadLetter,
     EventBus,
     GroupStatus,
