@@ -48,7 +48,7 @@ class Measured:
 
 @frozen
 class Figure:
-    """One number that is no ratio, and the most that it should be."""
+    """A number other than a ratio, and the most that it should be."""
 
     title: str
     value: float

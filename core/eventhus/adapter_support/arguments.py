@@ -26,7 +26,7 @@ from eventhus.adapter_support.limits import (
     check_text,
 )
 from eventhus.adapter_support.plain_data import check_plain_data
-from eventhus.domain.indexes import IndexField, IndexValue
+from eventhus.domain.indexes import DIGITS, IndexField, IndexValue
 from eventhus.domain.names import is_name
 from eventhus.domain.recorded import StreamId, is_text
 from eventhus.errors import InvalidArgument, InvalidCommit
@@ -39,7 +39,6 @@ from eventhus.ports.views import Bounds, Selection, ViewDocument, ViewWrite
 
 MOST = 2**62 - 1  # events in a log, by far; two of them add up to less than 64 bits
 _VERSION = re.compile(r"v(?:[2-9]|[1-9][0-9]{1,5})")
-DIGITS = 34  # of a number in an index, which are those of the decimal numbers of IEEE 754 and BSON
 _EXACT = 2**53  # beyond it, walks along an index of MongoDB 6.0 go wrong at fractions
 _EXPONENTS = range(-6176, 6112)
 LONGEST_TTL_S = 1e9  # of a lease: 31 years
@@ -496,6 +495,8 @@ def check_writes(collection: str, writes: Sequence[ViewWrite]) -> None:
         document = write.document
         check_keys((document.key,))
         check_numbers(position=document.position, replaces=write.replaces)
+        if document.is_damaged:
+            raise InvalidArgument(f"the document of {document.key!r} in {collection} is damaged")
         try:
             check_plain_data(document.data)
         except ValueError as error:

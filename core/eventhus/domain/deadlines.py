@@ -1,4 +1,4 @@
-"""Deadlines: what a process asks for, and how its answers change the armed ones."""
+"""Deadlines of processes: arming, replacing and cancelling them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eventhus.domain.recorded import Recorded, is_id
 from eventhus.errors import InvalidArgument
 
 NAME_BYTES: Final = 255
-"""Of the name of a deadline, in UTF-8."""
+"""The longest name of a deadline, in UTF-8."""
 
 
 def _check_name(name: object) -> None:
@@ -26,9 +26,10 @@ def _check_name(name: object) -> None:
 
 @frozen
 class Deadline:
-    """A wish of ``react``: append ``DeadlineReached`` at a time, unless it is cancelled before.
+    """An answer of ``react`` that arms a deadline: ``DeadlineReached`` is appended at its time.
 
-    Arming a deadline of the same name again replaces the earlier one, also by an earlier time.
+    A ``Cancel`` of the same name disarms it, and another ``Deadline`` of the name replaces it, even
+    by an earlier time.
 
     >>> Deadline("payment", after=timedelta(minutes=30))
     Deadline(name='payment', after=datetime.timedelta(seconds=1800), at=None)
@@ -82,7 +83,7 @@ class Deadline:
 
 @frozen
 class Cancel:
-    """A wish of ``react``: drop the deadline of this name. Does nothing if none is armed.
+    """An answer of ``react`` that cancels a deadline. Does nothing if none of the name is armed.
 
     Attributes:
         name: The name of the deadline.

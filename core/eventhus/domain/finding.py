@@ -49,7 +49,7 @@ def one_of(*values: Any) -> OneOf:
 def in_range(
     *, at_least: Any = None, above: Any = None, at_most: Any = None, below: Any = None
 ) -> Range:
-    """Return the condition that a field has a value within bounds. ``None`` is within none.
+    """Return the condition that a field has a value within bounds. ``None`` is outside all bounds.
 
     >>> in_range(at_least=1, below=10).below
     10

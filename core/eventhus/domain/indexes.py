@@ -1,4 +1,4 @@
-"""The indexed fields of a view: which values they take, and the order of these."""
+"""The indexed fields of a view, and the form in which stores compare their values."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ _KINDS: Final[Mapping[type, Kind]] = {
     datetime: "time",
 }
 _NUMBERS: Final = (int, float, Decimal)
-_DIGITS: Final = 34  # of a Decimal128
-_TOO_LONG: Final = 10**_DIGITS
+DIGITS: Final = 34  # of a number, as the decimal numbers of IEEE 754 and BSON have
+_TOO_LONG: Final = 10**DIGITS
 MOST_INDEXES: Final = 30  # of a view; MongoDB has 64 in a collection
 MOST_FIELDS: Final = 15  # of an index; MongoDB has 32, of which a time takes two
 
@@ -132,7 +132,7 @@ def _text(value: str | date | UUID) -> str:
 def _number(value: float | Decimal) -> int | float | Decimal:
     if isinstance(value, int):
         if abs(value) >= _TOO_LONG:  # before anything writes it as text, which Python limits
-            raise ValueError(f"a number has more than {_DIGITS} digits")
+            raise ValueError(f"a number has more than {DIGITS} digits")
         return int(value)  # not a member of an IntEnum
     if not (value.is_finite() if isinstance(value, Decimal) else isfinite(value)):
         raise ValueError("a number is not finite")

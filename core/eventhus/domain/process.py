@@ -55,11 +55,11 @@ class Process(Generic[E, S]):
     is paid, send the parcel. Each key has an instance with its own state. ``key``, ``evolve`` and
     ``react`` must be pure.
 
-    Time and refusals come as events. ``react`` may return a ``Deadline`` besides commands; when its
-    time has come, the process gets ``DeadlineReached``, unless it has returned a ``Cancel`` before.
-    A process that takes ``CommandRefused`` gets one for each of its commands that is refused. Both
-    are recorded in a stream of the process's own, and belong to the key that they were recorded
-    for. ``evolve`` and ``react`` each get those of them that are in their annotation.
+    Time and refusals come as events. ``react`` may return a ``Deadline`` besides commands. At its
+    time the process gets ``DeadlineReached``, unless it has returned a ``Cancel`` before. A process
+    that takes ``CommandRefused`` gets one for each of its commands that is refused. Each key has a
+    stream of its own for these events. ``evolve`` and ``react`` each get those that are in their
+    annotation.
 
     >>> from eventhus import Command
     >>> @frozen(kw_only=True)

@@ -19,7 +19,7 @@ stop that command from being carried out.
 
 @frozen
 class DeadlineReached:
-    """The time of an armed deadline has come. An event of the process's own stream.
+    """An armed deadline was reached. An event of the process's own stream.
 
     Take it in the annotation of ``react``, of ``evolve``, or of both.
 

@@ -50,7 +50,7 @@ def checked(name: str, answer: object) -> tuple[Answer, ...]:
 
 
 def check_deadlines(name: str, answers: Sequence[Answer], recorded: Recorded[Any]) -> None:
-    """Refuse deadlines that would be reached for ever.
+    """Refuse deadlines that would be reached again and again.
 
     Args:
         name: The name of the process, for messages.

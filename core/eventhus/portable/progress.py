@@ -1,4 +1,4 @@
-"""How far a log was moved, and what was moved in the end."""
+"""The progress of moving a log, and the summary at the end."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -23,7 +23,7 @@ class LogSummary:
 
 @frozen(kw_only=True)
 class Progress:
-    """How far a log was read.
+    """The progress of reading a log.
 
     Attributes:
         commits: The number of commits so far.

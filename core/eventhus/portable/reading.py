@@ -110,7 +110,7 @@ class LogReader:
         expected = self.summary
         if line != footer(expected):
             raise self._damaged(
-                f"its last line tells another count or digest than that of the "
+                f"its last line has another count or digest than that of the "
                 f"{expected.commits:,} commits and {expected.events:,} events before it"
             )
         if self._read():

@@ -25,7 +25,6 @@ from eventhus.ports.inspection import Inspection, StreamEnd
 from eventhus.ports.leases import HeldLease, Lease, Leases
 from eventhus.ports.observer import (
     Appending,
-    ApplicationLeft,
     Deciding,
     Dispatching,
     Ended,
@@ -41,6 +40,7 @@ from eventhus.ports.observer import (
     Publishing,
     Reacting,
     ReaderFailed,
+    ReaderLeft,
     ReaderProgress,
 )
 from eventhus.ports.registrations import Registration, RegistrationStore
@@ -73,7 +73,6 @@ from eventhus.ports.views import (
 
 __all__ = [
     "Appending",
-    "ApplicationLeft",
     "ArmedDeadline",
     "Bounds",
     "Checkpoint",
@@ -121,6 +120,7 @@ __all__ = [
     "QueryItem",
     "Reacting",
     "ReaderFailed",
+    "ReaderLeft",
     "ReaderProgress",
     "Registration",
     "RegistrationStore",

@@ -1,4 +1,4 @@
-"""What the findings of every adapter have in common."""
+"""Checks that hold for the findings of every adapter."""
 
 from __future__ import annotations
 

@@ -106,7 +106,8 @@ class AppChecks(CommandChecks):
             TypeError: A value is not an event of the application, or no ``when`` came before.
         """
         __tracebackhide__ = True
-        done = self._expects("then_published", events)
+        done = self._last_outcome("then_published")
+        self._check_events("then_published", events)
         if self._internals.bus is None:
             raise CompositionError("the application has no bus, so nothing is published")
         await self._settled()

@@ -48,6 +48,12 @@ class Dispatched:
         """Return the events that the commands produced, in order."""
         return tuple(recorded.event for each in self.commits for recorded in each.events)
 
+    @property
+    def outcome(self) -> list[Line]:
+        """Return the events and the refusal of the commands, as lines; none if time passed."""
+        texts = outcome_texts(self.events, self.refusal) if self.commands else ()
+        return mark(SAME, texts)
+
 
 @define
 class ScenarioLog:
@@ -62,6 +68,7 @@ class ScenarioLog:
     application: str
     last: Dispatched | None = None
     _passages: list[Passage] = field(factory=list)
+    _end_of_last: int = 0  # the place after the last ``when``
 
     def given(self, stream: StreamId, events: Sequence[object]) -> None:
         """Record given events."""
@@ -80,12 +87,12 @@ class ScenarioLog:
             dispatched: The commands and their outcome.
             error: The error of the last command, if it is not a refusal.
         """
-        if self.last is not None:
-            self._passages.append(
-                ("then", mark(SAME, outcome_texts(self.last.events, self.last.refusal)))
-            )
+        if self.last is not None and self.last.outcome:
+            # Before what was given since then.
+            self._passages.insert(self._end_of_last, ("then", self.last.outcome))
         when = [*map(wrapped, dispatched.commands)] or [f"time passes: {dispatched.passed}"]
         self._passages.append(("when", mark(SAME, when)))
+        self._end_of_last = len(self._passages)
         self.last = dispatched
         if error is not None:
             result = [
@@ -108,8 +115,7 @@ class ScenarioLog:
         text = f"{late} within {patience_s:g} s"
         if self.last is None:
             return self.otherwise(Miss(text, ()))
-        result: list[Line] = mark(SAME, outcome_texts(self.last.events, self.last.refusal))
-        passages = [("then", [*result, (NOTE, text)])]
+        passages = [("then", [*self.last.outcome, (NOTE, text)])]
         return self.otherwise(Miss("was not processed in time", passages))
 
 
@@ -130,20 +136,17 @@ def other_effect(
     wanted, found = excerpts(expected, actual, ignoring)
     lines = [(EXPECTED, f"{what}: {wanted}"), (ACTUAL, f"{what}: {found}")]
     notes = mark(NOTE, differences(expected, actual, ignoring=ignoring))
-    result = mark(SAME, outcome_texts(done.events, done.refusal))
-    return Miss("had another effect than expected", [("then", [*result, *lines, *notes])])
+    return Miss("had another effect than expected", [("then", [*done.outcome, *lines, *notes])])
 
 
 def not_published(events: int, patience_s: float) -> Miss:
     """Describe events of the log that did not arrive on the bus."""
-    text = f"{events} events did not arrive on the bus within {patience_s:g} s"
+    plural = "" if events == 1 else "s"
+    text = f"{events} event{plural} did not arrive on the bus within {patience_s:g} s"
     return Miss("published fewer events than expected", [("bus", [(NOTE, text)])])
 
 
 def unchecked(done: Dispatched) -> Miss:
     """Describe a ``when`` whose outcome was not checked."""
     note = "nothing checked the outcome of this when; add a then after each when"
-    return Miss(
-        "was not checked",
-        [("then", [*mark(SAME, outcome_texts(done.events, done.refusal)), (NOTE, note)])],
-    )
+    return Miss("was not checked", [("then", [*done.outcome, (NOTE, note)])])

@@ -19,10 +19,11 @@ R = TypeVar("R", bound=Rejected)
 
 
 class CommandChecks:
-    """The checks of the outcome of the last ``when``.
+    """The checks of the commands of the last ``when``.
 
     They mean the same as in a spec. If a ``when`` has several commands, the checks see the events
-    of all of them and the refusal of the last one.
+    of all of them and the refusal of the last one. After ``when_passed`` each raises ``TypeError``,
+    because it has no commands.
     """
 
     def __init__(self, app: Application, patience_s: float) -> None:
@@ -39,7 +40,7 @@ class CommandChecks:
         Raises:
             TypeError: No ``when`` came before.
         """
-        return self._last_outcome("events").events
+        return self._last_command("events").events
 
     @property
     def refusal(self) -> Rejected | None:
@@ -48,7 +49,7 @@ class CommandChecks:
         Raises:
             TypeError: No ``when`` came before.
         """
-        return self._last_outcome("refusal").refusal
+        return self._last_command("refusal").refusal
 
     async def then(self, *events: object, ignoring: Collection[str] = ()) -> None:
         """Check that the commands produced exactly these events, in this order.
@@ -62,7 +63,8 @@ class CommandChecks:
             TypeError: A value is not an event of the application, or no ``when`` came before.
         """
         __tracebackhide__ = True
-        done = self._expects("then", events)
+        done = self._last_command("then")
+        self._check_events("then", events)
         self._must_hold(expectations.in_order(done, events, ignoring))
 
     async def then_nothing(self) -> None:
@@ -73,6 +75,7 @@ class CommandChecks:
             TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
+        self._last_command("then_nothing")
         await self.then()
 
     async def then_only(self, *types: type[object]) -> None:
@@ -86,7 +89,7 @@ class CommandChecks:
             TypeError: No type is given, an argument is not a type, or no ``when`` came before.
         """
         __tracebackhide__ = True
-        self._must_hold(expectations.of_types(self._last_outcome("then_only"), types))
+        self._must_hold(expectations.of_types(self._last_command("then_only"), types))
 
     async def then_in_any_order(self, *events: object, ignoring: Collection[str] = ()) -> None:
         """Check that the commands produced exactly these events, in any order.
@@ -100,7 +103,8 @@ class CommandChecks:
             TypeError: A value is not an event of the application, or no ``when`` came before.
         """
         __tracebackhide__ = True
-        done = self._expects("then_in_any_order", events)
+        done = self._last_command("then_in_any_order")
+        self._check_events("then_in_any_order", events)
         self._must_hold(expectations.in_any_order(done, events, ignoring))
 
     async def then_containing(self, *events: object, ignoring: Collection[str] = ()) -> None:
@@ -116,7 +120,8 @@ class CommandChecks:
                 came before.
         """
         __tracebackhide__ = True
-        done = self._expects("then_containing", events)
+        done = self._last_command("then_containing")
+        self._check_events("then_containing", events)
         self._must_hold(expectations.among_others(done, events, ignoring))
 
     async def then_matching(self, *expected: Expectation) -> None:
@@ -131,7 +136,7 @@ class CommandChecks:
             TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
-        self._must_hold(expectations.in_order(self._last_outcome("then_matching"), expected))
+        self._must_hold(expectations.in_order(self._last_command("then_matching"), expected))
 
     async def then_rejected(
         self,
@@ -153,7 +158,7 @@ class CommandChecks:
             TypeError: ``reason`` is not a class, or no ``when`` came before.
         """
         __tracebackhide__ = True
-        done = self._last_outcome("then_rejected")
+        done = self._last_command("then_rejected")
         self._must_hold(expectations.refused(done, reason, match, where))
 
     async def then_committed(
@@ -170,9 +175,7 @@ class CommandChecks:
             TypeError: No ``when`` came before.
         """
         __tracebackhide__ = True
-        done = self._last_outcome("then_committed")
-        if not done.commands:
-            raise TypeError("then_committed checks a command, and the last when let time pass")
+        done = self._last_command("then_committed")
         if done.refusal is not None:
             self._must_hold(failure_texts.not_committed(done))
         committed = done.commits[-1]
@@ -206,12 +209,20 @@ class CommandChecks:
         self._checked = True
         return self._story.last
 
-    def _expects(self, method: str, events: Sequence[object]) -> failure_texts.Dispatched:
+    def _last_command(self, method: str) -> failure_texts.Dispatched:
         __tracebackhide__ = True
-        done = self._last_outcome(method)
+        last = self._story.last
+        if last is not None and not last.commands:
+            raise TypeError(
+                f"{method} checks the outcome of a command, and the last when let time pass; check "
+                f"what came of it with then_commands, then_published, then_state or then_view"
+            )
+        return self._last_outcome(method)
+
+    def _check_events(self, method: str, events: Sequence[object]) -> None:
+        __tracebackhide__ = True
         owner = f"application {self._app.bucket}"
         check_classes(method, "an event", owner, events, self._internals.events, class_of)
-        return done
 
     def _must_hold(self, miss: Miss | None) -> None:
         __tracebackhide__ = True

@@ -197,6 +197,9 @@ class AppScenario(AppChecks):
     ) -> None:
         """Let time pass now, as ``given_passed`` does, and raise what that does.
 
+        Check what came of it with ``then_commands``, ``then_state`` and the like: ``then`` and its
+        relatives check commands that the scenario has dispatched.
+
         Raises:
             AssertionError: The previous ``when`` was not checked.
         """

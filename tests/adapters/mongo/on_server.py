@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Iterator
 from typing import ClassVar
 
+import pytest
+
 from eventhus_mongo import MongoStore
+from eventhus_testing.servers import MongoServer
 from tests.adapters.mongo.support import async_client
 
 
@@ -32,3 +35,21 @@ class OnMongo:
         """Return a store on connections of its own."""
         self.buckets.add(bucket)
         return MongoStore.open(self.url, bucket)
+
+
+class OnReplicaSet(OnMongo):
+    """Where a change stream wakes the followers."""
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _server(cls, mongo_url: str) -> Iterator[None]:
+        yield from cls.on(mongo_url)
+
+
+class OnStandalone(OnMongo):
+    """Where followers poll, no write is retried, and the server's time is unknown."""
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _server(cls, mongo_standalone: MongoServer) -> Iterator[None]:
+        yield from cls.on(mongo_standalone.url)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from eventhus_testing.conformance import BusConformance
-from eventhus_testing.servers import MongoServer
-from tests.adapters.mongo.on_server import OnMongo
+from tests.adapters.mongo.on_server import OnMongo, OnReplicaSet, OnStandalone
 from tests.core.runtime.log_bus.messages import MessageLog
 
 
@@ -22,19 +17,9 @@ class Conformance(OnMongo, BusConformance):
         return MessageLog(self.opened(bucket))
 
 
-class TestOnAReplicaSet(Conformance):
-    """Where a change stream wakes the followers."""
-
-    @pytest.fixture(autouse=True, scope="class")
-    @classmethod
-    def _server(cls, mongo_url: str) -> Iterator[None]:
-        yield from cls.on(mongo_url)
+class TestOnAReplicaSet(OnReplicaSet, Conformance):
+    """The suite on a replica set."""
 
 
-class TestOnAStandalone(Conformance):
-    """Where the followers poll."""
-
-    @pytest.fixture(autouse=True, scope="class")
-    @classmethod
-    def _server(cls, mongo_standalone: MongoServer) -> Iterator[None]:
-        yield from cls.on(mongo_standalone.url)
+class TestOnAStandalone(OnStandalone, Conformance):
+    """The suite on a single server."""

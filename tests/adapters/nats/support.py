@@ -14,7 +14,7 @@ from nats.js import JetStreamContext
 
 from tests.adapters.mongo.proxy import Proxy
 
-SOME_S = 0.005
+POLL_S = 0.005
 PATIENCE_S = 30  # far beyond what anything here takes
 
 
@@ -32,7 +32,7 @@ async def until(condition: Callable[[], object]) -> None:
     """Wait until a condition holds."""
     async with asyncio.timeout(PATIENCE_S):
         while not condition():
-            await asyncio.sleep(SOME_S)
+            await asyncio.sleep(POLL_S)
 
 
 async def until_so(condition: Callable[[], Awaitable[object]]) -> None:
@@ -41,7 +41,7 @@ async def until_so(condition: Callable[[], Awaitable[object]]) -> None:
     too_late = loop.time() + PATIENCE_S
     while not await condition():
         assert loop.time() < too_late
-        await asyncio.sleep(SOME_S)
+        await asyncio.sleep(POLL_S)
 
 
 async def heard(client: Client) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -35,6 +34,7 @@ from eventhus_testing.servers import nats_server
 from eventhus_testing.servers.nats import NatsServer
 from tests.adapters.nats.support import plain, until_so
 from tests.adapters.nats.test_cluster import cluster, entered
+from tests.certificates import certify
 
 __all__ = ["cluster"]  # a fixture
 
@@ -513,12 +513,7 @@ async def test_a_consumer_that_was_changed_is_found(
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A self-signed certificate for 127.0.0.1."""
-    directory = tmp_path_factory.mktemp("certificates")
-    command: list[str | Path] = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes"]
-    command += ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command += ["-keyout", directory / "key.pem", "-out", directory / "cert.pem"]
-    subprocess.run(command, check=True, capture_output=True)
-    return directory
+    return certify(tmp_path_factory.mktemp("certificates"))
 
 
 async def test_encryption_is_found(nats_executable: Path, certificates: Path) -> None:

@@ -189,7 +189,7 @@ async def test_damage_is_told_with_its_line(plain: Path) -> None:
             [header, footer],
             2,
             (
-                "its last line tells another count or digest than that of the 0 commits and "
+                "its last line has another count or digest than that of the 0 commits and "
                 "0 events before it"
             ),
         ),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from attrs import evolve
 
-from eventhus import Application, DeadlineReached
+from eventhus import Application, DeadlineReached, Rejected
 from eventhus.errors import InvalidArgument, ReaderStopped
 from eventhus.ports import Clock
 from eventhus.runtime.clock import SystemClock
-from eventhus_testing import ManualClock, memory_application, scenario
+from eventhus_testing import AppScenario, ManualClock, memory_application, scenario
 from tests.testing.cart import TEA, add, cart
 from tests.testing.orders import (
     HALF_AN_HOUR,
@@ -52,7 +53,6 @@ async def test_deadlines_are_reached_at_their_times() -> None:
         await shopping.then_no_deadline(delivery, "o2", "payment")
         await shopping.then_commands(delivery, ShipOrder(aggregate_id="o2"))
         await shopping.when_passed(days=1)
-        await shopping.then_nothing()
         await shopping.then_commands(delivery)
 
 
@@ -120,13 +120,39 @@ async def test_failed_checks_of_deadlines_raise() -> None:
             "test: time (0:30:00) made delivery send other commands than expected"
         )
         assert "when     time passes: 0:30:00" in str(caught.value)
-        await shopping.then_nothing()
 
 
 async def test_time_that_passed_must_be_checked() -> None:
-    with pytest.raises(AssertionError, match=r"time \(0:01:00\) was not checked"):
+    with pytest.raises(AssertionError, match=r"time \(0:01:00\) was not checked") as caught:
         async with scenario(shop()) as shopping:
             await shopping.when_passed(minutes=1)
+    assert "nothing\n" not in str(caught.value)
+
+
+CHECKS_OF_COMMANDS: dict[str, Callable[[AppScenario], Any]] = {
+    "then": lambda shopping: shopping.then(),
+    "then_nothing": lambda shopping: shopping.then_nothing(),
+    "then_only": lambda shopping: shopping.then_only(OrderPlaced),
+    "then_in_any_order": lambda shopping: shopping.then_in_any_order(),
+    "then_containing": lambda shopping: shopping.then_containing(OrderPlaced()),
+    "then_matching": lambda shopping: shopping.then_matching(),
+    "then_rejected": lambda shopping: shopping.then_rejected(Rejected),
+    "then_committed": lambda shopping: shopping.then_committed(),
+}
+
+
+@pytest.mark.parametrize("name", CHECKS_OF_COMMANDS)
+async def test_time_has_no_outcome_that_a_check_of_commands_could_hold_for(name: str) -> None:
+    """Otherwise ``then_nothing`` would hold although a deadline has led to events."""
+    async with scenario(shop()) as shopping:
+        await shopping.given(order, "o1", OrderPlaced())
+        await shopping.when_passed(hours=1)
+        with pytest.raises(TypeError, match=f"{name} checks the outcome of a command, and the"):
+            await CHECKS_OF_COMMANDS[name](shopping)
+        for name_of_property in ("events", "refusal"):
+            with pytest.raises(TypeError, match=f"{name_of_property} checks the outcome of a"):
+                getattr(shopping, name_of_property)
+        await shopping.then_commands(delivery, CancelOrder(aggregate_id="o1"))
 
 
 async def test_invalid_steps_in_time_raise() -> None:
@@ -135,9 +161,7 @@ async def test_invalid_steps_in_time_raise() -> None:
             with pytest.raises(TypeError, match="a time above 0 passes, found"):
                 await shopping.given_passed(**wrong)
         await shopping.when_passed(minutes=1)
-        await shopping.then_nothing()
-        with pytest.raises(TypeError, match="then_committed checks a command, and the last when"):
-            await shopping.then_committed()
+        await shopping.then_commands(delivery)
         with pytest.raises(InvalidArgument):
             await shopping.then_deadline(ticking, "o1", "payment")
     async with scenario(shop(SystemClock())) as shopping:

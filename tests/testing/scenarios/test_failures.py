@@ -42,12 +42,38 @@ def app() -> Application:
 Work = Callable[[AppScenario], Coroutine[Any, Any, None]]
 
 
-async def shows(text: str, app: Application, work: Work) -> None:
+async def shows(text: str, app: Application, work: Work, *, patience_s: float = 10) -> None:
     """Assert that a scenario fails with exactly this text, which is indented for reading."""
     with pytest.raises(AssertionError) as failure:
-        async with scenario(app, patience_s=0.01) as bank:
+        async with scenario(app, patience_s=patience_s) as bank:
             await work(bank)
     assert dedent(text).strip() == str(failure.value)
+
+
+async def test_given_events_are_shown_after_the_outcome_of_the_step_before(
+    app: Application,
+) -> None:
+    async def work(bank: AppScenario) -> None:
+        await bank.when(create)
+        await bank.then(AccountCreated("ann"))
+        await bank.given(account, "a2", AccountCreated("bob"))
+        await bank.when(deposit)
+        await bank.then_nothing()
+
+    await shows(
+        """
+        bank: PerformDeposit produced other events than expected (- expected, + actual)
+
+        when     CreateAccount(aggregate_id='a1', owner='ann')
+        then     AccountCreated(owner='ann')
+        given    Account/a2: AccountCreated(owner='bob')
+        when     PerformDeposit(aggregate_id='a1', amount=10)
+        then   - nothing
+               + DepositPerformed(amount=10)
+        """,
+        app,
+        work,
+    )
 
 
 async def test_an_expected_error_leaves_nothing_to_check(app: Application) -> None:
@@ -331,10 +357,11 @@ async def test_missing_messages_fail_the_check_after_the_patience() -> None:
         bank: CreateAccount published fewer events than expected (- expected, + actual)
 
         when     CreateAccount(aggregate_id='a1', owner='ann')
-        bus    ? 1 events did not arrive on the bus within 0.01 s
+        bus    ? 1 event did not arrive on the bus within 0.2 s
         """,
         memory_application(account, bucket="bank", bus=DeafBus()),
         work,
+        patience_s=0.2,
     )
 
 

@@ -143,8 +143,12 @@ class LogBus:
 
     @property
     def members(self) -> Sequence[GroupMember]:
-        """The subscriptions of groups."""
-        return [each for each in self._subscriptions if isinstance(each, GroupMember)]
+        """The subscriptions of groups that are not closed."""
+        return [
+            each
+            for each in self._subscriptions
+            if isinstance(each, GroupMember) and not each.is_stopped
+        ]
 
     async def bury(self, message: Message, group: str) -> None:
         """See ``MessageSource.bury``."""

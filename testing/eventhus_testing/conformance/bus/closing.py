@@ -64,7 +64,7 @@ class Closing(BusCases):
 
     @bus_case
     async def test_the_other_members_take_over_from_a_closing_one(self, bus: EventBus) -> None:
-        """What a closing member did not begin goes to the others, in order and once."""
+        """They get the messages that it has not begun, in order and once."""
         gate, inbox = Gate(), Inbox()
         async with self.bus(self.bucket) as other:
             subscription = await bus.subscribe(gate, group="g")
@@ -137,7 +137,7 @@ class Closing(BusCases):
 
     @bus_case
     async def test_a_group_keeps_its_place(self, bus: EventBus) -> None:
-        """Where the bus does: what came while no member was there, then what comes."""
+        """A new member first gets the messages that came while there was none."""
         if not self.keeps_groups:
             return
         before, after = Inbox(), Inbox()

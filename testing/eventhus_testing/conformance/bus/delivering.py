@@ -273,7 +273,7 @@ class SideBySide(BusCases):
 
     @bus_case
     async def test_a_handler_may_publish(self, bus: EventBus) -> None:
-        """What a handler publishes is carried like everything else, also to itself."""
+        """Its messages are delivered like all others, also to itself."""
         inbox = Inbox()
 
         async def answer(given: Message) -> None:

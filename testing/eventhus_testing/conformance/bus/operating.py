@@ -10,7 +10,7 @@ import pytest
 from eventhus.errors import InvalidArgument, ReaderBusy
 from eventhus.ports import EventBus, GroupStatus, Start
 from eventhus_testing.conformance.bus.cases import (
-    SOME_S,
+    POLL_S,
     BusCases,
     Gate,
     Inbox,
@@ -62,7 +62,7 @@ class Operating(BusCases):
         gate.open.set()
         await until(lambda: len(gate.left) >= 4)
         while (await statuses(bus))["b"].waiting not in (None, 0):  # noqa: ASYNC110 - a server
-            await asyncio.sleep(SOME_S)
+            await asyncio.sleep(POLL_S)
         assert (await statuses(bus))["b"].position in (None, 4)
 
     @pytest.mark.parametrize(

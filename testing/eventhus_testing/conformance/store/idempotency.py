@@ -62,7 +62,7 @@ class Idempotency(Cases):
 
     @case
     async def test_a_repeated_commit_id_keeps_the_first_events(self, store: Storage) -> None:
-        """What was stored first stands, and is what the answer shows."""
+        """The answer shows the events that were stored first."""
         first = await store.append(commit(size=2))
         again = await store.append(commit(size=3, id=first.commit.id))
         assert answer(first) == answer(again)

@@ -114,7 +114,7 @@ class Leasing(Cases):
 
     @case
     async def test_a_new_token_is_above_that_of_the_checkpoint(self, store: Storage) -> None:
-        """Who asks gets a token to save it with, whether the lease was free or its own."""
+        """The holder can save the checkpoint, whether the lease was free or its own."""
         await store.save_checkpoint("relay", 5, token=7)
         lease = await taken(store, "relay", "a")
         assert lease.token > 7
@@ -175,7 +175,7 @@ class Leasing(Cases):
 
     @case
     async def test_two_stores_agree_on_the_holder(self, store: Storage) -> None:
-        """What one gave, the other does not give, and releases."""
+        """A lease of one is not free in the other, which can release it."""
         lease = await taken(store, "relay", "a")
         async with self.store(self.bucket) as other:
             assert await other.acquire("relay", "b", ttl_s=LONG_S) is None

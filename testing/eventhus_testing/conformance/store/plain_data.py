@@ -108,7 +108,7 @@ class PlainData(Cases):
     @pytest.mark.parametrize("value", ACCEPTED.values(), ids=ACCEPTED)
     @case
     async def test_edge_cases_of_json_are_exact(self, store: Storage, value: object) -> None:
-        """What JSON can say is kept exactly."""
+        """They come back with the same values and types."""
         given = commit(events=[EventData("Deposited", {"value": value})], command_id="k")
         await store.append(given)
         for way, (back,) in (await every_way(store, given)).items():

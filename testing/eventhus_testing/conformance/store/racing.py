@@ -25,7 +25,7 @@ class Racing(Cases):
     @one_store_and_two
     @case
     async def test_many_writers_make_one_dense_log(self, store: Storage, stores: int) -> None:
-        """Whoever writes whenever: no gap, no overlap, and each writer's events in its order."""
+        """There is no gap and no overlap, and the events of each writer are in its order."""
         streams = accounts(10)
 
         async def write(writer: int) -> list[StoredCommit]:
@@ -60,7 +60,7 @@ class Racing(Cases):
     @one_store_and_two
     @case
     async def test_one_of_many_rivals_wins(self, store: Storage, stores: int) -> None:
-        """Of those that expect the same version, one gets it, and the others are told so."""
+        """One of those that expect the same version gets it, the others a ConcurrencyError."""
         async with self.store(self.bucket) as other:
             writers = [store, other][:stores] * 10
             for expected in range(0, 20, 2):
@@ -83,7 +83,7 @@ class Racing(Cases):
     async def test_rivals_on_one_stream_all_succeed_in_the_end(
         self, store: Storage, stores: int
     ) -> None:
-        """Writers that try again on the version they are told all get in, each at its own."""
+        """Each tries again on the version that the error names."""
 
         async def write(writer: int) -> list[StoredCommit]:
             to = [store, other][writer % stores]

@@ -45,7 +45,7 @@ class Stores(Cases):
 
     @case
     async def test_leaving_a_store_loses_nothing(self, store: Storage) -> None:
-        """Whoever comes next finds all that was acknowledged."""
+        """The next store finds everything that was acknowledged."""
         async with self.store(self.bucket) as leaving:
             log = await filled(leaving)
             await leaving.save_snapshot(SNAPSHOT)
@@ -72,7 +72,7 @@ class Stores(Cases):
 
     @case
     async def test_two_stores_see_one_log(self, store: Storage) -> None:
-        """What one appends, the other reads, finds and counts."""
+        """A commit of one is read, found and counted by the other."""
         async with self.store(self.bucket) as other:
             for one, another in ((store, other), (other, store)):
                 before = await one.head()
@@ -102,7 +102,7 @@ class Stores(Cases):
 
     @case
     async def test_two_stores_agree_on_ids(self, store: Storage) -> None:
-        """What one has stored, the other does not store again."""
+        """A commit of one is not stored again by the other."""
         given = commit(size=2, expected_version=0, command_id="k")
         async with self.store(self.bucket) as other:
             first = await store.append(given)
@@ -118,7 +118,7 @@ class Stores(Cases):
 
     @case
     async def test_two_stores_keep_one_snapshot_and_one_checkpoint(self, store: Storage) -> None:
-        """What one saves, the other loads, also in place of its own."""
+        """Each loads what the other has saved last."""
         async with self.store(self.bucket) as other:
             for version, (one, another) in enumerate(((store, other), (other, store)), start=1):
                 snapshot = evolve(SNAPSHOT, version=version)

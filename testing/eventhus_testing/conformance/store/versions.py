@@ -63,7 +63,7 @@ class Versions(Cases):
     @pytest.mark.parametrize("expected", [1, 5, -1])
     @case
     async def test_a_missing_stream_is_at_version_0(self, store: Storage, expected: int) -> None:
-        """What was never appended to is at version 0, whatever else the log holds."""
+        """Whatever else the log holds."""
         await store.append(commit(OTHER, size=5))
         await store.append(commit(CUSTOMER, size=1))
         with pytest.raises(ConcurrencyError) as caught:

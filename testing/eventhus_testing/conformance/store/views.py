@@ -132,7 +132,7 @@ class Views(Cases):
 
     @case
     async def test_a_deleted_document_keeps_its_position(self, store: Storage) -> None:
-        """What comes again from before the deletion is noticed."""
+        """A write of an event from before the deletion is refused."""
         await put(store, document(position=1))
         assert set() == await put(store, deleted(position=3), over=1)
         assert {"a": deleted(position=3)} == await kept(store, "a")
@@ -251,7 +251,7 @@ class Views(Cases):
 
     @case
     async def test_two_stores_keep_one_document(self, store: Storage) -> None:
-        """What one saves, the other finds, and takes the place of."""
+        """Each finds and replaces the document that the other has saved."""
         before = 0
         async with self.store(self.bucket) as other:
             for position, (one, another) in enumerate(
@@ -272,7 +272,7 @@ class Views(Cases):
 
     @case
     async def test_documents_stay_when_a_store_is_left(self, store: Storage) -> None:
-        """Whoever comes next finds all that was saved."""
+        """The next store finds everything that was saved."""
         async with self.store(self.bucket) as leaving:
             await put(leaving, document("a"), deleted("b"))
         async with self.store(self.bucket) as next_:

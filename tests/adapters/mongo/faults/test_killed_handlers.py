@@ -56,7 +56,7 @@ def noting(journal: str | Path) -> Callable[[Delivered[Any]], Awaitable[None]]:
     random = Random()
 
     async def handle(delivered: Delivered[Any]) -> None:
-        await asyncio.sleep(random.random() * 0.01)
+        await asyncio.sleep(random.random() * 0.01)  # work, so that a kill may come amid it
         if delivered.event.amount == POISON:
             raise ValueError("poison")
         os.write(file, f"{json.dumps([str(delivered.stream), delivered.version])}\n".encode())

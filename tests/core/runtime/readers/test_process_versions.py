@@ -141,7 +141,7 @@ async def test_an_older_version_does_not_come_back(caplog: pytest.LogCaptureFixt
             await app.retry(one, "a")
     assert [] == overheard.texts
     assert (
-        "version 2 of process notes has taken over from version 1, which must not go on; deploy "
+        "version 2 of process notes has taken over from version 1, which must stop; deploy "
         "version 2, or give this code a higher one"
     ) == str(caught.value)
     assert caplog.records[0].getMessage().endswith("retrying in 0.05 s")
