@@ -93,8 +93,8 @@ class Application(Reading, ReadModels, Messaging):
         codec: Converts events and states to plain data and back.
         bus: Publishes events, and delivers them to event handlers. ``None`` publishes nothing, and
             event handlers read the log itself.
-        workers: The maximum number of commands that run concurrently, and of keys whose commands a
-            process sends side by side.
+        workers: The maximum number of commands that run concurrently. A process works on almost
+            twice as many keys at once, since it also stores their states.
         middleware: Wraps the handling of every command; the first is the outermost.
         cache_size: The maximum number of cached states of each aggregate type; 0 loads every time.
         snapshot_every: The number of events after which a stream gets a new snapshot; ``None``
@@ -193,7 +193,9 @@ class Application(Reading, ReadModels, Messaging):
             clock=self._clock,
             new_id=new_id,
             max_parked=max_parked,
-            keys_at_once=workers,
+            # With one worker, one key after the other. With more, the commands of as many keys run
+            # while the states of the others are stored, and both are in larger groups.
+            keys_at_once=2 * workers - 1,
             observing=observing,
         )
         self._source = bus or LogBus(
