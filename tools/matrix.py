@@ -26,6 +26,7 @@ COMPAT = (
     "tests/adapters/memory",
     "tests/adapters/otel/test_metrics.py",
     "tests/adapters/otel/test_spans.py",
+    "tests/adapters/cli",
     "tests/adapters/mongo/test_conformance.py::TestOnAReplicaSet",
     "tests/adapters/nats/test_conformance.py",
 )
@@ -40,6 +41,7 @@ WHEEL = (
     "tests/adapters/console/test_pages.py",
     "tests/adapters/memory",
     "tests/adapters/otel/test_spans.py",
+    "tests/adapters/cli",
     "tests/adapters/nats/test_conformance.py",
 )
 

@@ -9,8 +9,6 @@ from types import TracebackType
 from typing import Self
 
 from eventhus.adapter_support import (
-    MOST_GROUPS,
-    MOST_LETTERS,
     Backoff,
     StreamQueues,
     WorkerPool,
@@ -25,6 +23,7 @@ from eventhus.adapter_support import (
     unexpected,
     unknown_group,
 )
+from eventhus.adapter_support.limits import MOST_GROUPS, MOST_LETTERS
 from eventhus.domain.recorded import StreamId
 from eventhus.errors import ReaderBusy
 from eventhus.ports import (

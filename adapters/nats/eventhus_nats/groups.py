@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import nats.js.errors
 from nats.js.api import ConsumerInfo, StreamInfo
 
-from eventhus.adapter_support import MOST_GROUPS, MOST_LETTERS
+from eventhus.adapter_support.limits import MOST_GROUPS, MOST_LETTERS
 from eventhus.domain.names import is_name
 from eventhus.errors import ReaderBusy
 from eventhus.ports import GroupStatus

@@ -13,19 +13,20 @@ import pytest
 from attrs import evolve
 
 from eventhus import Application, Committed, Recorded, StreamId, View
-from eventhus.errors import BusUnavailable, InvalidArgument, NotRunning, StoreUnavailable
+from eventhus.errors import BusUnavailable, InvalidArgument, LeaseLost, NotRunning, StoreUnavailable
 from eventhus.middleware import Envelope, Handler
 from eventhus.operations import Health, Operations, ReaderStatus
 from eventhus.operations.app_parts import AppParts
 from eventhus.ports import Commit, EventData, Part, Storage
 from eventhus.runtime.clock import SystemClock
+from eventhus.runtime.readers.leased_reader import HANDOVERS
 from eventhus_memory import MemoryBus, MemoryStore
 from tests.bank import Deposited, Scribble
 from tests.core.finding import orders
 from tests.core.hooks import Gate, fail_with
 from tests.core.operations.cases import A, append, bank
 from tests.core.readers import balances, odd, welcome
-from tests.core.support import Proxy, add
+from tests.core.support import FakeClock, Proxy, add
 from tests.core.waiting import eventually, eventually_so, settle
 
 FOLDING = "load_documents"  # the call with which a fold begins a batch
@@ -223,6 +224,43 @@ async def test_stalled_after_s_must_be_a_duration() -> None:
     for wrong in (-1, float("inf"), float("nan")):
         with pytest.raises(InvalidArgument, match="stalled_after_s must be at least 0 and finite"):
             Operations(bank(MemoryStore()), stalled_after_s=wrong)
+
+
+async def test_a_group_of_a_bus_is_judged_by_what_the_bus_tells() -> None:
+    gate = Gate()
+    async with bank(MemoryStore(), bus=MemoryBus()) as app:
+        await app.subscribe(gate, group="mail")
+        await add(app, 1)
+        await gate.arrived.wait()
+        group = reader(await Operations(app, stalled_after_s=0).health(), "mail")
+        assert ("group", True, None, None) == (
+            group.kind,
+            group.is_declared,
+            group.owner,
+            group.moved_at,
+        )
+        gate.opened.set()
+
+
+async def test_a_view_that_is_being_reset_has_not_ended() -> None:
+    store = Proxy()
+    async with bank(store, views=[balances]) as app:
+        await add(app, 1)
+        await app.caught_up(balances)
+        async with held(store, "delete_documents") as gate:
+            resetting = asyncio.create_task(app.reset(balances))
+            await gate.arrived.wait()
+            assert (await Operations(app).health()).is_live
+        await resetting
+
+
+async def test_a_lease_that_moves_on_is_a_failure_only_if_that_goes_on() -> None:
+    store = Proxy()
+    store.before["save_checkpoint"] = fail_with(LeaseLost("view_balances", 1))
+    async with bank(store, views=[balances], clock=FakeClock()) as app:
+        await add(app, 1)
+        await health_with(Operations(app), "view balances fails in this process: LeaseLost")
+        assert store.calls["save_checkpoint"] > HANDOVERS
 
 
 class LostBus(MemoryBus):
