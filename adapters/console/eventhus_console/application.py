@@ -181,7 +181,7 @@ def _kind(error: Exception) -> tuple[int, str]:
         case BadRequest() | UsageError():
             return 400, "This does not work"
         case _:
-            return 409, "This does not work"
+            return 500, "This does not work"
 
 
 def _up(request: Request) -> str:
