@@ -39,8 +39,8 @@ async def work(
     ) as app:
         await app.subscribe(handle, group="mailer", start="beginning")
         await handled.wait()
-        for view in views:
-            await app.caught_up(view)
+        for reader in (*processes, *views):
+            await app.caught_up(reader)
 
 
 async def main(store: str, bus: str, bucket: str) -> None:
