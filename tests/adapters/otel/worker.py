@@ -39,8 +39,10 @@ async def work(
     ) as app:
         await app.subscribe(handle, group="mailer", start="beginning")
         await handled.wait()
-        for reader in (*processes, *views):
-            await app.caught_up(reader)
+        for view in views:
+            await app.caught_up(view)
+        for process in processes:  # or its reaction might be cancelled at its end
+            await app.caught_up(process)
 
 
 async def main(store: str, bus: str, bucket: str) -> None:
