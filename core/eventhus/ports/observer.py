@@ -279,7 +279,7 @@ class Observation(Protocol):
 
 
 class Observer(Protocol):
-    """A listener to what an application does. The work waits until it returns, so it must not block.
+    """A listener to what an application does. The work waits for it, so it must not block.
 
     The first error that it raises in each kind of operation and fact is logged as an error. It
     changes nothing about the work, and the observer is called again the next time.
