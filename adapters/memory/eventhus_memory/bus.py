@@ -9,8 +9,6 @@ from types import TracebackType
 from typing import Self
 
 from eventhus.adapter_support import (
-    MOST_GROUPS,
-    MOST_LETTERS,
     Backoff,
     StreamQueues,
     WorkerPool,
@@ -28,6 +26,8 @@ from eventhus.adapter_support import (
 from eventhus.domain.recorded import StreamId
 from eventhus.errors import ReaderBusy
 from eventhus.ports import (
+    MOST_GROUPS,
+    MOST_LETTERS,
     DeadLetter,
     Finding,
     GroupStatus,

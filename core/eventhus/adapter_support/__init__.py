@@ -36,8 +36,6 @@ from eventhus.adapter_support.inspecting import (
     check_streams_page,
 )
 from eventhus.adapter_support.limits import (
-    MOST_GROUPS,
-    MOST_LETTERS,
     check_command_id,
     check_keys,
     check_letter,
@@ -54,8 +52,6 @@ from eventhus.adapter_support.tasks import keeping_cancellations
 from eventhus.adapter_support.worker_pool import WorkerPool
 
 __all__ = [
-    "MOST_GROUPS",
-    "MOST_LETTERS",
     "Backoff",
     "Check",
     "StreamQueues",

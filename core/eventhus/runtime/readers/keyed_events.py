@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 
 from eventhus.adapter_support.limits import check_keys
@@ -15,7 +14,6 @@ from eventhus.errors import CodecError, ReaderStopped
 from eventhus.ports.store import StoredEvent
 from eventhus.runtime.serializer import EventSerializer
 
-PART = 1_000  # events that are in memory at once, with what was made of them
 NEWER = "it was written by a newer version of this application, which declares this event"
 
 
@@ -37,29 +35,6 @@ def problem_of(error: Exception) -> str:
     if isinstance(error, CodecError):
         return str(CodecError(error.type, error.field, error.problem))
     return f"{type(error).__name__} was raised"
-
-
-def parts(
-    events: Iterable[tuple[str, Recorded[Any]]],
-) -> Iterator[Sequence[tuple[str, Recorded[Any]]]]:
-    """Yield some events after the other, up to one that cannot be handled.
-
-    Raises:
-        ReaderStopped: There is one. Everything before it was yielded.
-    """
-    left = iter(events)
-    while True:
-        part: list[tuple[str, Recorded[Any]]] = []
-        try:
-            for event in islice(left, PART):
-                part.append(event)  # noqa: PERF402 - what comes before an error counts
-        except ReaderStopped:
-            if part:
-                yield part
-            raise
-        if not part:
-            return
-        yield part
 
 
 class KeyedEvents:
@@ -94,26 +69,25 @@ class KeyedEvents:
         unwanted = self._catalog.names - frozenset(self._names)
         return Query([QueryItem(other_than=unwanted)]) if unwanted else None
 
-    def has(self, stored: StoredEvent) -> bool:
-        """Return whether an event is one of these, as far as its stored name tells."""
-        return stored.event.type in self._names
-
-    def decoded(self, batch: Iterable[StoredEvent]) -> Iterator[tuple[str, Recorded[Any]]]:
-        """Yield the events to fold, once with each of their keys.
-
-        Raises:
-            ReaderStopped: An event cannot be handled. Everything before it was yielded.
-        """
-        for stored in batch:
-            if self.has(stored):
-                with self.naming(stored):
-                    recorded = self._serializer.recorded(stored)
-                    keys = self._keys(recorded)
-                    check_keys(keys)
-                for key in keys:
-                    yield key, recorded
-            elif self._catalog.is_of_newer_code(stored.stream, stored.event):
-                raise self.stopped(stored, NEWER)
+    def decoded(
+        self, batch: Sequence[StoredEvent]
+    ) -> tuple[list[tuple[str, Recorded[Any]]], ReaderStopped | None]:
+        """Return the events to fold, with their keys, up to one that cannot be handled."""
+        events: list[tuple[str, Recorded[Any]]] = []
+        try:
+            for stored in batch:
+                if stored.event.type not in self._names:
+                    if self._catalog.is_of_newer_code(stored.stream, stored.event):
+                        raise self.stopped(stored, NEWER)
+                else:
+                    with self.naming(stored):
+                        recorded = self._serializer.recorded(stored)
+                        keys = self._keys(recorded)
+                        check_keys(keys)
+                    events += [(key, recorded) for key in keys]
+        except ReaderStopped as stopped:
+            return events, stopped
+        return events, None
 
     @contextmanager
     def naming(self, recorded: Recorded[Any]) -> Iterator[None]:

@@ -25,7 +25,7 @@ from eventhus.ports.store import Storage, StoredEvent
 from eventhus.ports.views import Parked, ViewDocument
 from eventhus.runtime.observing import Observing
 from eventhus.runtime.readers.documents import Documents, FoldedValue
-from eventhus.runtime.readers.keyed_events import KeyedEvents, Poisoned, parts
+from eventhus.runtime.readers.keyed_events import KeyedEvents, Poisoned
 from eventhus.runtime.readers.leased_reader import LeasedReader
 from eventhus.runtime.readers.refold import Refold, RefoldContext, Skip
 from eventhus.runtime.readers.registering import Registrar
@@ -69,9 +69,9 @@ class Batch(Generic[V]):
     """Events that are folded together.
 
     Attributes:
-        events: The events in the order of the log, each with one of its keys; at least one.
-        found: The stored documents of the keys that have no value yet.
-        values: The values so far, by key, also of keys of earlier events.
+        events: The events in the order of the log, each with one of its keys.
+        found: The stored documents of the keys.
+        values: The values so far, by key.
         lease: The lease of the reader.
         poisoned: Raised at every event, if given.
     """
@@ -264,51 +264,58 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
 
     async def _take(self, batch: Sequence[StoredEvent], end: Checkpoint, lease: Lease) -> None:
         """Handle a batch; ``end`` is the checkpoint after it."""
+        events, stopped = self._events.decoded(batch)
         try:
-            await self._fold_page(batch, lease)
-        except ReaderStopped as stopped:
-            done = [stored for stored in batch if stored.position < stopped.position]
-            if done:
-                await self._save_checkpoint(Checkpoint(done[-1].position, done[-1].id), lease)
-            raise
-        await self._save_checkpoint(end, lease)
+            await self._fold_page(events, lease)
+        except ReaderStopped as error:
+            stopped = error
+        if stopped is None:
+            await self._save_checkpoint(end, lease)
+            return
+        done = [stored for stored in batch if stored.position < stopped.position]
+        if done:
+            await self._save_checkpoint(Checkpoint(done[-1].position, done[-1].id), lease)
+        raise stopped
 
-    async def _fold_page(self, batch: Sequence[StoredEvent], lease: Lease) -> None:
-        """Fold the events of a page of the log, each into its keys, and save the values."""
+    async def _fold_page(self, events: Sequence[tuple[str, Recorded[Any]]], lease: Lease) -> None:
+        """Fold the events of a page of the log."""
+        await self._fold_all(events, lease)
+
+    async def _fold_all(self, events: Sequence[tuple[str, Recorded[Any]]], lease: Lease) -> None:
+        """Fold events, each into its key, and save the values."""
         try:
-            await self._fold_at_once(self._events.decoded(batch), lease)
-        except _Unstorable:
-            # Any of the events may have made a value unstorable. One by one, they tell which.
-            for event in self._events.decoded(batch):
-                try:
-                    await self._fold_at_once([event], lease)
-                except _Unstorable as unstorable:
-                    poisoned = Poisoned(unstorable.cause)
-                    await self._fold_at_once([event], lease, poisoned=poisoned)
+            await self._fold_at_once(events, lease)
+        except _Unstorable as unstorable:
+            cause = unstorable.cause
+        else:
+            return
+        if len(events) == 1:
+            await self._fold_at_once(events, lease, poisoned=Poisoned(cause))
+            return
+        # Any of the events may have made a value unstorable. One by one, they tell which.
+        for event in events:
+            await self._fold_all([event], lease)
 
     async def _fold_at_once(
         self,
-        events: Iterable[tuple[str, Recorded[Any]]],
+        events: Sequence[tuple[str, Recorded[Any]]],
         lease: Lease,
         *,
         poisoned: Poisoned | None = None,
     ) -> None:
-        """Fold events and save each value once. Only some events at a time are in memory."""
-        values: dict[str, FoldedValue[V]] = {}
+        batch = Batch[V](
+            events=events,
+            found=await self._documents.find({key for key, _ in events}),
+            values={},
+            lease=lease,
+            poisoned=poisoned,
+        )
         try:
-            for part in parts(events):
-                batch = Batch[V](
-                    events=part,
-                    found=await self._documents.find({key for key, _ in part} - values.keys()),
-                    values=values,
-                    lease=lease,
-                    poisoned=poisoned,
-                )
-                await self._fold_each(batch)
+            await self._fold_each(batch)
         except ReaderStopped:
-            await self._save(values.values(), lease)
+            await self._save(batch.values.values(), lease)
             raise
-        await self._save(values.values(), lease)
+        await self._save(batch.values.values(), lease)
 
     async def _fold_each(self, batch: Batch[V]) -> None:
         """Fold the events of a batch: those of one key in their order.

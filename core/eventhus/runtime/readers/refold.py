@@ -136,7 +136,8 @@ class Refold(Generic[V]):
                 self._context.events.query, after=done, limit=PAGE
             )
             batch = [each for each in page.events if each.position <= stored.stored]
-            for key, recorded in self._context.events.decoded(batch):
+            events, stopped = self._context.events.decoded(batch)
+            for key, recorded in events:
                 if key != self._key:
                     continue
                 if recorded.position in skipped:
@@ -151,6 +152,8 @@ class Refold(Generic[V]):
                 if must_save:  # or a later retry would send the commands again that were refused
                     parked = evolve(parked, handled=recorded.position)
                     await self._save_parked(stored, parked)
+            if stopped is not None:
+                raise stopped
             done = page.position
             await asyncio.sleep(0)  # a store that never waits would starve every other task
         return parked

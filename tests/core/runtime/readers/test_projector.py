@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -12,7 +12,6 @@ from attrs import evolve
 from eventhus import Recorded, StreamId, View
 from eventhus.errors import CodecError, InvalidArgument, ReaderStopped
 from eventhus.ports import EventData, ViewDocument, ViewWrite
-from eventhus.runtime.readers import keyed_events
 from eventhus.runtime.readers.leased_reader import retry_s
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.store.samples import commit
@@ -348,32 +347,8 @@ async def test_an_event_that_a_view_cannot_take(
         assert Balance(amount=10) == await app.view(mended, "a")
 
 
-async def test_a_page_is_folded_in_parts_and_saved_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only some events are in memory at a time. The document of a key is loaded once."""
-    monkeypatch.setattr(keyed_events, "PART", 2)
-    loaded: list[str] = []
-
-    class Noting(Proxy):
-        async def load_documents(
-            self, collection: str, keys: Collection[str]
-        ) -> Mapping[str, ViewDocument]:
-            """See ``ViewStore.load_documents``."""
-            loaded.extend(keys)
-            return await super().load_documents(collection, keys)
-
-    store = Noting()
-    await open_accounts(store)
-    async with bank(store, views=[balances]) as app:
-        await app.caught_up(balances)
-        assert 1 == store.calls["save_documents"]
-        assert sorted({*loaded}) == sorted(loaded)
-        assert SHOWN == await shown(app)
-
-
-@pytest.mark.parametrize("part", [1, 2, 3, 1000])
-async def test_an_event_that_cannot_be_decoded(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_event_that_cannot_be_decoded() -> None:
     """It is not skipped, although the later events could be decoded."""
-    monkeypatch.setattr(keyed_events, "PART", part)
     store = MemoryStore()
     view = View(name="stuck", initial=Balance(), key=key, evolve=_fine)
     stream = StreamId("Account", "a")
