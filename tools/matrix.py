@@ -25,6 +25,7 @@ COMPAT = (
     "tests/adapters/memory",
     "tests/adapters/otel/test_metrics.py",
     "tests/adapters/otel/test_spans.py",
+    "tests/adapters/cli",
     "tests/adapters/mongo/test_conformance.py::TestOnAReplicaSet",
     "tests/adapters/nats/test_conformance.py",
 )
@@ -38,6 +39,7 @@ WHEEL = (
     "tests/adapters/cattrs",
     "tests/adapters/memory",
     "tests/adapters/otel/test_spans.py",
+    "tests/adapters/cli",
     "tests/adapters/nats/test_conformance.py",
 )
 

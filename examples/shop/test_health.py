@@ -114,11 +114,12 @@ async def test_a_reader_that_is_frozen() -> None:
     shop = shop_on(store := FaultyStore(MemoryStore()))
     hold = store.delays("load_documents")
     async with web(shop) as client:
+        assert (True, True) == await probed(client)
         await shop.dispatch(DELIVERY)
         await hold.reached()
         assert (False, True) == await probed(client)
         (problem,) = await problems(client)
-        assert "view shelf has stood at position 0" in problem
+        assert "has stood at position 0" in problem
         assert problem.endswith("restart the process")
         hold.release()
 
@@ -129,6 +130,7 @@ async def test_a_leader_elsewhere_that_is_sick() -> None:
     sick = shop_on(store := FaultyStore(log))
     hold = store.delays("load_documents")
     async with sick, web(shop_on(log)) as client:
+        assert (True, True) == await probed(client)
         await sick.dispatch(DELIVERY)
         await hold.reached()
         assert (True, True) == await probed(client)
@@ -142,8 +144,9 @@ async def test_a_shop_without_a_worker() -> None:
     shop = shop_on(store, work=False)
     async with web(shop) as client:
         await shop.dispatch(DELIVERY)
-        assert await probed(client)
-        assert any(each.endswith("start a worker") for each in await problems(client))
+        assert (True, False) == await probed(client)
+        (problem,) = await problems(client)
+        assert problem.endswith("nobody holds its lease; start a worker")
 
 
 def fold(total: int, recorded: Recorded[GoodsReceived]) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -280,6 +280,27 @@ class Application(Reading, ReadModels, Messaging):
         )
 
     async def __aenter__(self) -> Self:
+        await self._enter(work=self._work)
+        return self
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncGenerator[Self, None]:
+        """Enter the application to look at it, whether it was composed to work or not.
+
+        ``async with app.watching():`` is like entering an application with ``work=False``. Besides,
+        it measures nothing and registers no view or process: code that is not deployed yet leaves
+        nothing behind, and code whose views were changed or pruned is not refused. ``build``,
+        ``reset``, ``retry`` and ``skip`` register the one that they are called for.
+
+        Raises:
+            NotRunning: The application is already running.
+        """
+        async with AsyncExitStack() as stack:
+            await self._enter(work=False, is_watching=True)
+            stack.push_async_exit(self.__aexit__)
+            yield self
+
+    async def _enter(self, *, work: bool, is_watching: bool = False) -> None:
         if self._run is not None:
             raise NotRunning("the application is already running; enter it once")
         leaving = Shutdown(self.bucket, self._shutdown_timeout_s)
@@ -296,7 +317,7 @@ class Application(Reading, ReadModels, Messaging):
                     published=self._readers.published,
                     observing=self._observing,
                 )
-                if self._work:
+                if work:
                     relay.start()
                 else:
                     relay.watch()
@@ -312,8 +333,8 @@ class Application(Reading, ReadModels, Messaging):
             if self._observing is not None:
                 handle = observed_handler(handle, self._observing, self._catalog.routes)
             leaving.add(stack, lambda: ", ".join(self._readers.unfinished), self._readers.stop)
-            await self._readers.start(handle, work=self._work)
-            if self._observing is not None:
+            await self._readers.start(handle, work=work, register=not is_watching)
+            if self._observing is not None and not is_watching:
                 monitor = ProgressMonitor(
                     self._followers,
                     store=self._store,
@@ -323,13 +344,12 @@ class Application(Reading, ReadModels, Messaging):
                 monitor.start()
                 leaving.add(stack, lambda: "the progress monitor", monitor.stop)
             self._run = Run(handle, stack.pop_all())
-        runs = [*self._readers.labels] if self._work else []
-        if self._bus is not None and self._work:
+        runs = [*self._readers.labels] if work else []
+        if self._bus is not None and work:
             runs.append(f"relay to {type(self._bus).__name__}")
         _logger.info(
             "bucket %s started: %s", self.bucket, ", ".join(runs) or "no views, processes or relay"
         )
-        return self
 
     async def __aexit__(
         self,

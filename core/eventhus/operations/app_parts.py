@@ -11,7 +11,7 @@ from eventhus.domain.catalog import Catalog
 from eventhus.domain.process import Process
 from eventhus.domain.start import Start
 from eventhus.domain.view import View
-from eventhus.ports.bus import EventBus, GroupStatus, MessageSource
+from eventhus.ports.bus import EventBus, MessageSource
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.diagnosis import Finding
@@ -123,14 +123,6 @@ class AppParts:
     def fold_of(self, reader: View[Any, Any] | Process[Any, Any]) -> KeyedFold[Any]:
         """Return what follows the log for a declared view or process in this run."""
         return self.app._readers.fold_of(reader)
-
-    async def groups(self) -> Sequence[GroupStatus]:
-        """Return the progress of the consumer groups, as far as the bus or the log knows them."""
-        known: Sequence[GroupStatus] = []
-        ask = getattr(self.source, "groups", None)  # until every source can tell
-        if ask is not None:
-            known = await ask()
-        return known
 
     @property
     def members(self) -> Sequence[GroupMember]:

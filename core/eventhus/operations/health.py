@@ -46,10 +46,10 @@ class HealthCheck:
 
     async def look(self) -> Health:
         """Return the health, as ``Operations.health`` does."""
-        self._parts.running()
+        source = self._parts.source
         until_s = asyncio.get_running_loop().time() + ANSWER_S
         around, groups = await asyncio.gather(
-            _answer(self._look_around, until_s), _answer(self._parts.groups, until_s)
+            _answer(self._look_around, until_s), _answer(source.groups, until_s)
         )
         found, of_groups = _Answer[Looked](), _Answer[Looked]()
         if around.values:

@@ -56,7 +56,7 @@ class Letters:
         source = self.parts.source
         check_group(group)
         if group != UNGROUPED and not await source.has_group(group):
-            raise unknown("group", group, {each.name for each in await self.parts.groups()})
+            raise unknown("group", group, {each.name for each in await source.groups()})
         return source
 
     def handler_of(self, group: str) -> EventHandler:

@@ -105,7 +105,9 @@ class Operations:
 
     async def readers(self) -> Sequence[ReaderStatus]:
         """Return the relay, every version of every view and process, and every consumer group."""
-        around, groups = await asyncio.gather(self._readers.surroundings(), self._parts.groups())
+        around, groups = await asyncio.gather(
+            self._readers.surroundings(), self._parts.source.groups()
+        )
         found, of_groups = await asyncio.gather(
             self._readers.of_store(around, declared_only=False),
             self._readers.of_groups(around, groups),

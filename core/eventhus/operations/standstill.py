@@ -40,12 +40,21 @@ class Standing:
     dead_letters: int
 
     @property
-    def error(self) -> str | None:
-        """The failure of the reader in this process, in one line; ``None`` if there is none."""
+    def failure(self) -> BaseException | None:
+        """The failure of the reader in this process, if there is one.
+
+        One that is trying again still fails, as long as events wait and it has made no progress.
+        """
         condition = self.condition
-        if condition is None or condition.failure is None:
+        if condition is None:
             return None
-        return summary(condition.failure)
+        is_trying = condition.failure is None and self.waiting_since is not None
+        return condition.last_failure if is_trying else condition.failure
+
+    @property
+    def error(self) -> str | None:
+        """The failure in one line; ``None`` if there is none."""
+        return None if self.failure is None else summary(self.failure)
 
     @property
     def leads_here(self) -> bool:
@@ -73,6 +82,11 @@ class Standing:
         since = self.stands_since(now)
         return since is not None and (now - since).total_seconds() >= stalled_after_s
 
+    def _is_frozen(self, now: datetime, stalled_after_s: float) -> bool:
+        """Return whether it stands still for another reason than that its last attempt failed."""
+        has_failed = self.condition is not None and self.condition.failure is not None
+        return not has_failed and self.is_stalled(now, stalled_after_s)
+
     def needs_restart(self, now: datetime, stalled_after_s: float) -> bool:
         """Return whether it is stuck or has ended in this process, without a failure to mend."""
         condition = self.condition
@@ -81,17 +95,17 @@ class Standing:
         if condition.has_ended:
             return True
         is_leader = self.lease is not None and self.lease.owner == condition.owner
-        return is_leader and condition.failure is None and self.is_stalled(now, stalled_after_s)
+        return is_leader and self._is_frozen(now, stalled_after_s)
 
     def problems(self, now: datetime, stalled_after_s: float) -> tuple[str, ...]:
         """Return why it is not healthy, one sentence each."""
         problems: list[str] = []
         if self.condition is not None and self.condition.has_ended:
             problems.append(f"{self.label} has ended in this process; restart the process")
-        if self.error is not None:
-            problems.append(f"{self.label} fails in this process: {self.error}")
-        elif self.is_stalled(now, stalled_after_s):
+        if self._is_frozen(now, stalled_after_s):
             problems.append(self._stands_still(now))
+        elif self.error is not None:
+            problems.append(f"{self.label} fails in this process: {self.error}")
         if self.parked:
             problems.append(f"{self.label} has {_counted(self.parked, 'parked key')}")
         if self.dead_letters:

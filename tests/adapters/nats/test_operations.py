@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from eventhus.errors import InvalidArgument, ReaderBusy
 from eventhus.operations import Health, Operations, ReaderStatus, health
 from eventhus_memory import MemoryStore
 from eventhus_nats import NatsBus
-from tests.adapters.nats.support import Tunnel, until_so
+from eventhus_testing.servers import nats_server
+from tests.adapters.nats.support import until_so
 from tests.adapters.nats.test_wire import Create, bank
 
 
@@ -64,28 +66,27 @@ async def test_a_group_its_dead_letters_and_its_place_are_shown_and_mended(
 
 
 async def test_a_bus_that_is_away_and_a_relay_behind_are_problems(
-    nats_url: str, nats_bucket: str, monkeypatch: pytest.MonkeyPatch
+    nats_executable: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "ANSWER_S", 0.5)
-    async with (
-        Tunnel(nats_url) as tunnel,
-        bank(NatsBus.open(tunnel.url, nats_bucket), MemoryStore()) as app,
-    ):
-        operations = Operations(app, stalled_after_s=0)
-        seen: list[Health] = []
+    with nats_server() as server:
+        async with bank(NatsBus.open(server.url, "bank"), MemoryStore()) as app:
+            operations = Operations(app)
+            seen: list[Health] = []
 
-        async def is_reported(*problems: str) -> bool:
-            seen.append(await operations.health())
-            return all(each in "; ".join(seen[-1].problems) for each in problems)
+            async def is_reported(*problems: str) -> bool:
+                seen.append(await operations.health())
+                return all(each in "; ".join(seen[-1].problems) for each in problems)
 
-        assert (await operations.health()).is_healthy
-        tunnel.cut()
-        await app.dispatch(Create(aggregate_id="a", owner="Ada"))
-        await until_so(lambda: is_reported("the bus did not answer", "relay"))
-        assert (True, True, 1) == (seen[-1].is_live, seen[-1].is_ready, seen[-1].head)
-        await tunnel.restore()
+            async def is_healthy() -> bool:
+                return (await operations.health()).is_healthy
 
-        async def is_healthy() -> bool:
-            return (await operations.health()).is_healthy
-
-        await until_so(is_healthy)
+            await until_so(is_healthy)
+            server.pause()
+            try:
+                await app.dispatch(Create(aggregate_id="a", owner="Ada"))
+                await until_so(lambda: is_reported("the bus did not answer", "relay fails"))
+                assert (True, True, 1) == (seen[-1].is_live, seen[-1].is_ready, seen[-1].head)
+            finally:
+                server.resume()
+            await until_so(is_healthy)

@@ -209,6 +209,22 @@ async def test_values_that_cannot_be_stored_are_left_out(
     assert "bucket bank: the observer failed on Dispatching: " in line.getMessage()
 
 
+async def test_an_observation_of_the_wrong_form_harms_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Wrong:
+        def begin(self, operation: Operation) -> Any:
+            return "begun"
+
+        def note(self, fact: Fact) -> None:
+            pass
+
+    async with compose(observer=Wrong()) as app:
+        committed = await app.dispatch(Open(aggregate_id="a"))
+    assert 1 == committed.version
+    assert 3 == len([each for each in caplog.records if each.levelno == logging.ERROR])
+
+
 async def test_an_observer_need_not_follow_an_operation() -> None:
     class Indifferent:
         def begin(self, operation: Operation) -> Observation | None:

@@ -28,6 +28,7 @@ CASES: list[tuple[Any, Any, list[tuple[Any, ...]]]] = [
         [("lines[1].price", "changed", 2, 3)],
     ),
     ([[1], [2]], [[1, 9], [2]], [("[0][1]", "added", None, 9)]),
+    ([[]], [{}], [("[0]", "changed", [], {})]),
     ([{"a": 1}], [{"b": 1}], [("[0].a", "removed", 1, None), ("[0].b", "added", None, 1)]),
 ]
 
@@ -44,3 +45,5 @@ def test_differences_name_the_smallest_parts(
 def test_there_are_no_more_differences_than_asked_for() -> None:
     found, is_cut = differences(list(range(9)), list(range(9, 18)), limit=3)
     assert (["[0]", "[1]", "[2]"], True) == ([each.path for each in found], is_cut)
+    _, is_cut = differences([1, 2, 3], [4, 5, 6], limit=3)
+    assert not is_cut

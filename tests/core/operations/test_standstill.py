@@ -29,6 +29,7 @@ def here(**changes: Any) -> ReaderCondition:
         "is_running": True,
         "has_ended": False,
         "failure": None,
+        "last_failure": None,
         "idle_s": 100.0,
         **changes,
     }
@@ -100,8 +101,21 @@ def test_a_reader_that_fails_is_reported_once() -> None:
     failing = standing(condition=here(failure=StoreUnavailable("b", "no answer")))
     (problem,) = failing.problems(NOW, 30)
     assert problem.startswith("view v fails in this process: StoreUnavailable: the store of bucket")
+    assert not failing.needs_restart(NOW, 30)
     secret = standing(condition=here(failure=KeyError("secret")))
     assert ("view v fails in this process: KeyError",) == secret.problems(NOW, 30)
+
+
+def test_a_reader_that_tries_again_still_fails() -> None:
+    """Until it makes progress, unless nothing waits for it or the attempt itself hangs."""
+    trying = here(last_failure=KeyError())
+    recent = {"condition": trying, "lease": lease(ago(1))}
+    assert ("view v fails in this process: KeyError",) == standing(**recent).problems(NOW, 30)
+    assert not standing(**recent).needs_restart(NOW, 30)
+    assert () == standing(**recent, waiting_since=None).problems(NOW, 30)
+    (problem,) = standing(condition=trying).problems(NOW, 30)
+    assert problem.startswith("view v has stood at position 7 for 100 s")
+    assert standing(condition=trying).needs_restart(NOW, 30)
 
 
 def test_parked_keys_and_dead_letters_are_counted() -> None:

@@ -87,8 +87,8 @@ class GroupMember(LeasedReader):
     def condition(self) -> ReaderCondition:
         """The condition of the member. To leave a message to newer code is not a failure."""
         condition = super().condition
-        is_refusal = isinstance(condition.failure, _Refused)
-        return evolve(condition, failure=None) if is_refusal else condition
+        is_refusal = isinstance(condition.last_failure, _Refused)
+        return evolve(condition, failure=None, last_failure=None) if is_refusal else condition
 
     async def close(self) -> None:
         """See ``Subscription.close``. A handler that closes its own subscription is not awaited."""
@@ -125,6 +125,7 @@ class GroupMember(LeasedReader):
         if not isinstance(error, _Refused):
             return super()._failed(error)
         self._failures += 2  # step down at once; the handler has logged why
+        self._last_failure = error
         self._report(self._position, failure=error)
         return STEP_DOWN_S + RETRY.delay_s(self._failures - 1)
 

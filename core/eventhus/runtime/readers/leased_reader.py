@@ -114,6 +114,7 @@ class LeasedReader(ABC):
         self._failures = 0  # since the last progress
         self._is_leader = True  # as far as this process knows
         self._failure: BaseException | None = None  # of the last attempt
+        self._last_failure: BaseException | None = None  # since the last progress
         self._standstill = _Standstill()
         self._has_ended = False
         self._changed = asyncio.Event()
@@ -151,12 +152,13 @@ class LeasedReader(ABC):
     def condition(self) -> ReaderCondition:
         """The condition of the reader in this process."""
         is_started = self._task is not None
-        is_handover = isinstance(self._failure, _HANDOVER) and self._failures <= HANDOVERS
+        is_handover = isinstance(self._last_failure, _HANDOVER) and self._failures <= HANDOVERS
         return ReaderCondition(
             owner=self._owner,
             is_running=is_started and not self.is_stopped,
             has_ended=is_started and self.is_stopped and not self._starting.locked(),
             failure=None if is_handover else self._failure,
+            last_failure=None if is_handover else self._last_failure,
             idle_s=asyncio.get_running_loop().time() - self._progressed_s,
         )
 
@@ -214,7 +216,7 @@ class LeasedReader(ABC):
                 try:
                     lease = await self._ask_for(self._lease_name, self._owner)
                     if lease is None:
-                        self._failures = 0
+                        self._failures, self._last_failure = 0, None
                         self._report(self._position, is_leader=False)
                         await self._watch_leader()
                     else:
@@ -339,6 +341,7 @@ class LeasedReader(ABC):
     def _progressed(self) -> None:
         """Take note that the reader does something, even if its checkpoint does not move yet."""
         self._progressed_s = asyncio.get_running_loop().time()
+        self._last_failure = None
 
     def _moved(self, checkpoint: Checkpoint) -> None:
         self._progressed()
@@ -367,6 +370,7 @@ class LeasedReader(ABC):
     def _failed(self, error: BaseException) -> float:
         """Log a failure; return the seconds to wait before the next attempt."""
         self._failures += 1
+        self._last_failure = error
         delay_s = retry_s(self._failures)
         self._report(self._position, failure=error)
         is_handover = isinstance(error, _HANDOVER)

@@ -127,14 +127,16 @@ class ReaderGroup:
         }
         self._registrar = Registrar(store, catalog)
         self._folds: dict[Followed, KeyedFold[Any]] = {}  # of this run
+        self._is_registered = False
         self._builders: set[Projector[Any]] = set()
 
-    async def start(self, handle: Handler, *, work: bool) -> None:
+    async def start(self, handle: Handler, *, work: bool, register: bool = True) -> None:
         """Register every view and process, then start to follow the log.
 
         Args:
             handle: Carries out the commands of processes.
             work: False looks at the progress of other processes and follows nothing.
+            register: False registers a view or process only before something is done to it.
 
         Raises:
             ViewChanged: A version of a view was built from something else.
@@ -154,14 +156,16 @@ class ReaderGroup:
                 for process, of in self._processes.items()
             },
         }
-        for fold in folds.values():
-            await fold.register()
+        if register:
+            for fold in folds.values():
+                await fold.register()
         for fold in folds.values():
             if work:
                 fold.start()
             else:
                 fold.watch()
         self._folds = folds
+        self._is_registered = register
 
     @property
     def documents(self) -> Mapping[Followed, Documents[Any]]:
@@ -251,15 +255,13 @@ class ReaderGroup:
 
     async def retry(self, reader: Followed, key: str, skip: Skip | None = None) -> None:
         """Fold a parked key again, as ``Application.retry`` and ``Application.skip`` do."""
-        fold = self._fold_of(reader)
         _check_key(key)
+        fold = await self._registered(reader)
         await fold.retry(key, skip)
 
     async def reset(self, view: View[Any, Any]) -> None:
         """Rebuild a view, as ``Application.reset`` does."""
-        fold = self._folds.get(view)
-        if not isinstance(fold, Projector):
-            raise _foreign(view)
+        fold = await self._registered(view)
         await fold.reset()
 
     async def build(self, view: View[Any, Any], on_progress: OnBuildProgress) -> None:
@@ -304,6 +306,12 @@ class ReaderGroup:
     async def caught_up(self, reader: Followed, position: int) -> None:
         """Wait for a position, as ``Application.caught_up`` does."""
         await self._fold_of(reader).caught_up(position)
+
+    async def _registered(self, reader: Followed) -> KeyedFold[Any]:
+        fold = self._fold_of(reader)
+        if not self._is_registered:
+            await fold.register()
+        return fold
 
     def _fold_of(self, reader: Followed) -> KeyedFold[Any]:
         fold = self._folds.get(reader)
