@@ -23,6 +23,9 @@ COMPAT = (
     "tests/testing",
     "tests/adapters/cattrs",
     "tests/adapters/memory",
+    "tests/adapters/otel/test_metrics.py",
+    "tests/adapters/otel/test_spans.py",
+    "tests/adapters/cli",
     "tests/adapters/mongo/test_conformance.py::TestOnAReplicaSet",
     "tests/adapters/nats/test_conformance.py",
 )
@@ -35,6 +38,8 @@ WHEEL = (
     "tests/testing/golden",
     "tests/adapters/cattrs",
     "tests/adapters/memory",
+    "tests/adapters/otel/test_spans.py",
+    "tests/adapters/cli",
     "tests/adapters/nats/test_conformance.py",
 )
 

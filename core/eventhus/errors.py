@@ -35,6 +35,7 @@ EventhusError
 │   ├── AccessDenied          the server refused the credentials, or they lack a right
 │   └── IncompatibleBucket    this version of eventhus cannot work with the bucket
 ├── KeyParked                 a key of a view or process waits for somebody to mend it
+├── DocumentDamaged           the stored value of a key of a view or process cannot be read
 ├── ReaderStopped             a view or a process cannot handle an event
 ├── ReaderBusy                another process is working on a view, process or the relay
 └── Superseded                a newer version of a process is in charge
@@ -69,6 +70,7 @@ __all__ = [
     "ConcurrencyError",
     "ConditionFailed",
     "ConflictError",
+    "DocumentDamaged",
     "EventhusError",
     "IncompatibleBucket",
     "InvalidArgument",
@@ -658,6 +660,23 @@ class KeyParked(EventhusError):
 
 
 @define(eq=False, slots=False)
+class DocumentDamaged(EventhusError):
+    """The stored value of a key of a view or a process is not plain data. Other keys go on.
+
+    Attributes:
+        reader: The view or the process.
+        key: The key.
+    """
+
+    reader: str
+    key: str
+    _message = (
+        "the stored value of key {key!r} of {reader} is not plain data, so another program has "
+        "changed it; the next event of the key parks it, and app.retry then folds it from the log"
+    )
+
+
+@define(eq=False, slots=False)
 class ReaderStopped(EventhusError):
     """A view or a process cannot handle an event, and stops before it.
 
@@ -684,10 +703,10 @@ class ReaderStopped(EventhusError):
 
 @define(eq=False, slots=False)
 class ReaderBusy(EventhusError):
-    """Another process is working on a view, a process or as the relay; nothing was changed.
+    """Another process works on a view, a process, a group or as the relay; nothing was changed.
 
     Attributes:
-        reader: The view, the process or the relay, or the work on it.
+        reader: The view, the process, the group or the relay, or the work on it.
     """
 
     reader: str

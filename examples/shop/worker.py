@@ -6,8 +6,10 @@ them keeps each view and the process going while the others stand by.
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from eventhus import Delivered
+from eventhus import Application, Delivered
 from examples.shop.composition import compose
 from examples.shop.order import OrderCancelled, OrderShipped
 
@@ -27,9 +29,9 @@ async def tell_customer(delivered: Delivered[OrderShipped | OrderCancelled]) -> 
             logger.info("order %s is cancelled: %s", order_id, reason)
 
 
-async def work() -> None:
-    """Work until SIGTERM."""
-    shop = compose()
+@asynccontextmanager
+async def working(shop: Application) -> AsyncIterator[None]:
+    """Enter the shop, and work until the block is left."""
     async with shop:
         await shop.subscribe(
             tell_customer,
@@ -37,6 +39,13 @@ async def work() -> None:
             types=[OrderShipped, OrderCancelled],
             start="beginning",  # also what was ordered before the first worker was there
         )
+        yield
+
+
+async def work() -> None:
+    """Work until SIGTERM."""
+    shop = compose()
+    async with working(shop):
         await shop.run()
 
 

@@ -25,6 +25,7 @@ from eventhus.ports import (
     DeadLetter,
     EventBus,
     Finding,
+    GroupStatus,
     HeldLease,
     IndexField,
     Lease,
@@ -400,6 +401,14 @@ class RecordingBus:
 
     async def has_group(self, group: str) -> bool:
         """See ``EventBus.has_group``."""
+        raise NotImplementedError
+
+    async def groups(self) -> Sequence[GroupStatus]:
+        """See ``EventBus.groups``."""
+        raise NotImplementedError
+
+    async def move(self, group: str, start: Start) -> None:
+        """See ``EventBus.move``."""
         raise NotImplementedError
 
     def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:

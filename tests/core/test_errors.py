@@ -18,6 +18,7 @@ from eventhus.errors import (
     CompositionError,
     ConditionFailed,
     ConflictError,
+    DocumentDamaged,
     IncompatibleBucket,
     InvalidArgument,
     InvalidCommit,
@@ -262,6 +263,14 @@ MESSAGES: list[tuple[EventhusError, str]] = [
         (
             "view balances stopped at Account/a1, version 3: KeyError was raised; it continues "
             "once the running code can handle that event"
+        ),
+    ),
+    (
+        DocumentDamaged("view balances", "a\n1"),
+        (
+            "the stored value of key 'a\\n1' of view balances is not plain data, so another "
+            "program has changed it; the next event of the key parks it, and app.retry then folds "
+            "it from the log"
         ),
     ),
     (

@@ -1,11 +1,13 @@
 """Ids: their form, order and uniqueness."""
 
 import os
+import socket
 import time
 
 import pytest
 
 from eventhus import new_id
+from eventhus.ids import owner_name
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O and U
 LAST_MILLISECOND = 2**48 - 1  # some time in the year 10889
@@ -78,3 +80,23 @@ def test_ids_are_unique(monkeypatch: pytest.MonkeyPatch) -> None:
     """80 random bits keep 100,000 ids of one millisecond apart."""
     stop_clock(monkeypatch, 1_700_000_000_000)
     assert 100_000 == len({new_id() for _ in range(100_000)})
+
+
+def test_the_owner_of_a_lease_tells_its_host_and_its_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "web-1")
+    assert f"web-1:{os.getpid()}/x" == owner_name(lambda: "x")
+    assert owner_name() != owner_name()
+
+
+@pytest.mark.parametrize("size", [1, 26, 200, 235, 240, 250])
+@pytest.mark.parametrize("host", ["h" * 300, "ü" * 300, "\udcff" * 300])
+def test_the_name_of_an_owner_fits_into_a_store_and_ends_with_its_id(
+    monkeypatch: pytest.MonkeyPatch, host: str, size: int
+) -> None:
+    """With room for the work that it does."""
+    monkeypatch.setattr(socket, "gethostname", lambda: host)
+    made = owner_name(lambda: "x" * size)
+    assert len(made.encode()) <= max(size, 240)
+    assert made.endswith("x" * size)

@@ -21,9 +21,20 @@ from eventhus.adapter_support import (
     next_attempt,
     summary,
     unexpected,
+    unknown_group,
 )
 from eventhus.domain.recorded import StreamId
-from eventhus.ports import DeadLetter, Finding, Message, MessageHandler, Start
+from eventhus.errors import ReaderBusy
+from eventhus.ports import (
+    MOST_GROUPS,
+    MOST_LETTERS,
+    DeadLetter,
+    Finding,
+    GroupStatus,
+    Message,
+    MessageHandler,
+    Start,
+)
 from eventhus.printable import printable
 from eventhus_memory.letters import Letters
 from eventhus_memory.store import check_url
@@ -37,7 +48,8 @@ class MemoryBus:
     """The event bus in memory, for one event loop.
 
     A group lives until its last member is closed. It does not remember its place, so later it is a
-    new group, which begins at ``start``. Messages and dead letters live as long as the bus.
+    new group, which begins at ``start``, unless it was moved meanwhile. Messages and dead letters
+    live as long as the bus.
     """
 
     def __init__(self) -> None:
@@ -46,6 +58,7 @@ class MemoryBus:
         self._workers: set[asyncio.Task[None]] = set()
         self._letters = Letters()
         self._subscribed: set[str] = set()  # the names of all groups that there were
+        self._moved: dict[str, tuple[Start, int]] = {}  # where, and after how many messages
 
     @classmethod
     def open(cls, url: str, bucket: str) -> Self:  # noqa: ARG003 - the object is the bucket
@@ -101,7 +114,8 @@ class MemoryBus:
         joined = self._groups.get(key)
         if joined is None:
             joined = self._groups[key] = _Group(on_empty=lambda: self._groups.pop(key))
-            for message in self._kept(start):
+            start, published = self._moved.pop(group or "", (start, len(self._published)))
+            for message in self._kept(start, published):
                 joined.queues.add(message)
         member = MemorySubscription(joined, handler, concurrency)
         joined.join(member)
@@ -122,14 +136,18 @@ class MemoryBus:
             )
         ]
 
-    def _kept(self, start: Start) -> Sequence[Message]:
-        """Return the published messages that a new group gets."""
-        if start == "now":
-            return ()
+    def _kept(self, start: Start, published: int) -> Sequence[Message]:
+        """Return the messages that a group gets which began once so many were published."""
         if start == "beginning":
             return self._published
-        positions = ((message_position(each.headers), each) for each in self._published)
-        return [each for position, each in positions if position is None or position > start]
+        later = self._published[published:]
+        if start == "now":
+            return later
+        before = ((message_position(each.headers), each) for each in self._published[:published])
+        return [
+            *(each for position, each in before if position is None or position > start),
+            *later,
+        ]
 
     async def bury(self, message: Message, group: str) -> None:
         """See ``MessageSource.bury``."""
@@ -141,6 +159,28 @@ class MemoryBus:
         """See ``MessageSource.has_group``."""
         check_group(group)
         return group in self._subscribed or bool(self._letters.of(group, after=0, limit=1))
+
+    async def groups(self) -> Sequence[GroupStatus]:
+        """See ``MessageSource.groups``. A group without members has no place."""
+        return [
+            GroupStatus(
+                name=name,
+                position=None,
+                waiting=len(self._groups[name].queues) if name in self._groups else None,
+                dead_letters=len(self._letters.of(name, after=0, limit=MOST_LETTERS)),
+            )
+            for name in sorted({*self._subscribed, *self._letters.groups})[:MOST_GROUPS]
+        ]
+
+    async def move(self, group: str, start: Start) -> None:
+        """See ``MessageSource.move``. The next member begins there, whatever its ``start``."""
+        check_group(group)
+        check_start(start)
+        if group not in self._subscribed:
+            raise unknown_group(group)
+        if group in self._groups:
+            raise ReaderBusy(f"group {group}")
+        self._moved[group] = (start, len(self._published))
 
     async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """See ``MessageSource.dead_letters``."""

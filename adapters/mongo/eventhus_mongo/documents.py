@@ -100,9 +100,14 @@ class UnknownFormat(Exception):
     """A document is not of a form that this library knows. It never leaves this package."""
 
 
+def is_valid(document: Document) -> bool:
+    """Return whether a document is valid BSON."""
+    return _INVALID not in document
+
+
 def is_readable(document: Document) -> bool:
     """Return whether a document is valid, and was not written by a newer version."""
-    return document.get("format", FORMAT) == FORMAT and _INVALID not in document
+    return document.get("format", FORMAT) == FORMAT and is_valid(document)
 
 
 def check_format(document: Document) -> None:

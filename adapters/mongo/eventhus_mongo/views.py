@@ -27,6 +27,7 @@ from bson import Int64
 from pymongo import ASCENDING, IndexModel, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
+from eventhus.adapter_support import check_plain_data
 from eventhus.errors import InvalidArgument
 from eventhus.ports import ArmedDeadline, Parked, Skipped, ViewDocument, ViewWrite
 from eventhus.ports.views import unchecked_view_document
@@ -38,15 +39,17 @@ from eventhus_mongo.documents import (
     as_json,
     as_text,
     as_time,
+    decode_reply,
     has_special_key,
+    is_valid,
     not_ours,
     parse_json,
 )
 from eventhus_mongo.driver_errors import DUPLICATE_KEY
 from eventhus_mongo.indexed_values import index_values
 
-_SPECIAL = {"_revision", "_skipped", "_deadlines", "_parked", "_deleted", "_json", "_value"}
-"""The fields of documents that are not only a key's position and the fields of its value."""
+_SPECIAL = {"_revision", "_skipped", "_deadlines", "_parked", "_deleted"}
+"""The fields of documents that are more than a value and its position."""
 
 _BAD_HINT = 2  # the server's BadValue
 _PARKED = IndexModel(
@@ -149,8 +152,9 @@ def decode(document: Document) -> ViewDocument:
     if not (isinstance(key, str) and type(position) is int and type(revision) is int):
         raise not_ours(document)
     if _SPECIAL.isdisjoint(document):
+        data, is_damaged = _value(document)
         return unchecked_view_document(
-            key=key, position=position, data=_fields(document), skipped=(), deadlines=()
+            key=key, position=position, data=data, skipped=(), deadlines=(), is_damaged=is_damaged
         )
     try:
         skipped = [
@@ -162,7 +166,8 @@ def decode(document: Document) -> ViewDocument:
         deadlines = [_deadline(each) for each in _list(document.get("_deadlines", []))]
         parked = _parked(document["_parked"]) if "_parked" in document else None
         deleted = _flag(document.get("_deleted", False))
-        data = None if deleted or parked is not None else _data(document)
+        has_value = not deleted and parked is None
+        data, is_damaged = _value(document) if has_value else (None, False)
     except MALFORMED:
         raise not_ours(document) from None  # the parser's error holds the data
     return ViewDocument(
@@ -174,18 +179,27 @@ def decode(document: Document) -> ViewDocument:
         parked=parked,
         skipped=skipped,
         deadlines=deadlines,
+        is_damaged=is_damaged,
     )
 
 
+def _value(document: Document) -> tuple[Any, bool]:
+    """Return the value of a document; or ``None``, and that it is damaged."""
+    try:
+        data = _data(document)
+        check_plain_data(data)
+    except MALFORMED:
+        return None, True
+    return data, False
+
+
 def _data(document: Document) -> Any:
+    if not is_valid(document):
+        raise ValueError("dates or text are invalid")
     if "_value" in document:
         return document["_value"]
     if "_json" in document:
         return parse_json(document["_json"])
-    return _fields(document)
-
-
-def _fields(document: Document) -> Document:
     return {name: value for name, value in document.items() if name[:1] != "_"}
 
 
@@ -231,10 +245,22 @@ async def load(
     connection: Connection, collection: str, keys: Collection[str]
 ) -> dict[str, ViewDocument]:
     """See ``ViewStore.load_documents``."""
+    found = await _find(connection, collection, {"_id": {"$in": [*keys]}}, len(keys))
+    return {document.key: document for document in found}
+
+
+async def _find(
+    connection: Connection, collection: str, key: Document, limit: int, **options: Any
+) -> list[ViewDocument]:
+    """Return the first documents that match. One that is not valid BSON is damaged."""
+    documents: list[ViewDocument] = []
     async with connection.operation() as session:
-        found = connection.collection(collection).find({"_id": {"$in": [*keys]}}, session=session)
-        documents = [decode(document) async for document in found]
-    return {document.key: document for document in documents}
+        replies: Any = connection.collection(collection).find_raw_batches(
+            key, session=session, limit=limit, batch_size=limit + 1, **options
+        )
+        async for reply in replies:
+            documents += map(decode, decode_reply(reply))
+    return documents
 
 
 async def load_parked(
@@ -258,11 +284,7 @@ async def _find_parked(
     key: Document = {"_parked.position": {"$exists": True}}
     if after is not None:
         key["_id"] = {"$gt": after}
-    async with connection.operation() as session:
-        found = connection.collection(collection).find(
-            key, sort=[("_id", ASCENDING)], limit=limit, hint="parked", session=session
-        )
-        return [decode(document) async for document in found]
+    return await _find(connection, collection, key, limit, sort=[("_id", ASCENDING)], hint="parked")
 
 
 async def load_armed(
@@ -277,15 +299,8 @@ async def load_armed(
             "_due": {"$gte": due},  # bounds the index, which the alternatives alone do not
             "$or": [{"_due": {"$gt": due}}, {"_id": {"$gt": after[1]}}],
         }
-    async with connection.operation() as session:
-        found = connection.collection(collection).find(
-            key,
-            sort=[("_due", ASCENDING), ("_id", ASCENDING)],
-            limit=limit,
-            hint="armed",
-            session=session,
-        )
-        return [decode(document) async for document in found]
+    order = [("_due", ASCENDING), ("_id", ASCENDING)]
+    return await _find(connection, collection, key, limit, sort=order, hint="armed")
 
 
 async def _create_indexes(connection: Connection, collection: str) -> None:

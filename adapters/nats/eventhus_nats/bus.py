@@ -22,6 +22,7 @@ from eventhus.errors import CompositionError, NotRunning
 from eventhus.ports import (
     DeadLetter,
     Finding,
+    GroupStatus,
     Message,
     MessageHandler,
     Publisher,
@@ -51,6 +52,8 @@ class _Transport(Protocol):
     ) -> _Subscription: ...
     async def bury(self, message: Message, group: str) -> None: ...
     async def has_group(self, group: str) -> bool: ...
+    async def groups(self) -> Sequence[GroupStatus]: ...
+    async def move(self, group: str, start: Start) -> None: ...
     def dead_letters(self, group: str, *, after: int) -> AsyncGenerator[DeadLetter, None]: ...
     async def discard(self, letter: DeadLetter) -> None: ...
     async def diagnose(self) -> Sequence[Finding]: ...
@@ -238,6 +241,20 @@ class NatsBus:
         """See ``MessageSource.has_group``. Without JetStream, return ``True``."""
         check_group(group)
         return await self._entered().transport.has_group(group)
+
+    async def groups(self) -> Sequence[GroupStatus]:
+        """See ``MessageSource.groups``. Without JetStream, nobody knows them."""
+        return await self._entered().transport.groups()
+
+    async def move(self, group: str, start: Start) -> None:
+        """See ``MessageSource.move``. Without JetStream, no group has a place.
+
+        The consumer is deleted and created again. If the process dies in between, the group begins
+        where its next member says.
+        """
+        check_group(group)
+        check_start(start)
+        await self._entered().transport.move(group, start)
 
     async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """See ``MessageSource.dead_letters``. Without JetStream there are none to read."""

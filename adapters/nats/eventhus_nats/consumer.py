@@ -130,7 +130,7 @@ class Consumer:
                 else:
                     self._check(info)
                     self._report_missed(info, stream.state.first_seq)
-                    self.after = _handled(info)
+                    self.after = handled_by(info)
                     state = _state(await self._unfiltered(info))
                     return evolve(state, is_new_stream=is_new_stream)
             if is_new_stream or stream.state.last_seq < self.after:
@@ -319,7 +319,7 @@ def _state(info: ConsumerInfo) -> State:
     )
 
 
-def _handled(info: ConsumerInfo) -> int:
+def handled_by(info: ConsumerInfo) -> int:
     """Return the sequence up to which every message is acknowledged or was never wanted.
 
     The server counts only acknowledgements. A consumer that began in the middle of a stream has

@@ -17,7 +17,7 @@ from eventhus.adapter_support import (
     next_attempt,
 )
 from eventhus.errors import InvalidArgument
-from eventhus.ports import DeadLetter, Finding, Message, MessageHandler, Start
+from eventhus.ports import DeadLetter, Finding, GroupStatus, Message, MessageHandler, Start
 from eventhus_nats.connection import Connection
 from eventhus_nats.dead_letters import letter_headers
 from eventhus_nats.diagnosis import diagnose_core
@@ -74,6 +74,17 @@ class CoreNats:
     async def has_group(self, group: str) -> bool:  # noqa: ARG002
         """Return ``True``: core NATS keeps no groups, so nobody knows."""
         return True
+
+    async def groups(self) -> Sequence[GroupStatus]:
+        """Return nothing: core NATS keeps no groups."""
+        return ()
+
+    async def move(self, group: str, start: Start) -> None:
+        """Raise ``InvalidArgument``: core NATS keeps no messages, so no group has a place."""
+        raise InvalidArgument(
+            f"core NATS keeps no messages, so group {group!r} cannot start at {start!r}; use "
+            f"JetStream"
+        )
 
     async def dead_letters(
         self,

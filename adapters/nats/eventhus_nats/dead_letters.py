@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from hashlib import blake2b
 
 import nats.js.errors
+from nats.js.api import StreamInfo
 
 from eventhus.adapter_support import keeping_cancellations
 from eventhus.ports import DeadLetter, Message
@@ -81,6 +82,18 @@ class DeadLetters:
         except nats.js.errors.APIError as error:
             raise to_eventhus_error(self._connection.bucket, error) from error
         return True
+
+    async def counts(self) -> dict[str, int]:
+        """Return the number of dead letters of each group that has some."""
+        jetstream, subjects = self._connection.jetstream, self._subjects.dead("*")
+        try:
+            info: StreamInfo = await self._connection.ask(
+                jetstream.stream_info(self._stream, subjects_filter=subjects)
+            )
+        except nats.js.errors.APIError as error:
+            raise to_eventhus_error(self._connection.bucket, error) from error
+        by_subject = info.state.subjects or {}
+        return {subject.rpartition(".")[2]: number for subject, number in by_subject.items()}
 
     async def read(self, group: str, *, after: int) -> AsyncGenerator[DeadLetter, None]:
         """See ``MessageSource.dead_letters``."""

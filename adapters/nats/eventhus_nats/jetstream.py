@@ -6,13 +6,15 @@ from collections.abc import AsyncGenerator, Sequence
 
 from nats.js.api import StreamInfo
 
-from eventhus.errors import BusUnavailable
-from eventhus.ports import DeadLetter, Finding, Message, MessageHandler, Start
+from eventhus.adapter_support import unknown_group
+from eventhus.errors import BusUnavailable, ReaderBusy
+from eventhus.ports import DeadLetter, Finding, GroupStatus, Message, MessageHandler, Start
 from eventhus_nats.connection import Connection
 from eventhus_nats.consumer import Consumer, has_consumer
 from eventhus_nats.dead_letters import DeadLetters
 from eventhus_nats.diagnosis import diagnose_jetstream
 from eventhus_nats.group_leases import GroupLeases
+from eventhus_nats.groups import describe_groups, move_consumer
 from eventhus_nats.publisher import Acknowledgements, JetStreamPublisher
 from eventhus_nats.starting import sequence_before
 from eventhus_nats.streams import StreamSettings, ensure_streams
@@ -80,6 +82,30 @@ class JetStream:
     async def has_group(self, group: str) -> bool:
         """See ``MessageSource.has_group``."""
         return await has_consumer(self._connection, group) or await self._dead_letters.has(group)
+
+    async def groups(self) -> Sequence[GroupStatus]:
+        """See ``MessageSource.groups``."""
+        await self._ensure_streams()
+        return await describe_groups(
+            self._connection, self._subjects.all, await self._dead_letters.counts()
+        )
+
+    async def move(self, group: str, start: Start) -> None:
+        """See ``MessageSource.move``."""
+        assert self._leases is not None, "open comes first"
+        found = await self._ensure_streams()
+        if not await has_consumer(self._connection, group):
+            raise unknown_group(group)
+        after = found.state.last_seq
+        if start != "now":
+            after = await sequence_before(self._connection, self._subjects.all, found, start)
+        lease = await self._leases.lease(group)
+        if not await lease.acquire():
+            raise ReaderBusy(f"group {group}")
+        try:
+            await move_consumer(self._connection, group, found, after=after)
+        finally:
+            await lease.release()
 
     async def dead_letters(self, group: str, *, after: int) -> AsyncGenerator[DeadLetter, None]:
         """See ``MessageSource.dead_letters``."""

@@ -79,6 +79,16 @@ async def sequence_before(
     return before
 
 
+async def position_at(connection: Connection, subjects: str, sequence: int) -> int | None:
+    """Return the position of the event in a message; ``None`` if it is gone or does not say.
+
+    Raises:
+        BusUnavailable: The server did not answer.
+    """
+    found = await _next(connection, subjects, sequence - 1) if sequence else None
+    return found.position if found is not None and found.sequence == sequence else None
+
+
 async def _next(connection: Connection, subjects: str, after: int) -> _Kept | None:
     """Return the first message after a sequence, or ``None`` if there is none."""
     try:

@@ -11,7 +11,6 @@ from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, Ob
 
 from eventhus.ports import (
     Appending,
-    ApplicationLeft,
     Dispatching,
     Ended,
     EventBuried,
@@ -23,6 +22,7 @@ from eventhus.ports import (
     Publishing,
     Reacting,
     ReaderFailed,
+    ReaderLeft,
     ReaderProgress,
 )
 from eventhus_otel import names
@@ -264,9 +264,8 @@ class Instruments:
                 self._counters[FAILURES].add(1, attributes)
             case ReaderProgress(application=application, reader=reader):
                 self._progress[application, reader] = fact
-            case ApplicationLeft(application=application):
-                for key in [key for key in self._progress if key[0] == application]:
-                    del self._progress[key]
+            case ReaderLeft(application=application, reader=reader):
+                self._progress.pop((application, reader), None)
             case _:
                 pass
 

@@ -24,6 +24,7 @@ from eventhus.adapter_support.arguments import (
     check_writes,
     checked_commit,
     checked_restored,
+    unknown_group,
 )
 from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.examination import Check, examine
@@ -97,4 +98,5 @@ __all__ = [
     "next_attempt",
     "summary",
     "unexpected",
+    "unknown_group",
 ]

@@ -101,6 +101,13 @@ def check_group(group: str | None, concurrency: int = 1) -> None:
     check_count("concurrency", concurrency)
 
 
+def unknown_group(group: str) -> InvalidArgument:
+    """Return the error for a group that should be moved and has never subscribed."""
+    return InvalidArgument(
+        f"there is no group {group!r} to move; it begins where its first subscription says"
+    )
+
+
 def check_start(start: object) -> None:
     """Check where a subscription begins.
 
@@ -488,6 +495,8 @@ def check_writes(collection: str, writes: Sequence[ViewWrite]) -> None:
         document = write.document
         check_keys((document.key,))
         check_numbers(position=document.position, replaces=write.replaces)
+        if document.is_damaged:
+            raise InvalidArgument(f"the document of {document.key!r} in {collection} is damaged")
         try:
             check_plain_data(document.data)
         except ValueError as error:

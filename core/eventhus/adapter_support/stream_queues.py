@@ -24,6 +24,10 @@ class StreamQueues:
         """Return whether there are messages, including those that are taken."""
         return bool(self._queues)
 
+    def __len__(self) -> int:
+        """Return the number of messages, including those that are taken."""
+        return sum(map(len, self._queues.values()))
+
     def add(self, message: Message) -> None:
         """Append a message to the queue of its stream."""
         queue = self._queues.get(message.stream)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -31,6 +31,7 @@ from eventhus.domain.transaction import Transaction
 from eventhus.domain.view import View
 from eventhus.errors import InvalidArgument, NotRunning
 from eventhus.ids import new_id as ulid
+from eventhus.ids import owner_name
 from eventhus.ports.bus import EventBus
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
@@ -92,8 +93,8 @@ class Application(Reading, ReadModels, Messaging):
         codec: Converts events and states to plain data and back.
         bus: Publishes events, and delivers them to event handlers. ``None`` publishes nothing, and
             event handlers read the log itself.
-        workers: The maximum number of commands that run concurrently, and of keys whose commands a
-            process sends side by side.
+        workers: The maximum number of commands that run concurrently. A process works on almost
+            twice as many keys at once, since it also stores their states.
         middleware: Wraps the handling of every command; the first is the outermost.
         cache_size: The maximum number of cached states of each aggregate type; 0 loads every time.
         snapshot_every: The number of events after which a stream gets a new snapshot; ``None``
@@ -158,6 +159,7 @@ class Application(Reading, ReadModels, Messaging):
         decisions = check_parts(Decision, decisions)
         transactions = check_parts(Transaction, transactions)
         self._catalog = catalog = Catalog(aggregates, decisions, transactions)
+        self._codec = codec
         self._serializer = EventSerializer(catalog, codec)
         self._new_id = new_id
         self._observing = observing = Observing.of(
@@ -191,7 +193,9 @@ class Application(Reading, ReadModels, Messaging):
             clock=self._clock,
             new_id=new_id,
             max_parked=max_parked,
-            keys_at_once=workers,
+            # With one worker, one key after the other. With more, the commands of as many keys run
+            # while the states of the others are stored, and both are in larger groups.
+            keys_at_once=2 * workers - 1,
             observing=observing,
         )
         self._source = bus or LogBus(
@@ -276,6 +280,27 @@ class Application(Reading, ReadModels, Messaging):
         )
 
     async def __aenter__(self) -> Self:
+        await self._enter(work=self._work)
+        return self
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncGenerator[Self, None]:
+        """Enter the application to look at it, whether it was composed to work or not.
+
+        ``async with app.watching():`` is like entering an application with ``work=False``. Besides,
+        it measures nothing and registers no view or process: code that is not deployed yet leaves
+        nothing behind, and code whose views were changed or pruned is not refused. ``build``,
+        ``reset``, ``retry`` and ``skip`` register the one that they are called for.
+
+        Raises:
+            NotRunning: The application is already running.
+        """
+        async with AsyncExitStack() as stack:
+            await self._enter(work=False, is_watching=True)
+            stack.push_async_exit(self.__aexit__)
+            yield self
+
+    async def _enter(self, *, work: bool, is_watching: bool = False) -> None:
         if self._run is not None:
             raise NotRunning("the application is already running; enter it once")
         leaving = Shutdown(self.bucket, self._shutdown_timeout_s)
@@ -288,11 +313,11 @@ class Application(Reading, ReadModels, Messaging):
                     self._store,
                     self._bus,
                     self._clock,
-                    owner=self._new_id(),
+                    owner=owner_name(self._new_id),
                     published=self._readers.published,
                     observing=self._observing,
                 )
-                if self._work:
+                if work:
                     relay.start()
                 else:
                     relay.watch()
@@ -308,8 +333,8 @@ class Application(Reading, ReadModels, Messaging):
             if self._observing is not None:
                 handle = observed_handler(handle, self._observing, self._catalog.routes)
             leaving.add(stack, lambda: ", ".join(self._readers.unfinished), self._readers.stop)
-            await self._readers.start(handle, work=self._work)
-            if self._observing is not None:
+            await self._readers.start(handle, work=work, register=not is_watching)
+            if self._observing is not None and not is_watching:
                 monitor = ProgressMonitor(
                     self._followers,
                     store=self._store,
@@ -319,13 +344,12 @@ class Application(Reading, ReadModels, Messaging):
                 monitor.start()
                 leaving.add(stack, lambda: "the progress monitor", monitor.stop)
             self._run = Run(handle, stack.pop_all())
-        runs = [*self._readers.labels] if self._work else []
-        if self._bus is not None and self._work:
+        runs = [*self._readers.labels] if work else []
+        if self._bus is not None and work:
             runs.append(f"relay to {type(self._bus).__name__}")
         _logger.info(
             "bucket %s started: %s", self.bucket, ", ".join(runs) or "no views, processes or relay"
         )
-        return self
 
     async def __aexit__(
         self,

@@ -10,6 +10,7 @@ from eventhus.domain.catalog import Catalog
 from eventhus.errors import NotRunning
 from eventhus.ports.bus import EventBus, MessageSource
 from eventhus.ports.clock import Clock
+from eventhus.ports.codec import Codec
 from eventhus.ports.store import Storage
 from eventhus.run import Run
 from eventhus.runtime.commands.router import Router
@@ -31,6 +32,7 @@ class ApplicationBase:
     _source: MessageSource  # the bus, or without one the log
     _clock: Clock
     _catalog: Catalog
+    _codec: Codec
     _serializer: EventSerializer
     _new_id: Callable[[], str]
     _observing: Observing | None

@@ -38,6 +38,8 @@ class ReadModels(ApplicationBase):
             InvalidArgument: The view is not part of this application, or the key is not text.
             KeyParked: An event of the key could not be handled, so the key has no value until
                 somebody calls ``retry`` or ``skip``.
+            DocumentDamaged: Another program has replaced the stored value by something that is not
+                plain data.
             CodecError: The stored value does not fit the type of the view.
             NotRunning: The application has not been entered, or has been left.
         """
@@ -78,6 +80,7 @@ class ReadModels(ApplicationBase):
             InvalidCursor: ``after`` does not belong to this question.
             InvalidArgument: The view is not part of this application, a value is of another type
                 than its field, or ``limit`` is below 1.
+            DocumentDamaged: As for ``view``, for a value of the page.
             CodecError: A stored value does not fit the type of the view.
             NotRunning: The application has not been entered, or has been left.
         """

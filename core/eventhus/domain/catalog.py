@@ -210,6 +210,13 @@ class Catalog:
         wanted = set(classes)
         return frozenset(name for name, each in self._by_name.items() if each.cls in wanted)
 
+    def aggregate_of(self, stream_type: str) -> Aggregate[Any, Any, Any] | None:
+        """Return the aggregate that has this name or had it before, if there is one."""
+        for aggregate in self._aggregates.values():
+            if stream_type in (aggregate.name, *aggregate.former_names):
+                return aggregate
+        return None
+
     def aggregate(self, name: str) -> Aggregate[Any, Any, Any] | None:
         """Return the aggregate of this name, if there is one."""
         return self._aggregates.get(name)

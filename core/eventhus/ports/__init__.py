@@ -6,6 +6,8 @@ from eventhus.domain.query import QueryItem
 from eventhus.domain.recorded import EventData
 from eventhus.domain.start import Start
 from eventhus.ports.bus import (
+    MOST_GROUPS,
+    MOST_LETTERS,
     DeadLetter,
     EventBus,
     GroupStatus,
@@ -25,7 +27,6 @@ from eventhus.ports.inspection import Inspection, StreamEnd
 from eventhus.ports.leases import HeldLease, Lease, Leases
 from eventhus.ports.observer import (
     Appending,
-    ApplicationLeft,
     Deciding,
     Dispatching,
     Ended,
@@ -41,6 +42,7 @@ from eventhus.ports.observer import (
     Publishing,
     Reacting,
     ReaderFailed,
+    ReaderLeft,
     ReaderProgress,
 )
 from eventhus.ports.registrations import Registration, RegistrationStore
@@ -72,8 +74,9 @@ from eventhus.ports.views import (
 )
 
 __all__ = [
+    "MOST_GROUPS",
+    "MOST_LETTERS",
     "Appending",
-    "ApplicationLeft",
     "ArmedDeadline",
     "Bounds",
     "Checkpoint",
@@ -121,6 +124,7 @@ __all__ = [
     "QueryItem",
     "Reacting",
     "ReaderFailed",
+    "ReaderLeft",
     "ReaderProgress",
     "Registration",
     "RegistrationStore",

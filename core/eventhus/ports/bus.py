@@ -218,6 +218,35 @@ class MessageSource(Diagnosable, Protocol):
         """
         ...
 
+    async def groups(self) -> Sequence[GroupStatus]:
+        """Return the progress of the consumer groups, in the order of their names.
+
+        They are the groups of which ``has_group`` is true, the first 1,000 of them. A bus that
+        cannot know them returns none.
+
+        Raises:
+            BusUnavailable: The bus could not be reached, or did not answer in time.
+        """
+        ...
+
+    async def move(self, group: str, start: Start) -> None:
+        """Move a group that nobody is subscribed to: it goes on where a new one would begin.
+
+        Its dead letters stay. A member that subscribes meanwhile may wait until the group has
+        moved.
+
+        Args:
+            group: The consumer group. It has subscribed before.
+            start: As for ``subscribe``. ``"now"`` is the time of this call.
+
+        Raises:
+            ReaderBusy: A member of the group is subscribed, in whichever process.
+            InvalidArgument: ``group`` or ``start`` does not have its form, or there is no such
+                group, or messages are not kept.
+            BusUnavailable: The bus could not be reached, or did not answer in time.
+        """
+        ...
+
     def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """Yield the dead letters that a group has now, oldest first.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Protocol, Self, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
+
+from eventhus.printable import printable
 
 Status: TypeAlias = Literal["ok", "warning", "error"]
 
@@ -14,7 +16,8 @@ Status: TypeAlias = Literal["ok", "warning", "error"]
 class Finding:
     """The result of one check.
 
-    It names no credentials, no data of events, and no host that the caller has not named.
+    It names no credentials, no data of events, and no host that the caller has not named. Names
+    from a server are escaped where they are not printable.
 
     Attributes:
         name: The check, such as ``mongodb.indexes``. A check may have several findings.
@@ -26,8 +29,8 @@ class Finding:
 
     name: str
     status: Status
-    detail: str
-    advice: str = ""
+    detail: str = field(converter=printable)
+    advice: str = field(default="", converter=printable)
 
     @classmethod
     def ok(cls, name: str, detail: str) -> Self:

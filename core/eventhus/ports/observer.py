@@ -245,17 +245,19 @@ class ReaderProgress:
 
 
 @frozen(kw_only=True)
-class ApplicationLeft:
-    """The application was left, so what was last told of its readers is out of date.
+class ReaderLeft:
+    """A reader is told of no more: its subscription was closed, or the application is being left.
 
     Attributes:
         application: The application.
+        reader: The label of the reader.
     """
 
     application: ObservedApplication
+    reader: str
 
 
-Fact: TypeAlias = EventBuried | EventParked | ReaderFailed | ReaderProgress | ApplicationLeft
+Fact: TypeAlias = EventBuried | EventParked | ReaderFailed | ReaderProgress | ReaderLeft
 """Something that happened. Later versions may add others."""
 
 

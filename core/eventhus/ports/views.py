@@ -71,6 +71,8 @@ class ViewDocument:
         skipped: The events of the key that were left out on purpose, in the order of the decisions.
         deadlines: The armed deadlines of the key, in any order. Those of a parked key are kept, and
             wait for it.
+        is_damaged: True if another program has replaced the value by something that is not plain
+            data. It has no value then, and is never saved like this.
     """
 
     key: str
@@ -81,6 +83,7 @@ class ViewDocument:
     parked: Parked | None = None
     skipped: Sequence[Skipped] = field(default=(), converter=_tuple)
     deadlines: Sequence[ArmedDeadline] = field(default=(), converter=_deadlines)
+    is_damaged: bool = False
 
     @property
     def due(self) -> datetime | None:

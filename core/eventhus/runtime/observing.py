@@ -41,7 +41,8 @@ class Observing:
 
     def __init__(self, observer: Observer, application: ObservedApplication) -> None:
         self.application = application
-        self._observer = observer
+        self._begin = observer.begin
+        self._note = observer.note
         self._logged: set[str] = set()
 
     @classmethod
@@ -56,12 +57,12 @@ class Observing:
 
     def begin(self, operation: Operation) -> Underway:
         """Tell the observer that an operation begins."""
-        observation = self.guarded(operation, self._observer.begin, operation)
+        observation = self.guarded(operation, self._begin, operation)
         return Underway(self, operation, observation)
 
     def note(self, fact: Fact) -> None:
         """Tell the observer of a fact."""
-        self.guarded(fact, self._observer.note, fact)
+        self.guarded(fact, self._note, fact)
 
     def guarded(self, about: Operation | Fact, call: Callable[..., T], *arguments: Any) -> T | None:
         """Call the observer; log its error and return ``None`` if it raises one.
@@ -132,7 +133,7 @@ class Underway:
         if observation is None:
             return
         ended = self.ended if exc is None else _with_error(self._operation, self.error or exc)
-        self._observing.guarded(self._operation, observation.finish, ended)
+        self._observing.guarded(self._operation, _finish, observation, ended)
 
 
 def _together(metadata: Metadata, observation: Observation) -> Metadata:
@@ -142,6 +143,10 @@ def _together(metadata: Metadata, observation: Observation) -> Metadata:
     together = evolve(metadata, values={**metadata.values, **values})
     check_metadata(together)
     return together
+
+
+def _finish(observation: Observation, ended: Ended) -> None:
+    observation.finish(ended)  # looked up here, where an observation without it harms nobody
 
 
 def _with_error(operation: Operation, error: BaseException) -> Ended:

@@ -12,6 +12,7 @@ from eventhus.ports import (
     DeadLetter,
     EventBus,
     Finding,
+    GroupStatus,
     Message,
     MessageHandler,
     Publisher,
@@ -123,6 +124,14 @@ class FaultyBus(Wrapper[EventBus]):
     async def has_group(self, group: str) -> bool:
         """See ``EventBus.has_group``."""
         return await self._wrapped.has_group(group)
+
+    async def groups(self) -> Sequence[GroupStatus]:
+        """See ``EventBus.groups``."""
+        return await self._wrapped.groups()
+
+    async def move(self, group: str, start: Start) -> None:
+        """See ``EventBus.move``."""
+        await self._wrapped.move(group, start)
 
     def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,13 +20,17 @@ from eventhus.ports import Finding
 from eventhus_mongo import MongoStore
 from eventhus_mongo.diagnosis import bucket as buckets
 from eventhus_mongo.diagnosis import client as client_checks
-from eventhus_mongo.diagnosis import server
+from eventhus_mongo.diagnosis import examine, server
 from eventhus_testing.servers import MongoReplicaSet, MongoServer, standalone_mongo
 from tests.adapters.mongo.made import made
 from tests.adapters.mongo.support import client
+from tests.certificates import certify
 
 LONGEST_S = 10  # of a diagnosis, whatever happens
 ALWAYS = ["mongodb.connection", "mongodb.driver", "mongodb.options"]
+
+
+UNSEEN = "single members are not visible without the role clusterMonitor"
 
 
 async def findings(url: str, bucket: str) -> Sequence[Finding]:
@@ -252,6 +255,33 @@ async def test_a_check_that_the_server_does_not_know_leaves_the_others(
     assert "ok" == one(found, "profiler")[0]
 
 
+@pytest.mark.parametrize(
+    ("command", "check", "expected"),
+    [
+        (
+            "replSetGetStatus",
+            "members",
+            ("ok", f"a majority has the writes of the primary; {UNSEEN}"),
+        ),
+        (
+            "replSetGetConfig",
+            "journaling",
+            ("warning", "not visible: the user lacks the right replSetGetConfig"),
+        ),
+    ],
+)
+async def test_what_a_user_may_not_see_is_said(
+    replica_set: MongoReplicaSet,
+    bucket: str,
+    command: str,
+    check: str,
+    expected: tuple[str, str],
+) -> None:
+    with failing(replica_set, command, errorCode=13):
+        found = await findings(replica_set.url, bucket)
+    assert expected == one(found, check)
+
+
 async def test_a_check_that_hangs_leaves_the_others(
     replica_set: MongoReplicaSet, bucket: str
 ) -> None:
@@ -369,7 +399,7 @@ async def test_a_missing_index_is_an_error(store: MongoStore, plain: Any) -> Non
         "the index stream of events is missing, so nothing keeps doubles out",
     ) == one(found, "indexes")
     (advice,) = [each.advice for each in found if each.name == "mongodb.indexes"]
-    assert "db.events.createIndex({'parts.id': 1" in advice
+    assert "create it: db.events.createIndex({'parts." in advice
 
 
 async def test_a_missing_index_for_tags_is_an_error(store: MongoStore, plain: Any) -> None:
@@ -487,11 +517,7 @@ async def test_options_without_an_effect_are_named(
 @pytest.fixture(scope="module")
 def encrypting(mongod: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypting]:
     """A server that offers TLS."""
-    directory = tmp_path_factory.mktemp("certificates")
-    command: list[str | Path] = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes"]
-    command += ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command += ["-keyout", directory / "key.pem", "-out", directory / "cert.pem"]
-    subprocess.run(command, check=True, capture_output=True)
+    directory = certify(tmp_path_factory.mktemp("certificates"))
     both = directory / "both.pem"
     both.write_bytes((directory / "key.pem").read_bytes() + (directory / "cert.pem").read_bytes())
     options = ["--tlsMode", "allowTLS", "--tlsCertificateKeyFile", str(both)]
@@ -555,6 +581,21 @@ async def test_a_file_of_the_url_that_is_gone_is_a_finding(
 
 
 # What no server of a test can be made to say.
+
+
+async def test_a_server_that_is_far_away_is_a_warning(
+    replica_set: MongoReplicaSet, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examine, "_FAR_MS", 0.0)
+    assert "warning" == one(await findings(replica_set.url, bucket), "connection")[0]
+
+
+@pytest.mark.parametrize(
+    ("host", "is_local"),
+    [("localhost", True), ("/tmp/mongodb.sock", True), ("::1", True), ("db.example", False)],
+)
+def test_hosts_of_this_machine_are_known(host: str, is_local: bool) -> None:
+    assert is_local == client_checks._is_local((host, 27017))
 
 
 def said(found: Iterable[Finding]) -> tuple[str, str]:

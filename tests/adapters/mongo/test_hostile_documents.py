@@ -8,7 +8,7 @@ from typing import Any
 
 import bson
 import pytest
-from bson import Code, Int64, MinKey, ObjectId
+from bson import Code, Decimal128, Int64, MinKey, ObjectId
 from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
@@ -23,6 +23,7 @@ from eventhus.ports import (
     EventData,
     Message,
     QueryItem,
+    Selection,
     Snapshot,
     StoredCommit,
     ViewDocument,
@@ -319,8 +320,6 @@ async def test_a_condition_is_checked_again_after_the_log_has_lost_its_end(
 
 VIEWS: dict[str, dict[str, Any]] = {
     "a text as deleted": {"_deleted": "no"},
-    "bytes as text": {"_json": b"1"},
-    "a number as text": {"_json": 7},
     "an object as skipped": {"_skipped": {}},
     "a text as skipped position": {"_skipped": [{"position": "1", "why": "x", "at": AT}]},
     "a number as reason": {"_skipped": [{"position": 1, "why": 7, "at": AT}]},
@@ -332,7 +331,6 @@ VIEWS: dict[str, dict[str, Any]] = {
     "a date as parked time": {"_parked": {**PARKED, "at": datetime(2026, 1, 1, tzinfo=UTC)}},
     "a text as revision": {"_revision": "1"},
     "a text as position": {"_position": "1"},
-    "code as text": {"_json": Code("1")},
 }
 
 
@@ -346,6 +344,46 @@ async def test_a_strange_document_of_a_view_is_a_typed_error(
     if "_parked" in VIEWS[strange] and strange != "a text as parked":  # the index has it
         with pytest.raises(IncompatibleBucket, match="'a' was not written by eventhus"):
             await store.load_parked("view_v")
+
+
+DAMAGES: dict[str, dict[str, Any]] = {
+    "bytes as text": {"_json": b"1"},
+    "a number as text": {"_json": 7},
+    "code as text": {"_json": Code("1")},
+    "a text that is not JSON": {"_json": "{"},
+    "an id": {"a": ObjectId()},
+    "a decimal": {"a": Decimal128("1")},
+    "a date in a list": {"a": [{"at": datetime(2026, 1, 1, tzinfo=UTC)}]},
+    "a date beyond Python's": {"at": DatetimeMS(2**62)},
+    "bytes": {"_value": b"1"},
+    "no number": {"a": float("nan")},
+    "a lowest key, in a document with a revision": {"a": MinKey(), "_revision": 1},
+    "a date beyond Python's, in a document with a revision": {
+        "at": DatetimeMS(2**62),
+        "_revision": 1,
+    },
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_a_damaged_value_of_a_view_harms_no_neighbour(
+    store: MongoStore, plain: Plain, damage: str
+) -> None:
+    """It is read as damaged, alone or beside others, and can be replaced."""
+    good = {"_id": "b", "_position": Int64(2), "n": 1}
+    plain.view_v.insert_many([{"_id": "a", "_position": Int64(1), **DAMAGES[damage]}, good])
+    revision = DAMAGES[damage].get("_revision", 0)
+    documents = {
+        "a": ViewDocument(key="a", position=1, data=None, revision=revision, is_damaged=True),
+        "b": ViewDocument(key="b", position=2, data={"n": 1}),
+    }
+    assert documents == await store.load_documents("view_v", ["a", "b"])
+    found = await store.select_documents("view_v", Selection())
+    assert [*documents.values()] == [*found.documents]
+    new = ViewDocument(key="a", position=3, data={"n": 2})
+    write = ViewWrite(document=new, replaces=1, replaces_revision=revision)
+    assert frozenset() == await store.save_documents("view_v", [write])
+    assert {"a": new} == await store.load_documents("view_v", ["a"])
 
 
 SHAPES: dict[str, dict[str, Any]] = {

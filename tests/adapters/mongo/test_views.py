@@ -98,15 +98,7 @@ async def test_a_document_that_is_too_large(store: MongoStore, plain: Plain) -> 
     assert 0 == plain[BALANCES].count_documents({})
 
 
-@pytest.mark.parametrize(
-    "foreign",
-    [
-        {"_id": "a"},
-        {"_id": "a", "_position": "1"},
-        {"_id": "a", "_position": 1, "_json": "{"},
-        {"_id": "a", "_position": 1, "_json": 7},
-    ],
-)
+@pytest.mark.parametrize("foreign", [{"_id": "a"}, {"_id": "a", "_position": "1"}])
 async def test_a_document_of_no_known_form(
     store: MongoStore, plain: Plain, foreign: dict[str, Any]
 ) -> None:
@@ -215,6 +207,7 @@ async def test_a_lease_that_was_deleted(store: MongoStore, plain: Plain) -> None
         await app.caught_up(balances, await app.dispatch(Deposit(aggregate_id="a", amount=1)))
     checkpoint = plain.checkpoints.find_one({"_id": "view_balances"})
     assert checkpoint is not None
+    assert checkpoint.pop("saved_at")
     last = plain.events.find_one(sort=[("_id", -1)])
     assert last is not None
     assert {

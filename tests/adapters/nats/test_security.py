@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import ssl
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from eventhus_testing.servers import nats_server
 from eventhus_testing.servers.nats import NatsServer
 from tests.adapters.nats.support import until
 from tests.adapters.nats.tokens import trusted
+from tests.certificates import certify
 
 
 async def works(bus: NatsBus) -> None:
@@ -80,12 +80,7 @@ async def test_a_refused_connection_reconnects_once_it_is_accepted_again(
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A self-signed certificate for 127.0.0.1."""
-    directory = tmp_path_factory.mktemp("certificates")
-    command: list[str | Path] = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes"]
-    command += ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command += ["-keyout", directory / "key.pem", "-out", directory / "cert.pem"]
-    subprocess.run(command, check=True, capture_output=True)
-    return directory
+    return certify(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.mark.parametrize("scheme", ["nats", "tls"])

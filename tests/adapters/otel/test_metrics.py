@@ -9,13 +9,14 @@ from opentelemetry.sdk.metrics.export import Gauge, Histogram, Sum
 from eventhus import Application, Delivered, Metadata
 from eventhus.ports import (
     Appending,
-    ApplicationLeft,
     Ended,
     EventBuried,
     Handling,
     ObservedApplication,
+    Projecting,
     Publishing,
     ReaderFailed,
+    ReaderLeft,
     ReaderProgress,
 )
 from eventhus_otel.metrics import BOUNDARIES_S, METRICS
@@ -195,6 +196,26 @@ def test_published_messages_are_counted_one_by_one(telemetry: Telemetry) -> None
     assert [(expected, 1)] == telemetry.points("messaging.client.operation.duration")
 
 
+def test_the_events_of_a_batch_of_a_view_are_counted_one_by_one(telemetry: Telemetry) -> None:
+    observation = telemetry.observer.begin(
+        Projecting(
+            application=HERE, reader="view spending", metadata=[Metadata(), Metadata("talk")]
+        )
+    )
+    assert observation is not None
+    observation.finish(Ended())
+    expected = {
+        "eventhus.bucket": "shop",
+        "messaging.system": "eventhus",
+        "messaging.destination.name": "shop",
+        "messaging.operation.name": "project",
+        "messaging.operation.type": "process",
+        "messaging.consumer.group.name": "view spending",
+    }
+    assert [(expected, 2)] == telemetry.points("messaging.client.consumed.messages")
+    assert [(expected, 1)] == telemetry.points("messaging.process.duration")
+
+
 def test_each_attempt_of_a_handler_is_counted(telemetry: Telemetry) -> None:
     for attempt, ended in enumerate((Ended(outcome="failed", error=KeyError("s3cret")), Ended())):
         observation = telemetry.observer.begin(
@@ -229,7 +250,7 @@ def test_dead_letters_are_counted_by_group_and_error(telemetry: Telemetry) -> No
     assert [(expected, 2)] == telemetry.points("eventhus.dead_letters")
 
 
-def test_gauges_tell_the_last_progress_of_each_reader_until_the_application_is_left(
+def test_gauges_tell_the_last_progress_of_each_reader_until_it_is_left(
     telemetry: Telemetry,
 ) -> None:
     """They are told at every collection, whether there was progress since the last one or not."""
@@ -258,6 +279,7 @@ def test_gauges_tell_the_last_progress_of_each_reader_until_the_application_is_l
         "parked": [("view spending", 2), ("relay", 0)],
     }
     assert expected == gauges("shop") == gauges("shop")
-    telemetry.observer.note(ApplicationLeft(application=HERE))
-    assert {"lag": [], "position": [], "parked": []} == gauges("shop")
+    for _ in range(2):
+        telemetry.observer.note(ReaderLeft(application=HERE, reader="view spending"))
+    assert [("relay", 0)] == gauges("shop")["lag"]
     assert [("view spending", 3)] == gauges("bank")["lag"]

@@ -137,6 +137,13 @@ def test_documents() -> None:
         ("events", written("a", 1), "collection 'events' is not"),
         ("view_a", written("\ud800", 1), "the document key is not a str of whole Unicode"),
         ("view_a", written("k", (1,)), "the document of 'k' in view_a is not JSON-compatible: tup"),
+        (
+            "view_a",
+            ViewWrite(
+                document=ViewDocument(key="k", position=1, data=None, is_damaged=True), replaces=0
+            ),
+            "the document of 'k' in view_a is damaged",
+        ),
     ],
 )
 def test_no_documents(collection: str, write: ViewWrite, message: str) -> None:

@@ -24,7 +24,6 @@ from eventhus.errors import CompositionError, LeaseLost, UnknownCommand
 from eventhus.middleware import Envelope, Handler
 from eventhus.ports import (
     Appending,
-    ApplicationLeft,
     Deciding,
     Dispatching,
     Ended,
@@ -40,6 +39,7 @@ from eventhus.ports import (
     Publishing,
     Reacting,
     ReaderFailed,
+    ReaderLeft,
     ReaderProgress,
 )
 from eventhus.runtime.observing import Observing
@@ -48,9 +48,9 @@ from tests.bank import Account, Deposit, Deposited, Open, Opened, Rename, Script
 from tests.bank import account as bank_account
 from tests.core.hooks import at, fail_with
 from tests.core.observing import Recorder
-from tests.core.readers import account_of, balances, bank, caught_up, welcome
+from tests.core.readers import Paged, account_of, balances, bank, caught_up, welcome
 from tests.core.support import FakeClock, Proxy, RecordingBus, add, compose, stored_events
-from tests.core.waiting import eventually
+from tests.core.waiting import eventually, settle
 
 HERE = ObservedApplication(bucket="bank", store="MemoryStore", bus="LogBus")
 
@@ -209,6 +209,22 @@ async def test_values_that_cannot_be_stored_are_left_out(
     assert "bucket bank: the observer failed on Dispatching: " in line.getMessage()
 
 
+async def test_an_observation_of_the_wrong_form_harms_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Wrong:
+        def begin(self, operation: Operation) -> Any:
+            return "begun"
+
+        def note(self, fact: Fact) -> None:
+            pass
+
+    async with compose(observer=Wrong()) as app:
+        committed = await app.dispatch(Open(aggregate_id="a"))
+    assert 1 == committed.version
+    assert 3 == len([each for each in caplog.records if each.levelno == logging.ERROR])
+
+
 async def test_an_observer_need_not_follow_an_operation() -> None:
     class Indifferent:
         def begin(self, operation: Operation) -> Observation | None:
@@ -223,7 +239,6 @@ async def test_an_observer_need_not_follow_an_operation() -> None:
 
 
 async def test_what_the_relay_publishes_is_told(recorder: Recorder) -> None:
-    """Pages without a published event are not."""
     bus = RecordingBus()
     async with compose(bus=bus, observer=recorder) as app:
         await app.dispatch(Open(aggregate_id="a"), metadata=Metadata("talk"))
@@ -399,6 +414,20 @@ async def test_an_append_to_the_stream_of_a_process_is_told(recorder: Recorder) 
     assert ("Appending", "Reacting") in recorder.tree
 
 
+async def test_a_page_without_a_published_event_is_no_publication(recorder: Recorder) -> None:
+    """The events of a process stay in the log."""
+    store = Paged()
+    async with bank(store, processes=[overdraft]) as app:
+        await app.dispatch(Open(aggregate_id="a"))
+        await caught_up(app, overdraft)
+        assert 3 == await store.head()
+    bus = RecordingBus()
+    async with bank(store, bus=bus, processes=[overdraft], observer=recorder) as app:
+        await eventually(lambda: bus.taken)
+    assert [1] == bus.positions
+    assert 1 == len(recorder.told(Publishing))
+
+
 def react_badly(_: object, __: Recorded[Deposited]) -> list[Command]:
     raise KeyError("s3cret")
 
@@ -500,13 +529,32 @@ async def test_progress_is_told_again_after_an_outage_of_the_store(recorder: Rec
         await eventually(lambda: recorder.facts)
 
 
-async def test_the_end_of_the_application_is_told_last(recorder: Recorder) -> None:
-    """What was told of its readers is then out of date."""
+async def test_a_reader_is_told_of_no_more_once_the_application_is_left(
+    recorder: Recorder,
+) -> None:
+    """What was last told of it is then out of date."""
     async with bank(views=[balances], observer=recorder) as app:
-        await add(app, 1)
+        await eventually(lambda: recorder.facts)
+        assert [] == recorder.told(ReaderLeft)
         await app.caught_up(balances)
-    assert ApplicationLeft(application=HERE) == recorder.facts[-1]
-    assert 1 == len(recorder.told(ApplicationLeft))
+    assert ReaderLeft(application=HERE, reader="view balances") == recorder.facts[-1]
+    assert 1 == len(recorder.told(ReaderLeft))
+
+
+async def test_a_group_is_told_of_no_more_once_its_subscription_is_closed(
+    recorder: Recorder,
+) -> None:
+    async def handle(_: Delivered[Any]) -> None:
+        pass
+
+    async with bank(observer=recorder) as app:
+        subscription = await app.subscribe(handle, group="mailer")
+        await eventually(lambda: recorder.told(ReaderProgress))
+        await subscription.close()
+        await eventually(lambda: recorder.told(ReaderLeft))
+        recorder.facts.clear()
+        await settle()
+        assert [] == recorder.facts
 
 
 class Harmful:
@@ -549,7 +597,7 @@ class Unusual(BaseException):
 
 KINDS = {
     *("Dispatching", "Deciding", "Appending", "Handling", "Projecting", "Reacting"),
-    *("EventBuried", "EventParked", "ReaderProgress", "ApplicationLeft"),
+    *("EventBuried", "EventParked", "ReaderProgress", "ReaderLeft"),
 }
 
 
@@ -607,7 +655,7 @@ async def test_an_observer_that_raises_harms_nobody(
 def test_what_ends_the_process_goes_through_an_observer(error: type[BaseException]) -> None:
     observing = Observing(Harmful(error()), HERE)
     with pytest.raises(error):
-        observing.note(ApplicationLeft(application=HERE))
+        observing.note(ReaderLeft(application=HERE, reader="relay"))
 
 
 async def test_a_cancelled_command_is_told_as_failed(recorder: Recorder) -> None:

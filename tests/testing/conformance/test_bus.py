@@ -8,7 +8,15 @@ from typing import Self
 
 import pytest
 
-from eventhus.ports import DeadLetter, EventBus, Finding, Message, MessageHandler, Start
+from eventhus.ports import (
+    DeadLetter,
+    EventBus,
+    Finding,
+    GroupStatus,
+    Message,
+    MessageHandler,
+    Start,
+)
 from eventhus_memory import MemoryBus
 from eventhus_testing.conformance import BusConformance
 from tests.testing.conformance.broken.buses import DEFECTS, Defect
@@ -52,6 +60,11 @@ class Nothing:
 
     async def has_group(self, group: str) -> bool:
         return True
+
+    async def groups(self) -> Sequence[GroupStatus]:
+        return ()
+
+    async def move(self, group: str, start: Start) -> None: ...
 
     async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         return

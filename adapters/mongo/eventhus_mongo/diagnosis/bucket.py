@@ -7,7 +7,6 @@ from typing import Any
 
 from eventhus.errors import IncompatibleBucket
 from eventhus.ports import Finding
-from eventhus.printable import printable
 from eventhus_mongo.bucket import EVENTS_INDEXES, check_collection, check_documents, indexes_of
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.diagnosis.names import COLLECTIONS, FORMAT, INDEXES, SHARDING
@@ -46,7 +45,7 @@ def _is_ours(name: str) -> bool:
 
 
 def _option_findings(collection: Mapping[str, Any]) -> Iterator[Finding]:
-    name, options = printable(collection["name"]), collection.get("options", {})
+    name, options = collection["name"], collection.get("options", {})
     kind = "capped collection" if options.get("capped") else collection.get("type", "collection")
     if kind != "collection":
         yield Finding.error(
@@ -73,8 +72,8 @@ def _expiry_findings(name: str, indexes: Mapping[str, Mapping[str, Any]]) -> Ite
         if "expireAfterSeconds" in options:
             yield Finding.error(
                 COLLECTIONS,
-                f"the index {printable(index)} of {printable(name)} deletes documents after a time",
-                f"drop it: db.getCollection('{printable(name)}').dropIndex('{printable(index)}')",
+                f"the index {index} of {name} deletes documents after a time",
+                f"drop it: db.getCollection('{name}').dropIndex('{index}')",
             )
 
 
@@ -116,8 +115,8 @@ def index_findings(found: Mapping[str, Mapping[str, Any]]) -> Iterable[Finding]:
                 findings.append(
                     Finding.error(
                         INDEXES,
-                        f"the index {printable(named)} of events is hidden, so reads fail",
-                        f"show it: db.events.unhideIndex('{printable(named)}')",
+                        f"the index {named} of events is hidden, so reads fail",
+                        f"show it: db.events.unhideIndex('{named}')",
                     )
                 )
         elif index.is_like_one_in(found):
@@ -140,9 +139,8 @@ def index_findings(found: Mapping[str, Mapping[str, Any]]) -> Iterable[Finding]:
     findings += [
         Finding.warning(
             INDEXES,
-            f"the unique index {printable(name)} of events is not one of eventhus, and may refuse "
-            f"commits",
-            f"drop it: db.events.dropIndex('{printable(name)}')",
+            f"the unique index {name} of events is not one of eventhus, and may refuse commits",
+            f"drop it: db.events.dropIndex('{name}')",
         )
         for name, options in found.items()
         if name not in ours and options.get("unique") and not findings

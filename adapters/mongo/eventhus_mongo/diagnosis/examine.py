@@ -123,9 +123,9 @@ def _of_failure(client: Client, bucket: str, error: PyMongoError) -> Finding:
     if isinstance(error, ConfigurationError):
         return Finding.error(
             CONNECTION,
-            f"pymongo {pymongo.version} does not work with the version of the server, or with an "
-            f"option of the URL",
-            "compare the versions that pymongo supports, and check the options of the URL",
+            f"pymongo {pymongo.version} does not work with the version of the server or with an "
+            f"option of the URL, or a host of mongodb+srv:// has no records",
+            "compare the versions that pymongo supports, and check the URL",
         )
     reasons = Counter(map(_reason, client.topology_description.server_descriptions().values()))
     return Finding.error(

@@ -9,7 +9,6 @@ from typing import Any
 from pymongo.errors import OperationFailure
 
 from eventhus.ports import Finding
-from eventhus.printable import printable
 from eventhus_mongo.connection import Client
 from eventhus_mongo.diagnosis.names import (
     CLOCK,
@@ -38,7 +37,7 @@ _MONITOR = "grant clusterMonitor on database admin to the user, or look with one
 
 def version_findings(build: Answer) -> Iterable[Finding]:
     """Return the findings about an answer to ``buildInfo``."""
-    version = printable(str(build["version"]))
+    version = str(build["version"])
     if tuple(build["versionArray"][:2]) < _OLDEST:
         yield Finding.warning(
             VERSION,
@@ -126,7 +125,7 @@ def member_findings(status: Answer) -> Iterator[Finding]:
         (each["optimeDate"] for each in members if each["stateStr"] == "PRIMARY"), default=None
     )
     for each in members:
-        state = printable(str(each["stateStr"]))
+        state = str(each["stateStr"])
         lag = None if newest is None or "optimeDate" not in each else newest - each["optimeDate"]
         if not each.get("health"):
             problems.append(f"member {each['_id']} is away")

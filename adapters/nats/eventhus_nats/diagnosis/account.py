@@ -9,7 +9,6 @@ import nats.js.errors
 from nats.js.api import AccountInfo, Tier
 
 from eventhus.ports import Finding
-from eventhus.printable import printable
 from eventhus_nats.connection import Connection
 from eventhus_nats.diagnosis.names import JETSTREAM
 from eventhus_nats.driver_errors import describe
@@ -46,7 +45,7 @@ def account_findings(info: AccountInfo, missing_streams: int) -> Iterable[Findin
         findings = [
             finding
             for name, tier in tiers.items()
-            for finding in _limit_findings(f" of tier {printable(name)}", tier, 0)
+            for finding in _limit_findings(f" of tier {name}", tier, 0)
         ]
     if findings:
         return findings

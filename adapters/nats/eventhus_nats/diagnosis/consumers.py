@@ -8,7 +8,6 @@ import nats.js.errors
 from nats.js.api import ConsumerInfo
 
 from eventhus.ports import Finding
-from eventhus.printable import printable
 from eventhus_nats.connection import Connection
 from eventhus_nats.consumer import ACK_WAIT_S, MAX_IN_HAND, can_serve
 from eventhus_nats.diagnosis.names import CONSUMERS
@@ -41,7 +40,7 @@ def consumer_findings(info: ConsumerInfo) -> Iterator[Finding]:
     config = info.config
 
     def warning(problem: str, advice: str) -> Finding:
-        return Finding.warning(CONSUMERS, f"the consumer {printable(info.name)} {problem}", advice)
+        return Finding.warning(CONSUMERS, f"the consumer {info.name} {problem}", advice)
 
     if not can_serve(config):
         yield warning(

@@ -9,7 +9,6 @@ from ipaddress import ip_address
 from typing import Any
 
 from eventhus.ports import Finding
-from eventhus.printable import printable
 from eventhus_nats.address import Address
 from eventhus_nats.diagnosis.names import AUTHENTICATION, DRIVER, MAX_PAYLOAD, TLS, VERSION
 
@@ -35,7 +34,7 @@ def server_findings(
         address: The servers and credentials of the bus.
         host: The host of the server.
     """
-    yield from _of_version(printable(str(info["version"])))
+    yield from _of_version(str(info["version"]))
     yield from _of_encryption(info, address, host)
     if info.get("auth_required"):
         yield Finding.ok(AUTHENTICATION, "the server asks for credentials")

@@ -8,21 +8,31 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from eventhus.adapter_support.arguments import check_group, check_start
+from eventhus.adapter_support.arguments import check_group, check_start, unknown_group
 from eventhus.domain.query import Query, QueryItem
 from eventhus.domain.start import Start
-from eventhus.errors import NotRunning
-from eventhus.ports.bus import DeadLetter, Message, MessageHandler, Subscription
+from eventhus.errors import NotRunning, ReaderBusy
+from eventhus.ids import owner_name
+from eventhus.ports.bus import (
+    MOST_GROUPS,
+    MOST_LETTERS,
+    DeadLetter,
+    GroupStatus,
+    Message,
+    MessageHandler,
+    Subscription,
+)
 from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
 from eventhus.ports.diagnosis import Finding
 from eventhus.ports.store import Storage
 from eventhus.runtime.log_bus.delivery import Source
-from eventhus.runtime.log_bus.group_member import GroupMember
+from eventhus.runtime.log_bus.group_member import GroupMember, place_of, reader_of
 from eventhus.runtime.log_bus.listener import Listener
 from eventhus.runtime.messaging.outgoing import ToMessage
 from eventhus.runtime.messaging.wire import to_message
 from eventhus.runtime.observing import Observing
+from eventhus.runtime.readers.leased_reader import LEASE_S
 from eventhus.runtime.readers.registering import place_after
 
 LETTERS = 100  # dead letters that are read at once
@@ -39,7 +49,7 @@ class LogBus:
     Args:
         store: Holds the log and the groups. It must be entered while the bus is.
         clock: Times the pauses.
-        new_id: Makes the names of lease owners, unique for ever.
+        new_id: Makes the ends of the names of lease owners, unique for ever.
         published: The aggregate types of the streams of processes whose events are delivered, too.
         to_message: Turns an event into a message.
         observing: Is told of failures, if given.
@@ -124,7 +134,7 @@ class LogBus:
                 concurrency,
                 store=self._store,
                 clock=self._clock,
-                owner=self._new_id(),
+                owner=owner_name(self._new_id),
                 observing=self._observing,
             )
         subscription.start()
@@ -134,8 +144,12 @@ class LogBus:
 
     @property
     def members(self) -> Sequence[GroupMember]:
-        """The subscriptions of groups."""
-        return [each for each in self._subscriptions if isinstance(each, GroupMember)]
+        """The subscriptions of groups that are not closed."""
+        return [
+            each
+            for each in self._subscriptions
+            if isinstance(each, GroupMember) and not each.is_stopped
+        ]
 
     async def bury(self, message: Message, group: str) -> None:
         """See ``MessageSource.bury``."""
@@ -146,6 +160,47 @@ class LogBus:
         if await self._store.load_group(group) is not None:
             return True
         return bool(await self._store.load_letters(group, limit=1))
+
+    async def groups(self) -> Sequence[GroupStatus]:
+        """See ``MessageSource.groups``. A group waits for all events, also for unwanted ones."""
+        names = await self._store.groups(limit=MOST_GROUPS)
+        head = await self._store.head() if names else 0
+        return [await self._status(name, head) for name in names]
+
+    async def _status(self, group: str, head: int) -> GroupStatus:
+        began, checkpoint, dead_letters = await asyncio.gather(
+            self._store.load_group(group),
+            self._store.load_checkpoint(reader_of(group)),
+            self._store.count_letters(group, limit=MOST_LETTERS),
+        )
+        if began is None:
+            return GroupStatus(name=group, position=None, waiting=None, dead_letters=dead_letters)
+        place = place_of(began, checkpoint)
+        ahead = sum(last - first + 1 for first, last in place.done)
+        return GroupStatus(
+            name=group,
+            position=place.position,
+            waiting=max(head - place.position - ahead, 0),
+            dead_letters=dead_letters,
+        )
+
+    async def move(self, group: str, start: Start) -> None:
+        """See ``MessageSource.move``. A stand-by that waits for the lease goes on there, too."""
+        check_group(group)
+        check_start(start)
+        if await self._store.load_group(group) is None:
+            raise unknown_group(group)
+        place = await place_after(self._store, start)
+        name = reader_of(group)
+        lease = await self._store.acquire(name, owner_name(self._new_id), ttl_s=LEASE_S)
+        if lease is None:
+            raise ReaderBusy(f"group {group}")
+        try:
+            await self._store.save_checkpoint(
+                name, place.position, event_id=place.event_id, token=lease.token
+            )
+        finally:
+            await self._store.release(lease)
 
     async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """See ``MessageSource.dead_letters``."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from attrs import evolve
+
 from eventhus.adapter_support.tasks import stop
 from eventhus.errors import LeaseLost
 from eventhus.ports.bus import MessageHandler
@@ -14,6 +16,18 @@ from eventhus.ports.store import Storage
 from eventhus.runtime.log_bus.delivery import Delivery, Source
 from eventhus.runtime.observing import Observing
 from eventhus.runtime.readers.leased_reader import RETRY, STEP_DOWN_S, LeasedReader
+from eventhus.runtime.readers.reader_condition import ReaderCondition
+
+
+def reader_of(group: str) -> str:
+    """Return the name of the lease and of the checkpoint of a group."""
+    return f"group_{group}"
+
+
+def place_of(began: Checkpoint, checkpoint: Checkpoint) -> Checkpoint:
+    """Return the place of a group: its checkpoint, or where it began if it never saved one."""
+    is_new = checkpoint.saved_at is None and checkpoint.position < began.position
+    return began if is_new else checkpoint
 
 
 class _Refused(Exception):
@@ -40,6 +54,9 @@ class GroupMember(LeasedReader):
         clock: As for ``LeasedReader``.
         owner: As for ``LeasedReader``.
         observing: As for ``LeasedReader``.
+
+    Attributes:
+        group: The name of the group.
     """
 
     def __init__(
@@ -56,14 +73,22 @@ class GroupMember(LeasedReader):
         observing: Observing | None = None,
     ) -> None:
         super().__init__(
-            f"group_{group}", f"group {group}", store, clock, owner=owner, observing=observing
+            reader_of(group), f"group {group}", store, clock, owner=owner, observing=observing
         )
+        self.group = group
         self._start = start
         self._closing = asyncio.Event()
         self._is_late = False  # a worker has found the lease expired
         self._delivery = Delivery(
             source, handler, concurrency, may_begin=self._may_begin, steps_down=True
         )
+
+    @property
+    def condition(self) -> ReaderCondition:
+        """The condition of the member. To leave a message to newer code is not a failure."""
+        condition = super().condition
+        is_refusal = isinstance(condition.last_failure, _Refused)
+        return evolve(condition, failure=None, last_failure=None) if is_refusal else condition
 
     async def close(self) -> None:
         """See ``Subscription.close``. A handler that closes its own subscription is not awaited."""
@@ -100,6 +125,7 @@ class GroupMember(LeasedReader):
         if not isinstance(error, _Refused):
             return super()._failed(error)
         self._failures += 2  # step down at once; the handler has logged why
+        self._last_failure = error
         self._report(self._position, failure=error)
         return STEP_DOWN_S + RETRY.delay_s(self._failures - 1)
 
@@ -156,7 +182,7 @@ class GroupMember(LeasedReader):
     async def _place(self, lease: Lease) -> Checkpoint:
         """Return the place to go on from: the checkpoint, or where the group began."""
         await self._resume()
-        if self._checkpoint.position < self._start.position:
+        if place_of(self._start, self._checkpoint) is self._start:
             await self._check_history(self._start)
             await self._save(self._start, lease)
         return self._checkpoint

@@ -83,6 +83,7 @@ class Subscriber:
     Attributes:
         group: The consumer group; ``UNGROUPED`` for a subscription without one.
         in_progress: The number of messages that are being handled.
+        handler: The handler of events.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Subscriber:
         clock: Clock,
         observing: Observing | None = None,
     ) -> None:
-        self._handler = handler
+        self.handler = handler
         self._observing = observing
         self.group = UNGROUPED if group is None else group
         self.in_progress = 0
@@ -109,6 +110,11 @@ class Subscriber:
         self._source = source
         self._clock = clock
         self._stop_retrying = asyncio.Event()
+
+    @property
+    def is_closing(self) -> bool:
+        """True once the subscription, or the application, is being closed."""
+        return self._stop_retrying.is_set()
 
     def stop_retrying(self) -> None:
         """End the pauses between attempts, because the application is being left."""
@@ -209,7 +215,7 @@ class Subscriber:
 
     async def _call(self, delivered: Delivered[Any]) -> None:
         if self._observing is None:
-            await self._handler(delivered)
+            await self.handler(delivered)
             return
         operation = Handling(
             application=self._observing.application,
@@ -221,7 +227,7 @@ class Subscriber:
             attempt=delivered.attempt,
         )
         with self._observing.begin(operation):
-            await self._handler(delivered)
+            await self.handler(delivered)
 
     def _delivered(self, message: Message) -> Delivered[Any] | None:
         """Return the event, or ``None`` if this group does not want it.

@@ -10,7 +10,7 @@ from attrs import define
 from eventhus.domain.deadlines import Armed
 from eventhus.domain.indexes import Indexes, IndexValue
 from eventhus.domain.recorded import Recorded
-from eventhus.errors import CodecError, InvalidArgument, KeyParked
+from eventhus.errors import CodecError, DocumentDamaged, InvalidArgument, KeyParked
 from eventhus.ports.codec import Codec
 from eventhus.ports.store import Storage
 from eventhus.ports.views import Parked, Skipped, ViewDocument, ViewWrite
@@ -33,6 +33,7 @@ class FoldedValue(Generic[V]):
         parked: Why the key is parked, if it is. It has no value then.
         skipped: The events that were left out on purpose.
         deadlines: The armed deadlines of the key. Those of a parked key wait for it.
+        is_damaged: True if the stored value cannot be read. It has no value then.
     """
 
     key: str
@@ -44,6 +45,7 @@ class FoldedValue(Generic[V]):
     parked: Parked | None = None
     skipped: Sequence[Skipped] = ()
     deadlines: Armed = ()
+    is_damaged: bool = False
 
     @property
     def position(self) -> int:
@@ -53,6 +55,7 @@ class FoldedValue(Generic[V]):
     def park(self, parked: Parked) -> None:
         """Replace the value by the reason why there is none."""
         self.value, self.exists, self.parked = None, False, parked
+        self.is_damaged = False
 
 
 class Documents(Generic[V]):
@@ -93,17 +96,24 @@ class Documents(Generic[V]):
 
         Raises:
             KeyParked: The key is parked.
+            DocumentDamaged: The document has no value that can be read.
             CodecError: As for ``folded``.
         """
         found = await self.find([key])
         folded = self.folded(key, found.get(key))
         if folded.parked is not None:
             raise self.is_parked(key, folded.parked)
+        if folded.is_damaged:
+            raise self.is_damaged(key)
         return folded.value
 
     def is_parked(self, key: str, parked: Parked) -> KeyParked:
         """Return the error to raise for a parked key."""
         return KeyParked(self.label, key, parked.position, parked.error)
+
+    def is_damaged(self, key: str) -> DocumentDamaged:
+        """Return the error to raise for a key whose value cannot be read."""
+        return DocumentDamaged(self.label, key)
 
     async def parked(self, *, after: str | None = None, limit: int) -> Sequence[ViewDocument]:
         """Return the next parked documents, as ``ViewStore.load_parked`` does."""
@@ -132,20 +142,24 @@ class Documents(Generic[V]):
             parked=document.parked,
             skipped=document.skipped,
             deadlines=tuple(document.deadlines),
+            is_damaged=document.is_damaged,
         )
-        if not document.deleted and document.parked is None:
+        if not (document.deleted or document.is_damaged or document.parked is not None):
             folded.value, folded.exists = self._value(document), True
         return folded
 
     def _value(self, document: ViewDocument) -> V:
+        if document.is_damaged:
+            raise self.is_damaged(document.key)
         try:
             value: V = self._decode(document.data)
         except CodecError as error:
             raise CodecError(
                 error.type,
                 error.field,
-                f"{error.problem}, in the collection {self.collection}; the values of a view or "
-                f"process have changed: raise the version of the view, or rename the process",
+                f"{error.problem}, at key {document.key!r} in the collection {self.collection}; "
+                f"the values of a view or process have changed: raise the version of the view, or "
+                f"rename the process",
             ) from error
         return value
 
@@ -191,6 +205,7 @@ class Documents(Generic[V]):
 
         Raises:
             InvalidCursor: As for ``Plan.after``.
+            DocumentDamaged: A document of the page has no value that can be read.
             CodecError: As for ``folded``.
         """
         selection = plan.after(after)

@@ -13,6 +13,7 @@ from attrs import frozen
 from eventhus.adapter_support.failure_log import raised_in
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.process import Process
+from eventhus.domain.query import Query
 from eventhus.domain.recorded import Recorded
 from eventhus.domain.view import View
 from eventhus.errors import InvalidArgument, LeaseLost, ReaderStopped
@@ -138,6 +139,11 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         self._start = Checkpoint()  # the place after which the version begins
         self._reader = reader
         self._registrar = context.registrar
+
+    @property
+    def query(self) -> Query | None:
+        """The events that it reads, by their stored names; ``None`` for all."""
+        return self._events.query
 
     async def register(self) -> None:
         """Register the view or process in the store, before anything is read or folded.
@@ -331,9 +337,12 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         if folded.parked is not None:
             folded.last = recorded
             return
+        poisoned = batch.poisoned
+        if folded.is_damaged:
+            poisoned = Poisoned(self._documents.is_damaged(key))
         try:
-            if batch.poisoned is not None:
-                raise batch.poisoned
+            if poisoned is not None:
+                raise poisoned
             if await self._fold(folded, recorded, silently=self._is_past(folded, recorded)):
                 await self._save_one(folded, batch.lease)
         except Poisoned as failure:
@@ -437,6 +446,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             raise _Unstorable(error) from error
         if taken:  # only another leader or a retry writes these documents
             raise LeaseLost(self._name, lease.token)
+        self._progressed()
         for folded, last in changed:
             folded.stored, folded.revision, folded.last = last.position, 0, None
             self._saved(folded)

@@ -29,6 +29,7 @@ from eventhus.ports.leases import Lease
 from eventhus.ports.observer import ReaderFailed
 from eventhus.ports.store import Storage
 from eventhus.runtime.observing import Observing
+from eventhus.runtime.readers.reader_condition import ReaderCondition
 
 LEASE_S = 10.0  # the term of a lease; a leader that hangs is replaced after it
 STANDBY_S = 1.0  # between two attempts of a stand-by to get the lease
@@ -37,6 +38,7 @@ STEP_DOWN_S = 1.5 * STANDBY_S  # a failing leader stays away until every stand-b
 POLL = Backoff(first_s=0.005, cap_s=0.05)
 RETRY = Backoff(first_s=0.05, cap_s=5.0)
 HANDOVERS = 3  # in a row that another process may cause by taking over; more of them are errors
+_HANDOVER = (LeaseLost, PublisherReplaced)
 _FINAL = (ReaderStopped, LogChanged, Superseded, VersionRetired)  # somebody must act
 RELEASE_S = 5.0  # for releasing the lease at the end; it also expires by itself
 
@@ -112,10 +114,12 @@ class LeasedReader(ABC):
         self._failures = 0  # since the last progress
         self._is_leader = True  # as far as this process knows
         self._failure: BaseException | None = None  # of the last attempt
+        self._last_failure: BaseException | None = None  # since the last progress
         self._standstill = _Standstill()
         self._has_ended = False
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._progressed_s = 0.0  # when it started or last made progress, by the event loop's clock
         self._starting = asyncio.Lock()  # held by a rewind, so that only one task is left by it
 
     @abstractmethod
@@ -136,12 +140,27 @@ class LeasedReader(ABC):
     def start(self) -> None:
         """Start to read in a task of its own."""
         self._has_ended, self._is_leader = False, True
+        self._progressed()
         self._task = asyncio.create_task(self.run(), name=f"eventhus {self.label}")
 
     def watch(self) -> None:
         """Read nothing, and only look at the progress of other processes."""
         self._has_ended, self._is_leader, self._failure = False, False, None
         self._task = None
+
+    @property
+    def condition(self) -> ReaderCondition:
+        """The condition of the reader in this process."""
+        is_started = self._task is not None
+        is_handover = isinstance(self._last_failure, _HANDOVER) and self._failures <= HANDOVERS
+        return ReaderCondition(
+            owner=self._owner,
+            is_running=is_started and not self.is_stopped,
+            has_ended=is_started and self.is_stopped and not self._starting.locked(),
+            failure=None if is_handover else self._failure,
+            last_failure=None if is_handover else self._last_failure,
+            idle_s=asyncio.get_running_loop().time() - self._progressed_s,
+        )
 
     @property
     def is_stopped(self) -> bool:
@@ -197,7 +216,7 @@ class LeasedReader(ABC):
                 try:
                     lease = await self._ask_for(self._lease_name, self._owner)
                     if lease is None:
-                        self._failures = 0
+                        self._failures, self._last_failure = 0, None
                         self._report(self._position, is_leader=False)
                         await self._watch_leader()
                     else:
@@ -319,7 +338,13 @@ class LeasedReader(ABC):
         if actual != checkpoint.event_id:
             raise LogChanged(self.label, checkpoint.position, checkpoint.event_id, actual)
 
+    def _progressed(self) -> None:
+        """Take note that the reader does something, even if its checkpoint does not move yet."""
+        self._progressed_s = asyncio.get_running_loop().time()
+        self._last_failure = None
+
     def _moved(self, checkpoint: Checkpoint) -> None:
+        self._progressed()
         self._failures = 0
         self._checkpoint = checkpoint
         self._report(checkpoint.position)
@@ -345,9 +370,10 @@ class LeasedReader(ABC):
     def _failed(self, error: BaseException) -> float:
         """Log a failure; return the seconds to wait before the next attempt."""
         self._failures += 1
+        self._last_failure = error
         delay_s = retry_s(self._failures)
         self._report(self._position, failure=error)
-        is_handover = isinstance(error, LeaseLost | PublisherReplaced)
+        is_handover = isinstance(error, _HANDOVER)
         if is_handover and self._failures <= HANDOVERS:
             self._logger.info("%s stopped at position %d: %s", self.label, self._position, error)
             return delay_s

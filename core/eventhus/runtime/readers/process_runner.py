@@ -54,7 +54,7 @@ class ProcessRunner(KeyedFold[S]):
         context: Its surroundings.
         handle: Carries out a command.
         new_id: Makes the ids of commits.
-        keys_at_once: The maximum number of keys whose commands are sent side by side.
+        keys_at_once: The maximum number of keys that are worked on side by side.
     """
 
     def __init__(

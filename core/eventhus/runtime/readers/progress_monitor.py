@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from eventhus.adapter_support.handler_failure import handler_failure
 from eventhus.adapter_support.tasks import stop
 from eventhus.ports.clock import Clock
-from eventhus.ports.observer import ApplicationLeft, ReaderProgress
+from eventhus.ports.observer import ReaderLeft, ReaderProgress
 from eventhus.ports.store import EventStore
 from eventhus.runtime.observing import Observing
 from eventhus.runtime.readers.leased_reader import LeasedReader
@@ -41,6 +41,7 @@ class ProgressMonitor:
         self._store = store
         self._clock = clock
         self._observing = observing
+        self._told: set[str] = set()  # the labels of the readers at the last look
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -48,10 +49,10 @@ class ProgressMonitor:
         self._task = asyncio.create_task(self._run(), name="eventhus progress monitor")
 
     async def stop(self) -> None:
-        """Stop looking, and tell the observer that the application is being left."""
+        """Stop looking, and tell the observer to forget the readers."""
         assert self._task is not None, "it was started"
         await stop(self._task)
-        self._observing.note(ApplicationLeft(application=self._observing.application))
+        self._forget(self._told)
 
     async def _run(self) -> None:
         while True:
@@ -60,7 +61,11 @@ class ProgressMonitor:
 
     async def _look(self) -> None:
         head = await self._store.head()
-        for reader in self._readers():
+        readers = [*self._readers()]
+        labels = {reader.label for reader in readers}
+        self._forget(self._told - labels)
+        self._told = labels
+        for reader in readers:
             position, parked = await reader.reached(), await reader.parked_keys()
             self._observing.note(
                 ReaderProgress(
@@ -71,3 +76,7 @@ class ProgressMonitor:
                     parked=parked,
                 )
             )
+
+    def _forget(self, labels: Iterable[str]) -> None:
+        for label in sorted(labels):
+            self._observing.note(ReaderLeft(application=self._observing.application, reader=label))

@@ -18,7 +18,8 @@ V = TypeVar("V")
 class Projector(KeyedFold[V]):
     """Folds every event of a view into it, each with the effect of exactly once."""
 
-    _batch = 5000  # a value that several of them change is saved once
+    # A value that several of them change is saved once. Twice as many need four times the memory.
+    _batch = 2000
 
     def __init__(self, view: View[Any, V], context: FoldContext[V]) -> None:
         super().__init__(view, context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,6 +15,7 @@ from eventhus.domain.reader_options import LAST_VERSION
 from eventhus.domain.recorded import is_text
 from eventhus.domain.view import View
 from eventhus.errors import CompositionError, InvalidArgument
+from eventhus.ids import owner_name
 from eventhus.namesakes import namesake
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
@@ -126,14 +127,16 @@ class ReaderGroup:
         }
         self._registrar = Registrar(store, catalog)
         self._folds: dict[Followed, KeyedFold[Any]] = {}  # of this run
+        self._is_registered = False
         self._builders: set[Projector[Any]] = set()
 
-    async def start(self, handle: Handler, *, work: bool) -> None:
+    async def start(self, handle: Handler, *, work: bool, register: bool = True) -> None:
         """Register every view and process, then start to follow the log.
 
         Args:
             handle: Carries out the commands of processes.
             work: False looks at the progress of other processes and follows nothing.
+            register: False registers a view or process only before something is done to it.
 
         Raises:
             ViewChanged: A version of a view was built from something else.
@@ -153,14 +156,32 @@ class ReaderGroup:
                 for process, of in self._processes.items()
             },
         }
-        for fold in folds.values():
-            await fold.register()
+        if register:
+            for fold in folds.values():
+                await fold.register()
         for fold in folds.values():
             if work:
                 fold.start()
             else:
                 fold.watch()
         self._folds = folds
+        self._is_registered = register
+
+    @property
+    def documents(self) -> Mapping[Followed, Documents[Any]]:
+        """The documents of each view and process."""
+        documents: dict[Followed, Documents[Any]] = {}
+        documents.update(self._views.items())
+        documents.update(self._processes.items())
+        return documents
+
+    def fold_of(self, reader: Followed) -> KeyedFold[Any]:
+        """Return what follows the log for a view or process in this run.
+
+        Raises:
+            InvalidArgument: It is not part of the application.
+        """
+        return self._fold_of(reader)
 
     @property
     def followers(self) -> Sequence[LeasedReader]:
@@ -234,15 +255,13 @@ class ReaderGroup:
 
     async def retry(self, reader: Followed, key: str, skip: Skip | None = None) -> None:
         """Fold a parked key again, as ``Application.retry`` and ``Application.skip`` do."""
-        fold = self._fold_of(reader)
         _check_key(key)
+        fold = await self._registered(reader)
         await fold.retry(key, skip)
 
     async def reset(self, view: View[Any, Any]) -> None:
         """Rebuild a view, as ``Application.reset`` does."""
-        fold = self._folds.get(view)
-        if not isinstance(fold, Projector):
-            raise _foreign(view)
+        fold = await self._registered(view)
         await fold.reset()
 
     async def build(self, view: View[Any, Any], on_progress: OnBuildProgress) -> None:
@@ -273,7 +292,7 @@ class ReaderGroup:
         ]
 
     async def _prune(self, registration: Registration) -> ViewVersion:
-        name, owner = registration.collection, f"{self._new_id()} prunes"
+        name, owner = registration.collection, f"{owner_name(self._new_id)} prunes"
         label = label_of("view", registration.name, registration.version)
         lease = await acquire_alone(self._store, self._clock, name, owner, label=label)
         try:
@@ -287,6 +306,12 @@ class ReaderGroup:
     async def caught_up(self, reader: Followed, position: int) -> None:
         """Wait for a position, as ``Application.caught_up`` does."""
         await self._fold_of(reader).caught_up(position)
+
+    async def _registered(self, reader: Followed) -> KeyedFold[Any]:
+        fold = self._fold_of(reader)
+        if not self._is_registered:
+            await fold.register()
+        return fold
 
     def _fold_of(self, reader: Followed) -> KeyedFold[Any]:
         fold = self._folds.get(reader)
@@ -318,7 +343,7 @@ class ReaderGroup:
             serializer=self._serializer,
             store=self._store,
             clock=self._clock,
-            owner=self._new_id(),
+            owner=owner_name(self._new_id),
             max_parked=self._max_parked,
             registrar=self._registrar,
             observing=self._observing,

@@ -17,7 +17,7 @@ from eventhus_testing.conformance.harness import Bucketed, with_entered
 C = TypeVar("C", bound="BusCases")
 P = ParamSpec("P")
 
-_POLL_S = 0.002
+POLL_S = 0.002
 MARKER = "marker"  # the stream of messages that are published only to be waited for
 
 
@@ -80,7 +80,7 @@ async def publish(bus: EventBus, given: Sequence[Message]) -> None:
 async def until(condition: Callable[[], object]) -> None:
     """Wait until a condition holds, within the case's time limit."""
     while not condition():  # noqa: ASYNC110 - what happens in a server sets no event
-        await asyncio.sleep(_POLL_S)
+        await asyncio.sleep(POLL_S)
 
 
 @define

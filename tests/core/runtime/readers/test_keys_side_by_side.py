@@ -71,15 +71,25 @@ async def fill(store: MemoryStore) -> None:
                 await add(app, amount, aggregate_id=each)
 
 
-async def test_as_many_keys_as_workers_go_side_by_side_and_each_in_its_order() -> None:
+async def test_one_worker_handles_one_key_after_the_other() -> None:
+    store, watching = MemoryStore(), Watching()
+    await fill(store)
+    watching.gate.opened.set()
+    async with bank(store, processes=[saying], middleware=[watching], workers=1) as app:
+        await app.caught_up(saying)
+    assert 1 == watching.most
+
+
+async def test_keys_go_side_by_side_and_each_in_its_order() -> None:
+    """Almost twice as many as workers: the states of some are stored meanwhile."""
     store, watching = MemoryStore(), Watching()
     await fill(store)
     async with bank(store, processes=[saying], middleware=[watching], workers=20) as app:
         await settle()
-        assert 20 == watching.gate.waiting == watching.most
+        assert 39 == watching.gate.waiting == watching.most
         watching.gate.opened.set()
         await app.caught_up(saying)
-    assert 20 == watching.most
+    assert 39 == watching.most
     assert {each: ["1 one", "1 two", "2 one", "2 two"] for each in KEYS} == watching.texts
 
 

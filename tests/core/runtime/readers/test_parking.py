@@ -1,20 +1,22 @@
 """One poisoned key of a view does not stop the others, and comes back whole."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from eventhus import Application, ParkedKey, Recorded, StreamId, View
 from eventhus.errors import (
+    DocumentDamaged,
     InvalidArgument,
     KeyParked,
     LogChanged,
     NotRunning,
     ReaderStopped,
 )
-from eventhus.ports import EventData, ViewWrite
+from eventhus.ports import EventData, Selected, Selection, ViewDocument, ViewWrite
 from eventhus.runtime.readers import refold
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.store.samples import commit
@@ -87,6 +89,50 @@ async def parked_store(*later: int, store: MemoryStore | None = None) -> MemoryS
 
 async def whereabouts(app: Application, view: View[Any, Any]) -> list[tuple[str, int, str]]:
     return [(each.key, each.position, each.error) for each in await app.parked(view)]
+
+
+class Damaged(Proxy):
+    """A store in which another program has changed the value of a."""
+
+    async def load_documents(
+        self, collection: str, keys: Collection[str]
+    ) -> Mapping[str, ViewDocument]:
+        """See ``ViewStore.load_documents``."""
+        found = await super().load_documents(collection, keys)
+        return {name: self._damaged(each) for name, each in found.items()}
+
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
+        """See ``ViewStore.select_documents``."""
+        found = await super().select_documents(collection, selection)
+        return evolve(found, documents=[*map(self._damaged, found.documents)])
+
+    def _damaged(self, document: ViewDocument) -> ViewDocument:
+        is_hit = document.key == "a" and document.position == 1
+        return evolve(document, data=None, is_damaged=True) if is_hit else document
+
+
+async def test_a_damaged_document_parks_its_key_alone() -> None:
+    """Until the next event of its key, it fails those who look at it. A retry mends it."""
+    store = MemoryStore()
+    async with bank(store, views=[mended]) as app:
+        await add(app, 1)
+        await add(app, 2, aggregate_id="b")
+        await app.caught_up(mended)
+    async with bank(Damaged(store), views=[mended]) as app:
+        with pytest.raises(DocumentDamaged, match="value of key 'a' of view totals"):
+            await app.view(mended, "a")
+        with pytest.raises(DocumentDamaged, match="value of key 'a' of view totals"):
+            await app.find(mended)
+        await add(app, 4, aggregate_id="b")
+        await add(app, 3, 5)
+        await app.caught_up(mended)
+        assert 6 == await app.view(mended, "b")
+        assert [("a", 4, "DocumentDamaged")] == await whereabouts(app, mended)
+        await app.retry(mended, "a")
+        assert 9 == await app.view(mended, "a")
+        await add(app, 1)
+        await app.caught_up(mended)
+        assert 10 == await app.view(mended, "a")
 
 
 async def test_a_poisoned_key_does_not_stop_the_others() -> None:

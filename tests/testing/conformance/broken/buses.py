@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from eventhus import StreamId
 from eventhus.errors import BusUnavailable, NotRunning
-from eventhus.ports import DeadLetter, Finding, Message, MessageHandler
+from eventhus.ports import DeadLetter, Finding, GroupStatus, Message, MessageHandler
 from eventhus_memory import MemoryBus
 from eventhus_memory.bus import MemoryPublisher, MemorySubscription
 
@@ -468,7 +468,7 @@ class StartsGroupsOver(MemoryBus):
         self, handler: MessageHandler, *, group: str | None = None, start: Any = "now", **rest: Any
     ) -> MemorySubscription:
         joined = self._groups.get(group) if group else None
-        for each in self._kept(start) if joined else ():
+        for each in self._kept(start, len(self._published)) if joined else ():
             await handler(each)
         return await super().subscribe(handler, group=group, start=start, **rest)
 
@@ -511,3 +511,69 @@ class DiagnosesOnlyInUse(MemoryBus):
         if not self._entered:
             raise NotRunning("enter it first")
         return await super().diagnose()
+
+
+@caught_by("test_groups_are_described")
+class DescribesGroupsWithMembers(MemoryBus):
+    async def groups(self) -> Sequence[GroupStatus]:
+        return [each for each in await super().groups() if each.waiting is not None]
+
+
+@caught_by("test_groups_are_described")
+class CountsAllMessages(MemoryBus):
+    async def groups(self) -> Sequence[GroupStatus]:
+        waiting = len(self._published)
+        return [
+            evolve(each, waiting=None if each.waiting is None else waiting)
+            for each in await super().groups()
+        ]
+
+
+@caught_by("test_groups_are_described")
+class CountsDiscardedLetters(MemoryBus):
+    async def discard(self, letter: DeadLetter, group: str) -> None:
+        pass
+
+
+@caught_by("test_a_moved_group_goes_on_at_its_new_place")
+@caught_by("test_a_group_is_not_moved_to_an_invalid_place")
+@caught_by("test_moving_a_group_moves_nothing_else")
+class ForgetsWhereGroupsWereMoved(MemoryBus):
+    async def move(self, group: str, start: Any) -> None:
+        await super().move(group, start)
+        self._moved.clear()
+
+
+@caught_by("test_a_moved_group_goes_on_at_its_new_place")
+class MovesWhenTheNextMemberSubscribes(MemoryBus):
+    async def subscribe(
+        self, handler: MessageHandler, *, group: str | None = None, start: Any = "now", **rest: Any
+    ) -> MemorySubscription:
+        if group in self._moved:
+            start, _ = self._moved.pop(group)
+        return await super().subscribe(handler, group=group, start=start, **rest)
+
+
+@caught_by("test_a_group_with_a_member_is_not_moved")
+class MovesGroupsWithMembers(MemoryBus):
+    async def move(self, group: str, start: Any) -> None:
+        if group in self._groups:
+            for each in self._kept(start, len(self._published)):
+                self._groups[group].queues.add(each)
+        else:
+            await super().move(group, start)
+
+
+@caught_by("test_moving_a_group_moves_nothing_else")
+class DiscardsLettersOfMovedGroups(MemoryBus):
+    async def move(self, group: str, start: Any) -> None:
+        await super().move(group, start)
+        for letter in [letter async for letter in self.dead_letters(group)]:
+            await self.discard(letter, group)
+
+
+@caught_by("test_a_group_that_does_not_exist_is_not_moved")
+class CreatesMovedGroups(MemoryBus):
+    async def move(self, group: str, start: Any) -> None:
+        self._subscribed.add(group)
+        await super().move(group, start)

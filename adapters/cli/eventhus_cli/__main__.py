@@ -1,0 +1,5 @@
+"""``python -m eventhus_cli`` does what ``eventhus`` does."""
+
+from eventhus_cli import main
+
+main()

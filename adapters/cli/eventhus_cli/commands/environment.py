@@ -1,0 +1,87 @@
+"""``eventhus leases``, ``eventhus doctor`` and ``eventhus console``."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+
+import click
+
+from eventhus_cli.exit_codes import FINE, PROBLEM, USAGE, Failure
+from eventhus_cli.options import Command, paged
+from eventhus_cli.plain import plain
+from eventhus_cli.session import Session, operating
+from eventhus_cli.texts import without_secrets
+
+
+@click.command(cls=Command)
+@click.option("--after", metavar="NAME", help="Begin after this name.")
+@paged(100)
+@operating()
+async def leases(session: Session, *, after: str | None, limit: int) -> None:
+    """Show which process leads what: the leases that are held."""
+    found = await session.operations.leases(after=after, limit=limit)
+    if session.screen.is_json:
+        session.screen.json(leases=found)
+        return
+    if not found:
+        session.screen.line("no leases are held")
+        return
+    rows = [plain(each) for each in found]
+    session.screen.table([name.upper() for name in rows[0]], [[*row.values()] for row in rows])
+
+
+@click.command(cls=Command)
+@operating(is_long=True, is_entered=False)
+async def doctor(session: Session) -> int:
+    """Check versions, rights, indexes, clocks and settings of the servers.
+
+    Exits with 1 if something does not work or loses events. A server that is away is a finding.
+    """
+    found = await session.operations.doctor()
+    if session.screen.is_json:
+        session.screen.json(findings=found)
+    else:
+        session.screen.table(
+            ("CHECK", "STATUS", "DETAIL", "ADVICE"),
+            [
+                (
+                    each.name,
+                    each.status,
+                    without_secrets(each.detail),
+                    without_secrets(each.advice or ""),
+                )
+                for each in found
+            ],
+        )
+    return PROBLEM if any(each.status == "error" for each in found) else FINE
+
+
+@click.command(cls=Command)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="The port; 0 chooses a free one.",
+)
+@operating(is_long=True)
+async def console(session: Session, *, host: str, port: int) -> None:
+    """Serve the web console to this machine, until Ctrl-C. It only shows things."""
+    needed = ("eventhus_console", "jinja2", "starlette", "uvicorn")
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        raise Failure(
+            f"the console needs {' and '.join(missing)}; install eventhus[console]", USAGE
+        )
+    serve = import_module("eventhus_console").serve
+    await serve(session.app, host=host, port=port, on_start=partial(_started, session))
+
+
+def _started(session: Session, url: str) -> None:
+    if session.screen.is_json:
+        session.screen.json_line({"url": url})
+    else:
+        session.screen.cropped(f"{url}  (Ctrl-C ends it)")

@@ -1,0 +1,77 @@
+"""``eventhus groups``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from eventhus_cli.commands.readers import reader_named, show_readers
+from eventhus_cli.exit_codes import USAGE, Failure
+from eventhus_cli.options import Group
+from eventhus_cli.session import Session, confirm, operating
+
+if TYPE_CHECKING:
+    from eventhus.domain.start import Start
+
+
+@click.group(cls=Group)
+def groups() -> None:
+    """List consumer groups, and move them to another place."""
+
+
+@groups.command("list")
+@operating()
+async def list_(session: Session) -> None:
+    """List the consumer groups, and how far each has come."""
+    readers = await session.operations.readers()
+    found = [each for each in readers if each.kind == "group"]
+    if session.screen.is_json:
+        session.screen.json(groups=found)
+    elif found:
+        show_readers(session, found, datetime.now(UTC))
+    else:
+        session.screen.line("no groups")
+
+
+@groups.command()
+@click.argument("group")
+@click.option(
+    "--to",
+    "place",
+    required=True,
+    metavar="beginning|now|POSITION",
+    help="Where it goes on: after this position.",
+)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@operating(is_long=True)
+async def move(session: Session, *, group: str, place: str, yes: bool) -> None:
+    """Move a group, so that it handles events again, or leaves some out."""
+    start = _start(place)
+    reader = await reader_named(session, group, ["group"])
+    to = {"beginning": 0, "now": reader.head}.get(str(start), start)
+    consequence = ""
+    if reader.position is not None and isinstance(to, int):
+        events = to - reader.position
+        if events > 0:
+            consequence = f", leaving out up to {events:,} events"
+        elif events < 0:
+            consequence = f", handling up to {-events:,} events again"
+    place = "an unknown place" if reader.position is None else f"{reader.position}"
+    confirm(f"Move group {group} from {place} to {to}{consequence}?", is_agreed=yes)
+    await session.operations.move(group, start)
+    if session.screen.is_json:
+        session.screen.json(moved=group, to=start)
+    else:
+        session.screen.line(f"group {group} goes on after {to}")
+
+
+def _start(place: str) -> Start:
+    if place == "beginning":
+        return "beginning"
+    if place == "now":
+        return "now"
+    if not place.isdecimal():
+        raise Failure("--to takes beginning, now or a position of the log", USAGE)
+    return int(place)

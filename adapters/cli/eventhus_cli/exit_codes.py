@@ -1,0 +1,58 @@
+"""The exit codes of the command line, and the failures that carry them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FINE: Final = 0
+PROBLEM: Final = 1  # something was found that somebody has to look at
+USAGE: Final = 2  # the command, an argument or the application's code is wrong
+AWAY: Final = 3  # the store or the bus does not answer, or refuses
+DECLINED: Final = 4  # somebody was asked and did not say yes
+UNEXPECTED: Final = 70  # a defect; EX_SOFTWARE of sysexits.h
+INTERRUPTED: Final = 130  # 128 + SIGINT
+PIPE_CLOSED: Final = 141  # 128 + SIGPIPE
+
+
+class Failure(Exception):
+    """Ends the command with a message and an exit code.
+
+    Args:
+        message: One sentence for the person at the terminal.
+        exit_code: The exit code.
+    """
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def failure_of(error: Exception, timeout_s: float) -> Failure | None:
+    """Return what the command line makes of an error; ``None`` if nobody expects it.
+
+    Args:
+        error: The error.
+        timeout_s: The time limit that the command had, in seconds.
+    """
+    from eventhus import errors
+
+    message = str(error)
+    match error:
+        case errors.StoreUnavailable() | errors.BusUnavailable() | errors.BucketError():
+            return Failure(message, AWAY)
+        case errors.OutcomeUnknown():
+            return Failure(message, AWAY)
+        case errors.UsageError():
+            return Failure(message, USAGE)
+        case errors.EventhusError():
+            return Failure(message or type(error).__name__, PROBLEM)
+        case TimeoutError():
+            return Failure(
+                f"the store or the bus did not answer within {timeout_s:g} s; look at its server, "
+                f"or allow more time with --timeout",
+                AWAY,
+            )
+        case OSError():
+            return Failure(f"{type(error).__name__}: {message}", AWAY)
+        case _:
+            return None

@@ -1,0 +1,146 @@
+"""Views and processes by name, whether this application declares them or not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+from attrs import frozen
+
+from eventhus.domain.process import Process
+from eventhus.domain.view import View
+from eventhus.errors import InvalidArgument
+from eventhus.operations.app_parts import AppParts
+from eventhus.ports.registrations import Registration
+from eventhus.runtime.readers.registering import collection_of, label_of
+
+FoldedKind: TypeAlias = Literal["view", "process"]
+"""Something that is folded from the log into one document for each key."""
+
+KINDS: tuple[FoldedKind, ...] = ("view", "process")
+_MOST_NAMES = 20  # in a message
+
+
+@frozen(kw_only=True)
+class Folded:
+    """One version of a view or a process.
+
+    Attributes:
+        kind: What it is.
+        name: Its name.
+        version: Its version.
+        reader: The view or process; ``None`` if this application does not declare this version.
+        registration: Its registration; ``None`` if the store has none.
+    """
+
+    kind: FoldedKind
+    name: str
+    version: int
+    reader: View[Any, Any] | Process[Any, Any] | None
+    registration: Registration | None
+
+    @property
+    def collection(self) -> str:
+        """The name of its collection and checkpoint."""
+        return collection_of(self.kind, self.name, self.version)
+
+    @property
+    def label(self) -> str:
+        """Its name in messages."""
+        return label_of(self.kind, self.name, self.version)
+
+
+async def all_folded(parts: AppParts) -> Sequence[Folded]:
+    """Return every version of every view and process: declared ones first, then those in the store.
+
+    Raises:
+        EventhusError, OSError: The store did not answer.
+    """
+    registrations = {each.collection: each for each in await parts.store.registrations()}
+    found: dict[str, Folded] = {}
+    for kind, readers in _declared(parts).items():
+        for reader in readers:
+            collection = collection_of(kind, reader.name, reader.version)
+            found[collection] = Folded(
+                kind=kind,
+                name=reader.name,
+                version=reader.version,
+                reader=reader,
+                registration=registrations.get(collection),
+            )
+    for each in registrations.values():
+        for kind in KINDS:
+            if each.collection == collection_of(kind, each.name, each.version):
+                found.setdefault(
+                    each.collection,
+                    Folded(
+                        kind=kind,
+                        name=each.name,
+                        version=each.version,
+                        reader=None,
+                        registration=each,
+                    ),
+                )
+    return [*found.values()]
+
+
+async def folded_of(
+    parts: AppParts, kind: FoldedKind, name: str, version: int | None = None
+) -> Folded:
+    """Return a view or a process: the given version, else the declared one, else the newest.
+
+    Raises:
+        InvalidArgument: There is none of this kind, name and version.
+    """
+    if kind not in KINDS:
+        raise InvalidArgument(f"kind must be 'view' or 'process', found {kind!r}")
+    known = [each for each in await all_folded(parts) if each.kind == kind]
+    named = [each for each in known if each.name == name]
+    if not named:
+        raise unknown(kind, name, {each.name for each in known})
+    if version is not None:
+        for each in named:
+            if each.version == version:
+                return each
+        raise unknown(f"version of {kind} {name}", version, {each.version for each in named})
+    return max(named, key=lambda each: (each.reader is not None, each.version))
+
+
+def declared_of(parts: AppParts, kind: FoldedKind, name: str) -> View[Any, Any] | Process[Any, Any]:
+    """Return a declared view or process.
+
+    Raises:
+        InvalidArgument: This application declares none of this kind and name.
+    """
+    if kind not in KINDS:
+        raise InvalidArgument(f"kind must be 'view' or 'process', found {kind!r}")
+    for each in _declared(parts)[kind]:
+        if each.name == name:
+            return each
+    names = {each.name for each in _declared(parts)[kind]}
+    raise unknown(f"{kind} of this application", name, names)
+
+
+def declared_view(parts: AppParts, name: str) -> View[Any, Any]:
+    """Return a declared view.
+
+    Raises:
+        InvalidArgument: As for ``declared_of``.
+    """
+    view = declared_of(parts, "view", name)
+    assert isinstance(view, View)
+    return view
+
+
+def unknown(what: str, name: object, known: Collection[str | int]) -> InvalidArgument:
+    """Return the error for a name that does not exist, with some that do."""
+    names = sorted(known, key=str)
+    listed = ", ".join(map(str, names[:_MOST_NAMES])) or "none"
+    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    return InvalidArgument(f"there is no {what} {name!r}; there are: {listed}{more}")
+
+
+def _declared(
+    parts: AppParts,
+) -> Mapping[FoldedKind, Collection[View[Any, Any] | Process[Any, Any]]]:
+    return {"view": [*parts.views], "process": [*parts.processes]}

@@ -1,0 +1,116 @@
+"""The health of a bucket, found out within a time limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from attrs import frozen
+
+from eventhus.adapter_support.failure_log import summary
+from eventhus.adapter_support.handler_failure import handler_failure
+from eventhus.operations.app_parts import AppParts
+from eventhus.operations.readers import Looked, Readers, Surroundings
+from eventhus.operations.values import Health
+
+T = TypeVar("T")
+
+ANSWER_S = 5.0
+"""The time that the store and the bus have for their answers, all together."""
+
+
+@frozen
+class _Answer(Generic[T]):
+    """The answer of a store or a bus, or the reason why there is none."""
+
+    values: Sequence[T] = ()
+    failure: BaseException | None = None
+
+
+class HealthCheck:
+    """Looks at the health of a bucket, and remembers which views have caught up.
+
+    Args:
+        parts: The application.
+        readers: Looks at the readers.
+        stalled_after_s: As for ``Operations``.
+    """
+
+    def __init__(self, parts: AppParts, readers: Readers, stalled_after_s: float) -> None:
+        self._parts = parts
+        self._readers = readers
+        self._stalled_after_s = stalled_after_s
+        self._first_head: int | None = None  # when this process looked first
+        self._caught_up: set[tuple[str, int]] = set()
+
+    async def look(self) -> Health:
+        """Return the health, as ``Operations.health`` does."""
+        source = self._parts.source
+        until_s = asyncio.get_running_loop().time() + ANSWER_S
+        around, groups = await asyncio.gather(
+            _answer(self._look_around, until_s), _answer(source.groups, until_s)
+        )
+        found, of_groups = _Answer[Looked](), _Answer[Looked]()
+        if around.values:
+            found, of_groups = await asyncio.gather(
+                _answer(
+                    lambda: self._readers.of_store(around.values[0], declared_only=True), until_s
+                ),
+                _answer(lambda: self._readers.of_groups(around.values[0], groups.values), until_s),
+            )
+        failure = around.failure or found.failure or of_groups.failure
+        problems: list[str] = []
+        if failure is not None:
+            problems.append(f"the store did not answer: {_cause(failure)}")
+        if groups.failure is not None and self._parts.bus is not None:
+            problems.append(f"the bus did not answer: {_cause(groups.failure)}")
+        return self._health(around.values, [*found.values, *of_groups.values], problems)
+
+    async def _look_around(self) -> Sequence[Surroundings]:
+        return [await self._readers.surroundings()]
+
+    def _health(
+        self, around: Sequence[Surroundings], found: Sequence[Looked], problems: Sequence[str]
+    ) -> Health:
+        now = around[0].now if around else self._parts.clock.now()
+        head = around[0].head if around else None
+        if head is not None:
+            self._first_head = head if self._first_head is None else min(self._first_head, head)
+        for each in found:
+            position, status = each.status.position, each.status
+            if status.kind == "view" and (position or 0) >= (self._first_head or 0):
+                self._caught_up.add((status.name, status.version))
+        views = {(view.name, view.version) for view in self._parts.views}
+        stuck = [
+            each
+            for each in found
+            if each.status.kind != "group"  # a handler that waits for another system is no reason
+            and each.standing.needs_restart(now, self._stalled_after_s)
+        ]
+        return Health(
+            at=now,
+            is_live=not stuck and not any(each.has_ended for each in self._parts.conditions),
+            is_ready=head is not None and views <= self._caught_up,
+            head=head,
+            readers=tuple(each.status for each in found),
+            problems=(*problems, *(problem for each in found for problem in each.status.problems)),
+        )
+
+
+async def _answer(ask: Callable[[], Awaitable[Sequence[T]]], until_s: float) -> _Answer[T]:
+    """Ask a store or a bus until a time of the event loop's clock."""
+    values: list[T] = []
+
+    async def wait(_: None) -> None:
+        async with asyncio.timeout_at(until_s):
+            values.extend(await ask())
+
+    failure = await handler_failure(wait, None)
+    return _Answer(values, failure)
+
+
+def _cause(failure: BaseException) -> str:
+    if isinstance(failure, TimeoutError):
+        return f"it took longer than {ANSWER_S:g} s"
+    return summary(failure)

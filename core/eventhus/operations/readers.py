@@ -1,0 +1,268 @@
+"""The progress of every reader of the log, in whichever process it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from attrs import frozen
+
+from eventhus.domain.query import Query
+from eventhus.operations.app_parts import AppParts
+from eventhus.operations.folded import Folded, all_folded
+from eventhus.operations.standstill import Standing
+from eventhus.operations.values import ReaderKind, ReaderStatus
+from eventhus.ports.bus import GroupStatus
+from eventhus.ports.checkpoints import Checkpoint
+from eventhus.ports.leases import HeldLease
+from eventhus.ports.registrations import Registration
+from eventhus.ports.views import Selection
+from eventhus.runtime.readers.reader_condition import ReaderCondition
+from eventhus.runtime.readers.registering import EVENTS, collection_of
+from eventhus.runtime.readers.relay import CHECKPOINT, LEASE
+
+MOST_COUNTED = 1_000  # dead letters of a group
+MOST_LEASES = 10_000
+"""Of the leases that are looked at."""
+
+
+@frozen(kw_only=True)
+class Looked:
+    """A reader as it was found, and its judgement.
+
+    Attributes:
+        status: For whoever asked.
+        standing: What the judgement is based on.
+    """
+
+    status: ReaderStatus
+    standing: Standing
+
+
+@frozen(kw_only=True)
+class Surroundings:
+    """What is the same for all readers.
+
+    Attributes:
+        head: The end of the log.
+        leases: The leases that are held, by name.
+        now: The time.
+    """
+
+    head: int
+    leases: Mapping[str, HeldLease]
+    now: datetime
+
+
+@frozen(kw_only=True)
+class _Found:
+    """What is stored about a reader. Its attributes are those of a status and its judgement."""
+
+    kind: ReaderKind
+    name: str
+    label: str
+    version: int = 1
+    is_declared: bool
+    position: int | None
+    waiting: int | None = None
+    moved_at: datetime | None
+    query: Query | None = None
+    condition: ReaderCondition | None
+    lease: HeldLease | None
+    has_lease: bool = True
+    parked: int = 0
+    dead_letters: int = 0
+
+
+class Readers:
+    """Looks at the readers of one bucket, and remembers where they were.
+
+    Args:
+        parts: The application.
+        stalled_after_s: As for ``Operations``.
+    """
+
+    def __init__(self, parts: AppParts, stalled_after_s: float) -> None:
+        self._parts = parts
+        self._stalled_after_s = stalled_after_s
+        # Where each reader was seen, and since when it has been seen there.
+        self._seen: dict[tuple[ReaderKind, str, int], tuple[int | None, datetime]] = {}
+
+    async def surroundings(self) -> Surroundings:
+        """Look at the log and the leases."""
+        head, leases = await asyncio.gather(self._parts.store.head(), self._leases())
+        return Surroundings(head=head, leases=leases, now=self._parts.clock.now())
+
+    async def _leases(self) -> Mapping[str, HeldLease]:
+        return {each.name: each for each in await self._parts.store.leases(limit=MOST_LEASES)}
+
+    async def of_store(self, around: Surroundings, *, declared_only: bool) -> list[Looked]:
+        """Look at the relay, the views and the processes."""
+        folded = [
+            each for each in await all_folded(self._parts) if each.reader or not declared_only
+        ]
+        in_charge = await self._in_charge(folded)
+        looks = [self._folded(each, around, in_charge) for each in folded]
+        found = [*await asyncio.gather(*looks)]
+        relay = await self._relay(around)
+        return found if relay is None else [relay, *found]
+
+    async def of_groups(self, around: Surroundings, groups: Sequence[GroupStatus]) -> list[Looked]:
+        """Look at the consumer groups that the bus has described."""
+        return [*await asyncio.gather(*(self._group(each, around) for each in groups))]
+
+    async def _relay(self, around: Surroundings) -> Looked | None:
+        relay = self._parts.relay
+        checkpoint = await self._parts.store.load_checkpoint(CHECKPOINT)
+        if relay is None and checkpoint.saved_at is None:
+            return None
+        found = _Found(
+            kind="relay",
+            name="relay",
+            label="relay",
+            is_declared=relay is not None,
+            position=checkpoint.position,
+            moved_at=checkpoint.saved_at,
+            condition=None if relay is None else relay.condition,
+            lease=around.leases.get(LEASE),
+        )
+        return await self._looked(found, around)
+
+    async def _in_charge(self, folded: Iterable[Folded]) -> Mapping[str, int]:
+        """Return the version in charge of each process."""
+        names = sorted({each.name for each in folded if each.kind == "process"})
+        checkpoints = await asyncio.gather(
+            *(
+                self._parts.store.load_checkpoint(f"{collection_of('process', name)}/version")
+                for name in names
+            )
+        )
+        return {
+            name: max(1, checkpoint.position)
+            for name, checkpoint in zip(names, checkpoints, strict=True)
+        }
+
+    async def _folded(
+        self, folded: Folded, around: Surroundings, in_charge: Mapping[str, int]
+    ) -> Looked:
+        store, registration, reader = self._parts.store, folded.registration, folded.reader
+        checkpoint, page = await asyncio.gather(
+            store.load_checkpoint(folded.collection),
+            store.select_documents(folded.collection, Selection(limit=1)),
+        )
+        fold = None if reader is None else self._parts.fold_of(reader)
+        lease = around.leases.get(_lease_name(folded))
+        if folded.kind == "process" and folded.version != in_charge[folded.name]:
+            lease = None  # another version holds it
+        start = 0 if registration is None else registration.start.position
+        found = _Found(
+            kind=folded.kind,
+            name=folded.name,
+            label=folded.label,
+            version=folded.version,
+            is_declared=reader is not None,
+            position=max(checkpoint.position, start),
+            moved_at=checkpoint.saved_at,
+            query=_query_of(registration) if fold is None else fold.query,
+            condition=None if fold is None else fold.condition,
+            lease=lease,
+            parked=page.parked,
+        )
+        return await self._looked(found, around)
+
+    async def _group(self, group: GroupStatus, around: Surroundings) -> Looked:
+        checkpoint, lease = Checkpoint(), None
+        has_lease = self._parts.bus is None
+        if has_lease:
+            name = collection_of("group", group.name)
+            checkpoint = await self._parts.store.load_checkpoint(name)
+            lease = around.leases.get(name)
+        found = _Found(
+            kind="group",
+            name=group.name,
+            label=f"group {group.name}",
+            is_declared=any(each.group == group.name for each in self._parts.subscribers),
+            position=group.position,
+            waiting=group.waiting,
+            moved_at=checkpoint.saved_at,
+            condition=self._condition_of(group.name, lease),
+            lease=lease,
+            has_lease=has_lease,
+            dead_letters=min(group.dead_letters, MOST_COUNTED),
+        )
+        return await self._looked(found, around)
+
+    def _condition_of(self, group: str, lease: HeldLease | None) -> ReaderCondition | None:
+        """Return the condition of a member that fails here, or leads, or else of any member."""
+        conditions = [each.condition for each in self._parts.members if each.group == group]
+        return min(
+            conditions,
+            key=lambda each: (
+                each.failure is None,
+                lease is not None and lease.owner != each.owner,
+            ),
+            default=None,
+        )
+
+    async def _looked(self, found: _Found, around: Surroundings) -> Looked:
+        """Compare a reader with the log, and judge it."""
+        position, waiting = found.position, found.waiting
+        if waiting is None and position is not None:
+            waiting = max(0, around.head - position)
+        waiting_since: datetime | None = None
+        if position is not None and waiting:
+            page = await self._parts.store.read(found.query, after=position, limit=1)
+            waiting_since = page.events[0].recorded_at if page.events else None
+        standing = Standing(
+            label=found.label,
+            position=position,
+            waiting_since=waiting_since,
+            moved_at=found.moved_at,
+            seen_at=self._seen_at(found, around.now),
+            lease=found.lease,
+            has_lease=found.has_lease,
+            condition=found.condition,
+            parked=found.parked,
+            dead_letters=found.dead_letters,
+        )
+        is_judged = found.is_declared or found.kind == "group" or found.lease is not None
+        status = ReaderStatus(
+            kind=found.kind,
+            name=found.name,
+            version=found.version,
+            is_declared=found.is_declared,
+            position=position,
+            head=around.head,
+            waiting=waiting,
+            waiting_since=waiting_since,
+            moved_at=found.moved_at,
+            owner=None if found.lease is None else found.lease.owner,
+            owned_since=None if found.lease is None else found.lease.since,
+            parked=found.parked,
+            dead_letters=found.dead_letters,
+            error=standing.error,
+            problems=standing.problems(around.now, self._stalled_after_s) if is_judged else (),
+        )
+        return Looked(status=status, standing=standing)
+
+    def _seen_at(self, found: _Found, now: datetime) -> datetime:
+        """Return since when this process has seen a reader at its position."""
+        reader = (found.kind, found.name, found.version)
+        position, since = self._seen.get(reader, (None, now))
+        if position != found.position:
+            since = now
+        self._seen[reader] = (found.position, since)
+        return since
+
+
+def _lease_name(folded: Folded) -> str:
+    """Return the name of a lease. All versions of a process share one."""
+    version = folded.version if folded.kind == "view" else 1
+    return collection_of(folded.kind, folded.name, version)
+
+
+def _query_of(registration: Registration | None) -> Query | None:
+    """Return the events that a version reads which no code here declares, as far as it is known."""
+    names = () if registration is None else registration.made_from.get(EVENTS, ())
+    return Query.of(*names) if names else None
