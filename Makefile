@@ -103,7 +103,7 @@ oldest-nats: $(VENV)/.extra-dev  ## run the bus conformance suite on the oldest 
 		EVENTHUS_NATS_SERVER=$(OLDEST_NATS) $(BIN)/python -m pytest --quiet tests/adapters/nats/test_conformance.py; \
 	else echo "skipped: there is no $(OLDEST_NATS)"; fi
 
-# A browser for the tests of reports, where it may be installed.
+# A browser for the tests of reports and of the console, where it may be installed.
 .PHONY: chromium
 chromium:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \

@@ -177,6 +177,11 @@ def _views(site: Site) -> Iterator[Case]:
             Contender(
                 name="find", sample=mongo_views.find(site), against="the driver's find", goal=0.8
             ),
+            Contender(
+                name="the driver's find, with position and number of parked keys",
+                sample=mongo_views.find_by_hand(site, whole=True),
+                against="the driver's find",
+            ),
             Contender(name="the driver's find", sample=mongo_views.find_by_hand(site)),
         ],
     )

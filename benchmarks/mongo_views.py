@@ -191,15 +191,27 @@ def find(site: Site) -> Sample:
     return site.sample(sample)
 
 
-def find_by_hand(site: Site) -> Sample:
-    """Measure the same query by the driver, decoded, per page."""
+def find_by_hand(site: Site, *, whole: bool = False) -> Sample:
+    """Measure the same query by the driver, decoded, per page.
+
+    Args:
+        site: Where.
+        whole: Whether to find all that a page of ``Application.find`` tells: how far it goes, which
+            has to be asked first, and the number of parked keys.
+    """
     decode = CattrsCodec().decoder(Total)
 
     async def sample() -> float:
-        target = events_of(site.client, FOUND).database.get_collection("view_totals")
+        database = events_of(site.client, FOUND).database
+        target = database.get_collection("view_totals")
         after: Document = {}
         with Stopwatch() as stopwatch:
             for _ in range(PAGES):
+                if whole:
+                    await database["checkpoints"].find_one({"_id": "view_totals"})
+                    await target.count_documents(
+                        {"_parked.position": {"$exists": True}}, hint="parked", limit=1000
+                    )
                 wanted = {"_by.owner": "Ada", **after}
                 cursor = target.find(wanted, {"_by": False}, limit=LIMIT)
                 order = [("_by.amount", -1), ("_id", -1)]

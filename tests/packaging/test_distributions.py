@@ -18,7 +18,8 @@ PACKAGES = [
 
 def files_below(folder: Path) -> set[Path]:
     """What belongs into a wheel."""
-    return {path for path in folder.rglob("*") if path.suffix in {".py", ".typed", ".css"}}
+    kinds = {".py", ".typed", ".css", ".html", ".js", ".svg"}
+    return {path for path in folder.rglob("*") if path.suffix in kinds}
 
 
 def build(target: str, source: Path, to: Path) -> Path:

@@ -23,11 +23,10 @@ from eventhus.adapter_support import (
     unexpected,
     unknown_group,
 )
+from eventhus.adapter_support.limits import MOST_GROUPS, MOST_LETTERS
 from eventhus.domain.recorded import StreamId
 from eventhus.errors import ReaderBusy
 from eventhus.ports import (
-    MOST_GROUPS,
-    MOST_LETTERS,
     DeadLetter,
     Finding,
     GroupStatus,

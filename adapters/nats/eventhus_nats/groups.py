@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import nats.js.errors
 from nats.js.api import ConsumerInfo, StreamInfo
 
+from eventhus.adapter_support.limits import MOST_GROUPS, MOST_LETTERS
 from eventhus.domain.names import is_name
 from eventhus.errors import ReaderBusy
-from eventhus.ports import MOST_GROUPS, MOST_LETTERS, GroupStatus
+from eventhus.ports import GroupStatus
 from eventhus_nats.connection import Connection
 from eventhus_nats.consumer import Consumer, handled_by
 from eventhus_nats.driver_errors import to_eventhus_error

@@ -52,6 +52,12 @@ ITEM_TAGS: Final = 100
 RANGES: Final = 10_000
 """Of a checkpoint."""
 
+MOST_GROUPS: Final = 1_000
+"""Of consumer groups that a bus describes."""
+
+MOST_LETTERS: Final = 10_000
+"""Of dead letters that a bus counts in a group."""
+
 REASON_BYTES: Final = 1024
 """Of the reason why an event is skipped."""
 

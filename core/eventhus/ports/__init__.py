@@ -6,8 +6,6 @@ from eventhus.domain.query import QueryItem
 from eventhus.domain.recorded import EventData
 from eventhus.domain.start import Start
 from eventhus.ports.bus import (
-    MOST_GROUPS,
-    MOST_LETTERS,
     DeadLetter,
     EventBus,
     GroupStatus,
@@ -74,8 +72,6 @@ from eventhus.ports.views import (
 )
 
 __all__ = [
-    "MOST_GROUPS",
-    "MOST_LETTERS",
     "Appending",
     "ArmedDeadline",
     "Bounds",

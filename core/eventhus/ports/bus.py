@@ -62,13 +62,6 @@ class DeadLetter:
     number: int
 
 
-MOST_GROUPS = 1_000
-"""Of consumer groups that a bus describes."""
-
-MOST_LETTERS = 10_000
-"""Of dead letters that a bus counts in a group."""
-
-
 @frozen(kw_only=True)
 class GroupStatus:
     """The progress of a consumer group, as far as the bus knows it.

@@ -13,19 +13,20 @@ import pytest
 from attrs import evolve
 
 from eventhus import Application, Committed, Recorded, StreamId, View
-from eventhus.errors import BusUnavailable, InvalidArgument, NotRunning, StoreUnavailable
+from eventhus.errors import BusUnavailable, InvalidArgument, LeaseLost, NotRunning, StoreUnavailable
 from eventhus.middleware import Envelope, Handler
 from eventhus.operations import Health, Operations, ReaderStatus
 from eventhus.operations.app_parts import AppParts
 from eventhus.ports import Commit, EventData, Part, Storage
 from eventhus.runtime.clock import SystemClock
+from eventhus.runtime.readers.leased_reader import HANDOVERS
 from eventhus_memory import MemoryBus, MemoryStore
 from tests.bank import Deposited, Scribble
 from tests.core.finding import orders
 from tests.core.hooks import Gate, fail_with
 from tests.core.operations.cases import A, append, bank
 from tests.core.readers import balances, odd, welcome
-from tests.core.support import Proxy, add
+from tests.core.support import FakeClock, Proxy, add
 from tests.core.waiting import eventually, eventually_so, settle
 
 FOLDING = "load_documents"  # the call with which a fold begins a batch
@@ -225,6 +226,43 @@ async def test_stalled_after_s_must_be_a_duration() -> None:
             Operations(bank(MemoryStore()), stalled_after_s=wrong)
 
 
+async def test_a_group_of_a_bus_is_judged_by_what_the_bus_tells() -> None:
+    gate = Gate()
+    async with bank(MemoryStore(), bus=MemoryBus()) as app:
+        await app.subscribe(gate, group="mail")
+        await add(app, 1)
+        await gate.arrived.wait()
+        group = reader(await Operations(app, stalled_after_s=0).health(), "mail")
+        assert ("group", True, None, None) == (
+            group.kind,
+            group.is_declared,
+            group.owner,
+            group.moved_at,
+        )
+        gate.opened.set()
+
+
+async def test_a_view_that_is_being_reset_has_not_ended() -> None:
+    store = Proxy()
+    async with bank(store, views=[balances]) as app:
+        await add(app, 1)
+        await app.caught_up(balances)
+        async with held(store, "delete_documents") as gate:
+            resetting = asyncio.create_task(app.reset(balances))
+            await gate.arrived.wait()
+            assert (await Operations(app).health()).is_live
+        await resetting
+
+
+async def test_a_lease_that_moves_on_is_a_failure_only_if_that_goes_on() -> None:
+    store = Proxy()
+    store.before["save_checkpoint"] = fail_with(LeaseLost("view_balances", 1))
+    async with bank(store, views=[balances], clock=FakeClock()) as app:
+        await add(app, 1)
+        await health_with(Operations(app), "view balances fails in this process: LeaseLost")
+        assert store.calls["save_checkpoint"] > HANDOVERS
+
+
 class LostBus(MemoryBus):
     """A bus that is away."""
 
@@ -270,7 +308,46 @@ async def test_a_store_that_does_not_answer_is_given_up_on(monkeypatch: pytest.M
     store = Proxy()
     async with bank(store) as app, held(store, "head"):
         found = await Operations(app).health()
-        assert ("the store did not answer: it took longer than 0.01 s",) == found.problems
+        assert ("the store did not answer: it took longer than 0.008 s",) == found.problems
+
+
+class HangingBus(MemoryBus):
+    """A bus that tells nothing about its groups."""
+
+    async def groups(self) -> Any:
+        await asyncio.Event().wait()
+
+
+class Slow(Proxy):
+    """A store that lets other tasks run before each answer, as one on a network does."""
+
+    async def _through(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(0)
+        return await super()._through(name, *args, **kwargs)
+
+
+async def test_a_bus_that_hangs_does_not_hide_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventhus.operations.health.ANSWER_S", 0.1)
+    async with bank(Slow(), views=[balances], bus=HangingBus()) as app:
+        await add(app, 1)
+        await app.caught_up(balances)
+        await eventually_so(lambda: relayed(app))
+        found = await Operations(app).health()
+        assert ("the bus did not answer: it took longer than 0.08 s",) == found.problems
+        assert (1, True, ["relay", "view"]) == (
+            found.head,
+            found.is_ready,
+            [each.kind for each in found.readers],
+        )
+
+
+async def test_groups_that_the_store_cannot_list_are_a_problem() -> None:
+    store = Proxy()
+    store.before["groups"] = fail_with(StoreUnavailable("bank", "its server is gone"))
+    async with bank(store) as app:
+        found = await Operations(app).health()
+        (problem,) = found.problems
+        assert problem.startswith("the store did not answer: StoreUnavailable: ")
 
 
 async def test_a_reader_that_has_ended_asks_for_a_restart() -> None:

@@ -77,7 +77,10 @@ async def console(session: Session, *, host: str, port: int) -> None:
             f"the console needs {' and '.join(missing)}; install eventhus[console]", USAGE
         )
     serve = import_module("eventhus_console").serve
-    await serve(session.app, host=host, port=port, on_start=partial(_started, session))
+    try:
+        await serve(session.app, host=host, port=port, on_start=partial(_started, session))
+    except OSError as error:
+        raise Failure(f"cannot listen on {host}, port {port}: {error.strerror}", USAGE) from error
 
 
 def _started(session: Session, url: str) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from eventhus_cli.commands.readers import reader_named, show_readers
+from eventhus_cli.commands.readers import list_readers, reader_named
 from eventhus_cli.exit_codes import USAGE, Failure
 from eventhus_cli.options import Group
 from eventhus_cli.session import Session, confirm, operating
@@ -25,14 +24,7 @@ def groups() -> None:
 @operating()
 async def list_(session: Session) -> None:
     """List the consumer groups, and how far each has come."""
-    readers = await session.operations.readers()
-    found = [each for each in readers if each.kind == "group"]
-    if session.screen.is_json:
-        session.screen.json(groups=found)
-    elif found:
-        show_readers(session, found, datetime.now(UTC))
-    else:
-        session.screen.line("no groups")
+    await list_readers(session, "group", "groups")
 
 
 @groups.command()

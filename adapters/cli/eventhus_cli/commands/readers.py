@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from eventhus_cli.exit_codes import USAGE, Failure
@@ -49,6 +49,17 @@ def label(reader: ReaderStatus) -> str:
     """Return the name of a reader for people, such as ``view orders v2``."""
     name = reader.kind if reader.kind == reader.name else f"{reader.kind} {reader.name}"
     return escaped(name if reader.version == 1 else f"{name} v{reader.version}")
+
+
+async def list_readers(session: Session, kind: ReaderKind, plural: str) -> None:
+    """Write the readers of one kind, which are the answer under the key ``plural``."""
+    found = [each for each in await session.operations.readers() if each.kind == kind]
+    if session.screen.is_json:
+        session.screen.json(**{plural: found})
+    elif found:
+        show_readers(session, found, datetime.now(UTC))
+    else:
+        session.screen.line(f"no {plural}")
 
 
 def show_readers(session: Session, readers: Sequence[ReaderStatus], now: datetime) -> None:

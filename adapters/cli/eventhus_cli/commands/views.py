@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from shlex import quote
 
 import click
 
-from eventhus_cli.commands.readers import label, reader_named, show_readers
+from eventhus_cli.commands.readers import label, list_readers, reader_named
 from eventhus_cli.exit_codes import USAGE, Failure
 from eventhus_cli.options import Group, paged
 from eventhus_cli.session import Session, confirm, operating
@@ -26,14 +25,7 @@ def views() -> None:
 @operating()
 async def list_(session: Session) -> None:
     """List the versions of views, and how far each has come."""
-    readers = await session.operations.readers()
-    found = [each for each in readers if each.kind == "view"]
-    if session.screen.is_json:
-        session.screen.json(views=found)
-    elif found:
-        show_readers(session, found, datetime.now(UTC))
-    else:
-        session.screen.line("no views")
+    await list_readers(session, "view", "views")
 
 
 @views.command()

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import nats.errors
 
 from eventhus.adapter_support import Check, examine, summary
-from eventhus.errors import AccessDenied, EventhusError
+from eventhus.errors import AccessDenied, BusUnavailable, EventhusError
 from eventhus.ports import Finding
 from eventhus_nats.connection import Connection
 from eventhus_nats.diagnosis.account import ENABLE, of_account
@@ -76,10 +76,11 @@ async def _diagnose(given: Connection, needed: Needed, checks: Checks) -> Sequen
     try:
         await connection.open()
     except EventhusError as error:
+        problem = str(getattr(error, "problem", error))
         return [
             Finding.error(
                 CONNECTION,
-                str(getattr(error, "problem", error)),
+                (isinstance(error, BusUnavailable) and connection.obstacle) or problem,
                 "start the servers, and check the URL, the credentials and the firewall",
             ),
             of_driver(),

@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from eventhus_nats.connection import Connection
+from eventhus_nats.driver_errors import describe
 
 ASK_S = 2.5  # for an answer, which a server that is well gives in milliseconds
 _VIOLATION = "permissions violation"
@@ -17,11 +18,13 @@ class WatchingConnection(Connection):
 
     Attributes:
         denials: What the server said about missing permissions, in lower case.
+        obstacle: Why the last attempt to connect failed; empty if none did.
     """
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection.bucket, connection.address)
         self.denials: list[str] = []
+        self.obstacle = ""
         self._is_denied = asyncio.Event()
 
     async def ask(self, question: Awaitable[Any], *, within_s: float = ASK_S) -> Any:
@@ -51,6 +54,7 @@ class WatchingConnection(Connection):
 
     async def _on_error(self, error: Exception) -> None:
         if self._is_connecting:
+            self.obstacle = describe(error)
             await super()._on_error(error)
         text = str(error).lower()
         if _VIOLATION not in text:

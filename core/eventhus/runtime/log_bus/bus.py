@@ -9,13 +9,12 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from eventhus.adapter_support.arguments import check_group, check_start, unknown_group
+from eventhus.adapter_support.limits import MOST_GROUPS, MOST_LETTERS
 from eventhus.domain.query import Query, QueryItem
 from eventhus.domain.start import Start
 from eventhus.errors import NotRunning, ReaderBusy
 from eventhus.ids import owner_name
 from eventhus.ports.bus import (
-    MOST_GROUPS,
-    MOST_LETTERS,
     DeadLetter,
     GroupStatus,
     Message,

@@ -446,7 +446,8 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             raise _Unstorable(error) from error
         if taken:  # only another leader or a retry writes these documents
             raise LeaseLost(self._name, lease.token)
-        self._progressed()
+        if changed:
+            self._progressed()
         for folded, last in changed:
             folded.stored, folded.revision, folded.last = last.position, 0, None
             self._saved(folded)

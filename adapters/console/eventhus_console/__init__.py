@@ -1,0 +1,7 @@
+"""A web console for whoever operates an application: an ASGI app to mount, or to serve."""
+
+from eventhus_console.access import Access, Authorize
+from eventhus_console.application import console
+from eventhus_console.serving import serve
+
+__all__ = ["Access", "Authorize", "console", "serve"]

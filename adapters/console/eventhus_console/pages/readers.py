@@ -1,0 +1,189 @@
+"""Views and processes: their progress, their documents, and what waits for somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from eventhus.errors import InvalidArgument, InvalidCursor, UndeclaredIndex
+from eventhus.operations import DocumentPage, FoldedKind, ReaderInfo, ReaderStatus
+from eventhus_console.links import BadRequest, NotFound, link
+from eventhus_console.visit import Page, Visit
+
+LIMIT = 50
+PARKED = 20
+DEADLINES = 20
+NOTHING = DocumentPage(documents=(), cursor=None, position=0)
+
+
+async def views(visit: Visit) -> Page:
+    """List the views."""
+    return await _list(visit, "view")
+
+
+async def processes(visit: Visit) -> Page:
+    """List the processes."""
+    return await _list(visit, "process")
+
+
+async def view(visit: Visit) -> Page:
+    """Show a view: its versions, its parked keys, and a page of what is found in it."""
+    return await folded_page(visit, "view", visit.given.exact("name"))
+
+
+async def process(visit: Visit) -> Page:
+    """Show a process: its deadlines, its parked keys, and a page of its states."""
+    return await folded_page(visit, "process", visit.given.exact("name"))
+
+
+async def document(visit: Visit) -> Page:
+    """Show the value of a view or the state of a process for one key."""
+    given = visit.given
+    kind, name, key = kind_of(given.exact("kind")), given.exact("name"), given.exact("key")
+    version = given.number("version")
+    _of_version(await _versions(visit, kind, name), version)
+    found = await visit.operations.document(kind, name, key, version=version)
+    if found is None:
+        raise NotFound(f"the {kind} {name} has no document with the key {key}")
+    return Page(
+        template="document.html",
+        values={"kind": kind, "name": name, "version": version, "key": key, "document": found},
+    )
+
+
+def kind_of(text: str) -> FoldedKind:
+    """Return the kind that a link names.
+
+    Raises:
+        BadRequest: It names another one.
+    """
+    if text == "view":
+        return "view"
+    if text == "process":
+        return "process"
+    raise BadRequest("the parameter kind must be view or process")
+
+
+async def folded_page(
+    visit: Visit, kind: FoldedKind, name: str, *, problem: str | None = None, status: int = 200
+) -> Page:
+    """Return the page of a view or a process.
+
+    Args:
+        visit: The request. After an action that failed, only the first pages are shown.
+        kind: The kind of the reader.
+        name: Its name.
+        problem: Why an action did not succeed, to show at the top.
+        status: The status of the response.
+    """
+    operations, given = visit.operations, visit.given
+    version = given.number("version")
+    versions = await _versions(visit, kind, name)
+    shown = _of_version(versions, version)
+    info = _info(visit, kind, name) if shown.is_declared else None
+    fields = [] if info is None else _fields(info)
+    where = {each: given.text(f"where.{each}") for each in fields}
+    asked = {each: value for each, value in where.items() if value}
+    order, cursor = given.text("order"), given.text("after")
+    try:
+        found = await operations.documents(
+            kind,
+            name,
+            where=asked,
+            order_by=order.split() or _order_after(asked, info),
+            after=cursor or None,
+            limit=LIMIT,
+            version=version,
+        )
+    except (InvalidArgument, InvalidCursor, UndeclaredIndex) as error:
+        found, problem, status = NOTHING, str(error), 400
+    parked = await operations.parked(
+        kind, name, after=given.text("parked") or None, limit=PARKED, version=version
+    )
+    here = {"name": name, "version": version}
+    question = {**here, **{f"where.{each}": value for each, value in asked.items()}, "order": order}
+    has_deadlines = kind == "process" and version is None
+    return Page(
+        template="folded.html",
+        status=status,
+        values={
+            **here,
+            "kind": kind,
+            "shown": shown,
+            "others": [each for each in versions if each is not shown],
+            "deadlines": await operations.deadlines(name, limit=DEADLINES) if has_deadlines else (),
+            "has_deadlines": has_deadlines,
+            "most_deadlines": DEADLINES,
+            "parked": parked,
+            "more_parked": (
+                link(kind, **here, parked=parked[-1].key) if len(parked) == PARKED else None
+            ),
+            "found": found,
+            "where": where,
+            "order": order,
+            "orders": [] if info is None else _orders(info),
+            "is_continued": bool(cursor),
+            "more": link(kind, **question, after=found.cursor) if found.cursor else None,
+            "problem": problem,
+            "done": given.text("done"),
+        },
+    )
+
+
+async def _list(visit: Visit, kind: FoldedKind) -> Page:
+    statuses = [each for each in await visit.operations.readers() if each.kind == kind]
+    infos = {each.name: each for each in visit.operations.describe().readers if each.kind == kind}
+    return Page(
+        template="folded_list.html", values={"kind": kind, "statuses": statuses, "infos": infos}
+    )
+
+
+async def _versions(visit: Visit, kind: FoldedKind, name: str) -> Sequence[ReaderStatus]:
+    every = await visit.operations.readers()
+    found = [each for each in every if (each.kind, each.name) == (kind, name)]
+    if not found:
+        raise NotFound(f"there is no {kind} {name}")
+    return found
+
+
+def _of_version(versions: Sequence[ReaderStatus], version: int | None) -> ReaderStatus:
+    """Return a version; for ``None`` the declared one, or else the newest."""
+    if version is None:
+        return max(versions, key=lambda each: (each.is_declared, each.version))
+    for each in versions:
+        if each.version == version:
+            return each
+    raise NotFound(
+        f"the store has no version {version} of the {versions[0].kind} {versions[0].name}"
+    )
+
+
+def _info(visit: Visit, kind: FoldedKind, name: str) -> ReaderInfo:
+    return next(
+        each
+        for each in visit.operations.describe().readers
+        if (each.kind, each.name) == (kind, name)
+    )
+
+
+def _fields(info: ReaderInfo) -> Sequence[str]:
+    return [*dict.fromkeys(each.lstrip("-") for index in info.indexes for each in index)]
+
+
+def _order_after(asked: Collection[str], info: ReaderInfo | None) -> Sequence[str]:
+    """Return the order of an index that begins with the fields that were asked for."""
+    for index in () if info is None or not asked else info.indexes:
+        first = {each.lstrip("-") for each in index[: len(asked)]}
+        if first == {*asked}:
+            return index[len(asked) :]
+    return ()
+
+
+def _orders(info: ReaderInfo) -> Sequence[str]:
+    """Return the orders that the indexes answer, each in both directions."""
+    orders: dict[str, None] = {}
+    for index in info.indexes:
+        for start in range(len(index)):
+            rest = index[start:]
+            orders[" ".join(rest)] = None
+            orders[" ".join(each[1:] if each[0] == "-" else f"-{each}" for each in rest)] = None
+    return [*orders]
