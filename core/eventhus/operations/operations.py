@@ -66,8 +66,8 @@ class Operations:
     ``StoreUnavailable``, except ``health``.
 
     Args:
-        app: An application that has been entered. With ``work=False`` it looks at the work of other
-            processes and takes part in nothing.
+        app: An application that has been entered. With ``async with app.watching()`` it looks at
+            the work of other processes and takes part in nothing.
         redact: Changes data before it is returned; ``None`` returns it as it is. Data on which it
             fails is left out. It gets the fields of events, states, documents and the bodies of
             dead letters; keys, ids, tags and metadata are shown as they are.
