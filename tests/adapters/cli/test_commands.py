@@ -88,6 +88,13 @@ def test_status_of_a_healthy_bucket_ends_with_0() -> None:
     assert text("status", app="empty")[0] == "bucket bank: healthy, ready, 0 events"
 
 
+def test_an_empty_bucket_is_a_problem_where_its_name_was_typed() -> None:
+    args = ["status", "--store", "memory://", "--bucket", "bnak"]
+    result = CliRunner().invoke(eventhus, args)
+    assert (1, "") == (result.exit_code, result.stderr)
+    assert "!  the bucket holds no events; check --store and --bucket\n" in result.stdout
+
+
 def test_status_as_json() -> None:
     found = answer("status", code=1)
     assert {*found} == {
