@@ -81,7 +81,7 @@ ACCOUNT = Aggregate(name="Account", initial=Account(), decide=decide, evolve=evo
 
 
 class SilentObserver:
-    """Is told everything and keeps nothing. It is also each observation."""
+    """An observer that keeps nothing, and is its own observation."""
 
     def __init__(self) -> None:
         self.values: Mapping[str, str] = {}

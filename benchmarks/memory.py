@@ -93,7 +93,7 @@ def cases() -> list[Case]:
                     name="an observer that keeps nothing",
                     sample=observed,
                     against="no observer",
-                    goal=0.6,
+                    goal=0.7,
                 ),
             ],
         ),

@@ -63,19 +63,14 @@ async def _select(
     connection: Connection, collection: str, selection: Selection, *, position: int | None
 ) -> Selected:
     """Return a page; from a snapshot, with the position of the checkpoint, unless that is given."""
-    pipeline: list[Document] = [
-        {"$match": _wanted(selection)},
-        {"$sort": dict([*_order(selection.order), ("_id", _direction(selection.descending))])},
-        {"$limit": selection.limit},
-        {"$unionWith": {"coll": collection, "pipeline": _COUNT_PARKED}},
-    ]
+    pipeline, options = _page(selection)
+    pipeline.append({"$unionWith": {"coll": collection, "pipeline": _COUNT_PARKED}})
     if position is None:
         found = connection.snapshot(collection)
         checkpoint = [{"$match": {"_id": collection}}, {"$project": {"_checkpoint": "$$ROOT"}}]
         pipeline.append({"$unionWith": {"coll": "checkpoints", "pipeline": checkpoint}})
     else:
         found = connection.collection(collection).with_options(codec_options=RAW)
-    options: dict[str, Any] = {"hint": dict(_keys(selection.index))} if selection.index else {}
     async with connection.operation() as session:
         cursor = await found.aggregate(
             pipeline, session=session, batchSize=selection.limit + _OTHERS, **options
@@ -93,9 +88,20 @@ async def _select(
     return Selected(documents=documents, position=position or 0, parked=parked)
 
 
-def _wanted(selection: Selection) -> Document:
+def _page(selection: Selection) -> tuple[list[Document], dict[str, Any]]:
+    """Return the pipeline that finds the documents, and its options."""
     if any(not isinstance(wanted, Bounds) and not wanted for wanted in selection.where.values()):
-        return {"_id": {"$in": []}}  # none of no values; an $or of nothing is an error
+        # One of no values. Along the index of the page, the server would look at everything.
+        return [{"$match": {"_id": {"$in": []}}}], {}
+    pipeline: list[Document] = [
+        {"$match": _wanted(selection)},
+        {"$sort": dict([*_order(selection.order), ("_id", _direction(selection.descending))])},
+        {"$limit": selection.limit},
+    ]
+    return pipeline, {"hint": dict(_keys(selection.index))} if selection.index else {}
+
+
+def _wanted(selection: Selection) -> Document:
     if selection.after is None:
         return _all([*_conditions(selection.where), *_live(selection.where)])
     # At the root, and whole in each branch, so that the server merges walks along the index

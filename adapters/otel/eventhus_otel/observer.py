@@ -27,7 +27,7 @@ SCOPE = "eventhus"
 
 
 class OtelObserver:
-    """Makes spans and metrics of what applications do, and carries traces in their events.
+    """An observer that makes spans and metrics, and carries traces in events.
 
     ``Application(..., observer=OtelObserver())``. One observer is enough for all applications of a
     process.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 from attrs import frozen
@@ -18,6 +19,8 @@ T = TypeVar("T")
 
 ANSWER_S = 5.0
 """The time that the store and the bus have for their answers, all together."""
+
+_FIRST = 0.8  # of that time: a bus that hangs must leave some of it to the store
 
 
 @frozen
@@ -47,28 +50,29 @@ class HealthCheck:
     async def look(self) -> Health:
         """Return the health, as ``Operations.health`` does."""
         source = self._parts.source
-        until_s = asyncio.get_running_loop().time() + ANSWER_S
-        around, groups = await asyncio.gather(
-            _answer(self._look_around, until_s), _answer(source.groups, until_s)
+        began_s = asyncio.get_running_loop().time()
+        until_s = began_s + ANSWER_S * _FIRST
+        stored, groups = await asyncio.gather(
+            _answer(self._look_at_store, until_s), _answer(source.groups, until_s)
         )
-        found, of_groups = _Answer[Looked](), _Answer[Looked]()
-        if around.values:
-            found, of_groups = await asyncio.gather(
-                _answer(
-                    lambda: self._readers.of_store(around.values[0], declared_only=True), until_s
-                ),
-                _answer(lambda: self._readers.of_groups(around.values[0], groups.values), until_s),
-            )
-        failure = around.failure or found.failure or of_groups.failure
         problems: list[str] = []
-        if failure is not None:
-            problems.append(f"the store did not answer: {_cause(failure)}")
-        if groups.failure is not None and self._parts.bus is not None:
+        found = [looked for _, of_store in stored.values for looked in of_store]
+        of_groups = _Answer[Looked]()
+        for around, _ in stored.values:
+            look = partial(self._readers.of_groups, around, groups.values)
+            of_groups = await _answer(look, began_s + ANSWER_S)
+            found += of_groups.values
+        has_bus = self._parts.bus is not None
+        of_store = stored.failure or of_groups.failure or (None if has_bus else groups.failure)
+        if of_store is not None:
+            problems.append(f"the store did not answer: {_cause(of_store)}")
+        if has_bus and groups.failure is not None:
             problems.append(f"the bus did not answer: {_cause(groups.failure)}")
-        return self._health(around.values, [*found.values, *of_groups.values], problems)
+        return self._health([around for around, _ in stored.values], found, problems)
 
-    async def _look_around(self) -> Sequence[Surroundings]:
-        return [await self._readers.surroundings()]
+    async def _look_at_store(self) -> Sequence[tuple[Surroundings, Sequence[Looked]]]:
+        around = await self._readers.surroundings()
+        return [(around, await self._readers.of_store(around, declared_only=True))]
 
     def _health(
         self, around: Sequence[Surroundings], found: Sequence[Looked], problems: Sequence[str]
@@ -112,5 +116,5 @@ async def _answer(ask: Callable[[], Awaitable[Sequence[T]]], until_s: float) -> 
 
 def _cause(failure: BaseException) -> str:
     if isinstance(failure, TimeoutError):
-        return f"it took longer than {ANSWER_S:g} s"
+        return f"it took longer than {ANSWER_S * _FIRST:g} s"
     return summary(failure)

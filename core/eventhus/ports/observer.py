@@ -1,4 +1,4 @@
-"""The observer: is told what an application does, so that an adapter can make spans and metrics.
+"""The observer, which is told what an application does, to make spans and metrics of it.
 
 An operation has a beginning and an end, and operations nest. A fact has neither.
 """
@@ -32,7 +32,7 @@ class ObservedApplication:
 
 @frozen(kw_only=True, weakref_slot=False)
 class Dispatching:
-    """A command is carried out, from its dispatch to the answer. A process dispatches, too.
+    """A command, from its dispatch to its answer. Processes dispatch commands, too.
 
     Attributes:
         application: The application.
@@ -50,7 +50,7 @@ class Dispatching:
 
 @frozen(kw_only=True, weakref_slot=False)
 class Deciding:
-    """``decide`` runs, inside a ``Dispatching``. It may run again on a newer state.
+    """One run of ``decide`` inside a ``Dispatching``. Another may follow on a newer state.
 
     Attributes:
         application: The application.
@@ -63,7 +63,7 @@ class Deciding:
 
 @frozen(kw_only=True, weakref_slot=False)
 class Appending:
-    """A commit is appended to the log.
+    """An attempt to append a commit to the log.
 
     Attributes:
         application: The application.
@@ -84,7 +84,7 @@ class Appending:
 
 @frozen(kw_only=True)
 class Publishing:
-    """The relay publishes events.
+    """The publication of a batch of events by the relay.
 
     Attributes:
         application: The application.
@@ -97,7 +97,7 @@ class Publishing:
 
 @frozen(kw_only=True)
 class Handling:
-    """An event handler is called.
+    """A call of an event handler.
 
     Attributes:
         application: The application.
@@ -120,7 +120,7 @@ class Handling:
 
 @frozen(kw_only=True)
 class Reacting:
-    """A process handles an event, and sends the commands that follow from it.
+    """The reaction of a process to an event, with the commands that it sends.
 
     Attributes:
         application: The application.
@@ -141,7 +141,7 @@ class Reacting:
 
 @frozen(kw_only=True)
 class Projecting:
-    """A view folds a batch of events and saves its values.
+    """The projection of a batch of events into a view, which ends when its values are saved.
 
     Attributes:
         application: The application.
@@ -181,7 +181,7 @@ class Ended:
 
 @frozen(kw_only=True)
 class EventBuried:
-    """An event has become a dead letter.
+    """An event that has become a dead letter.
 
     Attributes:
         application: The application.
@@ -196,7 +196,7 @@ class EventBuried:
 
 @frozen(kw_only=True)
 class EventParked:
-    """An event could not be folded and has parked its key.
+    """An event that could not be folded and has parked its key.
 
     Attributes:
         application: The application.
@@ -211,7 +211,7 @@ class EventParked:
 
 @frozen(kw_only=True)
 class ReaderFailed:
-    """A reader of the log has stopped, and tries again soon.
+    """A reader of the log that has stopped and will try again.
 
     Attributes:
         application: The application.
@@ -246,7 +246,7 @@ class ReaderProgress:
 
 @frozen(kw_only=True)
 class ReaderLeft:
-    """A reader is told of no more: its subscription was closed, or the application is being left.
+    """A reader that will be told of no more: it was closed, or the application is being left.
 
     Attributes:
         application: The application.
@@ -279,7 +279,7 @@ class Observation(Protocol):
 
 
 class Observer(Protocol):
-    """Is told what an application does. It must not block: the work goes on when it returns.
+    """A listener to what an application does. The work waits for it, so it must not block.
 
     The first error that it raises in each kind of operation and fact is logged as an error. It
     changes nothing about the work, and the observer is called again the next time.

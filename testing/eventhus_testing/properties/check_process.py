@@ -33,7 +33,7 @@ from eventhus_testing.properties.process_steps import (
     resolved,
 )
 from eventhus_testing.properties.search import Found, check_steps
-from eventhus_testing.properties.strategies import any_of, sequences
+from eventhus_testing.properties.strategies import any_of, sequences, weighted
 from eventhus_testing.properties.typed_values import Refinements
 from eventhus_testing.python_source.imports import Imports
 from eventhus_testing.python_source.layout import Chain
@@ -108,14 +108,14 @@ def _steps(
     classes = [cls for cls in process.events if cls not in PROCESS_EVENTS]
     streams = st.sampled_from([f"{process.name[0].lower()}{number}" for number in "12"])
     events = st.builds(Happens, streams, any_of(classes, refine))
-    steps: list[st.SearchStrategy[Drawn]] = [events]
+    # Events count twice, because nothing else begins anything.
+    steps: list[tuple[int, st.SearchStrategy[Drawn]]] = [(2, events)]
     if process.takes(DeadlineReached):
         times = st.none() | st.sampled_from(_TIMES)
-        steps.append(st.builds(Wait, times, st.booleans(), st.booleans()))
+        steps.append((1, st.builds(Wait, times, st.booleans(), st.booleans())))
     if process.takes(CommandRefused):
-        steps.append(st.builds(Refuse, st.integers(0, 5), st.sampled_from(refusals)))
-    # Twice, because nothing else begins anything.
-    return st.one_of(events, *steps)
+        steps.append((1, st.builds(Refuse, st.integers(0, 5), st.sampled_from(refusals))))
+    return weighted(*steps)
 
 
 @frozen

@@ -97,9 +97,16 @@ class _Check(Generic[C]):
         story = self.start
         for step in tried:
             if step.aggregate is None:
-                story = self._with(story, step.commands[0])
+                story = self._with_any(story, step.commands)
             else:
                 story = self._with_own(story, step.aggregate, step.commands)
+
+    def _with_any(self, story: TransactionStory[C], commands: Sequence[C]) -> TransactionStory[C]:
+        for command in commands:
+            done = self._with(story, command)
+            if done.happened:
+                return done.as_given()
+        return story
 
     def _with(self, story: TransactionStory[C], command: C) -> TransactionStory[C]:
         step = TransactionStep(
@@ -112,7 +119,7 @@ class _Check(Generic[C]):
         if self.invariant is not None and done.happened:
             step = evolve(step, decided=done.happened)
             check_invariant(self.invariant, done.run, step, "run", _states(done))
-        return done.as_given()
+        return done
 
     def _with_own(
         self,

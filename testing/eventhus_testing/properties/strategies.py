@@ -109,6 +109,18 @@ def sequences(values: st.SearchStrategy[E], longest: int) -> st.SearchStrategy[l
     )
 
 
+def weighted(*choices: tuple[int, st.SearchStrategy[E]]) -> st.SearchStrategy[E]:
+    """Return a strategy that draws from each of several as often as its weight says.
+
+    ``st.one_of`` draws from a strategy that it is given twice as often as from the others.
+
+    Args:
+        choices: The weights and the strategies.
+    """
+    strategies = [strategy for weight, strategy in choices for _ in range(weight)]
+    return st.sampled_from(range(len(strategies))).flatmap(strategies.__getitem__)
+
+
 def any_of(classes: Iterable[type[E]], refine: Refinements) -> st.SearchStrategy[E]:
     """Return a strategy for instances of some classes.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 import attrs
@@ -22,6 +22,7 @@ from eventhus_testing.python_source.values import quoted, source_of
 
 # Most commands are for the two aggregates of the last transaction, so that it is not refused.
 _NUMBERS = st.sampled_from([0, 1, 0, 1, 0, 1, 2, 3])
+_AIMED = (0, 1)  # of a command of the transaction: it is for the aggregates of the last one
 
 
 @frozen
@@ -29,8 +30,8 @@ class Step:
     """A command of the transaction, or one that an aggregate gets by itself.
 
     Attributes:
-        commands: The commands to try: the first one that is not refused counts. Most random
-            commands are refused, and too few events would happen without others to choose from.
+        commands: The commands to try until one leads to events. Most random commands are refused,
+            and too few events would happen without others to choose from.
         aggregate: The aggregate; ``None`` for a command of the transaction.
         number: Chooses the id of the commands, while they are drawn; ``None`` to keep theirs.
     """
@@ -74,13 +75,14 @@ def histories_of(
     def steps(part: Part, numbers: st.SearchStrategy[int | None]) -> st.SearchStrategy[Step]:
         numbers = st.none() if _has_own_ids(part, refine) else numbers
         aggregate = part if isinstance(part, Aggregate) else None
-        tried = st.lists(commands(part, refine=refine), min_size=1, max_size=4 if aggregate else 1)
+        tried = st.lists(commands(part, refine=refine), min_size=1, max_size=4)
         return st.builds(Step, tried.map(tuple), st.just(aggregate), numbers)
 
-    own = [steps(each, _NUMBERS) for each in transaction.aggregates]
-    # Twice, because a transaction needs several events before it is not refused.
-    drawn = st.one_of(*own, *own, steps(transaction, st.none() | _NUMBERS))
-    return sequences(drawn, longest).map(lambda steps: [*_with_ids(transaction, steps)])
+    own = st.one_of([steps(each, _NUMBERS) for each in transaction.aggregates])
+    both = own | steps(transaction, st.none() | _NUMBERS)
+    # A transaction needs several events before it is not refused.
+    first, then = sequences(own, longest // 2), sequences(both, longest - longest // 2)
+    return st.builds(lambda *drawn: [*_with_ids(transaction, [*chain(*drawn)])], first, then)
 
 
 def _has_own_ids(part: Part, refine: Refinements) -> bool:
@@ -95,8 +97,9 @@ def _has_own_ids(part: Part, refine: Refinements) -> bool:
 def _with_ids(transaction: Transaction[Any], drawn: Sequence[Step]) -> Iterator[Step]:
     """Yield the steps with their ids, without those for ids that cannot be."""
     named = [stream.aggregate_id for stream in _named(transaction, drawn)]
+    last = next((each.commands[0] for each in reversed(drawn) if each.aggregate is None), None)
     placed = [
-        (step.at(named) or attrs.evolve(step, number=None)) if step.aggregate is None else step
+        _placed(transaction, step, named, last) if step.aggregate is None else step
         for step in drawn
     ]
     ids: dict[str, list[str]] = {}
@@ -108,6 +111,31 @@ def _with_ids(transaction: Transaction[Any], drawn: Sequence[Step]) -> Iterator[
                 yield step
         elif (own := step.at(ids.get(step.aggregate.stream_type, []))) is not None:
             yield own
+
+
+def _placed(transaction: Transaction[Any], step: Step, named: Sequence[str], last: Any) -> Step:
+    """Return a step of the transaction, all of whose commands are for the same aggregates."""
+    first, *others = step.commands
+    if step.number in _AIMED:
+        first = _aimed(transaction, first, last)
+    elif (moved := Step((first,), number=step.number).at(named)) is not None:
+        (first,) = moved.commands
+    return Step((first, *(_aimed(transaction, each, first) for each in others)))
+
+
+def _aimed(transaction: Transaction[Any], command: Any, at: Any) -> Any:
+    """Return a command for the streams of another, with all values that leave the streams as is."""
+    streams = _streams(transaction, at)
+    aimed = at
+    for each in attrs.fields(type(at)) if type(command) is type(at) else ():
+        if each.init and each.name != "aggregate_id":
+            try:
+                changed = attrs.evolve(aimed, **{each.alias: getattr(command, each.name)})
+            except (TypeError, ValueError):
+                continue
+            if _streams(transaction, changed) == streams:
+                aimed = changed
+    return aimed
 
 
 def _named(transaction: Transaction[Any], steps: Iterable[Step]) -> Iterable[StreamId]:

@@ -6,13 +6,12 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pymongo
 import pytest
-import time_machine
 from pymongo import AsyncMongoClient
 
 from eventhus.errors import NotRunning
@@ -184,11 +183,20 @@ async def test_majorities_that_do_not_flush_are_an_error(
     ],
 )
 async def test_clocks_that_differ_are_found(
-    mongo: Any, bucket: str, ahead_s: int, status: str, says: str
+    replica_set: MongoReplicaSet,
+    bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+    ahead_s: int,
+    status: str,
+    says: str,
 ) -> None:
-    store = MongoStore(mongo, bucket)
-    with time_machine.travel(time.time() + ahead_s, tick=True):
-        found = await store.diagnose()
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + timedelta(seconds=ahead_s)
+
+    monkeypatch.setattr(examine, "datetime", Wrong)
+    found = await findings(replica_set.url, bucket)
     assert status == one(found, "clock")[0]
     assert says in one(found, "clock")[1]
 

@@ -41,6 +41,8 @@ async def work(
         await handled.wait()
         for view in views:
             await app.caught_up(view)
+        for process in processes:  # or its reaction might be cancelled at its end
+            await app.caught_up(process)
 
 
 async def main(store: str, bus: str, bucket: str) -> None:

@@ -308,7 +308,46 @@ async def test_a_store_that_does_not_answer_is_given_up_on(monkeypatch: pytest.M
     store = Proxy()
     async with bank(store) as app, held(store, "head"):
         found = await Operations(app).health()
-        assert ("the store did not answer: it took longer than 0.01 s",) == found.problems
+        assert ("the store did not answer: it took longer than 0.008 s",) == found.problems
+
+
+class HangingBus(MemoryBus):
+    """A bus that tells nothing about its groups."""
+
+    async def groups(self) -> Any:
+        await asyncio.Event().wait()
+
+
+class Slow(Proxy):
+    """A store that lets other tasks run before each answer, as one on a network does."""
+
+    async def _through(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(0)
+        return await super()._through(name, *args, **kwargs)
+
+
+async def test_a_bus_that_hangs_does_not_hide_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventhus.operations.health.ANSWER_S", 0.1)
+    async with bank(Slow(), views=[balances], bus=HangingBus()) as app:
+        await add(app, 1)
+        await app.caught_up(balances)
+        await eventually_so(lambda: relayed(app))
+        found = await Operations(app).health()
+        assert ("the bus did not answer: it took longer than 0.08 s",) == found.problems
+        assert (1, True, ["relay", "view"]) == (
+            found.head,
+            found.is_ready,
+            [each.kind for each in found.readers],
+        )
+
+
+async def test_groups_that_the_store_cannot_list_are_a_problem() -> None:
+    store = Proxy()
+    store.before["groups"] = fail_with(StoreUnavailable("bank", "its server is gone"))
+    async with bank(store) as app:
+        found = await Operations(app).health()
+        (problem,) = found.problems
+        assert problem.startswith("the store did not answer: StoreUnavailable: ")
 
 
 async def test_a_reader_that_has_ended_asks_for_a_restart() -> None:

@@ -73,6 +73,19 @@ def test_money_that_is_made_is_found_and_the_test_fails_as_the_check_did() -> No
         pasted(spec)()
 
 
+def test_random_transactions_are_carried_out_without_refined_values() -> None:
+    """Otherwise most checks with the default settings would check nothing but refusals."""
+    amounts: list[int] = []
+
+    def counts(run: TransactionRun) -> None:
+        changed = run.states(account).items() - run.states_before(account).items()
+        amounts.append(len(changed))
+
+    check_transaction(transfer, invariant=counts, settings=settings(derandomize=True))
+    assert len(amounts) > 20
+    assert {2} == {*amounts}
+
+
 def test_a_command_that_names_one_aggregate_twice_is_found() -> None:
     """No id of the receiver is drawn from those of the senders."""
     with pytest.raises(Counterexample) as found:

@@ -17,7 +17,7 @@ LOOK_S = 10.0  # between two looks: metrics are mostly collected every 15 to 60 
 
 
 class ProgressMonitor:
-    """Looks at every reader of one application, whether this process leads it or another one.
+    """A watch over every reader of one application, whichever process leads it.
 
     It runs beside the readers, so that it also tells of one that has failed or that nobody leads.
     While the store is away it tells nothing; the readers log that.
