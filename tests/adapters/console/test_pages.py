@@ -2,8 +2,10 @@
 
 import html
 import re
+from collections import Counter
 from html.parser import HTMLParser
-from urllib.parse import urljoin
+from random import Random
+from urllib.parse import urlencode, urljoin
 
 import pytest
 from fastapi import FastAPI
@@ -231,3 +233,36 @@ async def test_a_console_waits_for_its_application() -> None:
         async with app:
             assert (await client.get("log")).status_code == 200
             assert "All is well" in (await client.get("")).text
+
+
+ODD = ["", "0", "1", "-1", "9" * 18, "9" * 30, "\x00", "\ud800", "\u202e", "a" * 5_000, "$where"]
+NAMES = ["orders", "purchases", "fulfilment", GROUP, "view", "process", "o-1", "Order", "beginning"]
+FIELDS = re.findall(
+    r"\S+",
+    """type tag stream before at id prefix after_type after_id version name kind key order after
+    parked done handled failed where.customer where.progress position number why to""",
+)
+
+
+async def test_no_parameters_break_the_console(scene: Scene) -> None:
+    chance = Random(14)
+    actions = sorted(FORMS - {"stream", "view"})
+    paths = sorted({each.partition("?")[0] for each in PAGES}) + actions
+    statuses: Counter[int] = Counter()
+    async with client_of(console(scene.app, authorize=lambda _: Access.ACT)) as client:
+        for _ in range(500):
+            given = {
+                each: chance.choice([*ODD, *NAMES])
+                for each in [*chance.sample(FIELDS, 3), "name", "kind", "key"]
+            }
+            path, encoded = chance.choice(paths), urlencode(given, errors="surrogatepass")
+            if path in actions:
+                type_ = {"Content-Type": "application/x-www-form-urlencoded"}
+                response = await client.post(path, content=encoded.encode(), headers=type_)
+            else:
+                response = await client.get(f"{path}?{encoded}")
+            assert response.status_code < 500, (path, given, response.text)
+            response.content.decode()
+            statuses[response.status_code] += 1
+    assert statuses[200] > 50
+    assert statuses[400] > 50
