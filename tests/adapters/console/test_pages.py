@@ -19,6 +19,8 @@ from eventhus_cattrs import CattrsCodec
 from eventhus_console import Access, console
 from eventhus_console.rendering import Renderer
 from eventhus_memory import MemoryStore
+from examples.shop.fulfilment import fulfilment
+from examples.shop.views import orders
 from tests.adapters.console.conftest import client_of
 from tests.adapters.console.scene import CONVERSATION, ESCAPE, GROUP, HTML, REVERSED, Scene, place
 
@@ -223,6 +225,33 @@ async def test_pages_of_the_log_lead_to_each_other(scene: Scene) -> None:
         assert positions == [*range(positions[0], positions[-1] - 1, -1)]
         assert "data-tail" in first
         assert "data-tail" not in second
+
+
+@pytest.mark.parametrize(
+    ("path", "row", "number"),
+    [
+        ("streams?type=Order", r'<th scope="row"><a href="stream', 62),
+        ("view?name=orders", r'<th scope="row"><a href="document', 62),
+        ("view?name=orders&where.customer=ann", r'<th scope="row"><a href="document', 62),
+        ("view?name=orders&order=-customer -progress placed_at", r'"row"><a href="document', 62),
+        ("process?name=fulfilment", r'"row"><a href="document[^"]*key=more', 60),
+    ],
+)
+async def test_long_lists_come_in_pages(scene: Scene, path: str, row: str, number: int) -> None:
+    for each in range(60):
+        await place(scene.app, f"more-{each}", "tea")
+    await scene.app.caught_up(orders)
+    await scene.app.caught_up(fulfilment)
+    rows: list[str] = []
+    following: str | None = path
+    async with client_of(console(scene.app)) as client:
+        while following:
+            page = (await client.get(following)).text
+            documents = page[page.rindex("<table>") :]
+            rows += re.findall(f"{row}[^>]*>", documents)
+            found = re.findall('href="([^"]+)" rel="next"', page)
+            following = html.unescape(found[0]) if found else None
+    assert (number, number) == (len(rows), len({*rows}))
 
 
 async def test_a_console_waits_for_its_application() -> None:
