@@ -16,7 +16,7 @@ from eventhus.operations.folded import Folded, folded_of
 from eventhus.operations.log import check_limit
 from eventhus.operations.redaction import Redactable, Redactor
 from eventhus.operations.values import ArmedKey, DocumentPage, ShownDocument
-from eventhus.ports.views import Selected, Selection, ViewDocument
+from eventhus.ports.views import Selection, ViewDocument
 from eventhus.runtime.readers.finding import plan
 from eventhus.runtime.readers.keyed_events import problem_of
 from eventhus.runtime.readers.reader_group import ParkedKey
@@ -45,14 +45,21 @@ class ShownDocuments:
     ) -> DocumentPage:
         """Return a page, as ``Operations.documents`` does."""
         check_limit(limit)
-        if where or order_by:
-            return await self._found(folded, where, order_by, after, limit)
         if after is not None:
             check_keys((after,))
-        selection = Selection(after=None if after is None else ((), after), limit=limit)
+        if where or order_by:
+            selection = await self._found(folded, where, order_by, after, limit)
+        else:
+            selection = Selection(after=None if after is None else ((), after), limit=limit)
         found = await self.parts.store.select_documents(folded.collection, selection)
         documents = found.documents
-        return self._page(folded, found, documents[-1].key if len(documents) == limit else None)
+        return DocumentPage(
+            documents=[self._shown(folded, each) for each in documents],
+            # A cursor of Application.find has the values of the fields, which may be redacted.
+            cursor=documents[-1].key if len(documents) == limit else None,
+            position=found.position,
+            parked=found.parked,
+        )
 
     async def _found(
         self,
@@ -61,7 +68,8 @@ class ShownDocuments:
         order_by: Sequence[str],
         after: str | None,
         limit: int,
-    ) -> DocumentPage:
+    ) -> Selection:
+        """Return the page of a question that goes on after a key."""
         view = folded.reader
         if not isinstance(view, View):
             raise InvalidArgument(
@@ -69,21 +77,16 @@ class ShownDocuments:
                 f"and order_by to get its documents in the order of their keys"
             )
         wanted = plan(view, converted(view, where), order_by, limit)
-        found = await self.parts.store.select_documents(folded.collection, wanted.after(after))
-        cursor: str | None = None
-        if len(found.documents) == limit:
-            last = found.documents[-1]
-            value = self.parts.documents_of(view).folded(last.key, last).value
-            cursor = wanted.cursor(last.key, value)
-        return self._page(folded, found, cursor)
-
-    def _page(self, folded: Folded, found: Selected, cursor: str | None) -> DocumentPage:
-        return DocumentPage(
-            documents=[self._shown(folded, each) for each in found.documents],
-            cursor=cursor,
-            position=found.position,
-            parked=found.parked,
-        )
+        if after is None:
+            return wanted.selection
+        last = (await self.parts.store.load_documents(folded.collection, [after])).get(after)
+        if last is None or last.deleted or last.parked is not None:
+            raise InvalidArgument(
+                f"key {after!r} of {folded.label}, at which the page before ended, has no document "
+                f"any more; start at the first page"
+            )
+        value = self.parts.documents_of(view).folded(after, last).value
+        return wanted.after(wanted.cursor(after, value))
 
     async def one(self, folded: Folded, key: str) -> ShownDocument | None:
         """Return the document of a key, as ``Operations.document`` does."""

@@ -66,8 +66,8 @@ class Operations:
     ``StoreUnavailable``, except ``health``.
 
     Args:
-        app: An application that has been entered. With ``work=False`` it looks at the work of other
-            processes and takes part in nothing.
+        app: An application that has been entered. With ``async with app.watching()`` it looks at
+            the work of other processes and takes part in nothing.
         redact: Changes data before it is returned; ``None`` returns it as it is. Data on which it
             fails is left out. It gets the fields of events, states, documents and the bodies of
             dead letters; keys, ids, tags and metadata are shown as they are.
@@ -232,8 +232,9 @@ class Operations:
     ) -> DocumentPage:
         """Return a page of the documents of a view or a process.
 
-        Without ``where`` and ``order_by`` they are in the order of their keys, and a cursor is a
-        key. Otherwise a declared index of the view must answer, as for ``Application.find``.
+        Without ``where`` and ``order_by`` they are in the order of their keys. Otherwise a declared
+        index of the view must answer, as for ``Application.find``. A cursor is the key at which a
+        page ended, and the next page goes on where that key is by then.
 
         Args:
             kind: ``"view"`` or ``"process"``.
@@ -248,10 +249,10 @@ class Operations:
                 newest in the store.
 
         Raises:
-            InvalidArgument: There is no such view or process, or a text is not of the type of its
-                field.
+            InvalidArgument: There is no such view or process, a text is not of the type of its
+                field, or the key ``after`` has no document any more.
             UndeclaredIndex: No declared index answers the question.
-            InvalidCursor: ``after`` belongs to another question.
+            CodecError: The document of the key ``after`` does not fit the type of the view.
         """
         return await self._documents.page(
             await folded_of(self._parts, kind, name, version),

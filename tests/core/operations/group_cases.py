@@ -207,3 +207,28 @@ async def views_are_built_and_pruned_by_name(store: Storage) -> None:
         await operations.build("orders")
         assert (await operations.health()).is_ready
         assert [*await operations.prune()] == []
+
+
+@case
+async def code_that_is_not_deployed_yet_looks_without_a_trace(store: Storage) -> None:
+    async with bank(store) as app:
+        await add(app, 1)
+    async with bank(store, views=[orders], processes=[welcome]).watching() as app:
+        operations = Operations(app)
+        found = await operations.health()
+        assert (found.is_healthy, found.is_live, found.is_ready) == (True, True, False)
+        assert [(each.name, each.position, each.moved_at) for each in found.readers] == [
+            ("orders", 0, None),
+            ("welcome", 0, None),
+        ]
+        page = await operations.documents("view", "orders")
+        assert (
+            tuple(page.documents),
+            page.cursor,
+            page.position,
+            page.parked,
+        ) == ((), None, 0, 0)
+        assert await operations.document("process", "welcome", "a") is None
+        assert [*await operations.deadlines("welcome")] == []
+    async with bare(store) as app:
+        assert [*await Operations(app).readers()] == []
