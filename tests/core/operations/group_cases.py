@@ -178,7 +178,11 @@ async def readers_are_listed_whether_code_declares_them_or_not(store: Storage) -
         # A version that nobody follows any more is no problem of this application.
         await add(app, 1)
         await app.caught_up(newer)
-        assert {()} == {r.problems for r in await operations.readers() if not r.is_declared}
+        hasty = Operations(app, stalled_after_s=0)
+        assert {()} == {r.problems for r in await hasty.readers() if not r.is_declared}
+        (orders_2,) = [r for r in await operations.readers() if r.is_declared]
+        assert "view_orders.v2" in {each.name for each in await operations.leases()}
+        assert orders_2.owner is not None
         assert [(each.name, each.version) for each in (await operations.health()).readers] == [
             ("orders", 2)
         ]
