@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,16 +22,12 @@ def plain(value: Any) -> Any:
             return value
         case Mapping():
             return {str(key): plain(each) for key, each in value.items()}
-        case AbstractSet():
-            return sorted(map(plain, value), key=str)
         case Sequence():
             return list(map(plain, value))
-        case _ if attrs.has(type(value)):
+        case _:
             return {
                 field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value))
             }
-        case _:
-            return str(value)
 
 
 def iso(at: datetime) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, TypeAlias
 
 import bson
@@ -51,6 +52,8 @@ _LENIENT = OPTIONS.with_options(
 )
 _INVALID = "\0invalid"  # BSON has no NUL in keys, so no stored document has this one
 
+
+_SIMPLE: frozenset[type] = frozenset((str, int, bool, type(None)))
 
 # Whatever decoding a document of another form may raise.
 MALFORMED = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
@@ -215,6 +218,20 @@ def as_time(text: Any) -> datetime:
     if time.utcoffset() is None:
         raise ValueError("a time without its offset")
     return time
+
+
+def is_plain(data: Any) -> bool:
+    """Return whether decoded data is plain. BSON has only Unicode text and integers of 64 bits."""
+    if type(data) is dict:
+        return _are_plain(data.values())
+    if type(data) is list:
+        return _are_plain(data)
+    return type(data) in _SIMPLE or (type(data) is float and isfinite(data))
+
+
+def _are_plain(values: Iterable[Any]) -> bool:
+    # Most documents are flat, and this is a single call for these.
+    return _SIMPLE.issuperset(map(type, values)) or all(map(is_plain, values))
 
 
 def has_special_key(data: Any) -> bool:

@@ -27,7 +27,6 @@ from bson import Int64
 from pymongo import ASCENDING, IndexModel, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
-from eventhus.adapter_support import check_plain_data
 from eventhus.errors import InvalidArgument
 from eventhus.ports import ArmedDeadline, Parked, Skipped, ViewDocument, ViewWrite
 from eventhus.ports.views import unchecked_view_document
@@ -41,6 +40,7 @@ from eventhus_mongo.documents import (
     as_time,
     decode_reply,
     has_special_key,
+    is_plain,
     is_valid,
     not_ours,
     parse_json,
@@ -187,10 +187,9 @@ def _value(document: Document) -> tuple[Any, bool]:
     """Return the value of a document; or ``None``, and that it is damaged."""
     try:
         data = _data(document)
-        check_plain_data(data)
     except MALFORMED:
         return None, True
-    return data, False
+    return (data, False) if is_plain(data) else (None, True)
 
 
 def _data(document: Document) -> Any:

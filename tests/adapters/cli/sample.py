@@ -174,6 +174,28 @@ def mended() -> Application:
     return bank(store=store, views=[balances, rates])
 
 
+def bare() -> Application:
+    """The filled bank, seen by code that declares nothing."""
+    store = MemoryStore()
+    asyncio.run(work(bank(store=store)))
+    return bank(store=store, aggregates=[], views=[], processes=[])
+
+
+def newer() -> Application:
+    """The filled bank, seen by code with a later version of a view."""
+    store = MemoryStore()
+    asyncio.run(work(bank(store=store)))
+    later = View(name="rates", version=2, initial=0, key=account_of, evolve=sum_up)
+    return bank(store=store, views=[balances, later])
+
+
+def busy() -> Application:
+    """A bank whose view somebody leads."""
+    store = MemoryStore()
+    asyncio.run(store.acquire("view_balances", "somebody", ttl_s=1000))
+    return bank(store=store)
+
+
 def empty() -> Application:
     """A bank without events."""
     return bank(store=MemoryStore())

@@ -88,6 +88,13 @@ def test_status_of_a_healthy_bucket_ends_with_0() -> None:
     assert text("status", app="empty")[0] == "bucket bank: healthy, ready, 0 events"
 
 
+def test_an_empty_bucket_is_a_problem_where_its_name_was_typed() -> None:
+    args = ["status", "--store", "memory://", "--bucket", "bnak"]
+    result = CliRunner().invoke(eventhus, args)
+    assert (1, "") == (result.exit_code, result.stderr)
+    assert "!  the bucket holds no events; check --store and --bucket\n" in result.stdout
+
+
 def test_status_as_json() -> None:
     found = answer("status", code=1)
     assert {*found} == {
@@ -258,6 +265,35 @@ def test_views_are_built_reset_and_pruned() -> None:
     assert text("views", "prune") == ["deleted: nothing, no version is older"]
 
 
+def test_old_versions_of_views_are_pruned() -> None:
+    assert [line.split()[1:3] for line in text("views", "list", app="newer")[1:]] == [
+        ["balances", "6"],
+        ["rates", "v2"],
+        ["rates", "(not"],
+    ]
+    assert failure("views", "prune", app="newer").startswith(
+        "Delete 1 version of views: rates v1? Nobody can be asked here"
+    )
+    assert text("views", "prune", "--yes", app="newer") == ["deleted: rates v1"]
+    assert answer("views", "prune", "rates", "balances", "--yes", app="bare")["pruned"] == [
+        {"name": "balances", "version": 1},
+        {"name": "rates", "version": 1},
+    ]
+
+
+def test_what_no_code_declares_is_shown_with_the_reason() -> None:
+    lines = text("state", "Account/a1", code=1, app="bare")
+    assert lines[0] == "Account/a1 at version 2"
+    assert lines[1].startswith("!  ")
+    assert answer("state", "Account/a1", code=1, app="bare")["data"] is None
+    assert any(line.startswith("    !") for line in text("stream", "Account/a1", app="bare"))
+    assert all("! " in line for line in text("tail", app="bare"))
+    assert any(line.startswith("problem ") for line in text("event", "1", app="bare"))
+    assert text("views", "show", "balances", "a1", app="bare") == text(
+        "views", "show", "balances", "a1"
+    )
+
+
 def test_parked_keys_are_listed_retried_and_skipped() -> None:
     assert text("parked", "list") == text("parked", "list", "rates")
     assert text("parked", "list", "view:rates") == [
@@ -341,6 +377,12 @@ def test_groups_are_listed_and_moved() -> None:
 
 
 def test_leases_are_listed() -> None:
+    header, lease = text("leases", app="busy")
+    assert header.split() == ["NAME", "OWNER", "TOKEN", "SINCE", "UNTIL"]
+    assert lease.split() == ["view_balances", "somebody", "1", "TIME", "TIME"]
+    (found,) = answer("leases", app="busy")["leases"]
+    assert {"name", "owner", "token", "since", "until"} == {*found}
+    assert "somebody" in "".join(text("status", app="busy"))
     assert text("leases") == ["no leases are held"]
     assert answer("leases") == {"leases": []}
 

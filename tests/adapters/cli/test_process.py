@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -270,3 +271,21 @@ def test_a_missing_extra_is_named() -> None:
     )
     assert (2, "") == (result.returncode, result.stdout)
     assert result.stderr == ("eventhus: the command line needs rich; install eventhus[cli]\n")
+
+
+def test_the_console_is_served_until_ctrl_c() -> None:
+    with subprocess.Popen(
+        [*EVENTHUS, "console", "--port", "0"],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[0]
+        with urlopen(f"{url}streams") as page:
+            assert b"Account" in page.read()
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=LIMIT_S)
+    assert (130, "", "") == (process.returncode, rest, errors)

@@ -1,12 +1,9 @@
 """The shop of these tests, a client without a browser, and a browser."""
 
-import os
-import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-import pytest
 import pytest_asyncio
 import uvicorn
 from httpx2 import ASGITransport, AsyncClient
@@ -14,8 +11,8 @@ from playwright.async_api import Browser, async_playwright
 from starlette.types import ASGIApp
 
 from tests.adapters.console.scene import Scene, shop
+from tests.chromium import chromium_or_skip
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OURS = {"Origin": "http://console", "Sec-Fetch-Site": "same-origin"}
 
 Serve = Callable[[ASGIApp], AbstractAsyncContextManager[str]]
@@ -54,24 +51,12 @@ async def _running(server: uvicorn.Server, listening: socket.socket) -> AsyncIte
         await server.shutdown(sockets=[listening])
 
 
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Return the path of Chromium. Without one, skip, or fail if servers are required."""
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if found is None:
-        missing = f"no browser was found; put one of {', '.join(CHROMIUM)} on the PATH"
-        if os.environ.get("EVENTHUS_REQUIRE_SERVERS") == "1":
-            pytest.fail(f"EVENTHUS_REQUIRE_SERVERS is 1, but {missing}", pytrace=False)
-        pytest.skip(missing)
-    return found
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser(chromium: str) -> AsyncIterator[Browser]:
+async def browser() -> AsyncIterator[Browser]:
     """A Chromium that all tests share."""
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path=chromium_or_skip(), args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
         yield launched
         await launched.close()

@@ -357,6 +357,8 @@ DAMAGES: dict[str, dict[str, Any]] = {
     "a date beyond Python's": {"at": DatetimeMS(2**62)},
     "bytes": {"_value": b"1"},
     "no number": {"a": float("nan")},
+    "no number in a text": {"_json": '{"$a": NaN}'},
+    "code in a list in an object": {"a": {"b": [1, Code("1")]}},
     "a lowest key, in a document with a revision": {"a": MinKey(), "_revision": 1},
     "a date beyond Python's, in a document with a revision": {
         "at": DatetimeMS(2**62),

@@ -1,19 +1,17 @@
 """Tests of the page in a real browser."""
 
 import html
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.chromium import chromium_or_skip
 from tests.testing.reports.conftest import Run
 
 pytest_plugins = ["pytester"]
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE_S = 120  # far longer than a run takes
 LONG = """
 def test_a_very_long_name():
@@ -45,14 +43,7 @@ frame.onload = () => {{
 
 @pytest.fixture(scope="module")
 def browser() -> str:
-    """Return the path of Chromium. Without one, skip, or fail if servers are required."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        missing = f"no browser was found; put one of {', '.join(NAMES)} on the PATH"
-        if os.environ.get("EVENTHUS_REQUIRE_SERVERS") == "1":
-            pytest.fail(f"EVENTHUS_REQUIRE_SERVERS is 1, but {missing}", pytrace=False)
-        pytest.skip(missing)
-    return found
+    return chromium_or_skip()
 
 
 def measured(browser: str, page: Path, width: int, *, dark: bool) -> str:

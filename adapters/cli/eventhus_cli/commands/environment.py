@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib import import_module
 from importlib.util import find_spec
 
 import click
@@ -70,13 +69,14 @@ async def doctor(session: Session) -> int:
 @operating(is_long=True)
 async def console(session: Session, *, host: str, port: int) -> None:
     """Serve the web console to this machine, until Ctrl-C. It only shows things."""
-    needed = ("eventhus_console", "jinja2", "starlette", "uvicorn")
+    needed = ("jinja2", "starlette", "uvicorn")
     missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise Failure(
             f"the console needs {' and '.join(missing)}; install eventhus[console]", USAGE
         )
-    serve = import_module("eventhus_console").serve
+    from eventhus_console import serve
+
     try:
         await serve(session.app, host=host, port=port, on_start=partial(_started, session))
     except OSError as error:

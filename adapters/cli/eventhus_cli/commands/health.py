@@ -43,6 +43,8 @@ async def _with_undeclared(session: Session, health: Health) -> Health:
     readers = await session.operations.readers()
     known = {problem for each in health.readers for problem in each.problems}
     more = [problem for each in readers for problem in each.problems if problem not in known]
+    if not health.head:
+        more.append("the bucket holds no events; check --store and --bucket")
     return attrs.evolve(health, readers=readers, problems=(*health.problems, *more))
 
 

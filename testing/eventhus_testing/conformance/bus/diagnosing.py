@@ -31,5 +31,8 @@ class Diagnosing(BusCases):
     @bus_case
     async def test_a_diagnosis_needs_no_entered_bus(self, bus: EventBus) -> None:
         """It leaves one that is in use alone."""
+        inbox = Inbox()
+        await bus.subscribe(inbox, group="g")
         await fresh_findings(self.bus(f"{self.bucket}_2"))
         await publish(bus, [message()])
+        await until(lambda: inbox.messages)

@@ -5,9 +5,15 @@ from __future__ import annotations
 import asyncio
 
 from eventhus.ports import Storage
-from eventhus_testing.conformance.diagnosing import fresh_findings
+from eventhus_testing.conformance import diagnosing
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.samples import commit
+
+
+async def fresh_findings(store: Storage) -> None:
+    """Check the findings of a fresh store."""
+    findings = await diagnosing.fresh_findings(store)
+    assert findings, "a store tells at least about its connection"
 
 
 class Diagnosing(Cases):
@@ -18,7 +24,7 @@ class Diagnosing(Cases):
         """Also beside another diagnosis, and with a log."""
         await asyncio.gather(fresh_findings(store), fresh_findings(store))
         await store.append(commit(expected_version=0))
-        assert await fresh_findings(store), "a store tells at least about its connection"
+        await fresh_findings(store)
 
     @case
     async def test_a_diagnosis_needs_no_entered_store(self, store: Storage) -> None:

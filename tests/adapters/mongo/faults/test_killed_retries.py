@@ -24,6 +24,7 @@ from tests.core.runtime.readers.test_parking import POISON, broken, mended
 from tests.core.support import add
 
 KILLS = 4
+PATIENCE_S = 60.0  # without a key that is released
 KEYS = [f"a{number}" for number in range(6)]
 _ROOT = Path(__file__).parents[4]
 _WORKER = """
@@ -71,9 +72,12 @@ async def test_killed_retries(
                 log = tmp_path / f"{number}.log"
                 process = workers.run(worker, log)
                 left = random.randrange(parked)
-                async with asyncio.timeout(60):
-                    while await _parked(client, mongo_bucket) > left:
+                async with asyncio.timeout(PATIENCE_S) as patience:
+                    while (now := await _parked(client, mongo_bucket)) > left:
                         assert process.poll() is None, log.read_text()
+                        if now < parked:  # each retry reads a log that grows with every kill
+                            parked = now
+                            patience.reschedule(asyncio.get_running_loop().time() + PATIENCE_S)
                         await asyncio.sleep(random.random() * 0.01)
                 process.kill()
                 await asyncio.to_thread(process.wait)
