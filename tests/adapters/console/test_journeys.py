@@ -109,13 +109,19 @@ async def test_dead_letters_are_replayed_and_discarded(page: Page, scene: Scene)
     assert len(scene.incident.sent) == 2
 
 
-async def test_a_group_that_somebody_works_for_is_not_moved(page: Page) -> None:
+async def test_a_group_is_moved_once_nobody_works_for_it(page: Page, scene: Scene) -> None:
     await page.goto(f"group?name={GROUP}")
-    await page.get_by_text("Move the group…").click()
-    await page.get_by_label("the beginning").check()
-    await page.get_by_role("button", name="Move").click()
-    await expect(page.get_by_role("alert")).to_be_visible()
-    await expect(page.get_by_role("heading", level=1)).to_contain_text(GROUP)
+    facts = page.locator("dl.facts")
+    await expect(facts).to_contain_text("36 of 36")
+    for expected in ("alert", "status"):
+        await page.get_by_text("Move the group…").click()
+        await page.get_by_label("after position").check()
+        await page.get_by_label("Position", exact=True).fill("12")
+        await page.get_by_role("button", name="Move").click()
+        await expect(page.get_by_role(expected)).to_be_visible()
+        await scene.mailer.close()
+    await expect(page.get_by_role("status")).to_have_text("The group was moved.")
+    await expect(facts).to_contain_text("12 of 36")
 
 
 async def test_the_log_is_filtered_and_followed(page: Page, scene: Scene) -> None:

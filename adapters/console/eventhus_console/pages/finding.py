@@ -1,4 +1,4 @@
-"""What is asked of the documents of a view or a process, in a form or a link."""
+"""Questions about the documents of a view or a process, from a form or a link."""
 
 from __future__ import annotations
 
