@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ from tests.bank import Deposited, Opened, Renamed, Scribble, Withdraw, Withdrawn
 Followed = Opened | Deposited | Withdrawn | Renamed
 Own = DeadlineReached | CommandRefused
 
+COMMAND = "command"  # in the metadata of an event: the id of the writer's command
 TOO_MUCH = 1_000_000
 WARNED = 3  # deposits after which a withdrawal is tried that is refused
 
@@ -171,3 +172,45 @@ def _answers(log: Sequence[Recorded[Any]]) -> Iterator[str]:
         yield f"unanswered: {name} because of {cause}"
     for cause, name in (actual - expected).elements():
         yield f"answered again: {name} because of {cause}"
+
+
+def unsettled(told: Mapping[str, int], log: Sequence[Recorded[Any]]) -> list[str]:
+    """Return the commands of writers that had another effect than their writer was told of.
+
+    Args:
+        told: How many events each command has led to.
+        log: All events. Those of a writer name its command.
+    """
+    events = Counter(
+        each.metadata.values[COMMAND] for each in log if each.metadata.causation_id is None
+    )
+    return [
+        f"{'undone' if events[each] < told.get(each, 0) else 'done again'}: command {each}"
+        for each in sorted({*told, *events})
+        if events[each] != told.get(each, 0)
+    ]
+
+
+def fates(log: Sequence[Recorded[Any]], position: int) -> Counter[str]:
+    """Return how many of the deadlines that were armed at a position were reached or cancelled."""
+    armed: dict[tuple[str, str], str] = {}  # the arming event, by key and name
+    fates = Counter[str]()
+    for recorded in log:
+        key = account_of(recorded)
+        match recorded.event:
+            case Opened() | Renamed() | Withdrawn():
+                name = "refill" if isinstance(recorded.event, Withdrawn) else "deposit"
+                if recorded.position <= position:
+                    armed[key, name] = recorded.id
+                else:
+                    armed.pop((key, name), None)
+            case Deposited():
+                is_armed = armed.pop((key, "deposit"), None) is not None
+                fates["cancelled"] += is_armed and recorded.position > position
+            case DeadlineReached(name):
+                if armed.get((key, name)) == recorded.metadata.causation_id:
+                    del armed[key, name]
+                    fates["reached"] += recorded.position > position
+            case _:
+                pass
+    return fates

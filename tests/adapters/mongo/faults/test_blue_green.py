@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 from attrs import define, frozen
 
 from eventhus import Application, Recorded, View, ViewVersion, in_range
@@ -18,12 +20,14 @@ from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore
 from eventhus_testing.servers.processes import room
 from tests.adapters.mongo.faults.run import Soak
-from tests.adapters.mongo.support import async_client
+from tests.adapters.mongo.support import Client, async_client
+from tests.adapters.mongo.test_bank import followed
 from tests.bank import Deposited, Script, account, always, note
 from tests.core.support import add
 
 CLIENTS = 6
 HISTORY = 100  # commits of 100 events before the new version
+PAST = 20  # accounts that the history is about
 READS = 20  # of each client with each version, at least
 _ROOT = Path(__file__).parents[4]
 _BUILDER = """
@@ -103,7 +107,8 @@ async def test_a_version_takes_over_under_load(
         web = await newer.enter_async_context(bank(mongo_url, mongo_bucket, new, work=False))
         for _ in range(HISTORY * soak.factor):
             events = [Deposited(random.randint(1, 9)) for _ in range(100)]
-            await web.dispatch(Script(aggregate_id="past", decide=always(*events)))
+            past = f"past{random.randrange(PAST)}"
+            await web.dispatch(Script(aggregate_id=past, decide=always(*events)))
         await old_web.caught_up(old)
         traffic = Traffic(app=old_web, version=1, reads=Counter())
         async with asyncio.TaskGroup() as clients:
@@ -136,6 +141,7 @@ async def test_a_version_takes_over_under_load(
             traffic.reads.clear()
             await _answered(traffic, 2)
             traffic.is_over = True
+        assert [] == await wrong_keys(web)
     assert {"view_totals.v2"} == {
         name for name in await _collections(mongo_url, mongo_bucket) if name.startswith("view_")
     }
@@ -150,16 +156,49 @@ async def _requests(traffic: Traffic, number: int, random: Random) -> None:
         deposit = random.randint(1, 9)
         await add(app, deposit, aggregate_id=name)
         amount, deposits = amount + deposit, deposits + 1
-        if version == 1:
-            await app.caught_up(old)
-            assert amount == await app.view(old, name)
-        else:
-            await app.caught_up(new)
-            assert Total(amount, deposits) == await app.view(new, name)
-            exact = in_range(at_least=amount, at_most=amount)
-            page = await app.find(new, where={"amount": exact}, order_by="amount")
-            assert name in [each.key for each in page.items]
+        assert [] == await wrong_answers(app, version, name, Total(amount, deposits))
         traffic.reads[number, version] += 1
+
+
+def violations(expected: Mapping[str, object], found: Mapping[str, object]) -> list[str]:
+    """Return each key that has another value than it should."""
+    return [
+        f"{'stale' if key in found else 'missing'}: {key} is {found.get(key)}, not {value}"
+        for key, value in expected.items()
+        if key not in found or found[key] != value
+    ] + [f"unknown: {key}" for key in found if key not in expected]
+
+
+async def wrong_answers(app: Application, version: int, key: str, total: Total) -> list[str]:
+    """Return everything that is wrong in what a version answers about a key."""
+    if version == 1:
+        await app.caught_up(old)
+        return violations({key: total.amount}, await _read(app, old, key))
+    await app.caught_up(new)
+    exact = in_range(at_least=total.amount, at_most=total.amount)
+    page = await app.find(new, where={"amount": exact}, order_by="amount")
+    found = {each.key: each.value for each in page.items if each.key == key}
+    return [
+        *violations({key: total}, await _read(app, new, key)),
+        *violations({key: total}, found),
+    ]
+
+
+async def _read(app: Application, view: View[Any, Any], key: str) -> Mapping[str, object]:
+    value = await app.view(view, key)
+    return {} if value is None else {key: value}
+
+
+async def wrong_keys(app: Application) -> list[str]:
+    """Return everything that is wrong in version 2 as a whole."""
+    head = await app._store.head()
+    totals = defaultdict[str, Total](Total)
+    for recorded in await followed(app, to=head):
+        if isinstance(recorded.event, Deposited):
+            totals[key(recorded)] = count(totals[key(recorded)], recorded)
+    await app.caught_up(new)
+    page = await app.find(new, limit=len(totals) + 1)
+    return violations(totals, {each.key: each.value for each in page.items})
 
 
 async def _answered(traffic: Traffic, version: int) -> None:
@@ -171,3 +210,118 @@ async def _answered(traffic: Traffic, version: int) -> None:
 async def _collections(url: str, bucket: str) -> list[str]:
     async with async_client(url) as client:
         return await client[bucket].list_collection_names()
+
+
+Damage = Callable[["Documents"], Awaitable[None]]
+
+
+class Documents:
+    """The documents of one version, to be damaged.
+
+    Attributes:
+        collection: Theirs.
+    """
+
+    def __init__(self, client: Client, bucket: str, version: int) -> None:
+        self.collection = client[bucket]["view_totals" if version == 1 else "view_totals.v2"]
+        self._earlier: dict[str, Any] | None = None
+
+    async def make_stale(self) -> None:
+        """Keep a document, and put it back when called again."""
+        if self._earlier is None:
+            self._earlier = await self.collection.find_one({"_id": "a0"})
+        else:
+            await self.collection.replace_one({"_id": "a0"}, self._earlier)
+
+    async def delete(self) -> None:
+        """Delete a document."""
+        await self.collection.delete_one({"_id": "a0"})
+
+    async def copy(self) -> None:
+        """Store a document under another key, too."""
+        copied = await self.collection.find_one({"_id": "a0"})
+        assert copied is not None
+        await self.collection.insert_one({**copied, "_id": "b0"})
+
+    async def hide(self) -> None:
+        """Take a document out of the indexes."""
+        await self.collection.update_one({"_id": "a0"}, {"$unset": {"_by": ""}})
+
+
+PLANTED: dict[str, tuple[int, Damage, str]] = {
+    "a stale value of version 1": (1, Documents.make_stale, "stale: a0"),
+    "a missing key of version 1": (1, Documents.delete, "missing: a0"),
+    "a stale value of version 2": (2, Documents.make_stale, "stale: a0"),
+    "a missing key of version 2": (2, Documents.delete, "missing: a0"),
+    "a missing place in an index": (2, Documents.hide, "missing: a0"),
+}
+
+
+@pytest.mark.parametrize(("version", "damage", "found"), PLANTED.values(), ids=PLANTED)
+async def test_planted_damage_is_seen_by_a_client(
+    mongo_url: str,
+    mongo_bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+    version: int,
+    damage: Damage,
+    found: str,
+) -> None:
+    caught_up = Application.caught_up
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(async_client(mongo_url))
+        view = old if version == 1 else new
+        app = await stack.enter_async_context(bank(mongo_url, mongo_bucket, view))
+        documents = Documents(client, mongo_bucket, version)
+
+        async def damaging(self: Application, *arguments: Any) -> None:
+            await caught_up(self, *arguments)
+            await damage(documents)
+
+        monkeypatch.setattr(Application, "caught_up", damaging)
+        traffic = Traffic(app=app, version=version, reads=Counter())
+        with pytest.raises(AssertionError, match=found):
+            await _requests(traffic, 0, Random(1))
+
+
+async def test_a_version_that_has_the_traffic_before_it_catches_up_is_seen(
+    mongo_url: str, mongo_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bank(mongo_url, mongo_bucket, new, work=False) as app:
+
+        async def build_only_once(self: Application, view: View[Any, Any]) -> None:
+            if not await self._store.load_documents("view_totals.v2", ["a0"]):
+                await self.build(view)
+
+        monkeypatch.setattr(Application, "caught_up", build_only_once)
+        traffic = Traffic(app=app, version=2, reads=Counter())
+        with pytest.raises(AssertionError, match="stale: a0"):
+            await _requests(traffic, 0, Random(1))
+        assert traffic.reads[0, 2] == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind"),
+    [
+        (Documents.make_stale, "stale: a0 is "),
+        (Documents.delete, "missing: a0 is "),
+        (Documents.copy, "unknown: b0"),
+    ],
+)
+async def test_planted_damage_is_seen_at_the_end(
+    mongo_url: str, mongo_bucket: str, damage: Damage, kind: str
+) -> None:
+    async with (
+        async_client(mongo_url) as client,
+        bank(mongo_url, mongo_bucket, new) as app,
+    ):
+        documents = Documents(client, mongo_bucket, 2)
+        for key in ("a0", "a1"):
+            await add(app, 5, aggregate_id=key)
+        assert [] == await wrong_keys(app)
+        if damage is Documents.make_stale:
+            await damage(documents)
+            await add(app, 5, aggregate_id="a0")
+            await app.caught_up(new)
+        await damage(documents)
+        (found,) = await wrong_keys(app)
+        assert found.startswith(kind)

@@ -23,8 +23,8 @@ from eventhus.runtime.readers.own_streams import OwnStreams
 from eventhus.runtime.readers.process_runner import ProcessRunner
 from eventhus_memory import MemoryStore
 from eventhus_testing import ManualClock
-from tests.adapters.mongo.faults.dunning import dunning, violations
-from tests.bank import Deposit, Deposited, Open, Rename, Scribbled, Withdraw
+from tests.adapters.mongo.faults.dunning import COMMAND, dunning, fates, unsettled, violations
+from tests.bank import Deposit, Deposited, Open, Opened, Rename, Scribbled, Withdraw
 from tests.core.hooks import Gate
 from tests.core.readers import bank, caught_up
 from tests.core.support import Proxy
@@ -212,3 +212,42 @@ async def _simple() -> Log:
         log = await log_of(app)
     assert any(isinstance(each.event, Deposited) for each in log)
     return log
+
+
+async def sent() -> tuple[dict[str, int], Log]:
+    """Return how many events each of some commands has led to, and their log."""
+    told: dict[str, int] = {}
+    async with bank(MemoryStore(), processes=[dunning], clock=ManualClock()) as app:
+        for command_id, command in {
+            "opened": Open(aggregate_id="a", owner="100"),
+            "deposited": Deposit(aggregate_id="a", amount=5),
+            "unchanged": Rename(aggregate_id="a", owner="100"),
+        }.items():
+            metadata = Metadata(values={COMMAND: command_id})
+            told[command_id] = len((await app.dispatch(command, metadata=metadata)).events)
+        await caught_up(app, dunning)
+        return told, await log_of(app)
+
+
+async def test_commands_that_had_their_effect_once_are_settled() -> None:
+    told, log = await sent()
+    assert {"opened": 1, "deposited": 1, "unchanged": 0} == told
+    assert [] == unsettled(told, log)
+
+
+async def test_a_command_with_another_effect_than_was_told_is_seen() -> None:
+    told, log = await sent()
+    deposited = first(log, Deposited)
+    assert ["undone: command deposited"] == unsettled(told, without(log, deposited))
+    assert ["done again: command deposited"] == unsettled(told, [*log, log[deposited]])
+    refused = {**told, "deposited": 0}
+    assert ["done again: command deposited"] == unsettled(refused, log)
+
+
+async def test_fates_count_the_deadlines_that_are_armed_at_a_position() -> None:
+    log = await _simple()
+    (opened_a, opened_b) = [each.position for each in log if isinstance(each.event, Opened)]
+    assert {"reached": 1} == +fates(log, opened_a)
+    assert {"cancelled": 1} == +fates(log, opened_b)
+    assert {} == +fates(log, 0)
+    assert {} == +fates(log, len(log))

@@ -59,7 +59,8 @@ def noting(journal: str | Path) -> Callable[[Delivered[Any]], Awaitable[None]]:
         await asyncio.sleep(random.random() * 0.01)  # work, so that a kill may come amid it
         if delivered.event.amount == POISON:
             raise ValueError("poison")
-        os.write(file, f"{json.dumps([str(delivered.stream), delivered.version])}\n".encode())
+        line = [str(delivered.stream), delivered.version, os.getpid()]
+        os.write(file, f"{json.dumps(line)}\n".encode())
 
     return handle
 
@@ -83,7 +84,11 @@ async def work(url: str, bucket: str, journal: str) -> None:
 
 
 class Load:
-    """A writer, and workers of one group on the same bucket."""
+    """A writer, and workers of one group on the same bucket.
+
+    Attributes:
+        kills: How many workers were killed while they handled events.
+    """
 
     def __init__(
         self, url: str, bucket: str, random: Random, directory: Path, workers: Room
@@ -95,6 +100,7 @@ class Load:
         self._log = directory / "workers.log"
         self._workers = workers
         self._running: list[Popen[bytes]] = []
+        self.kills = 0  # of a worker that was handling events
         self._writing: asyncio.Task[None] | None = None
 
     async def start(self, writer: Application) -> None:
@@ -108,16 +114,18 @@ class Load:
         command = [sys.executable, "-c", _WORKER, str(_ROOT), self.url, self.bucket]
         self._running.append(self._workers.run([*command, str(self.journal)], self._log))
 
-    async def kill_worker(self) -> None:
-        """End a worker with SIGKILL, which one is left to chance."""
-        victim = self._running.pop(self.random.randrange(len(self._running)))
-        victim.kill()
-        await asyncio.to_thread(victim.wait)
-
     async def replace_worker(self) -> None:
-        """Kill a worker, and start another one."""
-        await self.kill_worker()
+        """End the worker that handled the last event with SIGKILL, and start another one."""
+        _, _, handling = json.loads(self.journal.read_text().splitlines()[-1])
+        (victim,) = [each for each in self._running if each.pid == handling]
+        await self._kill(victim)
+        self.kills += 1
         self._start_worker()
+
+    async def _kill(self, worker: Popen[bytes]) -> None:
+        self._running.remove(worker)
+        worker.kill()
+        await asyncio.to_thread(worker.wait)
 
     async def expire(self) -> None:
         """Make every lease run out now, as it would within seconds, whoever holds it."""
@@ -141,8 +149,8 @@ class Load:
         assert self._writing is not None
         self._writing.cancel()
         await asyncio.wait([self._writing])
-        while self._running:
-            await self.kill_worker()
+        for each in [*self._running]:
+            await self._kill(each)
         await self.expire()
 
     def _handled(self) -> int:
@@ -171,13 +179,14 @@ async def working(url: str, bucket: str, soak: Soak, directory: Path) -> AsyncIt
 async def test_killed_handlers(
     mongo_url: str, mongo_bucket: str, soak: Soak, tmp_path: Path
 ) -> None:
-    """Of two workers, one is killed with SIGKILL, or both are made to work at once."""
+    """Of two workers, the one at work is killed with SIGKILL, or both are made to work at once."""
     async with working(mongo_url, mongo_bucket, soak, tmp_path) as load:
         for number in range(ROUNDS * soak.factor):
             await load.progress()
-            if number % 2:
+            if number % 4:
                 await load.replace_worker()
             await load.expire()
+    print(f"{load.kills} kills")
 
 
 async def test_handlers_while_the_primary_is_replaced(
@@ -198,7 +207,7 @@ async def test_handlers_while_the_primary_is_replaced(
 async def _check(app: Application, log: Sequence[Recorded[Any]], journal: Path) -> None:
     deposits = [each for each in log if isinstance(each.event, Deposited)]
     poisoned = [each for each in deposits if each.event.amount == POISON]
-    noted = [tuple(json.loads(line)) for line in journal.read_text().splitlines()]
+    noted = [tuple(json.loads(line)[:2]) for line in journal.read_text().splitlines()]
     letters = await app.dead_letters(group="mailer", limit=len(log) + 1)
     print(f"{len(deposits)} deposits, {len(poisoned)} poisoned, handled {len(noted)} times")
     for key in ACCOUNTS:

@@ -22,7 +22,7 @@ from tests.adapters.mongo.test_bank import followed
 from tests.bank import Deposit, Open, Scribble, Withdraw, account, note
 from tests.core.readers import Balance, balances, caught_up, odd, welcome
 
-KILLS = 5
+KILLS = 6
 ACCOUNTS = [f"a{number}" for number in range(8)]
 _ROOT = Path(__file__).parents[4]
 _WORKER = """
@@ -77,7 +77,7 @@ async def test_killed_readers(
             await caught_up(app, welcome, odd)
             await app.caught_up(balances)
             events = await followed(app, to=await app._store.head())
-            print(f"{len(events)} events")
+            print(f"{KILLS * soak.factor} kills, {len(events)} events")
             for key in ACCOUNTS:
                 assert (key, folded(key, events)) == (key, await app.view(balances, key))
     assert _expected(welcome, events) + _expected(odd, events) == _answered(events)

@@ -35,12 +35,17 @@ asyncio.run(bank(*sys.argv[2:]).run())
 """
 
 
+def worker(url: str, bucket: str) -> list[str]:
+    """Return the command that starts a worker."""
+    return [sys.executable, "-c", _WORKER, str(_ROOT), url, bucket]
+
+
 class Load:
     """A writer in this process, and workers in others, on one bucket."""
 
     def __init__(self, client: Client, url: str, bucket: str, workers: Room, path: Path) -> None:
         self._database = client[bucket]
-        self._command = [sys.executable, "-c", _WORKER, str(_ROOT), url, bucket]
+        self._command = worker(url, bucket)
         self._workers = workers
         self._path = path
         self._started = 0
@@ -86,17 +91,23 @@ async def loaded(
         await asyncio.wait([writing])
 
 
-async def _write(app: Application, random: Random) -> None:
-    while True:
-        aggregate_id = random.choice(ACCOUNTS)
-        commands: list[Command] = [
+def command(random: Random) -> Command:
+    """Return a command that arms a deadline or cancels one, unless it is rejected."""
+    aggregate_id = random.choice(ACCOUNTS)
+    return random.choice(
+        [
             Open(aggregate_id=aggregate_id, owner=str(random.randrange(0, 500))),
             Rename(aggregate_id=aggregate_id, owner=str(random.randrange(0, 300))),
             Deposit(aggregate_id=aggregate_id, amount=random.randint(1, 9)),
             Withdraw(aggregate_id=aggregate_id, amount=random.randint(1, 9)),
         ]
+    )
+
+
+async def _write(app: Application, random: Random) -> None:
+    while True:
         with suppress(Rejected):
-            await app.dispatch(random.choice(commands))
+            await app.dispatch(command(random))
         await asyncio.sleep(0.01)  # leaves the workers a share of the machine
 
 
