@@ -96,13 +96,16 @@ def run_session(bucket: str) -> list[tuple[str, list[str]]]:
     code = 0
     answers: list[tuple[str, list[str]]] = []
     for command, _ in session():
-        program, *args = shlex.split(command.partition(" > ")[0])
+        if " > " in command or " | " in command:  # for a shell
+            answers.append((command, []))
+            continue
+        program, *args = shlex.split(command)
         lines: list[str] = []
         if program == "export":
             environment |= dict(arg.split("=", 1) for arg in args if not arg.startswith("SHOP_"))
         elif command == "echo $?":
             lines = [str(code)]
-        elif program == "eventhus" and " > " not in command:
+        elif program == "eventhus":
             result = CliRunner(env=environment).invoke(eventhus, args)
             code = result.exit_code
             lines = result.output.replace(bucket, "shop").rstrip().splitlines()

@@ -48,8 +48,8 @@ def failure_of(error: Exception, timeout_s: float) -> Failure | None:
             return Failure(message or type(error).__name__, PROBLEM)
         case TimeoutError():
             return Failure(
-                f"the store or the bus did not answer within {timeout_s:g} s; look at its server, "
-                f"or allow more time with --timeout",
+                f"the store or the bus did not answer within {timeout_s:g} s; eventhus doctor "
+                f"tells which and why, and --timeout allows more time",
                 AWAY,
             )
         case OSError():

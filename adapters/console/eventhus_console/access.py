@@ -18,7 +18,7 @@ KEY = "eventhus_console.access"
 
 
 class Access(enum.Enum):
-    """What a request may do.
+    """The rights of a request.
 
     Attributes:
         READ: It may look at everything that ``redact`` leaves, and change nothing.

@@ -1,4 +1,4 @@
-"""What may be changed through the console, by POST only."""
+"""Actions: the changes that the console can make, by POST only."""
 
 from __future__ import annotations
 

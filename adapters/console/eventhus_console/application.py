@@ -92,7 +92,7 @@ class _Console:
         async def endpoint(request: Request) -> Response:
             self._samples.keep_sampling()
             try:
-                visit = self._visit(request, Parameters(request.scope["query_string"]))
+                visit = self._visit(Parameters(request.scope["query_string"]))
                 async with asyncio.timeout(PATIENCE_S):
                     return self._answer(request, await show(visit))
             except (BadRequest, NotFound, EventhusError, OSError) as error:
@@ -107,7 +107,7 @@ class _Console:
             if not comes_from_this_site(request.headers):
                 raise HTTPException(403, "An action must come from a page of this console.")
             try:
-                return self._answer(request, await act(self._visit(request, await _form(request))))
+                return self._answer(request, await act(self._visit(await _form(request))))
             except (BadRequest, NotFound, EventhusError, OSError) as error:
                 _log.warning("an action of the console failed: %s", error)
                 return self._trouble(request, error)
@@ -116,18 +116,13 @@ class _Console:
 
     async def _tail(self, request: Request) -> Response:
         try:
-            visit = self._visit(request, Parameters(request.scope["query_string"]))
+            visit = self._visit(Parameters(request.scope["query_string"]))
             return self._tails.response(visit, request.headers.get("last-event-id", ""))
         except (BadRequest, EventhusError) as error:
             return PlainTextResponse(f"{error}\n", 400)
 
-    def _visit(self, request: Request, given: Parameters) -> Visit:
-        return Visit(
-            operations=self._operations,
-            samples=self._samples,
-            given=given,
-            access=access_of(request),
-        )
+    def _visit(self, given: Parameters) -> Visit:
+        return Visit(operations=self._operations, samples=self._samples, given=given)
 
     def _answer(self, request: Request, answer: Page | Redirect) -> Response:
         if isinstance(answer, Redirect):
@@ -181,7 +176,7 @@ def _kind(error: Exception) -> tuple[int, str]:
         case BadRequest() | UsageError():
             return 400, "This does not work"
         case _:
-            return 409, "This does not work"
+            return 500, "This does not work"
 
 
 def _up(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""What keeps other sites away: the headers of every response, and the check of actions."""
+"""Protection from other sites: the headers of every response, and the check of actions."""
 
 from __future__ import annotations
 

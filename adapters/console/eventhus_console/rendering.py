@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -62,11 +60,6 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def _fingerprint(name: str) -> str:
-    content = files("eventhus_console").joinpath("static", name).read_bytes()
-    return hashlib.sha256(content).hexdigest()[:12]
-
-
 class Renderer:
     """Renders the pages of one application.
 
@@ -89,8 +82,6 @@ class Renderer:
             stream_link=stream_link,
             lines=plain_data.lines,
             scalar=plain_data.scalar,
-            style=f"console.css?{_fingerprint('console.css')}",
-            script=f"console.js?{_fingerprint('console.js')}",
         )
         self.environment.filters.update(
             clock=clock, duration=duration, count=count, preview=plain_data.preview

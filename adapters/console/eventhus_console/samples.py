@@ -19,7 +19,7 @@ IDLE_S = 3_600.0
 
 @frozen
 class Sample:
-    """What was found at one time.
+    """The lag of the readers at one time.
 
     Attributes:
         at: The time.

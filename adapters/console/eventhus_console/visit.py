@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 from attrs import field, frozen
 
 from eventhus.operations import Operations
-from eventhus_console.access import Access
 from eventhus_console.links import Parameters
 from eventhus_console.samples import Samples
 
@@ -21,13 +20,11 @@ class Visit:
         operations: The application that is looked into.
         samples: What was sampled so far.
         given: The parameters of the link or the form.
-        access: What the request may do.
     """
 
     operations: Operations
     samples: Samples
     given: Parameters
-    access: Access
 
 
 @frozen(kw_only=True)

@@ -144,8 +144,8 @@ class _Start:
     @property
     def bound(self) -> tuple[Any, Any, Any]:
         """The lower bound for the index, in which the versions of a stream descend."""
-        names = (MinKey(), MinKey()) if self.name is None else self.name
-        return (*names, MinKey() if self.is_after else MaxKey())
+        type_, id_ = (MinKey(), MinKey()) if self.name is None else self.name
+        return type_, id_, MinKey() if self.is_after else MaxKey()
 
     def is_before(self, name: _Name) -> bool:
         """Return whether a stream comes after this place."""

@@ -110,7 +110,7 @@ async def find_held(connection: Connection, after: str | None, limit: int) -> li
 def _decode(document: Document) -> HeldLease:
     _check_form(document)
     name, since, until = document["_id"], document.get("since"), document["until"]
-    if not (type(name) is str and type(since) is type(until) is datetime):
+    if not (type(name) is str and type(since) is datetime and type(until) is datetime):
         raise _not_ours(document)
     return HeldLease(
         name=name,

@@ -288,9 +288,10 @@ class Application(Reading, ReadModels, Messaging):
         """Enter the application to look at it, whether it was composed to work or not.
 
         ``async with app.watching():`` is like entering an application with ``work=False``. Besides,
-        it measures nothing and registers no view or process: code that is not deployed yet leaves
-        nothing behind, and code whose views were changed or pruned is not refused. ``build``,
-        ``reset``, ``retry`` and ``skip`` register the one that they are called for.
+        it tells an observer nothing of readers, and registers no view or process: code that is not
+        deployed yet leaves nothing behind, and code whose views were changed or pruned is not
+        refused. ``build``, ``reset``, ``retry`` and ``skip`` register the one that they are called
+        for.
 
         Raises:
             NotRunning: The application is already running.

@@ -60,7 +60,7 @@ def _value(view: View[Any, Any], name: str, kind: FieldKind, value: Any) -> Any:
 
 
 def _parsers(kind: FieldKind) -> Iterator[Callable[[str], Any]]:
-    for cls in sorted(kind.classes, key=lambda cls: (not issubclass(cls, Enum), cls.__name__)):
+    for cls in sorted(kind.classes, key=lambda cls: cls.__name__):
         if issubclass(cls, Enum):
             yield _member_of(cls)
     parsers: Mapping[type, Callable[[str], Any]] = {

@@ -173,6 +173,7 @@ class Readers:
 
     async def _group(self, group: GroupStatus, around: Surroundings) -> Looked:
         checkpoint, lease = Checkpoint(), None
+        members = [each.condition for each in self._parts.members if each.group == group.name]
         has_lease = self._parts.bus is None
         if has_lease:
             name = collection_of("group", group.name)
@@ -186,24 +187,12 @@ class Readers:
             position=group.position,
             waiting=group.waiting,
             moved_at=checkpoint.saved_at,
-            condition=self._condition_of(group.name, lease),
+            condition=condition_of(members, lease),
             lease=lease,
             has_lease=has_lease,
             dead_letters=min(group.dead_letters, MOST_COUNTED),
         )
         return await self._looked(found, around)
-
-    def _condition_of(self, group: str, lease: HeldLease | None) -> ReaderCondition | None:
-        """Return the condition of a member that fails here, or leads, or else of any member."""
-        conditions = [each.condition for each in self._parts.members if each.group == group]
-        return min(
-            conditions,
-            key=lambda each: (
-                each.failure is None,
-                lease is not None and lease.owner != each.owner,
-            ),
-            default=None,
-        )
 
     async def _looked(self, found: _Found, around: Surroundings) -> Looked:
         """Compare a reader with the log, and judge it."""
@@ -254,6 +243,22 @@ class Readers:
             since = now
         self._seen[reader] = (found.position, since)
         return since
+
+
+def condition_of(
+    members: Sequence[ReaderCondition], lease: HeldLease | None
+) -> ReaderCondition | None:
+    """Return the condition of a member that fails, or else of the one that leads, or else of any.
+
+    Args:
+        members: The conditions of the members of a group in this process.
+        lease: The lease of the group, if somebody holds it.
+    """
+    return min(
+        members,
+        key=lambda each: (each.failure is None, lease is not None and lease.owner != each.owner),
+        default=None,
+    )
 
 
 def _lease_name(folded: Folded) -> str:

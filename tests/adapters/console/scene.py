@@ -10,7 +10,7 @@ from attrs import frozen
 
 from eventhus import Application, Delivered, Metadata, Query, Recorded, View
 from eventhus.operations import Operations
-from eventhus.ports import Storage
+from eventhus.ports import Storage, Subscription
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
 from examples.shop.fulfilment import fulfilment
@@ -73,11 +73,13 @@ class Scene:
         app: The application.
         incident: Its bugs.
         operations: Looks into it.
+        mailer: The subscription of its only consumer group.
     """
 
     app: Application
     incident: Incident
     operations: Operations
+    mailer: Subscription
 
 
 async def until(condition: Callable[[], Any]) -> None:
@@ -103,10 +105,10 @@ async def shop(store: Storage | None = None) -> AsyncIterator[Scene]:
         codec=CattrsCodec(),
     )
     async with app:
-        scene = Scene(app=app, incident=incident, operations=Operations(app))
-        await app.subscribe(
+        mailer = await app.subscribe(
             incident.mail, group=GROUP, types=[GoodsReceived], start="beginning", attempts=1
         )
+        scene = Scene(app=app, incident=incident, operations=Operations(app), mailer=mailer)
         await fill(scene)
         yield scene
 

@@ -2,8 +2,10 @@
 
 import html
 import re
+from collections import Counter
 from html.parser import HTMLParser
-from urllib.parse import urljoin
+from random import Random
+from urllib.parse import urlencode, urljoin
 
 import pytest
 from fastapi import FastAPI
@@ -17,6 +19,8 @@ from eventhus_cattrs import CattrsCodec
 from eventhus_console import Access, console
 from eventhus_console.rendering import Renderer
 from eventhus_memory import MemoryStore
+from examples.shop.fulfilment import fulfilment
+from examples.shop.views import orders
 from tests.adapters.console.conftest import client_of
 from tests.adapters.console.scene import CONVERSATION, ESCAPE, GROUP, HTML, REVERSED, Scene, place
 
@@ -223,6 +227,33 @@ async def test_pages_of_the_log_lead_to_each_other(scene: Scene) -> None:
         assert "data-tail" not in second
 
 
+@pytest.mark.parametrize(
+    ("path", "row", "number"),
+    [
+        ("streams?type=Order", r'<th scope="row"><a href="stream', 62),
+        ("view?name=orders", r'<th scope="row"><a href="document', 62),
+        ("view?name=orders&where.customer=ann", r'<th scope="row"><a href="document', 62),
+        ("view?name=orders&order=-customer -progress placed_at", r'"row"><a href="document', 62),
+        ("process?name=fulfilment", r'"row"><a href="document[^"]*key=more', 60),
+    ],
+)
+async def test_long_lists_come_in_pages(scene: Scene, path: str, row: str, number: int) -> None:
+    for each in range(60):
+        await place(scene.app, f"more-{each}", "tea")
+    await scene.app.caught_up(orders)
+    await scene.app.caught_up(fulfilment)
+    rows: list[str] = []
+    following: str | None = path
+    async with client_of(console(scene.app)) as client:
+        while following:
+            page = (await client.get(following)).text
+            documents = page[page.rindex("<table>") :]
+            rows += re.findall(f"{row}[^>]*>", documents)
+            found = re.findall('href="([^"]+)" rel="next"', page)
+            following = html.unescape(found[0]) if found else None
+    assert (number, number) == (len(rows), len({*rows}))
+
+
 async def test_a_console_waits_for_its_application() -> None:
     app = Application(bucket="later", store=MemoryStore(), codec=CattrsCodec())
     async with client_of(console(app)) as client:
@@ -231,3 +262,36 @@ async def test_a_console_waits_for_its_application() -> None:
         async with app:
             assert (await client.get("log")).status_code == 200
             assert "All is well" in (await client.get("")).text
+
+
+ODD = ["", "0", "1", "-1", "9" * 18, "9" * 30, "\x00", "\ud800", "\u202e", "a" * 5_000, "$where"]
+NAMES = ["orders", "purchases", "fulfilment", GROUP, "view", "process", "o-1", "Order", "beginning"]
+FIELDS = re.findall(
+    r"\S+",
+    """type tag stream before at id prefix after_type after_id version name kind key order after
+    parked done handled failed where.customer where.progress position number why to""",
+)
+
+
+async def test_no_parameters_break_the_console(scene: Scene) -> None:
+    chance = Random(14)
+    actions = sorted(FORMS - {"stream", "view"})
+    paths = sorted({each.partition("?")[0] for each in PAGES}) + actions
+    statuses: Counter[int] = Counter()
+    async with client_of(console(scene.app, authorize=lambda _: Access.ACT)) as client:
+        for _ in range(500):
+            given = {
+                each: chance.choice([*ODD, *NAMES])
+                for each in [*chance.sample(FIELDS, 3), "name", "kind", "key"]
+            }
+            path, encoded = chance.choice(paths), urlencode(given, errors="surrogatepass")
+            if path in actions:
+                type_ = {"Content-Type": "application/x-www-form-urlencoded"}
+                response = await client.post(path, content=encoded.encode(), headers=type_)
+            else:
+                response = await client.get(f"{path}?{encoded}")
+            assert response.status_code < 500, (path, given, response.text)
+            response.content.decode()
+            statuses[response.status_code] += 1
+    assert statuses[200] > 50
+    assert statuses[400] > 50

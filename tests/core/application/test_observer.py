@@ -500,6 +500,14 @@ async def test_a_process_that_leads_nothing_tells_the_progress_of_the_others(
     assert (1, 3) == (progress.position, progress.head)
 
 
+async def test_a_process_that_only_watches_tells_no_progress(recorder: Recorder) -> None:
+    """Another process tells it already."""
+    async with bank(views=[balances], observer=recorder).watching() as app:
+        await add(app, 1)
+        await settle()
+    assert [] == recorder.facts
+
+
 async def test_the_progress_of_a_group_that_reads_the_log_is_told(recorder: Recorder) -> None:
     handled: list[Delivered[Any]] = []
 

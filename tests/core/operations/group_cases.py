@@ -10,7 +10,10 @@ from attrs import evolve
 from eventhus import Delivered, Replayed
 from eventhus.errors import InvalidArgument, ReaderBusy
 from eventhus.operations import Operations, Redactable, ShownLetter
+from eventhus.operations.app_parts import AppParts
+from eventhus.operations.folded import folded_of
 from eventhus.ports import Storage
+from tests.bank import Scribble
 from tests.core.finding import orders
 from tests.core.operations.cases import A, bank, bare, case
 from tests.core.readers import balances, welcome
@@ -142,6 +145,8 @@ async def a_group_that_nobody_is_subscribed_to_is_moved(store: Storage) -> None:
         await operations.move("mail", 1)
         (group,) = [each for each in await operations.readers() if each.kind == "group"]
         assert (group.position, group.waiting, group.is_declared) == (1, 2, False)
+        (problem,) = (await Operations(app, stalled_after_s=0).health()).problems
+        assert problem.endswith("nobody holds its lease; start a worker")
 
 
 @case
@@ -178,18 +183,30 @@ async def readers_are_listed_whether_code_declares_them_or_not(store: Storage) -
         # A version that nobody follows any more is no problem of this application.
         await add(app, 1)
         await app.caught_up(newer)
-        assert {()} == {r.problems for r in await operations.readers() if not r.is_declared}
+        async with bank(store, views=[orders]).watching() as older:
+            assert (await folded_of(AppParts(older), "view", "orders")).version == 1
+        hasty = Operations(app, stalled_after_s=0)
+        assert {()} == {r.problems for r in await hasty.readers() if not r.is_declared}
+        (orders_2,) = [r for r in await operations.readers() if r.is_declared]
+        assert "view_orders.v2" in {each.name for each in await operations.leases()}
+        assert orders_2.owner is not None
         assert [(each.name, each.version) for each in (await operations.health()).readers] == [
             ("orders", 2)
         ]
         pruned = await operations.prune("balances")
         assert [(each.name, each.version) for each in pruned] == [("balances", 1), ("orders", 1)]
+        assert (await folded_of(AppParts(app), "view", "orders")).version == 2
+        await app.dispatch(Scribble(aggregate_id="n"))
+        await app.caught_up(newer)
+    async with bank(store) as app:
+        await app.dispatch(Scribble(aggregate_id="n"))
     async with bare(store) as app:
         operations = Operations(app)
-        assert sorted((each.name, each.version) for each in await operations.readers()) == [
-            ("orders", 2),
-            ("welcome", 1),
-        ]
+        found_3 = sorted((r.name, r.version, r.waiting) for r in await operations.readers())
+        assert found_3 == [("orders", 2, 1), ("welcome", 1, 3)]
+        # The registration of a view tells that it does not want this event.
+        unwanted = {r.name for r in await operations.readers() if r.waiting_since is None}
+        assert unwanted == {"orders"}
         assert await operations.document("view", "orders", "a", version=2) is not None
         assert (
             (await operations.health()).readers,

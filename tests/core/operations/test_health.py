@@ -97,6 +97,7 @@ async def test_an_application_that_was_idle_for_long_is_healthy() -> None:
         found.head,
     ), found.problems
     assert ["relay", "view", "process"] == [each.kind for each in found.readers]
+    assert {True} == {each.is_declared for each in found.readers}
     assert {(1, 0, None)} == {(r.position, r.waiting, r.waiting_since) for r in found.readers}
 
 
@@ -194,15 +195,37 @@ async def test_dead_letters_are_reported() -> None:
 
 
 async def test_a_handler_that_hangs_is_reported_and_asks_for_no_restart() -> None:
-    gate = Gate()
+    gate, opened, handled = Gate(), Gate(), asyncio.Event()
+    opened.opened.set()
+
+    async def hang(delivered: Recorded[Any]) -> None:
+        if delivered.stream == A:
+            await gate()
+        handled.set()
+
     async with bank(MemoryStore()) as app:
-        await app.subscribe(gate, group="mail", start="beginning")
+        await app.subscribe(hang, group="mail", start="beginning")
+        await app.subscribe(opened, group="other")
         await add(app, 1)
+        await add(app, 1, aggregate_id="b")
         await gate.arrived.wait()
-        found = await Operations(app, stalled_after_s=0).health()
-        (problem,) = found.problems
+        await handled.wait()
+        await settle()
+        operations = Operations(app, stalled_after_s=0)
+        found = await operations.health()
+        (problem,) = [each for each in found.problems if "mail" in each]
         assert problem.startswith("group mail has stood at position 0 for 0 s while events wait")
-        assert (True, True) == (found.is_live, reader(found, "mail").is_declared)
+        assert problem.endswith("this process holds its lease; restart the process")
+        group = reader(found, "mail")
+        assert (True, True, 1, 2) == (
+            found.is_live,
+            group.is_declared,
+            group.waiting,  # the other one is handled
+            group.head,
+        )
+        owners = {each.name: each.owner for each in await operations.leases()}
+        assert owners["group_mail"] == group.owner
+        assert group.moved_at is not None
         gate.opened.set()
 
 
@@ -394,6 +417,7 @@ async def test_an_application_stays_ready_once_its_views_have_caught_up() -> Non
         assert not (await operations.health()).is_ready
         async with bank(store, views=[balances]) as worker:
             await worker.caught_up(balances)
+        await add(app, 1)
         assert (await operations.health()).is_ready
         await add(app, 1)
         assert (await operations.health()).is_ready
@@ -459,3 +483,13 @@ async def test_a_process_whose_commands_are_slow_is_healthy(
         )
         gates[1].opened.set()
         await app.caught_up(odd)
+
+
+async def test_a_relay_is_shown_by_code_without_a_bus() -> None:
+    store = MemoryStore()
+    async with bank(store, bus=MemoryBus()) as app:
+        await add(app, 1)
+        await eventually_so(lambda: relayed(app))
+    async with bank(store) as app:
+        (relay,) = await Operations(app).readers()
+        assert ("relay", False, 1) == (relay.kind, relay.is_declared, relay.position)

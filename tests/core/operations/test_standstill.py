@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from eventhus.errors import StoreUnavailable
+from eventhus.operations.readers import condition_of
 from eventhus.operations.standstill import Standing
 from eventhus.ports import HeldLease
 from eventhus.runtime.readers.reader_condition import ReaderCondition
@@ -138,3 +139,12 @@ def test_parked_keys_and_dead_letters_are_counted() -> None:
 )
 def test_a_restart_is_asked_for_only_where_it_helps(changes: dict[str, Any], needed: bool) -> None:
     assert needed == standing(**changes).needs_restart(NOW, 30)
+
+
+def test_the_member_of_a_group_that_says_most_is_asked() -> None:
+    standby, leader = here(owner="o2"), here()
+    failing = here(owner="o3", failure=KeyError())
+    assert condition_of([standby, leader], lease(NOW)) is leader
+    assert condition_of([standby, leader], None) is standby
+    assert condition_of([leader, failing, standby], lease(NOW)) is failing
+    assert condition_of([], lease(NOW)) is None

@@ -1,4 +1,4 @@
-"""What the person on call sees first, and who holds which lease."""
+"""The overview for the person on call, and the leases."""
 
 from __future__ import annotations
 

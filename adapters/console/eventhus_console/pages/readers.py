@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from eventhus.errors import InvalidArgument, InvalidCursor, UndeclaredIndex
 from eventhus.operations import DocumentPage, FoldedKind, ReaderInfo, ReaderStatus
 from eventhus_console.links import BadRequest, NotFound, link
+from eventhus_console.pages.finding import Question
 from eventhus_console.visit import Page, Visit
 
-LIMIT = 50
 PARKED = 20
 DEADLINES = 20
 NOTHING = DocumentPage(documents=(), cursor=None, position=0)
@@ -80,34 +80,22 @@ async def folded_page(
     versions = await _versions(visit, kind, name)
     shown = _of_version(versions, version)
     info = _info(visit, kind, name) if shown.is_declared else None
-    fields = [] if info is None else _fields(info)
-    where = {each: given.text(f"where.{each}") for each in fields}
-    asked = {each: value for each, value in where.items() if value}
-    order, cursor = given.text("order"), given.text("after")
+    question = Question.of(given, kind, name, version, info)
     try:
-        found = await operations.documents(
-            kind,
-            name,
-            where=asked,
-            order_by=order.split() or _order_after(asked, info),
-            after=cursor or None,
-            limit=LIMIT,
-            version=version,
-        )
+        found = await question.answer(operations)
     except (InvalidArgument, InvalidCursor, UndeclaredIndex) as error:
         found, problem, status = NOTHING, str(error), 400
     parked = await operations.parked(
         kind, name, after=given.text("parked") or None, limit=PARKED, version=version
     )
-    here = {"name": name, "version": version}
-    question = {**here, **{f"where.{each}": value for each, value in asked.items()}, "order": order}
     has_deadlines = kind == "process" and version is None
     return Page(
         template="folded.html",
         status=status,
         values={
-            **here,
             "kind": kind,
+            "name": name,
+            "version": version,
             "shown": shown,
             "others": [each for each in versions if each is not shown],
             "deadlines": await operations.deadlines(name, limit=DEADLINES) if has_deadlines else (),
@@ -115,14 +103,13 @@ async def folded_page(
             "most_deadlines": DEADLINES,
             "parked": parked,
             "more_parked": (
-                link(kind, **here, parked=parked[-1].key) if len(parked) == PARKED else None
+                link(kind, name=name, version=version, parked=parked[-1].key)
+                if len(parked) == PARKED
+                else None
             ),
+            "question": question,
             "found": found,
-            "where": where,
-            "order": order,
-            "orders": [] if info is None else _orders(info),
-            "is_continued": bool(cursor),
-            "more": link(kind, **question, after=found.cursor) if found.cursor else None,
+            "more": question.more(found),
             "problem": problem,
             "done": given.text("done"),
         },
@@ -163,27 +150,3 @@ def _info(visit: Visit, kind: FoldedKind, name: str) -> ReaderInfo:
         for each in visit.operations.describe().readers
         if (each.kind, each.name) == (kind, name)
     )
-
-
-def _fields(info: ReaderInfo) -> Sequence[str]:
-    return [*dict.fromkeys(each.lstrip("-") for index in info.indexes for each in index)]
-
-
-def _order_after(asked: Collection[str], info: ReaderInfo | None) -> Sequence[str]:
-    """Return the order of an index that begins with the fields that were asked for."""
-    for index in () if info is None or not asked else info.indexes:
-        first = {each.lstrip("-") for each in index[: len(asked)]}
-        if first == {*asked}:
-            return index[len(asked) :]
-    return ()
-
-
-def _orders(info: ReaderInfo) -> Sequence[str]:
-    """Return the orders that the indexes answer, each in both directions."""
-    orders: dict[str, None] = {}
-    for index in info.indexes:
-        for start in range(len(index)):
-            rest = index[start:]
-            orders[" ".join(rest)] = None
-            orders[" ".join(each[1:] if each[0] == "-" else f"-{each}" for each in rest)] = None
-    return [*orders]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from eventhus.domain.recorded import StreamId
-from eventhus.operations import Difference
 from eventhus_console.links import NotFound, link, stream_link
 from eventhus_console.visit import Page, Visit
 
@@ -49,7 +48,7 @@ async def streams(visit: Visit) -> Page:
 async def stream(visit: Visit) -> Page:
     """Show a stream at one of its versions: its state, and what each event changed."""
     id_ = visit.given.stream()
-    (end,) = await _end(visit, id_)
+    end = await _end(visit, id_)
     wanted = visit.given.number("version")
     version = end if wanted is None else wanted
     if not 0 <= version <= end:
@@ -75,7 +74,7 @@ async def stream(visit: Visit) -> Page:
             "steps": steps,
             "here": here,
             "state": state,
-            "changed": [each.path for each in changes if not _is_removal(each)],
+            "changed": [each.path for each in changes if each.kind != "removed"],
             "first_link": at(0),
             "previous_link": at(version - 1),
             "next_link": at(version + 1),
@@ -86,15 +85,11 @@ async def stream(visit: Visit) -> Page:
     )
 
 
-def _is_removal(difference: Difference) -> bool:
-    return difference.kind == "removed"
-
-
-async def _end(visit: Visit, stream: StreamId) -> tuple[int]:
+async def _end(visit: Visit, stream: StreamId) -> int:
+    """Return the last version of a stream. Its id is the first that begins with itself."""
     found = await visit.operations.streams(
         stream_type=stream.aggregate_type, prefix=stream.aggregate_id, limit=1
     )
-    for each in found:
-        if each.stream == stream:
-            return (each.version,)
-    raise NotFound(f"the log holds no stream {stream}")
+    if not found or found[0].stream != stream:
+        raise NotFound(f"the log holds no stream {stream}")
+    return found[0].version

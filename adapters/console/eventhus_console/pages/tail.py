@@ -17,13 +17,13 @@ from eventhus_console.rendering import Renderer
 from eventhus_console.visit import Visit
 
 MOST_TAILS = 100
-"""Of connections at once: each follows the log."""
+"""The maximum number of open connections. Each follows the log."""
 
 HEARTBEAT_S = 15.0
-"""Of silence, after which a comment tells proxies that the connection lives."""
+"""The silence after which a comment tells proxies that the connection is alive."""
 
 LONGEST_S = 900.0
-"""Of one connection. The browser connects again, and ``authorize`` is asked again."""
+"""The longest time of a connection. The browser reconnects, and ``authorize`` is asked again."""
 
 RETRY_MS = 3_000
 

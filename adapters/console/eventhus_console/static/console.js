@@ -61,7 +61,10 @@ if (refreshed) {
   const refresh = async () => {
     const area = document.getElementById(id)
     if (document.hidden || area.contains(document.activeElement)) return
-    try { await swap(location.href, [id]) } catch { /* the next one may succeed */ }
+    try {
+      await swap(location.href, [id])
+      live.textContent = "Live"
+    } catch { live.textContent = "No answer" } // the next one may succeed
   }
   const live = toggle("Live", () => {
     const timer = setInterval(refresh, every)
