@@ -26,6 +26,7 @@ from tests.bank import Deposit, Open, Rename, account, note
 
 WRITERS = 3
 WORKERS = 2
+BURST = [f"b{number}" for number in range(40)]
 ACROSS_MS = 2000  # far longer than it takes a fault to begin
 
 
@@ -35,11 +36,13 @@ class Load:
     Attributes:
         bucket: Theirs.
         told: How many events each command has led to, as its writer was told.
+        errors: What writers were told instead, by class; they sent the command again.
     """
 
     def __init__(self, app: Application, url: str, bucket: str, random: Random, path: Path) -> None:
         self.bucket = bucket
         self.told: dict[str, int] = {}
+        self.errors = Counter[str]()
         self._app = app
         self._url = url
         self._random = random
@@ -72,15 +75,28 @@ class Load:
     async def send(self, sent: Command, command_id: str) -> None:
         """Send a command until it is known what became of it."""
         metadata = Metadata(values={COMMAND: command_id})
-        self.told[command_id] = 0
-        with suppress(Rejected):
-            while True:
-                with suppress(StoreUnavailable, OutcomeUnknown, TooManyConflicts):
-                    committed = await self._app.dispatch(
-                        sent, command_id=command_id, metadata=metadata
-                    )
-                    self.told[command_id] = len(committed.events)
-                    return
+        while True:
+            try:
+                committed = await self._app.dispatch(sent, command_id=command_id, metadata=metadata)
+            except Rejected:
+                self.told[command_id] = 0
+                return
+            except (StoreUnavailable, OutcomeUnknown, TooManyConflicts) as error:
+                self.errors[type(error).__name__] += 1
+            else:
+                self.told[command_id] = len(committed.events)
+                return
+
+    async def burst(self, number: int) -> None:
+        """Return once the workers are amid reactions to many deadlines that pass at once."""
+        commands = {key: Rename(aggregate_id=key, owner=str(number % 2)) for key in BURST}
+        async with asyncio.TaskGroup() as tasks:
+            for key, each in commands.items():
+                tasks.create_task(self.send(each, f"{key} {number}"))
+        wanted = await self._position() + 1
+        async with asyncio.timeout(PATIENCE_S):
+            while await self._position() < wanted:
+                await asyncio.sleep(0.001)
 
     async def head(self) -> int:
         """Return the position of the last event."""
@@ -136,14 +152,15 @@ async def test_timers_while_the_primary_is_replaced(
     first = random.randrange(len(FAULTS))
     faults = [FAULTS[(first + number) % len(FAULTS)] for number in range(soak.factor)]
     async with loaded(url, bucket, random, tmp_path) as load:
-        for key in ("late", "spared"):
-            await load.send(Open(aggregate_id=key, owner="0"), f"{key} opened")
+        for key in ("late", "spared", *BURST):
+            await load.send(Open(aggregate_id=key, owner="2"), f"{key} opened")
         for number, fault in enumerate(faults):
             primary = await asyncio.to_thread(replica_set.wait_for_primary)
             in_time = Rename(aggregate_id="spared", owner=str(PATIENCE_S * 1000 + number))
             await load.send(in_time, f"spared {number}")
             late = Rename(aggregate_id="late", owner=str(ACROSS_MS + number))
             await load.send(late, f"late {number}")
+            await load.burst(number)
             heads.append(await load.head())
             print(f"{fault.__name__} at position {heads[-1]}")
             async with asyncio.TaskGroup() as tasks:
@@ -154,6 +171,7 @@ async def test_timers_while_the_primary_is_replaced(
     log = await handled(url, bucket)
     kinds = Counter(type(each.event).__name__ for each in log)
     print(f"{len(faults)} faults, {len(load.told)} commands, {len(log)} events: {dict(kinds)}")
+    print(f"writers were told {dict(load.errors)}")
     assert [] == violations(log) + unsettled(load.told, log)
     for head in heads:
         met = fates(log, head)
