@@ -21,7 +21,8 @@ from eventhus_testing.servers.processes import Room, room
 from tests.adapters.mongo.faults.dunning import COMMAND, fates, unsettled, violations
 from tests.adapters.mongo.faults.primary import FAULTS, replicated
 from tests.adapters.mongo.faults.run import PATIENCE_S, Soak
-from tests.adapters.mongo.faults.test_killed_timers import command, handled, worker
+from tests.adapters.mongo.faults.test_killed_timers import command, expire, handled, worker
+from tests.adapters.mongo.support import async_client
 from tests.bank import Deposit, Open, Rename, account, note
 
 WRITERS = 3
@@ -138,6 +139,8 @@ async def loaded(url: str, bucket: str, random: Random, path: Path) -> AsyncIter
             yield load
             await load.progress()
             await load.stop()
+    async with async_client(url) as client:
+        await expire(client, bucket)
 
 
 async def test_timers_while_the_primary_is_replaced(
