@@ -76,7 +76,9 @@ class DeadLetters:
         """Return whether a group has dead letters."""
         jetstream, subject = self._connection.jetstream, self._subjects.dead(group)
         try:
-            await self._connection.ask(jetstream.get_last_msg(self._stream, subject))
+            await self._connection.ask(
+                jetstream.get_msg(self._stream, seq=1, subject=subject, next=True)
+            )
         except nats.js.errors.NotFoundError:
             return False
         except nats.js.errors.APIError as error:
@@ -100,8 +102,9 @@ class DeadLetters:
         jetstream, subject = self._connection.jetstream, self._subjects.dead(group)
         number = after
         try:
-            last = await self._connection.ask(jetstream.get_last_msg(self._stream, subject))
-            while number < last.seq:
+            # Not the last one of the subject: nats-server 2.10 finds none once that was deleted.
+            info = await self._connection.ask(jetstream.stream_info(self._stream))
+            while number < info.state.last_seq:
                 raw = await self._connection.ask(
                     jetstream.get_msg(self._stream, seq=number + 1, subject=subject, next=True)
                 )
