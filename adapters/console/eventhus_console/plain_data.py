@@ -119,6 +119,7 @@ def _lines(
         yield Line(indent, (*before, ("mark", whole), *after), marked)
         return
     yield Line(indent, (*before, ("mark", opening)), marked)
+    comma: Token = ("mark", ",")
     for number, (inner_path, start, value) in enumerate(inner, 1):
         yield from _lines(
             value,
@@ -126,7 +127,7 @@ def _lines(
             depth + 1,
             marks,
             before=start,
-            after=() if number == len(inner) else [("mark", ",")],
+            after=() if number == len(inner) else (comma,),
             marked=marked or inner_path in marks,
         )
     yield Line(indent, (("mark", closing), *after), marked)

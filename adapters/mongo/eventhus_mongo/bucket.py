@@ -69,8 +69,9 @@ class _Index:
     def filter(self) -> dict[str, Any] | None:
         if self.only_where is None:
             return None
-        condition = {"$type": self.only_of_type} if self.only_of_type else {"$exists": True}
-        return {self.only_where: condition}
+        if self.only_of_type is None:
+            return {self.only_where: {"$exists": True}}
+        return {self.only_where: {"$type": self.only_of_type}}
 
     def found_in(self, indexes: Mapping[str, Mapping[str, Any]]) -> str | None:
         """Return the name under which it is there, which may be another; ``None`` if it is not."""
