@@ -252,6 +252,7 @@ class Operations:
             InvalidArgument: There is no such view or process, a text is not of the type of its
                 field, or the key ``after`` has no document any more.
             UndeclaredIndex: No declared index answers the question.
+            DocumentDamaged: The document of the key ``after`` has no value that can be read.
             CodecError: The document of the key ``after`` does not fit the type of the view.
         """
         return await self._documents.page(
@@ -265,7 +266,7 @@ class Operations:
     async def document(
         self, kind: FoldedKind, name: str, key: str, *, version: int | None = None
     ) -> ShownDocument | None:
-        """Return the document of a key, or why there is none while it is parked.
+        """Return the document of a key, with the reason if it has no value.
 
         Args:
             kind: As for ``documents``.

@@ -237,7 +237,8 @@ class ShownDocument:
         key: The key.
         position: The position of the last event that was folded into it or, while it is parked,
             passed over.
-        data: The value as plain data; ``None`` if the key is parked or ``redact`` failed.
+        data: The value as plain data; ``None`` if the key is parked, the value is damaged, or
+            ``redact`` failed.
         deadlines: For a process, the armed deadlines: name and time, the earliest first.
         problem: Why there is no value, or why this application cannot decode it; ``None`` if all is
             well.

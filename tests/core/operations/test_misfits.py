@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve, frozen
 
 from eventhus import Deadline, DeadlineReached, Process, Recorded
-from eventhus.errors import CompositionError, InvalidArgument
+from eventhus.errors import CompositionError, DocumentDamaged, InvalidArgument
 from eventhus.operations import Operations, states
 from eventhus.operations.redaction import Redactable, Redactor
 from eventhus.ports import EventData, Message, ViewWrite
@@ -18,7 +18,7 @@ from eventhus_memory import MemoryStore
 from tests.bank import Account, Deposited, account
 from tests.core.finding import orders
 from tests.core.operations.cases import A, append, bank, bare
-from tests.core.readers import balances
+from tests.core.readers import Damaged, balances
 from tests.core.support import JsonCodec, add
 
 
@@ -35,6 +35,39 @@ async def test_a_document_of_another_shape_says_so_and_can_be_read() -> None:
         assert {"owner": 5} == shown.data
         assert shown.problem is not None
         assert "raise the version of the view" in shown.problem
+
+
+async def test_a_damaged_document_says_so_whether_code_declares_its_view_or_not() -> None:
+    seen: list[Any] = []
+    store = MemoryStore()
+    async with bank(store, views=[orders]) as app:
+        await add(app, 1)
+        await app.caught_up(orders)
+    problem = "the stored value of key 'a' of view orders is not plain data"
+    for views in ([orders], []):
+        async with bank(Damaged(store), views=views, work=False) as app:
+            operations = Operations(app, redact=seen.append)
+            (in_page,) = (await operations.documents("view", "orders")).documents
+            alone = await operations.document("view", "orders", "a")
+            assert alone == in_page
+            assert alone is not None
+            assert alone.data is None
+            assert alone.problem is not None
+            assert alone.problem.startswith(problem)
+    assert [] == seen
+
+
+async def test_a_page_cannot_begin_at_a_damaged_document() -> None:
+    store = MemoryStore()
+    async with bank(store, views=[orders]) as app:
+        await add(app, 1)
+        await app.caught_up(orders)
+    async with bank(Damaged(store), views=[orders], work=False) as app:
+        operations = Operations(app)
+        page = await operations.documents("view", "orders", order_by=["total"], limit=1)
+        assert "a" == page.cursor
+        with pytest.raises(DocumentDamaged, match="value of key 'a' of view orders"):
+            await operations.documents("view", "orders", order_by=["total"], after=page.cursor)
 
 
 async def test_conditions_need_a_declared_view() -> None:
