@@ -37,6 +37,7 @@ from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.observer import Observer
 from eventhus.ports.store import Storage
+from eventhus.printable import counted
 from eventhus.run import Run
 from eventhus.runtime.adapter_lookup import BUSES, CODECS, STORES, adapter_for, load_adapter
 from eventhus.runtime.clock import SystemClock
@@ -61,7 +62,7 @@ from eventhus.runtime.readers.reader_group import ReaderGroup
 from eventhus.runtime.readers.relay import Relay
 from eventhus.runtime.serializer import EventSerializer
 from eventhus.runtime.signals import wait_for_shutdown
-from eventhus.shutdown import Shutdown, counted
+from eventhus.shutdown import Shutdown
 
 _NO_METADATA = Metadata()
 

@@ -16,7 +16,7 @@ from eventhus.composition import (
 from eventhus.domain.start import Start
 from eventhus.errors import CompositionError, InvalidArgument
 from eventhus.ports.bus import DeadLetter, MessageSource, Subscription
-from eventhus.printable import printable
+from eventhus.printable import counted, printable
 from eventhus.runtime.messaging.dead_letters import BuriedEvent, buried_event
 from eventhus.runtime.messaging.subscriber import (
     UNGROUPED,
@@ -26,7 +26,6 @@ from eventhus.runtime.messaging.subscriber import (
     Subscriber,
 )
 from eventhus.runtime.readers.relay import CHECKPOINT
-from eventhus.shutdown import counted
 
 _logger = logging.getLogger("eventhus")
 

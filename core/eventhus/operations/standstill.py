@@ -8,6 +8,7 @@ from attrs import frozen
 
 from eventhus.adapter_support.failure_log import summary
 from eventhus.ports.leases import HeldLease
+from eventhus.printable import counted
 from eventhus.runtime.readers.reader_condition import ReaderCondition
 
 
@@ -107,9 +108,9 @@ class Standing:
         elif self.error is not None:
             problems.append(f"{self.label} fails in this process: {self.error}")
         if self.parked:
-            problems.append(f"{self.label} has {_counted(self.parked, 'parked key')}")
+            problems.append(f"{self.label} has {counted(self.parked, 'parked key')}")
         if self.dead_letters:
-            problems.append(f"{self.label} has {_counted(self.dead_letters, 'dead letter')}")
+            problems.append(f"{self.label} has {counted(self.dead_letters, 'dead letter')}")
         return tuple(problems)
 
     def _stands_still(self, now: datetime) -> str:
@@ -127,7 +128,3 @@ class Standing:
         return (
             f"{self.label} has stood{where} for {stood_s:.0f} s while events wait for it; {advice}"
         )
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
