@@ -9,10 +9,7 @@ from contextlib import aclosing
 
 from eventhus.adapter_support.arguments import check_count, check_group, check_page, check_start
 from eventhus.application.base import ApplicationBase
-from eventhus.composition import (
-    check_handler,
-    stored_names,
-)
+from eventhus.composition import check_handler, stored_names, unknown
 from eventhus.domain.start import Start
 from eventhus.errors import CompositionError, InvalidArgument
 from eventhus.ports.bus import DeadLetter, MessageSource, Subscription
@@ -260,10 +257,7 @@ class Messaging(ApplicationBase):
         self._running()
         check_group(group)
         if group != UNGROUPED and not await self._source.has_group(group):
-            raise InvalidArgument(
-                f"group {group!r} does not exist in bucket {self.bucket!r}: nobody has subscribed "
-                f"with it, and it has no dead letters; check its name"
-            )
+            raise unknown("group", group, {each.name for each in await self._source.groups()})
         return self._source
 
     def _unfinished_handlers(self) -> str:

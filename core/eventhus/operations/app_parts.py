@@ -63,6 +63,15 @@ class AppParts:
         self.running()
         return self.app._source
 
+    async def source_with(self, group: str) -> MessageSource:
+        """Return the source of messages, after checking that it has a group.
+
+        Raises:
+            InvalidArgument: It has none of this name.
+            NotRunning: As for ``running``.
+        """
+        return await self.app._source_with(group)
+
     @property
     def bus(self) -> EventBus | None:
         """The bus; ``None`` if there is none."""

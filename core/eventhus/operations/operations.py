@@ -369,8 +369,8 @@ class Operations:
             InvalidArgument: There is no such group or letter, or no handler was given, and this
                 process has not subscribed exactly one with the group.
         """
-        await self._letters.source_with(group)
         if handler is None:
+            await self._parts.source_with(group)
             handler = self._letters.handler_of(group)
         replayed = await self._app.replay(handler, group=group, number=number)
         self._did(
@@ -384,7 +384,6 @@ class Operations:
 
     async def discard(self, group: str, number: int) -> None:
         """Delete a dead letter without handling its event, as ``Application.discard`` does."""
-        await self._letters.source_with(group)
         await self._app.discard(number, group=group)  # which logs it
 
     async def move(self, group: str, start: Start) -> None:
@@ -398,7 +397,7 @@ class Operations:
             ReaderBusy: A member of the group is subscribed, in whichever process.
             InvalidArgument: There is no such group, or the log or the bus cannot start there.
         """
-        source = await self._letters.source_with(group)
+        source = await self._parts.source_with(group)
         await self._parts.check_start(start)
         await source.move(group, start)
         self._did(logging.WARNING, "group %s was moved to %s", group, start)
