@@ -18,8 +18,10 @@ from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.leases import HeldLease
 from eventhus.ports.registrations import Registration
 from eventhus.ports.views import Selection
+from eventhus.runtime.log_bus.group_member import reader_of
+from eventhus.runtime.readers.process_versions import version_in_charge
 from eventhus.runtime.readers.reader_condition import ReaderCondition
-from eventhus.runtime.readers.registering import EVENTS, collection_of
+from eventhus.runtime.readers.registering import EVENTS, lease_of
 from eventhus.runtime.readers.relay import CHECKPOINT, LEASE
 
 MOST_COUNTED = 1_000  # dead letters of a group
@@ -132,16 +134,9 @@ class Readers:
     async def _in_charge(self, folded: Iterable[Folded]) -> Mapping[str, int]:
         """Return the version in charge of each process."""
         names = sorted({each.name for each in folded if each.kind == "process"})
-        checkpoints = await asyncio.gather(
-            *(
-                self._parts.store.load_checkpoint(f"{collection_of('process', name)}/version")
-                for name in names
-            )
-        )
-        return {
-            name: max(1, checkpoint.position)
-            for name, checkpoint in zip(names, checkpoints, strict=True)
-        }
+        store = self._parts.store
+        versions = await asyncio.gather(*(version_in_charge(store, name) for name in names))
+        return dict(zip(names, versions, strict=True))
 
     async def _folded(
         self, folded: Folded, around: Surroundings, in_charge: Mapping[str, int]
@@ -152,7 +147,7 @@ class Readers:
             store.select_documents(folded.collection, Selection(limit=1)),
         )
         fold = None if reader is None else self._parts.fold_of(reader)
-        lease = around.leases.get(_lease_name(folded))
+        lease = around.leases.get(lease_of(folded.kind, folded.name, folded.version))
         if folded.kind == "process" and folded.version != in_charge[folded.name]:
             lease = None  # another version holds it
         start = 0 if registration is None else registration.start.position
@@ -176,7 +171,7 @@ class Readers:
         members = [each.condition for each in self._parts.members if each.group == group.name]
         has_lease = self._parts.bus is None
         if has_lease:
-            name = collection_of("group", group.name)
+            name = reader_of(group.name)
             checkpoint = await self._parts.store.load_checkpoint(name)
             lease = around.leases.get(name)
         found = _Found(
@@ -259,12 +254,6 @@ def condition_of(
         key=lambda each: (each.failure is None, lease is not None and lease.owner != each.owner),
         default=None,
     )
-
-
-def _lease_name(folded: Folded) -> str:
-    """Return the name of a lease. All versions of a process share one."""
-    version = folded.version if folded.kind == "view" else 1
-    return collection_of(folded.kind, folded.name, version)
 
 
 def _query_of(registration: Registration | None) -> Query | None:
