@@ -34,10 +34,10 @@ EventhusError
 ├── BucketError               a server's administrator must act
 │   ├── AccessDenied          the server refused the credentials, or they lack a right
 │   └── IncompatibleBucket    this version of eventhus cannot work with the bucket
-├── KeyParked                 a key of a view or process waits for somebody to mend it
+├── KeyParked                 a key of a view or process waits for ``retry`` or ``skip``
 ├── DocumentDamaged           the stored value of a key of a view or process cannot be read
 ├── ReaderStopped             a view or a process cannot handle an event
-├── ReaderBusy                another process is working on a view, process or the relay
+├── ReaderBusy                another process works on a view, process, group or the relay
 └── Superseded                a newer version of a process is in charge
 
 Messages never quote the data of events, commands or states, because it may be personal. The same

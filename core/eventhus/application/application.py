@@ -110,8 +110,8 @@ class Application(Reading, ReadModels, Messaging):
         shutdown_timeout_s: The maximum time to wait for all of that when the application is left,
             in seconds. Keep it below the time that your platform grants after SIGTERM, often 30
             seconds: closing what is left takes up to 4 seconds more.
-        observer: Is told what the application does, to make spans and metrics. See
-            ``eventhus_otel.OtelObserver``, and ``eventhus.ports.Observer`` for one of your own.
+        observer: Receives every operation and fact, for spans and metrics. Use
+            ``eventhus_otel.OtelObserver``, or implement ``eventhus.ports.Observer``.
         clock: The source of time.
         random: The jitter between retries. Pass a seeded one to repeat a run.
         new_id: Makes the ids of commits, which must be unique for ever.
@@ -194,8 +194,8 @@ class Application(Reading, ReadModels, Messaging):
             clock=self._clock,
             new_id=new_id,
             max_parked=max_parked,
-            # With one worker, one key after the other. With more, the commands of as many keys run
-            # while the states of the others are stored, and both are in larger groups.
+            # While the commands of some keys use every worker, the states of as many others are
+            # stored. Both then form larger groups. One worker handles one key after the other.
             keys_at_once=2 * workers - 1,
             observing=observing,
         )
@@ -286,13 +286,13 @@ class Application(Reading, ReadModels, Messaging):
 
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[Self, None]:
-        """Enter the application to look at it, whether it was composed to work or not.
+        """Enter the application to look at it, even if it was composed to work.
 
-        ``async with app.watching():`` is like entering an application with ``work=False``. Besides,
-        it tells an observer nothing of readers, and registers no view or process: code that is not
-        deployed yet leaves nothing behind, and code whose views were changed or pruned is not
-        refused. ``build``, ``reset``, ``retry`` and ``skip`` register the one that they are called
-        for.
+        ``async with app.watching():`` is like entering an application with ``work=False``. It also
+        registers no view or process, and reports no progress of readers to an observer. So code
+        that is not deployed yet leaves nothing behind, and code whose views were changed or pruned
+        is not refused. ``build``, ``reset``, ``retry`` and ``skip`` register the view or process
+        that they are called for.
 
         Raises:
             NotRunning: The application is already running.

@@ -1,4 +1,4 @@
-"""The parts of an application: the one module of the operations that knows where they are."""
+"""Access to the private parts of an application, for the other modules of this room."""
 # ruff: noqa: SLF001 - an application has no public access to its parts, which its users do not need
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class AppParts:
         return [each.condition for each in readers]
 
     def fold_of(self, reader: View[Any, Any] | Process[Any, Any]) -> KeyedFold[Any]:
-        """Return what follows the log for a declared view or process in this run."""
+        """Return the reader of the log for a declared view or process in this run."""
         return self.app._readers.fold_of(reader)
 
     @property

@@ -69,7 +69,7 @@ class ShownDocuments:
         after: str | None,
         limit: int,
     ) -> Selection:
-        """Return the page of a question that goes on after a key."""
+        """Return the selection of the page after a key."""
         view = folded.reader
         if not isinstance(view, View):
             raise InvalidArgument(

@@ -1,4 +1,4 @@
-"""Views and processes by name, whether this application declares them or not."""
+"""Views and processes by name: those that this application declares, and those in the store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eventhus.ports.registrations import Registration
 from eventhus.runtime.readers.registering import collection_of, label_of
 
 FoldedKind: TypeAlias = Literal["view", "process"]
-"""Something that is folded from the log into one document for each key."""
+"""The kind of a reader that folds the log into one document for each key."""
 
 KINDS: tuple[FoldedKind, ...] = ("view", "process")
 
@@ -26,7 +26,7 @@ class Folded:
     """One version of a view or a process.
 
     Attributes:
-        kind: What it is.
+        kind: Its kind.
         name: Its name.
         version: Its version.
         reader: The view or process; ``None`` if this application does not declare this version.

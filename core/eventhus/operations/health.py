@@ -1,4 +1,4 @@
-"""The health of a bucket, found out within a time limit."""
+"""Checks the health of a bucket within a time limit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Answer(Generic[T]):
 
 
 class HealthCheck:
-    """Looks at the health of a bucket, and remembers which views have caught up.
+    """The health check of a bucket, which remembers the views that have caught up.
 
     Args:
         parts: The application.
@@ -44,7 +44,7 @@ class HealthCheck:
         self._parts = parts
         self._readers = readers
         self._stalled_after_s = stalled_after_s
-        self._first_head: int | None = None  # when this process looked first
+        self._first_head: int | None = None  # found by the first check of this process
         self._caught_up: set[tuple[str, int]] = set()
 
     async def look(self) -> Health:

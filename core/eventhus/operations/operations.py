@@ -1,4 +1,4 @@
-"""One API for whoever operates an application: the command line and the console show it."""
+"""The API for operating an application, which the command line and the console show."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _logger = logging.getLogger("eventhus")
 
 
 class Operations:
-    """Looks into a running application, and mends what is stuck.
+    """The operations on a running application: look into it, and repair what is stuck.
 
     Everything works on plain data. An event whose class is gone is shown as it is stored, with the
     reason why it cannot be decoded. Lists come in pages of at most 1,000 items.
@@ -98,8 +98,9 @@ class Operations:
     async def health(self) -> Health:
         """Return the health of the bucket, as this application sees it.
 
-        It answers within 5 seconds. A store or a bus that does not is a problem, and never raises.
-        A reader is healthy while it moves or nothing waits for it, however far it is behind.
+        This takes at most 5 seconds. A store or a bus that does not answer is reported as a
+        problem, not raised. A reader is healthy while it moves or nothing waits for it, however
+        far it is behind.
         """
         return await self._health.look()
 
@@ -198,7 +199,7 @@ class Operations:
     ) -> Sequence[Step]:
         """Return the next events of a stream, and what each of them changed in its state.
 
-        A step whose state cannot be folded says why, and has its event all the same.
+        A step always has its event. If its state cannot be folded, the step says why.
 
         Args:
             stream: The stream.
@@ -233,8 +234,8 @@ class Operations:
         """Return a page of the documents of a view or a process.
 
         Without ``where`` and ``order_by`` they are in the order of their keys. Otherwise a declared
-        index of the view must answer, as for ``Application.find``. A cursor is the key at which a
-        page ended, and the next page goes on where that key is by then.
+        index of the view must answer, as for ``Application.find``. A cursor is the last key of a
+        page. The next page starts after the current place of that key.
 
         Args:
             kind: ``"view"`` or ``"process"``.
@@ -391,10 +392,10 @@ class Operations:
 
         Args:
             group: The consumer group.
-            start: The place where it goes on, as for ``Application.subscribe``.
+            start: The place where it continues, as for ``Application.subscribe``.
 
         Raises:
-            ReaderBusy: A member of the group is subscribed, in whichever process.
+            ReaderBusy: A member of the group is subscribed, in this process or another.
             InvalidArgument: There is no such group, or the log or the bus cannot start there.
         """
         source = await self._parts.source_with(group)
@@ -414,8 +415,8 @@ class Operations:
     async def doctor(self) -> Sequence[Finding]:
         """Check the servers, the bucket and the settings, and return what was found.
 
-        It takes about 15 seconds at most, changes nothing, does not raise because of a server, and
-        works before the application is entered, too.
+        This takes at most about 15 seconds and changes nothing. A problem of a server is a finding,
+        not an error. The application need not be entered.
         """
         return await self._parts.diagnosed()
 

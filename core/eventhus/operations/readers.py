@@ -1,4 +1,4 @@
-"""The progress of every reader of the log, in whichever process it runs."""
+"""The progress of every reader of the log, in this process and others."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from eventhus.runtime.readers.relay import CHECKPOINT, LEASE
 
 MOST_COUNTED = 1_000  # dead letters of a group
 MOST_LEASES = 10_000
-"""Of the leases that are looked at."""
+"""The maximum number of leases that are read."""
 
 
 @frozen(kw_only=True)
 class Looked:
-    """A reader as it was found, and its judgement.
+    """The status of a reader, and the facts that it is judged by.
 
     Attributes:
-        status: For whoever asked.
-        standing: What the judgement is based on.
+        status: The status to return.
+        standing: The facts.
     """
 
     status: ReaderStatus
@@ -44,7 +44,7 @@ class Looked:
 
 @frozen(kw_only=True)
 class Surroundings:
-    """What is the same for all readers.
+    """The facts that all readers of one look share.
 
     Attributes:
         head: The end of the log.
@@ -59,7 +59,7 @@ class Surroundings:
 
 @frozen(kw_only=True)
 class _Found:
-    """What is stored about a reader. Its attributes are those of a status and its judgement."""
+    """The stored facts of a reader. The attributes are those of its status and its standing."""
 
     kind: ReaderKind
     name: str
@@ -78,7 +78,7 @@ class _Found:
 
 
 class Readers:
-    """Looks at the readers of one bucket, and remembers where they were.
+    """The readers of one bucket, with the position at which each was last seen.
 
     Args:
         parts: The application.
@@ -88,7 +88,7 @@ class Readers:
     def __init__(self, parts: AppParts, stalled_after_s: float) -> None:
         self._parts = parts
         self._stalled_after_s = stalled_after_s
-        # Where each reader was seen, and since when it has been seen there.
+        # The last position of each reader, and the time when it was first seen there.
         self._seen: dict[tuple[ReaderKind, str, int], tuple[int | None, datetime]] = {}
 
     async def surroundings(self) -> Surroundings:
@@ -231,7 +231,7 @@ class Readers:
         return Looked(status=status, standing=standing)
 
     def _seen_at(self, found: _Found, now: datetime) -> datetime:
-        """Return since when this process has seen a reader at its position."""
+        """Return the time when this process first saw a reader at its position."""
         reader = (found.kind, found.name, found.version)
         position, since = self._seen.get(reader, (None, now))
         if position != found.position:
@@ -243,11 +243,11 @@ class Readers:
 def condition_of(
     members: Sequence[ReaderCondition], lease: HeldLease | None
 ) -> ReaderCondition | None:
-    """Return the condition of a member that fails, or else of the one that leads, or else of any.
+    """Return the condition of a failing member, else of the leader, else of any member.
 
     Args:
         members: The conditions of the members of a group in this process.
-        lease: The lease of the group, if somebody holds it.
+        lease: The lease of the group; ``None`` if it is free.
     """
     return min(
         members,
@@ -257,6 +257,6 @@ def condition_of(
 
 
 def _query_of(registration: Registration | None) -> Query | None:
-    """Return the events that a version reads which no code here declares, as far as it is known."""
+    """Return the events that an undeclared version reads; ``None`` if they are not known."""
     names = () if registration is None else registration.made_from.get(EVENTS, ())
     return Query.of(*names) if names else None
