@@ -61,9 +61,10 @@ class Operations:
     >>> asyncio.run(main())
     True
 
-    Every method raises ``NotRunning`` while the application is not entered, and ``InvalidArgument``
-    for an argument of another form. Those that read the store or the bus raise its errors, such as
-    ``StoreUnavailable``, except ``health``.
+    Every method but ``describe`` and ``doctor`` raises ``NotRunning`` while the application is not
+    entered. Every method raises ``InvalidArgument`` for an argument of another form. Those that
+    read the store or the bus raise its errors, such as ``StoreUnavailable``, except ``health`` and
+    ``doctor``.
 
     Args:
         app: An application that has been entered. With ``async with app.watching()`` it looks at
@@ -106,9 +107,8 @@ class Operations:
 
     async def readers(self) -> Sequence[ReaderStatus]:
         """Return the relay, every version of every view and process, and every consumer group."""
-        around, groups = await asyncio.gather(
-            self._readers.surroundings(), self._parts.source.groups()
-        )
+        source = self._parts.source
+        around, groups = await asyncio.gather(self._readers.surroundings(), source.groups())
         found, of_groups = await asyncio.gather(
             self._readers.of_store(around, declared_only=False),
             self._readers.of_groups(around, groups),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve, frozen
 
 from eventhus import Deadline, DeadlineReached, Process, Recorded
-from eventhus.errors import CompositionError, DocumentDamaged, InvalidArgument
+from eventhus.errors import CompositionError, DocumentDamaged, InvalidArgument, NotRunning
 from eventhus.operations import Operations, states
 from eventhus.operations.redaction import Redactable, Redactor
 from eventhus.ports import EventData, Message, ViewWrite
@@ -143,6 +143,42 @@ async def test_pages_are_limited() -> None:
         ):
             with pytest.raises(InvalidArgument, match="limit is"):
                 await ask
+
+
+async def test_only_describe_and_doctor_work_before_the_application_is_entered() -> None:
+    operations = Operations(bank(MemoryStore(), views=[balances]))
+    asks: dict[str, Callable[[], Awaitable[object]]] = {
+        "health": operations.health,
+        "readers": operations.readers,
+        "leases": operations.leases,
+        "log": operations.log,
+        "log_after": operations.log_after,
+        "tail": lambda: anext(operations.tail()),
+        "event": lambda: operations.event(0),
+        "conversation": lambda: operations.conversation("c"),
+        "streams": operations.streams,
+        "stream": lambda: operations.stream(A),
+        "state": lambda: operations.state(A),
+        "documents": lambda: operations.documents("view", "balances"),
+        "document": lambda: operations.document("view", "balances", "a"),
+        "deadlines": lambda: operations.deadlines("balances"),
+        "parked": lambda: operations.parked("view", "balances"),
+        "retry": lambda: operations.retry("view", "balances", "a"),
+        "skip": lambda: operations.skip("view", "balances", "a", 1, why="a test"),
+        "build": lambda: operations.build("balances"),
+        "reset": lambda: operations.reset("balances"),
+        "prune": operations.prune,
+        "dead_letters": lambda: operations.dead_letters("mail"),
+        "replay": lambda: operations.replay("mail"),
+        "discard": lambda: operations.discard("mail", 1),
+        "move": lambda: operations.move("mail", 1),
+        "republish": operations.republish,
+    }
+    public = {name for name in vars(Operations) if not name.startswith("_")}
+    assert {"describe", "doctor"} == public - asks.keys()
+    for ask in asks.values():
+        with pytest.raises(NotRunning):
+            await ask()
 
 
 async def test_a_long_stream_is_not_folded_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
