@@ -75,9 +75,10 @@ class Application(Reading, ReadModels, Messaging):
     The constructor checks that the parts fit together; nothing is written before. ``async with``
     opens the store and the bus, then starts the relay, the views and the processes. Leaving it
     stops the views and processes at their checkpoints, completes the accepted commands, publishes
-    what is committed, waits for event handlers, and closes the bus and the store. The log says
-    what it waits for. At ``shutdown_timeout_s`` it cancels what is unfinished: events that were not
-    published or handled are delivered later, and callers of unfinished commands get an error.
+    the committed events, waits for event handlers, and closes the bus and the store. Log lines name
+    each step that takes long. At ``shutdown_timeout_s`` the unfinished steps are cancelled: events
+    that were not published or handled are delivered later, and callers of unfinished commands get
+    an error.
 
     Args:
         bucket: The name of the application in the store and on the bus: 1 to 63 letters, digits,
@@ -109,7 +110,7 @@ class Application(Reading, ReadModels, Messaging):
             lease, except a group that you subscribe or a view that you ``build``.
         shutdown_timeout_s: The maximum time to wait for all of that when the application is left,
             in seconds. Keep it below the time that your platform grants after SIGTERM, often 30
-            seconds: closing what is left takes up to 4 seconds more.
+            seconds: closing the connections takes up to 4 seconds more.
         observer: Receives every operation and fact, for spans and metrics. Use
             ``eventhus_otel.OtelObserver``, or implement ``eventhus.ports.Observer``.
         clock: The source of time.

@@ -28,7 +28,7 @@ _logger = logging.getLogger("eventhus")
 
 
 class Messaging(ApplicationBase):
-    """The methods of an application for event handlers and for what is published."""
+    """The methods of an application for event handlers, dead letters and publishing."""
 
     async def subscribe(
         self,
@@ -218,8 +218,8 @@ class Messaging(ApplicationBase):
 
         Raises:
             CompositionError: The application has no bus.
-            InvalidArgument: ``after`` is negative, or beyond what is in the log and was published:
-                the events in between would never be published.
+            InvalidArgument: ``after`` is negative, or beyond the last published event that the log
+                holds: the events in between would never be published.
             ReaderBusy: Another process is publishing; nothing was changed.
             NotRunning: The application has not been entered, or has been left.
         """

@@ -123,7 +123,7 @@ class ReadModels(ApplicationBase):
         await self._readers.caught_up(reader, committed)
 
     async def reset(self, view: View[Any, Any]) -> None:
-        """Delete what a view has projected, and rebuild it from where its version began.
+        """Delete the values of a view, and build them again from the start of its version.
 
         Readers of the view find it incomplete until ``caught_up`` returns. Parked keys are folded
         again, too, and skipped events are not left out any more. Do this after the log was restored

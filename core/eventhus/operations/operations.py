@@ -197,7 +197,7 @@ class Operations:
     async def stream(
         self, stream: StreamId, *, after_version: int = 0, limit: int = 50
     ) -> Sequence[Step]:
-        """Return the next events of a stream, and what each of them changed in its state.
+        """Return the next events of a stream, and the changes that each made to the state.
 
         A step always has its event. If its state cannot be folded, the step says why.
 
@@ -328,7 +328,7 @@ class Operations:
         self._did(logging.INFO, "version %d of view %s was built", declared.version, view)
 
     async def reset(self, view: str) -> None:
-        """Delete what a declared view has projected, as ``Application.reset`` does."""
+        """Delete the values of a declared view, as ``Application.reset`` does."""
         declared = declared_view(self._parts, view)
         await self._app.reset(declared)
         self._did(logging.WARNING, "version %d of view %s was reset", declared.version, view)
@@ -413,7 +413,7 @@ class Operations:
         return described(self._parts)
 
     async def doctor(self) -> Sequence[Finding]:
-        """Check the servers, the bucket and the settings, and return what was found.
+        """Check the servers, the bucket and the settings, and return the findings.
 
         This takes at most about 15 seconds and changes nothing. A problem of a server is a finding,
         not an error. The application need not be entered.

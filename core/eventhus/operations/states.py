@@ -59,7 +59,7 @@ class States:
         return StateAt(stream=stream, version=wanted, data=shown.data, problem=shown.problem)
 
     async def steps(self, stream: StreamId, after_version: int, limit: int) -> Sequence[Step]:
-        """Return events and what they changed, as ``Operations.stream`` does."""
+        """Return events and their changes, as ``Operations.stream`` does."""
         check_limit(limit)
         check_page(1, after_version=after_version)
         fold = self._fold(stream, after_version)

@@ -84,7 +84,7 @@ class Difference:
 
 @frozen(kw_only=True)
 class Step:
-    """An event of a stream, and what it changed.
+    """An event of a stream, and the changes that it made to the state.
 
     Attributes:
         event: The event.

@@ -1,4 +1,4 @@
-"""What an observer is told of commands, messages and readers, and what it may add to events."""
+"""The operations and facts that an observer is told of, and the values that it adds to events."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping

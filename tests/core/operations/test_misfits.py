@@ -1,4 +1,4 @@
-"""What cannot be decoded, folded or encoded is named, and what is too large is bounded."""
+"""Data that cannot be decoded, folded or encoded is named, and large answers are bounded."""
 
 from __future__ import annotations
 
