@@ -38,10 +38,7 @@ async def examine(
             await asyncio.wait(tasks.values(), timeout=within_s)
         in_time = {name for name, task in tasks.items() if task.done()}
     finally:
-        for task in tasks.values():
-            task.cancel()
-        for task in tasks.values():
-            await stop(task)
+        await stop(*tasks.values())
     return [
         finding
         for name, task in tasks.items()
