@@ -219,8 +219,10 @@ def _initiated(servers: Sequence[MongoServer]) -> MongoReplicaSet:
 
         def is_complete() -> bool:
             # The primary hears later than hello tells that a member has become a secondary.
-            found = client.admin.command("replSetGetStatus")["members"]
-            return others == sum(each["stateStr"] == "SECONDARY" for each in found)
+            states = [
+                each["stateStr"] for each in client.admin.command("replSetGetStatus")["members"]
+            ]
+            return states.count("SECONDARY") == others
 
         if not wait_for(is_complete, timeout_s=_PATIENCE_S):
             raise ServerFailed(f"the set has no {others} secondaries within {_PATIENCE_S} s")
