@@ -86,7 +86,7 @@ class DeadlineTimer:
 
     async def _look(self) -> datetime | None:
         """Return the time of the earliest armed deadline."""
-        self._next = None  # what is saved during the load counts, too
+        self._next = None  # deadlines that are saved during the load count, too
         for document in await self._documents.armed(limit=1):
             self.saved(document.deadlines)
         self._sooner.clear()
