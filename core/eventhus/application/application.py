@@ -158,10 +158,11 @@ class Application(Reading, ReadModels, Messaging):
         self._shutdown_timeout_s = shutdown_timeout_s
         self._middleware = tuple(middleware)
         self._clock = clock or SystemClock()
-        aggregates = check_parts(Aggregate, aggregates)
-        decisions = check_parts(Decision, decisions)
-        transactions = check_parts(Transaction, transactions)
-        self._catalog = catalog = Catalog(aggregates, decisions, transactions)
+        self._catalog = catalog = Catalog(
+            check_parts(Aggregate, aggregates),
+            check_parts(Decision, decisions),
+            check_parts(Transaction, transactions),
+        )
         self._codec = codec
         self._serializer = EventSerializer(catalog, codec)
         self._new_id = new_id
@@ -170,8 +171,6 @@ class Application(Reading, ReadModels, Messaging):
         )
         self._router = Router(
             catalog,
-            aggregates,
-            decisions,
             store=store,
             serializer=self._serializer,
             codec=codec,
@@ -317,29 +316,17 @@ class Application(Reading, ReadModels, Messaging):
                 await messages.entered()
             stack.callback(self._stop_retrying)
             if self._bus is not None:
-                relay = Relay(
-                    self._store,
-                    self._bus,
-                    self._clock,
-                    owner=owner_name(self._new_id),
-                    published=self._readers.published,
-                    observing=self._observing,
-                )
+                self._relay = relay = self._new_relay(self._bus)
                 if work:
                     relay.start()
                 else:
                     relay.watch()
                 leaving.add(stack, lambda: "the relay to stop", relay.stop)
                 leaving.add(stack, lambda: f"the relay, which {relay.progress}", relay.drain)
-                self._relay = relay
             leaving.add(stack, self._unfinished_snapshots, self._router.drain)
             commands = CommandBus(self._router, self._executor, workers=self._workers)
             leaving.add(stack, lambda: counted(commands.accepted, "command"), commands.close)
-            handle: Handler = commands.handle
-            for middleware in reversed(self._middleware):
-                handle = middleware(handle)
-            if self._observing is not None:
-                handle = observed_handler(handle, self._observing, self._catalog.routes)
+            handle = self._wrapped(commands.handle)
             leaving.add(stack, lambda: ", ".join(self._readers.unfinished), self._readers.stop)
             await self._readers.start(handle, work=work, register=not is_watching)
             if self._observing is not None and not is_watching:
@@ -449,6 +436,24 @@ class Application(Reading, ReadModels, Messaging):
         else:
             self._running()
             await wait_for_shutdown()
+
+    def _new_relay(self, bus: EventBus) -> Relay:
+        return Relay(
+            self._store,
+            bus,
+            self._clock,
+            owner=owner_name(self._new_id),
+            published=self._readers.published,
+            observing=self._observing,
+        )
+
+    def _wrapped(self, handle: Handler) -> Handler:
+        """Return a handler of commands in the middleware and, outermost, the observer."""
+        for middleware in reversed(self._middleware):
+            handle = middleware(handle)
+        if self._observing is None:
+            return handle
+        return observed_handler(handle, self._observing, self._catalog.routes)
 
     def _followers(self) -> list[LeasedReader]:
         """Return everything that follows the log for this application."""
