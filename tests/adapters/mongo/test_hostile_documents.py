@@ -157,6 +157,7 @@ ENVELOPES: dict[str, dict[str, Any]] = {
     "a number as the type of a part": {"parts": [part(type=7)]},
     "code as the id of a part": {"parts": [part(id=Code("bad"))]},
     "a size that no memory holds": {"parts": [part(size=Int64(2**53))]},
+    "a version that no log reaches": {"parts": [part(version=Int64(2**63 - 1))]},
 }
 READS: dict[str, Callable[[MongoStore], Awaitable[object]]] = {
     "read": lambda store: store.read(),
@@ -231,6 +232,18 @@ async def test_an_append_after_a_tail_of_another_form_says_so(
     plain.events.insert_one(document(**TAILS[tail]))
     with pytest.raises(IncompatibleBucket):
         await store.append(made(0))
+
+
+@pytest.mark.parametrize("version", [2**62, 2**63 - 1])
+async def test_an_append_after_a_version_that_no_log_reaches_says_so(
+    store: MongoStore, plain: Plain, version: int
+) -> None:
+    """The next version would need more than 64 bits."""
+    plain.events.insert_one(document(_id=Int64(1), parts=[part(version=Int64(version))]))
+    with pytest.raises(IncompatibleBucket, match="document 1 was not written by eventhus"):
+        await store.append(made(stream=BAD))
+    with pytest.raises(IncompatibleBucket, match="document 1 was not written by eventhus"):
+        await store.version_of(BAD)
 
 
 @pytest.mark.parametrize("query", [Query.of("Noted"), Query([QueryItem(other_than={"Closed"})])])
