@@ -21,7 +21,7 @@ from typing import Any
 
 import bson
 from bson import Int64
-from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from eventhus import StreamId
@@ -123,11 +123,32 @@ async def save_letter(connection: Connection, group: str, letter: Document) -> N
         async with connection.operation() as session:
             await connection.letters.create_indexes([_BY_KEY], session=session)
         connection.indexed.add(LETTERS)
-    async with connection.operation() as session:
-        if await connection.letters.find_one(key, projection=["_id"], session=session):
+    while not await _has_letter(connection, key):
+        number = await _next_number(connection, group)
+        document = {"_id": {"group": group, "number": Int64(number)}, **letter}
+        try:
+            async with connection.operation() as session:
+                await connection.letters.insert_one(document, session=session)
+        except DuplicateKeyError:
+            # The letter was saved at the same time, an answer got lost, or the counter was deleted.
+            await _count_letters_there(connection, group)
+        else:
             return
+
+
+async def _has_letter(connection: Connection, key: Document) -> bool:
     async with connection.operation() as session:
-        # A number is never given again, not even that of a letter that was deleted.
+        found = await connection.letters.find_one(key, projection=["_id"], session=session)
+    return found is not None
+
+
+async def _next_number(connection: Connection, group: str) -> int:
+    """Return a number that is never given again, not even that of a letter that was deleted.
+
+    Raises:
+        UnknownFormat: The counter was not written by this library.
+    """
+    async with connection.operation() as session:
         counted = await connection.groups.find_one_and_update(
             {"_id": group},
             {"$inc": {"letters": Int64(1)}},
@@ -136,12 +157,27 @@ async def save_letter(connection: Connection, group: str, letter: Document) -> N
             session=session,
         )
     assert counted is not None
-    document = {"_id": {"group": group, "number": Int64(counted["letters"])}, **letter}
+    number = counted["letters"]
+    if type(number) is not int or not 0 < number <= MOST:
+        raise not_ours(counted)
+    return number
+
+
+async def _count_letters_there(connection: Connection, group: str) -> None:
+    """Continue the counter of a group after the letters that it has."""
     async with connection.operation() as session:
-        try:
-            await connection.letters.insert_one(document, session=session)
-        except DuplicateKeyError:  # it was saved at the same time, or an answer got lost
-            return
+        last = await connection.letters.find_one(
+            _letters_after(group, 0),
+            sort=[("_id", DESCENDING)],
+            projection=["_id"],
+            session=session,
+        )
+    if last is None:  # it was deleted meanwhile
+        return
+    async with connection.operation() as session:
+        await connection.groups.update_one(
+            {"_id": group}, {"$max": {"letters": last["_id"]["number"]}}, session=session
+        )
 
 
 async def load_letters(

@@ -472,6 +472,28 @@ async def test_a_letter_of_another_shape_is_an_error(
     assert "secret" not in str(caught.value)
 
 
+async def test_no_letter_is_lost_with_the_counter_of_its_group(
+    store: MongoStore, plain: Plain
+) -> None:
+    """Somebody deletes the group, so that it begins anew."""
+    for number in range(3):
+        await store.save_letter("mailer", Message(id=f"c-{number}", stream=ACCOUNT, body=b"{}"))
+    plain.groups.delete_one({"_id": "mailer"})
+    await store.save_letter("mailer", Message(id="c-3", stream=ACCOUNT, body=b"{}"))
+    letters = await store.load_letters("mailer")
+    assert ["c-0", "c-1", "c-2", "c-3"] == [each.message.id for each in letters]
+
+
+@pytest.mark.parametrize("count", [Int64(2**62 - 1), 0.5, float("nan"), -5])
+async def test_a_counter_of_letters_that_cannot_be_is_an_error(
+    store: MongoStore, plain: Plain, count: object
+) -> None:
+    """A letter of such a number would not be found."""
+    plain.groups.insert_one({"_id": "mailer", "letters": count})
+    with pytest.raises(IncompatibleBucket, match="document 'mailer'"):
+        await store.save_letter("mailer", Message(id="c-1", stream=ACCOUNT, body=b"{}"))
+
+
 async def test_a_letter_beyond_the_limit_of_documents_is_refused(store: MongoStore) -> None:
     """It is refused without being quoted."""
     letter = Message(id="c-1", stream=ACCOUNT, body=b"secret" * 3_000_000)
