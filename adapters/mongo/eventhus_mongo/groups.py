@@ -34,6 +34,7 @@ from eventhus_mongo.documents import (
     MALFORMED,
     MOST,
     Document,
+    check_format,
     exact_int,
     exact_str,
     not_ours,
@@ -91,6 +92,8 @@ async def names(connection: Connection, after: str, limit: int) -> list[str]:
             collection=connection.groups,
         )
         documents = reply.documents
+        for document in documents:
+            check_format(document)  # a name that is not UTF-8 would be found again and again
         uncreated = [each["_id"] for each in documents if not each["created"]]
         lettered = await _with_letters(connection, uncreated) if uncreated else ()
         found += [each["_id"] for each in documents if each["created"] or each["_id"] in lettered]

@@ -451,6 +451,21 @@ async def test_a_group_of_another_shape_is_an_error(
         await store.create_group("mailer", Checkpoint())
 
 
+def named_badly(fields: dict[str, Any]) -> RawBSONDocument:
+    """A document whose key is not UTF-8. Decoded leniently, it sorts before itself."""
+    raw = bson.encode({"_id": "abc", **fields})
+    return RawBSONDocument(raw.replace(b"abc", b"\xff\xff\xff", 1))
+
+
+async def test_a_group_whose_name_is_no_text_is_an_error_without_a_delay(
+    store: MongoStore, plain: Plain
+) -> None:
+    plain.groups.insert_one(named_badly({"letters": 1}))
+    async with asyncio.timeout(20):
+        with pytest.raises(IncompatibleBucket, match="invalid dates or text"):
+            await store.groups(limit=1)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -536,6 +551,8 @@ async def test_a_checkpoint_of_another_shape_is_an_error_that_names_it(
         {"$set": {"token": 1.5}},
         {"$set": {"token": float("nan")}},
         {"$set": {"token": -1}},
+        {"$set": {"token": Int64(2**62)}},
+        {"$set": {"token": Int64(2**63 - 1)}},
         {"$set": {"owner": 7}},
         {"$set": {"ttl_ms": "60000"}},
         {"$set": {"ttl_ms": float("inf")}},
@@ -556,6 +573,18 @@ async def test_a_lease_of_another_shape_is_replaced_or_an_error_that_names_it(
     else:
         assert again is not None
         assert type(again.token) is int
+
+
+@pytest.mark.parametrize("token", [-1, 2**62 - 1, 2**63 - 1])
+async def test_a_checkpoint_with_a_token_that_cannot_be_leaves_its_lease_alone(
+    store: MongoStore, plain: Plain, token: int
+) -> None:
+    """Deleting the lease would not help: the next one would get a token of the checkpoint again."""
+    await store.save_checkpoint("relay", 7)
+    plain.checkpoints.update_one({}, {"$set": {"token": Int64(token)}})
+    with pytest.raises(IncompatibleBucket, match="the token of checkpoint 'relay'"):
+        await store.acquire("relay", "one", ttl_s=60)
+    assert plain.leases.count_documents({}) == 0
 
 
 @pytest.mark.parametrize("change", [{"recorded_at": "2026-01-01T00:00:00"}, {"commit_id": 7}])
