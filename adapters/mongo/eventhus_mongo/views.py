@@ -34,6 +34,7 @@ from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
     MALFORMED,
+    MOST,
     Document,
     as_json,
     as_text,
@@ -51,6 +52,7 @@ from eventhus_mongo.indexed_values import index_values
 _SPECIAL = {"_revision", "_skipped", "_deadlines", "_parked", "_deleted"}
 """The fields of documents that are more than a value and its position."""
 
+_REPLACED = "\ufffd"  # in place of what is not UTF-8
 _BAD_HINT = 2  # the server's BadValue
 _PARKED = IndexModel(
     [("_parked.position", ASCENDING)],
@@ -150,6 +152,10 @@ def decode(document: Document) -> ViewDocument:
     key, position = document.get("_id"), document.get("_position")
     revision = document.get("_revision", 0)
     if not (isinstance(key, str) and type(position) is int and type(revision) is int):
+        raise not_ours(document)
+    if not (0 <= position <= MOST and 0 <= revision <= MOST):  # the next revision is stored, too
+        raise not_ours(document)
+    if _REPLACED in key and not is_valid(document):  # a page after it would begin with it again
         raise not_ours(document)
     if _SPECIAL.isdisjoint(document):
         data, is_damaged = _value(document)

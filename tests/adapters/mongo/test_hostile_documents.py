@@ -343,6 +343,8 @@ VIEWS: dict[str, dict[str, Any]] = {
     "a number as error": {"_parked": {**PARKED, "error": 7}},
     "a date as parked time": {"_parked": {**PARKED, "at": datetime(2026, 1, 1, tzinfo=UTC)}},
     "a text as revision": {"_revision": "1"},
+    "a revision without a next one": {"_revision": Int64(2**63 - 1)},
+    "a position that no log reaches": {"_position": Int64(2**62)},
     "a text as position": {"_position": "1"},
 }
 
@@ -399,6 +401,30 @@ async def test_a_damaged_value_of_a_view_harms_no_neighbour(
     write = ViewWrite(document=new, replaces=1, replaces_revision=revision)
     assert frozenset() == await store.save_documents("view_v", [write])
     assert {"a": new} == await store.load_documents("view_v", ["a"])
+
+
+async def test_a_page_of_a_view_does_not_begin_with_the_key_before_it_again(
+    store: MongoStore, plain: Plain
+) -> None:
+    """A key that is not UTF-8 reads as one that sorts before it."""
+    await store.save_documents(
+        "view_v", [ViewWrite(document=ViewDocument(key="a", position=1, data=1), replaces=0)]
+    )
+    plain.view_v.insert_one(named_badly({"_position": Int64(1), "_parked": PARKED}))
+    with pytest.raises(IncompatibleBucket, match="was not written by eventhus"):
+        await store.load_parked("view_v", limit=1)
+    assert {"a"} == {*await store.load_documents("view_v", ["a"])}
+
+
+@pytest.mark.parametrize("field", ["_count", "_checkpoint"])
+async def test_a_field_of_a_strange_document_is_no_part_of_the_page(
+    store: MongoStore, plain: Plain, field: str
+) -> None:
+    await store.save_checkpoint("view_v", 7)
+    plain.view_v.insert_one({"_id": "a", "_position": Int64(1), "n": 1, field: {"position": 9}})
+    found = await store.select_documents("view_v", Selection())
+    assert (7, 0) == (found.position, found.parked)
+    assert [ViewDocument(key="a", position=1, data={"n": 1})] == [*found.documents]
 
 
 SHAPES: dict[str, dict[str, Any]] = {
