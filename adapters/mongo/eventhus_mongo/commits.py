@@ -28,6 +28,7 @@ from bson import Int64
 from bson.errors import BSONError
 
 from eventhus import Metadata, StreamId
+from eventhus.adapter_support.limits import LARGEST
 from eventhus.domain.recorded import (
     unchecked_event_data,
     unchecked_metadata,
@@ -47,7 +48,6 @@ from eventhus.ports import (
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
     MALFORMED,
-    MOST,
     Document,
     as_text,
     as_time,
@@ -284,7 +284,7 @@ def commit_size(document: Document) -> int:
             raise not_ours(document)
     except MALFORMED:
         raise not_ours(document) from None
-    if type(first) is not int or first < 1 or size == 0 or first + size > MOST:
+    if type(first) is not int or first < 1 or size == 0 or first + size > LARGEST:
         raise not_ours(document)
     return size
 
@@ -371,7 +371,9 @@ def _origins(parts: Sequence[Document], events: int) -> list[tuple[StreamId, int
         type_, id_, version, size = part["type"], part["id"], part["version"], part["size"]
         if not (type(type_) is type(id_) is str and type_ and id_):
             raise TypeError("the name of a stream is empty or of another type")
-        if not (type(version) is type(size) is int and version > 0 and 0 < size <= MOST - version):
+        if not (
+            type(version) is type(size) is int and version > 0 and 0 < size <= LARGEST - version
+        ):
             raise ValueError("versions and sizes are whole numbers from 1, and no log is so long")
         if len(origins) + size > events:  # before a list of that size is made
             raise ValueError("the parts have more events than the commit")
@@ -385,7 +387,7 @@ def _origins(parts: Sequence[Document], events: int) -> list[tuple[StreamId, int
 def _numbers(part: Document) -> tuple[int, int]:
     """Return the version and the size of a part. The next version is stored in 64 bits."""
     version, size = part["version"], part["size"]
-    if type(version) is type(size) is int and version > 0 and 0 < size <= MOST - version:
+    if type(version) is type(size) is int and version > 0 and 0 < size <= LARGEST - version:
         return version, size
     raise ValueError("versions and sizes are whole numbers from 1, and no log is so long")
 

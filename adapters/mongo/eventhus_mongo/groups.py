@@ -26,13 +26,13 @@ from pymongo.errors import DuplicateKeyError
 
 from eventhus import StreamId
 from eventhus.adapter_support import check_group_start
+from eventhus.adapter_support.limits import LARGEST
 from eventhus.errors import InvalidArgument
 from eventhus.ports import Checkpoint, DeadLetter, Message
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
     MALFORMED,
-    MOST,
     Document,
     check_format,
     exact_int,
@@ -161,7 +161,7 @@ async def _next_number(connection: Connection, group: str) -> int:
         )
     assert counted is not None
     number = counted["letters"]
-    if type(number) is not int or not 0 < number <= MOST:
+    if type(number) is not int or not 0 < number <= LARGEST:
         raise not_ours(counted)
     return number
 
@@ -200,7 +200,7 @@ def _letters_after(group: str, after: int) -> Document:
     return {
         "_id": {
             "$gt": {"group": group, "number": Int64(after)},
-            "$lte": {"group": group, "number": Int64(MOST)},
+            "$lte": {"group": group, "number": Int64(LARGEST)},
         }
     }
 

@@ -9,12 +9,12 @@ from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from eventhus.adapter_support import check_checkpoint
+from eventhus.adapter_support.limits import LARGEST
 from eventhus.errors import InvalidArgument, LeaseLost
 from eventhus.ports import Checkpoint, HeldLease, Lease
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     MALFORMED,
-    MOST,
     Document,
     UnknownFormat,
     exact_int,
@@ -83,7 +83,7 @@ def _is_over(ttl_ms: Document) -> Document:
 def _check_form(document: Document) -> None:
     owner, token = document.get("owner"), document.get("token")
     is_term = "ttl_ms" not in document or type(document["ttl_ms"]) is int
-    is_token = type(token) is int and 0 < token <= MOST
+    is_token = type(token) is int and 0 < token <= LARGEST
     if not (type(owner) is str and is_token and is_term):
         raise _not_ours(document)
 
@@ -136,7 +136,7 @@ async def _saved_token(connection: Connection, name: str) -> Int64:
     async with connection.operation() as session:
         found = await connection.checkpoints.find_one({"_id": name}, session=session)
     token = (found or {}).get("token") or 0
-    if type(token) is not int or not 0 <= token < MOST:  # the next one is stored, too
+    if type(token) is not int or not 0 <= token < LARGEST:  # the next one is stored, too
         raise UnknownFormat(
             f"the token of checkpoint {name!r} was not written by eventhus; repair the document"
         )

@@ -27,6 +27,7 @@ from bson import Int64
 from pymongo import ASCENDING, IndexModel, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
+from eventhus.adapter_support.limits import LARGEST
 from eventhus.errors import InvalidArgument
 from eventhus.ports import ArmedDeadline, Parked, Skipped, ViewDocument, ViewWrite
 from eventhus.ports.views import unchecked_view_document
@@ -34,7 +35,6 @@ from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
     MALFORMED,
-    MOST,
     Document,
     as_json,
     as_text,
@@ -153,7 +153,9 @@ def decode(document: Document) -> ViewDocument:
     revision = document.get("_revision", 0)
     if not (isinstance(key, str) and type(position) is int and type(revision) is int):
         raise not_ours(document)
-    if not (0 <= position <= MOST and 0 <= revision <= MOST):  # the next revision is stored, too
+    if not (
+        0 <= position <= LARGEST and 0 <= revision <= LARGEST
+    ):  # the next revision is stored, too
         raise not_ours(document)
     if _REPLACED in key and not is_valid(document):  # a page after it would begin with it again
         raise not_ours(document)
