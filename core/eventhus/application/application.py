@@ -37,6 +37,7 @@ from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.observer import Observer
 from eventhus.ports.store import Storage
+from eventhus.printable import counted
 from eventhus.run import Run
 from eventhus.runtime.adapter_lookup import BUSES, CODECS, STORES, adapter_for, load_adapter
 from eventhus.runtime.clock import SystemClock
@@ -61,7 +62,7 @@ from eventhus.runtime.readers.reader_group import ReaderGroup
 from eventhus.runtime.readers.relay import Relay
 from eventhus.runtime.serializer import EventSerializer
 from eventhus.runtime.signals import wait_for_shutdown
-from eventhus.shutdown import Shutdown, counted
+from eventhus.shutdown import Shutdown
 
 _NO_METADATA = Metadata()
 
@@ -74,9 +75,10 @@ class Application(Reading, ReadModels, Messaging):
     The constructor checks that the parts fit together; nothing is written before. ``async with``
     opens the store and the bus, then starts the relay, the views and the processes. Leaving it
     stops the views and processes at their checkpoints, completes the accepted commands, publishes
-    what is committed, waits for event handlers, and closes the bus and the store. The log says
-    what it waits for. At ``shutdown_timeout_s`` it cancels what is unfinished: events that were not
-    published or handled are delivered later, and callers of unfinished commands get an error.
+    the committed events, waits for event handlers, and closes the bus and the store. Log lines name
+    each step that takes long. At ``shutdown_timeout_s`` the unfinished steps are cancelled: events
+    that were not published or handled are delivered later, and callers of unfinished commands get
+    an error.
 
     Args:
         bucket: The name of the application in the store and on the bus: 1 to 63 letters, digits,
@@ -108,9 +110,9 @@ class Application(Reading, ReadModels, Messaging):
             lease, except a group that you subscribe or a view that you ``build``.
         shutdown_timeout_s: The maximum time to wait for all of that when the application is left,
             in seconds. Keep it below the time that your platform grants after SIGTERM, often 30
-            seconds: closing what is left takes up to 4 seconds more.
-        observer: Is told what the application does, to make spans and metrics. See
-            ``eventhus_otel.OtelObserver``, and ``eventhus.ports.Observer`` for one of your own.
+            seconds: closing the connections takes up to 4 seconds more.
+        observer: Receives every operation and fact, for spans and metrics. Use
+            ``eventhus_otel.OtelObserver``, or implement ``eventhus.ports.Observer``.
         clock: The source of time.
         random: The jitter between retries. Pass a seeded one to repeat a run.
         new_id: Makes the ids of commits, which must be unique for ever.
@@ -193,8 +195,8 @@ class Application(Reading, ReadModels, Messaging):
             clock=self._clock,
             new_id=new_id,
             max_parked=max_parked,
-            # With one worker, one key after the other. With more, the commands of as many keys run
-            # while the states of the others are stored, and both are in larger groups.
+            # While the commands of some keys use every worker, the states of as many others are
+            # stored. Both then form larger groups. One worker handles one key after the other.
             keys_at_once=2 * workers - 1,
             observing=observing,
         )
@@ -285,13 +287,13 @@ class Application(Reading, ReadModels, Messaging):
 
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[Self, None]:
-        """Enter the application to look at it, whether it was composed to work or not.
+        """Enter the application to look at it, even if it was composed to work.
 
-        ``async with app.watching():`` is like entering an application with ``work=False``. Besides,
-        it tells an observer nothing of readers, and registers no view or process: code that is not
-        deployed yet leaves nothing behind, and code whose views were changed or pruned is not
-        refused. ``build``, ``reset``, ``retry`` and ``skip`` register the one that they are called
-        for.
+        ``async with app.watching():`` is like entering an application with ``work=False``. It also
+        registers no view or process, and reports no progress of readers to an observer. So code
+        that is not deployed yet leaves nothing behind, and code whose views were changed or pruned
+        is not refused. ``build``, ``reset``, ``retry`` and ``skip`` register the view or process
+        that they are called for.
 
         Raises:
             NotRunning: The application is already running.

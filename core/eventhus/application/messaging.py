@@ -9,14 +9,11 @@ from contextlib import aclosing
 
 from eventhus.adapter_support.arguments import check_count, check_group, check_page, check_start
 from eventhus.application.base import ApplicationBase
-from eventhus.composition import (
-    check_handler,
-    stored_names,
-)
+from eventhus.composition import check_handler, stored_names, unknown
 from eventhus.domain.start import Start
 from eventhus.errors import CompositionError, InvalidArgument
 from eventhus.ports.bus import DeadLetter, MessageSource, Subscription
-from eventhus.printable import printable
+from eventhus.printable import counted, printable
 from eventhus.runtime.messaging.dead_letters import BuriedEvent, buried_event
 from eventhus.runtime.messaging.subscriber import (
     UNGROUPED,
@@ -26,13 +23,12 @@ from eventhus.runtime.messaging.subscriber import (
     Subscriber,
 )
 from eventhus.runtime.readers.relay import CHECKPOINT
-from eventhus.shutdown import counted
 
 _logger = logging.getLogger("eventhus")
 
 
 class Messaging(ApplicationBase):
-    """The methods of an application for event handlers and for what is published."""
+    """The methods of an application for event handlers, dead letters and publishing."""
 
     async def subscribe(
         self,
@@ -222,8 +218,8 @@ class Messaging(ApplicationBase):
 
         Raises:
             CompositionError: The application has no bus.
-            InvalidArgument: ``after`` is negative, or beyond what is in the log and was published:
-                the events in between would never be published.
+            InvalidArgument: ``after`` is negative, or beyond the last published event that the log
+                holds: the events in between would never be published.
             ReaderBusy: Another process is publishing; nothing was changed.
             NotRunning: The application has not been entered, or has been left.
         """
@@ -261,10 +257,7 @@ class Messaging(ApplicationBase):
         self._running()
         check_group(group)
         if group != UNGROUPED and not await self._source.has_group(group):
-            raise InvalidArgument(
-                f"group {group!r} does not exist in bucket {self.bucket!r}: nobody has subscribed "
-                f"with it, and it has no dead letters; check its name"
-            )
+            raise unknown("group", group, {each.name for each in await self._source.groups()})
         return self._source
 
     def _unfinished_handlers(self) -> str:

@@ -1,4 +1,4 @@
-"""The parts of an application: the one module of the operations that knows where they are."""
+"""Access to the private parts of an application, for the other modules of this room."""
 # ruff: noqa: SLF001 - an application has no public access to its parts, which its users do not need
 
 from __future__ import annotations
@@ -63,6 +63,15 @@ class AppParts:
         self.running()
         return self.app._source
 
+    async def source_with(self, group: str) -> MessageSource:
+        """Return the source of messages, after checking that it has a group.
+
+        Raises:
+            InvalidArgument: It has none of this name.
+            NotRunning: As for ``running``.
+        """
+        return await self.app._source_with(group)
+
     @property
     def bus(self) -> EventBus | None:
         """The bus; ``None`` if there is none."""
@@ -121,7 +130,7 @@ class AppParts:
         return [each.condition for each in readers]
 
     def fold_of(self, reader: View[Any, Any] | Process[Any, Any]) -> KeyedFold[Any]:
-        """Return what follows the log for a declared view or process in this run."""
+        """Return the reader of the log for a declared view or process in this run."""
         return self.app._readers.fold_of(reader)
 
     @property

@@ -23,11 +23,16 @@ INDEXES: Final = "indexed fields"
 
 
 def collection_of(kind: str, name: str, version: int = 1) -> str:
-    """Return the name of the collection, checkpoint and lease of a version.
+    """Return the name of the collection and checkpoint of a version.
 
     No name of a view or process holds a dot, so no two versions share a collection.
     """
     return f"{kind}_{name}" if version == 1 else f"{kind}_{name}.v{version}"
+
+
+def lease_of(kind: str, name: str, version: int) -> str:
+    """Return the name of the lease of a version. All versions of a process share one."""
+    return collection_of(kind, name, 1 if kind == "process" else version)
 
 
 def label_of(kind: str, name: str, version: int = 1) -> str:
