@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -115,8 +116,10 @@ class Screen:
     def _console(self, width: int) -> Console:
         from rich.console import Console
 
+        # Not on standard output itself: rich would flush it, and exit with 1 if nobody reads it.
         return Console(
-            file=sys.stdout,
+            file=StringIO(),
+            force_terminal=sys.stdout.isatty() or None,
             width=width,
             markup=False,
             highlight=False,
