@@ -166,7 +166,7 @@ def moment(at: datetime) -> str:
 
 
 def age(since: datetime | None, now: datetime) -> str:
-    """Return how long ago something was, such as ``3 min``; empty if it was not."""
+    """Return the age of a time, such as ``3 min``; empty without one."""
     if since is None:
         return ""
     seconds = max(0, round((now - since) / timedelta(seconds=1)))
