@@ -25,10 +25,12 @@ HEAVY = {"pymongo", "bson", "nats", "starlette", "uvicorn", "hypothesis", "pytes
 
 
 def environment(**changes: str) -> dict[str, str]:
+    # Unbuffered output, as many containers have it, would hide a flush that is missing.
+    inherited = ("COLUMNS", "NO_COLOR", "PYTHONUNBUFFERED")
     kept = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith("EVENTHUS_") and key not in ("COLUMNS", "NO_COLOR")
+        if not key.startswith("EVENTHUS_") and key not in inherited
     }
     return {**kept, "EVENTHUS_APP": f"{SAMPLE}:filled", "TERM": "xterm", **changes}
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @operating()
 async def status(session: Session) -> int:
-    """Tell whether everything goes on: readers, lag, parked keys, dead letters.
+    """Show the health: readers, lag, parked keys, dead letters.
 
-    Exits with 1 if somebody has to look at something.
+    Exits with 1 if something needs attention.
     """
     health = await session.operations.health()
     if session.is_raw and health.head is not None:

@@ -1,4 +1,4 @@
-"""Views and processes: their progress, their documents, and what waits for somebody."""
+"""Views and processes: their progress, documents, parked keys and deadlines."""
 
 from __future__ import annotations
 
