@@ -48,7 +48,7 @@ from eventhus.adapter_support.message_position import message_position
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.adapter_support.redelivery import log_last_failure, next_attempt
 from eventhus.adapter_support.stream_queues import StreamQueues
-from eventhus.adapter_support.tasks import keeping_cancellations
+from eventhus.adapter_support.tasks import keeping_cancellations, stop
 from eventhus.adapter_support.worker_pool import WorkerPool
 
 __all__ = [
@@ -96,6 +96,7 @@ __all__ = [
     "log_last_failure",
     "message_position",
     "next_attempt",
+    "stop",
     "summary",
     "unexpected",
     "unknown_group",

@@ -1,4 +1,4 @@
-"""What operations show of consumer groups and readers, and how they mend them, on any store."""
+"""Cases of consumer groups, readers and repairs that run on every store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the log of the program says about actions, and the republishing of the log."""
+"""The log lines of actions, and the republishing of the log."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import asyncio
 
 from attrs import evolve
 
-from eventhus.adapter_support.tasks import stop
+from eventhus.adapter_support.tasks import first_done, stop
 from eventhus.errors import LeaseLost
 from eventhus.ports.bus import MessageHandler
 from eventhus.ports.checkpoints import Checkpoint
@@ -110,13 +110,7 @@ class GroupMember(LeasedReader):
         return self._closing.is_set()
 
     async def _pause(self, delay_s: float) -> None:
-        sleeping = asyncio.ensure_future(self._clock.sleep(delay_s))
-        closing = asyncio.ensure_future(self._closing.wait())
-        try:
-            await asyncio.wait({sleeping, closing}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            closing.cancel()
+        await first_done(self._clock.sleep(delay_s), self._closing.wait())
 
     async def _forget(self) -> None:
         """Do nothing: handlers get repeats as they come."""

@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
+from eventhus.adapter_support.tasks import first_done
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.recorded import E_co, Recorded, StreamId
 from eventhus.ports.bus import (
@@ -293,13 +294,7 @@ class Subscriber:
             )
 
     async def _sleep(self, delay: float) -> None:
-        sleeping = asyncio.ensure_future(self._clock.sleep(delay))
-        stopping = asyncio.ensure_future(self._stop_retrying.wait())
-        try:
-            await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            stopping.cancel()
+        await first_done(self._clock.sleep(delay), self._stop_retrying.wait())
 
 
 class AppSubscription:
