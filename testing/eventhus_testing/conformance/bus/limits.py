@@ -76,6 +76,6 @@ class Limits(BusCases):
                 await bus.bury(given, "g")
         assert "üü" not in str(caught.value)
         assert 0 == publisher.acknowledged
-        await publisher.publish(messages("a", 2))
+        await publisher.publish(messages("b", 2, after=3))  # others would come before these
         await until(lambda: len(inbox.messages) >= 2)
-        assert ["a-1", "a-2"] == inbox.ids
+        assert ["b-4", "b-5"] == inbox.ids

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from attrs import evolve, frozen
 
 from eventhus import StreamId
-from eventhus.errors import BusUnavailable, NotRunning
+from eventhus.errors import BusUnavailable, InvalidArgument, NotRunning, PublisherReplaced
 from eventhus.ports import DeadLetter, Finding, GroupStatus, Message, MessageHandler
 from eventhus_memory import MemoryBus
 from eventhus_memory.bus import MemoryPublisher, MemorySubscription
@@ -383,6 +383,82 @@ class NeverDiscards(MemoryBus):
 class DeliversLetters(MemoryBus):
     async def bury(self, message: Message, group: str) -> None:
         await (await self.publisher()).publish([message])
+
+
+class LateStream(MemoryBus):
+    """Delivers one stream later than the others, which is allowed.
+
+    Attributes:
+        late: The aggregate id of the stream.
+    """
+
+    late: ClassVar[str]
+
+    async def subscribe(
+        self,
+        handler: MessageHandler,
+        *,
+        group: str | None = None,
+        concurrency: int = 1,
+        **rest: Any,
+    ) -> MemorySubscription:
+        async def handle(given: Message) -> None:
+            if given.stream.aggregate_id == self.late:
+                await asyncio.sleep(0.05)
+            await handler(given)
+
+        return await super().subscribe(handle, group=group, concurrency=30, **rest)
+
+
+@caught_by("test_a_dead_letter_is_delivered_to_nobody")
+class DeliversLettersLate(LateStream, DeliversLetters):
+    late = "a"
+
+
+@caught_by("test_messages_beyond_a_limit_are_refused")
+class PublishesTheRestOfARefusedCall(LateStream):
+    late = "b"
+
+    async def publisher(self) -> MemoryPublisher:
+        class Rest(MemoryPublisher):
+            async def publish(self, messages: Sequence[Message]) -> None:
+                try:
+                    await super().publish(messages)
+                except InvalidArgument:
+                    await super().publish(messages[:1])
+                    self.acknowledged = 0
+                    raise
+
+        return Rest(self._published, self._groups)
+
+
+@caught_by("test_the_members_of_a_group_share_its_messages")
+class DeliversTheSecondTwice(LateStream, Publishing):
+    late = "a7"
+
+    def handed_on(self, messages: Sequence[Message]) -> Sequence[Message]:
+        return [*messages, *(each for each in messages if each.id == "a7-2")]
+
+
+@caught_by("test_a_replaced_publisher_changes_no_order")
+class PublishesAlthoughItIsReplaced(LateStream):
+    late = "b"
+    _publishers = 0
+
+    async def publisher(self) -> MemoryPublisher:
+        bus = self
+        self._publishers += 1
+        number = self._publishers
+
+        class Replaced(MemoryPublisher):
+            async def publish(self, messages: Sequence[Message]) -> None:
+                acknowledged = self.acknowledged
+                await super().publish(messages)
+                if number < bus._publishers:
+                    self.acknowledged = acknowledged
+                    raise PublisherReplaced("bucket")
+
+        return Replaced(self._published, self._groups)
 
 
 class Ending(MemoryBus):
