@@ -70,7 +70,8 @@ def invariant_breach(
     then = ("then", mark(SAME, map(wrapped, step.decided[: step.number])))
     return Breach(
         arguments=step.arguments,
-        problem=f"{violation.name} does not hold after {command}",
+        problem=f"{violation.name} does not hold",
+        after=command,
         name=f"{snake(command)}_keeps_{snake(violation.name)}",
         meaning=f"After {command}, {violation.name} holds",
         passages=[*passages_of(step), then, *shown],

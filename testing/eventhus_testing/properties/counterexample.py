@@ -127,6 +127,7 @@ class Breach:
     Attributes:
         arguments: The subject and its options.
         problem: The problem, to follow the name of the subject.
+        after: The command after which the invariant does not hold; empty for other problems.
         name: The name of the test without ``test_``. It says what should hold.
         meaning: The same as a sentence.
         passages: The steps that led to the problem.
@@ -135,6 +136,7 @@ class Breach:
 
     arguments: SpecArguments
     problem: str
+    after: str = ""
     name: str
     meaning: str
     passages: Sequence[Passage]
@@ -147,7 +149,8 @@ class Breach:
             remark: A paragraph to add.
         """
         spec = self.spec()
-        headline = f"{self.arguments.decider.name}: {self.problem}"
+        after = f" after {self.after}" if self.after else ""
+        headline = f"{self.arguments.decider.name}: {self.problem}{after}"
         paragraphs = [page(headline, self.passages), remark, _INVITATION, spec]
         return Counterexample("\n\n".join(filter(None, paragraphs)), spec)
 

@@ -14,6 +14,11 @@ from eventhus import Aggregate
 from eventhus.errors import CodecError
 from eventhus.ports import EventData
 from eventhus_testing import NoStrategy, Rules, check_aggregate
+from eventhus_testing.properties.check_aggregate import _Check
+from eventhus_testing.properties.counterexample import SpecArguments
+from eventhus_testing.properties.search import Found
+from eventhus_testing.rules.decider_checker import decider_checker
+from eventhus_testing.rules.rules import ALL
 from examples.bank.account import account
 from examples.cinema.screening import screening
 from tests.testing.cart import cart
@@ -59,6 +64,23 @@ def test_needless_commands_are_removed_even_without_shrinking() -> None:
         settings=hypothesis.settings(phases=[hypothesis.Phase.generate], derandomize=True),
     )
     assert "\n        .given(Paid(amount=1), Paid(amount=1))\n" in counterexample.spec
+
+
+def test_commands_are_needless_if_the_invariant_breaks_sooner_without_them() -> None:
+    """The last command may be another one then."""
+    check = _Check(
+        SpecArguments(decider=flawed.purse),
+        decider_checker(flawed.purse, ALL, None),
+        lambda purse: purse.balance < 3,
+    )
+    pay, spend, swap = (
+        each(aggregate_id="p1", amount=1) for each in (flawed.Pay, flawed.Spend, flawed.Swap)
+    )
+    with pytest.raises(Found) as caught:
+        check.carry_out((), [pay, pay, spend, pay, swap])
+    assert "does not hold after Swap\n" in str(caught.value.breach.counterexample())
+    fewest = check.fewest(caught.value.breach).counterexample()
+    assert "\n        .given(Paid(amount=1), Paid(amount=1))\n" in fewest.spec
 
 
 def test_commands_follow_the_stored_events() -> None:
