@@ -263,7 +263,7 @@ class AggregateMachine(RuleBasedStateMachine):
         application = self._applications[at]
         aggregates = {aggregate.stream_type: aggregate for aggregate in _aggregates(type(self))}
         for stream in dict.fromkeys([*self._streams, *self._model.streams]):
-            before = [*self._passages]
+            before = tuple(self._passages)
             aggregate = aggregates.get(stream.aggregate_type)
             read = f"events(stream={stream!r})"
             if aggregate is not None:
@@ -271,7 +271,7 @@ class AggregateMachine(RuleBasedStateMachine):
             self._add("when", f"{_NAMES[at]}.{read}")
             history = self._run(self._history(application, stream))
             self._compare(_answer_lines(self._model.events(stream)), _answer_lines(history))
-            self._passages = before
+            self._passages = [*before]
             if aggregate is None:
                 continue
             self._add("when", f"{_NAMES[at]}.state({stream.aggregate_id!r})")
@@ -279,7 +279,7 @@ class AggregateMachine(RuleBasedStateMachine):
             state = self._run(application.state(aggregate, stream.aggregate_id))
             if state != expected:
                 self._compare([repr(expected)], [repr(state)])
-            self._passages = before  # comparisons that hold are not shown
+            self._passages = [*before]  # comparisons that hold are not shown
 
     def _run(self, doing: Coroutine[Any, Any, T]) -> T:
         try:

@@ -252,6 +252,23 @@ def test_steps_that_a_failure_does_not_need_are_left_out(broken: type[MemoryStor
     assert 1 <= len(re.findall("^when ", str(caught.value), re.MULTILINE)) <= 4
 
 
+def test_comparisons_that_hold_are_not_shown() -> None:
+    class OnForgetful(AccountMachine):
+        def stores(self) -> tuple[Storage, Storage]:
+            store = Forgetful()
+            return store, store
+
+    machine = OnForgetful()
+    machine.dispatch(to=0, command=CreateAccount(aggregate_id="a1", owner="ada"))
+    machine.look(at=0)
+    machine.dispatch(to=0, command=PerformDeposit(aggregate_id="a1", amount=5))
+    with pytest.raises(AssertionError) as caught:
+        machine.look(at=1)
+    machine.teardown()
+    steps = re.findall("^when .*", str(caught.value), re.MULTILINE)
+    assert ["dispatch", "dispatch", "history"] == re.findall(r"\.(\w+)\(", "\n".join(steps))
+
+
 def test_only_the_first_difference_is_reported() -> None:
     """The teardown would report others."""
 
