@@ -59,9 +59,8 @@ def histories_of(
 ) -> st.SearchStrategy[list[Step]]:
     """Return a strategy for commands of a transaction and of its aggregates, in any order.
 
-    The commands of aggregates are for those that the transaction is for, whatever ``split`` makes
-    of its fields. Some commands of the transaction begin where others end. Ids for which
-    ``refine`` has a strategy are kept.
+    The commands of aggregates are for those that ``split`` sends commands to. Some commands of the
+    transaction begin where others end. Ids for which ``refine`` has a strategy are kept.
 
     Args:
         transaction: The transaction.

@@ -1,7 +1,7 @@
 """Ends the servers of a test process that is gone, and clears up after them.
 
 Run as a script, as the first process of the group that the servers will join. It outlives its
-owner by a moment, however that ended: SIGKILL leaves nobody else to do this.
+owner by a moment, because an owner that is killed with SIGKILL cannot do this itself.
 
 The other ways fall short. ``PR_SET_PDEATHSIG`` is sent when the *thread* that started the server
 ends, so a server started from a worker thread would die too early. The end of a pipe is not seen

@@ -186,7 +186,7 @@ class ServerProcess(ABC):
             self._paused = False
 
     def pause(self) -> None:
-        """Stop it in its tracks with SIGSTOP: its connections stay open, and nothing answers.
+        """Suspend it with SIGSTOP: its connections stay open, and nothing answers.
 
         Raises:
             RuntimeError: It is not running.
@@ -232,7 +232,7 @@ class ServerProcess(ABC):
         code = self._process and self._process.returncode
         tail = self._said().splitlines()[-_TAIL_LINES:] or ["nothing"]
         place = f"{self._name} on port {self.port}"
-        return "\n".join([f"{place} {problem} (exit code {code}); its last words:", *tail])
+        return "\n".join([f"{place} {problem} (exit code {code}); the end of its output:", *tail])
 
 
 def free_port() -> int:

@@ -45,7 +45,7 @@ ATOMS: frozenset[type] = frozenset(
 """Immutable classes whose values are compared as a whole."""
 
 _SIMPLE = frozenset({NoneType, bool, int, str})
-"""Those of which nearly all values are made, and for which ``==`` says everything."""
+"""The classes of nearly all values, for which ``==`` is enough."""
 
 CLOCKS: frozenset[type] = frozenset({dt.datetime, dt.time})
 """Classes of values that may have an offset from UTC."""

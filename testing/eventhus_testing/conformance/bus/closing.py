@@ -115,7 +115,7 @@ class Closing(BusCases):
 
     @bus_case
     async def test_leaving_waits_for_handlers(self, bus: EventBus) -> None:
-        """A handler at work is given the time it needs, and others are given theirs."""
+        """A handler that has begun is not cut short."""
         gate, witness = Gate(), Inbox()
         leaving_bus = self.bus(self.bucket)
         await leaving_bus.__aenter__()

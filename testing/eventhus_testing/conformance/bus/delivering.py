@@ -84,7 +84,7 @@ class Delivering(BusCases):
 
     @bus_case
     async def test_publishing_nothing_does_nothing(self, bus: EventBus) -> None:
-        """It does nothing, and counts for nothing."""
+        """Nor is anything counted as acknowledged."""
         inbox = Inbox()
         await bus.subscribe(inbox)
         publisher = await bus.publisher()
@@ -149,7 +149,7 @@ class Delivering(BusCases):
 
     @bus_case
     async def test_thousands_of_messages_keep_their_order(self, bus: EventBus) -> None:
-        """Thousands in one call, of one stream and of many, keep their order."""
+        """In one call, of one stream and of many."""
         alone, shared = Inbox(), Inbox()
         await bus.subscribe(alone)
         await bus.subscribe(shared, group="g", concurrency=16)
@@ -187,7 +187,7 @@ class Delivering(BusCases):
 
     @bus_case
     async def test_an_invalid_group_or_concurrency_is_refused(self, bus: EventBus) -> None:
-        """It is refused, whatever is asked of it, and so is no concurrency at all."""
+        """Every operation refuses the group, and ``subscribe`` refuses a concurrency of 0."""
         for group in ("", "a b", "a.b", "*", ">", "é", "a" * 64, "a/b"):
             with pytest.raises(InvalidArgument):
                 await bus.subscribe(Inbox(), group=group)
@@ -200,7 +200,7 @@ class Delivering(BusCases):
 
     @bus_case
     async def test_a_message_that_is_not_an_event_is_delivered(self, bus: EventBus) -> None:
-        """It is for whoever subscribes to say what to do with it."""
+        """The handler decides what to do with it."""
         inbox = Inbox()
         await bus.subscribe(inbox)
         stream = StreamId("Account", "a")
@@ -218,7 +218,7 @@ class SideBySide(BusCases):
 
     @bus_case
     async def test_streams_are_handled_side_by_side(self, bus: EventBus) -> None:
-        """One that is being handled keeps no other from it, up to the concurrency."""
+        """A busy stream does not hold up the others, up to the concurrency."""
         gate = Gate()
         await bus.subscribe(gate, group="g", concurrency=3)
         await publish(bus, [*messages("a", 2), *messages("b", 2), *messages("c", 2), message("d")])
@@ -229,7 +229,7 @@ class SideBySide(BusCases):
 
     @bus_case
     async def test_one_message_at_a_time_is_handled_by_default(self, bus: EventBus) -> None:
-        """By default, a subscription handles one message."""
+        """The next one waits until the handler has returned."""
         busy = most = 0
         handled: list[str] = []
 
@@ -248,7 +248,7 @@ class SideBySide(BusCases):
 
     @bus_case
     async def test_the_concurrency_is_never_exceeded(self, bus: EventBus) -> None:
-        """With many streams waiting, as many are handled at once as may be, and no more."""
+        """However many streams are waiting."""
         gate = Gate()
         await bus.subscribe(gate, group="g", concurrency=4)
         await publish(bus, [message(f"a{n}") for n in range(40)])

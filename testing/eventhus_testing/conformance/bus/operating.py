@@ -72,7 +72,7 @@ class Operating(BusCases):
     async def test_a_moved_group_goes_on_at_its_new_place(
         self, bus: EventBus, start: Start, first: int
     ) -> None:
-        """Whatever its next member asks for, in whichever process, and more than once."""
+        """The next member's ``start`` does not matter. Any process may move it, and repeatedly."""
         await publish(bus, placed(5))
         await was_member(bus, "g", 5)
         await bus.move("g", "now")

@@ -177,7 +177,7 @@ class Burying(BusCases):
 
     @bus_case
     async def test_a_dead_letter_is_delivered_to_nobody(self, bus: EventBus) -> None:
-        """It is taken out of the way, for somebody to look at."""
+        """Neither to its group nor to any other subscription."""
         alone, group = Inbox(), Inbox()
         await bus.subscribe(alone)
         await bus.subscribe(group, group="g")

@@ -61,7 +61,7 @@ class Starting(BusCases):
 
     @bus_case
     async def test_a_group_that_exists_keeps_its_place(self, bus: EventBus) -> None:
-        """Wherever another member would have begun."""
+        """The ``start`` of a later member does not move it."""
         await publish(bus, placed(2))
         inbox = Inbox()
         await bus.subscribe(inbox, group="g")

@@ -40,7 +40,7 @@ class Cancelling(Cases):
 
     @case
     async def test_a_cancelled_append_affects_no_other(self, store: Storage) -> None:
-        """Those that are not cancelled go in, whatever they shared with those that are."""
+        """The others are stored, even if they shared a batch with a cancelled one."""
         for batch, moment in enumerate(await moments(store, few=True)):
             streams = accounts(30 * (batch + 1))[-30:]
             given = [commit(stream, size=3, expected_version=0) for stream in streams]

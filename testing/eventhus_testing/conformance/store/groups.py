@@ -239,7 +239,7 @@ class Letters(Cases):
 
     @case
     async def test_the_number_of_a_letter_is_never_used_again(self, store: Storage) -> None:
-        """Otherwise somebody who deletes what they have listed could delete another one."""
+        """Otherwise, deleting a letter that was listed could delete another one."""
         used: list[int] = []
         for number in range(3):
             await store.save_letter(GROUP, letter(number))

@@ -52,7 +52,7 @@ class Leasing(Cases):
 
     @case
     async def test_a_lease_has_one_holder(self, store: Storage) -> None:
-        """Nobody else gets it while its time is not over."""
+        """No other owner gets it before it expires."""
         lease = await taken(store, "relay", "a")
         assert lease.token > 0
         for owner in ("b", "", "A", "a "):
@@ -62,7 +62,7 @@ class Leasing(Cases):
 
     @case
     async def test_one_of_many_gets_a_lease(self, store: Storage) -> None:
-        """One of them gets it, wherever they ask."""
+        """Through one store or through several."""
         async with self.store(self.bucket) as other:
             for name in map(str, range(5)):
                 asked = [
@@ -129,7 +129,7 @@ class Leasing(Cases):
 
     @case
     async def test_releasing_a_lost_lease_does_nothing(self, store: Storage) -> None:
-        """It takes nothing from whoever holds the lease now, a later self included."""
+        """The later holder keeps the lease, even if it is the same owner again."""
         lost = await taken(store, "relay", "a", ttl_s=SHORT_S)
         held = await taken_at_last(store, "relay", "b")
         await store.release(lost)
@@ -229,7 +229,7 @@ class Leasing(Cases):
 
     @case
     async def test_an_expired_lease_is_not_listed(self, store: Storage) -> None:
-        """Nor is it once its owner is gone; whoever returns late has it since then."""
+        """An owner that returns late holds it since its return."""
         await taken(store, "relay", "a", ttl_s=SHORT_S)
         [first] = await held(store)
         await taken(store, "another", "a")

@@ -41,7 +41,7 @@ async def replace(
 
 
 class ParkedDocuments(Cases):
-    """Documents of keys that wait for somebody to mend them."""
+    """Documents of parked keys, which wait for a repair."""
 
     @case
     async def test_a_parked_document_is_kept_as_it_is(self, store: Storage) -> None:

@@ -205,7 +205,7 @@ class Queries(Cases):
     async def test_paging_misses_nothing_while_others_append(
         self, store: Storage, stores: int
     ) -> None:
-        """Whatever the page moved over did not match; readers and followers miss no match."""
+        """No event that a page passes over matches; readers and followers miss no match."""
         query = Query.of("A", tags={"x"}) | Query.of("C", tags={"y"})
         size = 3 * 6 * 20
 

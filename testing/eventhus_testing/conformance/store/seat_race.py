@@ -1,7 +1,7 @@
 """A race for seats: conditional commits under load, and an independent check of what is left.
 
 Every term has some courses with few seats and some students who may take few of them. Racers read
-who sits where, decide, and append on the condition that nothing that they decided on has changed.
+which seats are taken, decide, and append on the condition that what they read has not changed.
 They race for a few terms at a time, and leave one when no seat of it can be taken any more.
 
 ``Racer`` does not care how many others race, in which process, or whether the store goes away

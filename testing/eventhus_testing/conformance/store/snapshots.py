@@ -113,7 +113,7 @@ class Snapshots(Cases):
 
     @case
     async def test_a_snapshot_is_shared_with_nobody(self, store: Storage) -> None:
-        """Neither who saved it nor who loaded it can change what is kept."""
+        """Neither its writer nor a reader can change the stored value."""
         state: dict[str, Any] = {"balance": 10, "tags": ["a"]}
         await store.save_snapshot(evolve(SNAPSHOT, data=state))
         state["tags"].append("b")

@@ -151,7 +151,7 @@ class Views(Cases):
 
     @case
     async def test_one_of_many_writers_replaces_a_document(self, store: Storage) -> None:
-        """Of those that take the place of one document, one does, wherever they ask."""
+        """Through one store or through several."""
         async with self.store(self.bucket) as other:
             before = 0
             for step in range(1, 6):
@@ -233,7 +233,7 @@ class Views(Cases):
 
     @case
     async def test_a_document_is_shared_with_nobody(self, store: Storage) -> None:
-        """Neither who saved it nor who loaded it can change what is kept."""
+        """Neither its writer nor a reader can change the stored value."""
         data: dict[str, Any] = {"tags": ["a"]}
         await put(store, document(data=data))
         data["tags"].append("b")
