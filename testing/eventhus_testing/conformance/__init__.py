@@ -15,11 +15,10 @@ They need pytest and no plugin. Subclass a suite in a test module, and let pytes
 The stores' suite ends with a race of conditional commits, which prints its seed. Set
 ``EVENTHUS_SEED`` to repeat it.
 
-``store`` makes a store over ``bucket`` that nobody has entered yet; asked for one bucket twice, it
-makes two on one log, as ``bus`` makes two on one channel. Each case has a bucket of its own, an
-event loop of its own, and ends after ``timeout_s`` at the latest. Fixtures work as in any test
-class. A bucket stays when its case has ended: take a server that can be thrown away, or drop what
-``store`` or ``bus`` was asked for in a fixture.
+``store`` makes a store over ``bucket``, not entered. Called twice with one bucket, it makes two
+stores on one log, and ``bus`` makes two buses on one channel. Each case has a bucket and an event
+loop of its own, and ends after ``timeout_s`` at the latest. Fixtures work as in any test class. A
+bucket stays when its case has ended: use a disposable server, or drop the buckets in a fixture.
 """
 
 import pkgutil
