@@ -1,4 +1,4 @@
-"""What asyncio leaves to its users about the end of tasks."""
+"""The end of tasks, as far as asyncio leaves it to its users."""
 
 import asyncio
 import gc

@@ -257,7 +257,7 @@ async def test_a_cancellation_that_is_the_handlers_own() -> None:
     assert [1, 2] == handler.attempts
 
 
-async def test_a_handler_that_raises_what_is_no_exception() -> None:
+async def test_a_handler_that_raises_no_subclass_of_exception() -> None:
     """It has failed as well, unless it ends the process."""
     handler = Handler(failures=1, error=pytest.fail.Exception("no Exception"))
     await subscriber(handler)(message())
@@ -347,7 +347,7 @@ async def buried(bus: MemoryBus) -> None:
 
 
 async def test_replaying() -> None:
-    """Each letter is handled once, in order; what is handled is a dead letter no more."""
+    """Each letter is handled once, in order, and then no longer a dead letter."""
     bus, handler = MemoryBus(), Handler()
     await buried(bus)
     outcome = await subscriber(handler, bus).replay()
