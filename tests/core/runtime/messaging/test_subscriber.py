@@ -12,7 +12,7 @@ import pytest
 from eventhus import Aggregate, Delivered, Recorded, StreamId
 from eventhus.domain.catalog import Catalog
 from eventhus.ports import Codec, DeadLetter, EventData, Message, NotHandledHere
-from eventhus.runtime.messaging.subscriber import RETRY, Subscriber
+from eventhus.runtime.messaging.subscriber import RETRY, EventHandler, Subscriber
 from eventhus.runtime.messaging.wire import to_message
 from eventhus.runtime.serializer import EventSerializer
 from eventhus_memory import MemoryBus
@@ -48,7 +48,7 @@ def message(event: EventData | None = None, **changes: Any) -> Message:
 
 
 def subscriber(
-    handler: Handler,
+    handler: EventHandler,
     bus: MemoryBus | None = None,
     clock: FakeClock | None = None,
     *,
@@ -266,6 +266,23 @@ async def test_a_handler_that_raises_no_subclass_of_exception() -> None:
         await subscriber(Handler(failures=1, error=SystemExit()))(message())
 
 
+async def test_an_error_that_is_false_is_a_failure() -> None:
+    class Problems(Exception):
+        def __len__(self) -> int:
+            return 0
+
+    calls: list[int] = []
+
+    async def fail(delivered: Delivered[Any]) -> None:
+        calls.append(delivered.attempt)
+        raise Problems
+
+    bus = MemoryBus()
+    await subscriber(fail, bus, attempts=2)(message())
+    assert [1, 2] == calls
+    assert 1 == len(await letters(bus))
+
+
 async def test_a_cancelled_caller_is_cancelled() -> None:
     """A handler's task that is being cancelled does not try again."""
     begun = asyncio.Event()
@@ -276,7 +293,7 @@ async def test_a_cancelled_caller_is_cancelled() -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    handling = asyncio.create_task(subscriber(hang)(message()))  # type: ignore[arg-type]
+    handling = asyncio.create_task(subscriber(hang)(message()))
     await begun.wait()
     handling.cancel()
     with pytest.raises(asyncio.CancelledError):
