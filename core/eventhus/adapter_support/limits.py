@@ -52,6 +52,9 @@ ITEM_TAGS: Final = 100
 RANGES: Final = 10_000
 """The most ranges of a checkpoint."""
 
+LARGEST: Final = 2**62 - 1
+"""Of a version, a position, a token or another number. Two of them add up to less than 64 bits."""
+
 MOST_GROUPS: Final = 1_000
 """The most consumer groups that a bus describes."""
 

@@ -52,6 +52,7 @@ from eventhus.runtime.commands.executor import Executor
 from eventhus.runtime.commands.observed import observed_handler
 from eventhus.runtime.commands.router import Router
 from eventhus.runtime.log_bus.bus import LogBus
+from eventhus.runtime.messaging.on_demand import OnDemand
 from eventhus.runtime.messaging.subscriber import (
     Subscriber,
 )
@@ -296,7 +297,8 @@ class Application(Reading, ReadModels, Messaging):
         registers no view or process, and reports no progress of readers to an observer. So code
         that is not deployed yet leaves nothing behind, and code whose views were changed or pruned
         is not refused. ``build``, ``reset``, ``retry`` and ``skip`` register the view or process
-        that they are called for.
+        that they are called for. The bus is connected when it is first needed, so everything else
+        can be looked at while the bus is away.
 
         Raises:
             NotRunning: The application is already running.
@@ -312,7 +314,10 @@ class Application(Reading, ReadModels, Messaging):
         leaving = Shutdown(self.bucket, self._shutdown_timeout_s)
         async with AsyncExitStack() as stack:  # left in reverse order
             await leaving.enter(stack, lambda: "the store", self._store)
-            await leaving.enter(stack, self._unfinished_handlers, self._source)
+            messages = OnDemand(self._source)
+            await leaving.enter(stack, self._unfinished_handlers, messages)
+            if not is_watching:
+                await messages.entered()
             stack.callback(self._stop_retrying)
             if self._bus is not None:
                 self._relay = relay = self._new_relay(self._bus)
@@ -337,7 +342,7 @@ class Application(Reading, ReadModels, Messaging):
                 )
                 monitor.start()
                 leaving.add(stack, lambda: "the progress monitor", monitor.stop)
-            self._run = Run(handle, stack.pop_all())
+            self._run = Run(handle, messages, stack.pop_all())
         runs = [*self._readers.labels] if work else []
         if self._bus is not None and work:
             runs.append(f"relay to {type(self._bus).__name__}")

@@ -101,16 +101,20 @@ async def test_a_description_leaves_out_what_is_no_group(nats_url: str, nats_buc
         await jetstream.add_consumer(
             nats_bucket, ConsumerConfig(durable_name="g+h", ack_policy=AckPolicy.EXPLICIT)
         )
-        await until(lambda: gate.entered)
-        [found] = await bus.groups()
-        assert ("g", None, 0) == (found.name, found.position, found.waiting)
-        await bus.move("g", 1)
-        [found] = await bus.groups()
-        assert ("g", 1, 2) == (found.name, found.position, found.waiting)
-        await jetstream.purge_stream(nats_bucket)
-        [found] = await bus.groups()
-        assert ("g", None, 0) == (found.name, found.position, found.waiting)
-        gate.open.set()
+        try:
+            # Another program publishes where dead letters are.
+            await jetstream.publish(f"{nats_bucket}.dead.g+h", b"{}")
+            await until(lambda: gate.entered)
+            [found] = await bus.groups()
+            assert ("g", None, 0) == (found.name, found.position, found.waiting)
+            await bus.move("g", 1)
+            [found] = await bus.groups()
+            assert ("g", 1, 2) == (found.name, found.position, found.waiting)
+            await jetstream.purge_stream(nats_bucket)
+            [found] = await bus.groups()
+            assert ("g", None, 0) == (found.name, found.position, found.waiting)
+        finally:
+            gate.open.set()
 
 
 async def test_more_groups_than_one_answer_of_the_server_are_described(

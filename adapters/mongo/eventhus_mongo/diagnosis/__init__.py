@@ -1,4 +1,4 @@
-"""The findings of a store about its server, its user and its bucket."""
+"""Checks of a store: its server, its user and its bucket."""
 
 from eventhus_mongo.diagnosis.examine import diagnose
 from eventhus_mongo.diagnosis.names import CONNECTION

@@ -1,4 +1,4 @@
-"""The findings of a bus about its server, its account, its user and its streams."""
+"""Checks of a bus: its server, its account, its user and its streams."""
 
 from eventhus_nats.diagnosis.examine import diagnose_core, diagnose_jetstream
 
