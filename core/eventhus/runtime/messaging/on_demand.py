@@ -29,11 +29,10 @@ class OnDemand:
         Raises:
             BusUnavailable: The bus could not be reached, or did not answer in time.
         """
-        if not self._is_entered:
-            async with self._entering:
-                if not self._is_entered:
-                    await self._stack.enter_async_context(self._source)
-                    self._is_entered = True
+        async with self._entering:
+            if not self._is_entered:
+                await self._stack.enter_async_context(self._source)
+                self._is_entered = True
         return self._source
 
     async def __aenter__(self) -> Self:
