@@ -200,12 +200,16 @@ class Application(Reading, ReadModels, Messaging):
             keys_at_once=2 * workers - 1,
             observing=observing,
         )
-        self._source = bus or LogBus(
-            store,
-            self._clock,
-            new_id=new_id,
-            published=self._readers.published,
-            observing=observing,
+        self._source = (
+            LogBus(
+                store,
+                self._clock,
+                new_id=new_id,
+                published=self._readers.published,
+                observing=observing,
+            )
+            if bus is None
+            else bus
         )
         self._relay: Relay | None = None
         self._run: Run | None = None
@@ -416,7 +420,7 @@ class Application(Reading, ReadModels, Messaging):
                 command=command,
                 expected_version=expected_version,
                 command_id=command_id,
-                metadata=metadata or _NO_METADATA,
+                metadata=_NO_METADATA if metadata is None else metadata,
             )
         )
 

@@ -143,8 +143,7 @@ class GroupMember(LeasedReader):
                 await stop(ending)
         finally:
             delivery.stop()
-            if not reading.done():
-                await stop(reading)
+            await stop(reading)
         if not reading.cancelled():
             await reading  # which failed
         if delivery.refused:
