@@ -24,6 +24,7 @@ from eventhus.adapter_support.arguments import (
     check_writes,
     checked_commit,
     checked_restored,
+    group_with_letters,
     unknown_group,
 )
 from eventhus.adapter_support.backoff import Backoff
@@ -91,6 +92,7 @@ __all__ = [
     "checked_commit",
     "checked_restored",
     "examine",
+    "group_with_letters",
     "handler_failure",
     "keeping_cancellations",
     "log_last_failure",

@@ -157,7 +157,7 @@ class Application(Reading, ReadModels, Messaging):
         self._work = work
         self._shutdown_timeout_s = shutdown_timeout_s
         self._middleware = tuple(middleware)
-        self._clock = clock or SystemClock()
+        self._clock = SystemClock() if clock is None else clock
         self._catalog = catalog = Catalog(
             check_parts(Aggregate, aggregates),
             check_parts(Decision, decisions),
@@ -200,12 +200,16 @@ class Application(Reading, ReadModels, Messaging):
             keys_at_once=2 * workers - 1,
             observing=observing,
         )
-        self._source = bus or LogBus(
-            store,
-            self._clock,
-            new_id=new_id,
-            published=self._readers.published,
-            observing=observing,
+        self._source = (
+            LogBus(
+                store,
+                self._clock,
+                new_id=new_id,
+                published=self._readers.published,
+                observing=observing,
+            )
+            if bus is None
+            else bus
         )
         self._relay: Relay | None = None
         self._run: Run | None = None
@@ -270,7 +274,7 @@ class Application(Reading, ReadModels, Messaging):
             processes=processes,
             store=adapter_for(store, STORES)(store, bucket),
             bus=None if bus is None else adapter_for(bus, BUSES)(bus, bucket),
-            codec=codec or load_adapter("cattrs", CODECS)(),
+            codec=load_adapter("cattrs", CODECS)() if codec is None else codec,
             workers=workers,
             middleware=middleware,
             cache_size=cache_size,
@@ -416,7 +420,7 @@ class Application(Reading, ReadModels, Messaging):
                 command=command,
                 expected_version=expected_version,
                 command_id=command_id,
-                metadata=metadata or _NO_METADATA,
+                metadata=_NO_METADATA if metadata is None else metadata,
             )
         )
 

@@ -406,6 +406,19 @@ class Operations:
         await source.move(group, start)
         self._did(logging.WARNING, "group %s was moved to %s", group, start)
 
+    async def delete_group(self, group: str) -> None:
+        """Delete a consumer group that nobody is subscribed to and that has no dead letters.
+
+        The next member of that name begins a new group.
+
+        Raises:
+            ReaderBusy: A member of the group is subscribed, in this process or another.
+            InvalidArgument: There is no such group, or it has dead letters.
+        """
+        source = await self._parts.source_with(group)
+        await source.delete_group(group)
+        self._did(logging.WARNING, "group %s was deleted", group)
+
     async def republish(self, *, after: int = 0) -> None:
         """Publish the log again after a position, as ``Application.republish`` does."""
         await self._app.republish(after=after)

@@ -1,4 +1,4 @@
-"""What asyncio leaves to its users about the end of tasks."""
+"""The end of tasks, as far as asyncio leaves it to its users."""
 
 import asyncio
 import gc
@@ -7,12 +7,7 @@ import pytest
 
 from eventhus.adapter_support import keeping_cancellations, tasks
 from eventhus.adapter_support.tasks import first_done, stop, together
-
-
-async def turns() -> None:
-    """Let every task go on until it waits."""
-    for _ in range(5):
-        await asyncio.sleep(0)
+from tests.core.waiting import settle
 
 
 async def test_a_task_that_is_over() -> None:
@@ -114,12 +109,12 @@ async def test_a_caller_that_is_cancelled_again_leaves_none_of_several_tasks_beh
                 await cleaned.wait()
 
     working = asyncio.create_task(together([work(), work()]))
-    await turns()
+    await settle()
     working.cancel()
-    await turns()
+    await settle()
     began = len(cleaning)
     working.cancel()
-    await turns()
+    await settle()
     left_early = working.done()
     cleaned.set()
     await asyncio.wait([working])

@@ -111,6 +111,7 @@ class AwayBus(MemoryBus):
         if self.is_away:
             raise BusUnavailable("bank", "its server is gone")
         self.entered += 1
+        await asyncio.sleep(0)  # the others come meanwhile
         return await super().__aenter__()
 
     async def __aexit__(

@@ -11,7 +11,9 @@ LIMIT = 20
 async def groups(visit: Visit) -> Page:
     """List the consumer groups."""
     statuses = await visit.operations.readers("group")
-    return Page(template="groups.html", values={"statuses": statuses})
+    return Page(
+        template="groups.html", values={"statuses": statuses, "done": visit.given.text("done")}
+    )
 
 
 async def group(visit: Visit) -> Page:

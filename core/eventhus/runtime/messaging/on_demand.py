@@ -21,7 +21,7 @@ class OnDemand:
         self._source = source
         self._stack = AsyncExitStack()
         self._entering = asyncio.Lock()
-        self._is_entered = False
+        self._entered: MessageSource | None = None
 
     async def entered(self) -> MessageSource:
         """Return the source, after entering it if this is the first call that succeeds.
@@ -29,12 +29,10 @@ class OnDemand:
         Raises:
             BusUnavailable: The bus could not be reached, or did not answer in time.
         """
-        if not self._is_entered:
-            async with self._entering:
-                if not self._is_entered:
-                    await self._stack.enter_async_context(self._source)
-                    self._is_entered = True
-        return self._source
+        async with self._entering:
+            if self._entered is None:
+                self._entered = await self._stack.enter_async_context(self._source)
+            return self._entered
 
     async def __aenter__(self) -> Self:
         return self

@@ -157,7 +157,7 @@ class Subscriber:
                 self.group,
             )
         tried = 1
-        while failure := await handler_failure(self._call, delivered):
+        while (failure := await handler_failure(self._call, delivered)) is not None:
             if tried >= self._attempts:
                 await self._bury(message, failure, tried)
                 return
