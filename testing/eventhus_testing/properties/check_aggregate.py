@@ -163,8 +163,8 @@ class _Check(Generic[C, E, S]):
             history, found = (), without
         return fewest(found, tried, lambda fewer: self._again(history, fewer, found))
 
-    def _again(self, history: tuple[E, ...], tried: list[C], found: Breach) -> Breach | None:
-        return same_breach(lambda: self.carry_out(history, tried), found)
+    def _again(self, history: tuple[E, ...], tried: Sequence[C], found: Breach) -> Breach | None:
+        return same_breach(lambda: self.carry_out(history, [*tried]), found)
 
     def violation(self, state: S) -> Violation | None:
         """Return how a state violates the invariant, or ``None``."""

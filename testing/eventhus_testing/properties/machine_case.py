@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeAlias
 from unittest import TestCase
 
@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from eventhus_testing.properties.counterexample import Counterexample
+from eventhus_testing.properties.search import fewest
 
 P = ParamSpec("P")
 Step: TypeAlias = Callable[[Any], None]  # takes the machine
@@ -72,24 +73,14 @@ class MachineTestCase(TestCase):
         try:
             run(self.machine, settings=quiet)
         except Disagreement as disagreement:
-            needed = _without_needless_steps(self.machine, disagreement)
+            # Hypothesis removes at most five choices at once. A step has up to a dozen, because
+            # swarm testing chooses the rules of each run, so that needless steps remain.
+            needed = fewest(disagreement, disagreement.steps, partial(repeat, self.machine))
             raise Counterexample(str(needed), spec="") from None
 
 
-def _without_needless_steps(
-    machine: type[RuleBasedStateMachine], found: Disagreement
-) -> Disagreement:
-    """Leave out each step without which the applications still disagree.
-
-    Hypothesis removes at most five choices at once. A step has up to a dozen, because swarm testing
-    chooses the rules of each run, so that steps without an effect remain.
-    """
-    for index in reversed(range(len(found.steps))):
-        found = _repeat(machine, [*found.steps[:index], *found.steps[index + 1 :]]) or found
-    return found
-
-
-def _repeat(machine: type[RuleBasedStateMachine], steps: Sequence[Step]) -> Disagreement | None:
+def repeat(machine: type[RuleBasedStateMachine], steps: Sequence[Step]) -> Disagreement | None:
+    """Carry out steps on a new machine, and return the disagreement that they lead to, if any."""
     repeating = machine()
     try:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import hypothesis
@@ -14,6 +14,7 @@ from hypothesis.errors import Flaky
 from eventhus_testing.properties.counterexample import Breach
 
 C = TypeVar("C")
+F = TypeVar("F")
 
 # The user's command classes decide how long a run takes and how much data it draws.
 _SUPPRESSED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
@@ -146,8 +147,8 @@ class _Trials(Generic[C]):
         """Return the same breach with the fewest steps."""
         return fewest(found, self._last, lambda fewer: self._again(fewer, found))
 
-    def _again(self, tried: list[C], found: Breach) -> Breach | None:
-        return same_breach(lambda: self.carry_out(tried), found)
+    def _again(self, tried: Sequence[C], found: Breach) -> Breach | None:
+        return same_breach(lambda: self.carry_out([*tried]), found)
 
 
 def same_breach(carry_out: Callable[[], None], found: Breach) -> Breach | None:
@@ -159,13 +160,13 @@ def same_breach(carry_out: Callable[[], None], found: Breach) -> Breach | None:
     return None
 
 
-def fewest(found: Breach, tried: list[C], again: Callable[[list[C]], Breach | None]) -> Breach:
-    """Remove each command that a breach does not need; Hypothesis may stop before that.
+def fewest(found: F, tried: Sequence[C], again: Callable[[Sequence[C]], F | None]) -> F:
+    """Remove each step that a failure does not need; Hypothesis may stop before that.
 
     Args:
-        found: The breach.
-        tried: The commands that lead to it.
-        again: Returns the breach that fewer commands lead to, if it is the same one.
+        found: The failure.
+        tried: The steps that lead to it.
+        again: Returns the failure that fewer steps lead to, if it is the same one.
     """
     done = False
     while not done:
