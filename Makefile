@@ -19,6 +19,8 @@ VERSION := $(shell "$(PYTHON)" -c 'import platform; print(platform.python_versio
 VENV := .venv
 # Another checkout on it would be tested instead of this one.
 unexport PYTHONPATH
+# Without bytecode, every process that a test starts would compile the sources again.
+unexport PYTHONDONTWRITEBYTECODE
 BIN = $(VENV)/bin
 XDIST = --numprocesses=auto --dist=loadfile
 # These tests cover the kernel. Only they are traced, since tracing slows them down.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 FINE: Final = 0
-PROBLEM: Final = 1  # something was found that somebody has to look at
+PROBLEM: Final = 1  # something was found that needs attention
 USAGE: Final = 2  # the command, an argument or the application's code is wrong
 AWAY: Final = 3  # the store or the bus does not answer, or refuses
-DECLINED: Final = 4  # somebody was asked and did not say yes
+DECLINED: Final = 4  # the answer to a question was not yes
 UNEXPECTED: Final = 70  # a defect; EX_SOFTWARE of sysexits.h
 INTERRUPTED: Final = 130  # 128 + SIGINT
 PIPE_CLOSED: Final = 141  # 128 + SIGPIPE
@@ -28,7 +28,7 @@ class Failure(Exception):
 
 
 def failure_of(error: Exception, timeout_s: float) -> Failure | None:
-    """Return what the command line makes of an error; ``None`` if nobody expects it.
+    """Return the failure that ends the command after an error; ``None`` if it is unexpected.
 
     Args:
         error: The error.

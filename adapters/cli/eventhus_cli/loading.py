@@ -132,7 +132,7 @@ def _imported(name: str) -> Any:
 
 
 def _told(doing: str, action: Callable[[], Any]) -> Any:
-    """Do what runs code of the user. A failure names its file and line.
+    """Run code of the user. A failure names its file and line.
 
     Raises:
         Failure: It raises anything.

@@ -1,4 +1,4 @@
-"""The command ``eventhus`` itself: its commands, and what becomes of every failure."""
+"""The command ``eventhus`` itself, with its commands and the handling of failures."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def eventhus() -> None:
     """Look at a running eventhus application, and mend what is stuck.
 
     The application is named by --app, by [tool.eventhus] app = "module:name" in pyproject.toml, or
-    replaced by --store with --bucket. Looking takes part in nothing.
+    replaced by --store with --bucket. Commands take no part in its work.
 
     Exit codes: 0 fine, 1 a problem was found, 2 wrong usage, 3 the store or the bus is away, 4 not
     confirmed.

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -115,8 +116,10 @@ class Screen:
     def _console(self, width: int) -> Console:
         from rich.console import Console
 
+        # Not on standard output itself: rich would flush it, and exit with 1 if nobody reads it.
         return Console(
-            file=sys.stdout,
+            file=StringIO(),
+            force_terminal=sys.stdout.isatty() or None,
             width=width,
             markup=False,
             highlight=False,
@@ -163,7 +166,7 @@ def moment(at: datetime) -> str:
 
 
 def age(since: datetime | None, now: datetime) -> str:
-    """Return how long ago something was, such as ``3 min``; empty if it was not."""
+    """Return the age of a time, such as ``3 min``; empty without one."""
     if since is None:
         return ""
     seconds = max(0, round((now - since) / timedelta(seconds=1)))

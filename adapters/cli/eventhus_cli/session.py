@@ -101,18 +101,10 @@ def _exit(work: Any) -> None:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
-        silence_stdout()
+        # Else the interpreter would fail to flush the rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = PIPE_CLOSED
     click.get_current_context().exit(FINE if code is None else code)
-
-
-def silence_stdout() -> None:
-    """Keep the interpreter from writing to a pipe that nobody reads when it ends."""
-    try:
-        descriptor = sys.stdout.fileno()
-    except OSError:  # not a file, as in tests
-        return
-    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def confirm(question: str, *, is_agreed: bool) -> None:

@@ -1,4 +1,4 @@
-"""A web console for whoever operates an application: an ASGI app to mount, or to serve."""
+"""A web console to operate an application: an ASGI app to mount, or to serve by itself."""
 
 from eventhus_console.access import Access, Authorize
 from eventhus_console.application import console

@@ -30,14 +30,14 @@ class Access(enum.Enum):
 
 
 Authorize: TypeAlias = Callable[[Request], Access | Awaitable[Access | None] | None]
-"""Returns what a request may do; ``None`` refuses it.
+"""Returns the rights of a request; ``None`` refuses it.
 
 It may raise the ``HTTPException`` of Starlette, such as 401 to ask for a password.
 """
 
 
 def read_only(_: Request) -> Access:
-    """Let everybody look who reaches the console."""
+    """Let everybody who reaches the console look."""
     return Access.READ
 
 
@@ -76,6 +76,6 @@ class Guard:
 
 
 def access_of(request: Request) -> Access:
-    """Return what the guard found that a request may do."""
+    """Return the rights of a request that the guard has admitted."""
     access: Access = request.scope[KEY]
     return access

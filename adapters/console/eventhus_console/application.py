@@ -57,8 +57,8 @@ def console(
     Args:
         app: The application.
         authorize: Tells what a request may do, from its headers, its session or its client. By
-            default everybody who reaches the console may look, and nobody may act. Whoever may
-            look sees all data that ``redact`` leaves.
+            default everybody who reaches the console may look, and nobody may act. Both
+            rights show all data that ``redact`` leaves.
         redact: Changes data before it is shown, such as by leaving out the field ``email``.
     """
     operations = Operations(app, redact=redact)

@@ -39,7 +39,7 @@ class Curve:
 
 @frozen
 class Chart:
-    """The curves, and what the axes say.
+    """The curves and the labels of the axes.
 
     Attributes:
         curves: Those of the readers that lagged most, in the order of their names.

@@ -25,8 +25,8 @@ _UNITS = (
 def visible(value: Any) -> Any:
     """Return text with escapes in place of control characters, direction marks and surrogates.
 
-    Jinja calls this for every expression in a template, before it escapes HTML. So no text of
-    anybody can hide, reorder what stands around it, or break the encoding of the page.
+    Jinja calls this for every expression in a template, before it escapes HTML. So no text
+    can hide, reorder what stands around it, or break the encoding of the page.
     """
     if isinstance(value, Markup):
         return value

@@ -38,7 +38,7 @@ class Samples:
     """The newest samples, at most an hour of them.
 
     Sampling begins with the first request, and pauses an hour after the last one: a console that
-    nobody looks at asks nothing of the store.
+    is not in use sends nothing to the store.
     """
 
     def __init__(self, operations: Operations) -> None:
@@ -63,7 +63,7 @@ class Samples:
             self._task = asyncio.create_task(self._sample(), name="eventhus console")
 
     def add(self, health: Health) -> None:
-        """Keep what somebody has found out."""
+        """Keep a sample of health that a page has asked for anyway."""
         if self._kept and health.at <= self._kept[-1].at:
             return
         waiting = {

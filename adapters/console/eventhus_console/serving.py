@@ -41,7 +41,7 @@ async def serve(
         on_start: Called with the URL, once it can be opened.
 
     Raises:
-        InvalidArgument: Other machines would reach the console, and nothing tells who may use it.
+        InvalidArgument: Other machines would reach the console, and there is no ``authorize``.
         OSError: The address cannot be listened on.
     """
     if authorize is None and not _is_loopback(host):

@@ -61,6 +61,13 @@ class MemoryLeases:
             raise LeaseLost(name, token)
         self._checkpoints[name] = (evolve(checkpoint, saved_at=datetime.now(UTC)), token)
 
+    async def forget_checkpoint(self, name: str, *, token: int = 0) -> None:
+        """See ``CheckpointStore.forget_checkpoint``."""
+        check_checkpoint(name, Checkpoint(), token)
+        if token < self._checkpoints[name][1]:
+            raise LeaseLost(name, token)
+        self._checkpoints[name] = (Checkpoint(), token)
+
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``."""
         check_reader(name, owner)

@@ -72,6 +72,14 @@ async def load(connection: Connection, group: str) -> Checkpoint | None:
     return None if document is None or "start" not in document else _start(document)
 
 
+async def delete(connection: Connection, group: str) -> None:
+    """See ``GroupStore.delete_group``. The document stays, because it counts the letters."""
+    async with connection.operation() as session:
+        await connection.groups.update_one(
+            {"_id": group}, {"$unset": {"start": ""}}, session=session
+        )
+
+
 def _start(document: Document) -> Checkpoint:
     try:
         start = document["start"]

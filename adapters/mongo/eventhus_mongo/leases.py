@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bson import Int64
@@ -188,6 +189,19 @@ async def save_checkpoint(
         saved["done"] = [[Int64(first), Int64(last)] for first, last in checkpoint.done]
     else:
         change["$unset"] = {"done": ""}
+    await _change_checkpoint(connection, name, token, change)
+
+
+async def forget_checkpoint(connection: Connection, name: str, token: int) -> None:
+    """See ``CheckpointStore.forget_checkpoint``. The document stays, because of its token."""
+    start = {"position": Int64(0), "event_id": "", "token": Int64(token)}
+    change = {"$set": start, "$unset": {"saved_at": "", "done": ""}}
+    await _change_checkpoint(connection, name, token, change)
+
+
+async def _change_checkpoint(
+    connection: Connection, name: str, token: int, change: Mapping[str, Any]
+) -> None:
     async with connection.operation() as session:
         try:
             await connection.checkpoints.update_one(

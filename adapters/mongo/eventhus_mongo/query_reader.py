@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from attrs import evolve, frozen
@@ -12,8 +13,9 @@ from eventhus.errors import LogCorrupted
 from eventhus.ports import Page
 from eventhus_mongo import query_filters
 from eventhus_mongo.commits import Span, log_span, names_of, readable_event_id
-from eventhus_mongo.connection import Connection, Tail, end_of
+from eventhus_mongo.connection import Connection, Reply, Tail, end_of
 from eventhus_mongo.lazy_events import LazyEvents, Some, page_of, total_size
+from eventhus_mongo.query_filters import Filter
 from eventhus_mongo.unfinished import Unfinished
 
 LOG = "log"
@@ -21,6 +23,9 @@ LOG = "log"
 
 SCAN = 100_000
 """The most positions that one query goes through where no index helps, so that it ends in time."""
+
+AT_ONCE = 2
+"""The queries at once where nothing matches, since the server goes through each in one thread."""
 
 
 @frozen
@@ -144,17 +149,28 @@ class QueryReader:
             high = spans[-1].first - 1 if is_cut else low
             if high == 0:
                 break
-            low = max(high - step, 0)
-            reply = await self._connection.first_reply(
-                query_filters.at(found, {"$gt": low, "$lte": high}),
-                limit=limit + 1,  # what matches in the first one may lie beyond ``before``
-                sort=[("_id", DESCENDING)],
+            is_rare = low < last and not spans
+            highs = range(high, 0, -step)[: AT_ONCE if is_rare else 1]
+            replies = await asyncio.gather(
+                *(self._before(found, high, max(high - step, 0), limit) for high in highs)
             )
-            spans, is_cut = [log_span(document) for document in reply.documents], reply.is_cut
-            if not spans and low > 0:
-                await self._check_reaches(high)
+            for high, reply in zip(highs, replies, strict=True):
+                low = max(high - step, 0)
+                spans, is_cut = [log_span(document) for document in reply.documents], reply.is_cut
+                if spans:
+                    break
+                if low > 0:
+                    await self._check_reaches(high)
         first = Tail(1, await self.first_event_id())
         return Found(pieces, first, is_last=True).page(bucket)
+
+    async def _before(self, found: list[Filter], high: int, low: int, limit: int) -> Reply:
+        """Return commits of a stretch that may match, last first."""
+        return await self._connection.first_reply(
+            query_filters.at(found, {"$gt": low, "$lte": high}),
+            limit=limit + 1,  # what matches in the first one may lie beyond ``before``
+            sort=[("_id", DESCENDING)],
+        )
 
     async def _check_reaches(self, position: int) -> None:
         """Raise an error if the log has a gap before a position, which may be too long to scan.

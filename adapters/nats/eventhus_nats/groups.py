@@ -55,6 +55,20 @@ async def describe_groups(
     return statuses
 
 
+async def delete_consumer(connection: Connection, group: str, stream: StreamInfo) -> None:
+    """Delete the consumer of a group. The caller holds the group's lease.
+
+    Raises:
+        IncompatibleBucket: The consumer of this name cannot serve a group.
+        BusUnavailable: The server did not answer.
+    """
+    await Consumer(connection, group, stream, after=0).ensure()  # which checks that it is a group's
+    try:
+        await connection.ask(connection.jetstream.delete_consumer(connection.bucket, group))
+    except nats.js.errors.APIError as error:
+        raise to_eventhus_error(connection.bucket, error) from error
+
+
 async def move_consumer(
     connection: Connection, group: str, stream: StreamInfo, *, after: int
 ) -> None:

@@ -102,10 +102,15 @@ def check_group(group: str | None, concurrency: int = 1) -> None:
 
 
 def unknown_group(group: str) -> InvalidArgument:
-    """Return the error for a group that should be moved and has never subscribed."""
+    """Return the error for a group that does not exist."""
     return InvalidArgument(
-        f"there is no group {group!r} to move; it begins where its first subscription says"
+        f"there is no group {group!r}; it begins where its first subscription says"
     )
+
+
+def group_with_letters(group: str) -> InvalidArgument:
+    """Return the error for a group that cannot be deleted because it has dead letters."""
+    return InvalidArgument(f"group {group!r} has dead letters; replay or discard them first")
 
 
 def check_start(start: object) -> None:

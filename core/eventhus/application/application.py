@@ -52,6 +52,7 @@ from eventhus.runtime.commands.executor import Executor
 from eventhus.runtime.commands.observed import observed_handler
 from eventhus.runtime.commands.router import Router
 from eventhus.runtime.log_bus.bus import LogBus
+from eventhus.runtime.messaging.on_demand import OnDemand
 from eventhus.runtime.messaging.subscriber import (
     Subscriber,
 )
@@ -156,11 +157,12 @@ class Application(Reading, ReadModels, Messaging):
         self._work = work
         self._shutdown_timeout_s = shutdown_timeout_s
         self._middleware = tuple(middleware)
-        self._clock = clock or SystemClock()
-        aggregates = check_parts(Aggregate, aggregates)
-        decisions = check_parts(Decision, decisions)
-        transactions = check_parts(Transaction, transactions)
-        self._catalog = catalog = Catalog(aggregates, decisions, transactions)
+        self._clock = SystemClock() if clock is None else clock
+        self._catalog = catalog = Catalog(
+            check_parts(Aggregate, aggregates),
+            check_parts(Decision, decisions),
+            check_parts(Transaction, transactions),
+        )
         self._codec = codec
         self._serializer = EventSerializer(catalog, codec)
         self._new_id = new_id
@@ -169,8 +171,6 @@ class Application(Reading, ReadModels, Messaging):
         )
         self._router = Router(
             catalog,
-            aggregates,
-            decisions,
             store=store,
             serializer=self._serializer,
             codec=codec,
@@ -200,12 +200,16 @@ class Application(Reading, ReadModels, Messaging):
             keys_at_once=2 * workers - 1,
             observing=observing,
         )
-        self._source = bus or LogBus(
-            store,
-            self._clock,
-            new_id=new_id,
-            published=self._readers.published,
-            observing=observing,
+        self._source = (
+            LogBus(
+                store,
+                self._clock,
+                new_id=new_id,
+                published=self._readers.published,
+                observing=observing,
+            )
+            if bus is None
+            else bus
         )
         self._relay: Relay | None = None
         self._run: Run | None = None
@@ -270,7 +274,7 @@ class Application(Reading, ReadModels, Messaging):
             processes=processes,
             store=adapter_for(store, STORES)(store, bucket),
             bus=None if bus is None else adapter_for(bus, BUSES)(bus, bucket),
-            codec=codec or load_adapter("cattrs", CODECS)(),
+            codec=load_adapter("cattrs", CODECS)() if codec is None else codec,
             workers=workers,
             middleware=middleware,
             cache_size=cache_size,
@@ -293,7 +297,8 @@ class Application(Reading, ReadModels, Messaging):
         registers no view or process, and reports no progress of readers to an observer. So code
         that is not deployed yet leaves nothing behind, and code whose views were changed or pruned
         is not refused. ``build``, ``reset``, ``retry`` and ``skip`` register the view or process
-        that they are called for.
+        that they are called for. The bus is connected when it is first needed, so everything else
+        can be looked at while the bus is away.
 
         Raises:
             NotRunning: The application is already running.
@@ -309,32 +314,23 @@ class Application(Reading, ReadModels, Messaging):
         leaving = Shutdown(self.bucket, self._shutdown_timeout_s)
         async with AsyncExitStack() as stack:  # left in reverse order
             await leaving.enter(stack, lambda: "the store", self._store)
-            await leaving.enter(stack, self._unfinished_handlers, self._source)
+            messages = OnDemand(self._source)
+            await leaving.enter(stack, self._unfinished_handlers, messages)
+            if not is_watching:
+                await messages.entered()
             stack.callback(self._stop_retrying)
             if self._bus is not None:
-                relay = Relay(
-                    self._store,
-                    self._bus,
-                    self._clock,
-                    owner=owner_name(self._new_id),
-                    published=self._readers.published,
-                    observing=self._observing,
-                )
+                self._relay = relay = self._new_relay(self._bus)
                 if work:
                     relay.start()
                 else:
                     relay.watch()
                 leaving.add(stack, lambda: "the relay to stop", relay.stop)
                 leaving.add(stack, lambda: f"the relay, which {relay.progress}", relay.drain)
-                self._relay = relay
             leaving.add(stack, self._unfinished_snapshots, self._router.drain)
             commands = CommandBus(self._router, self._executor, workers=self._workers)
             leaving.add(stack, lambda: counted(commands.accepted, "command"), commands.close)
-            handle: Handler = commands.handle
-            for middleware in reversed(self._middleware):
-                handle = middleware(handle)
-            if self._observing is not None:
-                handle = observed_handler(handle, self._observing, self._catalog.routes)
+            handle = self._wrapped(commands.handle)
             leaving.add(stack, lambda: ", ".join(self._readers.unfinished), self._readers.stop)
             await self._readers.start(handle, work=work, register=not is_watching)
             if self._observing is not None and not is_watching:
@@ -346,7 +342,7 @@ class Application(Reading, ReadModels, Messaging):
                 )
                 monitor.start()
                 leaving.add(stack, lambda: "the progress monitor", monitor.stop)
-            self._run = Run(handle, stack.pop_all())
+            self._run = Run(handle, messages, stack.pop_all())
         runs = [*self._readers.labels] if work else []
         if self._bus is not None and work:
             runs.append(f"relay to {type(self._bus).__name__}")
@@ -424,7 +420,7 @@ class Application(Reading, ReadModels, Messaging):
                 command=command,
                 expected_version=expected_version,
                 command_id=command_id,
-                metadata=metadata or _NO_METADATA,
+                metadata=_NO_METADATA if metadata is None else metadata,
             )
         )
 
@@ -444,6 +440,24 @@ class Application(Reading, ReadModels, Messaging):
         else:
             self._running()
             await wait_for_shutdown()
+
+    def _new_relay(self, bus: EventBus) -> Relay:
+        return Relay(
+            self._store,
+            bus,
+            self._clock,
+            owner=owner_name(self._new_id),
+            published=self._readers.published,
+            observing=self._observing,
+        )
+
+    def _wrapped(self, handle: Handler) -> Handler:
+        """Return a handler of commands in the middleware and, outermost, the observer."""
+        for middleware in reversed(self._middleware):
+            handle = middleware(handle)
+        if self._observing is None:
+            return handle
+        return observed_handler(handle, self._observing, self._catalog.routes)
 
     def _followers(self) -> list[LeasedReader]:
         """Return everything that follows the log for this application."""

@@ -79,7 +79,7 @@ class Messaging(ApplicationBase):
             BusUnavailable: The bus could not be reached, or did not answer in time.
             NotRunning: The application has not been entered, or has been left.
         """
-        self._running()
+        run = self._running()
         check_handler(handler)
         check_group(group, concurrency)
         check_count("attempts", attempts)
@@ -96,7 +96,8 @@ class Messaging(ApplicationBase):
             clock=self._clock,
             observing=self._observing,
         )
-        subscription = await self._source.subscribe(
+        source = await run.messages.entered()
+        subscription = await source.subscribe(
             subscriber,
             group=group,
             concurrency=concurrency,
@@ -254,11 +255,12 @@ class Messaging(ApplicationBase):
 
     async def _source_with(self, group: str) -> MessageSource:
         """Return the source of messages, after checking that it has a group."""
-        self._running()
+        run = self._running()
         check_group(group)
-        if group != UNGROUPED and not await self._source.has_group(group):
-            raise unknown("group", group, {each.name for each in await self._source.groups()})
-        return self._source
+        source = await run.messages.entered()
+        if group != UNGROUPED and not await source.has_group(group):
+            raise unknown("group", group, {each.name for each in await source.groups()})
+        return source
 
     def _unfinished_handlers(self) -> str:
         running: Counter[str] = Counter()

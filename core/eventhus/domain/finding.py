@@ -24,7 +24,14 @@ class OneOf:
 
 @frozen(kw_only=True)
 class Range:
-    """A range of values. Made by ``in_range``."""
+    """A range of values. Made by ``in_range``.
+
+    Attributes:
+        at_least: The inclusive lower bound; ``None`` for none.
+        above: The exclusive lower bound; ``None`` for none.
+        at_most: The inclusive upper bound; ``None`` for none.
+        below: The exclusive upper bound; ``None`` for none.
+    """
 
     at_least: Any = None
     above: Any = None
@@ -55,7 +62,7 @@ def in_range(
     10
 
     Raises:
-        InvalidArgument: There is no bound.
+        InvalidArgument: No bound is given.
     """
     condition = Range(at_least=at_least, above=above, at_most=at_most, below=below)
     if condition == Range():

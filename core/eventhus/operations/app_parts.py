@@ -11,7 +11,7 @@ from eventhus.domain.catalog import Catalog
 from eventhus.domain.process import Process
 from eventhus.domain.start import Start
 from eventhus.domain.view import View
-from eventhus.ports.bus import EventBus, MessageSource
+from eventhus.ports.bus import EventBus, GroupStatus, MessageSource
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.diagnosis import Finding
@@ -53,15 +53,14 @@ class AppParts:
         self.running()
         return self.app._store
 
-    @property
-    def source(self) -> MessageSource:
-        """The bus, or the log if there is none.
+    async def groups(self) -> Sequence[GroupStatus]:
+        """Return the consumer groups of the bus, or of the log if there is no bus.
 
         Raises:
+            BusUnavailable: The bus could not be reached, or did not answer in time.
             NotRunning: As for ``running``.
         """
-        self.running()
-        return self.app._source
+        return await (await self.running().messages.entered()).groups()
 
     async def source_with(self, group: str) -> MessageSource:
         """Return the source of messages, after checking that it has a group.

@@ -49,11 +49,11 @@ class HealthCheck:
 
     async def look(self) -> Health:
         """Return the health, as ``Operations.health`` does."""
-        source = self._parts.source
+        self._parts.running()
         began_s = asyncio.get_running_loop().time()
         until_s = began_s + ANSWER_S * _FIRST
         stored, groups = await asyncio.gather(
-            _answer(self._look_at_store, until_s), _answer(source.groups, until_s)
+            _answer(self._look_at_store, until_s), _answer(self._parts.groups, until_s)
         )
         problems: list[str] = []
         around, found = stored.value or (None, [])

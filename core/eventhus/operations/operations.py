@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from math import inf
-from typing import Any
+from typing import Any, get_args
 
 from eventhus.application import Application
 from eventhus.domain.query import Query
@@ -31,6 +30,7 @@ from eventhus.operations.values import (
     Health,
     LoggedEvent,
     LogPage,
+    ReaderKind,
     ReaderStatus,
     ShownDocument,
     ShownLetter,
@@ -105,15 +105,18 @@ class Operations:
         """
         return await self._health.look()
 
-    async def readers(self) -> Sequence[ReaderStatus]:
-        """Return the relay, every version of every view and process, and every consumer group."""
-        source = self._parts.source
-        around, groups = await asyncio.gather(self._readers.surroundings(), source.groups())
-        found, of_groups = await asyncio.gather(
-            self._readers.of_store(around, declared_only=False),
-            self._readers.of_groups(around, groups),
-        )
-        return [each.status for each in (*found, *of_groups)]
+    async def readers(self, *kinds: ReaderKind) -> Sequence[ReaderStatus]:
+        """Return the relay, every version of every view and process, and every consumer group.
+
+        Args:
+            kinds: Return only readers of these kinds. Only groups need the bus.
+        """
+        kinds = kinds or get_args(ReaderKind)
+        around = await self._readers.surroundings()
+        found = await self._readers.of_store(around, declared_only=False)
+        if "group" in kinds:
+            found += await self._readers.of_groups(around, await self._parts.groups())
+        return [each.status for each in found if each.status.kind in kinds]
 
     async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
         """Return the next leases that are held now, in the order of their names.
@@ -402,6 +405,19 @@ class Operations:
         await self._parts.check_start(start)
         await source.move(group, start)
         self._did(logging.WARNING, "group %s was moved to %s", group, start)
+
+    async def delete_group(self, group: str) -> None:
+        """Delete a consumer group that nobody is subscribed to and that has no dead letters.
+
+        The next member of that name begins a new group.
+
+        Raises:
+            ReaderBusy: A member of the group is subscribed, in this process or another.
+            InvalidArgument: There is no such group, or it has dead letters.
+        """
+        source = await self._parts.source_with(group)
+        await source.delete_group(group)
+        self._did(logging.WARNING, "group %s was deleted", group)
 
     async def republish(self, *, after: int = 0) -> None:
         """Publish the log again after a position, as ``Application.republish`` does."""

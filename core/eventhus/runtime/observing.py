@@ -68,7 +68,7 @@ class Observing:
         """Call the observer; log its error and return ``None`` if it raises one.
 
         An observer awaits nothing, so a ``CancelledError`` is one of its own and not that of the
-        task. Only what ends the process or the task goes on.
+        task. Only ``GeneratorExit`` and exceptions that end the process are raised.
         """
         try:
             return call(*arguments)
@@ -132,7 +132,9 @@ class Underway:
         observation = self._observation
         if observation is None:
             return
-        ended = self.ended if exc is None else _with_error(self._operation, self.error or exc)
+        ended = self.ended
+        if exc is not None:
+            ended = _with_error(self._operation, exc if self.error is None else self.error)
         self._observing.guarded(self._operation, _finish, observation, ended)
 
 

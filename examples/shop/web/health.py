@@ -1,4 +1,4 @@
-"""Health: probes for a platform such as Kubernetes, and what is wrong for people and monitors.
+"""Health: probes for a platform such as Kubernetes, and a report for people and monitors.
 
 The probes tell only yes or no. ``/health`` names readers and errors: keep it in your network.
 """
@@ -24,19 +24,19 @@ Looked: TypeAlias = Annotated[Health, Depends(looked)]
 
 
 class Live(BaseModel):
-    """Whether this process works; if not, restart it."""
+    """The answer to a liveness probe. If it is false, restart this process."""
 
     live: bool
 
 
 class Ready(BaseModel):
-    """Whether this process can serve customers: the store answers, and the lists are filled."""
+    """The answer to a readiness probe: true if the store answers and the lists are filled."""
 
     ready: bool
 
 
 class Reader(BaseModel):
-    """How far a view, a process, a group of handlers or the relay has come."""
+    """The progress of a view, a process, a group of handlers or the relay."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -51,7 +51,7 @@ class Reader(BaseModel):
 
 
 class Report(BaseModel):
-    """Everything that somebody has to look at."""
+    """The health in detail, with every problem that needs attention."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -65,7 +65,7 @@ class Report(BaseModel):
 
 @router.get("/live")
 async def live(health: Looked, response: Response) -> Live:
-    """Say whether a restart helps. A store that is away is no reason for one."""
+    """Say whether this process works. A store that is away does not make it fail."""
     _answer(response, is_well=health.is_live)
     return Live(live=health.is_live)
 

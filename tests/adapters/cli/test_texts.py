@@ -1,4 +1,4 @@
-"""What is shown holds no credentials, and nothing that acts on a terminal."""
+"""Shown text holds no credentials, and nothing that acts on a terminal."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ CONVERSATION = "talk-1"
 
 @frozen
 class Purchase:
-    """How much of a product was bought."""
+    """The quantity of a product that was bought."""
 
     quantity: int = 0
 

@@ -161,6 +161,31 @@ async def test_pages_of_any_size_hold_what_matches(
         assert [each for each in expected if each.position < place] == [*page.events][::-1]
 
 
+@pytest.mark.parametrize(("query", "at_once"), [(Query.of("Rare0"), 2), (NOTED, 1)], ids=str)
+async def test_two_stretches_are_read_at_once_where_nothing_matches(
+    store: MongoStore,
+    mixed: list[StoredEvent],
+    monkeypatch: pytest.MonkeyPatch,
+    query: Query,
+    at_once: int,
+) -> None:
+    monkeypatch.setattr(query_reader, "SCAN", 5)
+    before, running, most = QueryReader._before, 0, 0
+
+    async def counted(self: QueryReader, *args: Any) -> Any:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        reply = await before(self, *args)
+        running -= 1
+        return reply
+
+    monkeypatch.setattr(QueryReader, "_before", counted)
+    matching = [each for each in mixed if query.matches(each.event.type, each.event.tags)]
+    assert matching == await all_backwards(store, query, 100)
+    assert at_once == most
+
+
 async def test_a_follower_moves_on_where_nothing_matches(
     store: MongoStore, mixed: list[StoredEvent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +276,18 @@ async def test_a_gap_is_never_passed_over(store: MongoStore, plain: Plain, way: 
     plain.events.delete_many({"_id": {"$lt": 4}})
     with pytest.raises(LogCorrupted):
         await (store.read_backwards() if way == "read_backwards" else store.commits())
+
+
+async def test_a_gap_as_long_as_a_look_at_the_log_is_never_passed_over(
+    store: MongoStore, plain: Plain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The looks end at 20, 17 and 14, and those at 17 and 14 are taken together."""
+    monkeypatch.setattr(query_reader, "SCAN", 3)
+    for _ in range(20):
+        await store.append(commit())
+    plain.events.delete_many({"_id": {"$gt": 11, "$lte": 14}})
+    with pytest.raises(LogCorrupted):
+        await store.read_backwards(Query.of("Rare"))
 
 
 async def test_commits_begin_after_the_commit_that_a_position_lies_in(store: MongoStore) -> None:

@@ -147,6 +147,8 @@ async def a_group_that_nobody_is_subscribed_to_is_moved(store: Storage) -> None:
         assert (group.position, group.waiting, group.is_declared) == (1, 2, False)
         (problem,) = (await Operations(app, stalled_after_s=0).health()).problems
         assert problem.endswith("nobody holds its lease; start a worker")
+        await operations.delete_group("mail")
+        assert (await Operations(app, stalled_after_s=0).health()).problems == ()
 
 
 @case

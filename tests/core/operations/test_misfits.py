@@ -172,6 +172,7 @@ async def test_only_describe_and_doctor_work_before_the_application_is_entered()
         "replay": lambda: operations.replay("mail"),
         "discard": lambda: operations.discard("mail", 1),
         "move": lambda: operations.move("mail", 1),
+        "delete_group": lambda: operations.delete_group("mail"),
         "republish": operations.republish,
     }
     public = {name for name in vars(Operations) if not name.startswith("_")}

@@ -93,7 +93,8 @@ def test_a_command_that_names_one_aggregate_twice_is_found() -> None:
             attrs.evolve(transfer, split=between_two),
             invariant=money_is_conserved,
             refine=SMALL,
-            settings=MANY,
+            max_commands=30,
+            settings=settings(MANY, max_examples=1000),
         )
     assert 1 == found.value.spec.count(".given(account, ")
 
@@ -113,7 +114,7 @@ def test_histories_are_those_of_the_aggregates_that_split_names() -> None:
 
     packing = Transaction(name="Packing", aggregates=[cart], split=puts_tea)
     with pytest.raises(Counterexample, match="starts_empty does not hold after Pack") as found:
-        check_transaction(packing, invariant=starts_empty, settings=MANY)
+        check_transaction(packing, invariant=starts_empty, max_commands=30, settings=MANY)
     assert '.given(cart, "cart of p' in found.value.spec
 
 
@@ -129,7 +130,7 @@ def test_ids_with_a_strategy_are_kept() -> None:
     def collects(run: TransactionRun) -> None:
         seen.update(run.states(account))
 
-    check_transaction(transfer, invariant=collects, refine=refine, settings=FEW)
+    check_transaction(transfer, invariant=collects, refine=refine, max_commands=30, settings=FEW)
     assert seen == {"mine", "yours"}
 
 
@@ -158,14 +159,16 @@ def test_an_aggregate_that_decides_on_the_state_of_another_is_found() -> None:
         check_transaction(watching, refine=SMALL, max_commands=30, settings=MANY)
     with pytest.raises(RuleBroken):
         pasted(found.value.spec)()
-    check_transaction(watching, rules=Rules(independent=False), refine=SMALL, settings=FEW)
+    check_transaction(
+        watching, rules=Rules(independent=False), refine=SMALL, max_commands=30, settings=FEW
+    )
 
 
 def test_an_aggregate_that_keeps_what_did_not_happen_is_found() -> None:
     emptied.clear()
     forgetting = attrs.evolve(transfer, aggregates=[closing])
     with pytest.raises(Counterexample, match="rule 'independent' is broken"):
-        check_transaction(forgetting, refine=SMALL, settings=MANY)
+        check_transaction(forgetting, refine=SMALL, max_commands=30, settings=MANY)
 
 
 def test_a_split_that_changes_its_mind_is_found() -> None:
@@ -175,7 +178,7 @@ def test_a_split_that_changes_its_mind_is_found() -> None:
         yield PerformDeposit(aggregate_id=command.to, amount=next(numbers))
 
     with pytest.raises(Counterexample, match="rule 'repeatable' is broken"):
-        check_transaction(attrs.evolve(transfer, split=fickle), settings=FEW)
+        check_transaction(attrs.evolve(transfer, split=fickle), max_commands=10, settings=FEW)
 
 
 def test_a_failing_split_is_a_bug() -> None:
@@ -183,7 +186,7 @@ def test_a_failing_split_is_a_bug() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(Counterexample, match="Transfer raises ZeroDivisionError") as found:
-        check_transaction(attrs.evolve(transfer, split=broken), settings=FEW)
+        check_transaction(attrs.evolve(transfer, split=broken), max_commands=10, settings=FEW)
     assert "given    nothing\nwhen     Transfer(" in str(found.value)
     assert "def test_transfer_does_not_raise_zero_division_error() -> None:" in found.value.spec
 
@@ -198,7 +201,7 @@ def test_an_aggregate_that_breaks_a_rule_on_its_own_is_shown_without_the_transac
         name="Packing", aggregates=[attrs.evolve(cart, decide=broken)], split=puts_tea
     )
     with pytest.raises(Counterexample, match=r"^Cart: .* raises ZeroDivisionError") as found:
-        check_transaction(packing, settings=FEW)
+        check_transaction(packing, max_commands=10, settings=FEW)
     assert "# cart is the aggregate that was passed to check_aggregate" in found.value.spec
 
 
@@ -208,7 +211,7 @@ def test_an_invariant_may_assert() -> None:
 
     with pytest.raises(Counterexample, match="nothing_happens does not hold") as found:
         check_transaction(
-            transfer, invariant=nothing_happens, refine=SMALL, max_commands=30, settings=MANY
+            transfer, invariant=nothing_happens, refine=SMALL, max_commands=10, settings=MANY
         )
     assert "? it did" in str(found.value)
 

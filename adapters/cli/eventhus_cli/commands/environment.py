@@ -11,7 +11,6 @@ from eventhus_cli.exit_codes import FINE, PROBLEM, USAGE, Failure
 from eventhus_cli.options import Command, paged
 from eventhus_cli.plain import plain
 from eventhus_cli.session import Session, operating
-from eventhus_cli.texts import without_secrets
 
 
 @click.command(cls=Command)
@@ -44,15 +43,7 @@ async def doctor(session: Session) -> int:
     else:
         session.screen.table(
             ("CHECK", "STATUS", "DETAIL", "ADVICE"),
-            [
-                (
-                    each.name,
-                    each.status,
-                    without_secrets(each.detail),
-                    without_secrets(each.advice or ""),
-                )
-                for each in found
-            ],
+            [(each.name, each.status, each.detail, each.advice) for each in found],
         )
     return PROBLEM if any(each.status == "error" for each in found) else FINE
 

@@ -71,7 +71,7 @@ async def overview(visit: Visit) -> Page:
 
 
 async def leases(visit: Visit) -> Page:
-    """Show who works on what."""
+    """Show which process holds which lease."""
     after = visit.given.text("after")
     found = await visit.operations.leases(after=after or None, limit=LEASES)
     more = link("leases", after=found[-1].name) if len(found) == LEASES else None

@@ -29,7 +29,7 @@ RETRY_MS = 3_000
 
 
 class Tails:
-    """Sends a row of the log for each new event, to everybody who watches.
+    """Sends a row of the log for each new event, to every open connection.
 
     Args:
         renderer: Renders the rows.
@@ -40,7 +40,7 @@ class Tails:
         self._open = 0
 
     def response(self, visit: Visit, last_seen: str) -> Response:
-        """Return a response that goes on for as long as somebody watches.
+        """Return a response that lasts until its connection is closed.
 
         Args:
             visit: The request.

@@ -238,9 +238,8 @@ class ProcessRunner(KeyedFold[S]):
         return True
 
     def _evolve(self, folded: FoldedValue[S], recorded: Recorded[Any]) -> tuple[S | None, bool]:
-        before: Any = (
-            folded.value if folded.exists else self._process.initial
-        )  # None may be a state
+        # None may be a state.
+        before: Any = folded.value if folded.exists else self._process.initial
         return self._process.next(folded.key, before, recorded), True
 
     async def _react(

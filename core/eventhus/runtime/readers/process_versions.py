@@ -17,7 +17,7 @@ class ProcessVersions:
 
     All versions share one lease, so one of them runs at a time. The one that has taken over stays
     in charge, even when nobody runs it: an older version that went on from its own checkpoint would
-    send commands again. What is known about versions is kept in checkpoints.
+    send commands again. Checkpoints record which version is in charge.
 
     Args:
         process: The process, of this version.

@@ -71,7 +71,7 @@ class Registrar:
     async def register_process(self, process: Process[Any, Any]) -> Registration:
         """Return the registration of a process's version, which is stored now if there is none.
 
-        A later version begins where the first one did: it folds what that has handled, too.
+        A later version begins where the first one did, and folds the events handled since, too.
         """
         versions = await self._versions("process", process.name)
         if process.version in versions:

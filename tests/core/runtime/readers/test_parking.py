@@ -201,9 +201,6 @@ async def test_a_key_that_fails_again_stays_parked_at_the_event_that_failed(
         assert 1 + POISON + 22 == await app.view(mended, "a")
 
 
-# Skipping.
-
-
 async def test_a_skipped_event_is_left_out_and_the_decision_is_kept() -> None:
     store, clock = await parked_store(4, POISON, 5), FakeClock()
     async with bank(store, views=[broken], clock=clock) as app:
@@ -277,9 +274,6 @@ async def test_a_reset_view_folds_parked_keys_and_skipped_events_again() -> None
         assert 1 + POISON + 4 == await app.view(mended, "a")
 
 
-# The limit.
-
-
 async def test_a_view_stops_at_the_event_that_would_park_one_key_too_many() -> None:
     store = MemoryStore()
     async with bank(store) as app:
@@ -330,9 +324,6 @@ async def test_parked_keys_are_listed_page_by_page() -> None:
         keys = ["a", "b", "c", "empty"]
         assert keys[:2] == [each.key for each in await app.parked(broken, limit=2)]
         assert keys[2:] == [each.key for each in await app.parked(broken, after="b")]
-
-
-# What does not park.
 
 
 async def test_the_trouble_of_a_store_parks_nothing() -> None:
