@@ -28,7 +28,7 @@ from eventhus.errors import (
 )
 from eventhus.ports import Commit, Part, StoredCommit
 from eventhus_mongo.batching import Batcher
-from eventhus_mongo.bucket import ensure_log
+from eventhus_mongo.bucket import UNIQUE_KEYS, check_refusal, ensure_log
 from eventhus_mongo.commits import encode_commit
 from eventhus_mongo.conditions import Stretch, Verdict, look
 from eventhus_mongo.connection import Connection
@@ -121,7 +121,9 @@ class Appender:
                 is_own = waiting.sent and examined.commit.id == commit.id
                 return evolve(examined, commit=commit) if is_own else examined
             # A new one, because the old one may still be in a batch.
-            waiting = evolve(waiting, ends=examined, taken=None, done=loop.create_future())
+            waiting = evolve(
+                waiting, ends=examined, taken=None, refusal=None, done=loop.create_future()
+            )
 
     async def drain(self) -> None:
         """Wait until no commit is in flight."""
@@ -174,6 +176,11 @@ class Appender:
             raise self._refusal(waiting, match)
         if waiting.ahead >= AHEAD_TRIES:
             await self._start_over(waiting)
+        if waiting.refusal is not None:
+            with translating_errors(self._connection.bucket):
+                await check_refusal(
+                    self._connection, self._connection.events, waiting.refusal, *UNIQUE_KEYS
+                )
         await self._check_taken(waiting, ends)
         return ends
 
@@ -251,7 +258,7 @@ class Appender:
                 waiting.fail(IncompatibleBucket(self._connection.bucket, str(unknown)))
         except IncompatibleBucket as error:
             for waiting in batch:
-                waiting.fail(error)
+                waiting.fail(IncompatibleBucket(self._connection.bucket, error.problem))
         except PyMongoError as error:
             self._failed(batch, placed, error)
         else:
@@ -455,7 +462,7 @@ class Appender:
         else:
             self._next = placed[stop].position
             self._failures, self._clashed = 0, True
-            refused.taken = taken_version(problem)
+            refused.taken, refused.refusal = taken_version(problem), problem
             refused.resolve(None)
             self._put_back(batch[stop + 1 :])
 

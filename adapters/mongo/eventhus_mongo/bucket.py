@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import frozen
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -14,8 +14,11 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from eventhus.errors import IncompatibleBucket, InvalidArgument
 from eventhus_mongo.commits import CORRELATION, decode_commit
 from eventhus_mongo.connection import CONVERSATION_KEYS, STREAM_KEYS, TAGS_KEYS, Connection
-from eventhus_mongo.documents import Document
+from eventhus_mongo.documents import Document, UnknownFormat
 from eventhus_mongo.driver_errors import translating_errors
+
+Keys: TypeAlias = tuple[tuple[str, int], ...]
+"""The keys of an index, each with its direction."""
 
 _RESERVED = {"admin", "config", "local"}
 _FORBIDDEN = '/\\. "$*<>:|?\0'  # the superset, of Windows: a dump may move there
@@ -52,7 +55,7 @@ class _Index:
     """An index that the log relies on."""
 
     name: str
-    keys: tuple[tuple[str, int], ...]
+    keys: Keys
     only_where: str | None = None  # only documents with this field are indexed
     is_unique: bool = True
     only_of_type: str | None = None  # of that field; ``None`` for any
@@ -120,6 +123,9 @@ EVENTS_INDEXES = (
         is_unique=False,
     ),
 )
+
+
+UNIQUE_KEYS = [index.keys for index in EVENTS_INDEXES if index.is_unique]
 
 
 async def prepare(connection: Connection) -> None:
@@ -223,6 +229,37 @@ async def _create_indexes(
                 connection.bucket,
                 f"another index of events conflicts with {index}; drop it, so that this one can be "
                 f"created",
+            )
+
+
+async def check_refusal(
+    connection: Connection,
+    collection: AsyncCollection[Document],
+    refusal: Mapping[str, Any] | None,
+    *own: Keys,
+) -> None:
+    """Check that a duplicate was refused by an index of this library, as after a lost race.
+
+    Args:
+        connection: The connection.
+        collection: The collection.
+        refusal: What the server said.
+        own: The keys of the unique indexes that this library made there, besides ``_id``.
+
+    Raises:
+        UnknownFormat: It was an index of another program, which would refuse the document again.
+        PyMongoError: The driver's errors.
+    """
+    keys = tuple((refusal or {}).get("keyPattern", {"_id": ASCENDING}).items())
+    if keys == (("_id", ASCENDING),) or keys in own:
+        return
+    async with connection.operation() as session:
+        found = await indexes_of(collection, session)
+    for name, index in found.items():
+        if index.get("unique") and tuple(index["key"].items()) == keys:
+            raise UnknownFormat(
+                f"the unique index {name} of {collection.name} is not one of eventhus, and refuses "
+                f"a document; drop it: db.getCollection('{collection.name}').dropIndex('{name}')"
             )
 
 

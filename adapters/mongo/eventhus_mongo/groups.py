@@ -29,6 +29,7 @@ from eventhus.adapter_support import check_group_start
 from eventhus.adapter_support.limits import LARGEST
 from eventhus.errors import InvalidArgument
 from eventhus.ports import Checkpoint, DeadLetter, Message
+from eventhus_mongo.bucket import check_refusal
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
@@ -41,7 +42,8 @@ from eventhus_mongo.documents import (
 )
 
 LETTERS = "dead_letters"
-_BY_KEY = IndexModel([("_id.group", ASCENDING), ("key", ASCENDING)], name="group_key", unique=True)
+_KEYS = (("_id.group", ASCENDING), ("key", ASCENDING))
+_BY_KEY = IndexModel(_KEYS, name="group_key", unique=True)
 _DIGEST_SIZE = 16  # bytes of the hash of a message
 _MARGIN_BYTES = 1024  # of a document, for its number
 
@@ -140,7 +142,8 @@ async def save_letter(connection: Connection, group: str, letter: Document) -> N
         try:
             async with connection.operation() as session:
                 await connection.letters.insert_one(document, session=session)
-        except DuplicateKeyError:
+        except DuplicateKeyError as error:
+            await check_refusal(connection, connection.letters, error.details, _KEYS)
             # The letter was saved at the same time, an answer got lost, or the counter was deleted.
             await _count_letters_there(connection, group)
         else:

@@ -184,7 +184,7 @@ class Lookups:
 
 def taken_version(refusal: Mapping[str, Any]) -> VersionOf | None:
     """Return the version that the server found taken, if it refused a document because of one."""
-    entry = refusal["keyValue"]
-    if "parts.version" not in entry:
+    if tuple(refusal["keyPattern"].items()) != STREAM_KEYS:
         return None
+    entry = refusal["keyValue"]
     return StreamId(entry["parts.type"], entry["parts.id"]), entry["parts.version"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from attrs import define
 
@@ -31,6 +32,7 @@ class PendingAppend:
     ahead: int = 0  # how often its condition began after the head of the log
     query: Query | None = None  # of its condition
     taken: VersionOf | None = None  # the version that kept the last insert from storing it
+    refusal: Mapping[str, Any] | None = None  # what the server said to the last insert
 
     def resolve(self, stored: StoredCommit | None) -> None:
         """Answer the caller; ``None`` if the commit must be examined again."""

@@ -24,7 +24,7 @@ from eventhus.errors import (
     OutcomeUnknown,
 )
 from eventhus.ports import StoredCommit
-from eventhus_mongo.bucket import ensure_log
+from eventhus_mongo.bucket import UNIQUE_KEYS, check_refusal, ensure_log
 from eventhus_mongo.commits import encode_commit
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.driver_errors import (
@@ -123,6 +123,8 @@ class Restorer:
         for part, version, end in zip(commit.parts, refused.versions, ends, strict=True):
             if end != version - 1:
                 return ConcurrencyError(part.stream, version - 1, end)
+        with translating_errors(self._connection.bucket):
+            await check_refusal(self._connection, self._connection.events, refusal, *UNIQUE_KEYS)
         if (taken := taken_version(refusal)) is not None:
             await self._lookups.check_free(*taken)
         problem = "another writer's commit was in the way, and no majority has it"

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from datetime import datetime
-from functools import partial
-from types import TracebackType
-from typing import Self
 
 import pymongo
 from bson.errors import BSONError
-from pymongo import AsyncMongoClient
-from pymongo.errors import PyMongoError
 
 from eventhus import Query, StreamId
 from eventhus.adapter_support import (
@@ -45,7 +38,7 @@ from eventhus.adapter_support import (
     check_ttl,
     check_writes,
 )
-from eventhus.errors import CompositionError, NotRunning, OutcomeUnknown, StoreUnavailable
+from eventhus.errors import CompositionError
 from eventhus.ports import (
     Checkpoint,
     Commit,
@@ -68,60 +61,13 @@ from eventhus.ports import (
     ViewWrite,
 )
 from eventhus_mongo import groups, leases, registrations, selecting, views
-from eventhus_mongo.appender import Appender
-from eventhus_mongo.bucket import check_name, prepare
-from eventhus_mongo.command_finder import CommandFinder
-from eventhus_mongo.commits import ENVELOPE
-from eventhus_mongo.connection import Client, Connection
 from eventhus_mongo.diagnosis import CONNECTION, diagnose
-from eventhus_mongo.document_saver import DocumentSaver
-from eventhus_mongo.driver_errors import translating_errors
-from eventhus_mongo.inspection import Inspector
-from eventhus_mongo.known_versions import KnownVersions
-from eventhus_mongo.loader import Loader
-from eventhus_mongo.lookups import Lookups
 from eventhus_mongo.pages import recorded, slice_of
-from eventhus_mongo.query_reader import QueryReader
-from eventhus_mongo.reader import LogReader
-from eventhus_mongo.restoring import Restorer
 from eventhus_mongo.snapshots import encode_snapshot, readable_snapshot, stream_key
-from eventhus_mongo.unfinished import Unfinished
-from eventhus_mongo.wakeups import Wakeups
-
-CUT_OFF_S = 0.1  # for disconnecting once nobody waits for it any more
+from eventhus_mongo.store_base import CUT_OFF_S, StoreBase
 
 
-class _Running:
-    """The parts of a store that has been entered."""
-
-    def __init__(self, client: Client, bucket: str) -> None:
-        self.connection = Connection(client, bucket)
-        known = KnownVersions()
-        self.wakeups = Wakeups(self.connection)
-        unfinished = Unfinished()
-        queries = QueryReader(self.connection, unfinished)
-        self.lookups = Lookups(self.connection, known)
-        self.appender = Appender(self.connection, known, self.lookups, queries)
-        self.restorer = Restorer(self.connection, known, self.lookups)
-        self.loader = Loader(self.connection, known, without=ENVELOPE)
-        self.histories = Loader(self.connection, known)
-        self.reader = LogReader(self.connection, self.wakeups, queries, unfinished)
-        self.commands = CommandFinder(self.connection)
-        self.inspector = Inspector(self.connection)
-        self.documents = DocumentSaver(self.connection)
-
-    def cut_off(self) -> None:
-        """End all calls in flight at once."""
-        self.connection.calls.cut_off()
-        self.appender.cut_off()
-        self.loader.cut_off()
-        self.histories.cut_off()
-        self.commands.cut_off()
-        self.documents.cut_off()
-        self.reader.cut_off()
-
-
-class MongoStore:
+class MongoStore(StoreBase):
     """Every storage port in one MongoDB database, which has the name of the bucket.
 
     Every operation is retried for at most the client's ``timeoutMS``, by default 30 seconds, since
@@ -133,7 +79,8 @@ class MongoStore:
     - ``StoreUnavailable``: The server could not be reached, or did not answer in time. An
       ``append`` that was already sent raises ``OutcomeUnknown`` instead.
     - ``AccessDenied``: The server refused the credentials, or they lack a right.
-    - ``IncompatibleBucket``: A document was not written by this version of the library.
+    - ``IncompatibleBucket``: A document was not written by this version of the library, or a unique
+      index of another program refuses one.
     - ``LogCorrupted``: Commits are missing.
     - ``NotRunning``: The store has not been entered, or has been left.
 
@@ -148,79 +95,6 @@ class MongoStore:
         CompositionError: The client has a pool of one connection.
     """
 
-    def __init__(self, client: Client, bucket: str) -> None:
-        check_name(bucket)
-        if client.options.pool_options.max_pool_size == 1:
-            raise CompositionError(
-                f"the store of bucket {bucket!r} needs several connections, since a change stream "
-                f"occupies one; leave maxPoolSize out, or set it to 10 or more"
-            )
-        self._bucket = bucket
-        self._connect: Callable[[], Client] = lambda: client
-        self._owns_client = False
-        self._entered = 0
-        self._entering = asyncio.Lock()
-        self._running: _Running | None = None
-
-    @classmethod
-    def open(cls, url: str, bucket: str) -> Self:
-        """Create a store that connects when it is entered and disconnects when it is left.
-
-        Args:
-            url: A MongoDB connection string, with the driver's options.
-            bucket: The name of the database. The URL may name another one for authentication.
-
-        Raises:
-            CompositionError: The driver does not accept the URL.
-            InvalidArgument: The bucket cannot be the name of a database.
-        """
-        connect = partial(_connect, url, bucket)
-        store = cls(connect(), bucket)  # so that a wrong URL is refused here
-        store._connect, store._owns_client = connect, True
-        return store
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(bucket={self._bucket!r})"
-
-    async def __aenter__(self) -> Self:
-        """Connect, and check the bucket before anything is written.
-
-        Raises:
-            StoreUnavailable: The server cannot be reached.
-            AccessDenied: The credentials are refused, or lack a right.
-            IncompatibleBucket: The bucket holds other data, data of a newer version of this
-                library, or a conflicting index.
-            CompositionError: The connection cannot be set up as the URL says.
-        """
-        async with self._entering:
-            if self._running is None:
-                running = _Running(self._connect(), self._bucket)
-                try:
-                    await prepare(running.connection)
-                except BaseException:
-                    await self._close(running)
-                    raise
-                self._running = running
-            self._entered += 1
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Wait for the calls in flight and disconnect, once left as often as entered.
-
-        If cancelled, end the calls in flight and disconnect at once. An ``append`` then raises
-        ``OutcomeUnknown``, any other call ``StoreUnavailable``.
-        """
-        async with self._entering:
-            self._entered -= 1
-            if self._entered == 0 and self._running is not None:
-                running, self._running = self._running, None
-                await self._close(running)
-
     async def append(self, commit: Commit) -> StoredCommit:
         """See ``EventStore.append``."""
         with self._sending(commit) as running:
@@ -231,16 +105,14 @@ class MongoStore:
     async def find(self, command_id: str) -> StoredCommit | None:
         """See ``EventStore.find``."""
         check_command_id(command_id)
-        running = self._here()
-        with running.connection.calls:
+        with self._calling() as running:
             return await running.commands.find(command_id)
 
     async def load(self, stream: StreamId, *, after_version: int = 0, limit: int = 1000) -> Slice:
         """See ``EventStore.load``."""
         check_stream(stream)
         check_page(limit, after_version=after_version)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             found = await running.loader.load(stream, after_version, limit)
             return slice_of(found.spans, after_version, limit, stream, is_cut=found.is_cut)
 
@@ -250,8 +122,7 @@ class MongoStore:
         """See ``EventStore.history``."""
         check_stream(stream)
         check_page(limit, after_version=after_version)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             events: list[StoredEvent] = []
             is_cut = True
             while is_cut and len(events) < limit:
@@ -265,15 +136,13 @@ class MongoStore:
     async def version_of(self, stream: StreamId) -> int:
         """See ``EventStore.version_of``."""
         check_stream(stream)
-        running = self._here()
-        with running.connection.calls:
+        with self._calling() as running:
             return await running.lookups.end_of(stream)
 
     async def read(self, query: Query | None = None, *, after: int = 0, limit: int = 1000) -> Page:
         """See ``EventStore.read``."""
         _check_reading(query, limit, after=after)
-        running = self._here()
-        with running.connection.calls:
+        with self._calling() as running:
             return await running.reader.read(query, after, limit)
 
     async def read_backwards(
@@ -281,8 +150,7 @@ class MongoStore:
     ) -> Page:
         """See ``EventStore.read_backwards``."""
         _check_reading(query, limit, before=before)
-        running = self._here()
-        with running.connection.calls:
+        with self._calling() as running:
             return await running.reader.read_backwards(query, before, limit)
 
     async def follow(
@@ -296,8 +164,7 @@ class MongoStore:
     async def commits(self, *, after: int = 0, limit: int = 100) -> Sequence[StoredCommit]:
         """See ``EventStore.commits``."""
         check_page(limit, after=after)
-        running = self._here()
-        with running.connection.calls:
+        with self._calling() as running:
             return await running.reader.commits(after, limit)
 
     async def restore(self, commits: Sequence[StoredCommit]) -> None:
@@ -310,15 +177,13 @@ class MongoStore:
 
     async def head(self) -> int:
         """See ``EventStore.head``."""
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return (await running.connection.tail()).position
 
     async def find_event(self, event_id: str) -> StoredEvent | None:
         """See ``Inspection.find_event``."""
         check_event_id(event_id)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await running.inspector.find_event(event_id)
 
     async def related(
@@ -326,8 +191,7 @@ class MongoStore:
     ) -> Sequence[StoredEvent]:
         """See ``Inspection.related``."""
         check_related_page(correlation_id, after, limit)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await running.inspector.related(correlation_id, after, limit)
 
     async def streams(
@@ -340,15 +204,13 @@ class MongoStore:
     ) -> Sequence[StreamEnd]:
         """See ``Inspection.streams``."""
         check_streams_page(stream_type, prefix, after, limit)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await running.inspector.streams(stream_type, prefix, after, limit)
 
     async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
         """See ``SnapshotStore.load_snapshot``."""
         check_stream(stream)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             async with running.connection.operation() as session:
                 try:
                     document = await running.connection.snapshots.find_one(
@@ -362,8 +224,7 @@ class MongoStore:
         """See ``SnapshotStore.save_snapshot``."""
         check_snapshot(snapshot)
         document = encode_snapshot(snapshot)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             async with running.connection.operation() as session:
                 await running.connection.snapshots.replace_one(
                     {"_id": document["_id"]}, document, upsert=True, session=session
@@ -372,8 +233,7 @@ class MongoStore:
     async def load_checkpoint(self, name: str) -> Checkpoint:
         """See ``CheckpointStore.load_checkpoint``."""
         check_reader(name)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await leases.load_checkpoint(running.connection, name)
 
     async def save_checkpoint(
@@ -388,15 +248,13 @@ class MongoStore:
         """See ``CheckpointStore.save_checkpoint``."""
         checkpoint = Checkpoint(position, event_id, done)
         check_checkpoint(name, checkpoint, token)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             await leases.save_checkpoint(running.connection, name, checkpoint, token)
 
     async def forget_checkpoint(self, name: str, *, token: int = 0) -> None:
         """See ``CheckpointStore.forget_checkpoint``."""
         check_checkpoint(name, Checkpoint(), token)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             await leases.forget_checkpoint(running.connection, name, token)
 
     async def load_documents(
@@ -405,8 +263,7 @@ class MongoStore:
         """See ``ViewStore.load_documents``."""
         check_collection(collection)
         check_keys(keys)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await views.load(running.connection, collection, keys)
 
     async def load_parked(
@@ -414,8 +271,7 @@ class MongoStore:
     ) -> Sequence[ViewDocument]:
         """See ``ViewStore.load_parked``."""
         check_parked_page(collection, after, limit)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await views.load_parked(running.connection, collection, after, limit)
 
     async def load_armed(
@@ -423,16 +279,14 @@ class MongoStore:
     ) -> Sequence[ViewDocument]:
         """See ``ViewStore.load_armed``."""
         check_armed_page(collection, after, limit)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await views.load_armed(running.connection, collection, after, limit)
 
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """See ``ViewStore.save_documents``."""
         check_writes(collection, writes)
         encoded = [views.encode(collection, write) for write in writes]
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await running.documents.save(collection, encoded)
 
     async def create_indexes(
@@ -440,85 +294,73 @@ class MongoStore:
     ) -> None:
         """See ``ViewStore.create_indexes``."""
         check_indexes(collection, indexes)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             await selecting.create(running.connection, collection, indexes)
 
     async def select_documents(self, collection: str, selection: Selection) -> Selected:
         """See ``ViewStore.select_documents``."""
         check_selection(collection, selection)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await selecting.select(running.connection, collection, selection)
 
     async def delete_documents(self, collection: str) -> None:
         """See ``ViewStore.delete_documents``."""
         check_collection(collection)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             await views.delete(running.connection, collection)
 
     async def register(self, registration: Registration) -> Registration:
         """See ``RegistrationStore.register``."""
         check_registration(registration)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await registrations.register(running.connection, registration)
 
     async def registrations(self) -> Sequence[Registration]:
         """See ``RegistrationStore.registrations``."""
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await registrations.find_all(running.connection)
 
     async def drop_collection(self, collection: str) -> None:
         """See ``RegistrationStore.drop_collection``."""
         check_collection(collection)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             await registrations.drop(running.connection, collection)
 
     async def create_group(self, group: str, start: Checkpoint) -> Checkpoint:
         """See ``GroupStore.create_group``."""
         check_group_start(group, start)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await groups.create(running.connection, group, start)
 
     async def load_group(self, group: str) -> Checkpoint | None:
         """See ``GroupStore.load_group``."""
         check_group(group)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await groups.load(running.connection, group)
 
     async def delete_group(self, group: str) -> None:
         """See ``GroupStore.delete_group``."""
         check_group(group)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             await groups.delete(running.connection, group)
 
     async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
         """See ``GroupStore.groups``."""
         check_groups_page(after, limit)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await groups.names(running.connection, after, limit)
 
     async def count_letters(self, group: str, *, limit: int) -> int:
         """See ``GroupStore.count_letters``."""
         check_letters_page(group, 0, limit)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await groups.count_letters(running.connection, group, limit)
 
     async def save_letter(self, group: str, message: Message) -> None:
         """See ``GroupStore.save_letter``."""
         check_saved_letter(group, message)
         letter = groups.encode(message)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             await groups.save_letter(running.connection, group, letter)
 
     async def load_letters(
@@ -526,30 +368,26 @@ class MongoStore:
     ) -> Sequence[DeadLetter]:
         """See ``GroupStore.load_letters``."""
         check_letters_page(group, after, limit)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await groups.load_letters(running.connection, group, after, limit)
 
     async def delete_letter(self, group: str, number: int) -> None:
         """See ``GroupStore.delete_letter``."""
         check_letter_number(group, number)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             await groups.delete_letter(running.connection, group, number)
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``. The resolution is a millisecond."""
         check_reader(name, owner)
         check_ttl(ttl_s)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await leases.acquire(running.connection, name, owner, ttl_s)
 
     async def release(self, lease: Lease) -> None:
         """See ``Leases.release``."""
         check_lease(lease)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             await leases.release(running.connection, lease)
 
     async def diagnose(self) -> Sequence[Finding]:
@@ -568,45 +406,8 @@ class MongoStore:
     async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
         """See ``Leases.leases``."""
         check_leases_page(after, limit)
-        running = self._here()
-        with running.connection.calls, translating_errors(self._bucket):
+        with self._calling() as running:
             return await leases.find_held(running.connection, after, limit)
-
-    @contextmanager
-    def _sending(self, commit: Commit) -> Iterator[_Running]:
-        """Count a call that sends a commit, and may be cut off after it was sent."""
-        running = self._here()
-        try:
-            with running.connection.calls:
-                yield running
-        except StoreUnavailable as error:
-            if not running.connection.calls.is_cut_off:
-                raise
-            raise OutcomeUnknown(self._bucket, error.problem, commit.stream, commit.id) from None
-
-    def _here(self) -> _Running:
-        if self._running is None:
-            raise NotRunning(
-                f"the store of bucket {self._bucket!r} is not open; use it inside 'async with'"
-            )
-        return self._running
-
-    async def _close(self, running: _Running) -> None:
-        try:
-            await running.wakeups.close()
-            await running.connection.calls.close()
-            await running.appender.drain()
-            await self._disconnect(running, running.connection.timeout_s)
-        except asyncio.CancelledError:  # the caller does not wait any more
-            running.cut_off()
-            await self._disconnect(running, CUT_OFF_S)
-            raise
-
-    async def _disconnect(self, running: _Running, within_s: float) -> None:
-        if self._owns_client:
-            # Closing contacts the servers, which may be gone.
-            with pymongo.timeout(within_s):
-                await running.connection.client.close()
 
 
 def _check_reading(
@@ -615,15 +416,3 @@ def _check_reading(
     check_page(limit, after=after, before=before)
     if query is not None:
         check_query(query)
-
-
-def _connect(url: str, bucket: str) -> Client:
-    try:
-        return AsyncMongoClient(url)
-    except (PyMongoError, ValueError, OSError) as error:
-        # The driver's message may quote the password in the URL.
-        raise CompositionError(
-            f"the driver does not accept the URL for bucket {bucket!r}: {type(error).__name__}; "
-            f"it has the form mongodb://user:password@host:27017/?option=value, with user and "
-            f"password percent-encoded, and options that pymongo knows"
-        ) from None

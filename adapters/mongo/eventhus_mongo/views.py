@@ -31,6 +31,7 @@ from eventhus.adapter_support.limits import LARGEST
 from eventhus.errors import InvalidArgument
 from eventhus.ports import ArmedDeadline, Parked, Skipped, ViewDocument, ViewWrite
 from eventhus.ports.views import unchecked_view_document
+from eventhus_mongo.bucket import check_refusal
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
@@ -332,9 +333,12 @@ async def save(
             if result.inserted_count + result.matched_count == len(writes):
                 return frozenset()
         except BulkWriteError as error:
-            codes = {each["code"] for each in error.details["writeErrors"]}
+            refusals = error.details["writeErrors"]
+            codes = {each["code"] for each in refusals}
             if codes != {DUPLICATE_KEY} or error.details["writeConcernErrors"]:
                 raise
+            for each in refusals:
+                await check_refusal(connection, connection.collection(collection), each)
     # The server says how many documents were replaced, but not which.
     wanted = {write.document["_id"]: _place(write.document) for write in writes}
     async with connection.operation() as session:

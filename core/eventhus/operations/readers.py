@@ -8,7 +8,9 @@ from datetime import datetime
 
 from attrs import frozen
 
+from eventhus.adapter_support.failure_log import summary
 from eventhus.domain.query import Query
+from eventhus.errors import IncompatibleBucket
 from eventhus.operations.app_parts import AppParts
 from eventhus.operations.folded import Folded, all_folded
 from eventhus.operations.standstill import Standing
@@ -75,6 +77,7 @@ class _Found:
     has_lease: bool = True
     parked: int = 0
     dead_letters: int = 0
+    damage: str | None = None
 
 
 class Readers:
@@ -142,10 +145,15 @@ class Readers:
         self, folded: Folded, around: Surroundings, in_charge: Mapping[str, int]
     ) -> Looked:
         store, registration, reader = self._parts.store, folded.registration, folded.reader
-        checkpoint, page = await asyncio.gather(
-            store.load_checkpoint(folded.collection),
-            store.select_documents(folded.collection, Selection(limit=1)),
-        )
+        checkpoint, parked, damage = Checkpoint(), 0, None
+        try:
+            checkpoint, page = await asyncio.gather(
+                store.load_checkpoint(folded.collection),
+                store.select_documents(folded.collection, Selection(limit=1)),
+            )
+            parked = page.parked
+        except IncompatibleBucket as error:  # which must not hide the other readers
+            damage = summary(error)
         fold = None if reader is None else self._parts.fold_of(reader)
         lease = around.leases.get(lease_of(folded.kind, folded.name, folded.version))
         if folded.kind == "process" and folded.version != in_charge[folded.name]:
@@ -157,12 +165,13 @@ class Readers:
             label=folded.label,
             version=folded.version,
             is_declared=reader is not None,
-            position=max(checkpoint.position, start),
+            position=None if damage else max(checkpoint.position, start),
             moved_at=checkpoint.saved_at,
             query=_query_of(registration) if fold is None else fold.query,
             condition=None if fold is None else fold.condition,
             lease=lease,
-            parked=page.parked,
+            parked=parked,
+            damage=damage,
         )
         return await self._looked(found, around)
 
@@ -209,8 +218,10 @@ class Readers:
             condition=found.condition,
             parked=found.parked,
             dead_letters=found.dead_letters,
+            damage=found.damage,
         )
-        is_judged = found.is_declared or found.kind == "group" or found.lease is not None
+        is_known = found.is_declared or found.kind == "group" or found.lease is not None
+        is_judged = is_known or found.damage is not None
         status = ReaderStatus(
             kind=found.kind,
             name=found.name,

@@ -28,6 +28,7 @@ class Standing:
         condition: Its condition in this process; ``None`` if it does not run here.
         parked: The number of its parked keys.
         dead_letters: The number of its dead letters.
+        damage: The reason why its checkpoint or its documents cannot be read; ``None`` if they can.
     """
 
     label: str
@@ -40,6 +41,7 @@ class Standing:
     condition: ReaderCondition | None
     parked: int
     dead_letters: int
+    damage: str | None = None
 
     @property
     def failure(self) -> BaseException | None:
@@ -108,6 +110,8 @@ class Standing:
             problems.append(self._stands_still(now))
         elif self.error is not None:
             problems.append(f"{self.label} fails in this process: {self.error}")
+        elif self.damage is not None:
+            problems.append(f"{self.label} cannot be read: {self.damage}")
         if self.parked:
             problems.append(f"{self.label} has {counted(self.parked, 'parked key')}")
         if self.dead_letters:

@@ -168,7 +168,8 @@ class ReaderStatus:
         name: The name of the view, process or group; ``relay`` for the relay.
         version: The version of a view or process; 1 for the others.
         is_declared: True if this application declares it. Others are known from the store.
-        position: Everything up to this position is handled. ``None`` if the bus does not know.
+        position: Everything up to this position is handled. ``None`` if the bus does not know, or
+            the checkpoint or a document cannot be read.
         head: The end of the log.
         waiting: The number of events that it has not handled; ``None`` if it is not known.
         waiting_since: The time of the first of these events; ``None`` if nothing waits, or it is

@@ -8,10 +8,11 @@ from time import monotonic
 from typing import Any, TypeVar
 
 import pytest
+from attrs import evolve
 from pymongo.database import Database
 from pymongo.errors import InvalidOperation
 
-from eventhus import ConcurrencyError, Query
+from eventhus import ConcurrencyError, Query, StreamId
 from eventhus.errors import (
     AccessDenied,
     CompositionError,
@@ -21,7 +22,16 @@ from eventhus.errors import (
     OutcomeUnknown,
     StoreUnavailable,
 )
-from eventhus.ports import Commit, Selection, Snapshot, StoredCommit, ViewDocument, ViewWrite
+from eventhus.ports import (
+    Commit,
+    EventData,
+    Message,
+    Selection,
+    Snapshot,
+    StoredCommit,
+    ViewDocument,
+    ViewWrite,
+)
 from eventhus_mongo import MongoStore
 from eventhus_mongo.bucket import EVENTS_INDEXES
 from eventhus_mongo.commits import encode_commit
@@ -192,6 +202,77 @@ async def test_the_log_of_another_program_gets_its_indexes_before_a_commit(
     assert 0 == plain.events.count_documents({})
     plain.events.drop_index("command_id")
     assert 1 == (await new.append(made(0))).position
+
+
+async def test_a_unique_index_of_another_program_is_named_at_once(
+    store: MongoStore, plain: Plain
+) -> None:
+    """Others go on. A retry of the commit that came first gets its answer."""
+    plain.events.create_index("events.data.email", name="email", unique=True)
+    first, second = with_email("a", 0), with_email("b", 1)
+    await store.append(first)
+    with pytest.raises(IncompatibleBucket, match=EMAIL):
+        await store.append(with_email("a", 1))
+    refused, stored = await asyncio.gather(
+        store.append(with_email("a", None)), store.append(second), return_exceptions=True
+    )
+    assert isinstance(refused, IncompatibleBucket)
+    assert isinstance(stored, StoredCommit)
+    assert (await store.append(first)).position == 1
+    third = StoredCommit(commit=with_email("a", 2), versions=[3], position=3)
+    with pytest.raises(IncompatibleBucket, match=EMAIL):
+        await store.restore([third])
+    with pytest.raises(ConcurrencyError):
+        await store.append(with_email("a", 1))
+    plain.events.drop_index("email")
+    await store.restore([third])
+
+
+async def test_a_unique_index_over_part_of_a_version_is_named(
+    store: MongoStore, plain: Plain
+) -> None:
+    plain.events.create_index("parts.version", name="email", unique=True)
+    await store.append(made(0))
+    with pytest.raises(IncompatibleBucket, match=EMAIL):
+        await store.append(made(0, stream=StreamId("Account", "a2")))
+
+
+async def test_a_unique_index_of_a_view_is_named(store: MongoStore, plain: Plain) -> None:
+    plain.view_a.create_index("email", name="email", unique=True)
+    first, second, other = (
+        ViewWrite(document=ViewDocument(key=key, position=1, data={"email": email}), replaces=0)
+        for key, email in (("k", "a"), ("l", "a"), ("m", "b"))
+    )
+    assert not await store.save_documents("view_a", [first])
+    refused, saved = await asyncio.gather(
+        store.save_documents("view_a", [second]),
+        store.save_documents("view_a", [other]),
+        return_exceptions=True,
+    )
+    assert frozenset() == saved
+    assert isinstance(refused, IncompatibleBucket)
+    assert "the unique index email of view_a is not one of eventhus" in str(refused)
+
+
+async def test_a_unique_index_of_dead_letters_is_named(store: MongoStore, plain: Plain) -> None:
+    plain.dead_letters.create_index("type", name="type", unique=True)
+    await store.save_letter(
+        "mail", Message(id="1", stream=ACCOUNT, type="Noted", headers={}, body=b"")
+    )
+    with pytest.raises(IncompatibleBucket, match="the unique index type of dead_letters is not"):
+        await store.save_letter(
+            "mail", Message(id="2", stream=ACCOUNT, type="Noted", headers={}, body=b"")
+        )
+
+
+EMAIL = "the unique index email of events is not one of eventhus, and refuses a document; drop it"
+
+
+def with_email(email: str, expected: int | None) -> Commit:
+    """A commit of one event that holds an address."""
+    commit = made(expected)
+    event = EventData("Registered", {"email": email})
+    return evolve(commit, parts=[evolve(commit.parts[0], events=[event])])
 
 
 async def test_rights_that_were_taken_away(guarded: MongoServer, bucket: str) -> None:

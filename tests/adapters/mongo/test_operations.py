@@ -2,8 +2,11 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
+from attrs import evolve
+from pymongo.database import Database
 
 from eventhus.operations import Operations, health
 from eventhus_mongo import MongoStore
@@ -40,3 +43,33 @@ async def test_health_is_answered_while_the_server_hangs(
                 found.is_live,
                 found.is_ready,
             )
+
+
+@pytest.mark.parametrize(
+    ("collection", "damage"),
+    [
+        ("view_others", {"_position": "x"}),
+        ("view_others", {"_parked": {"position": "x"}}),
+        ("checkpoints", {"position": "x"}),
+    ],
+    ids=["position", "parking mark", "checkpoint"],
+)
+async def test_a_damaged_reader_stops_no_other(
+    store: MongoStore, plain: Database[dict[str, Any]], collection: str, damage: dict[str, Any]
+) -> None:
+    others = evolve(balances, name="others")
+    async with bank(store, views=[balances, others], shutdown_timeout_s=1) as app:
+        await add(app, 1)
+        await app.caught_up(balances)
+        await app.caught_up(others)
+    plain[collection].update_many({"_id": {"$in": ["a", "view_others"]}}, {"$set": damage})
+    async with bank(store, views=[balances, others], shutdown_timeout_s=1) as app:
+        await add(app, 1)
+        await app.caught_up(balances)
+        operations = Operations(app)
+        found = await operations.health()
+        while not found.problems:
+            found = await operations.health()
+        assert (2, True) == (found.head, found.is_live)
+        assert all("view others" in problem for problem in found.problems)
+        assert [2] == [each.position for each in found.readers if each.name == "balances"]

@@ -13,7 +13,14 @@ import pytest
 from attrs import evolve
 
 from eventhus import Application, Committed, Recorded, StreamId, View
-from eventhus.errors import BusUnavailable, InvalidArgument, LeaseLost, NotRunning, StoreUnavailable
+from eventhus.errors import (
+    BusUnavailable,
+    IncompatibleBucket,
+    InvalidArgument,
+    LeaseLost,
+    NotRunning,
+    StoreUnavailable,
+)
 from eventhus.middleware import Envelope, Handler
 from eventhus.operations import Health, Operations, ReaderStatus
 from eventhus.operations.app_parts import AppParts
@@ -324,6 +331,37 @@ async def test_a_store_that_is_away_is_a_problem_and_not_an_error() -> None:
             found.is_ready,
         )
         store.before = {}
+
+
+@pytest.mark.parametrize("call", ["load_checkpoint", "select_documents"])
+async def test_a_view_that_cannot_be_read_hides_no_other_reader(call: str) -> None:
+    store, others = Proxy(), evolve(balances, name="others")
+
+    async def damaged(collection: str, *_: object) -> None:
+        if collection == "view_others":
+            raise IncompatibleBucket("bank", "a document is damaged")
+
+    async with bank(store, views=[balances, others]) as app:
+        await add(app, 1)
+        await app.caught_up(balances)
+        await app.caught_up(others)
+        operations = Operations(app)
+        assert (await operations.health()).is_ready
+        store.before[call] = damaged
+        found = await operations.health()
+        (problem,) = found.problems
+        assert problem.startswith("view others cannot be read: IncompatibleBucket: bucket 'bank'")
+        assert (True, True, 1) == (found.is_live, found.is_ready, found.head)
+        status = reader(found, "others")
+        assert (None, None, 0) == (status.position, status.waiting, status.parked)
+        assert 1 == reader(found, "balances").position
+    async with bank(store, views=[balances]).watching() as app:
+        undeclared = (await Operations(app).readers())[-1]
+        assert ("others", False, (problem,)) == (
+            undeclared.name,
+            undeclared.is_declared,
+            undeclared.problems,
+        )
 
 
 async def test_a_store_that_does_not_answer_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
