@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import inf
 from typing import Any, TypeVar
 
@@ -34,6 +34,8 @@ _ARGUMENTS: dict[type, str] = {
     View: "views",
     Process: "processes",
 }
+
+_MOST_NAMES = 20  # in a message
 
 
 def check_parts(cls: type[T], given: Iterable[T]) -> Sequence[T]:
@@ -207,6 +209,14 @@ def not_an_event(cls: type, known: Iterable[type]) -> str:
     """Return the message for a class that no aggregate of an application declares."""
     advice = namesake(cls, known) or "compose it with the aggregate that declares it"
     return f"{cls.__qualname__} is not an event of this application; {advice}"
+
+
+def unknown(what: str, name: object, known: Collection[str | int]) -> InvalidArgument:
+    """Return the error for a name that does not exist, with some that do."""
+    names = sorted(known, key=str)
+    listed = ", ".join(map(str, names[:_MOST_NAMES])) or "none"
+    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    return InvalidArgument(f"there is no {what} {name!r}; there are: {listed}{more}")
 
 
 def _described(value: object) -> str:

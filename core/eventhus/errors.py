@@ -34,10 +34,10 @@ EventhusError
 ├── BucketError               a server's administrator must act
 │   ├── AccessDenied          the server refused the credentials, or they lack a right
 │   └── IncompatibleBucket    this version of eventhus cannot work with the bucket
-├── KeyParked                 a key of a view or process waits for somebody to mend it
+├── KeyParked                 a key of a view or process waits for ``retry`` or ``skip``
 ├── DocumentDamaged           the stored value of a key of a view or process cannot be read
 ├── ReaderStopped             a view or a process cannot handle an event
-├── ReaderBusy                another process is working on a view, process or the relay
+├── ReaderBusy                another process works on a view, process, group or the relay
 └── Superseded                a newer version of a process is in charge
 
 Messages never quote the data of events, commands or states, because it may be personal. The same
@@ -245,9 +245,9 @@ class ViewChanged(UsageError, TypeError):
     Attributes:
         view: The name of the view.
         version: The version.
-        topic: What has changed: ``events``, ``values`` or ``indexed fields``.
-        found: What the version was built from.
-        declared: What it is declared with.
+        topic: The part that has changed: ``events``, ``values`` or ``indexed fields``.
+        found: The lines of that part that only the stored version has, as one text.
+        declared: The lines of that part that only the declared version has, as one text.
         newest: The newest version that the store holds.
     """
 
@@ -371,7 +371,7 @@ class CodecError(EventhusError, ValueError):
         type: The stored name, or the class that was encoded or decoded.
         field: The path to the part that does not fit, such as ``"seats[2].row"``;
             empty if the whole value does not fit.
-        problem: What is wrong with it, in words.
+        problem: The problem in words.
         stream: The stream of the stored event; ``None`` if the value was about to be written.
         version: The version of the stored event in its stream.
     """
@@ -532,7 +532,7 @@ class LogChanged(StoreError):
 
 @define(eq=False, slots=False)
 class LogsDiffer(StoreError):
-    """A log does not hold what the file or the log that it should equal holds.
+    """Two logs that should be equal hold different commits. One of them may be a file.
 
     Attributes:
         position: The position at which they differ.
@@ -562,7 +562,7 @@ class LogFileDamaged(EventhusError, ValueError):
     Attributes:
         path: The path of the file.
         line: The number of the line that does not fit, from 1.
-        problem: What is wrong there, in words.
+        problem: The problem in words.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""Text from outside, in a form that is safe in messages and logs."""
+"""Values in the form that messages and logs show, which is safe for text from outside."""
 
 from collections.abc import Iterable
 
@@ -21,6 +21,15 @@ def printable(text: str) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "command"), counted(1200, "command")
+    ('1 command', '1,200 commands')
+    """
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
 
 
 def set_in_order(values: Iterable[object]) -> str:

@@ -10,6 +10,7 @@ from types import TracebackType
 from eventhus.adapter_support.tasks import being_cancelled
 from eventhus.ports.store import Page, StoredEvent
 from eventhus.runtime.commands.envelope import Handler
+from eventhus.runtime.messaging.on_demand import OnDemand
 
 
 class Run:
@@ -17,11 +18,13 @@ class Run:
 
     Attributes:
         handle: Carries out a command.
+        messages: The source of messages.
         loop: The event loop that entered the application.
     """
 
-    def __init__(self, handle: Handler, resources: AsyncExitStack) -> None:
+    def __init__(self, handle: Handler, messages: OnDemand, resources: AsyncExitStack) -> None:
         self.handle = handle
+        self.messages = messages
         self.loop = asyncio.get_running_loop()
         self._resources = resources
         self._leaving = asyncio.Event()

@@ -121,11 +121,6 @@ class Shutdown:
             wait_s, level = REMINDER_S, logging.WARNING
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, such as ``2 commands``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _retrieve(task: asyncio.Future[object]) -> None:
     """Keep asyncio from logging an error that comes after the step was given up."""
     if not task.cancelled():

@@ -1,10 +1,15 @@
-"""An observer that keeps what it is told."""
+"""An observer that keeps what it is told, and readers that fail."""
 
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from typing import Any
 
-from eventhus.ports import Ended, Fact, Observation, Operation
+from eventhus import Command, Process, Recorded, View
+from eventhus.ports import Ended, Fact, Observation, ObservedApplication, Operation
+from tests.bank import Deposited
+from tests.core.readers import account_of
+
+HERE = ObservedApplication(bucket="bank", store="MemoryStore", bus="LogBus")
 
 _current: ContextVar[Operation | None] = ContextVar("current", default=None)
 
@@ -68,3 +73,25 @@ class Recording:
         """See ``Observation.finish``."""
         _current.reset(self._token)
         self._recorder.ends.append((self._operation, ended))
+
+
+def fails(_: object, __: Recorded[Deposited]) -> int:
+    raise KeyError("s3cret")
+
+
+broken = View(name="broken", initial=0, key=account_of, evolve=fails, view_type=int)
+
+
+def react_badly(_: object, __: Recorded[Deposited]) -> list[Command]:
+    raise KeyError("s3cret")
+
+
+clumsy: Process[Any, int] = Process(
+    name="clumsy",
+    key=account_of,
+    initial=0,
+    events=[Deposited],
+    state_type=int,
+    evolve=lambda state, _: state,
+    react=react_badly,
+)

@@ -3,7 +3,15 @@
 # ruff: noqa: SLF001 - the memory store's leases are expired by hand
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from contextlib import aclosing
 from typing import Any
 
@@ -12,7 +20,10 @@ from attrs import evolve, frozen
 from eventhus import Application, Command, Process, Query, Recorded, View
 from eventhus.ports import (
     Page,
+    Selected,
+    Selection,
     Storage,
+    ViewDocument,
 )
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
@@ -109,6 +120,26 @@ STEPS = (
     *("acquire", "load_checkpoint", "load_documents", "save_documents", "save_checkpoint"),
     *("find", "load", "append", "load_armed"),
 )
+
+
+class Damaged(Proxy):
+    """A store in which another program has changed the value of a."""
+
+    async def load_documents(
+        self, collection: str, keys: Collection[str]
+    ) -> Mapping[str, ViewDocument]:
+        """See ``ViewStore.load_documents``."""
+        found = await super().load_documents(collection, keys)
+        return {name: self._damaged(each) for name, each in found.items()}
+
+    async def select_documents(self, collection: str, selection: Selection) -> Selected:
+        """See ``ViewStore.select_documents``."""
+        found = await super().select_documents(collection, selection)
+        return evolve(found, documents=[*map(self._damaged, found.documents)])
+
+    def _damaged(self, document: ViewDocument) -> ViewDocument:
+        is_hit = document.key == "a" and document.position == 1
+        return evolve(document, data=None, is_damaged=True) if is_hit else document
 
 
 def interrupt(store: Proxy, step: int, hook: Hook) -> Callable[[], bool]:

@@ -235,6 +235,10 @@ class Proxy:
             "save_checkpoint", name, position, event_id=event_id, token=token, done=done
         )
 
+    async def forget_checkpoint(self, name: str, *, token: int = 0) -> None:
+        """See ``CheckpointStore.forget_checkpoint``."""
+        await self._through("forget_checkpoint", name, token=token)
+
     async def load_documents(
         self, collection: str, keys: Collection[str]
     ) -> Mapping[str, ViewDocument]:
@@ -298,6 +302,10 @@ class Proxy:
         """See ``GroupStore.create_group``."""
         began: Checkpoint = await self._through("create_group", group, start)
         return began
+
+    async def delete_group(self, group: str) -> None:
+        """See ``GroupStore.delete_group``."""
+        await self._through("delete_group", group)
 
     async def load_group(self, group: str) -> Checkpoint | None:
         """See ``GroupStore.load_group``."""
@@ -409,6 +417,10 @@ class RecordingBus:
 
     async def move(self, group: str, start: Start) -> None:
         """See ``EventBus.move``."""
+        raise NotImplementedError
+
+    async def delete_group(self, group: str) -> None:
+        """See ``EventBus.delete_group``."""
         raise NotImplementedError
 
     def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:

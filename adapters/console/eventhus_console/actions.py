@@ -76,6 +76,16 @@ async def move(visit: Visit) -> Page | Redirect:
     return Redirect(link("group", name=name, done="moved"))
 
 
+async def delete_group(visit: Visit) -> Page | Redirect:
+    """Delete a consumer group."""
+    name = visit.given.exact("name")
+    try:
+        await visit.operations.delete_group(name)
+    except EventhusError as error:
+        return await group_page(visit, name, problem=str(error), status=409)
+    return Redirect(link("groups", done="deleted"))
+
+
 def _start(visit: Visit) -> Start:
     match visit.given.exact("to"):
         case "beginning":
@@ -95,4 +105,5 @@ ACTIONS: Mapping[str, Show] = {
     "replay": replay,
     "discard": discard,
     "move": move,
+    "delete_group": delete_group,
 }

@@ -17,6 +17,7 @@ from eventhus.adapter_support import (
     check_letters_page,
     check_messages,
     check_start,
+    group_with_letters,
     message_position,
     next_attempt,
     summary,
@@ -180,6 +181,18 @@ class MemoryBus:
         if group in self._groups:
             raise ReaderBusy(f"group {group}")
         self._moved[group] = (start, len(self._published))
+
+    async def delete_group(self, group: str) -> None:
+        """See ``MessageSource.delete_group``."""
+        check_group(group)
+        if not await self.has_group(group):
+            raise unknown_group(group)
+        if group in self._groups:
+            raise ReaderBusy(f"group {group}")
+        if self._letters.of(group, after=0, limit=1):
+            raise group_with_letters(group)
+        self._subscribed.discard(group)
+        self._moved.pop(group, None)
 
     async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """See ``MessageSource.dead_letters``."""

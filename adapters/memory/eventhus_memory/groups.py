@@ -33,6 +33,11 @@ class MemoryGroups:
         check_group(group)
         return self._groups.get(group)
 
+    async def delete_group(self, group: str) -> None:
+        """See ``GroupStore.delete_group``."""
+        check_group(group)
+        self._groups.pop(group, None)
+
     async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
         """See ``GroupStore.groups``."""
         check_groups_page(after, limit)

@@ -6,7 +6,6 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import NamedTuple
 
 from attrs import evolve
@@ -62,6 +61,13 @@ class MemoryLeases:
             raise LeaseLost(name, token)
         self._checkpoints[name] = (evolve(checkpoint, saved_at=datetime.now(UTC)), token)
 
+    async def forget_checkpoint(self, name: str, *, token: int = 0) -> None:
+        """See ``CheckpointStore.forget_checkpoint``."""
+        check_checkpoint(name, Checkpoint(), token)
+        if token < self._checkpoints[name][1]:
+            raise LeaseLost(name, token)
+        self._checkpoints[name] = (Checkpoint(), token)
+
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``."""
         check_reader(name, owner)
@@ -89,18 +95,21 @@ class MemoryLeases:
         """See ``Leases.leases``."""
         check_leases_page(after, limit)
         now_s, now = time.monotonic(), datetime.now(UTC)
-        names = sorted(
-            name
-            for name, held in self._leases.items()
-            if held.until_s > now_s and (after is None or name > after)
+        held = sorted(
+            (
+                each
+                for each in self._leases.values()
+                if each.until_s > now_s and (after is None or each.lease.name > after)
+            ),
+            key=lambda each: each.lease.name,
         )
         return [
             HeldLease(
-                name=name,
-                owner=held.lease.owner,
-                token=held.lease.token,
-                since=held.since,
-                until=now + timedelta(seconds=held.until_s - now_s),
+                name=each.lease.name,
+                owner=each.lease.owner,
+                token=each.lease.token,
+                since=each.since,
+                until=now + timedelta(seconds=each.until_s - now_s),
             )
-            for name, held in islice(((name, self._leases[name]) for name in names), limit)
+            for each in held[:limit]
         ]

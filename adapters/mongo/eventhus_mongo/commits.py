@@ -28,6 +28,7 @@ from bson import Int64
 from bson.errors import BSONError
 
 from eventhus import Metadata, StreamId
+from eventhus.adapter_support.limits import LARGEST
 from eventhus.domain.recorded import (
     unchecked_event_data,
     unchecked_metadata,
@@ -47,7 +48,6 @@ from eventhus.ports import (
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
     MALFORMED,
-    MOST,
     Document,
     as_text,
     as_time,
@@ -284,7 +284,7 @@ def commit_size(document: Document) -> int:
             raise not_ours(document)
     except MALFORMED:
         raise not_ours(document) from None
-    if type(first) is not int or first < 1 or size == 0 or first + size > MOST:
+    if type(first) is not int or first < 1 or size == 0 or first + size > LARGEST:
         raise not_ours(document)
     return size
 
@@ -306,7 +306,7 @@ def stream_span(document: Document, stream: StreamId) -> Span:
     offset = 0
     try:
         for part in document["parts"]:
-            version, size = _number(part["version"]), _number(part["size"])
+            version, size = _numbers(part)
             if part["id"] == stream.aggregate_id and part["type"] == stream.aggregate_type:
                 return Span(document, version, version + size - 1, offset)
             offset += size
@@ -361,8 +361,7 @@ def stream_filter(stream: StreamId, **versions: Any) -> dict[str, Any]:
 
 def _parts(document: Document) -> Iterator[_Part]:
     for part in document["parts"]:
-        stream = StreamId(as_text(part["type"]), as_text(part["id"]))
-        yield stream, _number(part["version"]), _number(part["size"])
+        yield StreamId(as_text(part["type"]), as_text(part["id"])), *_numbers(part)
 
 
 def _origins(parts: Sequence[Document], events: int) -> list[tuple[StreamId, int]]:
@@ -372,8 +371,10 @@ def _origins(parts: Sequence[Document], events: int) -> list[tuple[StreamId, int
         type_, id_, version, size = part["type"], part["id"], part["version"], part["size"]
         if not (type(type_) is type(id_) is str and type_ and id_):
             raise TypeError("the name of a stream is empty or of another type")
-        if not (type(version) is type(size) is int and version > 0 and size > 0):
-            raise ValueError("versions and sizes are whole numbers from 1")
+        if not (
+            type(version) is type(size) is int and version > 0 and 0 < size <= LARGEST - version
+        ):
+            raise ValueError("versions and sizes are whole numbers from 1, and no log is so long")
         if len(origins) + size > events:  # before a list of that size is made
             raise ValueError("the parts have more events than the commit")
         origin = unchecked_stream_id(type_, id_), version - len(origins)
@@ -383,10 +384,12 @@ def _origins(parts: Sequence[Document], events: int) -> list[tuple[StreamId, int
     return origins
 
 
-def _number(value: object) -> int:
-    if type(value) is int and value > 0:
-        return value
-    raise ValueError("versions and sizes are whole numbers from 1")
+def _numbers(part: Document) -> tuple[int, int]:
+    """Return the version and the size of a part. The next version is stored in 64 bits."""
+    version, size = part["version"], part["size"]
+    if type(version) is type(size) is int and version > 0 and 0 < size <= LARGEST - version:
+        return version, size
+    raise ValueError("versions and sizes are whole numbers from 1, and no log is so long")
 
 
 def _encode_event(stream: StreamId, event: EventData) -> Document:

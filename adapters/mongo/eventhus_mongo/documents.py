@@ -22,8 +22,6 @@ Document: TypeAlias = dict[str, Any]
 FORMAT = 1
 """The version of the forms. A document of another version says so in its field ``format``."""
 
-MOST = 2**62 - 1  # events in a log, by far; two of them add up to less than 64 bits
-
 CHUNK_BYTES = 32_000  # of documents that are decoded at once; as Python objects they take 300 KB
 
 LIMIT_BYTES = MAX_BSON_SIZE  # 16 MiB, of every MongoDB since 1.8

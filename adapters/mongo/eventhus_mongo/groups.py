@@ -21,19 +21,20 @@ from typing import Any
 
 import bson
 from bson import Int64
-from pymongo import ASCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from eventhus import StreamId
 from eventhus.adapter_support import check_group_start
+from eventhus.adapter_support.limits import LARGEST
 from eventhus.errors import InvalidArgument
 from eventhus.ports import Checkpoint, DeadLetter, Message
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
     MALFORMED,
-    MOST,
     Document,
+    check_format,
     exact_int,
     exact_str,
     not_ours,
@@ -69,6 +70,14 @@ async def load(connection: Connection, group: str) -> Checkpoint | None:
     return None if document is None or "start" not in document else _start(document)
 
 
+async def delete(connection: Connection, group: str) -> None:
+    """See ``GroupStore.delete_group``. The document stays, because it counts the letters."""
+    async with connection.operation() as session:
+        await connection.groups.update_one(
+            {"_id": group}, {"$unset": {"start": ""}}, session=session
+        )
+
+
 def _start(document: Document) -> Checkpoint:
     try:
         start = document["start"]
@@ -91,6 +100,8 @@ async def names(connection: Connection, after: str, limit: int) -> list[str]:
             collection=connection.groups,
         )
         documents = reply.documents
+        for document in documents:
+            check_format(document)  # a name that is not UTF-8 would be found again and again
         uncreated = [each["_id"] for each in documents if not each["created"]]
         lettered = await _with_letters(connection, uncreated) if uncreated else ()
         found += [each["_id"] for each in documents if each["created"] or each["_id"] in lettered]
@@ -123,11 +134,32 @@ async def save_letter(connection: Connection, group: str, letter: Document) -> N
         async with connection.operation() as session:
             await connection.letters.create_indexes([_BY_KEY], session=session)
         connection.indexed.add(LETTERS)
-    async with connection.operation() as session:
-        if await connection.letters.find_one(key, projection=["_id"], session=session):
+    while not await _has_letter(connection, key):
+        number = await _next_number(connection, group)
+        document = {"_id": {"group": group, "number": Int64(number)}, **letter}
+        try:
+            async with connection.operation() as session:
+                await connection.letters.insert_one(document, session=session)
+        except DuplicateKeyError:
+            # The letter was saved at the same time, an answer got lost, or the counter was deleted.
+            await _count_letters_there(connection, group)
+        else:
             return
+
+
+async def _has_letter(connection: Connection, key: Document) -> bool:
     async with connection.operation() as session:
-        # A number is never given again, not even that of a letter that was deleted.
+        found = await connection.letters.find_one(key, projection=["_id"], session=session)
+    return found is not None
+
+
+async def _next_number(connection: Connection, group: str) -> int:
+    """Return a number that is never given again, not even that of a letter that was deleted.
+
+    Raises:
+        UnknownFormat: The counter was not written by this library.
+    """
+    async with connection.operation() as session:
         counted = await connection.groups.find_one_and_update(
             {"_id": group},
             {"$inc": {"letters": Int64(1)}},
@@ -136,12 +168,27 @@ async def save_letter(connection: Connection, group: str, letter: Document) -> N
             session=session,
         )
     assert counted is not None
-    document = {"_id": {"group": group, "number": Int64(counted["letters"])}, **letter}
+    number = counted["letters"]
+    if type(number) is not int or not 0 < number <= LARGEST:
+        raise not_ours(counted)
+    return number
+
+
+async def _count_letters_there(connection: Connection, group: str) -> None:
+    """Continue the counter of a group after the letters that it has."""
     async with connection.operation() as session:
-        try:
-            await connection.letters.insert_one(document, session=session)
-        except DuplicateKeyError:  # it was saved at the same time, or an answer got lost
-            return
+        last = await connection.letters.find_one(
+            _letters_after(group, 0),
+            sort=[("_id", DESCENDING)],
+            projection=["_id"],
+            session=session,
+        )
+    if last is None:  # it was deleted meanwhile
+        return
+    async with connection.operation() as session:
+        await connection.groups.update_one(
+            {"_id": group}, {"$max": {"letters": last["_id"]["number"]}}, session=session
+        )
 
 
 async def load_letters(
@@ -161,7 +208,7 @@ def _letters_after(group: str, after: int) -> Document:
     return {
         "_id": {
             "$gt": {"group": group, "number": Int64(after)},
-            "$lte": {"group": group, "number": Int64(MOST)},
+            "$lte": {"group": group, "number": Int64(LARGEST)},
         }
     }
 

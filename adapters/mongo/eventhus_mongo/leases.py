@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 
 from bson import Int64
@@ -10,6 +10,7 @@ from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from eventhus.adapter_support import check_checkpoint
+from eventhus.adapter_support.limits import LARGEST
 from eventhus.errors import InvalidArgument, LeaseLost
 from eventhus.ports import Checkpoint, HeldLease, Lease
 from eventhus_mongo.connection import Connection
@@ -83,7 +84,8 @@ def _is_over(ttl_ms: Document) -> Document:
 def _check_form(document: Document) -> None:
     owner, token = document.get("owner"), document.get("token")
     is_term = "ttl_ms" not in document or type(document["ttl_ms"]) is int
-    if not (type(owner) is str and type(token) is int and token > 0 and is_term):
+    is_token = type(token) is int and 0 < token <= LARGEST
+    if not (type(owner) is str and is_token and is_term):
         raise _not_ours(document)
 
 
@@ -109,16 +111,16 @@ async def find_held(connection: Connection, after: str | None, limit: int) -> li
 
 def _decode(document: Document) -> HeldLease:
     _check_form(document)
-    name, since, until = document["_id"], document.get("since"), document["until"]
-    if not (type(name) is str and type(since) is datetime and type(until) is datetime):
-        raise _not_ours(document)
-    return HeldLease(
-        name=name,
-        owner=document["owner"],
-        token=document["token"],
-        since=since.replace(tzinfo=UTC),
-        until=until.replace(tzinfo=UTC),
-    )
+    try:
+        return HeldLease(
+            name=exact_str(document["_id"]),
+            owner=document["owner"],
+            token=document["token"],
+            since=exact_time(document["since"]),
+            until=exact_time(document["until"]),
+        )
+    except MALFORMED:
+        raise _not_ours(document) from None
 
 
 async def release(connection: Connection, lease: Lease) -> None:
@@ -135,7 +137,7 @@ async def _saved_token(connection: Connection, name: str) -> Int64:
     async with connection.operation() as session:
         found = await connection.checkpoints.find_one({"_id": name}, session=session)
     token = (found or {}).get("token") or 0
-    if type(token) is not int:
+    if type(token) is not int or not 0 <= token < LARGEST:  # the next one is stored, too
         raise UnknownFormat(
             f"the token of checkpoint {name!r} was not written by eventhus; repair the document"
         )
@@ -187,6 +189,19 @@ async def save_checkpoint(
         saved["done"] = [[Int64(first), Int64(last)] for first, last in checkpoint.done]
     else:
         change["$unset"] = {"done": ""}
+    await _change_checkpoint(connection, name, token, change)
+
+
+async def forget_checkpoint(connection: Connection, name: str, token: int) -> None:
+    """See ``CheckpointStore.forget_checkpoint``. The document stays, because of its token."""
+    start = {"position": Int64(0), "event_id": "", "token": Int64(token)}
+    change = {"$set": start, "$unset": {"saved_at": "", "done": ""}}
+    await _change_checkpoint(connection, name, token, change)
+
+
+async def _change_checkpoint(
+    connection: Connection, name: str, token: int, change: Mapping[str, Any]
+) -> None:
     async with connection.operation() as session:
         try:
             await connection.checkpoints.update_one(

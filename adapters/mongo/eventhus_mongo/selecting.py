@@ -67,7 +67,10 @@ async def _select(
     pipeline.append({"$unionWith": {"coll": collection, "pipeline": _COUNT_PARKED}})
     if position is None:
         found = connection.snapshot(collection)
-        checkpoint = [{"$match": {"_id": collection}}, {"$project": {"_checkpoint": "$$ROOT"}}]
+        checkpoint = [
+            {"$match": {"_id": collection}},
+            {"$project": {"_id": 0, "_checkpoint": "$$ROOT"}},
+        ]
         pipeline.append({"$unionWith": {"coll": "checkpoints", "pipeline": checkpoint}})
     else:
         found = connection.collection(collection).with_options(codec_options=RAW)
@@ -79,12 +82,12 @@ async def _select(
     documents: list[ViewDocument] = []
     parked = 0
     for document in decode_reply(b"".join([each.raw for each in raw])):
-        if "_count" in document:
-            parked = document["_count"]
-        elif "_checkpoint" in document:
-            position = decode_checkpoint(collection, document["_checkpoint"]).position
-        else:
+        if "_id" in document:  # which those that the pipeline makes have not
             documents.append(decode(document))
+        elif "_count" in document:
+            parked = document["_count"]
+        else:
+            position = decode_checkpoint(collection, document["_checkpoint"]).position
     return Selected(documents=documents, position=position or 0, parked=parked)
 
 

@@ -7,12 +7,12 @@ from bson import Int64
 
 from eventhus import StreamId
 from eventhus.adapter_support import check_plain_data
+from eventhus.adapter_support.limits import LARGEST
 from eventhus.errors import InvalidArgument
 from eventhus.ports import Snapshot
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
     MALFORMED,
-    MOST,
     Document,
     get_data,
     is_readable,
@@ -57,7 +57,7 @@ def readable_snapshot(document: Document) -> Snapshot | None:
     names = document.get("event_id"), document.get("fingerprint")
     if not (is_readable(document) and type(version) is int and type(position) is int):
         return None
-    if not (0 < version <= MOST and 0 <= position <= MOST):
+    if not (0 < version <= LARGEST and 0 <= position <= LARGEST):
         return None
     if not all(type(name) is str for name in names):
         return None

@@ -392,6 +392,13 @@ class MongoStore:
         with running.connection.calls, translating_errors(self._bucket):
             await leases.save_checkpoint(running.connection, name, checkpoint, token)
 
+    async def forget_checkpoint(self, name: str, *, token: int = 0) -> None:
+        """See ``CheckpointStore.forget_checkpoint``."""
+        check_checkpoint(name, Checkpoint(), token)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            await leases.forget_checkpoint(running.connection, name, token)
+
     async def load_documents(
         self, collection: str, keys: Collection[str]
     ) -> Mapping[str, ViewDocument]:
@@ -484,6 +491,13 @@ class MongoStore:
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             return await groups.load(running.connection, group)
+
+    async def delete_group(self, group: str) -> None:
+        """See ``GroupStore.delete_group``."""
+        check_group(group)
+        running = self._here()
+        with running.connection.calls, translating_errors(self._bucket):
+            await groups.delete(running.connection, group)
 
     async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
         """See ``GroupStore.groups``."""

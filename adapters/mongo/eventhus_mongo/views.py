@@ -27,6 +27,7 @@ from bson import Int64
 from pymongo import ASCENDING, IndexModel, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
+from eventhus.adapter_support.limits import LARGEST
 from eventhus.errors import InvalidArgument
 from eventhus.ports import ArmedDeadline, Parked, Skipped, ViewDocument, ViewWrite
 from eventhus.ports.views import unchecked_view_document
@@ -51,6 +52,7 @@ from eventhus_mongo.indexed_values import index_values
 _SPECIAL = {"_revision", "_skipped", "_deadlines", "_parked", "_deleted"}
 """The fields of documents that are more than a value and its position."""
 
+_REPLACED = "\ufffd"  # in place of what is not UTF-8
 _BAD_HINT = 2  # the server's BadValue
 _PARKED = IndexModel(
     [("_parked.position", ASCENDING)],
@@ -150,6 +152,12 @@ def decode(document: Document) -> ViewDocument:
     key, position = document.get("_id"), document.get("_position")
     revision = document.get("_revision", 0)
     if not (isinstance(key, str) and type(position) is int and type(revision) is int):
+        raise not_ours(document)
+    if not (
+        0 <= position <= LARGEST and 0 <= revision <= LARGEST
+    ):  # the next revision is stored, too
+        raise not_ours(document)
+    if _REPLACED in key and not is_valid(document):  # a page after it would begin with it again
         raise not_ours(document)
     if _SPECIAL.isdisjoint(document):
         data, is_damaged = _value(document)

@@ -12,6 +12,7 @@ from typing import Any
 from pymongo.asynchronous.change_stream import AsyncChangeStream
 from pymongo.errors import OperationFailure, PyMongoError
 
+from eventhus.adapter_support import stop
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import Document
 
@@ -75,10 +76,7 @@ class Wakeups:
         self._closed = True
         self._ring()
         if self._watcher is not None:
-            self._wanted.set()
-            while not self._watcher.done():  # the driver can lose a cancellation
-                self._watcher.cancel()
-                await asyncio.wait([self._watcher], timeout=POLL_S)
+            await stop(self._watcher)
 
     def _ring(self) -> None:
         self._rings += 1
@@ -110,7 +108,7 @@ class Wakeups:
                 self._watching = False
 
     async def _listen(self, changes: AsyncChangeStream[Document]) -> None:
-        while changes.alive:
+        while changes.alive and not self._closed:  # the driver can drop the cancellation
             # Busy followers read the log anyway. Close the change stream instead of going through
             # a long list of old changes later.
             try:

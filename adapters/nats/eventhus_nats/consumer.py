@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy, StreamInfo
 
+from eventhus.domain.names import is_name
 from eventhus.errors import BusUnavailable, IncompatibleBucket
 from eventhus_nats.connection import Connection
 from eventhus_nats.driver_errors import to_eventhus_error
@@ -70,6 +71,30 @@ async def has_consumer(connection: Connection, group: str) -> bool:
     except nats.js.errors.APIError as error:
         raise to_eventhus_error(connection.bucket, error) from error
     return True
+
+
+async def group_consumers(connection: Connection, *, most: int) -> list[ConsumerInfo]:
+    """Return the consumers that can be those of groups: durable, and under a group's name.
+
+    Args:
+        connection: The connection.
+        most: How many are enough. The last answer of the server may bring a few more.
+
+    Raises:
+        BusUnavailable: The server did not answer.
+        nats.js.errors.APIError: The answer was an error, such as that there is no stream.
+    """
+    found: list[ConsumerInfo] = []
+    offset = 0
+    while len(found) < most:
+        page: list[ConsumerInfo] = await connection.ask(
+            connection.jetstream.consumers_info(connection.bucket, offset)
+        )
+        if not page:
+            break
+        offset += len(page)
+        found += [info for info in page if info.config.durable_name and is_name(info.name)]
+    return found
 
 
 def can_serve(config: ConsumerConfig) -> bool:

@@ -86,6 +86,13 @@ class CoreNats:
             f"JetStream"
         )
 
+    async def delete_group(self, group: str) -> None:
+        """Raise ``InvalidArgument``: core NATS keeps no groups."""
+        raise InvalidArgument(
+            f"core NATS keeps no groups, so there is nothing to delete of {group!r}; a group ends "
+            f"with its last member"
+        )
+
     async def dead_letters(
         self,
         group: str,  # noqa: ARG002

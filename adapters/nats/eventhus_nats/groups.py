@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import nats.js.errors
-from nats.js.api import ConsumerInfo, StreamInfo
+from nats.js.api import StreamInfo
 
 from eventhus.adapter_support.limits import MOST_GROUPS, MOST_LETTERS
 from eventhus.domain.names import is_name
 from eventhus.errors import ReaderBusy
 from eventhus.ports import GroupStatus
 from eventhus_nats.connection import Connection
-from eventhus_nats.consumer import Consumer, handled_by
+from eventhus_nats.consumer import Consumer, group_consumers, handled_by
 from eventhus_nats.driver_errors import to_eventhus_error
 from eventhus_nats.starting import position_at
 
@@ -32,9 +32,13 @@ async def describe_groups(
     Raises:
         BusUnavailable: The server did not answer.
     """
-    consumers = {info.name: info for info in await _durable_consumers(connection)}
+    try:
+        found = await group_consumers(connection, most=MOST_GROUPS)
+    except nats.js.errors.APIError as error:
+        raise to_eventhus_error(connection.bucket, error) from error
+    consumers = {info.name: info for info in found}
     statuses: list[GroupStatus] = []
-    for name in sorted({*consumers, *letters})[:MOST_GROUPS]:
+    for name in sorted(filter(is_name, {*consumers, *letters}))[:MOST_GROUPS]:
         info = consumers.get(name)
         position = waiting = None
         if info is not None:
@@ -51,22 +55,18 @@ async def describe_groups(
     return statuses
 
 
-async def _durable_consumers(connection: Connection) -> list[ConsumerInfo]:
-    """Return the consumers that can be those of groups, a little more than are described."""
-    found: list[ConsumerInfo] = []
-    offset = 0
-    while len(found) < MOST_GROUPS:
-        try:
-            page: list[ConsumerInfo] = await connection.ask(
-                connection.jetstream.consumers_info(connection.bucket, offset)
-            )
-        except nats.js.errors.APIError as error:
-            raise to_eventhus_error(connection.bucket, error) from error
-        if not page:
-            break
-        offset += len(page)
-        found += [info for info in page if info.config.durable_name and is_name(info.name)]
-    return found
+async def delete_consumer(connection: Connection, group: str, stream: StreamInfo) -> None:
+    """Delete the consumer of a group. The caller holds the group's lease.
+
+    Raises:
+        IncompatibleBucket: The consumer of this name cannot serve a group.
+        BusUnavailable: The server did not answer.
+    """
+    await Consumer(connection, group, stream, after=0).ensure()  # which checks that it is a group's
+    try:
+        await connection.ask(connection.jetstream.delete_consumer(connection.bucket, group))
+    except nats.js.errors.APIError as error:
+        raise to_eventhus_error(connection.bucket, error) from error
 
 
 async def move_consumer(

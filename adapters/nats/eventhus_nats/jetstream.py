@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 
 from nats.js.api import StreamInfo
 
-from eventhus.adapter_support import unknown_group
+from eventhus.adapter_support import group_with_letters, unknown_group
 from eventhus.errors import BusUnavailable, ReaderBusy
 from eventhus.ports import DeadLetter, Finding, GroupStatus, Message, MessageHandler, Start
 from eventhus_nats.connection import Connection
@@ -14,7 +15,7 @@ from eventhus_nats.consumer import Consumer, has_consumer
 from eventhus_nats.dead_letters import DeadLetters
 from eventhus_nats.diagnosis import diagnose_jetstream
 from eventhus_nats.group_leases import GroupLeases
-from eventhus_nats.groups import describe_groups, move_consumer
+from eventhus_nats.groups import delete_consumer, describe_groups, move_consumer
 from eventhus_nats.publisher import Acknowledgements, JetStreamPublisher
 from eventhus_nats.starting import sequence_before
 from eventhus_nats.streams import StreamSettings, ensure_streams
@@ -99,11 +100,32 @@ class JetStream:
         after = found.state.last_seq
         if start != "now":
             after = await sequence_before(self._connection, self._subjects.all, found, start)
+        async with self._leased(group):
+            await move_consumer(self._connection, group, found, after=after)
+
+    async def delete_group(self, group: str) -> None:
+        """See ``MessageSource.delete_group``."""
+        found = await self._ensure_streams()
+        if not await self.has_group(group):
+            raise unknown_group(group)
+        async with self._leased(group):
+            if await self._dead_letters.has(group):
+                raise group_with_letters(group)
+            await delete_consumer(self._connection, group, found)
+
+    @asynccontextmanager
+    async def _leased(self, group: str) -> AsyncGenerator[None, None]:
+        """Hold the lease of a group.
+
+        Raises:
+            ReaderBusy: A member of the group holds it.
+        """
+        assert self._leases is not None, "open comes first"
         lease = await self._leases.lease(group)
         if not await lease.acquire():
             raise ReaderBusy(f"group {group}")
         try:
-            await move_consumer(self._connection, group, found, after=after)
+            yield
         finally:
             await lease.release()
 

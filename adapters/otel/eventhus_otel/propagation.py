@@ -13,7 +13,7 @@ from eventhus.domain.recorded import Metadata
 LINKS = 128  # of one span, as the SDK limits them by default
 
 _W3C = TraceContextTextMapPropagator()
-_NOWHERE = Context()  # reading from the current one would find the span of whoever started a task
+_NOWHERE = Context()  # the current one may hold the span in which this task was started
 
 
 def values_of(context: Context) -> Mapping[str, str]:
@@ -24,7 +24,7 @@ def values_of(context: Context) -> Mapping[str, str]:
 
 
 def cause_of(metadata: Metadata) -> Context:
-    """Return the context of the span that has led to an event; an empty one if that is unknown."""
+    """Return the context of the span that caused an event; an empty one if it is unknown."""
     return _W3C.extract(metadata.values, _NOWHERE)
 
 
@@ -34,7 +34,7 @@ def span_of(context: Context) -> SpanContext:
 
 
 def inside_of(metadata: Metadata) -> tuple[Context, Sequence[Link]]:
-    """Return the parent of a command, and a link to what else has led to it.
+    """Return the parent of a command, and a link to its other cause, if any.
 
     It is the current span, such as that of a request. Without one, it is that in the metadata.
     """
@@ -60,7 +60,7 @@ def within(metadata: Metadata) -> Context:
 
 
 def causes_of(metadata: Iterable[Metadata]) -> tuple[Context, Sequence[Link]]:
-    """Return the parent of a batch of events, and links to what has led to them.
+    """Return the parent of a batch of events, and links to their causes.
 
     All events of one cause continue its trace. Events of several causes begin a trace of their own.
     """

@@ -102,7 +102,7 @@ def _appending(operation: Appending) -> Shape:
 
 
 def _publishing(operation: Publishing) -> Shape:
-    # A client, because the messages carry the contexts of those who have produced them.
+    # A client, because the messages carry the contexts of the spans that caused their events.
     application = operation.application
     parent, links = causes_of(operation.metadata)
     return Shape(

@@ -24,6 +24,7 @@ from eventhus.adapter_support.arguments import (
     check_writes,
     checked_commit,
     checked_restored,
+    group_with_letters,
     unknown_group,
 )
 from eventhus.adapter_support.backoff import Backoff
@@ -48,7 +49,7 @@ from eventhus.adapter_support.message_position import message_position
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.adapter_support.redelivery import log_last_failure, next_attempt
 from eventhus.adapter_support.stream_queues import StreamQueues
-from eventhus.adapter_support.tasks import keeping_cancellations
+from eventhus.adapter_support.tasks import keeping_cancellations, stop
 from eventhus.adapter_support.worker_pool import WorkerPool
 
 __all__ = [
@@ -91,11 +92,13 @@ __all__ = [
     "checked_commit",
     "checked_restored",
     "examine",
+    "group_with_letters",
     "handler_failure",
     "keeping_cancellations",
     "log_last_failure",
     "message_position",
     "next_attempt",
+    "stop",
     "summary",
     "unexpected",
     "unknown_group",

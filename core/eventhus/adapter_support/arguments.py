@@ -10,6 +10,7 @@ from math import isfinite
 from attrs import astuple, evolve
 
 from eventhus.adapter_support.limits import (
+    LARGEST,
     LINE_BYTES,
     MESSAGE_ID_BYTES,
     NAME_BYTES,
@@ -37,7 +38,6 @@ from eventhus.ports.registrations import Registration
 from eventhus.ports.store import Commit, Snapshot, StoredCommit
 from eventhus.ports.views import Bounds, Selection, ViewDocument, ViewWrite
 
-MOST = 2**62 - 1  # events in a log, by far; two of them add up to less than 64 bits
 _VERSION = re.compile(r"v(?:[2-9]|[1-9][0-9]{1,5})")
 _EXACT = 2**53  # beyond it, walks along an index of MongoDB 6.0 go wrong at fractions
 _EXPONENTS = range(-6176, 6112)
@@ -72,14 +72,14 @@ def check_numbers(**numbers: int) -> None:
         InvalidArgument: One of them is negative or needs more than 62 bits.
     """
     for name, number in numbers.items():
-        if number > MOST:
+        if number > LARGEST:
             raise InvalidArgument(f"{name} is {_shown(number)}; no log has so many events")
         if number < 0:
             raise InvalidArgument(f"{name} is {_shown(number)}; it must be at least 0")
 
 
 def _shown(number: int) -> str:
-    if abs(number) <= MOST:
+    if abs(number) <= LARGEST:
         return str(number)
     try:
         return f"{number:.3e}"
@@ -102,10 +102,15 @@ def check_group(group: str | None, concurrency: int = 1) -> None:
 
 
 def unknown_group(group: str) -> InvalidArgument:
-    """Return the error for a group that should be moved and has never subscribed."""
+    """Return the error for a group that does not exist."""
     return InvalidArgument(
-        f"there is no group {group!r} to move; it begins where its first subscription says"
+        f"there is no group {group!r}; it begins where its first subscription says"
     )
+
+
+def group_with_letters(group: str) -> InvalidArgument:
+    """Return the error for a group that cannot be deleted because it has dead letters."""
+    return InvalidArgument(f"group {group!r} has dead letters; replay or discard them first")
 
 
 def check_start(start: object) -> None:
@@ -400,7 +405,7 @@ def checked_commit(commit: Commit) -> Commit:
         check_query(commit.condition.query)
         check_page(1, after=commit.condition.after)
     for event in events:
-        if not 0 < event.schema <= MOST:
+        if not 0 < event.schema <= LARGEST:
             raise InvalidCommit(
                 f"the schema of an event for {commit.stream} is {_shown(event.schema)}; "
                 f"schemas are counted from 1"

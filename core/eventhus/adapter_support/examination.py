@@ -14,7 +14,7 @@ EXAMINATION_S = 10.0
 """The time limit for everything that an adapter checks, in seconds."""
 
 Check: TypeAlias = Callable[[], Awaitable[Iterable[Finding]]]
-"""Looks at one thing and returns what it finds."""
+"""Looks at one thing and returns its findings."""
 
 
 async def examine(
@@ -30,7 +30,7 @@ async def examine(
     Args:
         checks: The checks by name.
         within_s: The time limit, in seconds. Checks that are not done by then are cancelled.
-        describe: Returns what an error says, without credentials and data.
+        describe: Returns the text of an error, without credentials and data.
     """
     tasks = {name: asyncio.ensure_future(check()) for name, check in checks.items()}
     try:
@@ -38,10 +38,7 @@ async def examine(
             await asyncio.wait(tasks.values(), timeout=within_s)
         in_time = {name for name, task in tasks.items() if task.done()}
     finally:
-        for task in tasks.values():
-            task.cancel()
-        for task in tasks.values():
-            await stop(task)
+        await stop(*tasks.values())
     return [
         finding
         for name, task in tasks.items()

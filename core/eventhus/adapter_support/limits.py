@@ -17,61 +17,64 @@ from eventhus.errors import InvalidArgument
 from eventhus.ports.bus import Message
 
 ID_BYTES: Final = 1024
-"""Of an aggregate_id, command_id, correlation_id, causation_id or a key of a document."""
+"""The longest aggregate_id, command_id, correlation_id, causation_id or key of a document."""
 
 NAME_BYTES: Final = 255
-"""Of an aggregate_type, an event's type, a commit's id, a name or a key of metadata."""
+"""The longest aggregate_type, event type, commit id, name or key of metadata."""
 
 VALUE_BYTES: Final = 8 * 1024
-"""Of a value of metadata."""
+"""The longest value of metadata."""
 
 PAIRS: Final = 64
-"""Of metadata in a commit."""
+"""The most pairs of metadata of a commit."""
 
 PARTS: Final = 1_000
-"""Of a commit."""
+"""The most parts of a commit."""
 
 TAGS: Final = 10_000
-"""Of all events of a commit together. MongoDB refuses to index more than 100,000 in a document."""
+"""The most tags in a commit, over all events. MongoDB indexes at most 100,000 in a document."""
 
 TAG_BYTES: Final = 255
-"""Of a tag."""
+"""The longest tag."""
 
 EVENT_TAGS_BYTES: Final = 4_000
-"""Of all tags of an event, as the JSON that the header of a message holds."""
+"""The most for all tags of an event, as the JSON in the header of a message."""
 
 ITEMS: Final = 100
-"""Of a query."""
+"""The most items of a query."""
 
 ITEM_TYPES: Final = 1_000
-"""Of an item of a query."""
+"""The most types of an item of a query."""
 
 ITEM_TAGS: Final = 100
-"""Of an item of a query."""
+"""The most tags of an item of a query."""
 
 RANGES: Final = 10_000
-"""Of a checkpoint."""
+"""The most ranges of a checkpoint."""
+
+LARGEST: Final = 2**62 - 1
+"""Of a version, a position, a token or another number. Two of them add up to less than 64 bits."""
 
 MOST_GROUPS: Final = 1_000
-"""Of consumer groups that a bus describes."""
+"""The most consumer groups that a bus describes."""
 
 MOST_LETTERS: Final = 10_000
-"""Of dead letters that a bus counts in a group."""
+"""The most dead letters that a bus counts in a group."""
 
 REASON_BYTES: Final = 1024
-"""Of the reason why an event is skipped."""
+"""The longest reason for skipping an event."""
 
 LINE_BYTES: Final = 64 * 1024
-"""Of a line of a registration."""
+"""The longest line of a registration."""
 
 METADATA_BYTES: Final = 26_000
-"""Of all metadata of a commit, as the JSON that the header of a message holds."""
+"""The most for all metadata of a commit, as the JSON in the header of a message."""
 
 MESSAGE_ID_BYTES: Final = 512
-"""Of the id of a message. That of an event is the id of its commit and a number."""
+"""The longest id of a message. That of an event is the id of its commit and a number."""
 
 HEADERS_BYTES: Final = 60_000
-"""Of all headers of a message.
+"""The most for all headers of a message.
 
 Those of every event that a store accepts fit. With the id, they stay below the 65,535 bytes that
 JetStream stores.
@@ -261,7 +264,7 @@ def check_message(message: Message) -> None:
 
 
 def check_letter(message: Message) -> None:
-    """Check a message that is to be buried. ``bury`` of every bus calls this first.
+    """Check a new dead letter. ``bury`` of every bus calls this first.
 
     It may be beyond the limits, because another program may have published it.
 

@@ -29,24 +29,35 @@ def keeping_cancellations() -> Iterator[None]:
         raise asyncio.CancelledError
 
 
-async def stop(task: asyncio.Future[Any]) -> None:
-    """Cancel a task and wait until it is done, whatever it ends with.
+async def stop(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks and wait until all are done, whatever they end with.
 
-    The task's exception counts as retrieved, so asyncio does not log it. A caller that is cancelled
-    waits on: the task would be left running. It is cancelled again then, and after a while, since a
-    driver can drop a cancellation.
+    Their exceptions count as retrieved, so asyncio does not log them. A caller that is cancelled
+    waits on: the tasks would be left running. They are cancelled again then, and after a while,
+    since a driver can drop a cancellation.
     """
     interruption: asyncio.CancelledError | None = None
-    while not task.done():
-        task.cancel()
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
         try:
-            await asyncio.wait([task], timeout=AGAIN_S)
+            await asyncio.wait(running, timeout=AGAIN_S)
         except asyncio.CancelledError as error:
             interruption = error
-    if not task.cancelled():
-        task.exception()
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
     if interruption is not None:
         raise interruption
+
+
+async def first_done(*works: Coroutine[Any, Any, object]) -> None:
+    """Await all of them until one is done, whatever it ends with, and stop the others."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await stop(*tasks)
 
 
 async def together(works: Iterable[Coroutine[Any, Any, None]]) -> None:
@@ -62,5 +73,4 @@ async def together(works: Iterable[Coroutine[Any, Any, None]]) -> None:
             for task in done:
                 task.result()
     finally:
-        for task in tasks:
-            await stop(task)
+        await stop(*tasks)

@@ -11,7 +11,7 @@ from eventhus.adapter_support.stream_queues import StreamQueues
 from eventhus.ports.bus import Message, MessageHandler
 
 Handled: TypeAlias = Callable[[Message, BaseException | None], Awaitable[None]]
-"""Takes a message and what its handler failed with; ``None`` if it returned."""
+"""Takes a message and the error of its handler; ``None`` if it returned."""
 
 
 class WorkerPool:

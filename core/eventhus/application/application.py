@@ -37,6 +37,7 @@ from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.observer import Observer
 from eventhus.ports.store import Storage
+from eventhus.printable import counted
 from eventhus.run import Run
 from eventhus.runtime.adapter_lookup import BUSES, CODECS, STORES, adapter_for, load_adapter
 from eventhus.runtime.clock import SystemClock
@@ -51,6 +52,7 @@ from eventhus.runtime.commands.executor import Executor
 from eventhus.runtime.commands.observed import observed_handler
 from eventhus.runtime.commands.router import Router
 from eventhus.runtime.log_bus.bus import LogBus
+from eventhus.runtime.messaging.on_demand import OnDemand
 from eventhus.runtime.messaging.subscriber import (
     Subscriber,
 )
@@ -61,7 +63,7 @@ from eventhus.runtime.readers.reader_group import ReaderGroup
 from eventhus.runtime.readers.relay import Relay
 from eventhus.runtime.serializer import EventSerializer
 from eventhus.runtime.signals import wait_for_shutdown
-from eventhus.shutdown import Shutdown, counted
+from eventhus.shutdown import Shutdown
 
 _NO_METADATA = Metadata()
 
@@ -74,9 +76,10 @@ class Application(Reading, ReadModels, Messaging):
     The constructor checks that the parts fit together; nothing is written before. ``async with``
     opens the store and the bus, then starts the relay, the views and the processes. Leaving it
     stops the views and processes at their checkpoints, completes the accepted commands, publishes
-    what is committed, waits for event handlers, and closes the bus and the store. The log says
-    what it waits for. At ``shutdown_timeout_s`` it cancels what is unfinished: events that were not
-    published or handled are delivered later, and callers of unfinished commands get an error.
+    the committed events, waits for event handlers, and closes the bus and the store. Log lines name
+    each step that takes long. At ``shutdown_timeout_s`` the unfinished steps are cancelled: events
+    that were not published or handled are delivered later, and callers of unfinished commands get
+    an error.
 
     Args:
         bucket: The name of the application in the store and on the bus: 1 to 63 letters, digits,
@@ -108,9 +111,9 @@ class Application(Reading, ReadModels, Messaging):
             lease, except a group that you subscribe or a view that you ``build``.
         shutdown_timeout_s: The maximum time to wait for all of that when the application is left,
             in seconds. Keep it below the time that your platform grants after SIGTERM, often 30
-            seconds: closing what is left takes up to 4 seconds more.
-        observer: Is told what the application does, to make spans and metrics. See
-            ``eventhus_otel.OtelObserver``, and ``eventhus.ports.Observer`` for one of your own.
+            seconds: closing the connections takes up to 4 seconds more.
+        observer: Receives every operation and fact, for spans and metrics. Use
+            ``eventhus_otel.OtelObserver``, or implement ``eventhus.ports.Observer``.
         clock: The source of time.
         random: The jitter between retries. Pass a seeded one to repeat a run.
         new_id: Makes the ids of commits, which must be unique for ever.
@@ -155,10 +158,11 @@ class Application(Reading, ReadModels, Messaging):
         self._shutdown_timeout_s = shutdown_timeout_s
         self._middleware = tuple(middleware)
         self._clock = clock or SystemClock()
-        aggregates = check_parts(Aggregate, aggregates)
-        decisions = check_parts(Decision, decisions)
-        transactions = check_parts(Transaction, transactions)
-        self._catalog = catalog = Catalog(aggregates, decisions, transactions)
+        self._catalog = catalog = Catalog(
+            check_parts(Aggregate, aggregates),
+            check_parts(Decision, decisions),
+            check_parts(Transaction, transactions),
+        )
         self._codec = codec
         self._serializer = EventSerializer(catalog, codec)
         self._new_id = new_id
@@ -167,8 +171,6 @@ class Application(Reading, ReadModels, Messaging):
         )
         self._router = Router(
             catalog,
-            aggregates,
-            decisions,
             store=store,
             serializer=self._serializer,
             codec=codec,
@@ -193,17 +195,21 @@ class Application(Reading, ReadModels, Messaging):
             clock=self._clock,
             new_id=new_id,
             max_parked=max_parked,
-            # With one worker, one key after the other. With more, the commands of as many keys run
-            # while the states of the others are stored, and both are in larger groups.
+            # While the commands of some keys use every worker, the states of as many others are
+            # stored. Both then form larger groups. One worker handles one key after the other.
             keys_at_once=2 * workers - 1,
             observing=observing,
         )
-        self._source = bus or LogBus(
-            store,
-            self._clock,
-            new_id=new_id,
-            published=self._readers.published,
-            observing=observing,
+        self._source = (
+            LogBus(
+                store,
+                self._clock,
+                new_id=new_id,
+                published=self._readers.published,
+                observing=observing,
+            )
+            if bus is None
+            else bus
         )
         self._relay: Relay | None = None
         self._run: Run | None = None
@@ -285,13 +291,14 @@ class Application(Reading, ReadModels, Messaging):
 
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[Self, None]:
-        """Enter the application to look at it, whether it was composed to work or not.
+        """Enter the application to look at it, even if it was composed to work.
 
-        ``async with app.watching():`` is like entering an application with ``work=False``. Besides,
-        it tells an observer nothing of readers, and registers no view or process: code that is not
-        deployed yet leaves nothing behind, and code whose views were changed or pruned is not
-        refused. ``build``, ``reset``, ``retry`` and ``skip`` register the one that they are called
-        for.
+        ``async with app.watching():`` is like entering an application with ``work=False``. It also
+        registers no view or process, and reports no progress of readers to an observer. So code
+        that is not deployed yet leaves nothing behind, and code whose views were changed or pruned
+        is not refused. ``build``, ``reset``, ``retry`` and ``skip`` register the view or process
+        that they are called for. The bus is connected when it is first needed, so everything else
+        can be looked at while the bus is away.
 
         Raises:
             NotRunning: The application is already running.
@@ -307,32 +314,23 @@ class Application(Reading, ReadModels, Messaging):
         leaving = Shutdown(self.bucket, self._shutdown_timeout_s)
         async with AsyncExitStack() as stack:  # left in reverse order
             await leaving.enter(stack, lambda: "the store", self._store)
-            await leaving.enter(stack, self._unfinished_handlers, self._source)
+            messages = OnDemand(self._source)
+            await leaving.enter(stack, self._unfinished_handlers, messages)
+            if not is_watching:
+                await messages.entered()
             stack.callback(self._stop_retrying)
             if self._bus is not None:
-                relay = Relay(
-                    self._store,
-                    self._bus,
-                    self._clock,
-                    owner=owner_name(self._new_id),
-                    published=self._readers.published,
-                    observing=self._observing,
-                )
+                self._relay = relay = self._new_relay(self._bus)
                 if work:
                     relay.start()
                 else:
                     relay.watch()
                 leaving.add(stack, lambda: "the relay to stop", relay.stop)
                 leaving.add(stack, lambda: f"the relay, which {relay.progress}", relay.drain)
-                self._relay = relay
             leaving.add(stack, self._unfinished_snapshots, self._router.drain)
             commands = CommandBus(self._router, self._executor, workers=self._workers)
             leaving.add(stack, lambda: counted(commands.accepted, "command"), commands.close)
-            handle: Handler = commands.handle
-            for middleware in reversed(self._middleware):
-                handle = middleware(handle)
-            if self._observing is not None:
-                handle = observed_handler(handle, self._observing, self._catalog.routes)
+            handle = self._wrapped(commands.handle)
             leaving.add(stack, lambda: ", ".join(self._readers.unfinished), self._readers.stop)
             await self._readers.start(handle, work=work, register=not is_watching)
             if self._observing is not None and not is_watching:
@@ -344,7 +342,7 @@ class Application(Reading, ReadModels, Messaging):
                 )
                 monitor.start()
                 leaving.add(stack, lambda: "the progress monitor", monitor.stop)
-            self._run = Run(handle, stack.pop_all())
+            self._run = Run(handle, messages, stack.pop_all())
         runs = [*self._readers.labels] if work else []
         if self._bus is not None and work:
             runs.append(f"relay to {type(self._bus).__name__}")
@@ -422,7 +420,7 @@ class Application(Reading, ReadModels, Messaging):
                 command=command,
                 expected_version=expected_version,
                 command_id=command_id,
-                metadata=metadata or _NO_METADATA,
+                metadata=_NO_METADATA if metadata is None else metadata,
             )
         )
 
@@ -442,6 +440,24 @@ class Application(Reading, ReadModels, Messaging):
         else:
             self._running()
             await wait_for_shutdown()
+
+    def _new_relay(self, bus: EventBus) -> Relay:
+        return Relay(
+            self._store,
+            bus,
+            self._clock,
+            owner=owner_name(self._new_id),
+            published=self._readers.published,
+            observing=self._observing,
+        )
+
+    def _wrapped(self, handle: Handler) -> Handler:
+        """Return a handler of commands in the middleware and, outermost, the observer."""
+        for middleware in reversed(self._middleware):
+            handle = middleware(handle)
+        if self._observing is None:
+            return handle
+        return observed_handler(handle, self._observing, self._catalog.routes)
 
     def _followers(self) -> list[LeasedReader]:
         """Return everything that follows the log for this application."""

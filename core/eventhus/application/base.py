@@ -1,4 +1,4 @@
-"""The parts of an application that all of its methods share."""
+"""The parts of an application that its methods share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from eventhus.runtime.serializer import EventSerializer
 
 
 class ApplicationBase:
-    """The parts of an application, as its composition root has put them together."""
+    """The parts of an application, which the composition root assigns."""
 
     bucket: str
     _store: Storage

@@ -9,14 +9,11 @@ from contextlib import aclosing
 
 from eventhus.adapter_support.arguments import check_count, check_group, check_page, check_start
 from eventhus.application.base import ApplicationBase
-from eventhus.composition import (
-    check_handler,
-    stored_names,
-)
+from eventhus.composition import check_handler, stored_names, unknown
 from eventhus.domain.start import Start
 from eventhus.errors import CompositionError, InvalidArgument
 from eventhus.ports.bus import DeadLetter, MessageSource, Subscription
-from eventhus.printable import printable
+from eventhus.printable import counted, printable
 from eventhus.runtime.messaging.dead_letters import BuriedEvent, buried_event
 from eventhus.runtime.messaging.subscriber import (
     UNGROUPED,
@@ -26,13 +23,12 @@ from eventhus.runtime.messaging.subscriber import (
     Subscriber,
 )
 from eventhus.runtime.readers.relay import CHECKPOINT
-from eventhus.shutdown import counted
 
 _logger = logging.getLogger("eventhus")
 
 
 class Messaging(ApplicationBase):
-    """The methods of an application for event handlers and for what is published."""
+    """The methods of an application for event handlers, dead letters and publishing."""
 
     async def subscribe(
         self,
@@ -83,7 +79,7 @@ class Messaging(ApplicationBase):
             BusUnavailable: The bus could not be reached, or did not answer in time.
             NotRunning: The application has not been entered, or has been left.
         """
-        self._running()
+        run = self._running()
         check_handler(handler)
         check_group(group, concurrency)
         check_count("attempts", attempts)
@@ -100,7 +96,8 @@ class Messaging(ApplicationBase):
             clock=self._clock,
             observing=self._observing,
         )
-        subscription = await self._source.subscribe(
+        source = await run.messages.entered()
+        subscription = await source.subscribe(
             subscriber,
             group=group,
             concurrency=concurrency,
@@ -222,8 +219,8 @@ class Messaging(ApplicationBase):
 
         Raises:
             CompositionError: The application has no bus.
-            InvalidArgument: ``after`` is negative, or beyond what is in the log and was published:
-                the events in between would never be published.
+            InvalidArgument: ``after`` is negative, or beyond the last published event that the log
+                holds: the events in between would never be published.
             ReaderBusy: Another process is publishing; nothing was changed.
             NotRunning: The application has not been entered, or has been left.
         """
@@ -258,14 +255,12 @@ class Messaging(ApplicationBase):
 
     async def _source_with(self, group: str) -> MessageSource:
         """Return the source of messages, after checking that it has a group."""
-        self._running()
+        run = self._running()
         check_group(group)
-        if group != UNGROUPED and not await self._source.has_group(group):
-            raise InvalidArgument(
-                f"group {group!r} does not exist in bucket {self.bucket!r}: nobody has subscribed "
-                f"with it, and it has no dead letters; check its name"
-            )
-        return self._source
+        source = await run.messages.entered()
+        if group != UNGROUPED and not await source.has_group(group):
+            raise unknown("group", group, {each.name for each in await source.groups()})
+        return source
 
     def _unfinished_handlers(self) -> str:
         running: Counter[str] = Counter()

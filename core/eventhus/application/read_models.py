@@ -37,7 +37,7 @@ class ReadModels(ApplicationBase):
         Raises:
             InvalidArgument: The view is not part of this application, or the key is not text.
             KeyParked: An event of the key could not be handled, so the key has no value until
-                somebody calls ``retry`` or ``skip``.
+                ``retry`` or ``skip`` is called.
             DocumentDamaged: Another program has replaced the stored value by something that is not
                 plain data.
             CodecError: The stored value does not fit the type of the view.
@@ -63,8 +63,8 @@ class ReadModels(ApplicationBase):
         indexed fields are checked on the way. Values with the same place are in the order of their
         keys. ``None`` comes before every other value.
 
-        A page goes on after the last value of the one before, so a value that has not changed is
-        neither missing nor repeated on the pages of a walk, whatever else has changed.
+        A page continues after the last value of the one before. So a value that does not change is
+        on exactly one page of a walk, even if other values change meanwhile.
 
         Args:
             view: A view of this application.
@@ -123,7 +123,7 @@ class ReadModels(ApplicationBase):
         await self._readers.caught_up(reader, committed)
 
     async def reset(self, view: View[Any, Any]) -> None:
-        """Delete what a view has projected, and rebuild it from where its version began.
+        """Delete the values of a view, and build them again from the start of its version.
 
         Readers of the view find it incomplete until ``caught_up`` returns. Parked keys are folded
         again, too, and skipped events are not left out any more. Do this after the log was restored
@@ -144,8 +144,8 @@ class ReadModels(ApplicationBase):
         """Build a version of a view up to the end of the log, as it is now.
 
         Do this ahead of a deployment, in an application that was composed from the new code with
-        ``work=False``. Old code goes on with its own version meanwhile. A build that was
-        interrupted or killed goes on from its checkpoint. If another process follows the same
+        ``work=False``. Old code continues with its own version meanwhile. A build that was
+        interrupted or killed continues from its checkpoint. If another process follows the same
         version, this waits for it.
 
         Args:
@@ -157,7 +157,7 @@ class ReadModels(ApplicationBase):
             InvalidArgument: The view is not part of this application.
             ReaderStopped: An event cannot be handled.
             LogChanged: The log was replaced, as by a restore; ``reset`` the view.
-            VersionRetired: Somebody pruned the version meanwhile.
+            VersionRetired: The version was pruned meanwhile.
             NotRunning: The application has not been entered, or was left while building.
         """
         self._running()
@@ -214,8 +214,8 @@ class ReadModels(ApplicationBase):
         """Fold a parked key from the log again with the code that runs here, and unpark it.
 
         Events that have come since are included, and skipped ones are left out. The log is read
-        from its first event, while the view or process goes on with the other keys. Any process
-        may call this, whichever holds the lease.
+        from its first event, while the view or process continues with the other keys. Any process
+        may call this, not only the lease holder.
 
         A process sends the commands of the event that parked the key, and of the key's later
         events, under their ids: those that are in the log are not carried out again, and one of
@@ -255,7 +255,7 @@ class ReadModels(ApplicationBase):
             reader: A view or a process of this application.
             key: A parked key.
             position: The position of the event that parked it, as ``parked`` returns it.
-            why: The reason, for whoever looks at the document later; at most 1,024 bytes.
+            why: The reason, which is stored in the document; at most 1,024 bytes.
 
         Raises:
             InvalidArgument: As for ``retry``, the key is parked at another position, or ``why`` is

@@ -40,7 +40,7 @@ def check_pure(owner: str, functions: Mapping[str, object]) -> None:
 def takes(function: Callable[..., object], arguments: int) -> bool:
     """Return whether a function can be called with so many positional arguments.
 
-    A function whose signature Python does not know is taken to be able to.
+    Assume so if Python does not know its signature.
     """
     try:
         signature = inspect.signature(function)

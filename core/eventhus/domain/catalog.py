@@ -120,6 +120,9 @@ class Catalog:
     ) -> None:
         self._by_name = {each.name: each for each in PROCESS_EVENT_TYPES}
         self._by_class = {each.cls: each for each in PROCESS_EVENT_TYPES}
+        self._names = {
+            each.cls: {each.name} for each in PROCESS_EVENT_TYPES
+        }  # with the former ones
         self._routes: dict[type, Route] = {}
         aggregates, decisions = tuple(aggregates), tuple(decisions)
         transactions = tuple(transactions)
@@ -207,8 +210,7 @@ class Catalog:
 
     def names_of(self, classes: Iterable[type]) -> frozenset[str]:
         """Return every current or former stored name of these classes."""
-        wanted = set(classes)
-        return frozenset(name for name, each in self._by_name.items() if each.cls in wanted)
+        return frozenset().union(*[self._names.get(cls, ()) for cls in classes])
 
     def aggregate_of(self, stream_type: str) -> Aggregate[Any, Any, Any] | None:
         """Return the aggregate that has this name or had it before, if there is one."""
@@ -221,16 +223,13 @@ class Catalog:
         """Return the aggregate of this name, if there is one."""
         return self._aggregates.get(name)
 
-    def stored_query(self, query: Query, events: Iterable[type] | None = None) -> Query:
+    def stored_query(self, query: Query, others: frozenset[str] = frozenset()) -> Query:
         """Return a query with every stored name of its classes, current and former.
 
         Args:
             query: The query. Names in it stay as they are.
-            events: If given, an item without types finds these, and events whose names are not
-                known here: a newer version of the code has written them, and leaving them out would
-                hide them.
+            others: Stored names that an item without types does not find.
         """
-        others = frozenset() if events is None else self.names - self.names_of(events)
         return Query(
             QueryItem(
                 types=self._names_in(item.types),
@@ -316,6 +315,7 @@ class Catalog:
                 f"{known.cls.__qualname__} and for {event_type.cls.__module__}."
                 f"{event_type.cls.__qualname__}; give one another name in names={{...}}"
             )
+        self._names.setdefault(event_type.cls, set()).add(name)
 
 
 def _event_types(decider: Decider[Any, Any, Any]) -> Iterator[EventType]:

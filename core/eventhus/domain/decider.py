@@ -142,7 +142,7 @@ class Decider(Generic[C, E, S_co]):
                 include a list or a refusal.
         """
         decided: object = self.decide(command, state)
-        # A generator is nearly always what comes, and quicker to recognise.
+        # Nearly every answer is a generator, which is quicker to recognise.
         if type(decided) is not GeneratorType and not isinstance(decided, Iterable):
             if isinstance(decided, Coroutine):
                 decided.close()  # or Python would warn that nobody awaits it

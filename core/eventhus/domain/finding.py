@@ -55,7 +55,7 @@ def in_range(
     10
 
     Raises:
-        InvalidArgument: There is no bound.
+        InvalidArgument: No bound is given.
     """
     condition = Range(at_least=at_least, above=above, at_most=at_most, below=below)
     if condition == Range():

@@ -193,7 +193,7 @@ class Process(Generic[E, S]):
         return after
 
     def reacted(self, key: str, state: S, recorded: Recorded[E]) -> tuple[Answer, ...]:
-        """Return what ``react`` returns for an event, checked.
+        """Return the answer of ``react`` to an event, checked.
 
         Args:
             key: The key.

@@ -86,7 +86,7 @@ class Query:
     @classmethod
     def of(cls, *types: EventClass, tags: Iterable[str] = ()) -> Query:
         """Return a query for events of any of ``types`` that have all of ``tags``."""
-        return cls((QueryItem(frozenset(types), checked_tags(tags)),))
+        return cls((QueryItem(types, tags),))
 
     def __or__(self, other: Query) -> Query:
         """Return a query for events that match either."""

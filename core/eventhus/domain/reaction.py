@@ -11,7 +11,7 @@ from eventhus.domain.process_events import PROCESS_EVENTS
 from eventhus.domain.recorded import Recorded
 
 Answer: TypeAlias = Command | Deadline | Cancel
-"""One item of what ``react`` returns."""
+"""One item of the answer of ``react``."""
 
 
 def checked(name: str, answer: object) -> tuple[Answer, ...]:

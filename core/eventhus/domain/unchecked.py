@@ -38,7 +38,7 @@ def unchecked(cls: Callable[P, T]) -> Callable[P, T]:
         vars(frozen_class).get("__orig_bases__", frozen_class.__bases__),
         exec_body=lambda body: body.update(__slots__=tuple(each.name for each in fields)),
     )
-    object.__new__(twin).__class__ = frozen_class  # raises here what would be raised at every call
+    object.__new__(twin).__class__ = frozen_class  # fails here rather than at every call
     defaults = {each.name: each.default for each in fields if _has_value(each)}
     arguments = [_argument(each.name, defaults) for each in fields if not each.kw_only]
     keywords = [_argument(each.name, defaults) for each in fields if each.kw_only]

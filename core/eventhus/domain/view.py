@@ -50,9 +50,9 @@ class View(Generic[E, V_co]):
 
     Attributes:
         name: Unique in the application: 1 to 63 letters, digits, hyphens and underscores.
-        version: The version of what the view is made from: raise it when the events, the value
-            type, the indexed fields or the rules of ``evolve`` change. A new version is built
-            beside the earlier ones, which older code goes on to follow and read.
+        version: Raise it when the events, the value type, the indexed fields or the rules of
+            ``evolve`` change. A new version is built beside the earlier ones, which older code
+            goes on to follow and read.
         start: Where a new version begins: at the first event of the log, ``"beginning"``; at the
             next one, ``"now"``; or after a position. It is decided once, by the first application
             that is entered with the version, and ``reset`` goes back to it.
@@ -66,8 +66,8 @@ class View(Generic[E, V_co]):
             read from the annotation of ``evolve``'s second parameter: ``Recorded[A | B]``.
         view_type: The type of the values. By default read from the annotation of ``evolve``'s
             first parameter, or else the class of ``initial``.
-        indexes: What ``Application.find`` can look for and order by: fields of the values, and
-            tuples of fields. A hyphen before a name stands for descending values. A field holds
+        indexes: The fields of the values, and tuples of fields, that ``Application.find`` can look
+            for and order by. A hyphen before a name stands for descending values. A field holds
             texts, numbers, times, booleans, enums of one of these, or ``None``.
         indexing: The indexes, checked against ``view_type``.
 

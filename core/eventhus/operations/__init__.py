@@ -1,4 +1,4 @@
-"""One API for whoever operates an application: health, the log, states, views and dead letters.
+"""The API for operating an application: health, the log, states, views and dead letters.
 
 The command line and the web console show what ``Operations`` returns.
 """

@@ -1,4 +1,4 @@
-"""The parts of an application: the one module of the operations that knows where they are."""
+"""Access to the private parts of an application, for the other modules of this room."""
 # ruff: noqa: SLF001 - an application has no public access to its parts, which its users do not need
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from eventhus.domain.catalog import Catalog
 from eventhus.domain.process import Process
 from eventhus.domain.start import Start
 from eventhus.domain.view import View
-from eventhus.ports.bus import EventBus, MessageSource
+from eventhus.ports.bus import EventBus, GroupStatus, MessageSource
 from eventhus.ports.clock import Clock
 from eventhus.ports.codec import Codec
 from eventhus.ports.diagnosis import Finding
@@ -53,15 +53,23 @@ class AppParts:
         self.running()
         return self.app._store
 
-    @property
-    def source(self) -> MessageSource:
-        """The bus, or the log if there is none.
+    async def groups(self) -> Sequence[GroupStatus]:
+        """Return the consumer groups of the bus, or of the log if there is no bus.
 
         Raises:
+            BusUnavailable: The bus could not be reached, or did not answer in time.
             NotRunning: As for ``running``.
         """
-        self.running()
-        return self.app._source
+        return await (await self.running().messages.entered()).groups()
+
+    async def source_with(self, group: str) -> MessageSource:
+        """Return the source of messages, after checking that it has a group.
+
+        Raises:
+            InvalidArgument: It has none of this name.
+            NotRunning: As for ``running``.
+        """
+        return await self.app._source_with(group)
 
     @property
     def bus(self) -> EventBus | None:
@@ -121,7 +129,7 @@ class AppParts:
         return [each.condition for each in readers]
 
     def fold_of(self, reader: View[Any, Any] | Process[Any, Any]) -> KeyedFold[Any]:
-        """Return what follows the log for a declared view or process in this run."""
+        """Return the reader of the log for a declared view or process in this run."""
         return self.app._readers.fold_of(reader)
 
     @property

@@ -1,4 +1,4 @@
-"""Turns the text of conditions, as somebody has typed it, into values of indexed fields."""
+"""Converts conditions that were typed as text into values of indexed fields."""
 
 from __future__ import annotations
 

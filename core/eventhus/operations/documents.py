@@ -9,7 +9,7 @@ from attrs import frozen
 
 from eventhus.adapter_support.limits import check_keys
 from eventhus.domain.view import View
-from eventhus.errors import CodecError, InvalidArgument
+from eventhus.errors import CodecError, DocumentDamaged, InvalidArgument
 from eventhus.operations.app_parts import AppParts
 from eventhus.operations.conditions import converted
 from eventhus.operations.folded import Folded, folded_of
@@ -69,7 +69,7 @@ class ShownDocuments:
         after: str | None,
         limit: int,
     ) -> Selection:
-        """Return the page of a question that goes on after a key."""
+        """Return the selection of the page after a key."""
         view = folded.reader
         if not isinstance(view, View):
             raise InvalidArgument(
@@ -79,14 +79,16 @@ class ShownDocuments:
         wanted = plan(view, converted(view, where), order_by, limit)
         if after is None:
             return wanted.selection
-        last = (await self.parts.store.load_documents(folded.collection, [after])).get(after)
-        if last is None or last.deleted or last.parked is not None:
+        documents = self.parts.documents_of(view)
+        last = documents.folded(after, (await documents.find([after])).get(after))
+        if last.is_damaged:
+            raise documents.is_damaged(after)
+        if not last.exists:
             raise InvalidArgument(
                 f"key {after!r} of {folded.label}, at which the page before ended, has no document "
                 f"any more; start at the first page"
             )
-        value = self.parts.documents_of(view).folded(after, last).value
-        return wanted.after(wanted.cursor(after, value))
+        return wanted.after(wanted.cursor(after, last.value))
 
     async def one(self, folded: Folded, key: str) -> ShownDocument | None:
         """Return the document of a key, as ``Operations.document`` does."""
@@ -123,7 +125,7 @@ class ShownDocuments:
         return sorted(armed, key=lambda each: (each.due, each.key, each.name))[:limit]
 
     def _shown(self, folded: Folded, document: ViewDocument) -> ShownDocument:
-        data, problem = None, _parked(document)
+        data, problem = None, _unreadable(folded, document)
         if problem is None:
             kind, name = folded.kind, folded.name
             shown = self.redactor.shown(Redactable(kind=kind, name=name, data=document.data))
@@ -150,7 +152,10 @@ class ShownDocuments:
         return None
 
 
-def _parked(document: ViewDocument) -> str | None:
-    if document.parked is None:
-        return None
-    return f"parked at position {document.parked.position}: {document.parked.error} was raised"
+def _unreadable(folded: Folded, document: ViewDocument) -> str | None:
+    """Return why a document has no value; ``None`` if it has one."""
+    if document.parked is not None:
+        return f"parked at position {document.parked.position}: {document.parked.error} was raised"
+    if document.is_damaged:
+        return str(DocumentDamaged(folded.label, document.key))
+    return None

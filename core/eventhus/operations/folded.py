@@ -1,4 +1,4 @@
-"""Views and processes by name, whether this application declares them or not."""
+"""Views and processes by name: those that this application declares, and those in the store."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
 
+from eventhus.composition import unknown
 from eventhus.domain.process import Process
 from eventhus.domain.view import View
 from eventhus.errors import InvalidArgument
@@ -15,10 +16,9 @@ from eventhus.ports.registrations import Registration
 from eventhus.runtime.readers.registering import collection_of, label_of
 
 FoldedKind: TypeAlias = Literal["view", "process"]
-"""Something that is folded from the log into one document for each key."""
+"""The kind of a reader that folds the log into one document for each key."""
 
 KINDS: tuple[FoldedKind, ...] = ("view", "process")
-_MOST_NAMES = 20  # in a message
 
 
 @frozen(kw_only=True)
@@ -26,7 +26,7 @@ class Folded:
     """One version of a view or a process.
 
     Attributes:
-        kind: What it is.
+        kind: Its kind.
         name: Its name.
         version: Its version.
         reader: The view or process; ``None`` if this application does not declare this version.
@@ -92,8 +92,7 @@ async def folded_of(
     Raises:
         InvalidArgument: There is none of this kind, name and version.
     """
-    if kind not in KINDS:
-        raise InvalidArgument(f"kind must be 'view' or 'process', found {kind!r}")
+    _check_kind(kind)
     known = [each for each in await all_folded(parts) if each.kind == kind]
     named = [each for each in known if each.name == name]
     if not named:
@@ -112,13 +111,11 @@ def declared_of(parts: AppParts, kind: FoldedKind, name: str) -> View[Any, Any] 
     Raises:
         InvalidArgument: This application declares none of this kind and name.
     """
-    if kind not in KINDS:
-        raise InvalidArgument(f"kind must be 'view' or 'process', found {kind!r}")
-    for each in _declared(parts)[kind]:
-        if each.name == name:
-            return each
-    names = {each.name for each in _declared(parts)[kind]}
-    raise unknown(f"{kind} of this application", name, names)
+    _check_kind(kind)
+    declared = {each.name: each for each in _declared(parts)[kind]}
+    if name not in declared:
+        raise unknown(f"{kind} of this application", name, declared)
+    return declared[name]
 
 
 def declared_view(parts: AppParts, name: str) -> View[Any, Any]:
@@ -132,12 +129,9 @@ def declared_view(parts: AppParts, name: str) -> View[Any, Any]:
     return view
 
 
-def unknown(what: str, name: object, known: Collection[str | int]) -> InvalidArgument:
-    """Return the error for a name that does not exist, with some that do."""
-    names = sorted(known, key=str)
-    listed = ", ".join(map(str, names[:_MOST_NAMES])) or "none"
-    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
-    return InvalidArgument(f"there is no {what} {name!r}; there are: {listed}{more}")
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise InvalidArgument(f"kind must be 'view' or 'process', found {kind!r}")
 
 
 def _declared(

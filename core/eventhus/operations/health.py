@@ -1,4 +1,4 @@
-"""The health of a bucket, found out within a time limit."""
+"""Checks the health of a bucket within a time limit."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _FIRST = 0.8  # of that time: a bus that hangs must leave some of it to the stor
 class _Answer(Generic[T]):
     """The answer of a store or a bus, or the reason why there is none."""
 
-    values: Sequence[T] = ()
+    value: T | None = None
     failure: BaseException | None = None
 
 
 class HealthCheck:
-    """Looks at the health of a bucket, and remembers which views have caught up.
+    """The health check of a bucket, which remembers the views that have caught up.
 
     Args:
         parts: The application.
@@ -44,41 +44,41 @@ class HealthCheck:
         self._parts = parts
         self._readers = readers
         self._stalled_after_s = stalled_after_s
-        self._first_head: int | None = None  # when this process looked first
+        self._first_head: int | None = None  # found by the first check of this process
         self._caught_up: set[tuple[str, int]] = set()
 
     async def look(self) -> Health:
         """Return the health, as ``Operations.health`` does."""
-        source = self._parts.source
+        self._parts.running()
         began_s = asyncio.get_running_loop().time()
         until_s = began_s + ANSWER_S * _FIRST
         stored, groups = await asyncio.gather(
-            _answer(self._look_at_store, until_s), _answer(source.groups, until_s)
+            _answer(self._look_at_store, until_s), _answer(self._parts.groups, until_s)
         )
         problems: list[str] = []
-        found = [looked for _, of_store in stored.values for looked in of_store]
-        of_groups = _Answer[Looked]()
-        for around, _ in stored.values:
-            look = partial(self._readers.of_groups, around, groups.values)
+        around, found = stored.value or (None, [])
+        of_groups = _Answer[list[Looked]]()
+        if around is not None:
+            look = partial(self._readers.of_groups, around, groups.value or ())
             of_groups = await _answer(look, began_s + ANSWER_S)
-            found += of_groups.values
+        found += of_groups.value or []
         has_bus = self._parts.bus is not None
         of_store = stored.failure or of_groups.failure or (None if has_bus else groups.failure)
         if of_store is not None:
             problems.append(f"the store did not answer: {_cause(of_store)}")
         if has_bus and groups.failure is not None:
             problems.append(f"the bus did not answer: {_cause(groups.failure)}")
-        return self._health([around for around, _ in stored.values], found, problems)
+        return self._health(around, found, problems)
 
-    async def _look_at_store(self) -> Sequence[tuple[Surroundings, Sequence[Looked]]]:
+    async def _look_at_store(self) -> tuple[Surroundings, list[Looked]]:
         around = await self._readers.surroundings()
-        return [(around, await self._readers.of_store(around, declared_only=True))]
+        return around, await self._readers.of_store(around, declared_only=True)
 
     def _health(
-        self, around: Sequence[Surroundings], found: Sequence[Looked], problems: Sequence[str]
+        self, around: Surroundings | None, found: Sequence[Looked], problems: Sequence[str]
     ) -> Health:
-        now = around[0].now if around else self._parts.clock.now()
-        head = around[0].head if around else None
+        now = self._parts.clock.now() if around is None else around.now
+        head = None if around is None else around.head
         if head is not None:
             self._first_head = head if self._first_head is None else min(self._first_head, head)
         for each in found:
@@ -102,16 +102,17 @@ class HealthCheck:
         )
 
 
-async def _answer(ask: Callable[[], Awaitable[Sequence[T]]], until_s: float) -> _Answer[T]:
+async def _answer(ask: Callable[[], Awaitable[T]], until_s: float) -> _Answer[T]:
     """Ask a store or a bus until a time of the event loop's clock."""
-    values: list[T] = []
+    value: T | None = None
 
     async def wait(_: None) -> None:
+        nonlocal value
         async with asyncio.timeout_at(until_s):
-            values.extend(await ask())
+            value = await ask()
 
     failure = await handler_failure(wait, None)
-    return _Answer(values, failure)
+    return _Answer(value, failure)
 
 
 def _cause(failure: BaseException) -> str:

@@ -9,17 +9,16 @@ from typing import Any
 
 from attrs import frozen
 
-from eventhus.adapter_support.arguments import check_group, check_page
+from eventhus.adapter_support.arguments import check_page
 from eventhus.adapter_support.plain_data import check_plain_data
 from eventhus.errors import InvalidArgument
 from eventhus.operations.app_parts import AppParts
-from eventhus.operations.folded import unknown
 from eventhus.operations.log import check_limit
 from eventhus.operations.redaction import Redactable, Redactor
 from eventhus.operations.values import ShownLetter
-from eventhus.ports.bus import DeadLetter, MessageSource
+from eventhus.ports.bus import DeadLetter
 from eventhus.runtime.messaging.dead_letters import buried_event
-from eventhus.runtime.messaging.subscriber import UNGROUPED, EventHandler
+from eventhus.runtime.messaging.subscriber import EventHandler
 
 
 @frozen
@@ -38,7 +37,7 @@ class Letters:
         """Return dead letters, as ``Operations.dead_letters`` does."""
         check_limit(limit)
         check_page(1, after=after)
-        source = await self.source_with(group)
+        source = await self.parts.source_with(group)
         letters: list[ShownLetter] = []
         async with aclosing(source.dead_letters(group, after=after)) as found:
             async for letter in found:
@@ -46,18 +45,6 @@ class Letters:
                 if len(letters) == limit:
                     break
         return letters
-
-    async def source_with(self, group: str) -> MessageSource:
-        """Return the source of messages, after checking that it has a group.
-
-        Raises:
-            InvalidArgument: It has none of this name.
-        """
-        source = self.parts.source
-        check_group(group)
-        if group != UNGROUPED and not await source.has_group(group):
-            raise unknown("group", group, {each.name for each in await source.groups()})
-        return source
 
     def handler_of(self, group: str) -> EventHandler:
         """Return the handler that this process has subscribed with a group.

@@ -18,7 +18,7 @@ from eventhus.ports.store import Page, StoredEvent
 from eventhus.runtime.readers.keyed_events import problem_of
 
 MOST = 1_000
-"""Of the items of a page."""
+"""The maximum number of items of a page."""
 
 
 def check_limit(limit: int) -> None:

@@ -1,12 +1,11 @@
-"""One API for whoever operates an application: the command line and the console show it."""
+"""The API for operating an application, which the command line and the console show."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from math import inf
-from typing import Any
+from typing import Any, get_args
 
 from eventhus.application import Application
 from eventhus.domain.query import Query
@@ -31,6 +30,7 @@ from eventhus.operations.values import (
     Health,
     LoggedEvent,
     LogPage,
+    ReaderKind,
     ReaderStatus,
     ShownDocument,
     ShownLetter,
@@ -49,7 +49,7 @@ _logger = logging.getLogger("eventhus")
 
 
 class Operations:
-    """Looks into a running application, and mends what is stuck.
+    """The operations on a running application: look into it, and repair what is stuck.
 
     Everything works on plain data. An event whose class is gone is shown as it is stored, with the
     reason why it cannot be decoded. Lists come in pages of at most 1,000 items.
@@ -61,9 +61,10 @@ class Operations:
     >>> asyncio.run(main())
     True
 
-    Every method raises ``NotRunning`` while the application is not entered, and ``InvalidArgument``
-    for an argument of another form. Those that read the store or the bus raise its errors, such as
-    ``StoreUnavailable``, except ``health``.
+    Every method but ``describe`` and ``doctor`` raises ``NotRunning`` while the application is not
+    entered. Every method raises ``InvalidArgument`` for an argument of another form. Those that
+    read the store or the bus raise its errors, such as ``StoreUnavailable``, except ``health`` and
+    ``doctor``.
 
     Args:
         app: An application that has been entered. With ``async with app.watching()`` it looks at
@@ -98,21 +99,24 @@ class Operations:
     async def health(self) -> Health:
         """Return the health of the bucket, as this application sees it.
 
-        It answers within 5 seconds. A store or a bus that does not is a problem, and never raises.
-        A reader is healthy while it moves or nothing waits for it, however far it is behind.
+        This takes at most 5 seconds. A store or a bus that does not answer is reported as a
+        problem, not raised. A reader is healthy while it moves or nothing waits for it, however
+        far it is behind.
         """
         return await self._health.look()
 
-    async def readers(self) -> Sequence[ReaderStatus]:
-        """Return the relay, every version of every view and process, and every consumer group."""
-        around, groups = await asyncio.gather(
-            self._readers.surroundings(), self._parts.source.groups()
-        )
-        found, of_groups = await asyncio.gather(
-            self._readers.of_store(around, declared_only=False),
-            self._readers.of_groups(around, groups),
-        )
-        return [each.status for each in (*found, *of_groups)]
+    async def readers(self, *kinds: ReaderKind) -> Sequence[ReaderStatus]:
+        """Return the relay, every version of every view and process, and every consumer group.
+
+        Args:
+            kinds: Return only readers of these kinds. Only groups need the bus.
+        """
+        kinds = kinds or get_args(ReaderKind)
+        around = await self._readers.surroundings()
+        found = await self._readers.of_store(around, declared_only=False)
+        if "group" in kinds:
+            found += await self._readers.of_groups(around, await self._parts.groups())
+        return [each.status for each in found if each.status.kind in kinds]
 
     async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
         """Return the next leases that are held now, in the order of their names.
@@ -196,9 +200,9 @@ class Operations:
     async def stream(
         self, stream: StreamId, *, after_version: int = 0, limit: int = 50
     ) -> Sequence[Step]:
-        """Return the next events of a stream, and what each of them changed in its state.
+        """Return the next events of a stream, and the changes that each made to the state.
 
-        A step whose state cannot be folded says why, and has its event all the same.
+        A step always has its event. If its state cannot be folded, the step says why.
 
         Args:
             stream: The stream.
@@ -233,8 +237,8 @@ class Operations:
         """Return a page of the documents of a view or a process.
 
         Without ``where`` and ``order_by`` they are in the order of their keys. Otherwise a declared
-        index of the view must answer, as for ``Application.find``. A cursor is the key at which a
-        page ended, and the next page goes on where that key is by then.
+        index of the view must answer, as for ``Application.find``. A cursor is the last key of a
+        page. The next page starts after the current place of that key.
 
         Args:
             kind: ``"view"`` or ``"process"``.
@@ -252,6 +256,7 @@ class Operations:
             InvalidArgument: There is no such view or process, a text is not of the type of its
                 field, or the key ``after`` has no document any more.
             UndeclaredIndex: No declared index answers the question.
+            DocumentDamaged: The document of the key ``after`` has no value that can be read.
             CodecError: The document of the key ``after`` does not fit the type of the view.
         """
         return await self._documents.page(
@@ -265,7 +270,7 @@ class Operations:
     async def document(
         self, kind: FoldedKind, name: str, key: str, *, version: int | None = None
     ) -> ShownDocument | None:
-        """Return the document of a key, or why there is none while it is parked.
+        """Return the document of a key, with the reason if it has no value.
 
         Args:
             kind: As for ``documents``.
@@ -326,7 +331,7 @@ class Operations:
         self._did(logging.INFO, "version %d of view %s was built", declared.version, view)
 
     async def reset(self, view: str) -> None:
-        """Delete what a declared view has projected, as ``Application.reset`` does."""
+        """Delete the values of a declared view, as ``Application.reset`` does."""
         declared = declared_view(self._parts, view)
         await self._app.reset(declared)
         self._did(logging.WARNING, "version %d of view %s was reset", declared.version, view)
@@ -368,8 +373,8 @@ class Operations:
             InvalidArgument: There is no such group or letter, or no handler was given, and this
                 process has not subscribed exactly one with the group.
         """
-        await self._letters.source_with(group)
         if handler is None:
+            await self._parts.source_with(group)
             handler = self._letters.handler_of(group)
         replayed = await self._app.replay(handler, group=group, number=number)
         self._did(
@@ -383,7 +388,6 @@ class Operations:
 
     async def discard(self, group: str, number: int) -> None:
         """Delete a dead letter without handling its event, as ``Application.discard`` does."""
-        await self._letters.source_with(group)
         await self._app.discard(number, group=group)  # which logs it
 
     async def move(self, group: str, start: Start) -> None:
@@ -391,16 +395,29 @@ class Operations:
 
         Args:
             group: The consumer group.
-            start: The place where it goes on, as for ``Application.subscribe``.
+            start: The place where it continues, as for ``Application.subscribe``.
 
         Raises:
-            ReaderBusy: A member of the group is subscribed, in whichever process.
+            ReaderBusy: A member of the group is subscribed, in this process or another.
             InvalidArgument: There is no such group, or the log or the bus cannot start there.
         """
-        source = await self._letters.source_with(group)
+        source = await self._parts.source_with(group)
         await self._parts.check_start(start)
         await source.move(group, start)
         self._did(logging.WARNING, "group %s was moved to %s", group, start)
+
+    async def delete_group(self, group: str) -> None:
+        """Delete a consumer group that nobody is subscribed to and that has no dead letters.
+
+        The next member of that name begins a new group.
+
+        Raises:
+            ReaderBusy: A member of the group is subscribed, in this process or another.
+            InvalidArgument: There is no such group, or it has dead letters.
+        """
+        source = await self._parts.source_with(group)
+        await source.delete_group(group)
+        self._did(logging.WARNING, "group %s was deleted", group)
 
     async def republish(self, *, after: int = 0) -> None:
         """Publish the log again after a position, as ``Application.republish`` does."""
@@ -412,10 +429,10 @@ class Operations:
         return described(self._parts)
 
     async def doctor(self) -> Sequence[Finding]:
-        """Check the servers, the bucket and the settings, and return what was found.
+        """Check the servers, the bucket and the settings, and return the findings.
 
-        It takes about 15 seconds at most, changes nothing, does not raise because of a server, and
-        works before the application is entered, too.
+        This takes at most about 15 seconds and changes nothing. A problem of a server is a finding,
+        not an error. The application need not be entered.
         """
         return await self._parts.diagnosed()
 

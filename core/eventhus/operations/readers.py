@@ -1,4 +1,4 @@
-"""The progress of every reader of the log, in whichever process it runs."""
+"""The progress of every reader of the log, in this process and others."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.leases import HeldLease
 from eventhus.ports.registrations import Registration
 from eventhus.ports.views import Selection
+from eventhus.runtime.log_bus.group_member import reader_of
+from eventhus.runtime.readers.process_versions import version_in_charge
 from eventhus.runtime.readers.reader_condition import ReaderCondition
-from eventhus.runtime.readers.registering import EVENTS, collection_of
+from eventhus.runtime.readers.registering import EVENTS, lease_of
 from eventhus.runtime.readers.relay import CHECKPOINT, LEASE
 
 MOST_COUNTED = 1_000  # dead letters of a group
 MOST_LEASES = 10_000
-"""Of the leases that are looked at."""
+"""The maximum number of leases that are read."""
 
 
 @frozen(kw_only=True)
 class Looked:
-    """A reader as it was found, and its judgement.
+    """The status of a reader, and the facts that it is judged by.
 
     Attributes:
-        status: For whoever asked.
-        standing: What the judgement is based on.
+        status: The status to return.
+        standing: The facts.
     """
 
     status: ReaderStatus
@@ -42,7 +44,7 @@ class Looked:
 
 @frozen(kw_only=True)
 class Surroundings:
-    """What is the same for all readers.
+    """The facts that all readers of one look share.
 
     Attributes:
         head: The end of the log.
@@ -57,7 +59,7 @@ class Surroundings:
 
 @frozen(kw_only=True)
 class _Found:
-    """What is stored about a reader. Its attributes are those of a status and its judgement."""
+    """The stored facts of a reader. The attributes are those of its status and its standing."""
 
     kind: ReaderKind
     name: str
@@ -76,7 +78,7 @@ class _Found:
 
 
 class Readers:
-    """Looks at the readers of one bucket, and remembers where they were.
+    """The readers of one bucket, with the position at which each was last seen.
 
     Args:
         parts: The application.
@@ -86,7 +88,7 @@ class Readers:
     def __init__(self, parts: AppParts, stalled_after_s: float) -> None:
         self._parts = parts
         self._stalled_after_s = stalled_after_s
-        # Where each reader was seen, and since when it has been seen there.
+        # The last position of each reader, and the time when it was first seen there.
         self._seen: dict[tuple[ReaderKind, str, int], tuple[int | None, datetime]] = {}
 
     async def surroundings(self) -> Surroundings:
@@ -132,16 +134,9 @@ class Readers:
     async def _in_charge(self, folded: Iterable[Folded]) -> Mapping[str, int]:
         """Return the version in charge of each process."""
         names = sorted({each.name for each in folded if each.kind == "process"})
-        checkpoints = await asyncio.gather(
-            *(
-                self._parts.store.load_checkpoint(f"{collection_of('process', name)}/version")
-                for name in names
-            )
-        )
-        return {
-            name: max(1, checkpoint.position)
-            for name, checkpoint in zip(names, checkpoints, strict=True)
-        }
+        store = self._parts.store
+        versions = await asyncio.gather(*(version_in_charge(store, name) for name in names))
+        return dict(zip(names, versions, strict=True))
 
     async def _folded(
         self, folded: Folded, around: Surroundings, in_charge: Mapping[str, int]
@@ -152,7 +147,7 @@ class Readers:
             store.select_documents(folded.collection, Selection(limit=1)),
         )
         fold = None if reader is None else self._parts.fold_of(reader)
-        lease = around.leases.get(_lease_name(folded))
+        lease = around.leases.get(lease_of(folded.kind, folded.name, folded.version))
         if folded.kind == "process" and folded.version != in_charge[folded.name]:
             lease = None  # another version holds it
         start = 0 if registration is None else registration.start.position
@@ -176,7 +171,7 @@ class Readers:
         members = [each.condition for each in self._parts.members if each.group == group.name]
         has_lease = self._parts.bus is None
         if has_lease:
-            name = collection_of("group", group.name)
+            name = reader_of(group.name)
             checkpoint = await self._parts.store.load_checkpoint(name)
             lease = around.leases.get(name)
         found = _Found(
@@ -236,7 +231,7 @@ class Readers:
         return Looked(status=status, standing=standing)
 
     def _seen_at(self, found: _Found, now: datetime) -> datetime:
-        """Return since when this process has seen a reader at its position."""
+        """Return the time when this process first saw a reader at its position."""
         reader = (found.kind, found.name, found.version)
         position, since = self._seen.get(reader, (None, now))
         if position != found.position:
@@ -248,11 +243,11 @@ class Readers:
 def condition_of(
     members: Sequence[ReaderCondition], lease: HeldLease | None
 ) -> ReaderCondition | None:
-    """Return the condition of a member that fails, or else of the one that leads, or else of any.
+    """Return the condition of a failing member, else of the leader, else of any member.
 
     Args:
         members: The conditions of the members of a group in this process.
-        lease: The lease of the group, if somebody holds it.
+        lease: The lease of the group; ``None`` if it is free.
     """
     return min(
         members,
@@ -261,13 +256,7 @@ def condition_of(
     )
 
 
-def _lease_name(folded: Folded) -> str:
-    """Return the name of a lease. All versions of a process share one."""
-    version = folded.version if folded.kind == "view" else 1
-    return collection_of(folded.kind, folded.name, version)
-
-
 def _query_of(registration: Registration | None) -> Query | None:
-    """Return the events that a version reads which no code here declares, as far as it is known."""
+    """Return the events that an undeclared version reads; ``None`` if they are not known."""
     names = () if registration is None else registration.made_from.get(EVENTS, ())
     return Query.of(*names) if names else None

@@ -1,4 +1,4 @@
-"""Redaction: changes data on its way to somebody's screen."""
+"""Redaction: removes or changes data before it is shown."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from eventhus.adapter_support.plain_data import check_plain_data
 
 @frozen(kw_only=True)
 class Redactable:
-    """Data on its way to somebody's screen.
+    """Data that is about to be shown.
 
     Attributes:
-        kind: What it is: the fields of an event, a state, a document of a view or a process, or the
-            body of a dead letter.
+        kind: The kind of data: the fields of an event, a state, a document of a view or a process,
+            or the body of a dead letter.
         name: The stored name of the event's class, the aggregate type, or the name of the view or
             process.
         data: The plain data.
@@ -47,7 +47,7 @@ class Shown:
 
 @frozen
 class Redactor:
-    """Passes data through the function of the caller, and leaves it out if that fails.
+    """The redaction of data by a function of the caller, which leaves data out if it fails.
 
     Attributes:
         redact: The function; ``None`` shows the data as it is.

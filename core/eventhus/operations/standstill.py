@@ -1,4 +1,4 @@
-"""Judges readers of the log: who stands still although events wait for it?"""
+"""Judges readers of the log: finds those that stand still while events wait for them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from attrs import frozen
 
 from eventhus.adapter_support.failure_log import summary
 from eventhus.ports.leases import HeldLease
+from eventhus.printable import counted
 from eventhus.runtime.readers.reader_condition import ReaderCondition
 
 
 @frozen(kw_only=True)
 class Standing:
-    """What is known about a reader.
+    """The facts that a reader is judged by.
 
     Attributes:
         label: The reader, for messages.
         position: Everything up to this position is handled; ``None`` if it is not known.
-        waiting_since: When the first event that it has not handled, and wants, was committed.
-        moved_at: When it last moved its checkpoint.
-        seen_at: Since when this process has seen it at this position.
-        lease: Its lease, if somebody holds it.
-        has_lease: False if nobody can say who holds it, as for a group of a bus.
+        waiting_since: The time of the first event that it reads and has not handled; ``None`` if
+            nothing waits.
+        moved_at: The time when its checkpoint last moved; ``None`` if it never did.
+        seen_at: The time when this process first saw it at this position.
+        lease: Its lease; ``None`` if it is free or not known.
+        has_lease: False if its lease is not known, as for a group of a bus.
         condition: Its condition in this process; ``None`` if it does not run here.
         parked: The number of its parked keys.
         dead_letters: The number of its dead letters.
@@ -43,7 +45,7 @@ class Standing:
     def failure(self) -> BaseException | None:
         """The failure of the reader in this process, if there is one.
 
-        One that is trying again still fails, as long as events wait and it has made no progress.
+        While events wait, a failure lasts until the reader makes progress.
         """
         condition = self.condition
         if condition is None:
@@ -58,14 +60,14 @@ class Standing:
 
     @property
     def leads_here(self) -> bool:
-        """Return whether this process is the one that should move it."""
+        """True if it runs in this process, and no other process holds its lease."""
         condition = self.condition
         if condition is None or not condition.is_running:
             return False
         return self.lease is None or self.lease.owner == condition.owner
 
     def stands_since(self, now: datetime) -> datetime | None:
-        """Return since when it stands still while events wait; ``None`` if none of them do."""
+        """Return the time since when it stands still; ``None`` if no events wait."""
         if self.waiting_since is None:
             return None
         signs: list[datetime] = []
@@ -78,12 +80,12 @@ class Standing:
         return max(self.waiting_since, *(signs or [self.seen_at]))
 
     def is_stalled(self, now: datetime, stalled_after_s: float) -> bool:
-        """Return whether it has stood still for so long that somebody must look at it."""
+        """Return whether it has stood still for at least ``stalled_after_s`` seconds."""
         since = self.stands_since(now)
         return since is not None and (now - since).total_seconds() >= stalled_after_s
 
     def _is_frozen(self, now: datetime, stalled_after_s: float) -> bool:
-        """Return whether it stands still for another reason than that its last attempt failed."""
+        """Return whether it stands still although its last attempt did not fail."""
         has_failed = self.condition is not None and self.condition.failure is not None
         return not has_failed and self.is_stalled(now, stalled_after_s)
 
@@ -107,9 +109,9 @@ class Standing:
         elif self.error is not None:
             problems.append(f"{self.label} fails in this process: {self.error}")
         if self.parked:
-            problems.append(f"{self.label} has {_counted(self.parked, 'parked key')}")
+            problems.append(f"{self.label} has {counted(self.parked, 'parked key')}")
         if self.dead_letters:
-            problems.append(f"{self.label} has {_counted(self.dead_letters, 'dead letter')}")
+            problems.append(f"{self.label} has {counted(self.dead_letters, 'dead letter')}")
         return tuple(problems)
 
     def _stands_still(self, now: datetime) -> str:
@@ -127,7 +129,3 @@ class Standing:
         return (
             f"{self.label} has stood{where} for {stood_s:.0f} s while events wait for it; {advice}"
         )
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

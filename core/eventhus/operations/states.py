@@ -1,4 +1,4 @@
-"""States of streams as plain data, at any version, and what each event changed."""
+"""States of streams as plain data at any version, and the changes by each event."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from eventhus.runtime.serializer import EventSerializer
 
 PAGE = 1_000
 MOST_FOLDED = 100_000
-"""Of the events that are folded for one answer."""
+"""The maximum number of events that are folded for one answer."""
 
 MOST_DIFFERENCES = 200
-"""Of the differences of one event."""
+"""The maximum number of differences that are shown for one event."""
 
 
 class States:
@@ -59,7 +59,7 @@ class States:
         return StateAt(stream=stream, version=wanted, data=shown.data, problem=shown.problem)
 
     async def steps(self, stream: StreamId, after_version: int, limit: int) -> Sequence[Step]:
-        """Return events and what they changed, as ``Operations.stream`` does."""
+        """Return events and their changes, as ``Operations.stream`` does."""
         check_limit(limit)
         check_page(1, after_version=after_version)
         fold = self._fold(stream, after_version)
@@ -136,10 +136,10 @@ class States:
 
 
 class _Fold:
-    """The state of a stream, while its events are folded into it.
+    """The state of a stream while events are folded into it.
 
     Attributes:
-        problem: Why the state is not known any more; ``None`` if it is.
+        problem: The reason why the state is not known; ``None`` if it is.
     """
 
     def __init__(self, stream: StreamId, serializer: EventSerializer, redactor: Redactor) -> None:

@@ -11,12 +11,12 @@ from attrs import field, frozen
 from eventhus.domain.recorded import StreamId
 
 ReaderKind: TypeAlias = Literal["relay", "view", "process", "group"]
-"""Something that follows the log and remembers its place in it."""
+"""The kind of a reader, which follows the log and keeps its position."""
 
 
 @frozen(kw_only=True)
 class LoggedEvent:
-    """An event of the log as plain data, whether its class exists or not.
+    """An event of the log as plain data. Its class need not exist.
 
     Attributes:
         stream: The stream of the event.
@@ -27,7 +27,7 @@ class LoggedEvent:
         schema: The schema version that it was stored with.
         data: Its fields, as they are stored; ``None`` if ``redact`` failed on them.
         tags: Its tags.
-        recorded_at: When it was committed: timezone-aware, UTC.
+        recorded_at: The time of its commit: timezone-aware, UTC.
         correlation_id: The conversation that it belongs to.
         causation_id: The id of the message that caused it, if there was one.
         metadata: Further metadata.
@@ -56,7 +56,7 @@ class LogPage:
 
     Attributes:
         events: The events, in the order of reading.
-        position: Where the next page begins: its ``after``, or its ``before``.
+        position: The ``after`` or ``before`` of the next page.
         is_last: True if there are no more in that direction.
     """
 
@@ -70,8 +70,8 @@ class Difference:
     """One difference between two states.
 
     Attributes:
-        path: Where it is, such as ``lines[2].price``; empty for the whole state.
-        kind: Whether the value was added, removed or changed.
+        path: Its place in the state, such as ``lines[2].price``; empty for the whole state.
+        kind: ``added``, ``removed`` or ``changed``.
         before: The value before, as plain data; ``None`` if it was added.
         after: The value after, as plain data; ``None`` if it was removed.
     """
@@ -84,7 +84,7 @@ class Difference:
 
 @frozen(kw_only=True)
 class Step:
-    """An event of a stream, and what it changed.
+    """An event of a stream, and the changes that it made to the state.
 
     Attributes:
         event: The event.
@@ -150,7 +150,7 @@ class Conversation:
     def walk(self) -> Iterator[tuple[int, LoggedEvent]]:
         """Yield each event after its cause, with the number of causes above it.
 
-        A chain of causes may be too long for a function that calls itself.
+        It is not recursive, because a chain of causes may be very long.
         """
         ahead = [(0, root) for root in reversed(self.roots)]
         while ahead:
@@ -161,26 +161,26 @@ class Conversation:
 
 @frozen(kw_only=True)
 class ReaderStatus:
-    """How far a reader of the log has come, and what holds it up.
+    """The progress of a reader of the log, and its problems.
 
     Attributes:
-        kind: What it is.
+        kind: Its kind.
         name: The name of the view, process or group; ``relay`` for the relay.
         version: The version of a view or process; 1 for the others.
         is_declared: True if this application declares it. Others are known from the store.
-        position: Everything up to this position is handled. ``None`` if the bus does not tell.
+        position: Everything up to this position is handled. ``None`` if the bus does not know.
         head: The end of the log.
         waiting: The number of events that it has not handled; ``None`` if it is not known.
-        waiting_since: When the first of these was committed; ``None`` if nothing waits, or it is
+        waiting_since: The time of the first of these events; ``None`` if nothing waits, or it is
             not known.
-        moved_at: When it last moved its checkpoint, by the clock of the store; ``None`` if it never
-            did.
-        owner: Who holds its lease; ``None`` if nobody does.
-        owned_since: Since when.
+        moved_at: The time when its checkpoint last moved, by the clock of the store; ``None`` if it
+            never did.
+        owner: The owner of its lease; ``None`` if the lease is free or not known.
+        owned_since: The time when the owner acquired the lease.
         parked: The number of its parked keys, counted up to 1,000.
         dead_letters: The number of its dead letters, counted up to 1,000.
         error: The failure of the reader in this process, in one line; ``None`` if there is none.
-        problems: Why it is not healthy, one sentence each. Empty if it is.
+        problems: The problems, one sentence each; empty if the reader is healthy.
     """
 
     kind: ReaderKind
@@ -205,15 +205,14 @@ class Health:
     """The health of a bucket, as this application sees it.
 
     Attributes:
-        at: When this was found out: timezone-aware, UTC.
+        at: The time of the check: timezone-aware, UTC.
         is_live: False if a reader of this process is stuck or has ended, so that a restart helps.
-        is_ready: True if the store answers, and every declared view has caught up once since this
-            process looked first.
+        is_ready: True if the store answers, and every declared view has once reached the head that
+            the first check found.
         head: The end of the log; ``None`` if the store does not answer.
         readers: Every declared reader, and every group that the bus or the store knows.
-        problems: Everything that somebody has to look at, one sentence each: readers that stand
-            still while the log goes on, parked keys, dead letters, a store or a bus that does not
-            answer.
+        problems: Everything that needs attention, one sentence each: readers that stand still while
+            events wait for them, parked keys, dead letters, a store or a bus that does not answer.
     """
 
     at: datetime
@@ -237,7 +236,8 @@ class ShownDocument:
         key: The key.
         position: The position of the last event that was folded into it or, while it is parked,
             passed over.
-        data: The value as plain data; ``None`` if the key is parked or ``redact`` failed.
+        data: The value as plain data; ``None`` if the key is parked, the value is damaged, or
+            ``redact`` failed.
         deadlines: For a process, the armed deadlines: name and time, the earliest first.
         problem: Why there is no value, or why this application cannot decode it; ``None`` if all is
             well.
@@ -294,8 +294,8 @@ class ShownLetter:
         stream: The stream of its event.
         type: The stored name of the event's class.
         error: The name of the class of the last error.
-        attempts: How often a handler was called with it.
-        at: When it was buried; ``None`` if it does not say.
+        attempts: The number of calls of a handler with it.
+        at: The time when it was buried; ``None`` if it is not known.
         body: The body of the message, as plain data; the text if it is not JSON; ``None`` if
             ``redact`` failed.
         problem: Why the body is not shown; ``None`` if it is.
@@ -328,7 +328,7 @@ class CommandInfo:
 
     Attributes:
         name: The name of its class.
-        handled_by: The kind and the name of what handles it, such as ``aggregate account``.
+        handled_by: The kind and the name of its handler, such as ``aggregate account``.
         fields: Its fields.
         doc: The first line of its docstring; empty if it has none.
     """

@@ -240,6 +240,20 @@ class MessageSource(Diagnosable, Protocol):
         """
         ...
 
+    async def delete_group(self, group: str) -> None:
+        """Delete a group that nobody is subscribed to and that has no dead letters.
+
+        The next member of that name begins a new group. One that subscribes meanwhile does so, too,
+        or continues the old group.
+
+        Raises:
+            ReaderBusy: A member of the group is subscribed, in whichever process.
+            InvalidArgument: ``group`` does not have its form, there is no such group, it has dead
+                letters, or groups are not kept.
+            BusUnavailable: The bus could not be reached, or did not answer in time.
+        """
+        ...
+
     def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """Yield the dead letters that a group has now, oldest first.
 

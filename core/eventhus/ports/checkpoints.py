@@ -64,3 +64,18 @@ class CheckpointStore(Protocol):
                 from ``position``.
         """
         ...
+
+    async def forget_checkpoint(self, name: str, *, token: int = 0) -> None:
+        """Forget the checkpoint saved under ``name``, so that it is as if there never was one.
+
+        The token is kept, so that a former owner of the lease cannot bring it back.
+
+        Args:
+            name: The name of the reader.
+            token: The fencing token of the reader's lease, if the caller holds it.
+
+        Raises:
+            LeaseLost: A position was saved with a higher token. That position stays.
+            InvalidArgument: The name or the token is beyond its limit.
+        """
+        ...

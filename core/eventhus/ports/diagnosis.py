@@ -1,4 +1,4 @@
-"""Diagnoses: what an adapter finds out about its server, its settings and its bucket."""
+"""Diagnoses: an adapter's findings about its server, its settings and its bucket."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Finding:
 
 
 class Diagnosable(Protocol):
-    """An adapter that can be asked what is wrong with it."""
+    """An adapter that can check its server, its settings and its bucket."""
 
     async def diagnose(self) -> Sequence[Finding]:
         """Check the connection, the server and the bucket, and return the findings.

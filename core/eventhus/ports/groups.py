@@ -36,6 +36,16 @@ class GroupStore(Protocol):
         """
         ...
 
+    async def delete_group(self, group: str) -> None:
+        """Delete a group, so that it can be created again elsewhere. Its letters stay.
+
+        Do nothing if it was never created.
+
+        Raises:
+            InvalidArgument: ``group`` has another form.
+        """
+        ...
+
     async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
         """Return the next names of groups that were created or have letters, in their order.
 

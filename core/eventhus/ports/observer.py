@@ -246,7 +246,7 @@ class ReaderProgress:
 
 @frozen(kw_only=True)
 class ReaderLeft:
-    """A reader that will be told of no more: it was closed, or the application is being left.
+    """A reader that is not reported any more: it was closed, or the application is being left.
 
     Attributes:
         application: The application.

@@ -23,8 +23,8 @@ class Registration:
         name: The name of the view or process.
         version: The version.
         start: The place in the log after which it begins.
-        made_from: What its documents are made from, as lines of text by topic. Another version of
-            the code is compared with it.
+        made_from: Describes how its documents are made, as lines of text by topic. Other code for
+            the same version is compared with it.
     """
 
     collection: str

@@ -114,7 +114,7 @@ class Commit:
         id: Unique. Appending a commit whose id is in the log changes nothing.
         parts: One for each stream, in the order in which their events are stored. No stream
             appears twice.
-        condition: What must not be in the log, if anything.
+        condition: The condition for storing it, if any.
         recorded_at: When the commit was made: timezone-aware, UTC, to the microsecond.
         metadata: Shared by all events.
         command_id: The caller's idempotency key, if any. A log holds each key at most once.
@@ -244,7 +244,7 @@ class Page:
 
     Attributes:
         events: The events, in the order of reading. A store may make them when they are looked at.
-            One that cannot be read raises then what ``read`` would have raised.
+            Looking at one that cannot be read then raises the errors of ``read``.
         position: A reader continues from here. Forwards, every event up to this position was
             looked at. Backwards, every event from this position on.
         event_id: The id of the event at that position; empty if the log has none there.

@@ -37,7 +37,7 @@ class Skipped:
 
     Attributes:
         position: The position of the event.
-        why: The reason, in the words of whoever decided it.
+        why: The reason that was given.
         at: When it was decided: timezone-aware, UTC.
     """
 

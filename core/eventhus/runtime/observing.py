@@ -68,7 +68,7 @@ class Observing:
         """Call the observer; log its error and return ``None`` if it raises one.
 
         An observer awaits nothing, so a ``CancelledError`` is one of its own and not that of the
-        task. Only what ends the process or the task goes on.
+        task. Only ``GeneratorExit`` and exceptions that end the process are raised.
         """
         try:
             return call(*arguments)

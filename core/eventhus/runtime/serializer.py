@@ -35,7 +35,7 @@ class EventSerializer:
 
         Raises:
             KeyError: No aggregate declares the event's class.
-            CodecError: A field holds what its type does not admit.
+            CodecError: A field holds a value that its type does not admit.
         """
         event_type, encoder = self._encoders[type(event)]
         try:

@@ -133,6 +133,10 @@ class FaultyBus(Wrapper[EventBus]):
         """See ``EventBus.move``."""
         await self._wrapped.move(group, start)
 
+    async def delete_group(self, group: str) -> None:
+        """See ``EventBus.delete_group``."""
+        await self._wrapped.delete_group(group)
+
     def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """See ``EventBus.dead_letters``."""
         return self._wrapped.dead_letters(group, after=after)

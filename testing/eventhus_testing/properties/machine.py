@@ -28,7 +28,7 @@ from eventhus.errors import LogCorrupted
 from eventhus.ports import Storage
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
-from eventhus_testing.properties.machine_case import Disagreement, TestCaseOf
+from eventhus_testing.properties.machine_case import Disagreement, Step, TestCaseOf, recorded
 from eventhus_testing.properties.model import Answer, Model, Part, streams_of
 from eventhus_testing.properties.strategies import commands
 from eventhus_testing.properties.typed_values import Refinements
@@ -136,6 +136,7 @@ class AggregateMachine(RuleBasedStateMachine):
                 f"aggregate, decisions or transactions"
             )
         super().__init__()
+        self.steps: list[Step] = []
         self._routes = {command: part for part in self._parts for command in part.commands}
         self._model = Model()
         self._streams: dict[StreamId, None] = {}  # that commands were for, in order
@@ -148,6 +149,7 @@ class AggregateMachine(RuleBasedStateMachine):
         self._applications = self._run(self._open())
 
     @rule(to=APPLICATIONS, command=COMMANDS)
+    @recorded
     def dispatch(self, to: int, command: Command) -> None:
         """Compare the answer of either application with that of the domain."""
         self._add("when", _call(to, command))
@@ -158,6 +160,7 @@ class AggregateMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self._sent)
     @rule(to=APPLICATIONS, which=st.integers(0, 5))
+    @recorded
     def dispatch_again(self, to: int, which: int) -> None:
         """Repeat a command under its id and compare the answer with the first."""
         sent = self._sent[which % len(self._sent)]
@@ -170,6 +173,7 @@ class AggregateMachine(RuleBasedStateMachine):
         self._compare(_committed_lines(sent.committed), actual)
 
     @rule(to=APPLICATIONS, command=COMMANDS)
+    @recorded
     def dispatch_on_an_outdated_version(self, to: int, command: Command) -> None:
         """Dispatch with an outdated expected version, which must change nothing."""
         expected, _ = self._after(self._model, command)
@@ -191,6 +195,7 @@ class AggregateMachine(RuleBasedStateMachine):
             self._compare(refused, _committed_lines(committed))
 
     @rule(one=COMMANDS, other=COMMANDS)
+    @recorded
     def dispatch_at_once(self, one: Command, other: Command) -> None:
         """Dispatch two commands concurrently, which must end as one after the other."""
         self._add("when", _call(FIRST, one), f"{_call(SECOND, other)} at the same time")
@@ -216,6 +221,7 @@ class AggregateMachine(RuleBasedStateMachine):
         self._model = (mine or explained)[0]
 
     @rule(at=APPLICATIONS)
+    @recorded
     def look(self, at: int) -> None:
         """Compare histories and states with those of the model."""
         self._look(at)
@@ -249,7 +255,8 @@ class AggregateMachine(RuleBasedStateMachine):
                 f"{', '.join(part.name for part in self._parts)}: an application differs from "
                 f"its {'domain' if len(self._parts) > 1 else 'aggregate'} (- expected, + actual)",
                 [*self._passages, then],
-            )
+            ),
+            [*self.steps],
         )
 
     def _look(self, at: int) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeAlias
 from unittest import TestCase
 
 import hypothesis
@@ -12,11 +13,33 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from eventhus_testing.properties.counterexample import Counterexample
 
+P = ParamSpec("P")
+Step: TypeAlias = Callable[[Any], None]  # takes the machine
+
 _SUPPRESSED = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 
 class Disagreement(AssertionError):
-    """An application disagrees with its aggregate. The message shows all steps."""
+    """An application disagrees with its aggregate. The message shows all steps.
+
+    Attributes:
+        steps: The steps up to the difference, which another machine can repeat.
+    """
+
+    def __init__(self, message: str, steps: Sequence[Step]) -> None:
+        super().__init__(message)
+        self.steps = steps
+
+
+def recorded(step: Callable[Concatenate[Any, P], None]) -> Callable[Concatenate[Any, P], None]:
+    """Let a machine add each call of a method to its ``steps``."""
+
+    @wraps(step)
+    def record(machine: Any, *args: P.args, **kwargs: P.kwargs) -> None:
+        machine.steps.append(lambda other: record(other, *args, **kwargs))
+        step(machine, *args, **kwargs)
+
+    return record
 
 
 class MachineTestCase(TestCase):
@@ -49,7 +72,36 @@ class MachineTestCase(TestCase):
         try:
             run(self.machine, settings=quiet)
         except Disagreement as disagreement:
-            raise Counterexample(str(disagreement), spec="") from None
+            needed = _without_needless_steps(self.machine, disagreement)
+            raise Counterexample(str(needed), spec="") from None
+
+
+def _without_needless_steps(
+    machine: type[RuleBasedStateMachine], found: Disagreement
+) -> Disagreement:
+    """Leave out each step without which the applications still disagree.
+
+    Hypothesis removes at most five choices at once. A step has up to a dozen, because swarm testing
+    chooses the rules of each run, so that steps without an effect remain.
+    """
+    for index in reversed(range(len(found.steps))):
+        found = _repeat(machine, [*found.steps[:index], *found.steps[index + 1 :]]) or found
+    return found
+
+
+def _repeat(machine: type[RuleBasedStateMachine], steps: Sequence[Step]) -> Disagreement | None:
+    repeating = machine()
+    try:
+        try:
+            for step in steps:
+                step(repeating)
+        finally:
+            repeating.teardown()
+    except Disagreement as disagreement:
+        return disagreement
+    except Exception:  # noqa: BLE001 - another failure, as of a step that needs the missing one
+        return None
+    return None
 
 
 @lru_cache(maxsize=64)

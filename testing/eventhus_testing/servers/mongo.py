@@ -182,8 +182,9 @@ def mongo_replica_set(
 ) -> Iterator[MongoReplicaSet]:
     """Run a replica set with empty data until the context is left.
 
-    It starts with a primary, and all other members are secondaries. When the primary is lost, the
-    set elects another within two seconds. It ends with this process, even if that is killed.
+    It starts with a primary that knows all other members as secondaries. When the primary is
+    lost, the set elects another within two seconds. It ends with this process, even if that is
+    killed.
 
     Args:
         members: The number of members, at least 1.
@@ -213,10 +214,18 @@ def _initiated(servers: Sequence[MongoServer]) -> MongoReplicaSet:
     with _client(servers[0]) as client:
         client.admin.command("replSetInitiate", config)
     replica_set = MongoReplicaSet(servers)
-    replica_set.wait_for_primary()
     others = len(servers) - 1
-    if not wait_for(lambda: len(replica_set.secondaries()) == others, timeout_s=_PATIENCE_S):
-        raise ServerFailed(f"the set has no {others} secondaries within {_PATIENCE_S} s")
+    with _client(replica_set.wait_for_primary()) as client:
+
+        def is_complete() -> bool:
+            # The primary hears later than hello tells that a member has become a secondary.
+            states = [
+                each["stateStr"] for each in client.admin.command("replSetGetStatus")["members"]
+            ]
+            return states.count("SECONDARY") == others
+
+        if not wait_for(is_complete, timeout_s=_PATIENCE_S):
+            raise ServerFailed(f"the set has no {others} secondaries within {_PATIENCE_S} s")
     return replica_set
 
 

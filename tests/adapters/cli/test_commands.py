@@ -376,6 +376,12 @@ def test_groups_are_listed_and_moved() -> None:
     assert text("groups", "move", "mail", "--to", "now", "--yes") == ["group mail goes on after 6"]
 
 
+def test_a_group_with_dead_letters_is_not_deleted() -> None:
+    assert "group 'mail' has dead letters; replay or discard them first" == failure(
+        "groups", "delete", "mail", "--yes"
+    )
+
+
 def test_leases_are_listed() -> None:
     header, lease = text("leases", app="busy")
     assert header.split() == ["NAME", "OWNER", "TOKEN", "SINCE", "UNTIL"]
@@ -463,6 +469,7 @@ WRONG = {
         "json has no nope; check the name after the colon"
     ),
     ("groups", "move", "nope", "--to", "now"): "there is no group nope; there is: mail",
+    ("groups", "delete", "nope"): "there is no group nope; there is: mail",
     ("groups", "move", "mail", "--to", "9x"): (
         "--to takes beginning, now or a position of the log"
     ),
@@ -506,6 +513,7 @@ DANGEROUS = {
     ("groups", "move", "mail", "--to", "2"): (
         "Move group mail from 6 to 2, handling up to 4 events again?"
     ),
+    ("groups", "delete", "mail"): "Delete group mail?",
 }
 
 

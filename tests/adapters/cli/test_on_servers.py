@@ -99,6 +99,8 @@ def test_what_is_stuck_is_mended(bank: Application) -> None:
     found = answer("status")
     assert found["problems"] == []
     assert {0} == {each["parked"] + each["dead_letters"] for each in found["readers"]}
+    assert {"deleted": "mail"} == answer("groups", "delete", "mail", "--yes")
+    assert {"groups": []} == answer("groups", "list")
 
 
 def test_raw_data_is_shown_without_code(

@@ -219,15 +219,27 @@ AWAY = [
 ]
 
 
-@pytest.mark.parametrize("target", AWAY, ids=["store", "bus"])
-def test_a_server_that_is_away_ends_the_command_in_time(target: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("command", "target"), [("status", AWAY[0]), ("groups list", AWAY[1])], ids=["store", "bus"]
+)
+def test_a_server_that_is_away_ends_the_command_in_time(
+    command: str, target: tuple[str, ...]
+) -> None:
     begun_s = time.monotonic()
-    result = run("status", *target, "--timeout", "1", EVENTHUS_APP="")
+    result = run(*command.split(), *target, "--timeout", "1", EVENTHUS_APP="")
     assert (3, "") == (result.returncode, result.stdout)
     (line,) = result.stderr.splitlines()
     assert line.startswith("eventhus: ")
     assert "s3cret" not in line
     assert time.monotonic() - begun_s < 20
+
+
+def test_the_status_shows_the_store_while_the_bus_is_away() -> None:
+    result = run("status", *AWAY[1], EVENTHUS_APP="")
+    assert (1, "") == (result.returncode, result.stderr)
+    assert "NOT HEALTHY, ready, 0 events" in result.stdout
+    assert "the bus did not answer" in result.stdout
+    assert "s3cret" not in result.stdout
 
 
 def test_debugging_shows_no_credentials() -> None:

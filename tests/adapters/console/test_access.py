@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from eventhus.errors import InvalidArgument
 from eventhus_console import Access, console
+from eventhus_console.actions import ACTIONS
 from tests.adapters.console.conftest import client_of
 from tests.adapters.console.scene import GROUP, Scene
 
@@ -62,7 +63,7 @@ async def test_a_console_is_read_only_by_default(scene: Scene) -> None:
             assert page.status_code == 200
             assert 'method="post"' not in page.text
             assert "Read-only." in page.text
-        for action in ("retry", "skip", "replay", "discard", "move"):
+        for action in ACTIONS:
             response = await client.post(action, data=DISCARD)
             assert response.status_code == 403
             assert "but not act" in response.text
@@ -75,7 +76,7 @@ async def test_buttons_are_there_for_those_who_may_act(scene: Scene) -> None:
         assert 'action="skip"' in (await client.get("view?name=purchases")).text
 
 
-@pytest.mark.parametrize("action", ["retry", "skip", "replay", "discard", "move"])
+@pytest.mark.parametrize("action", ACTIONS)
 async def test_a_link_never_acts(scene: Scene, action: str) -> None:
     """An image or a prefetched link of another site sends GET."""
     async with client_of(console(scene.app, authorize=acting)) as client:

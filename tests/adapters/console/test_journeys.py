@@ -124,6 +124,22 @@ async def test_a_group_is_moved_once_nobody_works_for_it(page: Page, scene: Scen
     await expect(facts).to_contain_text("12 of 36")
 
 
+async def test_a_group_that_nobody_uses_is_deleted(page: Page, scene: Scene) -> None:
+    scene.incident.mail_fails = False
+    await page.goto(f"group?name={GROUP}")
+    await page.get_by_text("Replay all…").click()
+    await page.get_by_role("button", name="Replay all").click()
+    await expect(page.get_by_role("status")).to_contain_text("were handled")
+    await page.get_by_text("Delete the group…").click()
+    await page.get_by_role("button", name="Delete group").click()
+    await expect(page.get_by_role("alert")).to_contain_text("working on group")
+    await scene.mailer.close()
+    await page.get_by_text("Delete the group…").click()
+    await page.get_by_role("button", name="Delete group").click()
+    await expect(page.get_by_role("status")).to_have_text("The group was deleted.")
+    await expect(page.get_by_text("No group has subscribed.")).to_be_visible()
+
+
 async def test_the_log_is_filtered_and_followed(page: Page, scene: Scene) -> None:
     await page.goto("log")
     rows = page.locator("#rows > li")

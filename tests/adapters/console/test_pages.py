@@ -50,7 +50,7 @@ PAGES = [
 ]
 
 
-FORMS = {"retry", "skip", "replay", "discard", "move", "stream", "view"}
+FORMS = {"retry", "skip", "replay", "discard", "move", "delete_group", "stream", "view"}
 AFTER_THE_END = "event?at=37"
 
 

@@ -104,7 +104,7 @@ def guarded(mongod: Path) -> Iterator[MongoServer]:
 async def test_credentials_and_rights(
     guarded: MongoServer, bucket: str, user: str, says: str
 ) -> None:
-    """Whether they are wrong or lack something; the password is nowhere in what is told."""
+    """The error does not tell the password."""
     store = MongoStore.open(guarded.url.replace("//", f"//{user}") + "&authSource=admin", bucket)
     with pytest.raises(AccessDenied, match=says) as caught:
         await store.__aenter__()

@@ -564,7 +564,7 @@ async def test_what_this_process_has_just_stored_is_not_read_again(
 async def test_what_others_have_stored_meanwhile_is_read(
     store: MongoStore, other: MongoStore, condition: bool
 ) -> None:
-    """Whether they had conditions or not, and also after commits without conditions."""
+    """The other writer has a condition, too, or the same store appends without one."""
     streams = accounts(4)
     stored = await store.append(taking(0, stream=streams[0], query=ABSENT))
     seen = stored.last_position

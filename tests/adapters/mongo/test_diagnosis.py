@@ -1,4 +1,4 @@
-"""What a store finds out about its server and its bucket."""
+"""The diagnosis of a store: its server, its user, its bucket and its client."""
 
 from __future__ import annotations
 

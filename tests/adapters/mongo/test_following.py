@@ -8,8 +8,10 @@ from contextlib import AsyncExitStack, aclosing
 from typing import Any, cast
 
 import pytest
+from pymongo.asynchronous.change_stream import AsyncChangeStream
 from pymongo.database import Database
 
+from eventhus.adapter_support import tasks
 from eventhus.ports import EventData
 from eventhus_mongo import MongoStore, wakeups
 from eventhus_testing.conformance.store.samples import commit, take, turns
@@ -133,6 +135,35 @@ async def test_a_change_stream_that_ends(
         await turns(10)
         second = await other.append(commit(size=2))
         assert second.recorded() == await taking
+
+
+async def test_a_change_stream_that_drops_the_cancellation_does_not_hold_up_closing(
+    replica_set: MongoReplicaSet, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the rest of one request."""
+    monkeypatch.setattr(tasks, "AGAIN_S", NEVER_S)
+    try_next = AsyncChangeStream.try_next
+    asked = asyncio.Event()
+
+    async def deaf(self: AsyncChangeStream[Any]) -> Any:
+        asking = asyncio.ensure_future(try_next(self))
+        asked.set()
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            return await asking
+
+    monkeypatch.setattr(AsyncChangeStream, "try_next", deaf)
+    monkeypatch.setattr(wakeups, "LINGER_S", NEVER_S)
+    async with (
+        asyncio.timeout(10),
+        MongoStore.open(replica_set.url, bucket) as store,
+        aclosing(store.follow()) as batches,
+    ):
+        taking = asyncio.create_task(take(batches, 1))
+        await asked.wait()
+        taking.cancel()
+        await asyncio.wait([taking])
 
 
 def _end(plain: Database[dict[str, Any]], stream: dict[str, Any], by: str) -> None:

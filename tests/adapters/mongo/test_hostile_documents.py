@@ -157,6 +157,7 @@ ENVELOPES: dict[str, dict[str, Any]] = {
     "a number as the type of a part": {"parts": [part(type=7)]},
     "code as the id of a part": {"parts": [part(id=Code("bad"))]},
     "a size that no memory holds": {"parts": [part(size=Int64(2**53))]},
+    "a version that no log reaches": {"parts": [part(version=Int64(2**63 - 1))]},
 }
 READS: dict[str, Callable[[MongoStore], Awaitable[object]]] = {
     "read": lambda store: store.read(),
@@ -231,6 +232,18 @@ async def test_an_append_after_a_tail_of_another_form_says_so(
     plain.events.insert_one(document(**TAILS[tail]))
     with pytest.raises(IncompatibleBucket):
         await store.append(made(0))
+
+
+@pytest.mark.parametrize("version", [2**62, 2**63 - 1])
+async def test_an_append_after_a_version_that_no_log_reaches_says_so(
+    store: MongoStore, plain: Plain, version: int
+) -> None:
+    """The next version would need more than 64 bits."""
+    plain.events.insert_one(document(_id=Int64(1), parts=[part(version=Int64(version))]))
+    with pytest.raises(IncompatibleBucket, match="document 1 was not written by eventhus"):
+        await store.append(made(stream=BAD))
+    with pytest.raises(IncompatibleBucket, match="document 1 was not written by eventhus"):
+        await store.version_of(BAD)
 
 
 @pytest.mark.parametrize("query", [Query.of("Noted"), Query([QueryItem(other_than={"Closed"})])])
@@ -330,6 +343,8 @@ VIEWS: dict[str, dict[str, Any]] = {
     "a number as error": {"_parked": {**PARKED, "error": 7}},
     "a date as parked time": {"_parked": {**PARKED, "at": datetime(2026, 1, 1, tzinfo=UTC)}},
     "a text as revision": {"_revision": "1"},
+    "a revision without a next one": {"_revision": Int64(2**63 - 1)},
+    "a position that no log reaches": {"_position": Int64(2**62)},
     "a text as position": {"_position": "1"},
 }
 
@@ -388,6 +403,30 @@ async def test_a_damaged_value_of_a_view_harms_no_neighbour(
     assert {"a": new} == await store.load_documents("view_v", ["a"])
 
 
+async def test_a_page_of_a_view_does_not_begin_with_the_key_before_it_again(
+    store: MongoStore, plain: Plain
+) -> None:
+    """A key that is not UTF-8 reads as one that sorts before it."""
+    await store.save_documents(
+        "view_v", [ViewWrite(document=ViewDocument(key="a", position=1, data=1), replaces=0)]
+    )
+    plain.view_v.insert_one(named_badly({"_position": Int64(1), "_parked": PARKED}))
+    with pytest.raises(IncompatibleBucket, match="was not written by eventhus"):
+        await store.load_parked("view_v", limit=1)
+    assert {"a"} == {*await store.load_documents("view_v", ["a"])}
+
+
+@pytest.mark.parametrize("field", ["_count", "_checkpoint"])
+async def test_a_field_of_a_strange_document_is_no_part_of_the_page(
+    store: MongoStore, plain: Plain, field: str
+) -> None:
+    await store.save_checkpoint("view_v", 7)
+    plain.view_v.insert_one({"_id": "a", "_position": Int64(1), "n": 1, field: {"position": 9}})
+    found = await store.select_documents("view_v", Selection())
+    assert (7, 0) == (found.position, found.parked)
+    assert [ViewDocument(key="a", position=1, data={"n": 1})] == [*found.documents]
+
+
 SHAPES: dict[str, dict[str, Any]] = {
     "a later format": {"$set": {"format": 2}},
     "no version": {"$unset": {"version": 1}},
@@ -438,6 +477,21 @@ async def test_a_group_of_another_shape_is_an_error(
         await store.create_group("mailer", Checkpoint())
 
 
+def named_badly(fields: dict[str, Any]) -> RawBSONDocument:
+    """A document whose key is not UTF-8. Decoded leniently, it sorts before itself."""
+    raw = bson.encode({"_id": "abc", **fields})
+    return RawBSONDocument(raw.replace(b"abc", b"\xff\xff\xff", 1))
+
+
+async def test_a_group_whose_name_is_no_text_is_an_error_without_a_delay(
+    store: MongoStore, plain: Plain
+) -> None:
+    plain.groups.insert_one(named_badly({"letters": 1}))
+    async with asyncio.timeout(20):
+        with pytest.raises(IncompatibleBucket, match="invalid dates or text"):
+            await store.groups(limit=1)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -457,6 +511,28 @@ async def test_a_letter_of_another_shape_is_an_error(
     with pytest.raises(IncompatibleBucket) as caught:
         await store.load_letters("mailer")
     assert "secret" not in str(caught.value)
+
+
+async def test_no_letter_is_lost_with_the_counter_of_its_group(
+    store: MongoStore, plain: Plain
+) -> None:
+    """Somebody deletes the group, so that it begins anew."""
+    for number in range(3):
+        await store.save_letter("mailer", Message(id=f"c-{number}", stream=ACCOUNT, body=b"{}"))
+    plain.groups.delete_one({"_id": "mailer"})
+    await store.save_letter("mailer", Message(id="c-3", stream=ACCOUNT, body=b"{}"))
+    letters = await store.load_letters("mailer")
+    assert ["c-0", "c-1", "c-2", "c-3"] == [each.message.id for each in letters]
+
+
+@pytest.mark.parametrize("count", [Int64(2**62 - 1), 0.5, float("nan"), -5])
+async def test_a_counter_of_letters_that_cannot_be_is_an_error(
+    store: MongoStore, plain: Plain, count: object
+) -> None:
+    """A letter of such a number would not be found."""
+    plain.groups.insert_one({"_id": "mailer", "letters": count})
+    with pytest.raises(IncompatibleBucket, match="document 'mailer'"):
+        await store.save_letter("mailer", Message(id="c-1", stream=ACCOUNT, body=b"{}"))
 
 
 async def test_a_letter_beyond_the_limit_of_documents_is_refused(store: MongoStore) -> None:
@@ -501,6 +577,8 @@ async def test_a_checkpoint_of_another_shape_is_an_error_that_names_it(
         {"$set": {"token": 1.5}},
         {"$set": {"token": float("nan")}},
         {"$set": {"token": -1}},
+        {"$set": {"token": Int64(2**62)}},
+        {"$set": {"token": Int64(2**63 - 1)}},
         {"$set": {"owner": 7}},
         {"$set": {"ttl_ms": "60000"}},
         {"$set": {"ttl_ms": float("inf")}},
@@ -521,6 +599,18 @@ async def test_a_lease_of_another_shape_is_replaced_or_an_error_that_names_it(
     else:
         assert again is not None
         assert type(again.token) is int
+
+
+@pytest.mark.parametrize("token", [-1, 2**62 - 1, 2**63 - 1])
+async def test_a_checkpoint_with_a_token_that_cannot_be_leaves_its_lease_alone(
+    store: MongoStore, plain: Plain, token: int
+) -> None:
+    """Deleting the lease would not help: the next one would get a token of the checkpoint again."""
+    await store.save_checkpoint("relay", 7)
+    plain.checkpoints.update_one({}, {"$set": {"token": Int64(token)}})
+    with pytest.raises(IncompatibleBucket, match="the token of checkpoint 'relay'"):
+        await store.acquire("relay", "one", ttl_s=60)
+    assert plain.leases.count_documents({}) == 0
 
 
 @pytest.mark.parametrize("change", [{"recorded_at": "2026-01-01T00:00:00"}, {"commit_id": 7}])

@@ -1,4 +1,4 @@
-"""What a bus finds out about its server, its account and its streams."""
+"""The diagnosis of a bus: its server, its account, its user and its streams."""
 
 from __future__ import annotations
 

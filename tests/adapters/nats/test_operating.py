@@ -15,7 +15,7 @@ from eventhus_testing.conformance.bus.starting import placed
 from tests.adapters.nats.support import plain, until
 
 
-async def test_core_nats_has_no_groups_to_describe_or_to_move(
+async def test_core_nats_has_no_groups_to_describe_move_or_delete(
     nats_url: str, nats_bucket: str
 ) -> None:
     async with NatsBus.open(nats_url, nats_bucket, jetstream=False) as bus:
@@ -23,6 +23,8 @@ async def test_core_nats_has_no_groups_to_describe_or_to_move(
         assert [] == [*await bus.groups()]
         with pytest.raises(InvalidArgument, match="keeps no messages"):
             await bus.move("g", "now")
+        with pytest.raises(InvalidArgument, match="keeps no groups"):
+            await bus.delete_group("g")
 
 
 async def test_a_moved_group_loses_no_message_of_a_stream_with_retention_by_interest(
@@ -42,7 +44,9 @@ async def test_a_moved_group_loses_no_message_of_a_stream_with_retention_by_inte
     assert ["a-1", "a-2", "a-3", "a-5", "a-6"] == inbox.ids
 
 
-async def test_a_consumer_of_another_program_is_not_moved(nats_url: str, nats_bucket: str) -> None:
+async def test_a_consumer_of_another_program_is_neither_moved_nor_deleted(
+    nats_url: str, nats_bucket: str
+) -> None:
     async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         await jetstream.add_consumer(
             nats_bucket,
@@ -53,6 +57,8 @@ async def test_a_consumer_of_another_program_is_not_moved(nats_url: str, nats_bu
         before = await jetstream.consumer_info(nats_bucket, "g")
         with pytest.raises(IncompatibleBucket, match="consumer g that cannot serve a group"):
             await bus.move("g", "beginning")
+        with pytest.raises(IncompatibleBucket, match="consumer g that cannot serve a group"):
+            await bus.delete_group("g")
         after = await jetstream.consumer_info(nats_bucket, "g")
         assert before.created == after.created
         assert [nats_bucket] == [
@@ -101,16 +107,20 @@ async def test_a_description_leaves_out_what_is_no_group(nats_url: str, nats_buc
         await jetstream.add_consumer(
             nats_bucket, ConsumerConfig(durable_name="g+h", ack_policy=AckPolicy.EXPLICIT)
         )
-        await until(lambda: gate.entered)
-        [found] = await bus.groups()
-        assert ("g", None, 0) == (found.name, found.position, found.waiting)
-        await bus.move("g", 1)
-        [found] = await bus.groups()
-        assert ("g", 1, 2) == (found.name, found.position, found.waiting)
-        await jetstream.purge_stream(nats_bucket)
-        [found] = await bus.groups()
-        assert ("g", None, 0) == (found.name, found.position, found.waiting)
-        gate.open.set()
+        try:
+            # Another program publishes where dead letters are.
+            await jetstream.publish(f"{nats_bucket}.dead.g+h", b"{}")
+            await until(lambda: gate.entered)
+            [found] = await bus.groups()
+            assert ("g", None, 0) == (found.name, found.position, found.waiting)
+            await bus.move("g", 1)
+            [found] = await bus.groups()
+            assert ("g", 1, 2) == (found.name, found.position, found.waiting)
+            await jetstream.purge_stream(nats_bucket)
+            [found] = await bus.groups()
+            assert ("g", None, 0) == (found.name, found.position, found.waiting)
+        finally:
+            gate.open.set()
 
 
 async def test_more_groups_than_one_answer_of_the_server_are_described(

@@ -1,4 +1,4 @@
-"""What a reader may ask a store for."""
+"""Arguments that an adapter accepts or refuses."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -100,7 +100,7 @@ def test_no_time(ttl_s: float) -> None:
     ["view_a", "process_a", "view_view_a", f"view_{'x' * 63}", "view_a.v2", "view_a_v2.v999999"],
 )
 def test_a_collection(name: str) -> None:
-    """What a view or a process keeps."""
+    """The names that views and processes have."""
     check_collection(name)
 
 
@@ -291,7 +291,9 @@ MANY = Checkpoint(0, "", [(2 * n, 2 * n) for n in range(1, 10_002)])
         (lambda: check_lease(Lease(name="r", owner="o", token=-1)), "token is -1"),
     ],
 )
-def test_what_a_store_could_not_hold_is_refused(check: Callable[[], None], message: str) -> None:
+def test_a_value_that_a_store_could_not_hold_is_refused(
+    check: Callable[[], None], message: str
+) -> None:
     check_snapshot(SNAPSHOT)
     check_checkpoint("r", Checkpoint(), 0)
     check_lease(Lease(name="r", owner="o", token=1))

@@ -1,4 +1,4 @@
-"""What asyncio leaves to its users about the end of tasks."""
+"""The end of tasks, as far as asyncio leaves it to its users."""
 
 import asyncio
 import gc
@@ -6,7 +6,8 @@ import gc
 import pytest
 
 from eventhus.adapter_support import keeping_cancellations, tasks
-from eventhus.adapter_support.tasks import stop
+from eventhus.adapter_support.tasks import first_done, stop, together
+from tests.core.waiting import settle
 
 
 async def test_a_task_that_is_over() -> None:
@@ -88,6 +89,58 @@ async def test_a_caller_that_is_cancelled_while_it_stops_a_task() -> None:
     cleaned.set()
     await asyncio.wait([stopping])
     assert (True, True) == (task.done(), stopping.cancelled())
+
+
+async def test_a_caller_that_is_cancelled_again_leaves_none_of_several_tasks_behind() -> None:
+    """The clean-ups of all of them run side by side."""
+    cleaned = asyncio.Event()
+    cleaning: list[asyncio.Task[None]] = []
+
+    async def work() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaning.append(task)
+            try:
+                await cleaned.wait()
+            except asyncio.CancelledError:
+                await cleaned.wait()
+
+    working = asyncio.create_task(together([work(), work()]))
+    await settle()
+    working.cancel()
+    await settle()
+    began = len(cleaning)
+    working.cancel()
+    await settle()
+    left_early = working.done()
+    cleaned.set()
+    await asyncio.wait([working])
+    assert (2, False) == (began, left_early)
+    assert [True, True] == [task.done() for task in cleaning]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_the_first_that_is_done_ends_the_others(fails: bool) -> None:
+    """Even if it failed: it was a wait, and has no result."""
+    cleaned: list[str] = []
+
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            cleaned.append("the other")
+
+    async def end() -> None:
+        await asyncio.sleep(0)
+        if fails:
+            raise ZeroDivisionError
+
+    await first_done(wait(), end())
+    assert ["the other"] == cleaned
 
 
 async def test_a_block_that_drops_a_cancellation() -> None:

@@ -131,7 +131,7 @@ async def test_a_failing_event_becomes_a_dead_letter_and_is_replayed() -> None:
         await saved(store, 4)
         assert [1, 2, 3] == sorted(failing.attempts)[-3:]
     async with bank(store) as app:
-        with pytest.raises(InvalidArgument, match="'printer' does not exist"):
+        with pytest.raises(InvalidArgument, match="no group 'printer'; there are: mailer"):
             await app.replay(mended, group="printer")
         replayed = await app.replay(mended, group="mailer")
         assert (1, 0) == (replayed.handled, replayed.failed)

@@ -1,7 +1,6 @@
-"""What an observer is told, that nothing it raises harms the work, and what it may add to it."""
+"""The operations and facts that an observer is told of, and the values that it adds to events."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -19,8 +18,7 @@ from eventhus import (
     Rejected,
     View,
 )
-from eventhus.adapter_support.limits import METADATA_BYTES
-from eventhus.errors import CompositionError, LeaseLost, UnknownCommand
+from eventhus.errors import LeaseLost, UnknownCommand
 from eventhus.middleware import Envelope, Handler
 from eventhus.ports import (
     Appending,
@@ -29,35 +27,20 @@ from eventhus.ports import (
     Ended,
     EventBuried,
     EventParked,
-    Fact,
     Handling,
-    Observation,
-    ObservedApplication,
-    Observer,
-    Operation,
     Projecting,
     Publishing,
     Reacting,
     ReaderFailed,
-    ReaderLeft,
-    ReaderProgress,
 )
-from eventhus.runtime.observing import Observing
 from eventhus_memory import MemoryBus, MemoryStore
 from tests.bank import Account, Deposit, Deposited, Open, Opened, Rename, Script, Withdraw
 from tests.bank import account as bank_account
 from tests.core.hooks import at, fail_with
-from tests.core.observing import Recorder
-from tests.core.readers import Paged, account_of, balances, bank, caught_up, welcome
-from tests.core.support import FakeClock, Proxy, RecordingBus, add, compose, stored_events
-from tests.core.waiting import eventually, settle
-
-HERE = ObservedApplication(bucket="bank", store="MemoryStore", bus="LogBus")
-
-
-@pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
+from tests.core.observing import HERE, Recorder, broken, clumsy
+from tests.core.readers import Paged, balances, bank, caught_up, welcome
+from tests.core.support import FakeClock, Proxy, RecordingBus, add, compose
+from tests.core.waiting import eventually
 
 
 async def test_a_command_is_told_with_its_decision_and_its_append(recorder: Recorder) -> None:
@@ -194,50 +177,6 @@ async def test_the_values_of_the_observer_go_into_the_events() -> None:
     assert Metadata("talk", "cause", {"traceparent": "new", "user": "ada"}) == event.metadata
 
 
-@pytest.mark.parametrize(
-    "values",
-    [{"traceparent": 7}, {"tracestate": "x" * METADATA_BYTES}, ["traceparent"]],
-    ids=["not text", "too large", "not a mapping"],
-)
-async def test_values_that_cannot_be_stored_are_left_out(
-    values: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with compose(observer=Recorder(values)) as app:
-        committed = await app.dispatch(Open(aggregate_id="a"), metadata=Metadata("talk"))
-    assert Metadata("talk") == committed.events[0].metadata
-    [line] = [each for each in caplog.records if each.levelno == logging.ERROR]
-    assert "bucket bank: the observer failed on Dispatching: " in line.getMessage()
-
-
-async def test_an_observation_of_the_wrong_form_harms_nobody(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    class Wrong:
-        def begin(self, operation: Operation) -> Any:
-            return "begun"
-
-        def note(self, fact: Fact) -> None:
-            pass
-
-    async with compose(observer=Wrong()) as app:
-        committed = await app.dispatch(Open(aggregate_id="a"))
-    assert 1 == committed.version
-    assert 3 == len([each for each in caplog.records if each.levelno == logging.ERROR])
-
-
-async def test_an_observer_need_not_follow_an_operation() -> None:
-    class Indifferent:
-        def begin(self, operation: Operation) -> Observation | None:
-            return None
-
-        def note(self, fact: Fact) -> None:
-            pass
-
-    async with compose(observer=Indifferent()) as app:
-        committed = await app.dispatch(Open(aggregate_id="a"))
-    assert {} == committed.events[0].metadata.values
-
-
 async def test_what_the_relay_publishes_is_told(recorder: Recorder) -> None:
     bus = RecordingBus()
     async with compose(bus=bus, observer=recorder) as app:
@@ -350,13 +289,6 @@ async def test_a_view_is_told_by_the_batch(recorder: Recorder) -> None:
     assert ["accepted"] == recorder.outcomes(Projecting)
 
 
-def fails(_: object, __: Recorded[Deposited]) -> int:
-    raise KeyError("s3cret")
-
-
-broken = View(name="broken", initial=0, key=account_of, evolve=fails, view_type=int)
-
-
 async def test_a_parked_key_is_told(recorder: Recorder) -> None:
     async with bank(views=[broken], observer=recorder) as app:
         await add(app, 1)
@@ -428,21 +360,6 @@ async def test_a_page_without_a_published_event_is_no_publication(recorder: Reco
     assert 1 == len(recorder.told(Publishing))
 
 
-def react_badly(_: object, __: Recorded[Deposited]) -> list[Command]:
-    raise KeyError("s3cret")
-
-
-clumsy: Process[Any, int] = Process(
-    name="clumsy",
-    key=account_of,
-    initial=0,
-    events=[Deposited],
-    state_type=int,
-    evolve=lambda state, _: state,
-    react=react_badly,
-)
-
-
 async def test_a_process_that_fails_is_told_with_its_own_error(recorder: Recorder) -> None:
     """Not with one that wraps it."""
     async with bank(processes=[clumsy], observer=recorder) as app:
@@ -463,209 +380,6 @@ async def test_a_handover_is_no_failure(recorder: Recorder) -> None:
     assert [] == recorder.told(ReaderFailed)
 
 
-async def test_the_progress_of_every_reader_is_told(recorder: Recorder) -> None:
-    """Of the readers that this process leads, with their parked keys."""
-    bus = RecordingBus()
-    async with bank(
-        bus=bus, views=[balances, broken], processes=[clumsy], observer=recorder
-    ) as app:
-        await add(app, 1)
-        for reader in (balances, broken, clumsy):
-            await app.caught_up(reader)
-        recorder.facts.clear()
-        await eventually(lambda: len({each.reader for each in recorder.told(ReaderProgress)}) == 4)
-    assert {
-        ("relay", 1, 1, 0),
-        ("view balances", 1, 1, 0),
-        ("view broken", 1, 1, 1),
-        ("process clumsy", 1, 1, 1),
-    } == {
-        (each.reader, each.position, each.head, each.parked)
-        for each in recorder.told(ReaderProgress)
-    }
-
-
-async def test_a_process_that_leads_nothing_tells_the_progress_of_the_others(
-    recorder: Recorder,
-) -> None:
-    store = MemoryStore()
-    async with bank(store, views=[balances]) as leader:
-        await add(leader, 1)
-        await leader.caught_up(balances)
-    async with bank(store, views=[balances], observer=recorder, work=False) as app:
-        await add(app, 2, 3)
-        recorder.facts.clear()
-        await eventually(lambda: recorder.facts)
-    progress = recorder.told(ReaderProgress)[0]
-    assert (1, 3) == (progress.position, progress.head)
-
-
-async def test_a_process_that_only_watches_tells_no_progress(recorder: Recorder) -> None:
-    """Another process tells it already."""
-    async with bank(views=[balances], observer=recorder).watching() as app:
-        await add(app, 1)
-        await settle()
-    assert [] == recorder.facts
-
-
-async def test_the_progress_of_a_group_that_reads_the_log_is_told(recorder: Recorder) -> None:
-    handled: list[Delivered[Any]] = []
-
-    async def handle(delivered: Delivered[Any]) -> None:
-        handled.append(delivered)
-
-    async with bank(observer=recorder) as app:
-        await app.subscribe(handle, group="mailer")
-        await app.subscribe(handle)  # alone, and not worth a metric
-        await add(app, 1)
-        await eventually(lambda: len(handled) == 2)
-        await eventually(
-            lambda: [each for each in recorder.told(ReaderProgress) if each.position == 1]
-        )
-    assert {"group mailer"} == {each.reader for each in recorder.told(ReaderProgress)}
-
-
-async def test_progress_is_told_again_after_an_outage_of_the_store(recorder: Recorder) -> None:
-    store = Proxy()
-    async with bank(store, views=[balances], observer=recorder) as app:
-        await add(app, 1)
-        await app.caught_up(balances)
-        store.before["head"] = at([1, 2, 3], fail_with(ConnectionError("down")))
-        before = store.calls["head"]
-        await eventually(lambda: store.calls["head"] > before + 3)
-        recorder.facts.clear()
-        await eventually(lambda: recorder.facts)
-
-
-async def test_a_reader_is_told_of_no_more_once_the_application_is_left(
-    recorder: Recorder,
-) -> None:
-    """What was last told of it is then out of date."""
-    async with bank(views=[balances], observer=recorder) as app:
-        await eventually(lambda: recorder.facts)
-        assert [] == recorder.told(ReaderLeft)
-        await app.caught_up(balances)
-    assert ReaderLeft(application=HERE, reader="view balances") == recorder.facts[-1]
-    assert 1 == len(recorder.told(ReaderLeft))
-
-
-async def test_a_group_is_told_of_no_more_once_its_subscription_is_closed(
-    recorder: Recorder,
-) -> None:
-    async def handle(_: Delivered[Any]) -> None:
-        pass
-
-    async with bank(observer=recorder) as app:
-        subscription = await app.subscribe(handle, group="mailer")
-        await eventually(lambda: recorder.told(ReaderProgress))
-        await subscription.close()
-        await eventually(lambda: recorder.told(ReaderLeft))
-        recorder.facts.clear()
-        await settle()
-        assert [] == recorder.facts
-
-
-class Harmful:
-    """Raises wherever it is called, or only at the end of operations."""
-
-    def __init__(self, error: BaseException, *, only_at_the_end: bool = False) -> None:
-        self._error = error
-        self._only_at_the_end = only_at_the_end
-        self.calls = 0
-
-    def begin(self, operation: Operation) -> Observation | None:
-        """See ``Observer.begin``."""
-        if self._only_at_the_end:
-            return self
-        self._raise()
-        return None
-
-    @property
-    def values(self) -> Mapping[str, str]:
-        """See ``Observation.values``."""
-        self._raise()
-        return {}
-
-    def finish(self, ended: Ended) -> None:
-        """See ``Observation.finish``."""
-        self._raise()
-
-    def note(self, fact: Fact) -> None:
-        """See ``Observer.note``."""
-        self._raise()
-
-    def _raise(self) -> None:
-        self.calls += 1
-        raise self._error
-
-
-class Unusual(BaseException):
-    """Derived from neither ``Exception`` nor anything that ends a process."""
-
-
-KINDS = {
-    *("Dispatching", "Deciding", "Appending", "Handling", "Projecting", "Reacting"),
-    *("EventBuried", "EventParked", "ReaderProgress", "ReaderLeft"),
-}
-
-
-@pytest.mark.parametrize("only_at_the_end", [False, True])
-@pytest.mark.parametrize(
-    "error",
-    [ValueError("s3cret"), asyncio.CancelledError(), Unusual(), RecursionError()],
-    ids=lambda error: type(error).__name__,
-)
-async def test_an_observer_that_raises_harms_nobody(
-    error: BaseException, only_at_the_end: bool, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Everything has the result that it has without an observer, and each kind is logged once."""
-
-    async def everything(observer: Observer | None) -> list[object]:
-        store, handled = MemoryStore(), list[Any]()
-        readers = {"views": [balances, broken], "processes": [welcome]}
-        async with bank(store, observer=observer, **readers) as app:
-
-            async def handle(delivered: Delivered[Any]) -> None:
-                handled.append(delivered.event)
-                raise KeyError
-
-            await app.subscribe(handle, group="mailer", attempts=2)
-            await app.dispatch(Open(aggregate_id="a"))
-            await add(app, 1, 2)
-            with pytest.raises(Rejected):
-                await app.dispatch(Withdraw(aggregate_id="a", amount=999))
-            await caught_up(app, welcome)
-            await app.caught_up(balances)
-            await eventually(lambda: len(handled) == 8)
-            letters = await app.dead_letters(group="mailer")
-            return [
-                [(each.event.type, each.event.data) for each in await stored_events(store)],
-                await app.view(balances, "a"),
-                await app.parked(broken) != [],
-                [each.type for each in letters],
-                handled,
-            ]
-
-    expected = await everything(None)
-    caplog.clear()
-    observer = Harmful(error, only_at_the_end=only_at_the_end)
-    assert expected == await everything(observer)
-    lines = [
-        each.getMessage() for each in caplog.records if each.name == "eventhus.runtime.observing"
-    ]
-    told = [line.partition("failed on ")[2].partition(":")[0] for line in lines]
-    assert sorted(KINDS) == sorted(told)
-    assert observer.calls > len(lines)
-    assert not [line for line in lines if "s3cret" in line]
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_what_ends_the_process_goes_through_an_observer(error: type[BaseException]) -> None:
-    observing = Observing(Harmful(error()), HERE)
-    with pytest.raises(error):
-        observing.note(ReaderLeft(application=HERE, reader="relay"))
-
-
 async def test_a_cancelled_command_is_told_as_failed(recorder: Recorder) -> None:
     store, arrived = Proxy(), asyncio.Event()
 
@@ -682,31 +396,6 @@ async def test_a_cancelled_command_is_told_as_failed(recorder: Recorder) -> None
     assert task.cancelled()
     [(_, ended)] = recorder.ends
     assert ("failed", asyncio.CancelledError) == (ended.outcome, type(ended.error))
-
-
-class Asynchronous:
-    """Nobody awaits it."""
-
-    def begin(self, operation: Operation) -> None:
-        """See ``Observer.begin``."""
-
-    async def note(self, fact: Fact) -> None:
-        """Never runs."""
-
-
-@pytest.mark.parametrize(
-    ("observer", "message"),
-    [
-        (Recorder, "observer must be an instance of an observer, found class Recorder"),
-        ("otel", "observer must be an instance of an observer, found 'otel'"),
-        (Asynchronous(), "observer: note is async, and nobody awaits it; make it a plain def"),
-    ],
-    ids=["a class", "a text", "asynchronous"],
-)
-def test_anything_but_an_observer_is_refused(observer: Any, message: str) -> None:
-    with pytest.raises(CompositionError) as caught:
-        compose(observer=observer)
-    assert message == str(caught.value)
 
 
 async def test_open_takes_an_observer(recorder: Recorder) -> None:

@@ -224,12 +224,11 @@ async def test_a_class_is_refused_where_a_command_is_needed() -> None:
             await app.dispatch(cast("Any", Open))
 
 
-async def test_metadata_of_another_class_is_refused() -> None:
+@pytest.mark.parametrize("metadata", [{"user": "ann"}, {}])
+async def test_metadata_of_another_class_is_refused(metadata: Any) -> None:
     async with compose() as app:
         with pytest.raises(InvalidArgument, match="metadata must be a Metadata, found a dict"):
-            await app.dispatch(
-                Open(aggregate_id="a", owner="ann"), metadata=cast("Any", {"user": "ann"})
-            )
+            await app.dispatch(Open(aggregate_id="a", owner="ann"), metadata=metadata)
 
 
 NAMESAKE = "another class of that name is known, {}: import it from one place"

@@ -48,6 +48,17 @@ async def test_a_subscriber_receives_events_equal_to_the_committed_ones() -> Non
     assert expected == sorted(listener.got, key=lambda each: each.position)
 
 
+async def test_an_empty_bus_delivers_the_events() -> None:
+    class Sized(MemoryBus):
+        def __len__(self) -> int:
+            return 0
+
+    bus = Sized()
+    async with compose(bus=bus) as app:
+        await app.subscribe(Listener(), group="g")
+        assert await bus.has_group("g")
+
+
 async def test_events_of_one_aggregate_are_handled_in_order() -> None:
     got: dict[str, list[int]] = {}
 

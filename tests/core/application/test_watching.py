@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import pytest
 
 from eventhus import Recorded, View
-from eventhus.errors import KeyParked, NotRunning
-from eventhus_memory import MemoryStore
+from eventhus.errors import BusUnavailable, KeyParked, NotRunning
+from eventhus.operations import Operations
+from eventhus_memory import MemoryBus, MemoryStore
 from tests.bank import Deposited
 from tests.core.readers import balances, bank, welcome
 from tests.core.support import Proxy, RecordingBus, add
@@ -94,3 +96,61 @@ async def test_a_watched_view_is_mended_from_where_its_version_began() -> None:
         assert 4 == await app.view(mended, "a")
         await app.reset(mended)
         assert 2 == (await store.load_checkpoint("view_totals")).position
+
+
+class AwayBus(MemoryBus):
+    """A bus that cannot be reached at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_away = True
+        self.entered = 0
+        self.left = 0
+
+    async def __aenter__(self) -> Self:
+        if self.is_away:
+            raise BusUnavailable("bank", "its server is gone")
+        self.entered += 1
+        await asyncio.sleep(0)  # the others come meanwhile
+        return await super().__aenter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.left += 1
+        await super().__aexit__(exc_type, exc, traceback)
+
+
+async def test_a_bus_that_is_away_hides_nothing_else_until_it_is_back() -> None:
+    bus = AwayBus()
+    async with bank(MemoryStore(), views=[balances], bus=bus).watching() as app:
+        await add(app, 1)
+        operations = Operations(app)
+        health = await operations.health()
+        assert 1 == health.head
+        assert {"relay", "balances"} == {each.name for each in health.readers}
+        (problem, *_) = health.problems
+        assert "the bus did not answer: BusUnavailable" in problem
+        assert ["balances"] == [each.name for each in await operations.readers("view")]
+        with pytest.raises(BusUnavailable):
+            await operations.readers()
+        with pytest.raises(BusUnavailable):
+            await app.dead_letters(group="mail")
+        assert (0, 0) == (bus.entered, bus.left)
+
+        bus.is_away = False
+        await asyncio.gather(operations.readers(), operations.readers("group"))
+        assert "the bus did not answer" not in "".join((await operations.health()).problems)
+        assert (1, 0) == (bus.entered, bus.left)
+    assert (1, 1) == (bus.entered, bus.left)
+
+
+async def test_an_application_that_works_is_refused_while_its_bus_is_away() -> None:
+    bus = AwayBus()
+    with pytest.raises(BusUnavailable):
+        async with bank(MemoryStore(), bus=bus):
+            pass
+    assert (0, 0) == (bus.entered, bus.left)

@@ -1,4 +1,4 @@
-"""Deadlines as values: what ``react`` may ask for, and what is armed then."""
+"""Deadlines as values: the answers of ``react``, and the deadlines that they arm."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
@@ -77,9 +77,6 @@ def answering(*answers: object) -> Process[Any, int]:
     return process(react)
 
 
-# Values.
-
-
 @pytest.mark.parametrize("name", ["", None, 5, "\ud800", "x" * 256, "ü" * 128])
 def test_names_of_deadlines_are_short_text(name: Any) -> None:
     for make in (lambda: Deadline(name, after=HOUR), lambda: Cancel(name)):
@@ -121,9 +118,6 @@ def test_matching_reads_the_name_of_a_reached_deadline() -> None:
             pytest.fail("the pattern does not match")
 
 
-# What is armed.
-
-
 def armed(name: str, due: datetime = AT + HOUR, position: int = 1) -> ArmedDeadline:
     return ArmedDeadline(name, due, f"c-{position}", position)
 
@@ -155,9 +149,6 @@ def test_a_reached_deadline_is_the_armed_one_of_the_same_event() -> None:
     ):
         assert reached_by(other, both) is None
         assert both == without_reached(both, other)
-
-
-# What react may return.
 
 
 def test_react_returns_deadlines_among_commands() -> None:
@@ -208,10 +199,7 @@ def test_a_deadline_in_the_past_does_not_follow_from_an_own_event(at: datetime, 
     assert 1 == len(later.reacted("o1", 1, recorded(DeadlineReached("a"))))
 
 
-# Who takes what.
-
-
-def test_own_events_are_taken_by_whoever_names_them() -> None:
+def test_a_process_takes_the_own_events_that_it_names() -> None:
     """Evolve gets those in its annotation, and react those in its own."""
 
     def evolve_both(state: int, recorded: Recorded[Paid | CommandRefused]) -> int:
@@ -274,9 +262,6 @@ def test_no_process_takes_overtaken_deadlines() -> None:
 
     with pytest.raises(CompositionError, match="DeadlineOvertaken, which no process gets"):
         process(react, events=[Paid, DeadlineOvertaken])
-
-
-# What is reserved.
 
 
 @frozen

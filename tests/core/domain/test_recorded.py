@@ -27,7 +27,7 @@ RECORDED: Recorded[str] = Recorded(
 
 
 class Person:
-    """What a caller may pass where an id is wanted."""
+    """A value that a caller may pass in place of an id."""
 
     def __repr__(self) -> str:
         return "Person(name='secret')"

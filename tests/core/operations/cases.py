@@ -1,4 +1,4 @@
-"""What operations show, on any store: the same cases run in memory and on MongoDB."""
+"""Cases of the log, states and documents that run on every store."""
 
 from __future__ import annotations
 

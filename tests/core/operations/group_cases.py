@@ -1,4 +1,4 @@
-"""What operations show of consumer groups and readers, and how they mend them, on any store."""
+"""Cases of consumer groups, readers and repairs that run on every store."""
 
 from __future__ import annotations
 
@@ -147,6 +147,8 @@ async def a_group_that_nobody_is_subscribed_to_is_moved(store: Storage) -> None:
         assert (group.position, group.waiting, group.is_declared) == (1, 2, False)
         (problem,) = (await Operations(app, stalled_after_s=0).health()).problems
         assert problem.endswith("nobody holds its lease; start a worker")
+        await operations.delete_group("mail")
+        assert (await Operations(app, stalled_after_s=0).health()).problems == ()
 
 
 @case

@@ -1,4 +1,4 @@
-"""What the log of the program says about actions, and the republishing of the log."""
+"""The log lines of actions, and the republishing of the log."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ async def test_every_action_leaves_a_line_in_the_log(caplog: pytest.LogCaptureFi
         await operations.discard("mail", letter.number)
         await subscription.close()
         await operations.move("mail", 2)
+        await operations.delete_group("mail")
         await operations.skip("view", "orders", "a", 2, why="a test")
         await operations.skip("view", "orders", "b", 3, why="a test")
         await operations.reset("orders")
@@ -48,6 +49,7 @@ async def test_every_action_leaves_a_line_in_the_log(caplog: pytest.LogCaptureFi
         "INFO bucket bank: dead letters of group mail were replayed: 0 handled, 1 failed",
         f"WARNING bucket bank: dead letter 1 of group mail was discarded; it was event {event}",
         "WARNING bucket bank: group mail was moved to 2",
+        "WARNING bucket bank: group mail was deleted",
         "WARNING bucket bank: the event at position 2 was left out of key a of view orders",
         "WARNING bucket bank: the event at position 3 was left out of key b of view orders",
         "WARNING bucket bank: version 1 of view orders was reset",

@@ -1,4 +1,4 @@
-"""The health of a bucket: what is reported as sick, and what is not."""
+"""The health of a bucket: the problems that are reported, and states that are healthy."""
 
 from __future__ import annotations
 

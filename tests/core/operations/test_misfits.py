@@ -1,8 +1,8 @@
-"""What cannot be decoded, folded or encoded is named, and what is too large is bounded."""
+"""Data that cannot be decoded, folded or encoded is named, and large answers are bounded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve, frozen
 
 from eventhus import Deadline, DeadlineReached, Process, Recorded
-from eventhus.errors import CompositionError, InvalidArgument
+from eventhus.errors import CompositionError, DocumentDamaged, InvalidArgument, NotRunning
 from eventhus.operations import Operations, states
 from eventhus.operations.redaction import Redactable, Redactor
 from eventhus.ports import EventData, Message, ViewWrite
@@ -18,7 +18,7 @@ from eventhus_memory import MemoryStore
 from tests.bank import Account, Deposited, account
 from tests.core.finding import orders
 from tests.core.operations.cases import A, append, bank, bare
-from tests.core.readers import balances
+from tests.core.readers import Damaged, balances
 from tests.core.support import JsonCodec, add
 
 
@@ -35,6 +35,39 @@ async def test_a_document_of_another_shape_says_so_and_can_be_read() -> None:
         assert {"owner": 5} == shown.data
         assert shown.problem is not None
         assert "raise the version of the view" in shown.problem
+
+
+async def test_a_damaged_document_says_so_whether_code_declares_its_view_or_not() -> None:
+    seen: list[Any] = []
+    store = MemoryStore()
+    async with bank(store, views=[orders]) as app:
+        await add(app, 1)
+        await app.caught_up(orders)
+    problem = "the stored value of key 'a' of view orders is not plain data"
+    for views in ([orders], []):
+        async with bank(Damaged(store), views=views, work=False) as app:
+            operations = Operations(app, redact=seen.append)
+            (in_page,) = (await operations.documents("view", "orders")).documents
+            alone = await operations.document("view", "orders", "a")
+            assert alone == in_page
+            assert alone is not None
+            assert alone.data is None
+            assert alone.problem is not None
+            assert alone.problem.startswith(problem)
+    assert [] == seen
+
+
+async def test_a_page_cannot_begin_at_a_damaged_document() -> None:
+    store = MemoryStore()
+    async with bank(store, views=[orders]) as app:
+        await add(app, 1)
+        await app.caught_up(orders)
+    async with bank(Damaged(store), views=[orders], work=False) as app:
+        operations = Operations(app)
+        page = await operations.documents("view", "orders", order_by=["total"], limit=1)
+        assert "a" == page.cursor
+        with pytest.raises(DocumentDamaged, match="value of key 'a' of view orders"):
+            await operations.documents("view", "orders", order_by=["total"], after=page.cursor)
 
 
 async def test_conditions_need_a_declared_view() -> None:
@@ -110,6 +143,43 @@ async def test_pages_are_limited() -> None:
         ):
             with pytest.raises(InvalidArgument, match="limit is"):
                 await ask
+
+
+async def test_only_describe_and_doctor_work_before_the_application_is_entered() -> None:
+    operations = Operations(bank(MemoryStore(), views=[balances]))
+    asks: dict[str, Callable[[], Awaitable[object]]] = {
+        "health": operations.health,
+        "readers": operations.readers,
+        "leases": operations.leases,
+        "log": operations.log,
+        "log_after": operations.log_after,
+        "tail": lambda: anext(operations.tail()),
+        "event": lambda: operations.event(0),
+        "conversation": lambda: operations.conversation("c"),
+        "streams": operations.streams,
+        "stream": lambda: operations.stream(A),
+        "state": lambda: operations.state(A),
+        "documents": lambda: operations.documents("view", "balances"),
+        "document": lambda: operations.document("view", "balances", "a"),
+        "deadlines": lambda: operations.deadlines("balances"),
+        "parked": lambda: operations.parked("view", "balances"),
+        "retry": lambda: operations.retry("view", "balances", "a"),
+        "skip": lambda: operations.skip("view", "balances", "a", 1, why="a test"),
+        "build": lambda: operations.build("balances"),
+        "reset": lambda: operations.reset("balances"),
+        "prune": operations.prune,
+        "dead_letters": lambda: operations.dead_letters("mail"),
+        "replay": lambda: operations.replay("mail"),
+        "discard": lambda: operations.discard("mail", 1),
+        "move": lambda: operations.move("mail", 1),
+        "delete_group": lambda: operations.delete_group("mail"),
+        "republish": operations.republish,
+    }
+    public = {name for name in vars(Operations) if not name.startswith("_")}
+    assert {"describe", "doctor"} == public - asks.keys()
+    for ask in asks.values():
+        with pytest.raises(NotRunning):
+            await ask()
 
 
 async def test_a_long_stream_is_not_folded_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:

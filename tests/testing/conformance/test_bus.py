@@ -66,6 +66,8 @@ class Nothing:
 
     async def move(self, group: str, start: Start) -> None: ...
 
+    async def delete_group(self, group: str) -> None: ...
+
     async def dead_letters(self, group: str, *, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         return
         yield  # makes it a generator

@@ -172,6 +172,8 @@ class Nothing:
         done: Sequence[tuple[int, int]] = (),
     ) -> None: ...
 
+    async def forget_checkpoint(self, name: str, *, token: int = 0) -> None: ...
+
     async def load_documents(
         self, collection: str, keys: Collection[str]
     ) -> Mapping[str, ViewDocument]:
@@ -209,6 +211,8 @@ class Nothing:
 
     async def create_group(self, group: str, start: Checkpoint) -> Checkpoint:
         return start
+
+    async def delete_group(self, group: str) -> None: ...
 
     async def load_group(self, group: str) -> Checkpoint | None:
         return None

@@ -122,6 +122,18 @@ def test_a_replica_set_of_three_elects_another_primary(
     assert second is replica_set.primary()
 
 
+def test_a_replica_set_of_three_starts_with_a_primary_that_knows_its_secondaries(
+    mongod: Path,
+) -> None:
+    """The secondaries say so themselves a heartbeat before the primary knows it."""
+    with (
+        mongo_replica_set(3) as replica_set,
+        MongoClient[dict[str, Any]](replica_set.url) as client,
+    ):
+        found = client.admin.command("replSetGetStatus")["members"]
+        assert ["PRIMARY", "SECONDARY", "SECONDARY"] == sorted(each["stateStr"] for each in found)
+
+
 def test_a_paused_primary_is_replaced(mongo_replica_set_of_three: MongoReplicaSet) -> None:
     """A primary that comes back and has not heard of the new one is not taken for it."""
     replica_set = mongo_replica_set_of_three

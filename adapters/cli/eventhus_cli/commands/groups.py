@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def groups() -> None:
-    """List consumer groups, and move them to another place."""
+    """List consumer groups, move them to another place, and delete them."""
 
 
 @groups.command("list")
@@ -57,6 +57,25 @@ async def move(session: Session, *, group: str, place: str, yes: bool) -> None:
         session.screen.json(moved=group, to=start)
     else:
         session.screen.line(f"group {group} goes on after {to}")
+
+
+@groups.command()
+@click.argument("group")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@operating(is_long=True)
+async def delete(session: Session, *, group: str, yes: bool) -> None:
+    """Delete a group that no code subscribes to any more.
+
+    It must have no dead letters: replay or discard them first.
+    """
+    reader = await reader_named(session, group, ["group"])
+    waiting = f", for which {reader.waiting:,} events wait" if reader.waiting else ""
+    confirm(f"Delete group {group}{waiting}?", is_agreed=yes)
+    await session.operations.delete_group(group)
+    if session.screen.is_json:
+        session.screen.json(deleted=group)
+    else:
+        session.screen.line(f"group {group} was deleted")
 
 
 def _start(place: str) -> Start:

@@ -40,7 +40,8 @@ async def status(session: Session) -> int:
 
 async def _with_undeclared(session: Session, health: Health) -> Health:
     """Return the health with every reader that the store knows, since no code declares them."""
-    readers = await session.operations.readers()
+    groups = [each for each in health.readers if each.kind == "group"]
+    readers = [*await session.operations.readers("relay", "view", "process"), *groups]
     known = {problem for each in health.readers for problem in each.problems}
     more = [problem for each in readers for problem in each.problems if problem not in known]
     if not health.head:

@@ -32,11 +32,7 @@ def parked() -> None:
 async def list_(session: Session, *, name: str | None, after: str | None, limit: int) -> None:
     """List the parked keys of one view or process, or of all."""
     if name is None:
-        readers = [
-            each
-            for each in await session.operations.readers()
-            if each.kind in FOLDED and each.parked
-        ]
+        readers = [each for each in await session.operations.readers(*FOLDED) if each.parked]
     else:
         readers = [await reader_named(session, name)]
     found: list[tuple[ReaderStatus, ParkedKey]] = []

@@ -33,7 +33,7 @@ async def reader_named(
     prefix, colon, rest = name.partition(":")
     if colon and prefix in kinds:
         kinds, name = [each for each in kinds if each == prefix], rest
-    known = [each for each in await session.operations.readers() if each.kind in kinds]
+    known = await session.operations.readers(*kinds)
     found = [each for each in known if each.name == name]
     if len({each.kind for each in found}) > 1:
         raise Failure(
@@ -53,7 +53,7 @@ def label(reader: ReaderStatus) -> str:
 
 async def list_readers(session: Session, kind: ReaderKind, plural: str) -> None:
     """Write the readers of one kind, which are the answer under the key ``plural``."""
-    found = [each for each in await session.operations.readers() if each.kind == kind]
+    found = await session.operations.readers(kind)
     if session.screen.is_json:
         session.screen.json(**{plural: found})
     elif found:

@@ -146,7 +146,7 @@ async def prune(session: Session, *, names: Sequence[str], yes: bool) -> None:
     Do this once no process runs the older code. VIEW names views that no code declares any more:
     all of their versions are deleted.
     """
-    readers = [each for each in await session.operations.readers() if each.kind == "view"]
+    readers = await session.operations.readers("view")
     declared = {each.name: each.version for each in readers if each.is_declared}
     old = [
         each

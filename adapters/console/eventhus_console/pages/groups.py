@@ -10,8 +10,10 @@ LIMIT = 20
 
 async def groups(visit: Visit) -> Page:
     """List the consumer groups."""
-    statuses = [each for each in await visit.operations.readers() if each.kind == "group"]
-    return Page(template="groups.html", values={"statuses": statuses})
+    statuses = await visit.operations.readers("group")
+    return Page(
+        template="groups.html", values={"statuses": statuses, "done": visit.given.text("done")}
+    )
 
 
 async def group(visit: Visit) -> Page:
@@ -30,8 +32,8 @@ async def group_page(
         problem: Why an action did not succeed, to show at the top.
         status: The status of the response.
     """
-    every = await visit.operations.readers()
-    found = next((each for each in every if (each.kind, each.name) == ("group", name)), None)
+    every = await visit.operations.readers("group")
+    found = next((each for each in every if each.name == name), None)
     if found is None:
         raise NotFound(f"there is no consumer group {name}")
     after = visit.given.number("after") or 0 if problem is None else 0

@@ -117,7 +117,7 @@ async def folded_page(
 
 
 async def _list(visit: Visit, kind: FoldedKind) -> Page:
-    statuses = [each for each in await visit.operations.readers() if each.kind == kind]
+    statuses = await visit.operations.readers(kind)
     infos = {each.name: each for each in visit.operations.describe().readers if each.kind == kind}
     return Page(
         template="folded_list.html", values={"kind": kind, "statuses": statuses, "infos": infos}
@@ -125,8 +125,7 @@ async def _list(visit: Visit, kind: FoldedKind) -> Page:
 
 
 async def _versions(visit: Visit, kind: FoldedKind, name: str) -> Sequence[ReaderStatus]:
-    every = await visit.operations.readers()
-    found = [each for each in every if (each.kind, each.name) == (kind, name)]
+    found = [each for each in await visit.operations.readers(kind) if each.name == name]
     if not found:
         raise NotFound(f"there is no {kind} {name}")
     return found

@@ -1,4 +1,4 @@
-"""What a store finds out about its server, its user and its bucket."""
+"""Checks of a store: its server, its user and its bucket."""
 
 from eventhus_mongo.diagnosis.examine import diagnose
 from eventhus_mongo.diagnosis.names import CONNECTION

@@ -1,4 +1,4 @@
-"""What a bus finds out about its server, its account, its user and its streams."""
+"""Checks of a bus: its server, its account, its user and its streams."""
 
 from eventhus_nats.diagnosis.examine import diagnose_core, diagnose_jetstream
 

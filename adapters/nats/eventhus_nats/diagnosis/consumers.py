@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 import nats.js.errors
 from nats.js.api import ConsumerInfo
 
 from eventhus.ports import Finding
 from eventhus_nats.connection import Connection
-from eventhus_nats.consumer import ACK_WAIT_S, MAX_IN_HAND, can_serve
+from eventhus_nats.consumer import ACK_WAIT_S, MAX_IN_HAND, can_serve, group_consumers
 from eventhus_nats.diagnosis.names import CONSUMERS
 
-_PAGE = 256  # that the server returns at most
 _MOST = 2_048  # consumers that are looked at
 _RECREATE = "delete the consumer while the group has members: they create it again"
 
 
 async def of_consumers(connection: Connection) -> Iterable[Finding]:
     """Return whether the consumers of the stream can serve groups."""
-    consumers: list[ConsumerInfo] = []
-    try:
-        while len(consumers) < _MOST:
-            page = await connection.ask(
-                connection.jetstream.consumers_info(connection.bucket, len(consumers))
-            )
-            consumers += page
-            if len(page) < _PAGE:
-                break
-    except nats.js.errors.NotFoundError:
-        pass
-    groups = [each for each in consumers if each.config.durable_name]
+    groups: list[ConsumerInfo] = []
+    with suppress(nats.js.errors.NotFoundError):  # there is no stream yet
+        groups = await group_consumers(connection, most=_MOST)
     findings = [finding for each in groups for finding in consumer_findings(each)]
     return findings or [Finding.ok(CONSUMERS, f"groups that have subscribed: {len(groups)}")]
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
+from eventhus.adapter_support import stop
 from eventhus_nats.connection import Connection
 from eventhus_nats.driver_errors import describe
 
@@ -43,9 +44,7 @@ class WatchingConnection(Connection):
             await asyncio.wait({asking, denied}, return_when=asyncio.FIRST_COMPLETED)
             return None if denied.done() else (await asking).data
         finally:
-            for task in (asking, denied):
-                task.cancel()
-            await asyncio.gather(asking, denied, return_exceptions=True)
+            await stop(asking, denied)
 
     async def _denial_of(self, subject: str) -> None:
         while not any(subject.lower() in text for text in self.denials):

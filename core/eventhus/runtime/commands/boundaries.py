@@ -20,7 +20,7 @@ PAGE = 1000  # events read at once, so that folding a large boundary takes littl
 
 
 class Boundaries(Generic[S]):
-    """The states of one decision, by query.
+    """The states of one decision, by query. The queries have stored names.
 
     The version of such a state is the number of events that are folded into it, and its position
     is that up to which the log was looked at.
@@ -49,14 +49,17 @@ class Boundaries(Generic[S]):
         )
         self._decision = decision
         self._catalog = catalog
+        # An item without types finds the events of the decision, and those whose names are not
+        # known here: a newer version of the code has written them, and must not be overlooked.
+        self._others = catalog.names - catalog.names_of(decision.events)
         self._store = store
         self._serializer = serializer
         self._snapshots = snapshots
         self._cache: StateCache[Query, S] = StateCache(cache_size)
 
     def stored(self, query: Query) -> Query:
-        """Return the query as a store takes it, with stored names."""
-        return self._catalog.stored_query(query, self._decision.events)
+        """Return a query of the decision with the stored names of its classes."""
+        return self._catalog.stored_query(query, self._others)
 
     def cached(self, query: Query) -> CachedState[S] | None:
         """Return the cached state, which may be out of date, or ``None``."""
@@ -69,11 +72,10 @@ class Boundaries(Generic[S]):
             CodecError: A stored event does not fit its class, or a newer version of the code has
                 written it.
         """
-        stored = self.stored(query)
         known = self._cache.get(query)
         if known is None and self._snapshots is not None:
-            known = await self._from_snapshot(self._snapshots, self._snapshot_id(stored))
-        known = await self._catch_up(stored, known or self.initial)
+            known = await self._from_snapshot(self._snapshots, self._snapshot_id(query))
+        known = await self._catch_up(query, known or self.initial)
         self._cache.put(query, known)
         return known
 
@@ -101,8 +103,8 @@ class Boundaries(Generic[S]):
             event_id=event_id(stored.commit.id, len(stored.commit.events) - 1),
             snapshot_version=before.snapshot_version,
         )
-        if self._snapshots is not None:
-            current = self._snapshots.offer(self._snapshot_id(self.stored(query)), current)
+        if self._snapshots is not None and self._snapshots.is_due(current):
+            current = self._snapshots.take(self._snapshot_id(query), current)
         self._cache.put(query, current)
 
     def forget(self, query: Query) -> None:

@@ -51,6 +51,7 @@ class DecisionUnit(UnitOfWork, Generic[S]):
         self._command: Any = command
         self._expected_version = expected_version
         self._query: Query = decision.query(self._command)
+        self._stored_query = boundaries.stored(self._query)
         self._current: CachedState[S] = boundaries.initial
         self._decided: Sequence[Any] = ()
         self._next = decision.initial  # the state after the events that were decided
@@ -59,11 +60,11 @@ class DecisionUnit(UnitOfWork, Generic[S]):
     @property
     def condition(self) -> Condition:
         """See ``UnitOfWork.condition``."""
-        return Condition(query=self._boundaries.stored(self._query), after=self._current.position)
+        return Condition(query=self._stored_query, after=self._current.position)
 
     def begin(self) -> bool:
         """See ``UnitOfWork.begin``."""
-        cached = self._boundaries.cached(self._query)
+        cached = self._boundaries.cached(self._stored_query)
         if cached is None:
             return False
         self._current = cached
@@ -71,7 +72,7 @@ class DecisionUnit(UnitOfWork, Generic[S]):
 
     async def refresh(self) -> None:
         """See ``UnitOfWork.refresh``."""
-        self._current = await self._boundaries.current(self._query)
+        self._current = await self._boundaries.current(self._stored_query)
 
     def decide(self) -> Sequence[Change]:
         """See ``UnitOfWork.decide``."""
@@ -96,11 +97,13 @@ class DecisionUnit(UnitOfWork, Generic[S]):
 
     def win(self, stored: StoredCommit) -> None:
         """See ``UnitOfWork.win``."""
-        self._boundaries.remember(self._query, self._current, self._next, self._folded, stored)
+        self._boundaries.remember(
+            self._stored_query, self._current, self._next, self._folded, stored
+        )
 
     def forget(self) -> None:
         """See ``UnitOfWork.forget``."""
-        self._boundaries.forget(self._query)
+        self._boundaries.forget(self._stored_query)
 
     async def unchanged(self) -> Committed:
         """See ``UnitOfWork.unchanged``."""

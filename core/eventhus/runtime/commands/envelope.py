@@ -49,9 +49,9 @@ class Committed:
 
     Attributes:
         stream: The aggregate that the command was for.
-        version: The version of the last of these events, or of the aggregate if there are
-            none: what to expect next time. A repeated command gets what it got the first time,
-            and the aggregate may have gone on since.
+        version: The version of the last of these events, or of the aggregate if there are none.
+            Pass it as the next ``expected_version``. A repeated command gets its first answer
+            again, although the aggregate may have gone on since.
         position: The position of that event in the log; 0 if there is none.
         events: The events of the command; none if nothing changed.
     """

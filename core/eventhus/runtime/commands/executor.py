@@ -65,8 +65,8 @@ class Executor:
     ) -> Committed:
         if first := await self._first_answer(unit, command_id):
             return first
-        # The same command may have come through another process. What then stands in the way
-        # of this one is its own outcome.
+        # Another process may carry out the same command meanwhile. Its events then cause the
+        # refusal, the conflict or the empty answer here.
         try:
             committed = await self._execute(unit, envelope)
         except (Rejected, ConcurrencyError):

@@ -107,8 +107,8 @@ class Repository(Generic[S]):
             event_id=last.event_id,
             snapshot_version=snapshot_version,
         )
-        if self._snapshots is not None:
-            current = self._snapshots.offer(stream, current)
+        if self._snapshots is not None and self._snapshots.is_due(current):
+            current = self._snapshots.take(stream, current)
         self._cache.put(stream.aggregate_id, current)
 
     def forget(self, stream: StreamId) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -35,9 +35,7 @@ class Router:
     """Makes units of work of commands.
 
     Args:
-        catalog: Knows the routes and the stored names.
-        aggregates: The aggregates of the application.
-        decisions: Its decisions.
+        catalog: Knows the parts, their commands and the stored names.
         store: Holds events and snapshots.
         serializer: Decodes events.
         codec: Turns states into plain data.
@@ -48,8 +46,6 @@ class Router:
     def __init__(
         self,
         catalog: Catalog,
-        aggregates: Iterable[Aggregate[Any, Any, Any]],
-        decisions: Iterable[Decision[Any, Any, Any]],
         *,
         store: Storage,
         serializer: EventSerializer,
@@ -64,8 +60,13 @@ class Router:
         self._cache_size = cache_size
         self._snapshot_every = snapshot_every
         self._snapshots: dict[str, Snapshots[Any]] = {}
-        self._repositories = {each.name: self._repository(each) for each in aggregates}
-        self._boundaries = {each.name: self._boundaries_of(each) for each in decisions}
+        parts = dict.fromkeys(catalog.routes.values())  # once, though it handles several commands
+        self._repositories = {
+            part.name: self._repository(part) for part in parts if isinstance(part, Aggregate)
+        }
+        self._boundaries = {
+            part.name: self._boundaries_of(part) for part in parts if isinstance(part, Decision)
+        }
         self._routes = {command: self._route(part) for command, part in catalog.routes.items()}
 
     def unit(self, envelope: Envelope) -> UnitOfWork:

@@ -78,10 +78,12 @@ class Snapshots(Generic[S]):
         """Log that a snapshot is not used, as the log was restored and has gone on differently."""
         _logger.warning("snapshot of %s ignored: the log has another event at its place", stream)
 
-    def offer(self, stream: StreamId, state: CachedState[S]) -> CachedState[S]:
-        """Start to save ``state`` if a snapshot is due; return it with its new snapshot version."""
-        if state.version - state.snapshot_version < self._every:
-            return state
+    def is_due(self, state: CachedState[S]) -> bool:
+        """Return whether enough events follow the newest snapshot."""
+        return state.version - state.snapshot_version >= self._every
+
+    def take(self, stream: StreamId, state: CachedState[S]) -> CachedState[S]:
+        """Start to save ``state``; return it with its new snapshot version."""
         task = asyncio.create_task(self._save(stream, state))
         self._saving.add(task)
         task.add_done_callback(self._saving.discard)

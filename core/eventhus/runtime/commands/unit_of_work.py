@@ -1,4 +1,4 @@
-"""Units of work: what one command is decided on, and what it changes."""
+"""Units of work: one command each, with the state that it is decided on and its changes."""
 
 from __future__ import annotations
 

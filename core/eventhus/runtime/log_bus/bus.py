@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from eventhus.adapter_support.arguments import check_group, check_start, unknown_group
+from eventhus.adapter_support.arguments import (
+    check_group,
+    check_start,
+    group_with_letters,
+    unknown_group,
+)
 from eventhus.adapter_support.limits import MOST_GROUPS, MOST_LETTERS
 from eventhus.domain.query import Query, QueryItem
 from eventhus.domain.start import Start
@@ -24,6 +30,7 @@ from eventhus.ports.bus import (
 from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.clock import Clock
 from eventhus.ports.diagnosis import Finding
+from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage
 from eventhus.runtime.log_bus.delivery import Source
 from eventhus.runtime.log_bus.group_member import GroupMember, place_of, reader_of
@@ -125,9 +132,11 @@ class LogBus:
                 clock=self._clock,
             )
         else:
+            begin = partial(self._beginning_of, group, start)
+            await begin()
             subscription = GroupMember(
                 group,
-                await self._beginning_of(group, start),
+                begin,
                 source,
                 handler,
                 concurrency,
@@ -190,14 +199,38 @@ class LogBus:
         if await self._store.load_group(group) is None:
             raise unknown_group(group)
         place = await place_after(self._store, start)
-        name = reader_of(group)
-        lease = await self._store.acquire(name, owner_name(self._new_id), ttl_s=LEASE_S)
+        async with self._leased(group) as lease:
+            await self._store.save_checkpoint(
+                lease.name, place.position, event_id=place.event_id, token=lease.token
+            )
+
+    async def delete_group(self, group: str) -> None:
+        """See ``MessageSource.delete_group``.
+
+        If the process dies meanwhile, a new group of the name may continue at the old place.
+        """
+        check_group(group)
+        if not await self.has_group(group):
+            raise unknown_group(group)
+        async with self._leased(group) as lease:
+            if await self._store.load_letters(group, limit=1):
+                raise group_with_letters(group)
+            await self._store.delete_group(group)
+            await self._store.forget_checkpoint(lease.name, token=lease.token)
+
+    @asynccontextmanager
+    async def _leased(self, group: str) -> AsyncGenerator[Lease, None]:
+        """Hold the lease of a group.
+
+        Raises:
+            ReaderBusy: A member of the group holds it.
+        """
+        owner = owner_name(self._new_id)
+        lease = await self._store.acquire(reader_of(group), owner, ttl_s=LEASE_S)
         if lease is None:
             raise ReaderBusy(f"group {group}")
         try:
-            await self._store.save_checkpoint(
-                name, place.position, event_id=place.event_id, token=lease.token
-            )
+            yield lease
         finally:
             await self._store.release(lease)
 

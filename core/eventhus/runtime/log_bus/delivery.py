@@ -102,7 +102,7 @@ class Delivery:
         self._pool.start(self._queues)
 
     async def read(self) -> None:
-        """Read on until cancelled, as long as there is room for what is not handled."""
+        """Read on until cancelled; pause while too many messages wait for their handlers."""
         in_hand, source = self._in_hand, self._source
         after = in_hand.last.position
         async with aclosing(source.store.follow(source.query, after=after, limit=PAGE)) as pages:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from attrs import evolve
 
-from eventhus.adapter_support.tasks import stop
+from eventhus.adapter_support.tasks import first_done, stop
 from eventhus.errors import LeaseLost
 from eventhus.ports.bus import MessageHandler
 from eventhus.ports.checkpoints import Checkpoint
@@ -46,7 +47,7 @@ class GroupMember(LeasedReader):
 
     Args:
         group: The name of the group.
-        start: Where the group began.
+        begin: Returns where the group began, after creating it if it does not exist any more.
         source: The events.
         handler: Handles one message.
         concurrency: The maximum number of messages that are handled at once.
@@ -62,7 +63,7 @@ class GroupMember(LeasedReader):
     def __init__(
         self,
         group: str,
-        start: Checkpoint,
+        begin: Callable[[], Awaitable[Checkpoint]],
         source: Source,
         handler: MessageHandler,
         concurrency: int,
@@ -76,7 +77,7 @@ class GroupMember(LeasedReader):
             reader_of(group), f"group {group}", store, clock, owner=owner, observing=observing
         )
         self.group = group
-        self._start = start
+        self._begin = begin
         self._closing = asyncio.Event()
         self._is_late = False  # a worker has found the lease expired
         self._delivery = Delivery(
@@ -110,13 +111,7 @@ class GroupMember(LeasedReader):
         return self._closing.is_set()
 
     async def _pause(self, delay_s: float) -> None:
-        sleeping = asyncio.ensure_future(self._clock.sleep(delay_s))
-        closing = asyncio.ensure_future(self._closing.wait())
-        try:
-            await asyncio.wait({sleeping, closing}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            closing.cancel()
+        await first_done(self._clock.sleep(delay_s), self._closing.wait())
 
     async def _forget(self) -> None:
         """Do nothing: handlers get repeats as they come."""
@@ -148,8 +143,7 @@ class GroupMember(LeasedReader):
                 await stop(ending)
         finally:
             delivery.stop()
-            if not reading.done():
-                await stop(reading)
+            await stop(reading)
         if not reading.cancelled():
             await reading  # which failed
         if delivery.refused:
@@ -181,10 +175,12 @@ class GroupMember(LeasedReader):
 
     async def _place(self, lease: Lease) -> Checkpoint:
         """Return the place to go on from: the checkpoint, or where the group began."""
+        # The group may have been deleted while this member waited for the lease.
+        began = await self._begin()
         await self._resume()
-        if place_of(self._start, self._checkpoint) is self._start:
-            await self._check_history(self._start)
-            await self._save(self._start, lease)
+        if place_of(began, self._checkpoint) is began:
+            await self._check_history(began)
+            await self._save(began, lease)
         return self._checkpoint
 
     def _may_begin(self) -> bool:

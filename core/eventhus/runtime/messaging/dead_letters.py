@@ -65,7 +65,7 @@ def letter_of(message: Message, error: BaseException, attempts: int, at: datetim
 
 
 def buried_event(letter: DeadLetter) -> BuriedEvent:
-    """Return what a dead letter says about its event and its failure."""
+    """Return the event and the failure that a dead letter describes."""
     message = letter.message
     headers = {name: str(value) for name, value in message.headers.items()}
     attempts = headers.get(ERROR_ATTEMPTS, "")

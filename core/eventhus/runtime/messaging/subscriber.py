@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 from eventhus.adapter_support.backoff import Backoff
 from eventhus.adapter_support.failure_log import summary, unexpected
 from eventhus.adapter_support.handler_failure import handler_failure
+from eventhus.adapter_support.tasks import first_done
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.recorded import E_co, Recorded, StreamId
 from eventhus.ports.bus import (
@@ -156,7 +157,7 @@ class Subscriber:
                 self.group,
             )
         tried = 1
-        while failure := await handler_failure(self._call, delivered):
+        while (failure := await handler_failure(self._call, delivered)) is not None:
             if tried >= self._attempts:
                 await self._bury(message, failure, tried)
                 return
@@ -293,13 +294,7 @@ class Subscriber:
             )
 
     async def _sleep(self, delay: float) -> None:
-        sleeping = asyncio.ensure_future(self._clock.sleep(delay))
-        stopping = asyncio.ensure_future(self._stop_retrying.wait())
-        try:
-            await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            stopping.cancel()
+        await first_done(self._clock.sleep(delay), self._stop_retrying.wait())
 
 
 class AppSubscription:

@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import evolve
 
-from eventhus.adapter_support.tasks import stop, together
+from eventhus.adapter_support.tasks import first_done, together
 from eventhus.domain.deadlines import ArmedDeadline
 from eventhus.domain.process_events import DeadlineReached
 from eventhus.errors import LogChanged
@@ -86,7 +86,7 @@ class DeadlineTimer:
 
     async def _look(self) -> datetime | None:
         """Return the time of the earliest armed deadline."""
-        self._next = None  # what is saved during the load counts, too
+        self._next = None  # deadlines that are saved during the load count, too
         for document in await self._documents.armed(limit=1):
             self.saved(document.deadlines)
         self._sooner.clear()
@@ -96,13 +96,7 @@ class DeadlineTimer:
         """Wait until the next deadline, until a sooner one is armed, or for ``LOOK``."""
         look = self._clock.now() + LOOK
         moment = look if next_ is None else min(next_, look)
-        waiting = asyncio.ensure_future(self._clock.wait_until(moment))
-        sooner = asyncio.ensure_future(self._sooner.wait())
-        try:
-            await asyncio.wait({waiting, sooner}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await stop(waiting)
-            await stop(sooner)
+        await first_done(self._clock.wait_until(moment), self._sooner.wait())
 
     async def _reach(self) -> None:
         """Reach the earliest deadline of each key, if its time has come.

@@ -55,7 +55,7 @@ class EarlierVersions:
                     self._pasts[key] = past
 
     def past(self, key: str) -> Past:
-        """Return what they did for a key that was looked up."""
+        """Return their work for a key that was looked up."""
         return self._pasts[key]
 
 

@@ -242,7 +242,7 @@ def _value(kind: FieldKind, text: Any) -> IndexValue:
     """Return the value that ``_text`` wrote.
 
     Raises:
-        ValueError: It is none of this kind.
+        ValueError: The text is not a value of this kind.
         TypeError: As above.
         LookupError: As above.
         ArithmeticError: As above.

@@ -180,7 +180,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         value: V | None,  # noqa: ARG002
         recorded: Recorded[Any],  # noqa: ARG002
     ) -> bool:
-        """Do what follows from an event.
+        """Carry out the consequences of an event.
 
         Args:
             folded: The value before the event.
@@ -191,8 +191,8 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
             True if the value must be saved before the next event.
 
         Raises:
-            Poisoned: Something that follows can never be done.
-            ReaderStopped: This version of the application cannot do it.
+            Poisoned: A consequence can never be carried out.
+            ReaderStopped: This version of the application cannot carry one out.
         """
         return False
 
@@ -356,13 +356,13 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         folded: FoldedValue[V],  # noqa: ARG002 - for subclasses
         recorded: Recorded[Any],  # noqa: ARG002
     ) -> bool:
-        """Return whether what follows from an event was done before."""
+        """Return whether the consequences of an event were carried out before."""
         return False
 
     async def _fold(
         self, folded: FoldedValue[V], recorded: Recorded[Any], *, silently: bool = False
     ) -> bool:
-        """Fold one event into a value, and do what follows from it unless ``silently``.
+        """Fold one event into a value, and carry out its consequences unless ``silently``.
 
         Returns:
             Whether the value must be saved before the next event.

@@ -80,7 +80,7 @@ class LeasedReader(ABC):
 
     Args:
         name: The name of the lease and of the checkpoint, unique in the bucket.
-        label: What the reader is, for messages.
+        label: The name of the reader in messages, such as ``view orders``.
         store: Holds the log, the lease and the checkpoint.
         clock: Times the pauses.
         owner: The owner of the lease, unique for ever.
@@ -224,9 +224,8 @@ class LeasedReader(ABC):
                 except asyncio.CancelledError as error:
                     if being_cancelled():
                         raise
-                    delay_s = self._failed(
-                        error
-                    )  # an adapter raised it; it must not end the reader
+                    # An adapter raised it, which must not end the reader.
+                    delay_s = self._failed(error)
                 except Exception as error:  # noqa: BLE001 - adapters may raise anything
                     delay_s = self._failed(error)
                 if lease is not None and self._failures > 1:
@@ -242,7 +241,7 @@ class LeasedReader(ABC):
     async def drain(self) -> None:
         """Wait until everything that the log holds now is done, or cannot be done here.
 
-        What a failing reader or a stand-by leaves behind is done by another process, or later.
+        A failing reader or a stand-by leaves the rest to another process, or to a later run.
         """
         self._goal = await self._store.head()
         while self._position < self._goal and self._is_leader and self._failure is None:

@@ -49,7 +49,7 @@ class OwnStreams:
 
         Args:
             cause: The id of the event that it is about.
-            parts: What tells it from other ids because of that event.
+            parts: Distinguish it from the other ids for that event.
         """
         return "/".join([f"{RESERVED}{self._process}", cause, *parts])
 

@@ -31,6 +31,7 @@ from eventhus.runtime.readers.keyed_events import Poisoned
 from eventhus.runtime.readers.keyed_fold import Batch, FoldContext, KeyedFold
 from eventhus.runtime.readers.own_streams import OwnStreams
 from eventhus.runtime.readers.process_versions import ProcessVersions
+from eventhus.runtime.readers.registering import lease_of
 
 S = TypeVar("S")
 
@@ -66,7 +67,8 @@ class ProcessRunner(KeyedFold[S]):
         *,
         keys_at_once: int,
     ) -> None:
-        super().__init__(process, context, lease=f"process_{process.name}")
+        lease = lease_of("process", process.name, process.version)
+        super().__init__(process, context, lease=lease)
         self._keys_at_once = keys_at_once
         self._process = process
         self._streams = OwnStreams(
@@ -236,9 +238,8 @@ class ProcessRunner(KeyedFold[S]):
         return True
 
     def _evolve(self, folded: FoldedValue[S], recorded: Recorded[Any]) -> tuple[S | None, bool]:
-        before: Any = (
-            folded.value if folded.exists else self._process.initial
-        )  # None may be a state
+        # None may be a state.
+        before: Any = folded.value if folded.exists else self._process.initial
         return self._process.next(folded.key, before, recorded), True
 
     async def _react(

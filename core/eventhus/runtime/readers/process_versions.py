@@ -17,7 +17,7 @@ class ProcessVersions:
 
     All versions share one lease, so one of them runs at a time. The one that has taken over stays
     in charge, even when nobody runs it: an older version that went on from its own checkpoint would
-    send commands again. What is known about versions is kept in checkpoints.
+    send commands again. Checkpoints record which version is in charge.
 
     Args:
         process: The process, of this version.
@@ -31,7 +31,7 @@ class ProcessVersions:
         self._label = label
         self._store = store
         self._collection = collection_of("process", process.name, process.version)
-        self._in_charge = f"{collection_of('process', process.name)}/version"
+        self._in_charge = _in_charge(process.name)
         self._until = f"{self._collection}/until"
 
     async def check(self) -> None:
@@ -40,13 +40,13 @@ class ProcessVersions:
         Raises:
             Superseded: It is.
         """
-        newest = await self._newest()
+        newest = await version_in_charge(self._store, self._name)
         if newest > self._version:
             raise Superseded(self._label, self._version, newest)
 
     async def takes_over(self) -> bool:
         """Return whether an older version is in charge."""
-        return await self._newest() < self._version
+        return await version_in_charge(self._store, self._name) < self._version
 
     async def take_over(self, lease: Lease) -> None:
         """Put this version in charge."""
@@ -83,5 +83,12 @@ class ProcessVersions:
             if version < self._version
         ]
 
-    async def _newest(self) -> int:
-        return max(1, (await self._store.load_checkpoint(self._in_charge)).position)
+
+async def version_in_charge(store: Storage, process: str) -> int:
+    """Return the version of a process that has taken over last."""
+    return max(1, (await store.load_checkpoint(_in_charge(process))).position)
+
+
+def _in_charge(process: str) -> str:
+    """Return the name of the checkpoint that holds the version in charge."""
+    return f"{collection_of('process', process)}/version"

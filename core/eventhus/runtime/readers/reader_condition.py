@@ -13,8 +13,8 @@ class ReaderCondition:
         owner: The owner of its lease, if it holds it.
         is_running: True if it was started and goes on. It may be a stand-by.
         has_ended: True if it was started and has ended, although nobody stopped it.
-        failure: The failure of its last attempt, until the next one begins. That another process
-            took over is none, unless it happens again and again.
+        failure: The failure of its last attempt, until the next one begins. A takeover by another
+            process counts only if it happens again and again.
         last_failure: The same, until it makes progress.
         idle_s: The seconds since it started or last made progress.
     """

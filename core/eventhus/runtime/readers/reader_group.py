@@ -176,12 +176,15 @@ class ReaderGroup:
         return documents
 
     def fold_of(self, reader: Followed) -> KeyedFold[Any]:
-        """Return what follows the log for a view or process in this run.
+        """Return the reader that folds the log for a view or process in this run.
 
         Raises:
             InvalidArgument: It is not part of the application.
         """
-        return self._fold_of(reader)
+        fold = self._folds.get(reader)
+        if fold is None:
+            raise _foreign(reader)
+        return fold
 
     @property
     def followers(self) -> Sequence[LeasedReader]:
@@ -266,7 +269,7 @@ class ReaderGroup:
 
     async def build(self, view: View[Any, Any], on_progress: OnBuildProgress) -> None:
         """Build a view, as ``Application.build`` does."""
-        self._fold_of(view)
+        self.fold_of(view)
         projector = Projector(view, self._context(view, self._views[view]))
         await projector.register()
         self._builders.add(projector)
@@ -305,18 +308,12 @@ class ReaderGroup:
 
     async def caught_up(self, reader: Followed, position: int) -> None:
         """Wait for a position, as ``Application.caught_up`` does."""
-        await self._fold_of(reader).caught_up(position)
+        await self.fold_of(reader).caught_up(position)
 
     async def _registered(self, reader: Followed) -> KeyedFold[Any]:
-        fold = self._fold_of(reader)
+        fold = self.fold_of(reader)
         if not self._is_registered:
             await fold.register()
-        return fold
-
-    def _fold_of(self, reader: Followed) -> KeyedFold[Any]:
-        fold = self._folds.get(reader)
-        if fold is None:
-            raise _foreign(reader)
         return fold
 
     def _checked(self, kind: str, given: Iterable[F]) -> Iterator[F]:

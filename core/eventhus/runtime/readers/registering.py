@@ -23,11 +23,16 @@ INDEXES: Final = "indexed fields"
 
 
 def collection_of(kind: str, name: str, version: int = 1) -> str:
-    """Return the name of the collection, checkpoint and lease of a version.
+    """Return the name of the collection and checkpoint of a version.
 
     No name of a view or process holds a dot, so no two versions share a collection.
     """
     return f"{kind}_{name}" if version == 1 else f"{kind}_{name}.v{version}"
+
+
+def lease_of(kind: str, name: str, version: int) -> str:
+    """Return the name of the lease of a version. All versions of a process share one."""
+    return collection_of(kind, name, 1 if kind == "process" else version)
 
 
 def label_of(kind: str, name: str, version: int = 1) -> str:
@@ -66,7 +71,7 @@ class Registrar:
     async def register_process(self, process: Process[Any, Any]) -> Registration:
         """Return the registration of a process's version, which is stored now if there is none.
 
-        A later version begins where the first one did: it folds what that has handled, too.
+        A later version begins where the first one did, and folds the events handled since, too.
         """
         versions = await self._versions("process", process.name)
         if process.version in versions:

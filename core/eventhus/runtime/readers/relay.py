@@ -41,7 +41,7 @@ class Relay(LeasedReader):
         owner: As for ``LeasedReader``.
         published: The aggregate types of the streams of processes that are published; others stay
             in the log.
-        observing: As for ``LeasedReader``; also told of what is published.
+        observing: As for ``LeasedReader``; also told of publications.
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class Relay(LeasedReader):
         """Do nothing: the bus recognises repeats, or delivers them again."""
 
     async def _read(self, lease: Lease) -> None:
-        # In this order: whatever another relay publishes is then either in the checkpoint that is
-        # read here, or refused by the bus to one of the two.
+        # In this order: an event that another relay publishes is then either covered by the
+        # checkpoint that is read here, or the bus refuses it to one of the two.
         publisher = await self._bus.publisher()
         after = await self._behind(publisher, await self._resume())
         try:

@@ -1,4 +1,4 @@
-"""Operating: the groups of a bus and their progress, and moving a group."""
+"""Operating: the groups of a bus and their progress, moving and deleting a group."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def statuses(bus: EventBus) -> dict[str, GroupStatus]:
 
 
 class Operating(BusCases):
-    """``groups`` and ``move``."""
+    """``groups``, ``move`` and ``delete_group``."""
 
     @bus_case
     async def test_groups_are_described(self, bus: EventBus) -> None:
@@ -150,3 +150,72 @@ class Operating(BusCases):
         await bus.subscribe(inbox, group="g")
         await until(lambda: inbox.messages)
         assert ["a-2"] == inbox.ids
+
+    @pytest.mark.parametrize(("start", "first"), [("beginning", 1), (4, 5), ("now", 6)])
+    @bus_case
+    async def test_a_deleted_group_begins_anew(
+        self, bus: EventBus, start: Start, first: int
+    ) -> None:
+        """Where its next member says, in whichever process, wherever it was before."""
+        await publish(bus, placed(5))
+        for group in ("g", "h"):
+            await was_member(bus, group, 5)
+        await bus.move("g", 2)
+        async with self.bus(self.bucket) as other:
+            await other.delete_group("g")
+            assert ["h"] == [*await statuses(other)]
+        assert ["h"] == [*await statuses(bus)]
+        assert not await bus.has_group("g")
+        assert await bus.has_group("h")
+        inbox = Inbox()
+        await bus.subscribe(inbox, group="g", start=start)
+        await publish(bus, placed(2, after=5))
+        await until(lambda: "a-7" in inbox.ids)
+        assert [f"a-{position}" for position in range(first, 8)] == inbox.ids
+        assert ["g", "h"] == [*await statuses(bus)]
+
+    @bus_case
+    async def test_a_group_with_a_member_is_not_deleted(self, bus: EventBus) -> None:
+        """Its member gets each message once, and the group can be deleted when that has left."""
+        await publish(bus, placed(2))
+        inbox = Inbox()
+        subscription = await bus.subscribe(inbox, group="g", start="beginning")
+        await until(lambda: len(inbox.messages) >= 2)
+        async with self.bus(self.bucket) as other:
+            for each in (bus, other):
+                with pytest.raises(ReaderBusy):
+                    await each.delete_group("g")
+            await publish(bus, placed(2, after=2))
+            await until(lambda: len(inbox.messages) >= 4)
+            assert ["a-1", "a-2", "a-3", "a-4"] == inbox.ids
+            await subscription.close()
+            await other.delete_group("g")
+        assert {} == await statuses(bus)
+
+    @bus_case
+    async def test_a_group_with_dead_letters_is_not_deleted(self, bus: EventBus) -> None:
+        """Whether it has subscribed or not. Once they are gone, it can be."""
+        await publish(bus, placed(2))
+        await was_member(bus, "g", 2)
+        for group in ("g", "letters"):
+            await bus.bury(message("x"), group)
+            with pytest.raises(InvalidArgument, match="dead letters"):
+                await bus.delete_group(group)
+        assert {"g": 1, "letters": 1} == {
+            name: each.dead_letters for name, each in (await statuses(bus)).items()
+        }
+        for group in ("g", "letters"):
+            [letter] = await letters_of(bus, group)
+            await bus.discard(letter, group)
+        await bus.delete_group("g")
+        assert {} == await statuses(bus)
+
+    @bus_case
+    async def test_a_group_that_does_not_exist_is_not_deleted(self, bus: EventBus) -> None:
+        """Nor is one of an invalid name."""
+        await publish(bus, placed(1))
+        await was_member(bus, "h", 1)
+        for group in ("g", "a b"):
+            with pytest.raises(InvalidArgument):
+                await bus.delete_group(group)
+        assert ["h"] == [*await statuses(bus)]

@@ -105,6 +105,37 @@ class Groups(Cases):
         await store.save_letter(GROUP, letter(2))
         assert START == await store.load_group(GROUP)
 
+    @case
+    async def test_a_deleted_group_can_begin_elsewhere(self, store: Storage) -> None:
+        """Its letters stay, and so does every other group."""
+        for group in (GROUP, "other"):
+            await store.create_group(group, START)
+        await store.save_letter(GROUP, letter(1))
+        await store.delete_group(GROUP)
+        async with self.store(self.bucket) as other:
+            for each in (store, other):
+                assert await each.load_group(GROUP) is None
+                assert START == await each.load_group("other")
+            [first] = await letters(other)
+            await other.delete_letter(GROUP, first.number)
+            assert ["other"] == [*await store.groups()]
+            await store.save_letter(GROUP, letter(2))
+            [second] = await letters(store)
+            assert second.number > first.number
+            elsewhere = Checkpoint(7, "x")
+            assert elsewhere == await other.create_group(GROUP, elsewhere)
+            assert elsewhere == await store.load_group(GROUP)
+
+    @case
+    async def test_deleting_a_group_that_does_not_exist_does_nothing(self, store: Storage) -> None:
+        """Whether it has been deleted, never created, or only has letters."""
+        await store.create_group(GROUP, START)
+        await store.save_letter("letters", letter())
+        for group in (GROUP, GROUP, "never", "letters"):
+            await store.delete_group(group)
+        assert ["letters"] == [*await store.groups()]
+        assert 1 == await store.count_letters("letters", limit=2)
+
     @pytest.mark.parametrize("limit", [1, 2, 3, 1000])
     @case
     async def test_groups_are_listed(self, store: Storage, limit: int) -> None:
@@ -131,6 +162,7 @@ class Groups(Cases):
         asked: list[Callable[[], Awaitable[object]]] = [
             lambda: store.create_group(group, START),
             lambda: store.load_group(group),
+            lambda: store.delete_group(group),
             lambda: store.save_letter(group, letter()),
             lambda: store.load_letters(group),
             lambda: store.delete_letter(group, 1),

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from eventhus.errors import InvalidArgument, LeaseLost
-from eventhus.ports import HeldLease, Lease, Storage
+from eventhus.ports import Checkpoint, HeldLease, Lease, Storage
 from eventhus_testing.conformance.harness import Cases, case
 from eventhus_testing.conformance.store.names import HOSTILE
 
@@ -260,3 +260,28 @@ class Leasing(Cases):
         for position, token in ((6, 2), (8, 3), (1, 3)):
             await store.save_checkpoint("relay", position, token=token)
             assert position == (await store.load_checkpoint("relay")).position
+
+    @case
+    async def test_a_forgotten_checkpoint_is_as_if_it_was_never_saved(self, store: Storage) -> None:
+        """Its token stays: a former holder can neither save nor forget it."""
+        for name in ("relay", "other"):
+            await store.save_checkpoint(name, 5, event_id="e", token=3, done=[(7, 9)])
+        for token in (2, 0):
+            with pytest.raises(LeaseLost) as caught:
+                await store.forget_checkpoint("relay", token=token)
+            assert ("relay", token) == (caught.value.name, caught.value.token)
+            assert 5 == (await store.load_checkpoint("relay")).position
+        await store.forget_checkpoint("relay", token=4)
+        async with self.store(self.bucket) as other:
+            for each in (store, other):
+                found = await each.load_checkpoint("relay")
+                assert (Checkpoint(), None) == (found, found.saved_at)
+            assert 5 == (await other.load_checkpoint("other")).position
+            with pytest.raises(LeaseLost):
+                await other.save_checkpoint("relay", 5, token=3)
+        assert (await taken(store, "relay", "a")).token > 4
+        await store.forget_checkpoint("never")
+        found = await store.load_checkpoint("never")
+        assert (Checkpoint(), None) == (found, found.saved_at)
+        await store.save_checkpoint("relay", 1, token=9)
+        assert (await store.load_checkpoint("relay")).saved_at is not None

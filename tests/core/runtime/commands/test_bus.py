@@ -31,9 +31,6 @@ def only_for(aggregate_id: str, hook: Hook) -> Hook:
     return hook_for_one
 
 
-# How many.
-
-
 @pytest.mark.parametrize("workers", [1, 3])
 async def test_at_most_so_many_commands_run_at_once(workers: int) -> None:
     """And not fewer, where there is work for all."""
@@ -78,9 +75,6 @@ async def test_the_default_is_thirty_workers() -> None:
         assert 30 == gate.waiting
         gate.opened.set()
         await asyncio.gather(*tasks)
-
-
-# In which order.
 
 
 async def test_commands_of_one_aggregate_run_in_order_of_arrival() -> None:
@@ -142,9 +136,6 @@ async def test_two_types_with_one_id_do_not_wait_for_each_other() -> None:
         await held
 
 
-# Who gets what.
-
-
 class Odd(Rejected):
     """The test refuses odd amounts."""
 
@@ -193,9 +184,6 @@ async def test_a_value_that_is_not_a_command_is_unknown() -> None:
     async with compose() as app:
         with pytest.raises(UnknownCommand):
             await app.dispatch(event)
-
-
-# Closing.
 
 
 async def test_leaving_answers_what_was_accepted_and_takes_no_more() -> None:
@@ -271,9 +259,6 @@ async def test_a_command_that_its_middleware_held_back_too_long_is_not_taken() -
     with pytest.raises(NotRunning):
         await task
     assert 0 == await store.inner.head()
-
-
-# Cancellation, at every place where a command may wait.
 
 
 async def next_works(app: Application, aggregate_id: str, version: int) -> None:

@@ -36,7 +36,7 @@ def deposit_through(other: Application, amount: int = 1) -> Hook:
     return hook
 
 
-async def test_a_command_is_decided_again_on_what_got_in_between() -> None:
+async def test_a_command_is_decided_again_on_events_that_got_in_between() -> None:
     """The events that are appended come from the state that they are appended to."""
     store, clock = Proxy(), FakeClock()
     async with compose(store, clock=clock) as app, compose(store.inner) as other:
@@ -52,7 +52,7 @@ async def test_a_command_is_decided_again_on_what_got_in_between() -> None:
         assert Account("Ada", 82) == await app.state(account, "a")
 
 
-async def test_a_conflict_costs_one_read_of_what_is_new() -> None:
+async def test_a_conflict_costs_one_read_of_the_new_events() -> None:
     """The part of the stream that was read before is not read again."""
     store, clock = Proxy(), FakeClock()
     async with compose(store, clock=clock) as app, compose(store.inner) as other:
@@ -65,7 +65,7 @@ async def test_a_conflict_costs_one_read_of_what_is_new() -> None:
         assert {"append": 2, "load": 1, "events loaded": 1} == store.calls
 
 
-async def test_a_command_may_be_refused_on_what_got_in_between() -> None:
+async def test_a_command_may_be_refused_on_events_that_got_in_between() -> None:
     """The second decision is the one that counts, and it leaves no trace."""
     store, clock = Proxy(), FakeClock()
     async with compose(store, clock=clock) as app, compose(store.inner) as other:
@@ -81,7 +81,7 @@ async def test_a_command_may_be_refused_on_what_got_in_between() -> None:
         assert 3 == await store.inner.head()
 
 
-async def test_a_command_may_become_needless_by_what_got_in_between() -> None:
+async def test_a_command_may_become_needless_by_events_that_got_in_between() -> None:
     """Then it is answered without events, at the version of the store."""
     store, clock = Proxy(), FakeClock()
     async with compose(store, clock=clock) as app, compose(store.inner) as other:

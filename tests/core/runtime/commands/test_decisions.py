@@ -228,6 +228,25 @@ async def test_an_event_outside_of_the_boundary_is_not_folded() -> None:
         assert (SeatTaken("c1", "s1"),) == seen[1].seats
 
 
+async def test_a_boundary_without_types_leaves_out_known_events_of_others() -> None:
+    seats_only = change(
+        enrolment,
+        boundary=lambda command: Query.of(tags={f"course:{command.aggregate_id}"}),
+        events=[SeatTaken],
+    )
+    async with school(decisions=[seats_only]) as app:
+        await app.dispatch(Define(aggregate_id="c1", capacity=9))
+        seen: list[Enrolment] = []
+
+        def note(state: Enrolment) -> Iterable[SeatTaken]:
+            seen.append(state)
+            return [SeatTaken("c1", "s1")]
+
+        for _ in range(2):
+            await app.dispatch(Announce(aggregate_id="c1", decide=note))
+        assert [Enrolment(), Enrolment(seats=[SeatTaken("c1", "s1")])] == seen
+
+
 async def test_an_unknown_event_in_the_boundary_stops_the_command() -> None:
     """A newer version of the code has written it. Deciding without it could break a rule."""
     store = MemoryStore()

@@ -40,7 +40,7 @@ def test_a_command_id_must_be_text(command_id: Any) -> None:
 
 
 def test_answers_are_values() -> None:
-    """What a command and a load are answered with can be compared and put in a set."""
+    """They can be compared and put in a set."""
     stream = StreamId("Door", "a1")
     committed = Committed(stream=stream, version=0, position=0, events=())
     assert {committed} == {committed, Committed(stream=stream, version=0, position=0, events=())}

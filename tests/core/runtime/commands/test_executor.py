@@ -81,8 +81,7 @@ async def test_the_answer_tells_the_events_and_where_they_stand() -> None:
     )
 
 
-async def test_the_answer_is_what_the_history_says() -> None:
-    """What a caller is told and what is read back later are the same."""
+async def test_the_answer_equals_the_history() -> None:
     async with compose() as app:
         answers = [
             await app.dispatch(Open(aggregate_id="a")),
@@ -145,7 +144,7 @@ async def test_the_first_command_costs_one_load_and_one_append() -> None:
 
 
 async def test_a_refusal_on_a_loaded_state_costs_no_second_load() -> None:
-    """What the store itself has just said needs no confirmation."""
+    """The store has just given it, so it needs no confirmation."""
     store = Proxy()
     async with compose(store) as app:
         await app.dispatch(Open(aggregate_id="z"))
@@ -208,7 +207,7 @@ async def test_the_state_unused_for_longest_is_forgotten() -> None:
 
 
 async def test_a_refused_command_is_a_use_too() -> None:
-    """What is asked for often stays, whatever the answers."""
+    """A state that is often needed stays in the cache."""
     store = Proxy()
     async with compose(store, cache_size=2) as app:
         await app.dispatch(Open(aggregate_id="a"))
@@ -256,11 +255,8 @@ async def test_a_refusal_travels_as_it_was_raised() -> None:
     assert [] == await stored_events(store)
 
 
-# The cache of one application, made stale by another.
-
-
 async def test_a_refusal_on_a_stale_cache_is_decided_again() -> None:
-    """What the cache would refuse, the store may allow."""
+    """The state in the store may allow the command."""
     store = MemoryStore()
     async with compose(store) as here, compose(store) as there:
         await here.dispatch(Open(aggregate_id="a"))
@@ -319,7 +315,7 @@ async def test_nothing_decided_on_a_stale_cache_tells_the_version_of_the_store()
         assert Committed(stream=A, version=2, position=2, events=()) == unchanged
 
 
-async def test_a_no_that_was_confirmed_costs_one_read_of_what_is_new() -> None:
+async def test_a_confirmed_refusal_costs_one_read_of_the_new_events() -> None:
     """The cached part of the stream is not read again, and the cache is brought forward."""
     store = Proxy()
     async with compose(store) as here, compose(store.inner) as there:
@@ -342,9 +338,6 @@ async def test_an_acceptance_on_a_stale_cache_is_decided_again() -> None:
         with pytest.raises(InsufficientFunds):
             await here.dispatch(Withdraw(aggregate_id="a", amount=10))
         assert 0 == (await here.state(account, "a")).balance
-
-
-# Long streams.
 
 
 @pytest.mark.parametrize("length", [PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, 2 * PAGE + 500])
@@ -372,9 +365,6 @@ async def test_a_stream_longer_than_a_page_is_folded_whole(length: int) -> None:
             loaded.position,
         )
         assert length + 1 == (await app.dispatch(Rename(aggregate_id="a", owner="Bob"))).version
-
-
-# A store that is not what it should be.
 
 
 class Holed(Proxy):
@@ -418,9 +408,6 @@ async def test_a_log_that_was_restored_to_an_earlier_point_is_read_from_the_star
         assert Account(owner="Bob", balance=1) == await app.state(account, "a")
 
 
-# Cancellation and concurrency around one command.
-
-
 async def test_a_query_that_lingers_does_not_take_the_cache_back() -> None:
     """A slow read of an older state meets a newer one in the cache, and loses."""
     store = Proxy()
@@ -444,9 +431,6 @@ async def test_a_query_that_lingers_does_not_take_the_cache_back() -> None:
         assert {"append": 1} == store.calls
 
 
-# What the events carry.
-
-
 async def test_a_command_without_metadata_starts_a_conversation() -> None:
     """The correlation id is the id of the commit."""
     async with compose(new_id=lambda: "c1") as app:
@@ -456,7 +440,7 @@ async def test_a_command_without_metadata_starts_a_conversation() -> None:
 
 @pytest.mark.parametrize("metadata", [Metadata(), Metadata("talk")])
 @pytest.mark.parametrize("commit_id", ["", None, 5, b"c1", "\ud800"])
-async def test_a_commit_id_that_is_no_text_is_refused(commit_id: Any, metadata: Metadata) -> None:
+async def test_a_commit_id_that_is_not_text_is_refused(commit_id: Any, metadata: Metadata) -> None:
     store = MemoryStore()
     async with compose(store, new_id=lambda: commit_id) as app:
         with pytest.raises(InvalidArgument, match="new_id"):

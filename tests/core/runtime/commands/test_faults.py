@@ -147,7 +147,7 @@ async def test_an_append_that_landed_before_its_error_is_not_forgotten() -> None
 
 
 class Careless(JsonCodec):
-    """Encodes to what is no plain data."""
+    """A codec whose data is not plain."""
 
     def encoder(self, as_type: Any) -> Any:
         """See ``Codec.encoder``."""
@@ -252,7 +252,7 @@ async def test_ids_and_metadata_beyond_the_limits_are_refused(
         pytest.param(Deposited(1), "Deposited", id="one event, in no list"),
     ],
 )
-async def test_a_decision_that_is_no_collection_of_events(decided: Any, found: str) -> None:
+async def test_decided_values_that_are_not_a_collection_of_events(decided: Any, found: str) -> None:
     """The message names the aggregate, what came and what to do."""
     careless: Any = attrs.evolve(account, decide=lambda *_: decided)
     async with compose(aggregates=[careless]) as app:
@@ -262,7 +262,7 @@ async def test_a_decision_that_is_no_collection_of_events(decided: Any, found: s
 
 
 @pytest.mark.parametrize("aggregate_id", ["a", "b"])
-async def test_an_id_that_comes_twice_is_no_success(aggregate_id: str) -> None:
+async def test_an_id_that_comes_twice_is_an_error(aggregate_id: str) -> None:
     """A source of ids that repeats itself must not answer one command with another's events."""
     async with compose(new_id=lambda: "same") as app:
         await app.dispatch(Open(aggregate_id="a"))

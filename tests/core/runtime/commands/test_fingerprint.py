@@ -177,7 +177,7 @@ def test_a_class_used_twice_counts_where_it_is_used() -> None:
 
 
 def make_alias(of_type: Any) -> Any:
-    """What ``type X = …`` makes, made by hand."""
+    """Return the alias that ``type X = …`` makes."""
     make: Any = TypeAliasType
     return make("X", of_type)
 
@@ -264,7 +264,7 @@ def test_it_is_the_same_in_every_process() -> None:
 
 
 def test_a_backported_alias_with_a_parameter_counts_both() -> None:
-    """What it stands for, and what it is applied to."""
+    """Both are the alias and its argument."""
     make: Any = TypeAliasType  # whose stubs want a TypeVar of their own
     pair = make("pair", of(tuple, T, T), type_params=(T,))
     only = make("pair", of(list, T), type_params=(T,))

@@ -48,9 +48,6 @@ def saved_by(store: Proxy) -> list[int]:
     return versions
 
 
-# When.
-
-
 async def test_a_snapshot_is_taken_every_so_many_events() -> None:
     """Counted from the newest one."""
     store = Proxy()
@@ -81,7 +78,7 @@ async def test_without_being_asked_for_none_is_taken_or_looked_for() -> None:
 
 
 async def test_the_count_goes_on_in_another_application() -> None:
-    """What was folded from a snapshot counts from that snapshot."""
+    """A state that was folded from a snapshot counts from that snapshot."""
     store = Proxy()
     versions = saved_by(store)
     async with compose(store, snapshot_every=3) as app:
@@ -92,7 +89,7 @@ async def test_the_count_goes_on_in_another_application() -> None:
 
 
 async def test_the_count_goes_on_when_the_state_was_confirmed_or_caught_up() -> None:
-    """What a query or another writer's events do to the cache forgets no snapshot."""
+    """A changed entry of the cache still knows its snapshot."""
     store = Proxy()
     versions = saved_by(store)
     async with compose(store, snapshot_every=4) as app, compose(store.inner) as other:
@@ -113,9 +110,6 @@ async def test_nothing_is_taken_of_a_refused_or_needless_command() -> None:
         with pytest.raises(Rejected):
             await app.dispatch(Deposit(aggregate_id="a"))
     assert 0 == store.calls["save_snapshot"]
-
-
-# Off the path.
 
 
 async def test_a_stuck_snapshot_store_delays_no_answer() -> None:
@@ -189,9 +183,6 @@ async def test_a_state_that_cannot_be_encoded_fails_no_command(
     assert 2 == len(caplog.records)
 
 
-# What it saves.
-
-
 async def test_a_load_reads_the_snapshot_and_the_events_behind_it_alone() -> None:
     """Three of twelve events: the one that proves the snapshot, and those after it."""
     store = Proxy()
@@ -226,9 +217,6 @@ async def test_an_answer_without_events_from_a_snapshot_tells_its_version() -> N
     async with compose(store, snapshot_every=2) as app:
         unchanged = await app.dispatch(Script(aggregate_id="a", decide=lambda _: ()))
     assert (2, 3) == (unchanged.version, unchanged.position)
-
-
-# When it is not trusted.
 
 
 def decide_new(command: Script, state: Any) -> Iterator[AccountEvent]:
@@ -354,7 +342,7 @@ async def test_a_codec_that_cannot_handle_the_state_is_found_when_composing() ->
 
 @pytest.mark.parametrize("grown", [1, 4, 6])
 async def test_a_snapshot_of_a_log_that_was_restored_is_ignored(grown: int) -> None:
-    """Whether the new log ends before, at or behind the snapshot: it was made of other events."""
+    """The new log ends before, at or after the snapshot, which was made of other events."""
     lost, restored = MemoryStore(), MemoryStore()
     async with compose(lost, snapshot_every=4) as app:
         await fill(app, 4, amount=100)

@@ -1,8 +1,9 @@
-"""Groups that read the log are moved, and tell their progress."""
+"""Groups that read the log are moved and deleted, and tell their progress."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -52,14 +53,23 @@ async def test_a_member_that_subscribes_while_its_group_is_moved_begins_at_the_n
     assert ["a-2", "a-3"] == inbox.ids
 
 
-async def test_a_group_is_free_after_a_move_that_failed() -> None:
+@pytest.mark.parametrize(
+    ("fails", "change"),
+    [
+        ("save_checkpoint", lambda bus: bus.move("g", 1)),
+        ("delete_group", lambda bus: bus.delete_group("g")),
+    ],
+)
+async def test_a_group_is_free_after_a_change_that_failed(
+    fails: str, change: Callable[[LogBus], Awaitable[None]]
+) -> None:
     store, inbox = Proxy(), Inbox()
     async with MessageLog(store) as bus:
         await publish(bus, messages("a", 3))
         await was_member(bus, "g", 3)
-        store.before["save_checkpoint"] = fail_with(StoreUnavailable("test", "gone"))
+        store.before[fails] = fail_with(StoreUnavailable("test", "gone"))
         with pytest.raises(StoreUnavailable):
-            await bus.move("g", 1)
+            await change(bus)
         store.before.clear()
         await bus.subscribe(inbox, group="g")
         await publish(bus, [message("a", 4)])
@@ -91,3 +101,20 @@ async def test_a_group_that_has_begun_after_the_end_of_the_log_waits_for_nothing
         await (await bus.subscribe(Inbox(), group="g", start=7)).close()
         expected = GroupStatus(name="g", position=7, waiting=0, dead_letters=0)
         assert [expected] == await bus.groups()
+
+
+async def test_a_member_whose_group_is_deleted_while_it_waits_begins_a_new_one() -> None:
+    """It begins where its caller said, neither at the old place nor unseen."""
+    store, inbox = MemoryStore(), Inbox()
+    async with MessageLog(store) as bus:
+        await publish(bus, messages("a", 3))
+        await was_member(bus, "g", 3)
+        lease = await store.acquire("group_g", "dead", ttl_s=60)
+        assert lease is not None
+        await bus.subscribe(inbox, group="g", start=1)
+        await store.delete_group("g")
+        await store.forget_checkpoint("group_g", token=lease.token)
+        await store.release(lease)
+        await until(lambda: len(inbox.messages) >= 2)
+        assert ["g"] == [each.name for each in await bus.groups()]
+    assert ["a-2", "a-3"] == inbox.ids

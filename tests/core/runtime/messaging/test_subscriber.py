@@ -12,7 +12,7 @@ import pytest
 from eventhus import Aggregate, Delivered, Recorded, StreamId
 from eventhus.domain.catalog import Catalog
 from eventhus.ports import Codec, DeadLetter, EventData, Message, NotHandledHere
-from eventhus.runtime.messaging.subscriber import RETRY, Subscriber
+from eventhus.runtime.messaging.subscriber import RETRY, EventHandler, Subscriber
 from eventhus.runtime.messaging.wire import to_message
 from eventhus.runtime.serializer import EventSerializer
 from eventhus_memory import MemoryBus
@@ -48,7 +48,7 @@ def message(event: EventData | None = None, **changes: Any) -> Message:
 
 
 def subscriber(
-    handler: Handler,
+    handler: EventHandler,
     bus: MemoryBus | None = None,
     clock: FakeClock | None = None,
     *,
@@ -257,13 +257,30 @@ async def test_a_cancellation_that_is_the_handlers_own() -> None:
     assert [1, 2] == handler.attempts
 
 
-async def test_a_handler_that_raises_what_is_no_exception() -> None:
+async def test_a_handler_that_raises_no_subclass_of_exception() -> None:
     """It has failed as well, unless it ends the process."""
     handler = Handler(failures=1, error=pytest.fail.Exception("no Exception"))
     await subscriber(handler)(message())
     assert [1, 2] == handler.attempts
     with pytest.raises(SystemExit):
         await subscriber(Handler(failures=1, error=SystemExit()))(message())
+
+
+async def test_an_error_that_is_false_is_a_failure() -> None:
+    class Problems(Exception):
+        def __len__(self) -> int:
+            return 0
+
+    calls: list[int] = []
+
+    async def fail(delivered: Delivered[Any]) -> None:
+        calls.append(delivered.attempt)
+        raise Problems
+
+    bus = MemoryBus()
+    await subscriber(fail, bus, attempts=2)(message())
+    assert [1, 2] == calls
+    assert 1 == len(await letters(bus))
 
 
 async def test_a_cancelled_caller_is_cancelled() -> None:
@@ -276,7 +293,7 @@ async def test_a_cancelled_caller_is_cancelled() -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    handling = asyncio.create_task(subscriber(hang)(message()))  # type: ignore[arg-type]
+    handling = asyncio.create_task(subscriber(hang)(message()))
     await begun.wait()
     handling.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -347,7 +364,7 @@ async def buried(bus: MemoryBus) -> None:
 
 
 async def test_replaying() -> None:
-    """Each letter is handled once, in order; what is handled is a dead letter no more."""
+    """Each letter is handled once, in order, and then no longer a dead letter."""
     bus, handler = MemoryBus(), Handler()
     await buried(bus)
     outcome = await subscriber(handler, bus).replay()

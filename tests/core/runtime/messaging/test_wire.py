@@ -73,7 +73,7 @@ def test_data_keeps_the_order_of_its_fields() -> None:
 
 
 async def test_an_application_gives_the_wire_form_of_what_it_recorded() -> None:
-    """What a subscriber in another language will see."""
+    """A subscriber in another language sees it."""
     async with compose() as app:
         committed = await app.dispatch(Open(aggregate_id="a", owner="Zoë"))
         assert (

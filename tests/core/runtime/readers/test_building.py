@@ -51,7 +51,7 @@ async def test_progress_stops_at_the_head_of_the_beginning(store: MemoryStore) -
 
 
 async def test_a_build_beside_a_reader_waits_for_it(store: MemoryStore) -> None:
-    """Whether that runs here or in another process."""
+    """The reader may run here or in another process."""
     async with (
         bank(store, views=[balances]) as working,
         bank(store, views=[balances], work=False) as app,
@@ -114,7 +114,7 @@ async def test_only_views_of_the_application_are_built(store: MemoryStore) -> No
 
 
 async def test_an_application_that_does_not_work_takes_no_lease(store: MemoryStore) -> None:
-    """It dispatches, reads, and waits for whoever works."""
+    """It dispatches, reads, and waits for the processes that work."""
     bus = RecordingBus()
     proxy = Proxy(store)
     async with bank(proxy, views=[balances], bus=bus, work=False) as web:

@@ -286,9 +286,6 @@ async def test_a_retry_leaves_overtaken_deadlines_out(clock: ManualClock) -> Non
     assert ["refill"] == [each.name for each in document.deadlines]
 
 
-# Whatever fails.
-
-
 async def many(app: Application) -> None:
     """Open accounts, let the deadlines of some pass, and cancel those of others."""
     for each in "abc":
@@ -425,9 +422,6 @@ async def test_a_deadline_in_the_past_cannot_follow_from_a_reached_one(
     assert 1 == len(caplog.records)
 
 
-# Parked keys.
-
-
 def raising(cls: type) -> Process[Followed, Dunning]:
     """The process with a bug in its reaction to events of this class."""
 
@@ -511,9 +505,6 @@ async def test_a_failing_retry_keeps_deadlines_as_they_were(clock: ManualClock) 
     assert ["deposit", "refill"] == [each.name for each in document.deadlines]
 
 
-# Odd documents.
-
-
 async def test_a_deadline_that_was_reached_before_is_dropped(
     clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -563,9 +554,6 @@ async def test_the_arming_event_must_be_in_the_log(
 
 def _error(records: Sequence[logging.LogRecord]) -> BaseException | None:
     return records[0].exc_info[1] if records[0].exc_info else None
-
-
-# Other readers.
 
 
 async def test_processes_without_deadlines_ask_for_none(clock: ManualClock) -> None:

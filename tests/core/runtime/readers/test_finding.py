@@ -184,7 +184,7 @@ async def test_a_cursor_belongs_to_one_question(app: Application) -> None:
     ],
     ids=lambda wrong: repr(wrong)[:12],
 )
-async def test_a_text_that_is_no_cursor_is_refused(app: Application, wrong: Any) -> None:
+async def test_a_text_that_is_not_a_cursor_is_refused(app: Application, wrong: Any) -> None:
     with pytest.raises(InvalidCursor, match="after of view orders"):
         await app.find(orders, after=wrong)
 
@@ -198,7 +198,7 @@ FORGED: dict[str, list[Any]] = {
 
 
 async def test_a_forged_cursor_is_refused(app: Application) -> None:
-    """Whoever can call ``find`` may pass any, and gets that error and no other."""
+    """A caller may pass any text, and gets that error and no other."""
     for name, values in FORGED.items():
         order: Any = ("day", "is_gift") if name == "day" else name
         question = question_of((await app.find(orders, order_by=order, limit=1)).cursor)

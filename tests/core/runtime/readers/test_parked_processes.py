@@ -279,9 +279,6 @@ async def test_a_skipped_event_has_no_commands_and_later_ones_have() -> None:
     assert ["a 1", "b 2", "b 7", "a 5", "a 8"] == await written(store)
 
 
-# Which errors of a command park its key.
-
-
 def failing_with(error: Exception, times: int, text: str = "a 14") -> Callable[[Handler], Handler]:
     """Middleware that fails the first commands to write a note."""
     left = count(times, -1)
@@ -407,9 +404,6 @@ async def test_a_retried_key_goes_on_without_a_restart_of_its_reader(
     assert [*AFTER_RETRY, "a 24", "a 31"] == await written(store)
     assert "stopped at position" not in caplog.text
     assert "process notes: key 'a' is no longer parked" in caplog.text
-
-
-# Crashes and races.
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
 """One poisoned key of a view does not stop the others, and comes back whole."""
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
-from attrs import evolve
 
 from eventhus import Application, ParkedKey, Recorded, StreamId, View
 from eventhus.errors import (
@@ -16,13 +15,14 @@ from eventhus.errors import (
     NotRunning,
     ReaderStopped,
 )
-from eventhus.ports import EventData, Selected, Selection, ViewDocument, ViewWrite
+from eventhus.ports import EventData, ViewWrite
 from eventhus.runtime.readers import refold
 from eventhus_memory import MemoryStore
 from eventhus_testing.conformance.store.samples import commit
 from tests.bank import Deposited, Renamed
 from tests.core.hooks import at, fail_with
 from tests.core.readers import (
+    Damaged,
     Paged,
     balances,
     bank,
@@ -89,26 +89,6 @@ async def parked_store(*later: int, store: MemoryStore | None = None) -> MemoryS
 
 async def whereabouts(app: Application, view: View[Any, Any]) -> list[tuple[str, int, str]]:
     return [(each.key, each.position, each.error) for each in await app.parked(view)]
-
-
-class Damaged(Proxy):
-    """A store in which another program has changed the value of a."""
-
-    async def load_documents(
-        self, collection: str, keys: Collection[str]
-    ) -> Mapping[str, ViewDocument]:
-        """See ``ViewStore.load_documents``."""
-        found = await super().load_documents(collection, keys)
-        return {name: self._damaged(each) for name, each in found.items()}
-
-    async def select_documents(self, collection: str, selection: Selection) -> Selected:
-        """See ``ViewStore.select_documents``."""
-        found = await super().select_documents(collection, selection)
-        return evolve(found, documents=[*map(self._damaged, found.documents)])
-
-    def _damaged(self, document: ViewDocument) -> ViewDocument:
-        is_hit = document.key == "a" and document.position == 1
-        return evolve(document, data=None, is_damaged=True) if is_hit else document
 
 
 async def test_a_damaged_document_parks_its_key_alone() -> None:
@@ -221,9 +201,6 @@ async def test_a_key_that_fails_again_stays_parked_at_the_event_that_failed(
         assert 1 + POISON + 22 == await app.view(mended, "a")
 
 
-# Skipping.
-
-
 async def test_a_skipped_event_is_left_out_and_the_decision_is_kept() -> None:
     store, clock = await parked_store(4, POISON, 5), FakeClock()
     async with bank(store, views=[broken], clock=clock) as app:
@@ -297,9 +274,6 @@ async def test_a_reset_view_folds_parked_keys_and_skipped_events_again() -> None
         assert 1 + POISON + 4 == await app.view(mended, "a")
 
 
-# The limit.
-
-
 async def test_a_view_stops_at_the_event_that_would_park_one_key_too_many() -> None:
     store = MemoryStore()
     async with bank(store) as app:
@@ -350,9 +324,6 @@ async def test_parked_keys_are_listed_page_by_page() -> None:
         keys = ["a", "b", "c", "empty"]
         assert keys[:2] == [each.key for each in await app.parked(broken, limit=2)]
         assert keys[2:] == [each.key for each in await app.parked(broken, after="b")]
-
-
-# What does not park.
 
 
 async def test_the_trouble_of_a_store_parks_nothing() -> None:

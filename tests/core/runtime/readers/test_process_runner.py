@@ -179,9 +179,6 @@ async def test_a_crash_behind_a_command_repeats_its_event_alone() -> None:
     assert [3, 4] == [log[each.metadata.causation_id or ""] for each in withdrawn]
 
 
-# Of many one works.
-
-
 async def test_one_of_many_sends() -> None:
     """The others wait for it."""
     store = MemoryStore()
@@ -232,9 +229,6 @@ async def test_two_at_once() -> None:
         await caught_up(one, *processes)
         await caught_up(two, *processes)
     assert SENT == await sent(inner)
-
-
-# What stops it.
 
 
 @frozen(kw_only=True)

@@ -169,9 +169,6 @@ async def test_a_new_version_waits_until_the_older_one_is_gone() -> None:
     assert ["v1 a 1", "v1 a 2", "v2 a 3"] == await written(store)
 
 
-# Where the version before has come, key by key.
-
-
 @pytest.mark.parametrize(
     ("point", "handled", "left"),
     [("save_checkpoint", {"a": 2, "b": 3}, []), ("save_documents", {"a": 2}, ["v2 b 3"])],
@@ -247,7 +244,7 @@ async def test_an_event_of_the_past_that_parks_a_key_is_not_reacted_to_by_a_retr
 
 
 async def test_a_retry_while_a_version_takes_over(caplog: pytest.LogCaptureFixture) -> None:
-    """It knows what is past from the document of the key."""
+    """The document of the key says which events are past."""
     inner, overheard = MemoryStore(), Overheard()
     async with bank(inner, processes=[one]) as app:
         await add(app, POISON, 1)
@@ -344,9 +341,6 @@ async def test_a_paused_runner_of_the_older_version_cannot_move_its_checkpoint(
     assert "v1 a 4" in await written(inner)
 
 
-# Deadlines.
-
-
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
@@ -397,9 +391,6 @@ async def test_the_deadlines_that_a_version_has_armed_are_kept_by_the_next() -> 
     assert ["v2 2", "v2 2"] == await written(store)
 
 
-# Composition.
-
-
 @pytest.mark.parametrize("number", [0, -1, "2", True, 1.0])
 def test_a_version_is_a_number_from_1(number: Any) -> None:
     with pytest.raises(CompositionError, match="process notes: version must be an int from 1 to"):
@@ -419,7 +410,7 @@ async def test_names_of_versions_do_not_clash() -> None:
 
 @pytest.mark.parametrize("start", ["now", 1])
 async def test_a_version_begins_where_the_first_one_did(start: Start) -> None:
-    """What the first one has handled is part of the states of the next."""
+    """The states of the next one hold the events that the first one has handled."""
     store = MemoryStore()
     async with bank(store) as app:
         await add(app, 1)

@@ -50,7 +50,7 @@ def total(value: int, recorded: Recorded[Deposited]) -> int:
 totals = View(name="totals", initial=0, key=key, evolve=total)
 
 
-async def test_a_view_shows_what_was_there_and_what_comes() -> None:
+async def test_a_view_shows_earlier_and_later_events() -> None:
     """By key, and a key whose value was deleted starts again from the beginning."""
     store = MemoryStore()
     await open_accounts(store)
@@ -108,9 +108,6 @@ async def test_a_long_log_lets_others_have_their_turn() -> None:
             await asyncio.sleep(0)
         assert 100 == await app.view(totals, "a")
     assert len(positions) > 40
-
-
-# What fails.
 
 
 @pytest.mark.parametrize("ways", ["it raises", "the process is killed"])
@@ -172,9 +169,6 @@ async def test_a_deletion_before_the_checkpoint(caplog: pytest.LogCaptureFixture
         "view balances stopped at position 0: ConnectionError; retrying in 0.05 s"
         == record.getMessage()
     )
-
-
-# Of many projectors one works.
 
 
 async def test_one_of_many_projects() -> None:
@@ -251,7 +245,7 @@ async def test_a_projector_that_was_paused_comes_between_values_and_checkpoint(
 
 
 class Stopped(FakeClock):
-    """Who waits by it waits for ever."""
+    """A clock that never wakes a sleeper."""
 
     async def sleep(self, seconds: float) -> None:
         """See ``Clock.sleep``."""
@@ -273,11 +267,8 @@ async def test_two_projectors_at_once() -> None:
             assert SHOWN == await shown(app)
 
 
-# What stops it.
-
-
 def stuck(problem: str, stream: str = "Account/a", version: int = 3) -> str:
-    """What is said of an event that cannot be taken."""
+    """Return the message about an event that cannot be handled."""
     return (
         f"view stuck stopped at {stream}, version {version}: {problem}; "
         f"it continues once the running code can handle that event"

@@ -62,7 +62,7 @@ async def running(relay: Relay) -> AsyncIterator[None]:
 
 
 async def test_every_event_is_published_once_and_in_order() -> None:
-    """What is in the log already, and what comes."""
+    """Those in the log already, and later ones."""
     store, bus = MemoryStore(), RecordingBus()
     await append(store, 3)
     async with running(Relay(store, bus, FakeClock(), owner=new_id())):
@@ -218,9 +218,6 @@ async def test_a_bus_that_was_down_for_hours_is_published_to_again(
     assert 1500 == len(clock.sleeps_s)
 
 
-# Draining.
-
-
 async def test_there_is_nothing_to_drain_of_an_empty_log() -> None:
     """Also where the relay has not even begun."""
     await Relay(MemoryStore(), RecordingBus(), FakeClock(), owner=new_id()).drain()
@@ -275,9 +272,6 @@ async def test_trouble_that_is_over_does_not_cut_draining_short() -> None:
         await settle()
         await app.dispatch(Open(aggregate_id="a"))
     assert [1] == bus.positions
-
-
-# In an application.
 
 
 async def test_leaving_publishes_what_is_committed() -> None:
@@ -381,7 +375,7 @@ async def test_stopping_during_a_rewind_leaves_no_task() -> None:
 
 
 class NotPlain:
-    """What only another program can have put into a store."""
+    """A value that only another program can have put into a store."""
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,7 @@ async def test_another_takes_over_at_once() -> None:
     assert ([1, 2], [3, 4]) == (first.positions, second.positions)
 
 
-async def test_draining_is_for_whoever_publishes() -> None:
-    """A relay that stands by has nothing to wait for."""
+async def test_a_stand_by_publishes_nothing_when_it_is_drained() -> None:
     store, bus = MemoryStore(), RecordingBus()
     await append(store, 2)
     async with taken(store):

@@ -254,7 +254,7 @@ async def test_a_stand_by_of_a_pruned_version_stops() -> None:
 
 
 async def test_a_paused_leader_of_a_pruned_version_moves_no_checkpoint() -> None:
-    """Its token is older than that of whoever pruned."""
+    """Its token is older than that of the process that pruned it."""
     store = MemoryStore()
     await built(store, totals())
     lease = await store.acquire("view_totals", "paused", ttl_s=0.001)

@@ -577,3 +577,50 @@ class CreatesMovedGroups(MemoryBus):
     async def move(self, group: str, start: Any) -> None:
         self._subscribed.add(group)
         await super().move(group, start)
+
+
+@caught_by("test_a_deleted_group_begins_anew")
+class RemembersWhereDeletedGroupsWereMoved(MemoryBus):
+    async def delete_group(self, group: str) -> None:
+        moved = self._moved.copy()
+        await super().delete_group(group)
+        self._moved = moved
+
+
+@caught_by("test_a_deleted_group_begins_anew")
+class ListsDeletedGroups(MemoryBus):
+    async def delete_group(self, group: str) -> None:
+        await super().delete_group(group)
+        self._subscribed.add(group)
+
+
+@caught_by("test_a_deleted_group_begins_anew")
+class DeletesEveryGroup(MemoryBus):
+    async def delete_group(self, group: str) -> None:
+        await super().delete_group(group)
+        self._subscribed.clear()
+
+
+@caught_by("test_a_group_with_a_member_is_not_deleted")
+class DeletesGroupsWithMembers(MemoryBus):
+    async def delete_group(self, group: str) -> None:
+        if group in self._groups:
+            self._subscribed.discard(group)
+        else:
+            await super().delete_group(group)
+
+
+@caught_by("test_a_group_with_dead_letters_is_not_deleted")
+class DeletesGroupsWithLetters(MemoryBus):
+    async def delete_group(self, group: str) -> None:
+        for letter in [letter async for letter in self.dead_letters(group)]:
+            await self.discard(letter, group)
+        if group in self._subscribed:
+            await super().delete_group(group)
+
+
+@caught_by("test_a_group_that_does_not_exist_is_not_deleted")
+class DeletesUnknownGroups(MemoryBus):
+    async def delete_group(self, group: str) -> None:
+        if await self.has_group(group):
+            await super().delete_group(group)

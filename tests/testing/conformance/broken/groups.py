@@ -11,6 +11,7 @@ from eventhus.adapter_support import check_letters_page
 from eventhus.errors import InvalidArgument
 from eventhus.ports import Checkpoint, DeadLetter, Message
 from eventhus_memory import MemoryStore
+from eventhus_memory.letters import Letters
 from tests.testing.conformance.defects import caught_by
 
 
@@ -202,3 +203,36 @@ class ForgetsGroupsWhenEntered(MemoryStore):
     async def __aenter__(self) -> Self:
         self._groups.clear()
         return self
+
+
+@caught_by("test_a_deleted_group_can_begin_elsewhere")
+class KeepsWhereDeletedGroupsBegan(MemoryStore):
+    async def delete_group(self, group: str) -> None:
+        pass
+
+
+@caught_by("test_a_deleted_group_can_begin_elsewhere")
+class DeletesLettersWithGroups(MemoryStore):
+    async def delete_group(self, group: str) -> None:
+        await super().delete_group(group)
+        for each in await self.load_letters(group):
+            await self.delete_letter(group, each.number)
+
+
+@caught_by("test_a_deleted_group_can_begin_elsewhere")
+class CountsLettersOfDeletedGroupsAnew(MemoryStore):
+    async def delete_group(self, group: str) -> None:
+        kept = await self.load_letters(group)
+        await super().delete_group(group)
+        self._letters = Letters()
+        for each in kept:
+            await self.save_letter(group, each.message)
+
+    async def delete_letter(self, group: str, number: int) -> None:
+        self._letters = Letters()
+
+
+@caught_by("test_deleting_a_group_that_does_not_exist_does_nothing")
+class DeletesOnlyGroupsThatExist(MemoryStore):
+    async def delete_group(self, group: str) -> None:
+        del self._groups[group]

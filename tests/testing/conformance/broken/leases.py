@@ -10,7 +10,7 @@ from typing import Any, Self
 from attrs import evolve
 
 from eventhus.errors import InvalidArgument
-from eventhus.ports import HeldLease, Lease
+from eventhus.ports import Checkpoint, HeldLease, Lease
 from eventhus_memory import MemoryStore
 from tests.testing.conformance.defects import caught_by
 
@@ -184,3 +184,31 @@ class HasLeasesOfItsOwn(MemoryStore):
     async def __aenter__(self) -> Self:
         self._leases = {}
         return self
+
+
+@caught_by("test_a_forgotten_checkpoint_is_as_if_it_was_never_saved")
+class ForgetsUnderAnyLease(MemoryStore):
+    async def forget_checkpoint(self, name: str, *, token: int = 0) -> None:
+        token = max(token, self._checkpoints[name][1])
+        await super().forget_checkpoint(name, token=token)
+
+
+@caught_by("test_a_forgotten_checkpoint_is_as_if_it_was_never_saved")
+class ForgetsTheTokenOfCheckpoints(MemoryStore):
+    async def forget_checkpoint(self, name: str, *, token: int = 0) -> None:
+        await super().forget_checkpoint(name, token=token)
+        self._checkpoints.pop(name)
+
+
+@caught_by("test_a_forgotten_checkpoint_is_as_if_it_was_never_saved")
+class SavesTheStartInsteadOfForgetting(MemoryStore):
+    async def forget_checkpoint(self, name: str, *, token: int = 0) -> None:
+        await self.save_checkpoint(name, 0, token=token)
+
+
+@caught_by("test_a_forgotten_checkpoint_is_as_if_it_was_never_saved")
+class KeepsWhatIsDoneOfForgottenCheckpoints(MemoryStore):
+    async def forget_checkpoint(self, name: str, *, token: int = 0) -> None:
+        before = self._checkpoints[name][0]
+        await super().forget_checkpoint(name, token=token)
+        self._checkpoints[name] = (Checkpoint(done=before.done), token)
