@@ -28,6 +28,7 @@ from eventhus.errors import (
 )
 from eventhus.ports import Commit, Part, StoredCommit
 from eventhus_mongo.batching import Batcher
+from eventhus_mongo.bucket import ensure_log
 from eventhus_mongo.commits import encode_commit
 from eventhus_mongo.conditions import Stretch, Verdict, look
 from eventhus_mongo.connection import Connection
@@ -241,12 +242,16 @@ class Appender:
                 if not batch:
                     return
                 assert self._next is not None
+                await ensure_log(self._connection)
                 batch, documents, recent = self._place(batch, self._next, placed)
                 async with self._connection.operation() as session:
                     await self._connection.events.insert_many(documents, session=session)
         except UnknownFormat as unknown:
             for waiting in batch:
                 waiting.fail(IncompatibleBucket(self._connection.bucket, str(unknown)))
+        except IncompatibleBucket as error:
+            for waiting in batch:
+                waiting.fail(error)
         except PyMongoError as error:
             self._failed(batch, placed, error)
         else:

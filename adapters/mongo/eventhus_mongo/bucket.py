@@ -1,8 +1,8 @@
-"""Checks a bucket before use, and creates missing indexes."""
+"""Checks a bucket before use, and creates the indexes of its log."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -123,7 +123,9 @@ EVENTS_INDEXES = (
 
 
 async def prepare(connection: Connection) -> None:
-    """Check that the bucket is new or belongs to eventhus, and create missing indexes.
+    """Check that the bucket is new or belongs to eventhus, and create indexes that its log lacks.
+
+    A bucket without a log stays as it is, since its name may be misspelt.
 
     Raises:
         IncompatibleBucket: The bucket holds other data, data of a newer version, or a conflicting
@@ -135,7 +137,22 @@ async def prepare(connection: Connection) -> None:
         async with connection.operation() as session:
             await check_collection(connection, session)
             await check_documents(connection, session)
-            await _ensure_indexes(connection, session)
+            found = await indexes_of(connection.events, session)
+            if found:
+                await _ensure_indexes(connection, found, session)
+
+
+async def ensure_log(connection: Connection) -> None:
+    """Create the log with its indexes, unless it is known to be there. It precedes every insert.
+
+    Raises:
+        IncompatibleBucket: A log with a conflicting index has been created meanwhile.
+        PyMongoError: The driver's errors.
+    """
+    if connection.events.name not in connection.indexed:
+        async with connection.operation() as session:
+            found = await indexes_of(connection.events, session)
+            await _ensure_indexes(connection, found, session)
 
 
 async def check_collection(connection: Connection, session: AsyncClientSession) -> None:
@@ -174,11 +191,18 @@ async def check_documents(connection: Connection, session: AsyncClientSession) -
     return document is not None
 
 
-async def _ensure_indexes(connection: Connection, session: AsyncClientSession) -> None:
-    found = await indexes_of(connection.events, session)
+async def _ensure_indexes(
+    connection: Connection, found: Mapping[str, Document], session: AsyncClientSession
+) -> None:
     missing = [index for index in EVENTS_INDEXES if index.found_in(found) is None]
-    if not missing:
-        return
+    if missing:
+        await _create_indexes(connection, missing, session)
+    connection.indexed.add(connection.events.name)
+
+
+async def _create_indexes(
+    connection: Connection, missing: Sequence[_Index], session: AsyncClientSession
+) -> None:
     try:
         await connection.events.create_indexes(
             [index.model() for index in missing], session=session

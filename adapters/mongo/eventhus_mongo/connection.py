@@ -111,7 +111,7 @@ class Connection:
         groups: One document per group that reads the log.
         letters: One document per dead letter of these groups.
         calls: The calls in flight.
-        indexed: The collections, besides ``events``, whose indexes have been created.
+        indexed: The collections whose indexes are known to have been created.
     """
 
     def __init__(self, client: Client, bucket: str) -> None:

@@ -24,6 +24,7 @@ from eventhus.errors import (
     OutcomeUnknown,
 )
 from eventhus.ports import StoredCommit
+from eventhus_mongo.bucket import ensure_log
 from eventhus_mongo.commits import encode_commit
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.driver_errors import (
@@ -56,6 +57,8 @@ class Restorer:
         except ConcurrencyError:
             await self._check_end(commits[0])  # another writer may have come in between
             raise
+        with translating_errors(self._connection.bucket):
+            await ensure_log(self._connection)
         try:
             async with self._connection.operation() as session:
                 await self._connection.events.insert_many(documents, session=session)

@@ -153,9 +153,8 @@ def decode(document: Document) -> ViewDocument:
     revision = document.get("_revision", 0)
     if not (isinstance(key, str) and type(position) is int and type(revision) is int):
         raise not_ours(document)
-    if not (
-        0 <= position <= LARGEST and 0 <= revision <= LARGEST
-    ):  # the next revision is stored, too
+    # The next revision is stored, too.
+    if not (0 <= position <= LARGEST and 0 <= revision <= LARGEST):
         raise not_ours(document)
     if _REPLACED in key and not is_valid(document):  # a page after it would begin with it again
         raise not_ours(document)
@@ -274,31 +273,17 @@ async def load_parked(
     connection: Connection, collection: str, after: str | None, limit: int
 ) -> list[ViewDocument]:
     """See ``ViewStore.load_parked``. The server sorts them, as parked documents are few."""
-    if collection not in connection.indexed:
-        await _create_indexes(connection, collection)
-    try:
-        return await _find_parked(connection, collection, after, limit)
-    except OperationFailure as error:
-        if error.code != _BAD_HINT:
-            raise
-    await _create_indexes(connection, collection)  # somebody has dropped the collection
-    return await _find_parked(connection, collection, after, limit)
-
-
-async def _find_parked(
-    connection: Connection, collection: str, after: str | None, limit: int
-) -> list[ViewDocument]:
     key: Document = {"_parked.position": {"$exists": True}}
     if after is not None:
         key["_id"] = {"$gt": after}
-    return await _find(connection, collection, key, limit, sort=[("_id", ASCENDING)], hint="parked")
+    order = [("_id", ASCENDING)]
+    return await _find_along(connection, collection, key, limit, sort=order, hint="parked")
 
 
 async def load_armed(
     connection: Connection, collection: str, after: tuple[datetime, str] | None, limit: int
 ) -> list[ViewDocument]:
     """See ``ViewStore.load_armed``."""
-    await _create_indexes(connection, collection)
     key: Document = {"_due": {"$exists": True}}
     if after is not None:
         due = _text(after[0])
@@ -307,7 +292,20 @@ async def load_armed(
             "$or": [{"_due": {"$gt": due}}, {"_id": {"$gt": after[1]}}],
         }
     order = [("_due", ASCENDING), ("_id", ASCENDING)]
-    return await _find(connection, collection, key, limit, sort=order, hint="armed")
+    return await _find_along(connection, collection, key, limit, sort=order, hint="armed")
+
+
+async def _find_along(
+    connection: Connection, collection: str, key: Document, limit: int, **options: Any
+) -> list[ViewDocument]:
+    """Return what ``_find`` does along an index, which is created if only the index is missing."""
+    try:
+        return await _find(connection, collection, key, limit, **options)
+    except OperationFailure as error:
+        if error.code != _BAD_HINT:
+            raise
+    await _create_indexes(connection, collection)
+    return await _find(connection, collection, key, limit, **options)
 
 
 async def _create_indexes(connection: Connection, collection: str) -> None:

@@ -37,7 +37,7 @@ class OtelObserver:
     spans of the handlers and processes that get them, on whichever machine, belong to the same
     trace.
 
-    Spans have ids of events and conversations; metrics have none. Neither have data of commands and
+    Spans have ids of events and conversations, metrics have not. Neither hold data of commands and
     events, ids of aggregates, or messages of errors.
 
     Args:
@@ -106,8 +106,8 @@ class SpanObservation:
     def finish(self, ended: Ended) -> None:
         """See ``Observation.finish``."""
         seconds = perf_counter() - self._started
+        # The garbage collector raises GeneratorExit, in another context.
         if not isinstance(ended.error, GeneratorExit):
-            # Otherwise the garbage collector ends the task, in the context of somebody else.
             detach(self._token)
         result = _result(ended)
         self._span.set_attributes(result)
@@ -122,8 +122,7 @@ def _result(ended: Ended) -> Attributes:
     result: dict[str, str | int] = {names.OUTCOME: ended.outcome}
     if ended.events:
         result[names.EVENTS] = ended.events
-    if ended.error is not None:
+    if ended.error is not None and ended.outcome != "conflict":
         kind = names.REJECTION if ended.outcome == "rejected" else names.ERROR_TYPE
-        if ended.outcome != "conflict":
-            result[kind] = names.error_type(ended.error)
+        result[kind] = names.error_type(ended.error)
     return result

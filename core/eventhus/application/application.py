@@ -157,7 +157,7 @@ class Application(Reading, ReadModels, Messaging):
         self._work = work
         self._shutdown_timeout_s = shutdown_timeout_s
         self._middleware = tuple(middleware)
-        self._clock = clock or SystemClock()
+        self._clock = SystemClock() if clock is None else clock
         self._catalog = catalog = Catalog(
             check_parts(Aggregate, aggregates),
             check_parts(Decision, decisions),
@@ -274,7 +274,7 @@ class Application(Reading, ReadModels, Messaging):
             processes=processes,
             store=adapter_for(store, STORES)(store, bucket),
             bus=None if bus is None else adapter_for(bus, BUSES)(bus, bucket),
-            codec=codec or load_adapter("cattrs", CODECS)(),
+            codec=load_adapter("cattrs", CODECS)() if codec is None else codec,
             workers=workers,
             middleware=middleware,
             cache_size=cache_size,

@@ -24,7 +24,14 @@ class OneOf:
 
 @frozen(kw_only=True)
 class Range:
-    """A range of values. Made by ``in_range``."""
+    """A range of values. Made by ``in_range``.
+
+    Attributes:
+        at_least: The inclusive lower bound; ``None`` for none.
+        above: The exclusive lower bound; ``None`` for none.
+        at_most: The inclusive upper bound; ``None`` for none.
+        below: The exclusive upper bound; ``None`` for none.
+    """
 
     at_least: Any = None
     above: Any = None

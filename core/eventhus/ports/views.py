@@ -120,10 +120,10 @@ class Bounds:
     """A range of values, without ``None``. A bound that is ``None`` does not limit it.
 
     Attributes:
-        at_least: The lowest value.
-        above: The value that every value is above.
-        at_most: The highest value.
-        below: The value that every value is below.
+        at_least: The inclusive lower bound.
+        above: The exclusive lower bound.
+        at_most: The inclusive upper bound.
+        below: The exclusive upper bound.
     """
 
     at_least: IndexValue = None

@@ -132,7 +132,9 @@ class Underway:
         observation = self._observation
         if observation is None:
             return
-        ended = self.ended if exc is None else _with_error(self._operation, self.error or exc)
+        ended = self.ended
+        if exc is not None:
+            ended = _with_error(self._operation, exc if self.error is None else self.error)
         self._observing.guarded(self._operation, _finish, observation, ended)
 
 

@@ -83,7 +83,7 @@ class FaultyStore(Wrapper[Storage], _EveryMethod):
         """
 
         async def fail(*_: object) -> None:
-            raise copy.copy(error or StoreUnavailable("test", _WHY))
+            raise copy.copy(StoreUnavailable("test", _WHY) if error is None else error)
 
         self._add("fails", method, at, times, before=fail)
 

@@ -147,7 +147,7 @@ class _Checked:
     ) -> _Checked:
         aggregates = check_parts(Aggregate, aggregates)
         decisions = check_parts(Decision, decisions)
-        codec = codec or CattrsCodec()
+        codec = CattrsCodec() if codec is None else codec
         catalog = Catalog(aggregates, decisions)
         serializer = EventSerializer(catalog, codec)
         events = golden_file.read(path)

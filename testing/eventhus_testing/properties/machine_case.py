@@ -35,7 +35,7 @@ def recorded(step: Callable[Concatenate[Any, P], None]) -> Callable[Concatenate[
     """Let a machine add each call of a method to its ``steps``."""
 
     @wraps(step)
-    def record(machine: Any, *args: P.args, **kwargs: P.kwargs) -> None:
+    def record(machine: Any, /, *args: P.args, **kwargs: P.kwargs) -> None:
         machine.steps.append(lambda other: record(other, *args, **kwargs))
         step(machine, *args, **kwargs)
 

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
+from pymongo import MongoClient
 
 from eventhus import Application
 from eventhus_cli.root import eventhus
@@ -101,6 +103,30 @@ def test_what_is_stuck_is_mended(bank: Application) -> None:
     assert {0} == {each["parked"] + each["dead_letters"] for each in found["readers"]}
     assert {"deleted": "mail"} == answer("groups", "delete", "mail", "--yes")
     assert {"groups": []} == answer("groups", "list")
+
+
+LOOKING = ["status", "tail", "streams", "leases", "groups list", "views list", "parked list"]
+
+
+@pytest.mark.parametrize("is_raw", [True, False], ids=["raw", "app"])
+@pytest.mark.parametrize("command", LOOKING)
+def test_a_misspelt_bucket_is_not_created(
+    mongo_url: str,
+    mongo_client: MongoClient[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    *,
+    is_raw: bool,
+) -> None:
+    bucket = f"misspelt_{uuid4().hex}"
+    monkeypatch.setenv("SAMPLE_STORE", mongo_url)
+    monkeypatch.setenv("SAMPLE_BUCKET", bucket)
+    target = (
+        ["--store", mongo_url, "--bucket", bucket] if is_raw else ["--app", f"{SAMPLE}:on_servers"]
+    )
+    result = CliRunner().invoke(eventhus, [*command.split(), *target])
+    assert result.exit_code in {0, 1}, result.output
+    assert bucket not in mongo_client.list_database_names()
 
 
 def test_raw_data_is_shown_without_code(

@@ -9,8 +9,10 @@ from uuid import uuid4
 
 import pytest
 from pymongo import MongoClient
+from pymongo.database import Database
 
 from eventhus_mongo import MongoStore
+from eventhus_mongo.bucket import EVENTS_INDEXES
 from eventhus_testing.servers import MongoReplicaSet, mongo_replica_set
 from tests.adapters.mongo.support import Client, Commands, async_client, client
 from tests.core.conftest import bounded
@@ -81,8 +83,11 @@ async def mongo(replica_set: MongoReplicaSet, commands: Commands) -> AsyncIterat
 
 
 @pytest.fixture
-async def store(mongo: Client, bucket: str, commands: Commands) -> AsyncIterator[MongoStore]:
-    """A store that was entered. What it has sent by then is forgotten."""
+async def store(
+    mongo: Client, bucket: str, commands: Commands, plain: Database[dict[str, Any]]
+) -> AsyncIterator[MongoStore]:
+    """A store that was entered, with an empty log. What it has sent by then is forgotten."""
+    plain.events.create_indexes([index.model() for index in EVENTS_INDEXES])
     async with MongoStore(mongo, bucket) as entered:
         commands.forget()
         yield entered

@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ import pytest
 from pymongo.database import Database
 from pymongo.errors import InvalidOperation
 
+from eventhus import ConcurrencyError, Query
 from eventhus.errors import (
     AccessDenied,
     CompositionError,
@@ -20,8 +21,9 @@ from eventhus.errors import (
     OutcomeUnknown,
     StoreUnavailable,
 )
-from eventhus.ports import Snapshot, ViewDocument, ViewWrite
+from eventhus.ports import Commit, Selection, Snapshot, StoredCommit, ViewDocument, ViewWrite
 from eventhus_mongo import MongoStore
+from eventhus_mongo.bucket import EVENTS_INDEXES
 from eventhus_mongo.commits import encode_commit
 from eventhus_testing.servers import MongoReplicaSet, MongoServer, standalone_mongo
 from tests.adapters.mongo.made import ACCOUNT, made
@@ -96,10 +98,8 @@ def guarded(mongod: Path) -> Iterator[MongoServer]:
         ("root:wr0ng@", "refused the credentials"),
         ("nobody:wr0ng@", "refused the credentials"),
         ("", "grant readWrite on database"),
-        ("reader:s3cret@", "grant readWrite on database"),
-        ("frugal:s3cret@", "grant readWrite on database"),
     ],
-    ids=["wrong password", "unknown user", "nobody", "may read", "may make no index"],
+    ids=["wrong password", "unknown user", "nobody"],
 )
 async def test_credentials_and_rights(
     guarded: MongoServer, bucket: str, user: str, says: str
@@ -114,12 +114,84 @@ async def test_credentials_and_rights(
         assert bucket not in root.list_database_names()
 
 
+@pytest.mark.parametrize("user", ["reader", "frugal"], ids=["may read", "may make no index"])
+async def test_a_user_who_may_not_create_the_log(
+    guarded: MongoServer, bucket: str, user: str
+) -> None:
+    async with MongoStore.open(as_user(guarded, user), bucket) as store:
+        assert 0 == await store.head()
+        for write in (lambda: store.append(made(0)), lambda: store.restore([first(made(0))])):
+            with pytest.raises(AccessDenied, match="grant readWrite on database"):
+                await write()
+    with client(as_user(guarded, "root")) as root:
+        assert bucket not in root.list_database_names()
+
+
 async def test_the_rights_that_suffice(guarded: MongoServer, bucket: str) -> None:
     """To read and write; where the indexes are there already, no more than it does."""
     async with MongoStore.open(as_user(guarded, "writer"), bucket) as store:
         assert 1 == (await store.append(made(0))).position
     async with MongoStore.open(as_user(guarded, "frugal"), bucket) as store:
         assert 2 == (await store.append(made(1))).position
+
+
+@pytest.fixture
+async def new(mongo: Client, bucket: str) -> AsyncIterator[MongoStore]:
+    """A store of a bucket that does not exist."""
+    async with MongoStore(mongo, bucket) as entered:
+        yield entered
+
+
+@pytest.mark.parametrize("is_restored", [False, True], ids=["append", "restore"])
+async def test_a_bucket_exists_from_its_first_commit_on(
+    new: MongoStore, plain: Plain, *, is_restored: bool
+) -> None:
+    """Reading it creates nothing, since its name may be misspelt."""
+    assert (0, 0, None) == (
+        await new.head(),
+        await new.version_of(ACCOUNT),
+        await new.find_event("c-1"),
+    )
+    pages = await asyncio.gather(new.read(), new.read(Query.of(tags={"a"})), new.read_backwards())
+    assert [0, 0, 0] == [len(page.events) for page in pages]
+    assert 0 == len((await new.select_documents("view_a", Selection())).documents)
+    for looking in (
+        new.history(ACCOUNT),
+        new.commits(),
+        new.related("c"),
+        new.streams(),
+        new.groups(),
+        new.load_letters("mail"),
+        new.leases(),
+        new.registrations(),
+        new.load_documents("view_a", ["k"]),
+        new.load_parked("view_a"),
+        new.load_armed("process_a"),
+    ):
+        assert 0 == len(await looking)
+    with pytest.raises(ConcurrencyError):
+        await new.append(made(1))
+    assert plain.name not in plain.client.list_database_names()
+    if is_restored:
+        await new.restore([first(made(0))])
+    else:
+        await new.append(made(0))
+    assert {"_id_", *(index.name for index in EVENTS_INDEXES)} == {
+        *plain.events.index_information()
+    }
+
+
+async def test_the_log_of_another_program_gets_its_indexes_before_a_commit(
+    new: MongoStore, plain: Plain
+) -> None:
+    """It was created after the store had found none."""
+    _whole(plain)
+    for write in (lambda: new.append(made(0)), lambda: new.restore([first(made(0))])):
+        with pytest.raises(IncompatibleBucket, match="conflicts with"):
+            await write()
+    assert 0 == plain.events.count_documents({})
+    plain.events.drop_index("command_id")
+    assert 1 == (await new.append(made(0))).position
 
 
 async def test_rights_that_were_taken_away(guarded: MongoServer, bucket: str) -> None:
@@ -133,6 +205,11 @@ async def test_rights_that_were_taken_away(guarded: MongoServer, bucket: str) ->
                 with pytest.raises(AccessDenied, match="grant readWrite"):
                     await call()
         assert 1 == root[bucket]["events"].count_documents({})
+
+
+def first(commit: Commit) -> StoredCommit:
+    """The commit at the beginning of a log."""
+    return StoredCommit(commit=commit, versions=[1], position=1)
 
 
 def all_of(*given: object) -> str:

@@ -223,10 +223,11 @@ async def test_a_follower_is_woken_for_what_had_no_majority(
         client = await stack.enter_async_context(async_client(members.url, commands))
         store = await stack.enter_async_context(MongoStore(client, bucket))
         other = await stack.enter_async_context(MongoStore.open(members.url, bucket))
-        batches = await stack.enter_async_context(aclosing(store.follow()))
+        await other.append(commit())
+        batches = await stack.enter_async_context(aclosing(store.follow(after=1)))
         with halted(members) as primary:
             appending = asyncio.create_task(other.append(commit()))
-            await until(lambda: 1 in held(primary, bucket))
+            await until(lambda: 2 in held(primary, bucket))
             taking = asyncio.create_task(take(batches, 1))
             await commands.wait_for("getMore")  # the change stream is open
         stored = await appending

@@ -128,8 +128,8 @@ class Boundaries(Generic[S]):
         while True:
             page = await self._store.read(query, after=known.position, limit=PAGE)
             if page.position == known.position and page.event_id != known.event_id:
-                # The log ends earlier than what was read of it, or has another event there: it was
-                # restored to an earlier point. What is known says nothing about it any more.
+                # The log ends before an event that was read, or has another one there: it was
+                # restored to an earlier point. The known state is not valid any more.
                 known = self.initial
                 continue
             known = self._fold(known, page)

@@ -90,8 +90,8 @@ class Repository(Generic[S]):
         Raises what ``current`` does.
         """
         if actual < lost.version:
-            # The log is shorter than what was read of it, so it was restored to an earlier point.
-            # Neither the cache nor a snapshot says anything about it any more.
+            # The stream ends before an event that was read, so the log was restored to an earlier
+            # point. Neither the cache nor a snapshot is valid any more.
             lost = self.initial
         return await self._catch_up(stream, lost)
 

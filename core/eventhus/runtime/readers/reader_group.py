@@ -125,6 +125,9 @@ class ReaderGroup:
             )
             for each in self._checked("process", processes)
         }
+        self._documents = dict[Followed, Documents[Any]](
+            [*self._views.items(), *self._processes.items()]
+        )
         self._registrar = Registrar(store, catalog)
         self._folds: dict[Followed, KeyedFold[Any]] = {}  # of this run
         self._is_registered = False
@@ -170,10 +173,7 @@ class ReaderGroup:
     @property
     def documents(self) -> Mapping[Followed, Documents[Any]]:
         """The documents of each view and process."""
-        documents: dict[Followed, Documents[Any]] = {}
-        documents.update(self._views.items())
-        documents.update(self._processes.items())
-        return documents
+        return self._documents
 
     def fold_of(self, reader: Followed) -> KeyedFold[Any]:
         """Return the reader that folds the log for a view or process in this run.
@@ -227,27 +227,18 @@ class ReaderGroup:
 
     async def view(self, view: View[Any, V], key: str) -> V | None:
         """Return a view's value, as ``Application.view`` does."""
-        documents: Documents[V] | None = self._views.get(view)
-        if documents is None:
-            raise _foreign(view)
+        documents: Documents[V] = self._documents_of(view)
         _check_key(key)
         return await documents.get(key)
 
     async def page(self, view: View[Any, V], plan: Plan, after: str | None) -> ViewPage[V]:
         """Return a page of a view, as ``Application.find`` does."""
-        documents: Documents[V] | None = self._views.get(view)
-        if documents is None:
-            raise _foreign(view)
+        documents: Documents[V] = self._documents_of(view)
         return await documents.page(plan, after)
 
     async def parked(self, reader: Followed, after: str | None, limit: int) -> Sequence[ParkedKey]:
         """Return the next parked keys, as ``Application.parked`` does."""
-        if isinstance(reader, View):
-            documents = self._views.get(reader)
-        else:
-            documents = self._processes.get(reader)
-        if documents is None:
-            raise _foreign(reader)
+        documents = self._documents_of(reader)
         if after is not None:
             _check_key(after)
         return [
@@ -269,8 +260,7 @@ class ReaderGroup:
 
     async def build(self, view: View[Any, Any], on_progress: OnBuildProgress) -> None:
         """Build a view, as ``Application.build`` does."""
-        self.fold_of(view)
-        projector = Projector(view, self._context(view, self._views[view]))
+        projector = Projector(view, self._context(view, self._documents_of(view)))
         await projector.register()
         self._builders.add(projector)
         try:
@@ -309,6 +299,12 @@ class ReaderGroup:
     async def caught_up(self, reader: Followed, position: int) -> None:
         """Wait for a position, as ``Application.caught_up`` does."""
         await self.fold_of(reader).caught_up(position)
+
+    def _documents_of(self, reader: Followed) -> Documents[Any]:
+        documents = self._documents.get(reader)
+        if documents is None:
+            raise _foreign(reader)
+        return documents
 
     async def _registered(self, reader: Followed) -> KeyedFold[Any]:
         fold = self.fold_of(reader)
