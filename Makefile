@@ -22,6 +22,10 @@ unexport PYTHONPATH
 # Without bytecode, every process that a test starts would compile the sources again.
 unexport PYTHONDONTWRITEBYTECODE
 BIN = $(VENV)/bin
+# Half of the time of a test is waiting: for a server, for a process, for time to pass.
+ifndef PYTEST_XDIST_AUTO_NUM_WORKERS
+export PYTEST_XDIST_AUTO_NUM_WORKERS := $(shell "$(PYTHON)" -c 'import os; print(max(4, os.cpu_count() or 1))' 2>/dev/null)
+endif
 XDIST = --numprocesses=auto --dist=loadfile
 # These tests cover the kernel. Only they are traced, since tracing slows them down.
 KERNEL := core tests/core tests/adapters/memory tests/adapters/cattrs

@@ -145,14 +145,15 @@ ARGUMENTS = {
     "dead replay": [GROUP, "--handler", "tests.adapters.cli.sample:accept", "--yes"],
     "dead discard": [GROUP, "1", "--yes"],
     "groups move": [GROUP, "--to", "now", "--yes"],
+    "groups delete": [GROUP, "--yes"],
 }
 
 
 @pytest.mark.parametrize("command", shapes())
 def test_answers_have_the_shape_that_the_page_says(command: str) -> None:
     args = [*command.split(), *ARGUMENTS.get(command, ()), "--json"]
-    app = ["--app", "tests.adapters.cli.sample:filled"]
-    result = CliRunner().invoke(eventhus, [*app, *args])
+    app = "handled" if command == "groups delete" else "filled"
+    result = CliRunner().invoke(eventhus, ["--app", f"tests.adapters.cli.sample:{app}", *args])
     assert result.exit_code in (0, 1), result.output
     answer = json.loads(result.stdout.splitlines()[0] if command == "tail" else result.stdout)
     assert sorted(shapes()[command]) == sorted(answer)

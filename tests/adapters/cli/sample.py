@@ -166,6 +166,19 @@ def filled() -> Application:
     return bank(store=store)
 
 
+def handled() -> Application:
+    """A bank with a group that has handled everything and that nobody uses."""
+    store = MemoryStore()
+
+    async def handle() -> None:
+        async with bank(store=store) as app:
+            await app.dispatch(Open(aggregate_id="a1", owner="Ada"))
+            await app.subscribe(accept, group=GROUP, types=[Opened], start="now")
+
+    asyncio.run(handle())
+    return bank(store=store)
+
+
 def mended() -> Application:
     """The filled bank, with code that can handle every payment."""
     store = MemoryStore()

@@ -376,6 +376,12 @@ def test_groups_are_listed_and_moved() -> None:
     assert text("groups", "move", "mail", "--to", "now", "--yes") == ["group mail goes on after 6"]
 
 
+def test_a_group_that_nobody_uses_is_deleted() -> None:
+    delete = ("groups", "delete", "mail", "--yes")
+    assert text(*delete, app="handled") == ["group mail was deleted"]
+    assert answer(*delete, app="handled") == {"deleted": "mail"}
+
+
 def test_a_group_with_dead_letters_is_not_deleted() -> None:
     assert "group 'mail' has dead letters; replay or discard them first" == failure(
         "groups", "delete", "mail", "--yes"

@@ -95,7 +95,7 @@ def test_a_command_that_names_one_aggregate_twice_is_found() -> None:
             invariant=money_is_conserved,
             refine=SMALL,
             max_commands=30,
-            settings=settings(MANY, max_examples=1000),
+            settings=settings(MANY, max_examples=5000),
         )
     assert 1 == found.value.spec.count(".given(account, ")
 
