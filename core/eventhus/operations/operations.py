@@ -54,6 +54,7 @@ class Operations:
     Everything works on plain data. An event whose class is gone is shown as it is stored, with the
     reason why it cannot be decoded. Lists come in pages of at most 1,000 items.
 
+    >>> import asyncio
     >>> app = Application.open(bucket="shop")
     >>> async def main() -> None:
     ...     async with app:
