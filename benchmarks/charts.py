@@ -7,7 +7,7 @@ text is escaped when it is written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import log10
+from math import floor, log10
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -82,7 +82,8 @@ def growth_chart(curve: Curve) -> str:
     root = _root(top + height + 56, curve.title)
     _text(root, 16, 46, curve.unit, "note")
     across = _LogAxis(curve.places, left, left + width)
-    up = _LogAxis([each for line in curve.lines for each in line.values], top + height, top)
+    values = [each for line in curve.lines for each in line.values]
+    up = _LogAxis(_enclosing(min(values), max(values)), top + height, top)
     for tick in up.ticks():
         _line(root, left, up.at(tick), left + width, up.at(tick), "grid")
         _text(root, left - 8, up.at(tick) + 4, f"{tick:,g}", "tick", anchor="end")
@@ -125,12 +126,23 @@ class _LogAxis:
         return self._start + share * (self._end - self._start)
 
     def ticks(self) -> Iterator[float]:
-        """Yield 1, 2 and 5 times each power of ten on the axis."""
-        for power in range(int(self._low) - 1, int(self._high) + 1):
-            for first in (1, 2, 5):
-                tick = float(f"{first}e{power}")
-                if self._low <= log10(tick) <= self._high:
-                    yield tick
+        """Yield the round values on the axis."""
+        for tick in _round_values(self._low, self._high):
+            if self._low <= log10(tick) <= self._high:
+                yield tick
+
+
+def _enclosing(low: float, high: float) -> tuple[float, float]:
+    """Return the last round value up to ``low`` and the first one from ``high`` on."""
+    near = [*_round_values(log10(low), log10(high))]
+    return max(each for each in near if each <= low), min(each for each in near if each >= high)
+
+
+def _round_values(low: float, high: float) -> Iterator[float]:
+    """Yield 1, 2 and 5 times each power of ten around a range of exponents."""
+    for power in range(floor(low), floor(high) + 2):
+        for first in (1, 2, 5):
+            yield float(f"{first}e{power}")
 
 
 def _bar(root: Element, axis: _LogAxis, y: float, name: str, row: Row, ratio: float) -> None:

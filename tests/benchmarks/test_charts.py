@@ -79,6 +79,16 @@ def test_higher_values_are_higher_up() -> None:
     assert float(low.attrib["cx"]) < float(high.attrib["cx"])
 
 
+def test_close_values_lie_between_values_of_the_axis() -> None:
+    for values, ticks in [
+        ((1400.0, 4100.0), {"1,000", "2,000", "5,000"}),
+        ((3000.0, 3000.0), {"2,000", "5,000"}),
+        ((0.06, 0.09), {"0.05", "0.1"}),
+    ]:
+        found = {*texts(growth_chart(curve(values=values)))}
+        assert ticks == found - {"t", "u", "1", "100"}
+
+
 def test_equal_values_can_be_drawn() -> None:
     assert 2 == len([*ET.fromstring(growth_chart(curve(values=(3.0, 3.0)))).iter(f"{SVG}circle")])
 
