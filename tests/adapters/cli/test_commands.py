@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from eventhus.ports import Finding
 from eventhus_cli.root import eventhus
+from eventhus_memory import MemoryStore
 from tests.adapters.cli.sample import HOSTILE
 
 SAMPLE = "tests.adapters.cli.sample"
@@ -432,6 +434,20 @@ def test_doctor_lists_findings() -> None:
     findings = answer("doctor")["findings"]
     assert len(rows) == len(findings)
     assert {*findings[0]} >= {"name", "status", "detail", "advice"}
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_doctor_shows_no_credentials_that_an_adapter_lets_out(
+    monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]
+) -> None:
+    async def diagnose(self: MemoryStore) -> list[Finding]:
+        url = "mongodb://ada:s3cret@db1"
+        return [Finding.error("store", f"cannot reach {url}", f"try {url}")]
+
+    monkeypatch.setattr(MemoryStore, "diagnose", diagnose)
+    result = run("doctor", *form)
+    assert "cannot reach mongodb://" in result.stdout
+    assert "s3cret" not in result.stdout
 
 
 @pytest.mark.parametrize("args", [(), ("views",)])

@@ -6,11 +6,13 @@ from functools import partial
 from importlib.util import find_spec
 
 import click
+from attrs import evolve
 
 from eventhus_cli.exit_codes import FINE, PROBLEM, USAGE, Failure
 from eventhus_cli.options import Command, paged
 from eventhus_cli.plain import plain
 from eventhus_cli.session import Session, operating
+from eventhus_cli.texts import without_secrets
 
 
 @click.command(cls=Command)
@@ -37,7 +39,11 @@ async def doctor(session: Session) -> int:
 
     Exits with 1 if something does not work or loses events. A server that is away is a finding.
     """
-    found = await session.operations.doctor()
+    found = [
+        # A finding names no credentials, but not every adapter keeps to that.
+        evolve(each, detail=without_secrets(each.detail), advice=without_secrets(each.advice))
+        for each in await session.operations.doctor()
+    ]
     if session.screen.is_json:
         session.screen.json(findings=found)
     else:
