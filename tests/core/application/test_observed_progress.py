@@ -94,7 +94,7 @@ async def test_progress_is_told_again_after_an_outage_of_the_store(recorder: Rec
 async def test_a_reader_is_told_of_no_more_once_the_application_is_left(
     recorder: Recorder,
 ) -> None:
-    """What was last told of it is then out of date."""
+    """The last report about it is out of date by then."""
     async with bank(views=[balances], observer=recorder) as app:
         await eventually(lambda: recorder.facts)
         assert [] == recorder.told(ReaderLeft)

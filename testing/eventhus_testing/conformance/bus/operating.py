@@ -156,7 +156,7 @@ class Operating(BusCases):
     async def test_a_deleted_group_begins_anew(
         self, bus: EventBus, start: Start, first: int
     ) -> None:
-        """Where its next member says, in whichever process, wherever it was before."""
+        """Its next member, in this process or another, chooses the start as for a new group."""
         await publish(bus, placed(5))
         for group in ("g", "h"):
             await was_member(bus, group, 5)
@@ -194,7 +194,7 @@ class Operating(BusCases):
 
     @bus_case
     async def test_a_group_with_dead_letters_is_not_deleted(self, bus: EventBus) -> None:
-        """Whether it has subscribed or not. Once they are gone, it can be."""
+        """It can be deleted once the letters are discarded. It need not have subscribed."""
         await publish(bus, placed(2))
         await was_member(bus, "g", 2)
         for group in ("g", "letters"):

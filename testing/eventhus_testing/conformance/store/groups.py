@@ -128,7 +128,7 @@ class Groups(Cases):
 
     @case
     async def test_deleting_a_group_that_does_not_exist_does_nothing(self, store: Storage) -> None:
-        """Whether it has been deleted, never created, or only has letters."""
+        """The group was deleted before, was never created, or only has letters."""
         await store.create_group(GROUP, START)
         await store.save_letter("letters", letter())
         for group in (GROUP, GROUP, "never", "letters"):
