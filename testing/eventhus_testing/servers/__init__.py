@@ -7,6 +7,7 @@ from eventhus_testing.servers.mongo import (
     mongo_replica_set,
     standalone_mongo,
 )
+from eventhus_testing.servers.names import unused_name
 from eventhus_testing.servers.nats import NatsServer, find_nats_server, nats_server
 from eventhus_testing.servers.processes import ServerFailed, ServerProcess
 
@@ -21,4 +22,5 @@ __all__ = [
     "mongo_replica_set",
     "nats_server",
     "standalone_mongo",
+    "unused_name",
 ]

@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
-from uuid import uuid4
 
 import pytest
 
@@ -25,6 +24,7 @@ from eventhus_testing.servers.mongo import (
     mongo_replica_set,
     standalone_mongo,
 )
+from eventhus_testing.servers.names import unused_name
 from eventhus_testing.servers.nats import (
     NO_NATS_SERVER,
     delete_streams,
@@ -76,7 +76,7 @@ def mongo_client(mongo_url: str) -> Iterator[MongoClient[dict[str, Any]]]:
 @pytest.fixture
 def mongo_bucket(mongo_client: MongoClient[dict[str, Any]]) -> Iterator[str]:
     """Give the name of an unused database on ``mongo_url``, and drop it after the test."""
-    name = f"test_{uuid4().hex}"
+    name = unused_name()
     yield name
     mongo_client.drop_database(name)
 
@@ -136,7 +136,7 @@ def nats_url(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture
 def nats_bucket(nats_url: str) -> Iterator[str]:
     """Give the name of an unused bucket on ``nats_url``, and delete its streams after the test."""
-    name = f"test_{uuid4().hex}"
+    name = unused_name()
     yield name
     delete_streams(nats_url, name)
 

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
@@ -17,6 +16,7 @@ from pymongo import MongoClient
 
 from eventhus import Application
 from eventhus_cli.root import eventhus
+from eventhus_testing.servers import unused_name
 from eventhus_testing.servers.nats import delete_streams
 from tests.adapters.cli.sample import Pay, on_servers, work
 
@@ -118,7 +118,7 @@ def test_a_misspelt_bucket_is_not_created(
     *,
     is_raw: bool,
 ) -> None:
-    bucket = f"misspelt_{uuid4().hex}"
+    bucket = f"misspelt_{unused_name()}"
     monkeypatch.setenv("SAMPLE_STORE", mongo_url)
     monkeypatch.setenv("SAMPLE_BUCKET", bucket)
     target = (

@@ -5,7 +5,6 @@ import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from pymongo import MongoClient
@@ -13,7 +12,7 @@ from pymongo.database import Database
 
 from eventhus_mongo import MongoStore
 from eventhus_mongo.bucket import EVENTS_INDEXES
-from eventhus_testing.servers import MongoReplicaSet, mongo_replica_set
+from eventhus_testing.servers import MongoReplicaSet, mongo_replica_set, unused_name
 from tests.adapters.mongo.support import Client, Commands, async_client, client
 from tests.core.conftest import bounded
 
@@ -54,7 +53,7 @@ def set_of_three(mongod: Path) -> Iterator[MongoReplicaSet]:
 @pytest.fixture
 def bucket() -> str:
     """A name that no other test uses. The servers are thrown away, and what it holds with them."""
-    return f"test_{uuid4().hex}"
+    return unused_name()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
-from uuid import uuid4
 
 import attrs
 import pytest
@@ -68,7 +67,7 @@ def test_two_applications_on_mongodb_agree_with_their_domain(
 
     class OnMongo(machines[kind]):  # type: ignore[misc,valid-type]
         def stores(self) -> tuple[Storage, Storage]:
-            buckets.append(f"{mongo_bucket}_{uuid4().hex[:8]}")
+            buckets.append(f"{mongo_bucket}_{len(buckets)}")
             one, other = (MongoStore.open(mongo_url, buckets[-1]) for _ in range(2))
             return one, other
 

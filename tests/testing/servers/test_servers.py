@@ -1,6 +1,7 @@
 """Real servers for tests: they come up, bend as asked, and never stay behind."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,7 +10,6 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from bson import ObjectId
@@ -24,6 +24,7 @@ from eventhus_testing.servers import (
     mongo_replica_set,
     processes,
     standalone_mongo,
+    unused_name,
 )
 from eventhus_testing.servers.processes import wait_for
 
@@ -70,7 +71,7 @@ def processes_below(directory: Path) -> list[str]:
 @pytest.fixture
 def bucket() -> str:
     """A name that no other test uses, on whichever server."""
-    return f"test_{uuid4().hex}"
+    return unused_name()
 
 
 @pytest.fixture
@@ -293,6 +294,15 @@ def clears_up(owner: str) -> None:
             assert wait_for(lambda: not directory.exists(), timeout_s=PATIENCE_S)
         finally:
             os.killpg(process.pid, signal.SIGKILL)  # what it may have forked included
+
+
+def test_names_hold_no_text_that_a_test_looks_for() -> None:
+    """An error names its bucket, and "abcd" in a random name once made a test fail."""
+    names = [unused_name() for _ in range(10)]
+    assert 10 == len({*names})
+    for name in names:
+        assert re.fullmatch("test_[g-z]{32}", name)
+        assert not {*name.removeprefix("test_")} & {*"iou"}
 
 
 def test_the_run_bit_is_restored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

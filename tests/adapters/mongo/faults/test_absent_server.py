@@ -6,7 +6,6 @@ from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
-from uuid import uuid4
 
 import pytest
 
@@ -15,7 +14,7 @@ from eventhus.errors import OutcomeUnknown, StoreUnavailable
 from eventhus.ports import Commit
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore
-from eventhus_testing.servers import MongoServer, mongo_replica_set, standalone_mongo
+from eventhus_testing.servers import MongoServer, mongo_replica_set, standalone_mongo, unused_name
 from tests.adapters.mongo.faults.journal import Sent
 from tests.adapters.mongo.faults.ledger import Write, ledger
 from tests.adapters.mongo.faults.run import Soak, running
@@ -99,7 +98,7 @@ async def answers(
 
 async def absences(server: MongoServer, url: str, away: Away, soak: Soak, directory: Path) -> None:
     """Let the server go away and come back under load, and check what callers are told."""
-    url, bucket = f"{url}&timeoutMS={TIMEOUT_MS}", f"test_{uuid4().hex}"
+    url, bucket = f"{url}&timeoutMS={TIMEOUT_MS}", unused_name()
     store = MongoStore.open(url, bucket)
     async with (
         running(url=url, bucket=bucket, seed=soak.seed, directory=directory) as run,

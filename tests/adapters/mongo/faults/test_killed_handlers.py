@@ -13,13 +13,12 @@ from pathlib import Path
 from random import Random
 from subprocess import Popen
 from typing import Any
-from uuid import uuid4
 
 from eventhus import Application, Delivered, Recorded, Rejected, Replayed
 from eventhus.errors import OutcomeUnknown, StoreUnavailable
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore
-from eventhus_testing.servers import MongoReplicaSet
+from eventhus_testing.servers import MongoReplicaSet, unused_name
 from eventhus_testing.servers.processes import Room, room
 from tests.adapters.mongo.faults.primary import FAULTS, replicated
 from tests.adapters.mongo.faults.run import PATIENCE_S, Soak
@@ -192,7 +191,7 @@ async def test_killed_handlers(
 async def test_handlers_while_the_primary_is_replaced(
     replica_set: MongoReplicaSet, soak: Soak, tmp_path: Path
 ) -> None:
-    url, bucket = f"{replica_set.url}&timeoutMS=3000", f"test_{uuid4().hex}"
+    url, bucket = f"{replica_set.url}&timeoutMS=3000", unused_name()
     async with working(url, bucket, soak, tmp_path) as load:
         # Each short run has another fault.
         faults = [load.random.choice(FAULTS)] if soak.factor == 1 else FAULTS * soak.factor

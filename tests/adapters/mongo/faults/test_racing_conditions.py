@@ -12,14 +12,13 @@ from pathlib import Path
 from random import Random
 from subprocess import Popen
 from time import monotonic
-from uuid import uuid4
 
 import pytest
 
 from eventhus.ports import StoredEvent
 from eventhus_mongo import MongoStore
 from eventhus_testing.conformance.store.seat_race import Attempt, violations
-from eventhus_testing.servers import MongoReplicaSet
+from eventhus_testing.servers import MongoReplicaSet, unused_name
 from eventhus_testing.servers.processes import Room, room
 from tests.adapters.mongo.faults.primary import FAULTS, replicated
 from tests.adapters.mongo.faults.racer import RACERS, attempts
@@ -182,7 +181,7 @@ async def test_racers_and_a_replaced_primary(
     """The primary is killed, paused, stepped down or cut off; some racers are killed, too."""
     async with racing(
         url=f"{replica_set.url}&timeoutMS=3000",
-        bucket=f"test_{uuid4().hex}",
+        bucket=unused_name(),
         seed=soak.seed,
         directory=tmp_path,
         processes=2 if soak.factor == 1 else 4,

@@ -1,7 +1,6 @@
 """What a majority does not have can be rolled back, so nothing of it is read."""
 
 import asyncio
-from uuid import uuid4
 
 import attrs
 from pymongo import AsyncMongoClient
@@ -9,7 +8,7 @@ from pymongo import AsyncMongoClient
 from eventhus import Query
 from eventhus.ports import Commit, Snapshot, ViewDocument, ViewWrite
 from eventhus_mongo import MongoStore
-from eventhus_testing.servers import MongoReplicaSet
+from eventhus_testing.servers import MongoReplicaSet, unused_name
 from tests.adapters.mongo.faults.primary import fail_point, halt, replicated
 from tests.adapters.mongo.faults.run import PATIENCE_S
 from tests.adapters.mongo.made import ACCOUNT, made
@@ -73,7 +72,7 @@ async def all_reads(store: MongoStore) -> dict[str, int]:
 async def test_what_only_the_primary_has_is_not_read(replica_set: MongoReplicaSet) -> None:
     primary = await asyncio.to_thread(replica_set.wait_for_primary)
     others = [member for member in replica_set.members if member is not primary]
-    bucket = f"test_{uuid4().hex}"
+    bucket = unused_name()
     direct: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(primary.url)
     async with (
         direct,

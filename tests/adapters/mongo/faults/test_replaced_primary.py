@@ -3,7 +3,6 @@
 import asyncio
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from pymongo import AsyncMongoClient, WriteConcern
@@ -13,7 +12,7 @@ from eventhus import StreamId
 from eventhus.errors import StoreUnavailable
 from eventhus.ports import Snapshot
 from eventhus_mongo import MongoStore
-from eventhus_testing.servers import MongoReplicaSet
+from eventhus_testing.servers import MongoReplicaSet, unused_name
 from tests.adapters.mongo.faults.primary import FAULTS, fail_point, halt, replicated
 from tests.adapters.mongo.faults.run import PATIENCE_S, Soak, running
 
@@ -22,7 +21,7 @@ async def test_replaced_primary(replica_set: MongoReplicaSet, soak: Soak, tmp_pa
     """Writers in this process and in two others go on by themselves, whatever happens to it."""
     async with running(
         url=f"{replica_set.url}&timeoutMS=3000",
-        bucket=f"test_{uuid4().hex}",
+        bucket=unused_name(),
         seed=soak.seed,
         directory=tmp_path,
     ) as run:
@@ -50,7 +49,7 @@ async def test_connections_from_a_handover(replica_set: MongoReplicaSet) -> None
     """A primary that may not hand over is one that connections from meanwhile are used with."""
     primary = await asyncio.to_thread(replica_set.wait_for_primary)
     others = [member for member in replica_set.members if member is not primary]
-    bucket = f"test_{uuid4().hex}"
+    bucket = unused_name()
     # A client that does not look at its servers by itself takes the primary for one throughout.
     url = f"{replica_set.url}&serverMonitoringMode=poll&heartbeatFrequencyMS=600000"
     direct: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(primary.url)

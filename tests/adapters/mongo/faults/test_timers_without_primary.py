@@ -10,13 +10,12 @@ from itertools import count
 from pathlib import Path
 from random import Random
 from subprocess import Popen
-from uuid import uuid4
 
 from eventhus import Application, Command, Metadata, Rejected
 from eventhus.errors import OutcomeUnknown, StoreUnavailable, TooManyConflicts
 from eventhus_cattrs import CattrsCodec
 from eventhus_mongo import MongoStore
-from eventhus_testing.servers import MongoReplicaSet
+from eventhus_testing.servers import MongoReplicaSet, unused_name
 from eventhus_testing.servers.processes import Room, room
 from tests.adapters.mongo.faults.dunning import COMMAND, fates, unsettled, violations
 from tests.adapters.mongo.faults.primary import FAULTS, replicated
@@ -151,7 +150,7 @@ async def test_timers_while_the_primary_is_replaced(
     Each short run has another fault.
     """
     random, heads = Random(soak.seed), list[int]()
-    url, bucket = f"{replica_set.url}&timeoutMS=3000", f"test_{uuid4().hex}"
+    url, bucket = f"{replica_set.url}&timeoutMS=3000", unused_name()
     first = random.randrange(len(FAULTS))
     faults = [FAULTS[(first + number) % len(FAULTS)] for number in range(soak.factor)]
     async with loaded(url, bucket, random, tmp_path) as load:

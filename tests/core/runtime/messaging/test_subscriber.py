@@ -198,7 +198,8 @@ async def test_other_types_are_passed_over() -> None:
 
 @pytest.mark.parametrize("types", [None, ["Opened"]], ids=["all types", "some types"])
 @pytest.mark.parametrize(
-    "newer", [EventData("Unknown", {"card": "4711"}), EventData("Deposited", {"card": "4711"}, 7)]
+    "newer",
+    [EventData("Unknown", {"card": "s3cret"}), EventData("Deposited", {"card": "s3cret"}, 7)],
 )
 async def test_an_event_of_a_newer_version_goes_back_to_the_bus(
     newer: EventData, types: list[str] | None, caplog: pytest.LogCaptureFixture
@@ -209,7 +210,7 @@ async def test_an_event_of_a_newer_version_goes_back_to_the_bus(
         await subscriber(handler, bus, types=types)(message(newer))
     assert ([], []) == (handler.got, await letters(bus))
     assert "group g cannot handle event c-1" in caplog.text
-    assert "4711" not in caplog.text
+    assert "s3cret" not in caplog.text
 
 
 async def test_a_message_that_was_delivered_often(caplog: pytest.LogCaptureFixture) -> None:
