@@ -55,9 +55,9 @@ async def test_a_server_that_is_away_for_a_while(mongod: Path, bucket: str) -> N
     """Every operation says so in time, and goes on when the server is back, in the same store."""
     with standalone_mongo() as server:
         async with MongoStore.open(f"{server.url}&timeoutMS=1500", bucket) as store:
-            await store.append(made(0))
+            first, lost = made(0), made(1)
+            await answered(lambda: store.append(first))
             server.pause()
-            lost = made(1)
             calls = (
                 lambda: store.append(lost),
                 lambda: store.load(ACCOUNT),
