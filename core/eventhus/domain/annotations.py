@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -46,6 +46,43 @@ def recorded_classes(function: Callable[..., Any], index: int, argument: str) ->
         CompositionError: As for ``parameter_classes``, or the annotation is not ``Recorded``.
     """
     return _Parameter(function, index, argument).classes(_enveloped)
+
+
+def taken_classes(function: Callable[..., Any], index: int) -> tuple[Any, ...]:
+    """Return what ``recorded_classes`` returns, or ``object`` where it raises."""
+    try:
+        return recorded_classes(function, index, "events")
+    except CompositionError:
+        return (object,)
+
+
+def check_takes(argument: str, events: Iterable[type[Any]], taken: tuple[Any, ...]) -> None:
+    """Refuse a function that will get events which its annotation leaves out.
+
+    Type checkers do not report it: they infer the events that all functions have in common.
+
+    Args:
+        argument: The owner of the function and its argument, for the message.
+        events: The event classes that the function will get.
+        taken: Those in its annotation.
+
+    Raises:
+        CompositionError: The annotation leaves out one of them.
+    """
+    for cls in events:
+        if not any(is_kind_of(cls, base) for base in taken):
+            raise CompositionError(
+                f"{argument} will get {cls.__qualname__}, which its annotation leaves out; "
+                f"add it there"
+            )
+
+
+def is_kind_of(cls: type, annotated: Any) -> bool:
+    """Return whether a parameter with an annotation takes instances of a class."""
+    try:
+        return annotated is Any or issubclass(cls, annotated)
+    except TypeError:  # a protocol with attributes, which says nothing of classes
+        return True
 
 
 def parameter_annotation(function: Callable[..., Any], index: int, argument: str) -> Any:

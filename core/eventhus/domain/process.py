@@ -7,7 +7,13 @@ from typing import Any, Generic, TypeVar
 
 from attrs import Factory, field, frozen
 
-from eventhus.domain.annotations import folded_type, recorded_classes
+from eventhus.domain.annotations import (
+    check_takes,
+    folded_type,
+    is_kind_of,
+    recorded_classes,
+    taken_classes,
+)
 from eventhus.domain.callables import check_pure, takes
 from eventhus.domain.deadlines import Deadline
 from eventhus.domain.keys import KeyFunction, keys_of
@@ -31,16 +37,18 @@ S = TypeVar("S")
 
 def _events(process: Process[Any, Any]) -> tuple[type[Any], ...]:
     events = recorded_classes(process.evolve, 1, "events")
-    answered = _annotated(process.react)
+    answered = taken_classes(process.react, 1)
+    name = f"process {process.name}"
+    others = [cls for cls in events if cls not in PROCESS_EVENTS]
+    check_takes(f"{name}: key", others, taken_classes(process.key, 0))
+    check_takes(f"{name}: react", others, answered)
+    for cls in answered:
+        if not any(is_kind_of(each, cls) for each in (*events, *PROCESS_EVENTS)):
+            raise CompositionError(
+                f"{name}: react takes {cls.__qualname__} and evolve does not, so the process does "
+                f"not follow it; add it to the annotation of evolve"
+            )
     return (*events, *(cls for cls in PROCESS_EVENTS if cls in answered and cls not in events))
-
-
-def _annotated(function: Any) -> tuple[type[Any], ...]:
-    """Return the event classes in the annotation of ``evolve`` or ``react``; all if unknown."""
-    try:
-        return recorded_classes(function, 1, "events")
-    except CompositionError:
-        return (object,)
 
 
 def _state_type(process: Process[Any, Any]) -> Any:
@@ -108,8 +116,9 @@ class Process(Generic[E, S]):
 
     Raises:
         CompositionError: The classes cannot be read from the annotations or include
-            ``DeadlineOvertaken``, a function is async, or the name, version or start does not have
-            that form. The message says what to do.
+            ``DeadlineOvertaken``, ``key`` or ``react`` takes other events than ``evolve``, a
+            function is async, or the name, version or start does not have that form. The message
+            says what to do.
     """
 
     name: str
@@ -231,7 +240,7 @@ class Process(Generic[E, S]):
 
 
 def _left_out(function: Any) -> frozenset[type]:
-    taken = _annotated(function)
+    taken = taken_classes(function, 1)
     if object in taken:
         return frozenset()
     return frozenset(cls for cls in PROCESS_EVENTS if cls not in taken)

@@ -7,7 +7,12 @@ from typing import Any, Generic, TypeVar
 
 from attrs import Factory, field, frozen
 
-from eventhus.domain.annotations import folded_type, recorded_classes
+from eventhus.domain.annotations import (
+    check_takes,
+    folded_type,
+    recorded_classes,
+    taken_classes,
+)
 from eventhus.domain.callables import check_pure, takes
 from eventhus.domain.indexes import Indexes, declared_indexes
 from eventhus.domain.keys import KeyFunction, keys_of
@@ -23,7 +28,9 @@ V_co = TypeVar("V_co", covariant=True)
 
 
 def _events(view: View[Any, Any]) -> tuple[type[Any], ...]:
-    return recorded_classes(view.evolve, 1, "events")
+    events = recorded_classes(view.evolve, 1, "events")
+    check_takes(f"view {view.name}: key", events, taken_classes(view.key, 0))
+    return events
 
 
 def _view_type(view: View[Any, Any]) -> Any:
@@ -72,9 +79,10 @@ class View(Generic[E, V_co]):
         indexing: The indexes, checked against ``view_type``.
 
     Raises:
-        CompositionError: The classes cannot be read from the annotations, a function is async, or
-            the name, version or start does not have that form, or an index names something else
-            than a field that can be compared. The message says what to do.
+        CompositionError: The classes cannot be read from the annotations, ``key`` does not take all
+            that ``evolve`` takes, a function is async, or the name, version or start does not have
+            that form, or an index names something else than a field that can be compared. The
+            message says what to do.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from attrs import frozen
@@ -143,6 +143,71 @@ def test_a_start_of_another_form_is_refused(kind: str, start: Any) -> None:
     }
     with pytest.raises(CompositionError, match=f"{kind} n: start must be 'beginning', 'now' or a"):
         make[kind]()
+
+
+def of_payment(recorded: Recorded[Paid]) -> str:
+    return recorded.stream.aggregate_id
+
+
+def after_payment(value: int, recorded: Recorded[Paid]) -> Iterable[Command]:
+    return ()
+
+
+def payments(value: int, recorded: Recorded[Paid]) -> int:
+    return value + 1
+
+
+def test_a_key_that_leaves_out_an_event_of_evolve_is_refused() -> None:
+    expected = "key will get Refunded, which its annotation leaves out"
+    with pytest.raises(CompositionError, match=f"view refunds: {expected}"):
+        View(name="refunds", initial=0, key=of_payment, evolve=count)
+    with pytest.raises(CompositionError, match=f"process shipping: {expected}"):
+        Process(name="shipping", initial=0, key=of_payment, evolve=count, react=nothing)
+
+
+def test_a_react_that_leaves_out_an_event_of_evolve_is_refused() -> None:
+    with pytest.raises(CompositionError, match="react will get Refunded"):
+        process(after_payment)
+
+
+def test_a_react_to_an_event_that_evolve_does_not_take_is_refused() -> None:
+    with pytest.raises(CompositionError, match="react takes Refunded and evolve does not"):
+        Process(name="shipping", initial=0, key=by_order, evolve=payments, react=nothing)
+
+
+def test_given_events_need_not_be_those_of_the_annotations() -> None:
+    both: Any = (Paid, Refunded)
+    view = View(name="refunds", initial=0, key=of_payment, evolve=payments, events=both)
+    assert both == view.events
+    some = Process(
+        name="shipping", initial=0, key=by_order, evolve=payments, react=nothing, events=(Paid,)
+    )
+    assert (Paid,) == some.events
+
+
+class WithAmount(Protocol):
+    amount: int
+
+
+class Payment:
+    pass
+
+
+@frozen
+class CardPaid(Payment):
+    amount: int
+
+
+@pytest.mark.parametrize("taken", [Any, object, Payment, WithAmount, CardPaid | Paid, CardPaid])
+def test_a_key_may_take_more_than_evolve(taken: Any) -> None:
+    def key(recorded: Any) -> str:
+        return ""
+
+    def evolve(value: int, recorded: Recorded[CardPaid]) -> int:
+        return value
+
+    key.__annotations__["recorded"] = Recorded[taken]
+    assert (CardPaid,) == View(name="refunds", initial=0, key=key, evolve=evolve).events
 
 
 def test_evolve_of_a_view_must_take_recorded_events() -> None:
