@@ -40,7 +40,7 @@ def scenario(app: Application, *, patience_s: float = 10.0) -> AppScenario:
             await bank.then_published(WithdrawalPerformed(30))
 
     A scenario does not sleep. It waits for background work by log position. Processes finish their
-    reactions to given events before the next step.
+    reactions to given events and to the commands of a ``when`` before the next ``when``.
 
     Args:
         app: The application. The scenario enters and exits it, unless it is already running.
@@ -57,7 +57,7 @@ class AppScenario(AppChecks):
 
     Checks refer to the last ``when``. A ``when`` without a check fails at the next ``when`` or at
     the end. A view or process that failed on an event raises ``ReaderStopped`` or ``KeyParked`` at
-    the next check that waits for it, or at the end.
+    the next step that waits for it, or at the end.
     """
 
     def __init__(self, app: Application, patience_s: float) -> None:
@@ -132,8 +132,8 @@ class AppScenario(AppChecks):
     ) -> None:
         """Dispatch one or more commands in order, and stop at the first refused one.
 
-        A refusal is an outcome to check. Any other exception propagates, and there is nothing to
-        check afterwards.
+        Processes first finish their reactions to earlier steps. A refusal is an outcome to check.
+        Any other exception propagates, and there is nothing to check afterwards.
 
         Args:
             commands: The commands, at least one.
@@ -142,7 +142,10 @@ class AppScenario(AppChecks):
             metadata: As for ``Application.dispatch``.
 
         Raises:
-            AssertionError: The previous ``when`` was not checked.
+            AssertionError: The previous ``when`` was not checked, or a process did not catch up in
+                time.
+            KeyParked: As for ``given``.
+            ReaderStopped: As for ``given``.
             TypeError: No command is given, or ``command_id`` or ``expected_version`` is given with
                 several commands.
         """
@@ -152,6 +155,7 @@ class AppScenario(AppChecks):
         if len(commands) > 1 and (command_id is not None or expected_version is not None):
             raise TypeError("command_id and expected_version apply to a single command")
         self._must_be_checked()
+        await self._settled()
         commits: list[Committed] = []
         after = await self._internals.store.head()
         done = Dispatched(commands=commands, commits=commits, refusal=None, after=after)
