@@ -132,7 +132,8 @@ class Reading(ApplicationBase):
 
         Args:
             query: As for ``follow``.
-            stream: Only the events of this stream.
+            stream: Only the events of this stream. That of a renamed aggregate is also found by its
+                present name, although it is stored under the oldest one.
             after: Only the events after this position.
             backwards: Yield the last event first.
 
@@ -145,7 +146,7 @@ class Reading(ApplicationBase):
         self._running()
         check_page(1, after=after)
         if stream is not None:
-            await self._check_declared(stream)
+            stream = await self._stored(stream)
         log = LogPages(self._store, stored_query(self._catalog, query), stream)
         pages = log.backwards(after) if backwards else log.forwards(after)
         async with aclosing(pages):
@@ -171,17 +172,24 @@ class Reading(ApplicationBase):
             known = self._catalog.followed
             raise InvalidArgument(not_an_event(type(recorded.event), known)) from None
 
-    async def _check_declared(self, stream: StreamId) -> None:
-        stream_type = stream.aggregate_type
-        if not (
-            self._catalog.has_streams(stream_type)
-            or stream_type in self._readers.stream_types
-            or await self._store.version_of(stream)
-        ):
+    async def _stored(self, stream: StreamId) -> StreamId:
+        """Return the stream under the type that it is stored with.
+
+        Raises:
+            InvalidArgument: It has no events, and no part of the application has its type.
+        """
+        name = stream.aggregate_type
+        aggregate = self._catalog.aggregate_of(name)
+        stored_type = name if aggregate is None else aggregate.stream_type
+        is_known = self._catalog.has_streams(name) or name in self._readers.stream_types
+        if (is_known and stored_type == name) or await self._store.version_of(stream):
+            return stream
+        if not is_known:
             raise InvalidArgument(
-                f"{stream} has no events, and {printable(stream_type)} is not an aggregate type of "
+                f"{stream} has no events, and {printable(name)} is not an aggregate type of "
                 f"this application; pass a StreamId of one, such as recorded.stream"
             )
+        return StreamId(stored_type, stream.aggregate_id)
 
     def _repository(self, aggregate: Aggregate[Any, Any, S]) -> Repository[S]:
         check_is(aggregate, Aggregate)

@@ -133,6 +133,14 @@ def test_two_aggregates_cannot_have_had_the_same_name(name: str) -> None:
         Catalog(aggregates)
 
 
+async def test_a_stream_is_read_by_every_name_of_its_aggregate() -> None:
+    store = await konto_store()
+    async with compose(store, aggregates=[evolve(account, former_names=("Konto", "Acc"))]) as app:
+        for name in ("Account", "Acc", "Konto"):
+            events = [each async for each in app.events(stream=StreamId(name, "a"))]
+            assert [KONTO, KONTO] == [each.stream for each in events]
+
+
 async def test_a_stream_of_an_undeclared_type_is_not_silently_empty() -> None:
     store = await konto_store()
 
