@@ -192,7 +192,8 @@ def stored_query(catalog: Catalog, query: Query | None) -> Query | None:
     """
     if query is None:
         return None
-    check_is(query, Query)
+    if not isinstance(query, Query):
+        raise InvalidArgument(f"expected a Query, found {_described(query)}; write Query.of(...)")
     types = frozenset[EventClass]().union(*[item.types | item.other_than for item in query.items])
     _check_events(catalog, [cls for cls in types if isinstance(cls, type)])
     return catalog.stored_query(query)

@@ -56,7 +56,7 @@ def check_page(
             negative, or one of them needs more than 62 bits, because databases add them up in 64.
     """
     if limit < 1:
-        raise InvalidArgument(f"limit is {_shown(limit)}; ask for at least 1 event")
+        raise InvalidArgument(f"limit is {_shown(limit)}; ask for at least 1")
     for name, start in (("after", after), ("after_version", after_version)):
         if start < 0:
             raise InvalidArgument(f"{name} is {_shown(start)}; 0 starts at the first event")

@@ -195,7 +195,10 @@ class Reading(ApplicationBase):
         check_is(aggregate, Aggregate)
         repository = self._router.repository(aggregate)
         if repository is None:
+            advice = "add it to aggregates"
+            if self._catalog.aggregate(aggregate.name) is not None:
+                advice = "another one has its name; pass the object that it is composed of"
             raise InvalidArgument(
-                f"{aggregate.name} is not an aggregate of this application; add it to aggregates"
+                f"{aggregate.name} is not an aggregate of this application; {advice}"
             )
         return repository

@@ -123,6 +123,12 @@ class Decider(Generic[C, E, S_co]):
         for argument in ("names", "upcasters", "tags"):
             self._check_declared(argument, getattr(self, argument))
         self._check_declared("aliases", self.aliases.values())
+        for event, upcasters in self.upcasters.items():
+            if not (isinstance(upcasters, Sequence) and all(map(callable, upcasters))):
+                raise CompositionError(
+                    f"{self.name}: the upcasters of {described(event)} must be a list of "
+                    f"functions, one for each change, oldest first"
+                )
 
     def _check_declared(self, argument: str, classes: Iterable[object]) -> None:
         for cls in classes:

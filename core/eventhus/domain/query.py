@@ -17,13 +17,13 @@ EventClass: TypeAlias = str | type[Any]
 
 
 def _types(types: Iterable[EventClass]) -> frozenset[EventClass]:
-    found = frozenset(types)
+    found = tuple(types)
     for each in found:
         if not (isinstance(each, type) or is_id(each)):
             raise InvalidArgument(
                 f"a query takes event classes or their stored names, found {type(each).__name__}"
             )
-    return found
+    return frozenset(found)
 
 
 @frozen

@@ -122,7 +122,7 @@ def deny() -> Hook:
     ("arguments", "problem"),
     [
         ({"query": Query.of(Undeclared)}, "Undeclared is not an event of this application"),
-        ({"query": SeatTaken}, "expected a Query"),
+        ({"query": SeatTaken}, r"expected a Query, found class SeatTaken; write Query\.of"),
         ({"after": -1}, "after is -1"),
     ],
 )

@@ -103,8 +103,12 @@ async def test_reading_does_not_wait_for_commands() -> None:
 async def test_an_aggregate_of_another_application_cannot_be_read(read: str) -> None:
     """Not even one with the name of an aggregate of this application."""
     async with compose(aggregates=[account]) as app:
-        for stranger in (note, attrs.evolve(account, revision=2)):
-            with pytest.raises(InvalidArgument, match="not an aggregate of this application"):
+        for stranger, advice in (
+            (note, "add it to aggregates"),
+            (attrs.evolve(account, revision=2), "another one has its name; pass the object that"),
+        ):
+            expected = f"not an aggregate of this application; {advice}"
+            with pytest.raises(InvalidArgument, match=expected):
                 await getattr(app, read)(stranger, "a")
 
 

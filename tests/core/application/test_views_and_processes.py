@@ -264,6 +264,13 @@ async def test_a_view_of_another_application_is_refused(way: str) -> None:
         with pytest.raises(InvalidArgument) as caught:
             await ASKED[way](app, view())
     assert (
+        "view balances is not the object that this application is composed of, which is version 1; "
+        "pass that one" == str(caught.value)
+    )
+    async with bank(views=[evolve(balances, name="others")]) as app:
+        with pytest.raises(InvalidArgument) as caught:
+            await ASKED[way](app, balances)
+    assert (
         "balances is not a view or process of this application; add it to the application"
         == str(caught.value)
     )

@@ -202,6 +202,15 @@ NO_EVENT = "decorate it with @attrs.frozen"
             "annotation of evolve, or remove it",
             id="upcasters of a foreign class",
         ),
+        *[
+            pytest.param(
+                {"upcasters": {Switched: upcasters}},
+                "Lamp: the upcasters of Switched must be a list of functions, one for each change, "
+                "oldest first",
+                id=f"upcasters that are a {type(upcasters).__name__}",
+            )
+            for upcasters in (dict, "dict", [{}])
+        ],
         pytest.param(
             {"aliases": {"LampSwitched": Foreign}},
             "Lamp: aliases mentions Foreign, which is not one of its events; add it to the "

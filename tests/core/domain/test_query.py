@@ -80,7 +80,7 @@ def test_tags_that_are_not_a_set_of_text_are_refused(tags: Any, message: str) ->
         assert message == str(caught.value)
 
 
-@pytest.mark.parametrize("type_", [7, None, "", "\ud800"])
+@pytest.mark.parametrize("type_", [7, None, "", "\ud800", [SeatTaken]])
 def test_types_that_are_neither_a_class_nor_a_name_are_refused(type_: Any) -> None:
     for make in (lambda: Query.of(type_), lambda: QueryItem(other_than=[type_])):
         with pytest.raises(InvalidArgument, match="takes event classes or their stored names"):

@@ -70,6 +70,7 @@ class ViewVersion:
     version: int
 
 
+_KIND = {View: "view", Process: "process"}
 _PLURAL = {"view": "views", "process": "processes"}
 
 
@@ -183,7 +184,7 @@ class ReaderGroup:
         """
         fold = self._folds.get(reader)
         if fold is None:
-            raise _foreign(reader)
+            raise self._foreign(reader)
         return fold
 
     @property
@@ -303,8 +304,20 @@ class ReaderGroup:
     def _documents_of(self, reader: Followed) -> Documents[Any]:
         documents = self._documents.get(reader)
         if documents is None:
-            raise _foreign(reader)
+            raise self._foreign(reader)
         return documents
+
+    def _foreign(self, reader: Followed) -> InvalidArgument:
+        for other in self._documents:
+            if type(other) is type(reader) and other.name == reader.name:
+                label = label_of(_KIND[type(other)], reader.name, reader.version)
+                return InvalidArgument(
+                    f"{label} is not the object that this application is composed of, which is "
+                    f"version {other.version}; pass that one"
+                )
+        return InvalidArgument(
+            f"{reader.name} is not a view or process of this application; add it to the application"
+        )
 
     async def _registered(self, reader: Followed) -> KeyedFold[Any]:
         fold = self.fold_of(reader)
@@ -346,9 +359,3 @@ class ReaderGroup:
 def _check_key(key: object) -> None:
     if not is_text(key):
         raise InvalidArgument("a key must be a str of whole Unicode characters")
-
-
-def _foreign(reader: Followed) -> InvalidArgument:
-    return InvalidArgument(
-        f"{reader.name} is not a view or process of this application; add it to the application"
-    )
