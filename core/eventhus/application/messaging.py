@@ -59,8 +59,9 @@ class Messaging(ApplicationBase):
         Args:
             handler: Handles one event: an ``async def`` function, or an object with an
                 ``async def __call__``.
-            group: The consumer group. Its members, in this process and others, share the events.
-                1 to 63 letters, digits, hyphens and underscores. A bus that keeps messages also
+            group: The consumer group. Its members, in this process and others, share the events, so
+                all of them take the same ``types``. 1 to 63 letters, digits, hyphens and
+                underscores. A bus that keeps messages also
                 keeps the position of the group. ``None`` makes a group for this subscription
                 alone, which ends with it; its dead letters go to the group ``"anonymous"``.
             types: The event classes to deliver; others are skipped. ``None`` delivers all events
@@ -75,7 +76,8 @@ class Messaging(ApplicationBase):
         Raises:
             InvalidArgument: The handler is not a coroutine function, ``group`` or ``start`` does
                 not have that form, a number is below 1, the log does not reach ``start``, the bus
-                cannot start there, or one of ``types`` is not an event of this application.
+                cannot start there, one of ``types`` is not an event of this application, or another
+                subscription of the group in this application has other ``types``.
             BusUnavailable: The bus could not be reached, or did not answer in time.
             NotRunning: The application has not been entered, or has been left.
         """
@@ -85,6 +87,7 @@ class Messaging(ApplicationBase):
         check_count("attempts", attempts)
         await self._check_start(start)
         names = None if types is None else stored_names(self._catalog, types)
+        self._check_members(group, names)
         subscriber = Subscriber(
             handler,
             group=group,
@@ -96,14 +99,19 @@ class Messaging(ApplicationBase):
             clock=self._clock,
             observing=self._observing,
         )
-        source = await run.messages.entered()
-        subscription = await source.subscribe(
-            subscriber,
-            group=group,
-            concurrency=concurrency,
-            start=start,
-            unwanted=frozenset() if names is None else self._catalog.names - names,
-        )
+        self._subscribers.add(subscriber)  # before any other can pass the check of members
+        try:
+            source = await run.messages.entered()
+            subscription = await source.subscribe(
+                subscriber,
+                group=group,
+                concurrency=concurrency,
+                start=start,
+                unwanted=frozenset() if names is None else self._catalog.names - names,
+            )
+        except BaseException:
+            self._subscribers.discard(subscriber)
+            raise
         if group is not None:  # the others come and go, one for each visitor of a website
             _logger.info(
                 "bucket %s: group %s handles %s, %d at once",
@@ -112,7 +120,6 @@ class Messaging(ApplicationBase):
                 "all events" if names is None else ", ".join(sorted(names)),
                 concurrency,
             )
-        self._subscribers.add(subscriber)
         return AppSubscription(subscription, subscriber)
 
     async def dead_letters(
@@ -252,6 +259,20 @@ class Messaging(ApplicationBase):
             raise InvalidArgument(
                 f"start is {start}, and the log ends at {head}; start at a position that it has"
             )
+
+    def _check_members(self, group: str | None, types: frozenset[str] | None) -> None:
+        """Refuse a member of a group that would lose the events of another one, or lose its own.
+
+        One member at a time handles the events of a group, and skips those it does not take.
+        """
+        for other in self._subscribers:
+            is_member = group is not None and other.group == group and not other.is_closing
+            if is_member and other.types != types:
+                raise InvalidArgument(
+                    f"group {group!r} has a subscription with other types in this application, and "
+                    f"the events that only one of them takes would be lost; give each kind of "
+                    f"handler a group of its own"
+                )
 
     async def _source_with(self, group: str) -> MessageSource:
         """Return the source of messages, after checking that it has a group."""

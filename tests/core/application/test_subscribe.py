@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from eventhus import Metadata, Recorded, StreamId
-from eventhus.errors import InvalidArgument, NotRunning
+from eventhus.errors import BusUnavailable, InvalidArgument, NotRunning
 from eventhus.ports import EventBus, Message
 from eventhus_memory import MemoryBus
-from tests.bank import Account, Deposit, Open, Scribble, account
+from eventhus_memory.bus import MemorySubscription
+from tests.bank import Account, Deposit, Deposited, Open, Opened, Scribble, account
 from tests.core.hooks import Gate
 from tests.core.support import Proxy, add, compose
 from tests.core.waiting import eventually, settle
@@ -32,6 +33,18 @@ class Listener:
         if self.tried <= self._failures:
             raise ZeroDivisionError
         self.got.append(recorded)
+
+
+class RefusingBus(MemoryBus):
+    """Cannot be subscribed to until it is up."""
+
+    is_up = False
+
+    async def subscribe(self, *args: Any, **options: Any) -> MemorySubscription:
+        """Subscribe as the bus does."""
+        if not self.is_up:
+            raise BusUnavailable("test", "it is down")
+        return await super().subscribe(*args, **options)
 
 
 async def test_a_subscriber_receives_events_equal_to_the_committed_ones() -> None:
@@ -94,6 +107,38 @@ async def test_members_of_a_group_share_the_events() -> None:
     assert 24 == len(shared)
     assert {1} == set(shared.values())
     assert shared == Counter(got.id for got in other.got)
+
+
+@pytest.mark.parametrize("bus", [None, MemoryBus()])
+async def test_members_of_a_group_with_other_types_are_refused(bus: EventBus | None) -> None:
+    """One member at a time handles the events, and skips those that it does not take."""
+    first, second = Listener(), Listener()
+    async with compose(bus=bus) as app:
+        subscribed = await asyncio.gather(
+            app.subscribe(first, group="mailers", types=[Opened]),
+            app.subscribe(second, group="mailers", types=[Deposited]),
+            return_exceptions=True,
+        )
+        assert [InvalidArgument] == [
+            type(each) for each in subscribed if isinstance(each, Exception)
+        ]
+        with pytest.raises(InvalidArgument, match="'mailers' has a subscription with other types"):
+            await app.subscribe(second, group="mailers")
+        await app.subscribe(second, group="printers", types=[Deposited])
+        await app.subscribe(second, types=[Deposited])
+        await app.subscribe(first, group="mailers", types=[Opened])
+
+
+async def test_a_closed_or_failed_subscription_does_not_count_as_a_member() -> None:
+    bus = RefusingBus()
+    async with compose(bus=bus) as app:
+        with pytest.raises(BusUnavailable) as kept:  # with all that its traceback refers to
+            await app.subscribe(Listener(), group="mailers", types=[Opened])
+        bus.is_up = True
+        subscription = await app.subscribe(Listener(), group="mailers", types=[Deposited])
+        await subscription.close()
+        await app.subscribe(Listener(), group="mailers")
+    assert kept.value.__traceback__ is not None
 
 
 async def test_an_event_is_delivered_again_after_its_handler_raised() -> None:

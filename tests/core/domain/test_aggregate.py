@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -209,7 +209,7 @@ NO_EVENT = "decorate it with @attrs.frozen"
                 "oldest first",
                 id=f"upcasters that are a {type(upcasters).__name__}",
             )
-            for upcasters in (dict, "dict", [{}])
+            for upcasters in cast("list[object]", [dict, "dict", [{}]])
         ],
         pytest.param(
             {"aliases": {"LampSwitched": Foreign}},

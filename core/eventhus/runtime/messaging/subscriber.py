@@ -83,6 +83,7 @@ class Subscriber:
 
     Attributes:
         group: The consumer group; ``UNGROUPED`` for a subscription without one.
+        types: The stored names of the events that it handles; ``None`` for all.
         in_progress: The number of messages that are being handled.
         handler: The handler of events.
     """
@@ -104,7 +105,7 @@ class Subscriber:
         self._observing = observing
         self.group = UNGROUPED if group is None else group
         self.in_progress = 0
-        self._types = types
+        self.types = types
         self._attempts = attempts
         self._catalog = catalog
         self._serializer = serializer
@@ -244,7 +245,7 @@ class Subscriber:
             )
         if not self._catalog.knows(stored.event.type):
             return None
-        if self._types is not None and stored.event.type not in self._types:
+        if self.types is not None and stored.event.type not in self.types:
             return None
         recorded = self._serializer.recorded(stored)
         return Delivered(
