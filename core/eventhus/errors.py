@@ -11,6 +11,7 @@ EventhusError
 │   ├── UnknownCommand        no aggregate handles this class of command      (also LookupError)
 │   ├── ViewChanged           a version of a view was built from others       (also TypeError)
 │   ├── VersionRetired        a view's version is older than those there      (also LookupError)
+│   ├── WrongAnswer           a function returned what it must not            (also TypeError)
 │   ├── UndeclaredEvent       ``decide`` produced an event it never declared  (also TypeError)
 │   └── CommandIdReused       one command id was sent to two aggregates       (also ValueError)
 ├── ConflictError             another writer was first
@@ -98,6 +99,7 @@ __all__ = [
     "UsageError",
     "VersionRetired",
     "ViewChanged",
+    "WrongAnswer",
 ]
 
 
@@ -135,6 +137,13 @@ class CompositionError(UsageError, TypeError):
 
 class InvalidArgument(UsageError, ValueError):
     """An argument does not have the form that it must have; nothing was done."""
+
+
+class WrongAnswer(UsageError, TypeError):
+    """A function of the domain returned something that it must not, such as ``None`` for events.
+
+    It is told by the class of what was returned, never by its data.
+    """
 
 
 @define(eq=False, slots=False)

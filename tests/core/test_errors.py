@@ -44,6 +44,7 @@ from eventhus.errors import (
     UsageError,
     VersionRetired,
     ViewChanged,
+    WrongAnswer,
 )
 
 STREAM = StreamId("Account", "a1")
@@ -74,6 +75,10 @@ MESSAGES: list[tuple[EventhusError, str]] = [
             f"no aggregate handles {__name__}.Deposit; add its aggregate to the application, which "
             f"handles: Deposit, Withdraw"
         ),
+    ),
+    (
+        WrongAnswer("react of lost returned None instead of commands"),
+        "react of lost returned None instead of commands",
     ),
     (
         UndeclaredEvent("Account", Deposit),
@@ -364,6 +369,7 @@ FAMILIES = [
             UndeclaredIndex("v", "x"),
             NotRunning("x"),
             UndeclaredEvent("Account", Deposit),
+            WrongAnswer("x"),
         ],
     ),
     (
@@ -402,6 +408,7 @@ def test_errors_of_one_family_are_not_caught_as_each_other() -> None:
         (NotRunning("x"), RuntimeError),
         (UnknownCommand(Deposit, []), LookupError),
         (UndeclaredEvent("Account", Deposit), TypeError),
+        (WrongAnswer("x"), TypeError),
         (ViewChanged("orders", 1, "events", "Opened", "Paid", 1), TypeError),
         (VersionRetired("orders", 1, 3), LookupError),
         (CommandIdReused("k1", STREAM, STREAM), ValueError),

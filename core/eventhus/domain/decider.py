@@ -18,7 +18,7 @@ from eventhus.domain.callables import check_pure
 from eventhus.domain.command import Command
 from eventhus.domain.names import described
 from eventhus.domain.tags import Tagger, tags_from
-from eventhus.errors import CompositionError, UndeclaredEvent
+from eventhus.errors import CompositionError, UndeclaredEvent, WrongAnswer
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E")
@@ -144,7 +144,7 @@ class Decider(Generic[C, E, S_co]):
         Raises:
             Rejected: ``decide`` refused; the error is the subclass that it raised.
             UndeclaredEvent: One of them is not an event of the aggregate.
-            TypeError: ``decide`` returned something else, such as a coroutine, or its events
+            WrongAnswer: ``decide`` returned something else, such as a coroutine, or its events
                 include a list or a refusal.
         """
         decided: object = self.decide(command, state)
@@ -153,10 +153,10 @@ class Decider(Generic[C, E, S_co]):
             if isinstance(decided, Coroutine):
                 decided.close()  # or Python would warn that nobody awaits it
             if isinstance(decided, Coroutine | AsyncGenerator):
-                raise TypeError(
+                raise WrongAnswer(
                     f"decide of {self.name} is async, and must be pure; make it a plain def"
                 )
-            raise TypeError(
+            raise WrongAnswer(
                 f"decide of {self.name} returned {type(decided).__name__} instead of events; "
                 f"yield them, or return a list"
             )
@@ -164,12 +164,12 @@ class Decider(Generic[C, E, S_co]):
         for event in events:
             if type(event) not in self._declared:
                 if isinstance(event, BaseException):
-                    raise TypeError(
+                    raise WrongAnswer(
                         f"decide of {self.name} returned {type(event).__qualname__} as an event; "
                         f"raise it"
                     )
                 if isinstance(event, list | tuple):
-                    raise TypeError(
+                    raise WrongAnswer(
                         f"decide of {self.name} returned a {type(event).__qualname__} as an event; "
                         f"use yield from, or return it alone"
                     )

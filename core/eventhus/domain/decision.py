@@ -11,6 +11,7 @@ from eventhus.domain.callables import check_pure
 from eventhus.domain.decider import C, Decider, E, S_co
 from eventhus.domain.names import described
 from eventhus.domain.query import Query
+from eventhus.errors import WrongAnswer
 
 
 @frozen(kw_only=True, eq=False)
@@ -73,18 +74,18 @@ class Decision(Decider[C, E, S_co], Generic[C, E, S_co]):
         """Return the query that ``boundary`` returns for a command, checked.
 
         Raises:
-            TypeError: It is not a query, or asks for something else than events of the decision.
+            WrongAnswer: It is not a query, or asks for something else than events of the decision.
         """
         query: object = self.boundary(command)
         if not isinstance(query, Query):
-            raise TypeError(
+            raise WrongAnswer(
                 f"boundary of {self.name} returned {type(query).__name__} instead of a query; "
                 f"return Query.of(...)"
             )
         for item in query.items:
             for type_ in item.types | item.other_than:
                 if type_ not in self.events:
-                    raise TypeError(
+                    raise WrongAnswer(
                         f"boundary of {self.name} asks for {described(type_)}, which is not "
                         f"one of its events; add it to the annotation of evolve, or leave it out"
                     )

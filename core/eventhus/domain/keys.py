@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, TypeVar
 
 from eventhus.domain.recorded import Recorded, is_text
+from eventhus.errors import WrongAnswer
 
 E = TypeVar("E")
 
@@ -17,7 +18,7 @@ def keys_of(function: KeyFunction[Any], recorded: Recorded[Any]) -> tuple[str, .
     """Return the keys of an event, each once, in the order in which ``function`` returns them.
 
     Raises:
-        TypeError: A key is not text.
+        WrongAnswer: A key is not text.
     """
     answer: object = function(recorded)
     if answer is None:
@@ -28,4 +29,4 @@ def keys_of(function: KeyFunction[Any], recorded: Recorded[Any]) -> tuple[str, .
         keys = tuple(answer)
         if all(map(is_text, keys)):
             return tuple(dict.fromkeys(keys))
-    raise TypeError("a key must be a str of whole Unicode characters")
+    raise WrongAnswer("a key must be a str of whole Unicode characters")

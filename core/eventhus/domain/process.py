@@ -29,7 +29,7 @@ from eventhus.domain.reaction import Answer, check_deadlines, checked
 from eventhus.domain.reader_options import check_beginning, check_version
 from eventhus.domain.recorded import Recorded
 from eventhus.domain.start import Start
-from eventhus.errors import CompositionError
+from eventhus.errors import CompositionError, WrongAnswer
 
 E = TypeVar("E")
 S = TypeVar("S")
@@ -178,7 +178,7 @@ class Process(Generic[E, S]):
         """Return the keys of an event, each once.
 
         Raises:
-            TypeError: ``key`` returned something else than text.
+            WrongAnswer: ``key`` returned something else than text.
         """
         if type(recorded.event) in PROCESS_EVENTS:
             stream = recorded.stream
@@ -210,10 +210,9 @@ class Process(Generic[E, S]):
             recorded: The event.
 
         Raises:
-            TypeError: ``react`` did not return a collection of commands, deadlines and
-                cancellations, or armed a deadline that the process does not take.
-            ValueError: ``react`` returned two answers for one deadline, or a deadline that the
-                key cannot have.
+            WrongAnswer: ``react`` did not return a collection of commands, deadlines and
+                cancellations, armed a deadline that the process does not take or that the key
+                cannot have, or returned two answers for one deadline.
             OverflowError: The time of a deadline is after the year 9999.
         """
         if type(recorded.event) in self._not_answered:
@@ -225,13 +224,13 @@ class Process(Generic[E, S]):
         )
         is_timed = any(isinstance(each, Deadline) for each in answers)
         if is_timed and not self.takes(DeadlineReached):
-            raise TypeError(
+            raise WrongAnswer(
                 f"react of {self.name} returned a Deadline, and nothing takes DeadlineReached; "
                 f"add it to the annotation of react, as in Recorded[X | DeadlineReached], or to "
                 f"events=(...) if those are given"
             )
         if answers and not key and (is_timed or self.takes(CommandRefused)):
-            raise ValueError(
+            raise WrongAnswer(
                 f"react of {self.name} returned commands or deadlines for the empty key, which "
                 f"has no stream for refusals and reached deadlines; return another key"
             )

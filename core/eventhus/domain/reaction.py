@@ -9,6 +9,7 @@ from eventhus.domain.command import Command
 from eventhus.domain.deadlines import Cancel, Deadline
 from eventhus.domain.process_events import PROCESS_EVENTS
 from eventhus.domain.recorded import Recorded
+from eventhus.errors import WrongAnswer
 
 Answer: TypeAlias = Command | Deadline | Cancel
 """One item of the answer of ``react``."""
@@ -22,11 +23,11 @@ def checked(name: str, answer: object) -> tuple[Answer, ...]:
         answer: The answer.
 
     Raises:
-        TypeError: It is not a collection of commands, deadlines and cancellations.
-        ValueError: It has two deadlines or cancellations of one name.
+        WrongAnswer: It is not a collection of commands, deadlines and cancellations, or has two
+            deadlines or cancellations of one name.
     """
     if not isinstance(answer, Iterable):
-        raise TypeError(
+        raise WrongAnswer(
             f"react of {name} returned {type(answer).__name__} instead of commands; "
             f"yield them, or return a list"
         )
@@ -36,12 +37,12 @@ def checked(name: str, answer: object) -> tuple[Answer, ...]:
         if isinstance(each, Command):
             continue
         if not isinstance(each, Deadline | Cancel):
-            raise TypeError(
+            raise WrongAnswer(
                 f"react of {name} returned {type(each).__qualname__}, which is not a "
                 f"command; derive it from eventhus.Command"
             )
         if each.name in names:
-            raise ValueError(
+            raise WrongAnswer(
                 f"react of {name} returned two answers for the deadline {each.name!r}; return one: "
                 f"a Deadline replaces an earlier one without a Cancel"
             )
@@ -58,7 +59,7 @@ def check_deadlines(name: str, answers: Sequence[Answer], recorded: Recorded[Any
         recorded: The event that was reacted to.
 
     Raises:
-        ValueError: An event of the process's own stream arms a deadline that has been reached
+        WrongAnswer: An event of the process's own stream arms a deadline that has been reached
             already.
         OverflowError: As for ``Deadline.due``.
     """
@@ -66,7 +67,7 @@ def check_deadlines(name: str, answers: Sequence[Answer], recorded: Recorded[Any
         if not isinstance(each, Deadline):
             continue
         if each.due(recorded) <= recorded.recorded_at and type(recorded.event) in PROCESS_EVENTS:
-            raise ValueError(
+            raise WrongAnswer(
                 f"react of {name} answered {type(recorded.event).__name__} with the deadline "
                 f"{each.name!r}, whose time has come already: it would be reached again and again; "
                 f"choose a time after recorded_at"

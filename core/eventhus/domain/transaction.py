@@ -12,7 +12,7 @@ from eventhus.domain.annotations import parameter_classes
 from eventhus.domain.callables import check_pure
 from eventhus.domain.command import Command
 from eventhus.domain.decider import C, check_commands
-from eventhus.errors import CompositionError
+from eventhus.errors import CompositionError, WrongAnswer
 
 
 def _commands(transaction: Transaction[Any]) -> tuple[type[Any], ...]:
@@ -90,17 +90,17 @@ class Transaction(Generic[C]):
 
         Raises:
             Rejected: ``split`` refused; the error is the subclass that it raised.
-            TypeError: It returned no commands, or something else.
+            WrongAnswer: It returned no commands, or something else.
         """
         answer: object = self.split(command)
         if not isinstance(answer, Iterable):
-            raise TypeError(
+            raise WrongAnswer(
                 f"split of {self.name} returned {type(answer).__name__} instead of commands; "
                 f"yield them, or return a list"
             )
         found = tuple((self._aggregate_of(each), each) for each in answer)
         if not found:
-            raise TypeError(
+            raise WrongAnswer(
                 f"split of {self.name} returned no commands; return at least one, or raise a "
                 f"subclass of Rejected"
             )
@@ -110,7 +110,7 @@ class Transaction(Generic[C]):
         for aggregate in self.aggregates:
             if type(command) in aggregate.commands:
                 return aggregate
-        raise TypeError(
+        raise WrongAnswer(
             f"split of {self.name} returned {type(command).__qualname__}, which is not a command "
             f"of its aggregates; add the aggregate that handles it to aggregates=[...]"
         )

@@ -25,7 +25,7 @@ from eventhus import (
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.deadlines import rearmed
 from eventhus.domain.process_events import own_stream, reached_by, without_reached
-from eventhus.errors import CompositionError, InvalidArgument
+from eventhus.errors import CompositionError, InvalidArgument, WrongAnswer
 from eventhus.ports import ArmedDeadline, EventData
 
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -165,7 +165,7 @@ def test_react_returns_deadlines_among_commands() -> None:
     ],
 )
 def test_one_event_changes_a_deadline_once(answers: Any) -> None:
-    with pytest.raises(ValueError, match="two answers for the deadline 'a'"):
+    with pytest.raises(WrongAnswer, match="two answers for the deadline 'a'"):
         answering(*answers).reacted("o1", 1, recorded(Paid(1)))
 
 
@@ -183,7 +183,7 @@ def test_a_deadline_that_nothing_takes_is_refused() -> None:
 
 
 def test_the_empty_key_has_no_deadlines() -> None:
-    with pytest.raises(ValueError, match="for the empty key"):
+    with pytest.raises(WrongAnswer, match="for the empty key"):
         answering(Deadline("a", after=HOUR)).reacted("", 1, recorded(Paid(1)))
 
 
@@ -193,7 +193,7 @@ def test_a_deadline_in_the_past_does_not_follow_from_an_own_event(at: datetime, 
     """It would be reached, armed again and reached without end."""
     past = answering(Deadline("a", at=at))
     assert 1 == len(past.reacted("o1", 1, recorded(Paid(1))))
-    with pytest.raises(ValueError, match="it would be reached again and again"):
+    with pytest.raises(WrongAnswer, match="it would be reached again and again"):
         past.reacted("o1", 1, recorded(event))
     later = answering(Deadline("a", at=AT + timedelta(microseconds=1)))
     assert 1 == len(later.reacted("o1", 1, recorded(DeadlineReached("a"))))

@@ -25,7 +25,7 @@ from eventhus.errors import (
     StoreUnavailable,
 )
 from eventhus.runtime.commands.envelope import Envelope, Handler
-from eventhus.runtime.readers.keyed_events import KeyedEvents, Poisoned
+from eventhus.runtime.readers.keyed_events import KeyedEvents, Poisoned, raised
 from eventhus.runtime.readers.own_streams import OwnStreams
 
 _PASSING = (BusError, ConflictError, NotRunning, OSError, OutcomeUnknown, StoreUnavailable)
@@ -109,7 +109,7 @@ class CommandSender:
         except Exception as error:
             if isinstance(error, CommandIdReused) and error.first == self._streams.of(key):
                 return  # the refusal of an earlier attempt
-            problem = f"{type(error).__name__} was raised by {type(command).__qualname__}"
+            problem = raised(error, by=type(command).__qualname__)
             if _is_not_the_commands(error):
                 raise self._events.stopped(recorded, problem) from error
             raise Poisoned(error, problem) from error

@@ -6,15 +6,25 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from eventhus.adapter_support.failure_log import summary
 from eventhus.adapter_support.limits import check_keys
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.query import Query, QueryItem
 from eventhus.domain.recorded import Recorded
-from eventhus.errors import CodecError, ReaderStopped
+from eventhus.errors import (
+    CodecError,
+    ReaderStopped,
+    UndeclaredEvent,
+    UnknownCommand,
+    WrongAnswer,
+)
 from eventhus.ports.store import StoredEvent
 from eventhus.runtime.serializer import EventSerializer
 
 NEWER = "it was written by a newer version of this application, which declares this event"
+
+_NAMING_CLASSES = (UndeclaredEvent, UnknownCommand, WrongAnswer)
+"""Errors about what functions return, whose messages name classes, fields and deadlines alone."""
 
 
 class Poisoned(Exception):
@@ -34,7 +44,19 @@ def problem_of(error: Exception) -> str:
     """Return an error in words, without data."""
     if isinstance(error, CodecError):
         return str(CodecError(error.type, error.field, error.problem))
-    return f"{type(error).__name__} was raised"
+    return raised(error)
+
+
+def raised(error: Exception, by: str = "") -> str:
+    """Return the class of an error, or its message if that names classes alone.
+
+    Args:
+        error: The error.
+        by: The class of the command that raised it, if one did.
+    """
+    if isinstance(error, _NAMING_CLASSES):
+        return summary(error)
+    return f"{type(error).__name__} was raised" + (f" by {by}" if by else "")
 
 
 class KeyedEvents:

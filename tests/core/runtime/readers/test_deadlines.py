@@ -416,7 +416,7 @@ async def test_a_deadline_in_the_past_cannot_follow_from_a_reached_one(
     async with app_of(store, clock, loop) as app:
         await app.dispatch(Open(aggregate_id="a"))
         await settle()
-        assert ["ValueError"] == [each.error for each in await app.parked(loop)]
+        assert ["WrongAnswer"] == [each.error for each in await app.parked(loop)]
         await passing(clock, timedelta(days=1))
     assert 1 == len(await reached(store))
     assert 1 == len(caplog.records)

@@ -41,7 +41,7 @@ async def test_anything_but_texts_stops_the_view(answer: object) -> None:
     broken = View(name="broken", initial=0, key=lambda _: answer, evolve=total)  # type: ignore[arg-type, return-value]
     async with compose(views=[broken]) as app:
         await add(app, 1)
-        with pytest.raises(ReaderStopped, match="TypeError"):
+        with pytest.raises(ReaderStopped, match="1: WrongAnswer: a key must be a str of"):
             await app.caught_up(broken)
 
 

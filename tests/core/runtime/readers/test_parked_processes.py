@@ -107,7 +107,7 @@ BUGS: dict[str, tuple[Process[Any, int], str]] = {
         notes(
             react=lambda state, recorded: [state] if state > POISON else [note_of(state, recorded)]
         ),
-        "TypeError",
+        "WrongAnswer",
     ),
     "a state of another type": (notes(evolve=gives_text), "CodecError"),
     "no aggregate takes the command": (notes(react=sends_a_foreign_command), "UnknownCommand"),

@@ -299,11 +299,12 @@ def _fine(total: Balance, recorded: Recorded[Deposited]) -> Balance:
     return evolve(total, amount=total.amount + recorded.event.amount)
 
 
+NO_KEY = "WrongAnswer: a key must be a str of whole Unicode characters"
 STOPS: dict[str, tuple[Any, Any, str]] = {
     "evolve raises": (key, _raises, "KeyError was raised"),
     "key raises": (_key_raises, _fine, "ZeroDivisionError was raised"),
-    "key gives no text": (_no_key, _fine, "TypeError was raised"),
-    "key gives half a character": (_half, _fine, "TypeError was raised"),
+    "key gives no text": (_no_key, _fine, NO_KEY),
+    "key gives half a character": (_half, _fine, NO_KEY),
 }
 
 

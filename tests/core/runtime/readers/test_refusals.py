@@ -169,7 +169,7 @@ async def test_the_empty_key_cannot_have_refusals() -> None:
     async with bank(store, processes=[process]) as app:
         await app.dispatch(Open(aggregate_id="a"))
         await app.caught_up(process)
-        assert [("", "ValueError")] == [
+        assert [("", "WrongAnswer")] == [
             (each.key, each.error) for each in await app.parked(process)
         ]
         with pytest.raises(KeyParked):
