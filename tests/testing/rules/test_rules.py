@@ -11,9 +11,9 @@ import attrs
 import pytest
 from attrs import define, frozen
 
-from eventhus import Aggregate, Command, Process, Recorded, Rejected, View
+from eventhus import Aggregate, Command, Process, Recorded, Rejected, Transaction, View
 from eventhus_cattrs import CattrsCodec
-from eventhus_testing import RuleBroken, Rules, spec
+from eventhus_testing import RuleBroken, Rules, check_aggregate, spec
 from eventhus_testing.values.comparing import same
 from eventhus_testing.values.defensive_copies import copy_if_mutable
 from examples.bank.account import AccountCreated, DepositPerformed, WithdrawalPerformed
@@ -277,6 +277,33 @@ def test_events_of_views_and_processes_must_survive_the_codec() -> None:
     with pytest.raises(RuleBroken, match="there is no codec for Weighed, which process p handles"):
         spec(process)
     spec(view, rules=Rules(stored=False)).given("s1", event).then_no_view("s1")
+
+
+def test_the_traceback_of_a_missing_codec_shows_the_test_alone() -> None:
+    def opaque(value: object, recorded: Recorded[ItemAdded]) -> object:
+        return value
+
+    def nothing(value: object, recorded: Recorded[ItemAdded]) -> list[Command]:
+        return []
+
+    folded: dict[str, Any] = {"name": "v", "initial": object(), "key": by_id, "evolve": opaque}
+    lost = attrs.evolve(cart, state_type=object)
+    pair: Transaction[Any] = Transaction(
+        name="pair", aggregates=[lost], split=lambda command: [], commands=(Go,)
+    )
+    uses: list[Callable[[], object]] = [
+        lambda: spec(lost),
+        lambda: spec(View(**folded)),
+        lambda: spec(Process(react=nothing, **folded)),
+        lambda: spec(pair),
+        lambda: check_aggregate(lost),
+    ]
+    for use in uses:
+        with pytest.raises(RuleBroken, match="there is no codec for") as failure:
+            use()
+        shown = failure.traceback.filter(failure)
+        assert {__file__} == {str(entry.path) for entry in shown}
+        assert failure.value.__suppress_context__
 
 
 def test_key_functions_must_keep_the_rules() -> None:
