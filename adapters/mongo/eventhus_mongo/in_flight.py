@@ -39,8 +39,13 @@ class CallsInFlight:
         except asyncio.CancelledError:
             if not task.done():
                 self._abandoned.add(task)
-                task.add_done_callback(self._abandoned.discard)
+                task.add_done_callback(self._forget)
             raise
+
+    def _forget(self, task: asyncio.Task[object]) -> None:
+        self._abandoned.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody else asks, and asyncio would log it
 
     async def _counted(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         with self, translating_errors(self._bucket):

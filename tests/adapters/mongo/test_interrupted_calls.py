@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import monotonic
@@ -12,7 +13,7 @@ import pytest
 from eventhus_mongo import MongoStore
 from eventhus_testing.conformance.store.samples import ACCOUNT, commit
 from eventhus_testing.servers import standalone_mongo
-from tests.adapters.mongo.support import answered, async_client
+from tests.adapters.mongo.support import answered, async_client, until
 from tests.adapters.mongo.test_leaving import paused
 
 CALLERS = 20
@@ -63,6 +64,20 @@ async def test_others_still_find_a_server_that_was_away(mongod: Path, bucket: st
             server.start()
             async with asyncio.timeout(PATIENCE_S):
                 await answered(store.head)
+
+
+async def test_the_failure_of_a_call_without_a_caller_is_not_logged(
+    mongod: Path, bucket: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with standalone_mongo() as server:
+        async with MongoStore.open(f"{server.url}&maxPoolSize=2&timeoutMS=500", bucket) as store:
+            async with paused(server):
+                await interrupt(store, CALLS["head"])
+                assert store._running is not None
+                calls = store._running.connection.calls
+                await until(lambda: not calls._in_flight)
+            gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 async def test_leaving_does_not_wait_for_callers_that_have_gone(mongod: Path, bucket: str) -> None:
