@@ -42,6 +42,8 @@ from eventhus.errors import CompositionError
 from eventhus.ports import (
     Checkpoint,
     Commit,
+    DamagedLease,
+    DamagedRegistration,
     DeadLetter,
     Finding,
     HeldLease,
@@ -61,6 +63,7 @@ from eventhus.ports import (
     ViewWrite,
 )
 from eventhus_mongo import groups, leases, registrations, selecting, views
+from eventhus_mongo.bucket import checking_refusal
 from eventhus_mongo.diagnosis import CONNECTION, diagnose
 from eventhus_mongo.pages import recorded, slice_of
 from eventhus_mongo.snapshots import encode_snapshot, readable_snapshot, stream_key
@@ -225,8 +228,12 @@ class MongoStore(StoreBase):
         check_snapshot(snapshot)
         document = encode_snapshot(snapshot)
         with self._calling() as running:
-            async with running.connection.operation() as session:
-                await running.connection.snapshots.replace_one(
+            connection = running.connection
+            async with (
+                checking_refusal(connection, connection.snapshots),
+                connection.operation() as session,
+            ):
+                await connection.snapshots.replace_one(
                     {"_id": document["_id"]}, document, upsert=True, session=session
                 )
 
@@ -315,7 +322,7 @@ class MongoStore(StoreBase):
         with self._calling() as running:
             return await registrations.register(running.connection, registration)
 
-    async def registrations(self) -> Sequence[Registration]:
+    async def registrations(self) -> Sequence[Registration | DamagedRegistration]:
         """See ``RegistrationStore.registrations``."""
         with self._calling() as running:
             return await registrations.find_all(running.connection)
@@ -403,7 +410,9 @@ class MongoStore(StoreBase):
                 with pymongo.timeout(CUT_OFF_S):
                     await client.close()
 
-    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+    async def leases(
+        self, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[HeldLease | DamagedLease]:
         """See ``Leases.leases``."""
         check_leases_page(after, limit)
         with self._calling() as running:

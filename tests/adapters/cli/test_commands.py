@@ -390,6 +390,18 @@ def test_a_group_with_dead_letters_is_not_deleted() -> None:
     )
 
 
+def test_a_damaged_lease_is_a_problem_beside_the_others() -> None:
+    _, lease, _, problem = text("leases", app="damaged", code=1)
+    assert lease.startswith("view_balances")
+    assert "!  the lease 'view_rates' is damaged" == problem
+    held, broken = answer("leases", app="damaged", code=1)["leases"]
+    assert "somebody" == held["owner"]
+    assert {"name": "view_rates", "problem": "the lease 'view_rates' is damaged"} == broken
+    status = "\n".join(text("status", app="damaged", code=1))
+    assert "view rates cannot be read: the lease 'view_rates' is damaged" in status
+    assert "did not answer" not in status
+
+
 def test_leases_are_listed() -> None:
     header, lease = text("leases", app="busy")
     assert header.split() == ["NAME", "OWNER", "TOKEN", "SINCE", "UNTIL"]
