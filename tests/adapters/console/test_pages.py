@@ -103,7 +103,7 @@ async def test_every_page_is_whole_and_every_link_leads_somewhere(scene: Scene) 
 
 async def test_a_damaged_lease_is_shown_beside_the_others() -> None:
     async with damaged().watching() as app, client_of(console(app)) as client:
-        leases, overview = (await client.get(path) for path in ("leases", ""))
+        leases, overview = await client.get("leases"), await client.get("")
     assert (200, 200) == (leases.status_code, overview.status_code)
     assert "somebody" in leases.text
     assert html.escape("the lease 'view_rates' is damaged") in leases.text
