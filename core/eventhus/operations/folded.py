@@ -7,13 +7,13 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
 
-from eventhus.adapter_support.failure_log import summary
 from eventhus.composition import unknown
 from eventhus.domain.process import Process
 from eventhus.domain.view import View
 from eventhus.errors import InvalidArgument
 from eventhus.operations.app_parts import AppParts
 from eventhus.ports.registrations import DamagedRegistration, Registration
+from eventhus.printable import printable
 from eventhus.runtime.readers.registering import collection_of, label_of, reader_in
 
 FoldedKind: TypeAlias = Literal["view", "process"]
@@ -62,7 +62,7 @@ async def all_folded(parts: AppParts) -> Sequence[Folded]:
     stored = await parts.store.registrations()
     registrations = {each.collection: each for each in stored if isinstance(each, Registration)}
     damaged = {
-        each.collection: summary(each.error)
+        each.collection: printable(each.error.problem)
         for each in stored
         if isinstance(each, DamagedRegistration)
     }

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from attrs import frozen
 
-from eventhus.adapter_support.failure_log import summary
 from eventhus.domain.query import Query
 from eventhus.errors import IncompatibleBucket
 from eventhus.operations.app_parts import AppParts
@@ -20,6 +19,7 @@ from eventhus.ports.checkpoints import Checkpoint
 from eventhus.ports.leases import DamagedLease, HeldLease
 from eventhus.ports.registrations import Registration
 from eventhus.ports.views import Selection
+from eventhus.printable import printable
 from eventhus.runtime.log_bus.group_member import reader_of
 from eventhus.runtime.readers.process_versions import version_in_charge
 from eventhus.runtime.readers.reader_condition import ReaderCondition
@@ -144,7 +144,7 @@ class Readers:
         try:
             return await self._parts.store.load_checkpoint(name), None
         except IncompatibleBucket as error:  # which must not hide the other readers
-            return Checkpoint(), summary(error)
+            return Checkpoint(), printable(error.problem)
 
     async def _is_in_charge(self, folded: Folded) -> bool:
         """Return whether no other version of a process has taken over. Views all work."""
@@ -166,7 +166,7 @@ class Readers:
             if not is_in_charge:
                 lease = damage = None  # another version holds it
         except IncompatibleBucket as error:  # which must not hide the other readers
-            unread = summary(error)
+            unread = printable(error.problem)
         fold = None if reader is None else self._parts.fold_of(reader)
         start = 0 if registration is None else registration.start.position
         found = _Found(

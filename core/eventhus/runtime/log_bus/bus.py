@@ -15,7 +15,6 @@ from eventhus.adapter_support.arguments import (
     group_with_letters,
     unknown_group,
 )
-from eventhus.adapter_support.failure_log import summary
 from eventhus.adapter_support.limits import MOST_GROUPS, MOST_LETTERS
 from eventhus.domain.query import Query, QueryItem
 from eventhus.domain.start import Start
@@ -33,6 +32,7 @@ from eventhus.ports.clock import Clock
 from eventhus.ports.diagnosis import Finding
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage
+from eventhus.printable import printable
 from eventhus.runtime.log_bus.delivery import Source
 from eventhus.runtime.log_bus.group_member import GroupMember, place_of, reader_of
 from eventhus.runtime.log_bus.listener import Listener
@@ -202,7 +202,7 @@ class LogBus:
                 self._store.load_group(group), self._store.load_checkpoint(reader_of(group))
             )
         except IncompatibleBucket as error:
-            return None, summary(error)
+            return None, printable(error.problem)
         return (None if began is None else place_of(began, checkpoint)), None
 
     async def move(self, group: str, start: Start) -> None:
