@@ -390,6 +390,13 @@ def test_a_group_with_dead_letters_is_not_deleted() -> None:
     )
 
 
+def test_a_failure_names_the_options_and_paths_of_this_command() -> None:
+    needed = "--prefix needs --type, the type of the streams"
+    assert needed == failure("streams", "--prefix", "a")
+    told = "'send' is not the path of a handler; write module:name, such as shop.mails:send_mail"
+    assert told == failure("dead", "replay", "mail", "--handler", "send", "--yes")
+
+
 def test_a_damaged_lease_is_a_problem_beside_the_others() -> None:
     _, lease, _, problem = text("leases", app="damaged", code=1)
     assert lease.startswith("view_balances")
