@@ -27,6 +27,8 @@ ifndef PYTEST_XDIST_AUTO_NUM_WORKERS
 export PYTEST_XDIST_AUTO_NUM_WORKERS := $(shell "$(PYTHON)" -c 'import os; print(max(4, os.cpu_count() or 1))' 2>/dev/null)
 endif
 XDIST = --numprocesses=auto --dist=loadfile
+# A test that hangs ends its process and the run, and says where.
+BOUNDED = -o faulthandler_exit_on_timeout=true --max-worker-restart=0
 # These tests cover the kernel. Only they are traced, since tracing slows them down.
 KERNEL := core tests/core tests/adapters/memory tests/adapters/cattrs
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -42,10 +44,10 @@ demo: $(VENV)/.runtime  ## run the bank example in memory
 .PHONY: test
 test: $(VENV)/.extra-dev chromium  ## run all tests; fail below full branch coverage of the kernel
 	@rm -f .coverage*
-	$(BIN)/python -m coverage run -m pytest $(XDIST) --quiet $(KERNEL)
+	$(BIN)/python -m coverage run -m pytest $(XDIST) $(BOUNDED) --quiet $(KERNEL)
 	@$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
-	$(BIN)/python -m pytest $(XDIST) --quiet $(KERNEL:%=--ignore=%)
+	$(BIN)/python -m pytest $(XDIST) $(BOUNDED) --quiet $(KERNEL:%=--ignore=%)
 
 .PHONY: check
 check: $(VENV)/.extra-check  ## run every static check: ruff, mypy, basedpyright, import-linter

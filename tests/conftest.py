@@ -2,13 +2,18 @@
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
 # The same commit gives the same verdict in CI; elsewhere each run explores further. A failure
-# prints the blob that replays it. No deadlines: how busy the machine is says nothing of the code.
+# prints the blob that replays it. How busy the machine is says nothing of the code, so neither
+# deadlines nor slow drawing fail a test.
 settings.register_profile(
-    "eventhus", derandomize="CI" in os.environ, print_blob=True, deadline=None
+    "eventhus",
+    derandomize="CI" in os.environ,
+    print_blob=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("eventhus")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -94,7 +95,9 @@ class Appender:
         known = [self._known_end(part) for part in commit.parts]
         waiting.ends = [end for end in known if end is not None]
         if len(waiting.ends) < len(known):
-            examined = await self._examine(waiting, known)
+            examined = await self._connection.calls.carry_out(
+                partial(self._examine, waiting, known)
+            )
             if isinstance(examined, StoredCommit):
                 return examined
             waiting.ends = examined
@@ -112,7 +115,7 @@ class Appender:
                 await self._back_off(attempt)
             attempt += 1
             try:
-                examined = await self._examine(waiting)
+                examined = await self._connection.calls.carry_out(partial(self._examine, waiting))
             except StoreUnavailable as error:
                 if waiting.sent:  # and its outcome cannot be looked up
                     raise self._unknown(commit, error.problem) from error

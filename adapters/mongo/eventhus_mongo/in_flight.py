@@ -3,19 +3,53 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from eventhus.errors import NotRunning, StoreUnavailable
+from eventhus_mongo.driver_errors import translating_errors
+
+T = TypeVar("T")
 
 
 class CallsInFlight:
-    """A context manager that every call enters."""
+    """A context manager that every call enters, in whose task it runs."""
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
         self._in_flight: dict[asyncio.Task[object], int] = {}  # and how often each was cancelled
+        self._abandoned: set[asyncio.Task[object]] = set()
         self._is_cut_off = False
         self._idle = asyncio.Event()
         self._closed = False
+
+    async def carry_out(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Carry out a call in a task of its own, which goes on when the caller is cancelled.
+
+        The driver must not be interrupted. If that happens twice while it waits for a connection,
+        such as by a timeout inside a timeout, it keeps a lock for ever, before Python 3.12, and no
+        later call gets a connection. An abandoned call ends after ``timeoutMS`` at the latest.
+
+        Args:
+            work: Makes the call. The driver's errors are translated.
+        """
+        task = asyncio.create_task(self._counted(work))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.done():
+                self._abandoned.add(task)
+                task.add_done_callback(self._forget)
+            raise
+
+    def _forget(self, task: asyncio.Task[object]) -> None:
+        self._abandoned.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody else asks, and asyncio would log it
+
+    async def _counted(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        with self, translating_errors(self._bucket):
+            return await work()
 
     def __enter__(self) -> None:
         """Begin a call.
@@ -55,11 +89,14 @@ class CallsInFlight:
         """End the calls in flight at once; each raises ``StoreUnavailable``."""
         self._closed = self._is_cut_off = True
         for task in self._in_flight:
-            task.cancel()
+            if not (task in self._abandoned and task.cancelling()):
+                task.cancel()
 
     async def close(self) -> None:
-        """Refuse new calls, and wait for those in flight."""
+        """Refuse new calls, end the abandoned ones, and wait for those in flight."""
         self._closed = True
+        for task in self._abandoned:
+            task.cancel()
         while self._in_flight:
             self._idle.clear()
             await self._idle.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 
 from pymongo import ASCENDING, DESCENDING
 
@@ -10,8 +11,7 @@ from eventhus import Query
 from eventhus.errors import LogCorrupted
 from eventhus.ports import Page, StoredCommit
 from eventhus_mongo.commits import Span, decode_commit, log_span
-from eventhus_mongo.connection import Connection, RawReply
-from eventhus_mongo.driver_errors import translating_errors
+from eventhus_mongo.connection import Connection, RawReply, Tail
 from eventhus_mongo.group_reader import GroupReader
 from eventhus_mongo.lazy_events import page_of, total_size
 from eventhus_mongo.log_stretch import LogStretch, first_of, stretch_of
@@ -45,40 +45,38 @@ class LogReader:
 
     async def read(self, query: Query | None, after: int, limit: int) -> Page:
         """See ``EventStore.read``."""
-        with translating_errors(self._connection.bucket):
-            if query is not None:
-                return await self._groups.read(query, after, limit)
-            known = self._unfinished.get(LOG, after)
-            found = await self._next(after, limit, [known] if known else [])
-            if found.last is not None:
-                self._unfinished.keep(LOG, found.last, until=after + found.size)
-            return found.page(self._connection.bucket)
+        if query is not None:
+            return await self._groups.read(query, after, limit)
+        known = self._unfinished.get(LOG, after)
+        found = await self._next(after, limit, [known] if known else [])
+        if found.last is not None:
+            self._unfinished.keep(LOG, found.last, until=after + found.size)
+        return found.page(self._connection.bucket)
 
     async def read_backwards(self, query: Query | None, before: int | None, limit: int) -> Page:
         """See ``EventStore.read_backwards``."""
-        with translating_errors(self._connection.bucket):
-            if query is not None:
-                return await self._queries.read_backwards(query, before, limit)
+        if query is not None:
+            return await self._queries.read_backwards(query, before, limit)
+        spans, has_more = await self._before(before, limit)
+        if before is not None and _last(spans) < before - 1:
+            # It lies beyond the head, or right above a gap. The log is looked at again, because
+            # below this tail everything is there by now.
+            tail = await self._connection.tail()
             spans, has_more = await self._before(before, limit)
-            if before is not None and _last(spans) < before - 1:
-                # It lies beyond the head, or right above a gap. The log is looked at again, because
-                # below this tail everything is there by now.
-                tail = await self._connection.tail()
-                spans, has_more = await self._before(before, limit)
-                if _last(spans) < min(before - 1, tail.position):
-                    raise LogCorrupted(None, _last(spans) + 1, before)
-            found = pieces_backwards(spans, before, limit)
-            if not found:
-                event_id = await self._queries.first_event_id()
-                return Page(events=(), position=1, event_id=event_id, is_last=True)
-            is_full = total_size(found) == limit
-            page = page_of(self._connection.bucket, found, is_last=not (is_full or has_more))
-            if is_full:
-                last = spans[len(found) - 1]
-                self._unfinished.keep_backwards(LOG, last, before=page.position)
-            elif page.is_last and page.position > 1:
-                raise LogCorrupted(None, 1, page.position)
-            return page
+            if _last(spans) < min(before - 1, tail.position):
+                raise LogCorrupted(None, _last(spans) + 1, before)
+        found = pieces_backwards(spans, before, limit)
+        if not found:
+            event_id = await self._queries.first_event_id()
+            return Page(events=(), position=1, event_id=event_id, is_last=True)
+        is_full = total_size(found) == limit
+        page = page_of(self._connection.bucket, found, is_last=not (is_full or has_more))
+        if is_full:
+            last = spans[len(found) - 1]
+            self._unfinished.keep_backwards(LOG, last, before=page.position)
+        elif page.is_last and page.position > 1:
+            raise LogCorrupted(None, 1, page.position)
+        return page
 
     async def _before(self, before: int | None, limit: int) -> tuple[list[Span], bool]:
         """Return the commits that begin before a position, last first; and whether there are more.
@@ -95,19 +93,18 @@ class LogReader:
 
     async def commits(self, after: int, limit: int) -> Sequence[StoredCommit]:
         """See ``EventStore.commits``."""
-        with translating_errors(self._connection.bucket):
-            reply = await self._connection.first_reply(
-                {"_id": {"$gt": after}}, limit=limit, sort=[("_id", ASCENDING)]
-            )
-            spans = [log_span(document) for document in reply.documents]
-            if after > 0 and spans and spans[0].first != after + 1:
-                for before in await self._queries.commit_at(after):
-                    after = max(after, before.last)
-            for span in spans:
-                if span.first != after + 1:
-                    raise LogCorrupted(None, after + 1, span.first)
-                after = span.last
-            return [decode_commit(span.document) for span in spans]
+        reply = await self._connection.first_reply(
+            {"_id": {"$gt": after}}, limit=limit, sort=[("_id", ASCENDING)]
+        )
+        spans = [log_span(document) for document in reply.documents]
+        if after > 0 and spans and spans[0].first != after + 1:
+            for before in await self._queries.commit_at(after):
+                after = max(after, before.last)
+        for span in spans:
+            if span.first != after + 1:
+                raise LogCorrupted(None, after + 1, span.first)
+            after = span.last
+        return [decode_commit(span.document) for span in spans]
 
     async def follow(
         self, query: Query | None, after: int, limit: int
@@ -124,8 +121,9 @@ class LogReader:
             # Taken before the log is read, so that growth in between is noticed.
             ticket = self._wakeups.ticket()
             opening = [last] if last is not None and last.last >= after else []
-            with self._connection.calls, translating_errors(self._connection.bucket):
-                found = await self._next(after, limit, opening, is_bounded=is_bounded)
+            found = await self._connection.calls.carry_out(
+                partial(self._next, after, limit, opening, is_bounded=is_bounded)
+            )
             last = found.last
             if found.size:
                 page = found.page(self._connection.bucket)
@@ -143,16 +141,21 @@ class LogReader:
     async def _select(self, query: Query, after: int, limit: int) -> AsyncGenerator[Page, None]:
         while True:
             ticket = self._wakeups.ticket()
-            with self._connection.calls, translating_errors(self._connection.bucket):
-                tail = await self._connection.tail()
-                found = await self._queries.next(query, after, limit, tail)
-                page = found.page(self._connection.bucket)
+            tail, page = await self._connection.calls.carry_out(
+                partial(self._next_matching, query, after, limit)
+            )
             self._wakeups.grown(tail.position)
             if page.position > after:
                 after = page.position
                 yield page
             else:
                 await self._wakeups.wait(ticket)
+
+    async def _next_matching(self, query: Query, after: int, limit: int) -> tuple[Tail, Page]:
+        """Return the end of the log, and the next page as far as one reply of the server goes."""
+        tail = await self._connection.tail()
+        found = await self._queries.next(query, after, limit, tail)
+        return tail, found.page(self._connection.bucket)
 
     async def _next(
         self, after: int, limit: int, opening: Sequence[Span], *, is_bounded: bool = True

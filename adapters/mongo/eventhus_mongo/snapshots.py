@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import bson
 from bson import Int64
+from bson.errors import BSONError
 
 from eventhus import StreamId
 from eventhus.adapter_support import check_plain_data
 from eventhus.adapter_support.limits import LARGEST
 from eventhus.errors import InvalidArgument
 from eventhus.ports import Snapshot
+from eventhus_mongo.bucket import checking_refusal
+from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
     MALFORMED,
@@ -20,14 +23,35 @@ from eventhus_mongo.documents import (
 )
 
 
-def encode_snapshot(snapshot: Snapshot) -> Document:
+async def load(connection: Connection, stream: StreamId) -> Snapshot | None:
+    """See ``SnapshotStore.load_snapshot``."""
+    async with connection.operation() as session:
+        try:
+            document = await connection.snapshots.find_one({"_id": _key(stream)}, session=session)
+        except BSONError:  # as good as none, like one of another form
+            return None
+    return None if document is None else _decode(document)
+
+
+async def save(connection: Connection, document: Document) -> None:
+    """See ``SnapshotStore.save_snapshot``."""
+    async with (
+        checking_refusal(connection, connection.snapshots),
+        connection.operation() as session,
+    ):
+        await connection.snapshots.replace_one(
+            {"_id": document["_id"]}, document, upsert=True, session=session
+        )
+
+
+def encode(snapshot: Snapshot) -> Document:
     """Turn a snapshot into its document.
 
     Raises:
         InvalidArgument: The data is not plain, or too large for one document.
     """
     document: Document = {
-        "_id": stream_key(snapshot.stream),
+        "_id": _key(snapshot.stream),
         "version": Int64(snapshot.version),
         "position": Int64(snapshot.position),
         "event_id": snapshot.event_id,
@@ -48,7 +72,7 @@ def encode_snapshot(snapshot: Snapshot) -> Document:
     return document
 
 
-def readable_snapshot(document: Document) -> Snapshot | None:
+def _decode(document: Document) -> Snapshot | None:
     """Return the snapshot in a document, or ``None`` if it is of another form.
 
     A snapshot only saves time, so one that cannot be read is as good as none.
@@ -76,6 +100,6 @@ def readable_snapshot(document: Document) -> Snapshot | None:
         return None
 
 
-def stream_key(stream: StreamId) -> Document:
+def _key(stream: StreamId) -> Document:
     """Return the ``_id`` of the snapshot of a stream."""
     return {"aggregate_type": stream.aggregate_type, "aggregate_id": stream.aggregate_id}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import pymongo
-from bson.errors import BSONError
 
 from eventhus import Query, StreamId
 from eventhus.adapter_support import (
@@ -62,11 +62,11 @@ from eventhus.ports import (
     ViewDocument,
     ViewWrite,
 )
-from eventhus_mongo import groups, leases, registrations, selecting, views
-from eventhus_mongo.bucket import checking_refusal
+from eventhus_mongo import groups, leases, registrations, selecting, snapshots, views
+from eventhus_mongo.connection import Client
 from eventhus_mongo.diagnosis import CONNECTION, diagnose
+from eventhus_mongo.in_flight import CallsInFlight
 from eventhus_mongo.pages import recorded, slice_of
-from eventhus_mongo.snapshots import encode_snapshot, readable_snapshot, stream_key
 from eventhus_mongo.store_base import CUT_OFF_S, StoreBase
 
 
@@ -139,22 +139,19 @@ class MongoStore(StoreBase):
     async def version_of(self, stream: StreamId) -> int:
         """See ``EventStore.version_of``."""
         check_stream(stream)
-        with self._calling() as running:
-            return await running.lookups.end_of(stream)
+        return await self._call(lambda running: running.lookups.end_of(stream))
 
     async def read(self, query: Query | None = None, *, after: int = 0, limit: int = 1000) -> Page:
         """See ``EventStore.read``."""
         _check_reading(query, limit, after=after)
-        with self._calling() as running:
-            return await running.reader.read(query, after, limit)
+        return await self._call(lambda running: running.reader.read(query, after, limit))
 
     async def read_backwards(
         self, query: Query | None = None, *, before: int | None = None, limit: int = 1000
     ) -> Page:
         """See ``EventStore.read_backwards``."""
         _check_reading(query, limit, before=before)
-        with self._calling() as running:
-            return await running.reader.read_backwards(query, before, limit)
+        return await self._call(lambda running: running.reader.read_backwards(query, before, limit))
 
     async def follow(
         self, query: Query | None = None, *, after: int = 0, limit: int = 1000
@@ -167,35 +164,34 @@ class MongoStore(StoreBase):
     async def commits(self, *, after: int = 0, limit: int = 100) -> Sequence[StoredCommit]:
         """See ``EventStore.commits``."""
         check_page(limit, after=after)
-        with self._calling() as running:
-            return await running.reader.commits(after, limit)
+        return await self._call(lambda running: running.reader.commits(after, limit))
 
     async def restore(self, commits: Sequence[StoredCommit]) -> None:
         """See ``EventStore.restore``."""
         if not commits:
             return
         with self._sending(commits[0].commit) as running:
-            await running.restorer.restore(commits)
+            await running.connection.calls.carry_out(partial(running.restorer.restore, commits))
             running.wakeups.grown(commits[-1].last_position)
 
     async def head(self) -> int:
         """See ``EventStore.head``."""
-        with self._calling() as running:
-            return (await running.connection.tail()).position
+        tail = await self._call(lambda running: running.connection.tail())
+        return tail.position
 
     async def find_event(self, event_id: str) -> StoredEvent | None:
         """See ``Inspection.find_event``."""
         check_event_id(event_id)
-        with self._calling() as running:
-            return await running.inspector.find_event(event_id)
+        return await self._call(lambda running: running.inspector.find_event(event_id))
 
     async def related(
         self, correlation_id: str, *, after: int = 0, limit: int = 100
     ) -> Sequence[StoredEvent]:
         """See ``Inspection.related``."""
         check_related_page(correlation_id, after, limit)
-        with self._calling() as running:
-            return await running.inspector.related(correlation_id, after, limit)
+        return await self._call(
+            lambda running: running.inspector.related(correlation_id, after, limit)
+        )
 
     async def streams(
         self,
@@ -207,41 +203,25 @@ class MongoStore(StoreBase):
     ) -> Sequence[StreamEnd]:
         """See ``Inspection.streams``."""
         check_streams_page(stream_type, prefix, after, limit)
-        with self._calling() as running:
-            return await running.inspector.streams(stream_type, prefix, after, limit)
+        return await self._call(
+            lambda running: running.inspector.streams(stream_type, prefix, after, limit)
+        )
 
     async def load_snapshot(self, stream: StreamId) -> Snapshot | None:
         """See ``SnapshotStore.load_snapshot``."""
         check_stream(stream)
-        with self._calling() as running:
-            async with running.connection.operation() as session:
-                try:
-                    document = await running.connection.snapshots.find_one(
-                        {"_id": stream_key(stream)}, session=session
-                    )
-                except BSONError:  # as good as none, like one of another form
-                    return None
-            return None if document is None else readable_snapshot(document)
+        return await self._call(lambda running: snapshots.load(running.connection, stream))
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """See ``SnapshotStore.save_snapshot``."""
         check_snapshot(snapshot)
-        document = encode_snapshot(snapshot)
-        with self._calling() as running:
-            connection = running.connection
-            async with (
-                checking_refusal(connection, connection.snapshots),
-                connection.operation() as session,
-            ):
-                await connection.snapshots.replace_one(
-                    {"_id": document["_id"]}, document, upsert=True, session=session
-                )
+        document = snapshots.encode(snapshot)
+        await self._call(lambda running: snapshots.save(running.connection, document))
 
     async def load_checkpoint(self, name: str) -> Checkpoint:
         """See ``CheckpointStore.load_checkpoint``."""
         check_reader(name)
-        with self._calling() as running:
-            return await leases.load_checkpoint(running.connection, name)
+        return await self._call(lambda running: leases.load_checkpoint(running.connection, name))
 
     async def save_checkpoint(
         self,
@@ -255,14 +235,14 @@ class MongoStore(StoreBase):
         """See ``CheckpointStore.save_checkpoint``."""
         checkpoint = Checkpoint(position, event_id, done)
         check_checkpoint(name, checkpoint, token)
-        with self._calling() as running:
-            await leases.save_checkpoint(running.connection, name, checkpoint, token)
+        await self._call(
+            lambda running: leases.save_checkpoint(running.connection, name, checkpoint, token)
+        )
 
     async def forget_checkpoint(self, name: str, *, token: int = 0) -> None:
         """See ``CheckpointStore.forget_checkpoint``."""
         check_checkpoint(name, Checkpoint(), token)
-        with self._calling() as running:
-            await leases.forget_checkpoint(running.connection, name, token)
+        await self._call(lambda running: leases.forget_checkpoint(running.connection, name, token))
 
     async def load_documents(
         self, collection: str, keys: Collection[str]
@@ -270,24 +250,25 @@ class MongoStore(StoreBase):
         """See ``ViewStore.load_documents``."""
         check_collection(collection)
         check_keys(keys)
-        with self._calling() as running:
-            return await views.load(running.connection, collection, keys)
+        return await self._call(lambda running: views.load(running.connection, collection, keys))
 
     async def load_parked(
         self, collection: str, *, after: str | None = None, limit: int = 100
     ) -> Sequence[ViewDocument]:
         """See ``ViewStore.load_parked``."""
         check_parked_page(collection, after, limit)
-        with self._calling() as running:
-            return await views.load_parked(running.connection, collection, after, limit)
+        return await self._call(
+            lambda running: views.load_parked(running.connection, collection, after, limit)
+        )
 
     async def load_armed(
         self, collection: str, *, after: tuple[datetime, str] | None = None, limit: int = 100
     ) -> Sequence[ViewDocument]:
         """See ``ViewStore.load_armed``."""
         check_armed_page(collection, after, limit)
-        with self._calling() as running:
-            return await views.load_armed(running.connection, collection, after, limit)
+        return await self._call(
+            lambda running: views.load_armed(running.connection, collection, after, limit)
+        )
 
     async def save_documents(self, collection: str, writes: Sequence[ViewWrite]) -> frozenset[str]:
         """See ``ViewStore.save_documents``."""
@@ -301,101 +282,95 @@ class MongoStore(StoreBase):
     ) -> None:
         """See ``ViewStore.create_indexes``."""
         check_indexes(collection, indexes)
-        with self._calling() as running:
-            await selecting.create(running.connection, collection, indexes)
+        await self._call(lambda running: selecting.create(running.connection, collection, indexes))
 
     async def select_documents(self, collection: str, selection: Selection) -> Selected:
         """See ``ViewStore.select_documents``."""
         check_selection(collection, selection)
-        with self._calling() as running:
-            return await selecting.select(running.connection, collection, selection)
+        return await self._call(
+            lambda running: selecting.select(running.connection, collection, selection)
+        )
 
     async def delete_documents(self, collection: str) -> None:
         """See ``ViewStore.delete_documents``."""
         check_collection(collection)
-        with self._calling() as running:
-            await views.delete(running.connection, collection)
+        await self._call(lambda running: views.delete(running.connection, collection))
 
     async def register(self, registration: Registration) -> Registration:
         """See ``RegistrationStore.register``."""
         check_registration(registration)
-        with self._calling() as running:
-            return await registrations.register(running.connection, registration)
+        return await self._call(
+            lambda running: registrations.register(running.connection, registration)
+        )
 
     async def registrations(self) -> Sequence[Registration | DamagedRegistration]:
         """See ``RegistrationStore.registrations``."""
-        with self._calling() as running:
-            return await registrations.find_all(running.connection)
+        return await self._call(lambda running: registrations.find_all(running.connection))
 
     async def drop_collection(self, collection: str) -> None:
         """See ``RegistrationStore.drop_collection``."""
         check_collection(collection)
-        with self._calling() as running:
-            await registrations.drop(running.connection, collection)
+        await self._call(lambda running: registrations.drop(running.connection, collection))
 
     async def create_group(self, group: str, start: Checkpoint) -> Checkpoint:
         """See ``GroupStore.create_group``."""
         check_group_start(group, start)
-        with self._calling() as running:
-            return await groups.create(running.connection, group, start)
+        return await self._call(lambda running: groups.create(running.connection, group, start))
 
     async def load_group(self, group: str) -> Checkpoint | None:
         """See ``GroupStore.load_group``."""
         check_group(group)
-        with self._calling() as running:
-            return await groups.load(running.connection, group)
+        return await self._call(lambda running: groups.load(running.connection, group))
 
     async def delete_group(self, group: str) -> None:
         """See ``GroupStore.delete_group``."""
         check_group(group)
-        with self._calling() as running:
-            await groups.delete(running.connection, group)
+        await self._call(lambda running: groups.delete(running.connection, group))
 
     async def groups(self, *, after: str = "", limit: int = 100) -> Sequence[str]:
         """See ``GroupStore.groups``."""
         check_groups_page(after, limit)
-        with self._calling() as running:
-            return await groups.names(running.connection, after, limit)
+        return await self._call(lambda running: groups.names(running.connection, after, limit))
 
     async def count_letters(self, group: str, *, limit: int) -> int:
         """See ``GroupStore.count_letters``."""
         check_letters_page(group, 0, limit)
-        with self._calling() as running:
-            return await groups.count_letters(running.connection, group, limit)
+        return await self._call(
+            lambda running: groups.count_letters(running.connection, group, limit)
+        )
 
     async def save_letter(self, group: str, message: Message) -> None:
         """See ``GroupStore.save_letter``."""
         check_saved_letter(group, message)
         letter = groups.encode(message)
-        with self._calling() as running:
-            await groups.save_letter(running.connection, group, letter)
+        await self._call(lambda running: groups.save_letter(running.connection, group, letter))
 
     async def load_letters(
         self, group: str, *, after: int = 0, limit: int = 100
     ) -> Sequence[DeadLetter]:
         """See ``GroupStore.load_letters``."""
         check_letters_page(group, after, limit)
-        with self._calling() as running:
-            return await groups.load_letters(running.connection, group, after, limit)
+        return await self._call(
+            lambda running: groups.load_letters(running.connection, group, after, limit)
+        )
 
     async def delete_letter(self, group: str, number: int) -> None:
         """See ``GroupStore.delete_letter``."""
         check_letter_number(group, number)
-        with self._calling() as running:
-            await groups.delete_letter(running.connection, group, number)
+        await self._call(lambda running: groups.delete_letter(running.connection, group, number))
 
     async def acquire(self, name: str, owner: str, *, ttl_s: float) -> Lease | None:
         """See ``Leases.acquire``. The resolution is a millisecond."""
         check_reader(name, owner)
         check_ttl(ttl_s)
-        with self._calling() as running:
-            return await leases.acquire(running.connection, name, owner, ttl_s)
+        return await self._call(
+            lambda running: leases.acquire(running.connection, name, owner, ttl_s)
+        )
 
     async def release(self, lease: Lease) -> None:
         """See ``Leases.release``."""
         check_lease(lease)
-        with self._calling() as running:
-            await leases.release(running.connection, lease)
+        await self._call(lambda running: leases.release(running.connection, lease))
 
     async def diagnose(self) -> Sequence[Finding]:
         """See ``Diagnosable.diagnose``. It takes its own connections, as the application will."""
@@ -403,6 +378,9 @@ class MongoStore(StoreBase):
             client = self._connect()
         except CompositionError as error:
             return [Finding.error(CONNECTION, str(error), "correct the URL")]
+        return await CallsInFlight(self._bucket).carry_out(partial(self._diagnose, client))
+
+    async def _diagnose(self, client: Client) -> Sequence[Finding]:
         try:
             return await diagnose(client, self._bucket)
         finally:
@@ -415,8 +393,7 @@ class MongoStore(StoreBase):
     ) -> Sequence[HeldLease | DamagedLease]:
         """See ``Leases.leases``."""
         check_leases_page(after, limit)
-        with self._calling() as running:
-            return await leases.find_held(running.connection, after, limit)
+        return await self._call(lambda running: leases.find_held(running.connection, after, limit))
 
 
 def _check_reading(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import pymongo
 from pymongo import AsyncMongoClient
@@ -31,6 +31,8 @@ from eventhus_mongo.reader import LogReader
 from eventhus_mongo.restoring import Restorer
 from eventhus_mongo.unfinished import Unfinished
 from eventhus_mongo.wakeups import Wakeups
+
+T = TypeVar("T")
 
 CUT_OFF_S = 0.1  # for disconnecting once nobody waits for it any more
 
@@ -116,7 +118,7 @@ class StoreBase:
             if self._running is None:
                 running = Running(self._connect(), self._bucket)
                 try:
-                    await prepare(running.connection)
+                    await running.connection.calls.carry_out(partial(prepare, running.connection))
                 except BaseException:
                     await self._close(running)
                     raise
@@ -141,9 +143,14 @@ class StoreBase:
                 running, self._running = self._running, None
                 await self._close(running)
 
+    async def _call(self, work: Callable[[Running], Coroutine[Any, Any, T]]) -> T:
+        """Carry out a call of the driver, which outlasts its caller."""
+        running = self._here()
+        return await running.connection.calls.carry_out(partial(work, running))
+
     @contextmanager
     def _calling(self) -> Iterator[Running]:
-        """Count a call, and translate the driver's errors."""
+        """Count a call that joins others, and translate the driver's errors."""
         running = self._here()
         with running.connection.calls, translating_errors(self._bucket):
             yield running

@@ -12,7 +12,6 @@ from typing import Any
 from pymongo.asynchronous.change_stream import AsyncChangeStream
 from pymongo.errors import OperationFailure, PyMongoError
 
-from eventhus.adapter_support import stop
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import Document
 
@@ -76,7 +75,8 @@ class Wakeups:
         self._closed = True
         self._ring()
         if self._watcher is not None:
-            await stop(self._watcher)
+            self._watcher.cancel()  # once: see ``CallsInFlight.carry_out``
+            await asyncio.wait([self._watcher])
 
     def _ring(self) -> None:
         self._rings += 1

@@ -35,6 +35,31 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, "EVENTHUS_APP": f"{SAMPLE}:filled", "TERM": "xterm", **changes}
 
 
+@pytest.fixture(autouse=True)
+def _in_the_foreground() -> Iterator[None]:
+    """Children notice Ctrl-C, although a shell makes what it runs in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def started(*args: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that runs on, until a failure of the test at the latest."""
+    with subprocess.Popen(
+        [*EVENTHUS, *args],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def run(*args: str, **changes: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*EVENTHUS, *args],
@@ -217,14 +242,7 @@ def shell(command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_ctrl_c_ends_a_tail_quietly() -> None:
-    with subprocess.Popen(
-        [*EVENTHUS, "tail", "-f"],
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with started("tail", "-f") as process:
         assert process.stdout is not None
         for _ in range(6):
             assert process.stdout.readline()
@@ -321,14 +339,7 @@ def test_a_missing_extra_is_named() -> None:
 
 
 def test_the_console_is_served_until_ctrl_c() -> None:
-    with subprocess.Popen(
-        [*EVENTHUS, "console", "--port", "0"],
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with started("console", "--port", "0") as process:
         assert process.stdout is not None
         url = process.stdout.readline().split()[0]
         with urlopen(f"{url}streams") as page:

@@ -484,11 +484,9 @@ async def test_any_part_can_be_the_one_that_comes_too_late(
     given.append(commit_of(part(free[2], expected_version=0), part(free[1], expected_version=0)))
     answers = await asyncio.gather(*start(store, *given), return_exceptions=True)
     assert isinstance(answers[1], ConcurrencyError)
-    assert (taken, 0, 1) == (
-        answers[1].stream,
-        answers[1].expected,
-        answers[1].actual,
-    )
+    # By the time it is looked at again, the next commit may have been stored.
+    assert answers[1].stream in {taken, free[1]}
+    assert (0, 1) == (answers[1].expected, answers[1].actual)
     stored = [each for each in (answers[0], answers[2]) if isinstance(each, StoredCommit)]
     assert [2, 3] == [each.position for each in stored]
     assert [(1,), (1, 1)] == [each.versions for each in stored]
