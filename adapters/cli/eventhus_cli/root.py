@@ -28,8 +28,8 @@ class Root(Group):
         **extra: Any,
     ) -> Any:
         """Run the command, and exit with its code."""
-        if sys.stdout is None:  # type: ignore[redundant-expr]  # it is, after >&- in a shell
-            sys.stdout = StringIO()  # type: ignore[unreachable]
+        if sys.stdout is None:  # after >&- in a shell
+            sys.stdout = StringIO()
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character
