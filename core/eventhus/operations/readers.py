@@ -215,10 +215,12 @@ class Readers:
         position, waiting = found.position, found.waiting
         if waiting is None and position is not None:
             waiting = max(0, around.head - position)
-        waiting_since: datetime | None = None
+        waiting_since, damage = None, found.damage
         if position is not None and waiting:
-            page = await self._parts.store.read(found.query, after=position, limit=1)
-            waiting_since = page.events[0].recorded_at if page.events else None
+            try:
+                waiting_since = await self._time_after(position, found.query)
+            except IncompatibleBucket as error:  # which must not hide the other readers
+                damage = printable(error.problem)
         standing = Standing(
             label=found.label,
             position=position,
@@ -230,10 +232,10 @@ class Readers:
             condition=found.condition,
             parked=found.parked,
             dead_letters=found.dead_letters,
-            damage=found.damage,
+            damage=damage,
         )
         is_known = found.is_declared or found.kind == "group" or found.lease is not None
-        is_judged = is_known or found.damage is not None
+        is_judged = is_known or damage is not None
         status = ReaderStatus(
             kind=found.kind,
             name=found.name,
@@ -252,6 +254,11 @@ class Readers:
             problems=standing.problems(around.now, self._stalled_after_s) if is_judged else (),
         )
         return Looked(status=status, standing=standing)
+
+    async def _time_after(self, position: int, query: Query | None) -> datetime | None:
+        """Return the time of the next event of a query after a position, if there is one."""
+        page = await self._parts.store.read(query, after=position, limit=1)
+        return page.events[0].recorded_at if page.events else None
 
     def _seen_at(self, found: _Found, now: datetime) -> datetime:
         """Return the time when this process first saw a reader at its position."""

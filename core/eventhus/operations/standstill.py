@@ -28,8 +28,8 @@ class Standing:
         condition: Its condition in this process; ``None`` if it does not run here.
         parked: The number of its parked keys.
         dead_letters: The number of its dead letters.
-        damage: The reason why its lease, its registration, its checkpoint or its documents cannot
-            be read; ``None`` if they can.
+        damage: The reason why its lease, its registration, its checkpoint, its documents or its
+            next event cannot be read; ``None`` if they can.
     """
 
     label: str

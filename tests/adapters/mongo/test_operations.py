@@ -116,6 +116,22 @@ async def test_a_damaged_document_is_a_problem_of_its_reader_alone(
         assert problem in [text for each in await operations.readers() for text in each.problems]
 
 
+async def test_a_commit_of_a_newer_version_is_a_problem_of_those_that_wait_for_it(
+    store: MongoStore, plain: Database[dict[str, Any]]
+) -> None:
+    async with bank(store, views=[balances, OTHERS], shutdown_timeout_s=1) as app:
+        await add(app, 1, 2, 3)
+        for view in (balances, OTHERS):
+            await app.caught_up(view)
+    plain.checkpoints.update_one({"_id": "view_others"}, {"$set": {"position": 1}})
+    plain.events.update_one({"_id": 2}, {"$set": {"format": 9}})
+    async with bank(store, views=[balances, OTHERS]).watching() as app:
+        found = await Operations(app).health()
+    (problem,) = found.problems
+    assert problem.startswith("view others cannot be read: the commit at position 2 was written by")
+    assert {"balances": 3, "others": 1} == {each.name: each.position for each in found.readers}
+
+
 @pytest.mark.parametrize("reader", ["view others", "process welcome"])
 async def test_a_damaged_registration_is_refused_where_its_reader_is_declared(
     store: MongoStore, plain: Database[dict[str, Any]], reader: str

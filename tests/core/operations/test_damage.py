@@ -22,7 +22,7 @@ from eventhus.ports import (
 from eventhus_memory import MemoryBus, MemoryStore
 from tests.core.operations.cases import bank
 from tests.core.readers import balances, welcome
-from tests.core.support import add
+from tests.core.support import Proxy, add
 from tests.core.waiting import eventually_so
 
 OTHERS = evolve(balances, name="others")
@@ -125,6 +125,26 @@ async def test_damage_is_a_problem_of_its_reader_alone(kind: str, key: str, labe
         assert {1} == {each.position for each in found.readers if not each.problems}
         await add(app, 2)  # nobody works
         assert problem in (await operations.health()).problems
+
+
+async def test_an_event_that_cannot_be_read_is_a_problem_of_those_that_wait_for_it() -> None:
+    store = Proxy()
+    async with bank(store, views=VIEWS) as app:
+        await add(app, 1)
+        for view in VIEWS:
+            await app.caught_up(view)
+    await store.save_checkpoint("view_others", 0, token=9)
+
+    async def unreadable(*_: object) -> None:
+        raise broken("2")
+
+    async with bank(store, views=VIEWS).watching() as app:
+        store.before["read"] = unreadable
+        found = await Operations(app, stalled_after_s=0).health()
+    (problem,) = found.problems
+    assert "view others cannot be read: document 2 is damaged" == problem
+    assert (True, 1) == (found.is_live, found.head)
+    assert {"balances": 1, "others": 0} == {each.name: each.position for each in found.readers}
 
 
 async def test_an_undeclared_reader_with_a_damaged_registration_is_listed() -> None:
