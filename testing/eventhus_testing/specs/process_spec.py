@@ -40,7 +40,6 @@ class ProcessSpec(FoldSpec[E, ProcessStory[E, S]]):
     @classmethod
     def of(cls, process: Process[E, S], rules: Rules, codec: Codec | None) -> ProcessSpec[E, S]:
         """Return a spec without given events."""
-        __tracebackhide__ = True
         story = ProcessStory(process=process, checker=fold_checker(process, rules, codec))
         return cls(story, begin(story))
 

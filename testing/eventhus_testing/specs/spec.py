@@ -109,7 +109,6 @@ def spec(subject: Any, *, rules: Rules = ALL, codec: Codec | None = None) -> Any
         RuleBroken: The codec does not support an event class, the state type or the value type.
         TypeError: ``subject`` is none of these.
     """
-    __tracebackhide__ = True
     match subject:
         case View():
             return ViewSpec.of(subject, rules, codec)

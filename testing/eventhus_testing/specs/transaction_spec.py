@@ -65,7 +65,6 @@ class TransactionSpec(Generic[C]):
         Raises:
             RuleBroken: The codec does not support an event class or a state type.
         """
-        __tracebackhide__ = True
         for aggregate in transaction.aggregates:
             decider_checker(aggregate, rules, codec)  # fail early
         story = TransactionStory(transaction=transaction, rules=rules, codec=codec)

@@ -127,7 +127,6 @@ class ViewSpec(FoldSpec[E, ViewStory[E, V]], _ViewChecks[E, V]):
     @classmethod
     def of(cls, view: View[E, V], rules: Rules, codec: Codec | None) -> ViewSpec[E, V]:
         """Return a spec without given events."""
-        __tracebackhide__ = True
         story = ViewStory(view=view, checker=fold_checker(view, rules, codec))
         return cls(story, begin(story))
 

@@ -390,6 +390,12 @@ def test_a_group_with_dead_letters_is_not_deleted() -> None:
     )
 
 
+def test_a_parked_key_is_told_with_commands_in_place_of_methods() -> None:
+    step = "mend the code and call eventhus parked retry, or leave the event out with eventhus"
+    assert step in " ".join(text("parked", "retry", "rates", "b2", code=1))
+    assert "eventhus parked list lists the keys" in failure("parked", "retry", "balances", "a1")
+
+
 def test_a_failure_names_the_options_and_paths_of_this_command() -> None:
     needed = "--prefix needs --type, the type of the streams"
     assert needed == failure("streams", "--prefix", "a")
