@@ -22,6 +22,8 @@ from eventhus.errors import CodecError
 from eventhus.ports import (
     Checkpoint,
     Commit,
+    DamagedLease,
+    DamagedRegistration,
     DeadLetter,
     EventBus,
     Finding,
@@ -285,9 +287,10 @@ class Proxy:
         found: Registration = await self._through("register", registration)
         return found
 
-    async def registrations(self) -> Sequence[Registration]:
+    async def registrations(self) -> Sequence[Registration | DamagedRegistration]:
         """See ``RegistrationStore.registrations``."""
-        found: Sequence[Registration] = await self._through("registrations")
+        found: Sequence[Registration | DamagedRegistration]
+        found = await self._through("registrations")
         return found
 
     async def drop_collection(self, collection: str) -> None:
@@ -353,9 +356,13 @@ class Proxy:
         findings: Sequence[Finding] = await self._through("diagnose")
         return findings
 
-    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+    async def leases(
+        self, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[HeldLease | DamagedLease]:
         """See ``Leases.leases``."""
-        held: Sequence[HeldLease] = await self._through("leases", after=after, limit=limit)
+        held: Sequence[HeldLease | DamagedLease] = await self._through(
+            "leases", after=after, limit=limit
+        )
         return held
 
     async def __aenter__(self) -> Self:

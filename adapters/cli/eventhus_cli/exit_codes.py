@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from eventhus_cli.texts import for_shell
+
 FINE: Final = 0
 PROBLEM: Final = 1  # something was found that needs attention
 USAGE: Final = 2  # the command, an argument or the application's code is wrong
@@ -36,7 +38,7 @@ def failure_of(error: Exception, timeout_s: float) -> Failure | None:
     """
     from eventhus import errors
 
-    message = str(error)
+    message = for_shell(str(error))
     match error:
         case errors.StoreUnavailable() | errors.BusUnavailable() | errors.BucketError():
             return Failure(message, AWAY)

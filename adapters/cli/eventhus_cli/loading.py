@@ -10,14 +10,17 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from traceback import extract_tb
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from eventhus_cli.exit_codes import USAGE, Failure
 
 if TYPE_CHECKING:
     from eventhus import Application
 
-_EXAMPLE = "such as shop.composition:app"
+APPLICATION: Final = "an application"
+HANDLER: Final = "a handler"
+
+_EXAMPLES = {APPLICATION: "shop.composition:app", HANDLER: "shop.mails:send_mail"}
 
 
 def composed(target: dict[str, str]) -> Application:
@@ -37,7 +40,7 @@ def composed(target: dict[str, str]) -> Application:
     return _application(path)
 
 
-def load(path: str, noun: str) -> Any:
+def load(path: str, noun: Literal["an application", "a handler"]) -> Any:
     """Import a module, and return one of its attributes.
 
     Args:
@@ -49,7 +52,10 @@ def load(path: str, noun: str) -> Any:
     """
     module_name, _, attribute = path.partition(":")
     if not all(map(str.isidentifier, [*module_name.split("."), *attribute.split(".")])):
-        raise Failure(f"{path!r} is not the path of {noun}; write module:name, {_EXAMPLE}", USAGE)
+        raise Failure(
+            f"{path!r} is not the path of {noun}; write module:name, such as {_EXAMPLES[noun]}",
+            USAGE,
+        )
     _put_on_path(Path.cwd())
     value = _told(f"importing {module_name}", lambda: _imported(module_name))
     for name in attribute.split("."):
@@ -64,7 +70,7 @@ def load(path: str, noun: str) -> Any:
 def _application(path: str) -> Application:
     from eventhus import Application
 
-    found = load(path, "an application")
+    found = load(path, APPLICATION)
     wanted = "name an Application, or a function without arguments that returns one"
     if callable(found) and not isinstance(found, Application):
         if _is_async(found) or _needs_arguments(found):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from typing import Any
 
 import click
@@ -28,6 +28,8 @@ class Root(Group):
         **extra: Any,
     ) -> Any:
         """Run the command, and exit with its code."""
+        if sys.stdout is None:  # after >&- in a shell
+            sys.stdout = StringIO()
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -17,7 +18,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 from attrs import frozen
 
-from eventhus_cli.exit_codes import DECLINED, FINE, INTERRUPTED, PIPE_CLOSED, USAGE, Failure
+from eventhus_cli.exit_codes import (
+    DECLINED,
+    FINE,
+    INTERRUPTED,
+    PIPE_CLOSED,
+    PROBLEM,
+    USAGE,
+    Failure,
+)
 from eventhus_cli.loading import composed
 from eventhus_cli.options import Options, current_options
 from eventhus_cli.screen import Screen
@@ -26,6 +35,10 @@ from eventhus_cli.texts import escaped, without_secrets
 if TYPE_CHECKING:
     from eventhus import Application
     from eventhus.operations import Operations
+
+
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""The errors of a file that standard output is redirected to."""
 
 
 @frozen
@@ -101,10 +114,20 @@ def _exit(work: Any) -> None:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
-        # Else the interpreter would fail to flush the rest when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_the_rest()
         code = PIPE_CLOSED
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        _drop_the_rest()
+        message = f"the answer cannot be written: {error.strerror}"
+        raise Failure(message, PROBLEM) from error
     click.get_current_context().exit(FINE if code is None else code)
+
+
+def _drop_the_rest() -> None:
+    """Keep the interpreter from failing to flush standard output when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def confirm(question: str, *, is_agreed: bool) -> None:

@@ -10,6 +10,25 @@ _CREDENTIALS = re.compile(r"(?<=://)\S+@")  # up to the last @, whatever the pas
 _SECRETS = re.compile(r"(?i)\b(\w*(?:password|passwd|token|secret|properties)\w*=)[^&\s'\"]+")
 
 
+_COMMANDS = {
+    "app.parked": "eventhus parked list",
+    "app.retry": "eventhus parked retry",
+    "app.skip": "eventhus parked skip",
+    "app.dead_letters": "eventhus dead list",
+}
+
+
+def for_shell(message: str) -> str:
+    """Return a message of an error with commands in place of the methods that they stand for.
+
+    >>> for_shell("mend the code and call app.retry")
+    'mend the code and call eventhus parked retry'
+    """
+    for method, command in _COMMANDS.items():
+        message = message.replace(method, command)
+    return message
+
+
 def without_secrets(text: str) -> str:
     """Return text with asterisks in place of the credentials of its URLs.
 

@@ -138,7 +138,10 @@ class _Console:
 
     def _trouble(self, request: Request, error: Exception) -> Response:
         status, title = _kind(error)
-        text = "the store or the bus did not answer in time" if not str(error) else str(error)
+        text = str(error) or (
+            f"the store or the bus did not answer within {PATIENCE_S:g} s; eventhus doctor tells "
+            f"which and why"
+        )
         page = Page(template="trouble.html", values={"title": title, "text": text}, status=status)
         return self._answer(request, page)
 
@@ -167,7 +170,7 @@ def _kind(error: Exception) -> tuple[int, str]:
             return 404, "Not found"
         case NotRunning():
             return 503, "The application is not running"
-        case StoreUnavailable() | TimeoutError():
+        case StoreUnavailable():
             return 503, "The store does not answer"
         case BusUnavailable():
             return 503, "The bus does not answer"

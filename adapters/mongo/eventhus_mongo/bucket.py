@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 from attrs import frozen
@@ -261,6 +262,18 @@ async def check_refusal(
                 f"the unique index {name} of {collection.name} is not one of eventhus, and refuses "
                 f"a document; drop it: db.getCollection('{collection.name}').dropIndex('{name}')"
             )
+
+
+@asynccontextmanager
+async def checking_refusal(
+    connection: Connection, collection: AsyncCollection[Document]
+) -> AsyncGenerator[None, None]:
+    """Check a duplicate that the block raises, as ``check_refusal`` does, and let it pass."""
+    try:
+        yield
+    except DuplicateKeyError as error:
+        await check_refusal(connection, collection, error.details)
+        raise
 
 
 async def indexes_of(

@@ -29,12 +29,13 @@ from eventhus.adapter_support import check_group_start
 from eventhus.adapter_support.limits import LARGEST
 from eventhus.errors import InvalidArgument
 from eventhus.ports import Checkpoint, DeadLetter, Message
-from eventhus_mongo.bucket import check_refusal
+from eventhus_mongo.bucket import check_refusal, checking_refusal
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
     MALFORMED,
     Document,
+    UnknownFormat,
     check_format,
     exact_int,
     exact_str,
@@ -54,7 +55,10 @@ async def create(connection: Connection, group: str, start: Checkpoint) -> Check
         "position": Int64(start.position),
         "event_id": {"$literal": start.event_id},
     }
-    async with connection.operation() as session:
+    async with (
+        checking_refusal(connection, connection.groups),
+        connection.operation() as session,
+    ):
         document = await connection.groups.find_one_and_update(
             {"_id": group},
             [{"$set": {"start": {"$ifNull": ["$start", given]}}}],
@@ -86,7 +90,10 @@ def _start(document: Document) -> Checkpoint:
         began = Checkpoint(exact_int(start["position"]), exact_str(start["event_id"]))
         check_group_start("group", began)
     except (*MALFORMED, InvalidArgument):
-        raise not_ours(document) from None
+        raise UnknownFormat(
+            f"the document {document.get('_id')!r} of groups was not written by eventhus; repair "
+            f"or delete it"
+        ) from None
     return began
 
 
@@ -162,7 +169,10 @@ async def _next_number(connection: Connection, group: str) -> int:
     Raises:
         UnknownFormat: The counter was not written by this library.
     """
-    async with connection.operation() as session:
+    async with (
+        checking_refusal(connection, connection.groups),
+        connection.operation() as session,
+    ):
         counted = await connection.groups.find_one_and_update(
             {"_id": group},
             {"$inc": {"letters": Int64(1)}},

@@ -12,7 +12,8 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from eventhus.adapter_support import check_checkpoint
 from eventhus.adapter_support.limits import LARGEST
 from eventhus.errors import InvalidArgument, LeaseLost
-from eventhus.ports import Checkpoint, HeldLease, Lease
+from eventhus.ports import Checkpoint, DamagedLease, HeldLease, Lease
+from eventhus_mongo.bucket import check_refusal
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     MALFORMED,
@@ -57,7 +58,8 @@ async def acquire(connection: Connection, name: str, owner: str, ttl_s: float) -
                 return_document=ReturnDocument.AFTER,
                 session=session,
             )
-        except DuplicateKeyError:  # another process created the document first
+        except DuplicateKeyError as error:  # another process created the document first
+            await check_refusal(connection, connection.leases, error.details)
             return None
         except OperationFailure:  # it cannot calculate with what somebody else wrote
             document = await connection.leases.find_one({"_id": name}, session=session)
@@ -95,12 +97,25 @@ def _not_ours(document: Document) -> UnknownFormat:
     )
 
 
-async def find_held(connection: Connection, after: str | None, limit: int) -> list[HeldLease]:
-    """See ``Leases.leases``."""
+_DAMAGED = {
+    "$or": [
+        {"owner": {"$not": {"$type": "string"}}},
+        {"token": {"$not": {"$type": ["int", "long"], "$gt": 0, "$lte": LARGEST}}},
+        {"ttl_ms": {"$exists": True, "$not": {"$type": ["int", "long"]}}},
+    ]
+}
+"""Finds leases that nobody can acquire. The server cannot calculate with some of them."""
+
+
+async def find_held(
+    connection: Connection, after: str | None, limit: int
+) -> list[HeldLease | DamagedLease]:
+    """See ``Leases.leases``. A document whose id is no text belongs to nobody here."""
+    ttl_ms = {"$cond": [{"$isNumber": "$ttl_ms"}, "$ttl_ms", 0]}
     reply = await connection.first_reply(
         {
-            **({} if after is None else {"_id": {"$gt": after}}),
-            "$expr": {"$not": _is_over({"$ifNull": ["$ttl_ms", 0]})},
+            "_id": {"$type": "string"} if after is None else {"$gt": after},
+            "$or": [{"$expr": {"$not": _is_over(ttl_ms)}}, _DAMAGED],
         },
         limit=limit,
         sort=[("_id", ASCENDING)],
@@ -109,18 +124,18 @@ async def find_held(connection: Connection, after: str | None, limit: int) -> li
     return [_decode(document) for document in reply.documents]
 
 
-def _decode(document: Document) -> HeldLease:
-    _check_form(document)
+def _decode(document: Document) -> HeldLease | DamagedLease:
     try:
+        _check_form(document)
         return HeldLease(
-            name=exact_str(document["_id"]),
+            name=document["_id"],
             owner=document["owner"],
             token=document["token"],
             since=exact_time(document["since"]),
             until=exact_time(document["until"]),
         )
-    except MALFORMED:
-        raise _not_ours(document) from None
+    except (*MALFORMED, UnknownFormat):
+        return DamagedLease(name=document["_id"], problem=str(_not_ours(document)))
 
 
 async def release(connection: Connection, lease: Lease) -> None:
@@ -210,5 +225,6 @@ async def _change_checkpoint(
                 upsert=True,
                 session=session,
             )
-        except DuplicateKeyError:  # a checkpoint with a higher token exists
+        except DuplicateKeyError as error:  # a checkpoint with a higher token exists
+            await check_refusal(connection, connection.checkpoints, error.details)
             raise LeaseLost(name, token) from None

@@ -8,15 +8,24 @@ Each is a document of ``views``::
 
 from __future__ import annotations
 
+from typing import Any
+
 from bson import Int64
 from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from eventhus.adapter_support import check_registration
-from eventhus.errors import InvalidArgument
-from eventhus.ports import Checkpoint, Registration
+from eventhus.errors import IncompatibleBucket, InvalidArgument
+from eventhus.ports import Checkpoint, DamagedRegistration, Registration
+from eventhus_mongo.bucket import check_refusal
 from eventhus_mongo.connection import Connection
-from eventhus_mongo.documents import MALFORMED, Document, not_ours
+from eventhus_mongo.documents import (
+    MALFORMED,
+    Document,
+    UnknownFormat,
+    decode_reply,
+    is_valid,
+)
 
 COLLECTION = "views"
 
@@ -34,16 +43,30 @@ async def register(connection: Connection, registration: Registration) -> Regist
                 return_document=ReturnDocument.AFTER,
                 session=session,
             )
-        except DuplicateKeyError:  # another process stored its own first
+        except DuplicateKeyError as error:  # another process stored its own first
+            await check_refusal(connection, collection, error.details)
             document = await collection.find_one(key, session=session)
     return registration if document is None else _decode(document)
 
 
-async def find_all(connection: Connection) -> list[Registration]:
-    """See ``RegistrationStore.registrations``."""
+async def find_all(connection: Connection) -> list[Registration | DamagedRegistration]:
+    """See ``RegistrationStore.registrations``. A document whose id is no text belongs to nobody."""
+    found: list[Registration | DamagedRegistration] = []
     async with connection.operation() as session:
-        found = connection.collection(COLLECTION).find(sort=[("_id", ASCENDING)], session=session)
-        return [_decode(document) async for document in found]
+        replies: Any = connection.collection(COLLECTION).find_raw_batches(
+            {"_id": {"$type": "string"}}, sort=[("_id", ASCENDING)], session=session
+        )
+        async for reply in replies:
+            found += [_found(connection.bucket, document) for document in decode_reply(reply)]
+    return found
+
+
+def _found(bucket: str, document: Document) -> Registration | DamagedRegistration:
+    try:
+        return _decode(document)
+    except UnknownFormat as unknown:
+        error = IncompatibleBucket(bucket, str(unknown))
+        return DamagedRegistration(collection=document["_id"], error=error)
 
 
 async def drop(connection: Connection, collection: str) -> None:
@@ -69,6 +92,8 @@ def _encode(registration: Registration) -> Document:
 
 def _decode(document: Document) -> Registration:
     try:
+        if not is_valid(document):
+            raise ValueError("text or dates are invalid")
         start = document["start"]
         registration = Registration(
             collection=document["_id"],
@@ -79,5 +104,8 @@ def _decode(document: Document) -> Registration:
         )
         check_registration(registration)
     except (*MALFORMED, InvalidArgument):
-        raise not_ours(document) from None
+        raise UnknownFormat(
+            f"the document {document['_id']!r} of {COLLECTION} was not written by eventhus; "
+            f"restore it, or delete it if its view or process starts at the beginning of the log"
+        ) from None
     return registration

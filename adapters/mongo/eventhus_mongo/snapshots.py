@@ -11,6 +11,7 @@ from eventhus.adapter_support import check_plain_data
 from eventhus.adapter_support.limits import LARGEST
 from eventhus.errors import InvalidArgument
 from eventhus.ports import Snapshot
+from eventhus_mongo.bucket import checking_refusal
 from eventhus_mongo.connection import Connection
 from eventhus_mongo.documents import (
     LIMIT_BYTES,
@@ -34,7 +35,10 @@ async def load(connection: Connection, stream: StreamId) -> Snapshot | None:
 
 async def save(connection: Connection, document: Document) -> None:
     """See ``SnapshotStore.save_snapshot``."""
-    async with connection.operation() as session:
+    async with (
+        checking_refusal(connection, connection.snapshots),
+        connection.operation() as session,
+    ):
         await connection.snapshots.replace_one(
             {"_id": document["_id"]}, document, upsert=True, session=session
         )

@@ -42,6 +42,8 @@ from eventhus.errors import CompositionError
 from eventhus.ports import (
     Checkpoint,
     Commit,
+    DamagedLease,
+    DamagedRegistration,
     DeadLetter,
     Finding,
     HeldLease,
@@ -301,7 +303,7 @@ class MongoStore(StoreBase):
             lambda running: registrations.register(running.connection, registration)
         )
 
-    async def registrations(self) -> Sequence[Registration]:
+    async def registrations(self) -> Sequence[Registration | DamagedRegistration]:
         """See ``RegistrationStore.registrations``."""
         return await self._call(lambda running: registrations.find_all(running.connection))
 
@@ -386,7 +388,9 @@ class MongoStore(StoreBase):
                 with pymongo.timeout(CUT_OFF_S):
                     await client.close()
 
-    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+    async def leases(
+        self, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[HeldLease | DamagedLease]:
         """See ``Leases.leases``."""
         check_leases_page(after, limit)
         return await self._call(lambda running: leases.find_held(running.connection, after, limit))

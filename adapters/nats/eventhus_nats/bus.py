@@ -161,13 +161,15 @@ class NatsBus:
         return f"{type(self).__name__}(bucket={self._bucket!r})"
 
     async def __aenter__(self) -> Self:
-        """Connect, and create or check the streams.
+        """Connect, and check the streams that exist.
+
+        Those that do not are created by ``publisher``, ``subscribe`` and ``bury``.
 
         Raises:
             BusUnavailable: No server answered, or JetStream did not.
             AccessDenied: A server refused the credentials.
             IncompatibleBucket: A stream of the bucket has other settings than the arguments.
-            CompositionError: The server refuses the arguments.
+            CompositionError: The connection cannot be set up as the arguments say.
             NotRunning: The bus is entered already.
         """
         if self._running is not None:
@@ -211,7 +213,11 @@ class NatsBus:
             await running.connection.close(within_s=within_s)
 
     async def publisher(self) -> Publisher:
-        """See ``EventBus.publisher``."""
+        """See ``EventBus.publisher``.
+
+        Raises:
+            CompositionError: The server refuses the arguments for a new stream.
+        """
         return await self._entered().transport.publisher()
 
     async def subscribe(
@@ -223,7 +229,11 @@ class NatsBus:
         start: Start = "now",
         unwanted: Collection[str] = (),  # noqa: ARG002 - types are no part of the default subject
     ) -> Subscription:
-        """See ``MessageSource.subscribe``. Without JetStream, ``start`` can only be ``"now"``."""
+        """See ``MessageSource.subscribe``. Without JetStream, ``start`` can only be ``"now"``.
+
+        Raises:
+            CompositionError: The server refuses the arguments for a new stream.
+        """
         check_group(group, concurrency)
         check_start(start)
         running = self._entered()

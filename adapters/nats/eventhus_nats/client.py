@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from nats.aio.client import Client, Srv
 from nats.aio.msg import Msg
 from nats.protocol.parser import AWAITING_CONTROL_LINE, CRLF_SIZE, Parser
@@ -56,7 +58,12 @@ class ReconnectingClient(Client):
         await super()._connect_to_server(s)
 
     # An exception in these would end the driver's read loop but not the connection. The server
-    # redelivers the message to the next member, so anybody who may publish could stop every group.
+    # redelivers a message to the next member, so anybody who may publish could stop every group.
+
+    async def _process_pong(self) -> None:
+        if self._pongs and self._pongs[0].done():  # nobody waited for it any longer
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
 
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         try:

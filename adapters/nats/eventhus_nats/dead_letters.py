@@ -92,6 +92,8 @@ class DeadLetters:
             info: StreamInfo = await self._connection.ask(
                 jetstream.stream_info(self._stream, subjects_filter=subjects)
             )
+        except nats.js.errors.NotFoundError:
+            return {}
         except nats.js.errors.APIError as error:
             raise to_eventhus_error(self._connection.bucket, error) from error
         by_subject = info.state.subjects or {}

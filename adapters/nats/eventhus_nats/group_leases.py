@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import nats.js.errors
-from nats.js.api import KeyValueConfig
+from nats.js.api import KeyValueConfig, StreamInfo
 from nats.js.kv import KeyValue
 
 from eventhus import new_id
@@ -26,30 +26,33 @@ def leases_name(bucket: str) -> str:
 class GroupLeases:
     """The leases of a bucket's groups, in a key-value bucket whose entries expire."""
 
-    def __init__(self, connection: Connection, replicas: int) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._replicas = replicas
         self._entries: KeyValue | None = None
 
-    async def lease(self, group: str) -> GroupLease:
+    async def lease(self, group: str, stream: StreamInfo) -> GroupLease:
         """Return the lease of a group as one new member sees it. It is not held yet.
+
+        Args:
+            group: The group.
+            stream: The stream of events. A new key-value bucket gets as many replicas.
 
         Raises:
             BusUnavailable: The server did not answer.
             IncompatibleBucket: The entries of the key-value bucket expire after another time.
         """
         if self._entries is None:
-            self._entries = await self._open()
+            self._entries = await self._open(stream.config.num_replicas or 1)
         return GroupLease(self._connection, self._entries, group)
 
-    async def _open(self) -> KeyValue:
+    async def _open(self, replicas: int) -> KeyValue:
         jetstream = self._connection.jetstream
         name = leases_name(self._connection.bucket)
         try:
             try:
                 entries: KeyValue = await self._connection.ask(jetstream.key_value(name))
             except nats.js.errors.NotFoundError:
-                config = KeyValueConfig(bucket=name, ttl=LEASE_S, replicas=self._replicas)
+                config = KeyValueConfig(bucket=name, ttl=LEASE_S, replicas=replicas)
                 entries = await self._connection.ask(jetstream.create_key_value(config))
             ttl_s = (await self._connection.ask(entries.status())).ttl
         except nats.js.errors.APIError as error:

@@ -34,6 +34,8 @@ async def describe_groups(
     """
     try:
         found = await group_consumers(connection, most=MOST_GROUPS)
+    except nats.js.errors.NotFoundError:  # nothing was ever published, and nobody subscribed
+        found = []
     except nats.js.errors.APIError as error:
         raise to_eventhus_error(connection.bucket, error) from error
     consumers = {info.name: info for info in found}

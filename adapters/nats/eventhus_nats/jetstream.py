@@ -18,7 +18,7 @@ from eventhus_nats.group_leases import GroupLeases
 from eventhus_nats.groups import delete_consumer, describe_groups, move_consumer
 from eventhus_nats.publisher import Acknowledgements, JetStreamPublisher
 from eventhus_nats.starting import sequence_before
-from eventhus_nats.streams import StreamSettings, ensure_streams
+from eventhus_nats.streams import StreamSettings, check_streams, ensure_streams
 from eventhus_nats.subjects import Subjects
 from eventhus_nats.subscription import JetStreamSubscription
 
@@ -34,18 +34,21 @@ class JetStream:
         self._settings = settings
         self._acknowledgements = Acknowledgements(connection)
         self._dead_letters = DeadLetters(connection, subjects)
-        self._leases: GroupLeases | None = None
+        self._leases = GroupLeases(connection)
 
     async def open(self) -> None:
-        """Create or check the streams.
+        """Check the streams that exist.
+
+        Those that do not are created for the first message or subscription, because the name of the
+        bucket may be misspelt.
 
         Raises:
             BusUnavailable: JetStream did not answer.
             IncompatibleBucket: A stream exists with other settings.
-            CompositionError: The server refuses the settings.
         """
-        found = await self._ensure_streams()
-        self._leases = GroupLeases(self._connection, found.config.num_replicas or 1)
+        await check_streams(
+            self._connection, self._subjects.all, self._subjects.dead("*"), self._settings
+        )
 
     async def publisher(self) -> JetStreamPublisher:
         """See ``EventBus.publisher``."""
@@ -62,9 +65,8 @@ class JetStream:
         self, handler: MessageHandler, group: str | None, concurrency: int, start: Start
     ) -> JetStreamSubscription:
         """See ``MessageSource.subscribe``."""
-        assert self._leases is not None, "open comes first"
         found = await self._ensure_streams()
-        lease = None if group is None else await self._leases.lease(group)
+        lease = None if group is None else await self._leases.lease(group, found)
         after = found.state.last_seq
         if start != "now" and not (group and await has_consumer(self._connection, group)):
             after = await sequence_before(self._connection, self._subjects.all, found, start)
@@ -76,7 +78,7 @@ class JetStream:
         """See ``MessageSource.bury``."""
         try:
             await self._dead_letters.bury(message, group)
-        except BusUnavailable:  # the stream may have been deleted
+        except BusUnavailable:  # the stream may not exist
             await self._ensure_streams()
             await self._dead_letters.bury(message, group)
 
@@ -86,42 +88,39 @@ class JetStream:
 
     async def groups(self) -> Sequence[GroupStatus]:
         """See ``MessageSource.groups``."""
-        await self._ensure_streams()
         return await describe_groups(
             self._connection, self._subjects.all, await self._dead_letters.counts()
         )
 
     async def move(self, group: str, start: Start) -> None:
         """See ``MessageSource.move``."""
-        assert self._leases is not None, "open comes first"
-        found = await self._ensure_streams()
         if not await has_consumer(self._connection, group):
             raise unknown_group(group)
+        found = await self._ensure_streams()
         after = found.state.last_seq
         if start != "now":
             after = await sequence_before(self._connection, self._subjects.all, found, start)
-        async with self._leased(group):
+        async with self._leased(group, found):
             await move_consumer(self._connection, group, found, after=after)
 
     async def delete_group(self, group: str) -> None:
         """See ``MessageSource.delete_group``."""
-        found = await self._ensure_streams()
         if not await self.has_group(group):
             raise unknown_group(group)
-        async with self._leased(group):
+        found = await self._ensure_streams()
+        async with self._leased(group, found):
             if await self._dead_letters.has(group):
                 raise group_with_letters(group)
             await delete_consumer(self._connection, group, found)
 
     @asynccontextmanager
-    async def _leased(self, group: str) -> AsyncGenerator[None, None]:
+    async def _leased(self, group: str, stream: StreamInfo) -> AsyncGenerator[None, None]:
         """Hold the lease of a group.
 
         Raises:
             ReaderBusy: A member of the group holds it.
         """
-        assert self._leases is not None, "open comes first"
-        lease = await self._leases.lease(group)
+        lease = await self._leases.lease(group, stream)
         if not await lease.acquire():
             raise ReaderBusy(f"group {group}")
         try:

@@ -67,6 +67,23 @@ def dead_stream(bucket: str) -> str:
     return f"{bucket}_dead"
 
 
+async def check_streams(
+    connection: Connection, subjects: str, dead: str, want: StreamSettings
+) -> None:
+    """Check the streams of events and of dead letters, as far as they exist.
+
+    Raises:
+        IncompatibleBucket: A stream exists with other settings.
+        BusUnavailable: The server did not answer.
+    """
+    await _find(connection, connection.bucket, subjects, want)
+    await _find(connection, dead_stream(connection.bucket), dead, _of_dead_letters(want))
+
+
+def _of_dead_letters(want: StreamSettings) -> StreamSettings:
+    return StreamSettings(retention="limits", replicas=want.replicas)
+
+
 async def ensure_streams(
     connection: Connection, subjects: str, dead: str, want: StreamSettings
 ) -> StreamInfo:
@@ -94,7 +111,7 @@ async def ensure_streams(
         connection,
         dead_stream(connection.bucket),
         dead,
-        StreamSettings(retention="limits", replicas=want.replicas),
+        _of_dead_letters(want),
         new=StreamConfig(
             max_age=0,  # kept until somebody discards them
             duplicate_window=_DEAD_WINDOW_S,
@@ -107,40 +124,55 @@ async def ensure_streams(
 async def _ensure(
     connection: Connection, name: str, subjects: str, want: StreamSettings, *, new: StreamConfig
 ) -> StreamInfo:
-    jetstream = connection.jetstream
+    if (found := await _find(connection, name, subjects, want)) is not None:
+        return found
+    config = new.evolve(
+        name=name,
+        subjects=[subjects],
+        storage=StorageType.FILE,
+        retention=RetentionPolicy(want.retention or "limits"),
+        num_replicas=want.replicas or new.num_replicas or 1,
+    )
+    if want.max_age is not None:
+        config = config.evolve(max_age=want.max_age.total_seconds())
+    if want.duplicate_window is not None:
+        config = config.evolve(duplicate_window=want.duplicate_window.total_seconds())
+    elif config.duplicate_window and config.max_age:
+        # The server refuses a window that is longer than max_age.
+        config = config.evolve(duplicate_window=min(config.duplicate_window, config.max_age))
     try:
-        info: StreamInfo = await connection.ask(jetstream.stream_info(name))
+        created: StreamInfo = await connection.ask(connection.jetstream.add_stream(config))
+    except nats.js.errors.APIError as error:
+        if error.err_code != _NAME_IN_USE:
+            raise _refused(connection.bucket, name, error) from error
+        # Another process was faster.
+        created = await connection.ask(connection.jetstream.stream_info(name))
+    _check(connection.bucket, name, created, subjects, want)
+    return created
+
+
+async def _find(
+    connection: Connection, name: str, subjects: str, want: StreamSettings
+) -> StreamInfo | None:
+    """Return a stream after checking it; ``None`` if it does not exist."""
+    try:
+        found: StreamInfo = await connection.ask(connection.jetstream.stream_info(name))
     except nats.js.errors.NotFoundError:
-        config = new.evolve(
-            name=name,
-            subjects=[subjects],
-            storage=StorageType.FILE,
-            retention=RetentionPolicy(want.retention or "limits"),
-            num_replicas=want.replicas or new.num_replicas or 1,
-        )
-        if want.max_age is not None:
-            config = config.evolve(max_age=want.max_age.total_seconds())
-        if want.duplicate_window is not None:
-            config = config.evolve(duplicate_window=want.duplicate_window.total_seconds())
-        elif config.duplicate_window and config.max_age:
-            # The server refuses a window that is longer than max_age.
-            config = config.evolve(duplicate_window=min(config.duplicate_window, config.max_age))
-        try:
-            info = await connection.ask(jetstream.add_stream(config))
-        except nats.js.errors.APIError as error:
-            if error.err_code != _NAME_IN_USE:
-                raise _refused(connection.bucket, name, error) from error
-            info = await connection.ask(jetstream.stream_info(name))  # another process was faster
+        return None
     except nats.js.errors.APIError as error:
         raise to_eventhus_error(connection.bucket, error) from error
-    wrong = list(differences(info.config, subjects, want))
+    _check(connection.bucket, name, found, subjects, want)
+    return found
+
+
+def _check(bucket: str, name: str, found: StreamInfo, subjects: str, want: StreamSettings) -> None:
+    wrong = list(differences(found.config, subjects, want))
     if wrong:
         raise IncompatibleBucket(
-            connection.bucket,
+            bucket,
             f"its JetStream stream {name} has {'; '.join(wrong)}; open the bus with the "
             f"stream's settings, or change the stream with 'nats stream edit {name}'",
         )
-    return info
 
 
 def differences(found: StreamConfig, subjects: str, want: StreamSettings) -> Iterator[str]:

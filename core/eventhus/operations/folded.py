@@ -12,8 +12,9 @@ from eventhus.domain.process import Process
 from eventhus.domain.view import View
 from eventhus.errors import InvalidArgument
 from eventhus.operations.app_parts import AppParts
-from eventhus.ports.registrations import Registration
-from eventhus.runtime.readers.registering import collection_of, label_of
+from eventhus.ports.registrations import DamagedRegistration, Registration
+from eventhus.printable import printable
+from eventhus.runtime.readers.registering import collection_of, label_of, reader_in
 
 FoldedKind: TypeAlias = Literal["view", "process"]
 """The kind of a reader that folds the log into one document for each key."""
@@ -30,14 +31,16 @@ class Folded:
         name: Its name.
         version: Its version.
         reader: The view or process; ``None`` if this application does not declare this version.
-        registration: Its registration; ``None`` if the store has none.
+        registration: Its registration; ``None`` if the store has none that can be read.
+        damage: The reason why its registration cannot be read; ``None`` if it can.
     """
 
     kind: FoldedKind
     name: str
     version: int
     reader: View[Any, Any] | Process[Any, Any] | None
-    registration: Registration | None
+    registration: Registration | None = None
+    damage: str | None = None
 
     @property
     def collection(self) -> str:
@@ -56,7 +59,13 @@ async def all_folded(parts: AppParts) -> Sequence[Folded]:
     Raises:
         EventhusError, OSError: The store did not answer.
     """
-    registrations = {each.collection: each for each in await parts.store.registrations()}
+    stored = await parts.store.registrations()
+    registrations = {each.collection: each for each in stored if isinstance(each, Registration)}
+    damaged = {
+        each.collection: printable(each.error.problem)
+        for each in stored
+        if isinstance(each, DamagedRegistration)
+    }
     found: dict[str, Folded] = {}
     for kind, readers in _declared(parts).items():
         for reader in readers:
@@ -67,19 +76,19 @@ async def all_folded(parts: AppParts) -> Sequence[Folded]:
                 version=reader.version,
                 reader=reader,
                 registration=registrations.get(collection),
+                damage=damaged.get(collection),
             )
-    for each in registrations.values():
+    for collection in sorted({*registrations, *damaged} - found.keys()):
         for kind in KINDS:
-            if each.collection == collection_of(kind, each.name, each.version):
-                found.setdefault(
-                    each.collection,
-                    Folded(
-                        kind=kind,
-                        name=each.name,
-                        version=each.version,
-                        reader=None,
-                        registration=each,
-                    ),
+            named = reader_in(collection)
+            if named is not None and named[0] == kind:
+                found[collection] = Folded(
+                    kind=kind,
+                    name=named[1],
+                    version=named[2],
+                    reader=None,
+                    registration=registrations.get(collection),
+                    damage=damaged.get(collection),
                 )
     return [*found.values()]
 

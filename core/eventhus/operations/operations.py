@@ -39,7 +39,7 @@ from eventhus.operations.values import (
 )
 from eventhus.ports.diagnosis import Finding
 from eventhus.ports.inspection import StreamEnd
-from eventhus.ports.leases import HeldLease
+from eventhus.ports.leases import DamagedLease, HeldLease
 from eventhus.printable import printable
 from eventhus.runtime.messaging.subscriber import EventHandler, Replayed
 from eventhus.runtime.readers.building import OnBuildProgress
@@ -119,8 +119,10 @@ class Operations:
             found += await self._readers.of_groups(around, await self._parts.groups())
         return [each.status for each in found if each.status.kind in kinds]
 
-    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
-        """Return the next leases that are held now, in the order of their names.
+    async def leases(
+        self, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[HeldLease | DamagedLease]:
+        """Return the next leases that are held now or damaged, in the order of their names.
 
         Args:
             after: Start after this name; ``None`` starts at the first one.

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from attrs import frozen
 
-from eventhus.adapter_support.failure_log import summary
 from eventhus.domain.query import Query
 from eventhus.errors import IncompatibleBucket
 from eventhus.operations.app_parts import AppParts
@@ -17,9 +16,10 @@ from eventhus.operations.standstill import Standing
 from eventhus.operations.values import ReaderKind, ReaderStatus
 from eventhus.ports.bus import GroupStatus
 from eventhus.ports.checkpoints import Checkpoint
-from eventhus.ports.leases import HeldLease
+from eventhus.ports.leases import DamagedLease, HeldLease
 from eventhus.ports.registrations import Registration
 from eventhus.ports.views import Selection
+from eventhus.printable import printable
 from eventhus.runtime.log_bus.group_member import reader_of
 from eventhus.runtime.readers.process_versions import version_in_charge
 from eventhus.runtime.readers.reader_condition import ReaderCondition
@@ -50,13 +50,18 @@ class Surroundings:
 
     Attributes:
         head: The end of the log.
-        leases: The leases that are held, by name.
+        leases: The leases that are held or damaged, by name.
         now: The time.
     """
 
     head: int
-    leases: Mapping[str, HeldLease]
+    leases: Mapping[str, HeldLease | DamagedLease]
     now: datetime
+
+    def lease(self, name: str) -> tuple[HeldLease | None, str | None]:
+        """Return a lease, if it is held, and the reason why it cannot be read."""
+        found = self.leases.get(name)
+        return (None, found.problem) if isinstance(found, DamagedLease) else (found, None)
 
 
 @frozen(kw_only=True)
@@ -99,7 +104,7 @@ class Readers:
         head, leases = await asyncio.gather(self._parts.store.head(), self._leases())
         return Surroundings(head=head, leases=leases, now=self._parts.clock.now())
 
-    async def _leases(self) -> Mapping[str, HeldLease]:
+    async def _leases(self) -> Mapping[str, HeldLease | DamagedLease]:
         return {each.name: each for each in await self._parts.store.leases(limit=MOST_LEASES)}
 
     async def of_store(self, around: Surroundings, *, declared_only: bool) -> list[Looked]:
@@ -107,9 +112,7 @@ class Readers:
         folded = [
             each for each in await all_folded(self._parts) if each.reader or not declared_only
         ]
-        in_charge = await self._in_charge(folded)
-        looks = [self._folded(each, around, in_charge) for each in folded]
-        found = [*await asyncio.gather(*looks)]
+        found = [*await asyncio.gather(*(self._folded(each, around) for each in folded))]
         relay = await self._relay(around)
         return found if relay is None else [relay, *found]
 
@@ -119,45 +122,52 @@ class Readers:
 
     async def _relay(self, around: Surroundings) -> Looked | None:
         relay = self._parts.relay
-        checkpoint = await self._parts.store.load_checkpoint(CHECKPOINT)
-        if relay is None and checkpoint.saved_at is None:
+        lease, damage = around.lease(LEASE)
+        checkpoint, unread = await self._checkpoint(CHECKPOINT)
+        if relay is None and checkpoint.saved_at is None and unread is None:
             return None
         found = _Found(
             kind="relay",
             name="relay",
             label="relay",
             is_declared=relay is not None,
-            position=checkpoint.position,
+            position=None if unread else checkpoint.position,
             moved_at=checkpoint.saved_at,
             condition=None if relay is None else relay.condition,
-            lease=around.leases.get(LEASE),
+            lease=lease,
+            damage=unread or damage,
         )
         return await self._looked(found, around)
 
-    async def _in_charge(self, folded: Iterable[Folded]) -> Mapping[str, int]:
-        """Return the version in charge of each process."""
-        names = sorted({each.name for each in folded if each.kind == "process"})
-        store = self._parts.store
-        versions = await asyncio.gather(*(version_in_charge(store, name) for name in names))
-        return dict(zip(names, versions, strict=True))
-
-    async def _folded(
-        self, folded: Folded, around: Surroundings, in_charge: Mapping[str, int]
-    ) -> Looked:
-        store, registration, reader = self._parts.store, folded.registration, folded.reader
-        checkpoint, parked, damage = Checkpoint(), 0, None
+    async def _checkpoint(self, name: str) -> tuple[Checkpoint, str | None]:
+        """Return a checkpoint, and the reason why it cannot be read."""
         try:
-            checkpoint, page = await asyncio.gather(
+            return await self._parts.store.load_checkpoint(name), None
+        except IncompatibleBucket as error:  # which must not hide the other readers
+            return Checkpoint(), printable(error.problem)
+
+    async def _is_in_charge(self, folded: Folded) -> bool:
+        """Return whether no other version of a process has taken over. Views all work."""
+        if folded.kind == "view":
+            return True
+        return folded.version == await version_in_charge(self._parts.store, folded.name)
+
+    async def _folded(self, folded: Folded, around: Surroundings) -> Looked:
+        store, registration, reader = self._parts.store, folded.registration, folded.reader
+        lease, damage = around.lease(lease_of(folded.kind, folded.name, folded.version))
+        checkpoint, parked, unread = Checkpoint(), 0, None
+        try:
+            checkpoint, page, is_in_charge = await asyncio.gather(
                 store.load_checkpoint(folded.collection),
                 store.select_documents(folded.collection, Selection(limit=1)),
+                self._is_in_charge(folded),
             )
             parked = page.parked
+            if not is_in_charge:
+                lease = damage = None  # another version holds it
         except IncompatibleBucket as error:  # which must not hide the other readers
-            damage = summary(error)
+            unread = printable(error.problem)
         fold = None if reader is None else self._parts.fold_of(reader)
-        lease = around.leases.get(lease_of(folded.kind, folded.name, folded.version))
-        if folded.kind == "process" and folded.version != in_charge[folded.name]:
-            lease = None  # another version holds it
         start = 0 if registration is None else registration.start.position
         found = _Found(
             kind=folded.kind,
@@ -165,24 +175,25 @@ class Readers:
             label=folded.label,
             version=folded.version,
             is_declared=reader is not None,
-            position=None if damage else max(checkpoint.position, start),
+            position=None if unread else max(checkpoint.position, start),
             moved_at=checkpoint.saved_at,
             query=_query_of(registration) if fold is None else fold.query,
             condition=None if fold is None else fold.condition,
             lease=lease,
             parked=parked,
-            damage=damage,
+            damage=unread or folded.damage or damage,
         )
         return await self._looked(found, around)
 
     async def _group(self, group: GroupStatus, around: Surroundings) -> Looked:
-        checkpoint, lease = Checkpoint(), None
+        checkpoint, lease, damage = Checkpoint(), None, group.damage
         members = [each.condition for each in self._parts.members if each.group == group.name]
         has_lease = self._parts.bus is None
         if has_lease:
             name = reader_of(group.name)
-            checkpoint = await self._parts.store.load_checkpoint(name)
-            lease = around.leases.get(name)
+            checkpoint, _ = await self._checkpoint(name)  # the group says what is damaged
+            lease, unread = around.lease(name)
+            damage = damage or unread
         found = _Found(
             kind="group",
             name=group.name,
@@ -195,6 +206,7 @@ class Readers:
             lease=lease,
             has_lease=has_lease,
             dead_letters=min(group.dead_letters, MOST_COUNTED),
+            damage=damage,
         )
         return await self._looked(found, around)
 
@@ -203,10 +215,12 @@ class Readers:
         position, waiting = found.position, found.waiting
         if waiting is None and position is not None:
             waiting = max(0, around.head - position)
-        waiting_since: datetime | None = None
+        waiting_since, damage = None, found.damage
         if position is not None and waiting:
-            page = await self._parts.store.read(found.query, after=position, limit=1)
-            waiting_since = page.events[0].recorded_at if page.events else None
+            try:
+                waiting_since = await self._time_after(position, found.query)
+            except IncompatibleBucket as error:  # which must not hide the other readers
+                damage = printable(error.problem)
         standing = Standing(
             label=found.label,
             position=position,
@@ -218,10 +232,10 @@ class Readers:
             condition=found.condition,
             parked=found.parked,
             dead_letters=found.dead_letters,
-            damage=found.damage,
+            damage=damage,
         )
         is_known = found.is_declared or found.kind == "group" or found.lease is not None
-        is_judged = is_known or found.damage is not None
+        is_judged = is_known or damage is not None
         status = ReaderStatus(
             kind=found.kind,
             name=found.name,
@@ -240,6 +254,11 @@ class Readers:
             problems=standing.problems(around.now, self._stalled_after_s) if is_judged else (),
         )
         return Looked(status=status, standing=standing)
+
+    async def _time_after(self, position: int, query: Query | None) -> datetime | None:
+        """Return the time of the next event of a query after a position, if there is one."""
+        page = await self._parts.store.read(query, after=position, limit=1)
+        return page.events[0].recorded_at if page.events else None
 
     def _seen_at(self, found: _Found, now: datetime) -> datetime:
         """Return the time when this process first saw a reader at its position."""

@@ -28,7 +28,8 @@ class Standing:
         condition: Its condition in this process; ``None`` if it does not run here.
         parked: The number of its parked keys.
         dead_letters: The number of its dead letters.
-        damage: The reason why its checkpoint or its documents cannot be read; ``None`` if they can.
+        damage: The reason why its lease, its registration, its checkpoint, its documents or its
+            next event cannot be read; ``None`` if they can.
     """
 
     label: str
@@ -106,7 +107,7 @@ class Standing:
         problems: list[str] = []
         if self.condition is not None and self.condition.has_ended:
             problems.append(f"{self.label} has ended in this process; restart the process")
-        if self._is_frozen(now, stalled_after_s):
+        if self.damage is None and self._is_frozen(now, stalled_after_s):
             problems.append(self._stands_still(now))
         elif self.error is not None:
             problems.append(f"{self.label} fails in this process: {self.error}")

@@ -22,7 +22,7 @@ from eventhus.ports.codec import Codec
 from eventhus.ports.diagnosis import Diagnosable, Finding
 from eventhus.ports.groups import GroupStore
 from eventhus.ports.inspection import Inspection, StreamEnd
-from eventhus.ports.leases import HeldLease, Lease, Leases
+from eventhus.ports.leases import DamagedLease, HeldLease, Lease, Leases
 from eventhus.ports.observer import (
     Appending,
     Deciding,
@@ -43,7 +43,7 @@ from eventhus.ports.observer import (
     ReaderLeft,
     ReaderProgress,
 )
-from eventhus.ports.registrations import Registration, RegistrationStore
+from eventhus.ports.registrations import DamagedRegistration, Registration, RegistrationStore
 from eventhus.ports.store import (
     Commit,
     Condition,
@@ -81,6 +81,8 @@ __all__ = [
     "Codec",
     "Commit",
     "Condition",
+    "DamagedLease",
+    "DamagedRegistration",
     "DeadLetter",
     "Deciding",
     "Diagnosable",

@@ -73,12 +73,14 @@ class GroupStatus:
         waiting: The number of messages that it has not handled, or a few more where the bus counts
             some that it does not want; ``None`` if the bus cannot tell.
         dead_letters: The number of its dead letters; 10,000 if there are more.
+        damage: The reason why its place cannot be read, and the remedy; ``None`` if it can.
     """
 
     name: str
     position: int | None
     waiting: int | None
     dead_letters: int
+    damage: str | None = None
 
 
 MessageHandler: TypeAlias = Callable[[Message], Awaitable[None]]

@@ -44,6 +44,19 @@ class HeldLease:
     until: datetime
 
 
+@frozen(kw_only=True)
+class DamagedLease:
+    """A stored lease that cannot be read, because another program has changed it.
+
+    Attributes:
+        name: The work.
+        problem: The reason and the remedy, without data.
+    """
+
+    name: str
+    problem: str
+
+
 class Leases(Protocol):
     """Grants each lease to one owner at a time, by the clock of the store."""
 
@@ -70,8 +83,12 @@ class Leases(Protocol):
         """Release a lease so that others can acquire it. Do nothing if it has expired."""
         ...
 
-    async def leases(self, *, after: str | None = None, limit: int = 100) -> Sequence[HeldLease]:
+    async def leases(
+        self, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[HeldLease | DamagedLease]:
         """Return the next leases that are held now, in the order of their names' code points.
+
+        Those that are damaged are among them, held or not.
 
         Args:
             after: Start after this name; ``None`` starts at the first one.

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from attrs import field, frozen
 
+from eventhus.errors import IncompatibleBucket
 from eventhus.ports.checkpoints import Checkpoint
 
 
@@ -34,6 +35,19 @@ class Registration:
     made_from: Mapping[str, Sequence[str]] = field(factory=dict, converter=_made_from, hash=False)
 
 
+@frozen(kw_only=True)
+class DamagedRegistration:
+    """A stored registration that cannot be read, because another program has changed it.
+
+    Attributes:
+        collection: The name of its collection.
+        error: Names the reason and the remedy.
+    """
+
+    collection: str
+    error: IncompatibleBucket = field(eq=False)
+
+
 class RegistrationStore(Protocol):
     """Stores one registration for each collection of documents."""
 
@@ -45,10 +59,11 @@ class RegistrationStore(Protocol):
         Raises:
             InvalidArgument: The collection does not have the form that ``ViewStore`` takes, or a
                 text or number is beyond its limit.
+            IncompatibleBucket: The stored one is damaged.
         """
         ...
 
-    async def registrations(self) -> Sequence[Registration]:
+    async def registrations(self) -> Sequence[Registration | DamagedRegistration]:
         """Return every registration, in the order of the collections' names."""
         ...
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from eventhus.adapter_support.examination import EXAMINATION_S, examine
-from eventhus.errors import NotRunning
+from eventhus.errors import IncompatibleBucket, NotRunning
 from eventhus.ports.bus import MessageSource
 from eventhus.ports.diagnosis import Finding
 from eventhus.ports.store import Storage
 from eventhus.runtime.readers.reader_group import ReaderGroup
-from eventhus.runtime.readers.registering import collection_of, label_of
+from eventhus.runtime.readers.registering import label_of, registered
 
 PYTHON = "eventhus.python"
 READERS = "eventhus.readers"
@@ -72,11 +72,13 @@ async def _of_readers(store: Storage, readers: ReaderGroup) -> Iterable[Finding]
     findings: list[Finding] = []
     for kind, name, declared in readers.declared:
         label = label_of(kind, name, declared)
-        versions = {
-            each.version
-            for each in stored
-            if each.collection == collection_of(kind, name, each.version)
-        }
+        try:
+            versions = registered(stored, kind, name)
+        except IncompatibleBucket as error:
+            findings.append(
+                Finding.error(READERS, f"{label} cannot start: {error}", "mend that document")
+            )
+            continue
         if declared not in versions:
             findings.append(
                 Finding.warning(

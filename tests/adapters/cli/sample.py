@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, assert_never
 
 from attrs import frozen
@@ -19,6 +19,7 @@ from eventhus import (
     Recorded,
     View,
 )
+from eventhus.ports import DamagedLease, HeldLease
 from eventhus_cattrs import CattrsCodec
 from eventhus_memory import MemoryStore
 
@@ -207,6 +208,22 @@ def busy() -> Application:
     store = MemoryStore()
     asyncio.run(store.acquire("view_balances", "somebody", ttl_s=1000))
     return bank(store=store)
+
+
+class DamagedStore(MemoryStore):
+    """A store with a lease that another program has damaged."""
+
+    async def leases(  # type: ignore[override]
+        self, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[HeldLease | DamagedLease]:
+        await self.acquire("view_balances", "somebody", ttl_s=1000)
+        held = await super().leases(after=after, limit=limit)
+        return [*held, DamagedLease(name="view_rates", problem="the lease 'view_rates' is damaged")]
+
+
+def damaged() -> Application:
+    """A bank with a damaged lease beside one that somebody holds."""
+    return bank(store=DamagedStore())
 
 
 def empty() -> Application:

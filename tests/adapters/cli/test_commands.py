@@ -390,6 +390,31 @@ def test_a_group_with_dead_letters_is_not_deleted() -> None:
     )
 
 
+def test_a_parked_key_is_told_with_commands_in_place_of_methods() -> None:
+    step = "mend the code and call eventhus parked retry, or leave the event out with eventhus"
+    assert step in " ".join(text("parked", "retry", "rates", "b2", code=1))
+    assert "eventhus parked list lists the keys" in failure("parked", "retry", "balances", "a1")
+
+
+def test_a_failure_names_the_options_and_paths_of_this_command() -> None:
+    needed = "--prefix needs --type, the type of the streams"
+    assert needed == failure("streams", "--prefix", "a")
+    told = "'send' is not the path of a handler; write module:name, such as shop.mails:send_mail"
+    assert told == failure("dead", "replay", "mail", "--handler", "send", "--yes")
+
+
+def test_a_damaged_lease_is_a_problem_beside_the_others() -> None:
+    _, lease, _, problem = text("leases", app="damaged", code=1)
+    assert lease.startswith("view_balances")
+    assert "!  the lease 'view_rates' is damaged" == problem
+    held, broken = answer("leases", app="damaged", code=1)["leases"]
+    assert "somebody" == held["owner"]
+    assert {"name": "view_rates", "problem": "the lease 'view_rates' is damaged"} == broken
+    status = "\n".join(text("status", app="damaged", code=1))
+    assert "view rates cannot be read: the lease 'view_rates' is damaged" in status
+    assert "did not answer" not in status
+
+
 def test_leases_are_listed() -> None:
     header, lease = text("leases", app="busy")
     assert header.split() == ["NAME", "OWNER", "TOKEN", "SINCE", "UNTIL"]

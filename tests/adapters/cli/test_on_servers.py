@@ -19,6 +19,7 @@ from eventhus_cli.root import eventhus
 from eventhus_testing.servers import unused_name
 from eventhus_testing.servers.nats import delete_streams
 from tests.adapters.cli.sample import Pay, on_servers, work
+from tests.adapters.nats.support import plain
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = "tests.adapters.cli.sample"
@@ -105,6 +106,12 @@ def test_what_is_stuck_is_mended(bank: Application) -> None:
     assert {"groups": []} == answer("groups", "list")
 
 
+async def streams_of(nats_url: str) -> list[str]:
+    """The names of all streams on a server."""
+    async with plain(nats_url) as (_, jetstream):
+        return [str(each.config.name) for each in await jetstream.streams_info()]
+
+
 LOOKING = ["status", "tail", "streams", "leases", "groups list", "views list", "parked list"]
 
 
@@ -113,6 +120,7 @@ LOOKING = ["status", "tail", "streams", "leases", "groups list", "views list", "
 def test_a_misspelt_bucket_is_not_created(
     mongo_url: str,
     mongo_client: MongoClient[dict[str, Any]],
+    nats_url: str,
     monkeypatch: pytest.MonkeyPatch,
     command: str,
     *,
@@ -121,12 +129,13 @@ def test_a_misspelt_bucket_is_not_created(
     bucket = f"misspelt_{unused_name()}"
     monkeypatch.setenv("SAMPLE_STORE", mongo_url)
     monkeypatch.setenv("SAMPLE_BUCKET", bucket)
-    target = (
-        ["--store", mongo_url, "--bucket", bucket] if is_raw else ["--app", f"{SAMPLE}:on_servers"]
-    )
+    monkeypatch.setenv("SAMPLE_BUS", nats_url)
+    raw = ["--store", mongo_url, "--bucket", bucket, "--bus", nats_url]
+    target = raw if is_raw else ["--app", f"{SAMPLE}:on_servers"]
     result = CliRunner().invoke(eventhus, [*command.split(), *target])
     assert result.exit_code in {0, 1}, result.output
     assert bucket not in mongo_client.list_database_names()
+    assert bucket not in " ".join(asyncio.run(streams_of(nats_url)))
 
 
 def test_raw_data_is_shown_without_code(

@@ -215,6 +215,32 @@ def test_a_reader_that_goes_away_is_no_error(command: str) -> None:
     assert (141, b"") == (process.returncode, errors)
 
 
+@pytest.mark.parametrize("command", ["streams", "tail"])
+def test_a_full_disk_is_told(command: str) -> None:
+    result = shell(f"{command} > /dev/full")
+    expected = "eventhus: the answer cannot be written: No space left on device\n"
+    assert (1, expected) == (result.returncode, result.stderr)
+
+
+def test_a_closed_output_leaves_the_exit_code() -> None:
+    result = shell("status >&-")
+    assert (1, "") == (result.returncode, result.stderr)
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        f"{' '.join(EVENTHUS)} {command}",
+        shell=True,
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
 def test_ctrl_c_ends_a_tail_quietly() -> None:
     with started("tail", "-f") as process:
         assert process.stdout is not None
@@ -250,6 +276,13 @@ def test_a_server_that_is_away_ends_the_command_in_time(
     assert line.startswith("eventhus: ")
     assert "s3cret" not in line
     assert time.monotonic() - begun_s < 20
+
+
+def test_the_domain_is_described_while_the_store_is_away() -> None:
+    away = {"SAMPLE_STORE": "mongodb://127.0.0.1:1", "SAMPLE_BUCKET": "bank"}
+    result = run("describe", "--timeout", "1", EVENTHUS_APP=f"{SAMPLE}:on_servers", **away)
+    assert (0, "") == (result.returncode, result.stderr)
+    assert result.stdout.startswith("bucket bank")
 
 
 def test_the_status_shows_the_store_while_the_bus_is_away() -> None:

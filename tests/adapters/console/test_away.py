@@ -6,15 +6,18 @@ from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from httpx2 import AsyncClient
 
-from eventhus_console import Access, console
+from eventhus.operations import health
+from eventhus_console import Access, application, console
 from eventhus_mongo import MongoStore
 from eventhus_testing.servers import MongoServer, standalone_mongo
 from tests.adapters.console.conftest import client_of
 from tests.adapters.console.scene import GROUP, shop, until
 from tests.adapters.console.test_pages import PAGES
+from tests.adapters.mongo.test_leaving import paused
 
 # A server that is gone refuses connections at once, so nothing else need be impatient.
 OPTIONS = "&serverSelectionTimeoutMS=1000"
@@ -31,6 +34,20 @@ async def served(mongod: Path) -> AsyncIterator[tuple[MongoServer, AsyncClient]]
             yield server, client
             if not server.is_running:
                 server.start()
+
+
+async def test_a_store_that_hangs_is_told_with_the_next_step(
+    served: tuple[MongoServer, AsyncClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, client = served
+    monkeypatch.setattr(application, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(health, "ANSWER_S", 0.2)
+    async with paused(server):
+        log, overview = await client.get("log"), await client.get("")
+    assert (503, 503) == (log.status_code, overview.status_code)
+    assert "did not answer within 0.2 s; eventhus doctor tells which and why" in log.text
+    assert "Unknown, because the store does not answer." in overview.text
+    assert "Nothing reads this log" not in overview.text
 
 
 async def test_every_page_says_that_the_store_is_away_until_it_is_back(

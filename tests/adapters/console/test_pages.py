@@ -21,6 +21,7 @@ from eventhus_console.rendering import Renderer
 from eventhus_memory import MemoryStore
 from examples.shop.fulfilment import fulfilment
 from examples.shop.views import orders
+from tests.adapters.cli.sample import damaged
 from tests.adapters.console.conftest import client_of
 from tests.adapters.console.scene import CONVERSATION, ESCAPE, GROUP, HTML, REVERSED, Scene, place
 
@@ -98,6 +99,15 @@ async def test_every_page_is_whole_and_every_link_leads_somewhere(scene: Scene) 
                 assert not [each for each in links.found if each.startswith(("/", "http"))]
                 ahead += [each.partition("#")[0] for each in links.found]
     assert len(seen) > 60
+
+
+async def test_a_damaged_lease_is_shown_beside_the_others() -> None:
+    async with damaged().watching() as app, client_of(console(app)) as client:
+        leases, overview = await client.get("leases"), await client.get("")
+    assert (200, 200) == (leases.status_code, overview.status_code)
+    assert "somebody" in leases.text
+    assert "the lease 'view_rates' is damaged" in html.unescape(leases.text)
+    assert "view rates cannot be read: the lease 'view_rates'" in html.unescape(overview.text)
 
 
 @pytest.mark.parametrize("framework", [FastAPI, Starlette])

@@ -23,9 +23,11 @@ from eventhus.errors import (
     StoreUnavailable,
 )
 from eventhus.ports import (
+    Checkpoint,
     Commit,
     EventData,
     Message,
+    Registration,
     Selection,
     Snapshot,
     StoredCommit,
@@ -263,6 +265,33 @@ async def test_a_unique_index_of_dead_letters_is_named(store: MongoStore, plain:
         await store.save_letter(
             "mail", Message(id="2", stream=ACCOUNT, type="Noted", headers={}, body=b"")
         )
+
+
+@pytest.mark.parametrize("name", ["leases", "checkpoints", "views", "groups", "snapshots"])
+async def test_a_unique_index_of_a_small_collection_is_named(
+    store: MongoStore, plain: Plain, name: str
+) -> None:
+    """Else the refusal looks like a lost race, which is tried again for ever."""
+    writes: dict[str, Callable[[str], Awaitable[object]]] = {
+        "leases": lambda each: store.acquire(each, "one", ttl_s=60),
+        "checkpoints": lambda each: store.save_checkpoint(each, 1),
+        "views": lambda each: store.register(Registration(collection=f"view_{each}", name=each)),
+        "groups": lambda each: store.create_group(each, Checkpoint()),
+        "snapshots": lambda each: store.save_snapshot(
+            Snapshot(
+                stream=StreamId("Account", each),
+                version=1,
+                position=1,
+                event_id="c-1",
+                fingerprint="f",
+                data={},
+            )
+        ),
+    }
+    plain[name].create_index("email", name="email", unique=True)
+    await writes[name]("a")
+    with pytest.raises(IncompatibleBucket, match=f"the unique index email of {name} is not one of"):
+        await writes[name]("b")
 
 
 EMAIL = "the unique index email of events is not one of eventhus, and refuses a document; drop it"

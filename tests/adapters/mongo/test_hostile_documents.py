@@ -20,9 +20,13 @@ from eventhus.ports import (
     Checkpoint,
     Commit,
     Condition,
+    DamagedLease,
+    DamagedRegistration,
     EventData,
+    HeldLease,
     Message,
     QueryItem,
+    Registration,
     Selection,
     Snapshot,
     StoredCommit,
@@ -711,18 +715,44 @@ async def test_a_strange_entry_of_the_index_of_streams_is_a_typed_error(
         {"$set": {"since": DatetimeMS(2**62)}},
         {"$set": {"owner": 7}},
         {"$set": {"token": -1}},
+        {"$set": {"token": "x"}},
+        {"$set": {"token": Int64(2**62)}},
+        {"$set": {"ttl_ms": "x"}},
     ],
     ids=str,
 )
-async def test_a_held_lease_of_another_shape_is_an_error_that_names_it(
+async def test_a_held_lease_of_another_shape_is_listed_as_damaged(
     store: MongoStore, plain: Plain, change: dict[str, Any]
 ) -> None:
     assert await store.acquire("relay", "one", ttl_s=60) is not None
     assert await store.acquire("a", "one", ttl_s=60) is not None
     plain.leases.update_one({"_id": "relay"}, change)
-    with pytest.raises(IncompatibleBucket, match="the lease 'relay' was not written by eventhus"):
-        await store.leases()
-    assert ["a"] == [each.name for each in await store.leases(limit=1)]
+    plain.leases.insert_one({"owner": "an id that is no text belongs to another program"})
+    held, damaged = await store.leases()
+    assert "a" == held.name
+    assert isinstance(held, HeldLease)
+    problem = "the lease 'relay' was not written by eventhus; delete the document"
+    assert DamagedLease(name="relay", problem=problem) == damaged
+    assert [damaged] == [*await store.leases(after="a")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"version": "x"}, {"name": b"\xff"}, {"start": 7}, {"at": DatetimeMS(2**62)}],
+    ids=str,
+)
+async def test_a_registration_of_another_shape_hides_no_other(
+    store: MongoStore, plain: Plain, change: dict[str, Any]
+) -> None:
+    for name in ("a", "b"):
+        await store.register(Registration(collection=f"view_{name}", name=name))
+    plain.views.update_one({"_id": "view_a"}, {"$set": change})
+    plain.views.insert_one({"name": "an id that is no text belongs to another program"})
+    damaged, other = await store.registrations()
+    assert "view_b" == other.collection
+    assert isinstance(damaged, DamagedRegistration)
+    assert "view_a" == damaged.collection
+    assert "the document 'view_a' of views was not written by eventhus" in str(damaged.error)
 
 
 @pytest.mark.parametrize("number", [2**62, 2**63, 2**200])

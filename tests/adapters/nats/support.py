@@ -12,6 +12,7 @@ import nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
+from eventhus_nats import NatsBus
 from tests.adapters.mongo.proxy import Proxy
 
 POLL_S = 0.005
@@ -26,6 +27,14 @@ async def plain(url: str, **options: Any) -> AsyncIterator[tuple[Client, JetStre
         yield client, client.jetstream()
     finally:
         await client.close()
+
+
+@asynccontextmanager
+async def with_streams(url: str, bucket: str, **options: Any) -> AsyncIterator[NatsBus]:
+    """A bus of a bucket whose streams exist."""
+    async with NatsBus.open(url, bucket, **options) as bus:
+        await bus.publisher()
+        yield bus
 
 
 async def until(condition: Callable[[], object]) -> None:

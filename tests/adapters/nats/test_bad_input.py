@@ -22,7 +22,7 @@ from eventhus_nats import NatsBus
 from eventhus_nats import connection as connection_module
 from eventhus_testing.conformance.bus.cases import Inbox, message, messages, publish
 from eventhus_testing.servers import nats_server
-from tests.adapters.nats.support import plain, until
+from tests.adapters.nats.support import plain, until, with_streams
 from tests.adapters.nats.test_wire import account
 
 SECRET = "s3cr3t"
@@ -200,7 +200,7 @@ async def test_a_consumer_with_other_settings_is_refused(
     nats_url: str, nats_bucket: str, options: dict[str, Any]
 ) -> None:
     config = ConsumerConfig(**{"durable_name": "g", "ack_policy": AckPolicy.EXPLICIT, **options})
-    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+    async with with_streams(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         await jetstream.add_consumer(nats_bucket, config)
         with pytest.raises(IncompatibleBucket, match="name the group differently"):
             await bus.subscribe(Inbox(), group="g")

@@ -75,7 +75,9 @@ async def test_leases_and_dead_letters_have_the_replicas_of_the_stream(
     cluster: list[NatsServer],
 ) -> None:
     url = ",".join(server.url for server in cluster)
-    await (await entered(NatsBus.open(url, "shop", replicas=3))).__aexit__(None, None, None)
+    first = await entered(NatsBus.open(url, "shop", replicas=3))
+    await first.publisher()
+    await first.__aexit__(None, None, None)
     async with plain(cluster[0].url) as (_, jetstream):
         await jetstream.delete_stream("shop_dead")
         bus = await entered(NatsBus.open(url, "shop"))

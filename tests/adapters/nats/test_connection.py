@@ -4,6 +4,7 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nats.js.errors import NotFoundError
@@ -11,6 +12,7 @@ from nats.js.errors import NotFoundError
 from eventhus.errors import BusUnavailable
 from eventhus_nats import NatsBus
 from eventhus_nats import consumer as consumer_module
+from eventhus_nats.connection import PING_S
 from eventhus_nats.messages import UNREADABLE
 from eventhus_testing.conformance.bus.cases import Gate, Inbox, message, messages, publish
 from eventhus_testing.servers import nats_server
@@ -174,13 +176,18 @@ async def test_a_foreign_message_with_odd_bytes_is_handled_and_stops_nothing(
     assert (UNREADABLE, b"{}") == (inbox.messages[0].stream.aggregate_type, inbox.messages[0].body)
 
 
+def running_of(bus: NatsBus) -> Any:
+    """The parts of a bus that is entered."""
+    assert bus._running is not None
+    return bus._running
+
+
 async def test_leaving_that_is_cancelled_closes_the_connection(nats_executable: Path) -> None:
     """Even if the server does not answer."""
     before = asyncio.all_tasks()
     with nats_server() as server:
         bus = await NatsBus.open(server.url, "bank").__aenter__()
-        running = bus._running
-        assert running is not None
+        running = running_of(bus)
         server.pause()
         leaving = asyncio.create_task(bus.__aexit__(None, None, None))
         await until(lambda: running.connection.client._pongs)
@@ -190,3 +197,20 @@ async def test_leaving_that_is_cancelled_closes_the_connection(nats_executable: 
         server.resume()
         assert running.connection.client.is_closed
         await until(lambda: asyncio.all_tasks() == before)
+
+
+async def test_a_server_that_answers_too_late_is_heard_again_at_once(
+    nats_executable: Path,
+) -> None:
+    """Its late answer would end the driver's read loop: silence until the pings have failed."""
+    with nats_server() as server:
+        async with NatsBus.open(server.url, "bank") as bus:
+            connection = running_of(bus).connection
+            server.pause()
+            try:
+                with pytest.raises(BusUnavailable, match="did not answer in time"):
+                    await connection.flush(within_s=0.1)
+            finally:
+                server.resume()
+            async with asyncio.timeout(PING_S / 2):
+                await connection.flush()

@@ -12,7 +12,7 @@ from eventhus_memory import MemoryStore
 from eventhus_nats import NatsBus
 from eventhus_nats.messages import encode_id, message_from
 from eventhus_testing.conformance.bus.cases import Inbox, message
-from tests.adapters.nats.support import plain, say_raw, until, until_so
+from tests.adapters.nats.support import plain, say_raw, until, until_so, with_streams
 from tests.core.support import add, compose
 
 
@@ -118,7 +118,7 @@ async def test_an_event_whose_id_a_foreign_message_has_taken_is_published_later(
     ours = [message("a", 1), message("a", 2), message("a", 3)]
     window = timedelta(seconds=1)
     async with (
-        NatsBus.open(nats_url, nats_bucket, duplicate_window=window) as bus,
+        with_streams(nats_url, nats_bucket, duplicate_window=window) as bus,
         plain(nats_url) as (_, jetstream),
     ):
         await publish(jetstream, nats_bucket, "foreign", "a-2")
@@ -143,7 +143,7 @@ async def test_an_event_whose_id_a_foreign_message_has_taken_is_published_later(
 async def test_a_position_that_is_not_ascii_does_not_stop_the_relay(
     nats_url: str, nats_bucket: str
 ) -> None:
-    async with NatsBus.open(nats_url, nats_bucket) as bus:
+    async with with_streams(nats_url, nats_bucket) as bus:
         head = b"NATS/1.0\r\nEventhus-Position: \xff\r\n\r\n"
         line = f"HPUB {nats_bucket}.account {len(head)} {len(head) + 2}\r\n".encode()
         await say_raw(nats_url, line + head + b"{}\r\n")

@@ -12,7 +12,7 @@ from eventhus_nats import NatsBus
 from eventhus_testing.conformance.bus.cases import Gate, Inbox, message, publish
 from eventhus_testing.conformance.bus.operating import was_member
 from eventhus_testing.conformance.bus.starting import placed
-from tests.adapters.nats.support import plain, until
+from tests.adapters.nats.support import plain, until, with_streams
 
 
 async def test_core_nats_has_no_groups_to_describe_move_or_delete(
@@ -47,7 +47,7 @@ async def test_a_moved_group_loses_no_message_of_a_stream_with_retention_by_inte
 async def test_a_consumer_of_another_program_is_neither_moved_nor_deleted(
     nats_url: str, nats_bucket: str
 ) -> None:
-    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+    async with with_streams(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         await jetstream.add_consumer(
             nats_bucket,
             ConsumerConfig(
@@ -126,7 +126,7 @@ async def test_a_description_leaves_out_what_is_no_group(nats_url: str, nats_buc
 async def test_more_groups_than_one_answer_of_the_server_are_described(
     nats_url: str, nats_bucket: str
 ) -> None:
-    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+    async with with_streams(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         names = [f"g{number:03}" for number in range(300)]
         for name in names:
             await jetstream.add_consumer(

@@ -13,7 +13,7 @@ from eventhus_nats import NatsBus
 from eventhus_nats import publisher as module
 from eventhus_testing.conformance.bus.cases import message, messages, publish
 from eventhus_testing.servers import nats_server
-from tests.adapters.nats.support import heard, plain, until
+from tests.adapters.nats.support import heard, plain, until, with_streams
 
 
 async def ids(url: str, bucket: str) -> list[str]:
@@ -124,7 +124,7 @@ async def test_a_foreign_message_replaces_the_publisher_once(
 async def test_a_full_stream_is_reported_and_accepted_messages_are_counted(
     nats_url: str, nats_bucket: str
 ) -> None:
-    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+    async with with_streams(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
         config = (await jetstream.stream_info(nats_bucket)).config
         await jetstream.update_stream(config.evolve(max_msgs=5, discard="new"))
         publisher = await bus.publisher()

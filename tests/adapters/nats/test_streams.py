@@ -1,20 +1,26 @@
 """The streams of a bucket: how they are created, and which existing ones are refused."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from nats.js.api import DiscardPolicy, KeyValueConfig, StreamConfig
 
-from eventhus.errors import BusUnavailable, CompositionError, IncompatibleBucket
+from eventhus.errors import (
+    BusUnavailable,
+    CompositionError,
+    IncompatibleBucket,
+    InvalidArgument,
+)
 from eventhus_nats import NatsBus
 from eventhus_testing.conformance.bus.cases import Inbox, message, publish
-from tests.adapters.nats.support import plain, until
+from tests.adapters.nats.support import plain, until, with_streams
 
 
 async def test_a_new_stream_has_the_default_settings(nats_url: str, nats_bucket: str) -> None:
-    async with NatsBus.open(nats_url, nats_bucket), plain(nats_url) as (_, jetstream):
+    async with with_streams(nats_url, nats_bucket), plain(nats_url) as (_, jetstream):
         events = (await jetstream.stream_info(nats_bucket)).config
         dead = (await jetstream.stream_info(f"{nats_bucket}_dead")).config
     assert ([f"{nats_bucket}.*"], "limits", "file", 7 * 24 * 3600, 120, 1) == (
@@ -39,7 +45,7 @@ async def test_every_setting_reaches_the_stream_and_can_be_left_out_later(
         "replicas": 1,
     }
     for _ in range(2):
-        async with NatsBus.open(nats_url, nats_bucket, **options):
+        async with with_streams(nats_url, nats_bucket, **options):
             pass
     async with NatsBus.open(nats_url, nats_bucket, subject=options["subject"]):
         pass
@@ -58,7 +64,7 @@ async def test_the_default_duplicate_window_is_not_longer_than_max_age(
 ) -> None:
     """The server would refuse it."""
     async with (
-        NatsBus.open(nats_url, nats_bucket, max_age=timedelta(seconds=30)),
+        with_streams(nats_url, nats_bucket, max_age=timedelta(seconds=30)),
         plain(nats_url) as (_, jetstream),
     ):
         assert 30 == (await jetstream.stream_info(nats_bucket)).config.duplicate_window
@@ -137,7 +143,7 @@ async def test_a_dead_letter_stream_with_a_limit_is_refused(
 
 
 async def test_all_differences_are_named_in_one_error(nats_url: str, nats_bucket: str) -> None:
-    async with NatsBus.open(nats_url, nats_bucket, max_age=timedelta(minutes=5)):
+    async with with_streams(nats_url, nats_bucket, max_age=timedelta(minutes=5)):
         pass
     other = NatsBus.open(
         nats_url, nats_bucket, max_age=timedelta(minutes=6), retention="interest", subject="a.b"
@@ -151,8 +157,39 @@ async def test_all_differences_are_named_in_one_error(nats_url: str, nats_bucket
 async def test_the_reason_of_a_refused_setting_is_in_the_error(
     nats_url: str, nats_bucket: str
 ) -> None:
-    with pytest.raises(CompositionError, match="replicas > 1 not supported"):
-        await NatsBus.open(nats_url, nats_bucket, replicas=3).__aenter__()
+    async with NatsBus.open(nats_url, nats_bucket, replicas=3) as bus:
+        for create in (bus.publisher, lambda: bus.subscribe(Inbox())):
+            with pytest.raises(CompositionError, match="replicas > 1 not supported"):
+                await create()
+
+
+async def test_to_look_creates_nothing(nats_url: str, nats_bucket: str) -> None:
+    """The name of the bucket may be misspelt."""
+    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+        assert [] == [*await bus.groups()]
+        assert not await bus.has_group("g")
+        assert [] == [each async for each in bus.dead_letters("g")]
+        for change in (bus.move("g", "now"), bus.delete_group("g")):
+            with pytest.raises(InvalidArgument, match="there is no group 'g'"):
+                await change
+        assert [] == [
+            each.config.name
+            for each in await jetstream.streams_info()
+            if nats_bucket in (each.config.name or "")
+        ]
+
+
+@pytest.mark.parametrize("way", ["publisher", "subscribe", "bury"])
+async def test_to_take_part_creates_the_streams(nats_url: str, nats_bucket: str, way: str) -> None:
+    async with NatsBus.open(nats_url, nats_bucket) as bus, plain(nats_url) as (_, jetstream):
+        ways: dict[str, Callable[[], Awaitable[object]]] = {
+            "publisher": bus.publisher,
+            "subscribe": lambda: bus.subscribe(Inbox()),
+            "bury": lambda: bus.bury(message(), "g"),
+        }
+        await ways[way]()
+        for name in (nats_bucket, f"{nats_bucket}_dead"):
+            assert (await jetstream.stream_info(name)).config.subjects
 
 
 async def test_buses_that_open_at_once_share_one_stream(nats_url: str, nats_bucket: str) -> None:

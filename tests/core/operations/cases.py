@@ -13,7 +13,7 @@ import pytest
 from eventhus import Application, Metadata, Query, StreamId, View, in_range, one_of
 from eventhus.errors import InvalidArgument, UndeclaredIndex
 from eventhus.operations import Difference, LoggedEvent, Operations, Redactable
-from eventhus.ports import Commit, EventData, Part, Storage
+from eventhus.ports import Commit, EventData, HeldLease, Part, Storage
 from tests.bank import (
     Deposit,
     Deposited,
@@ -45,6 +45,11 @@ def bank(store: Storage, **options: Any) -> Application:
     """Return the bank on the clock of the machine."""
     options = {"aggregates": [account, note], "codec": CODEC, **options}
     return Application(bucket="bank", store=store, **options)
+
+
+async def leases_of(operations: Operations) -> list[HeldLease]:
+    """Return the leases that are held."""
+    return [each for each in await operations.leases() if isinstance(each, HeldLease)]
 
 
 def bare(store: Storage) -> Application:

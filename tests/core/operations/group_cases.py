@@ -15,7 +15,7 @@ from eventhus.operations.folded import folded_of
 from eventhus.ports import Storage
 from tests.bank import Scribble
 from tests.core.finding import orders
-from tests.core.operations.cases import A, bank, bare, case
+from tests.core.operations.cases import A, bank, bare, case, leases_of
 from tests.core.readers import balances, welcome
 from tests.core.support import add
 from tests.core.waiting import eventually_so
@@ -170,7 +170,7 @@ async def readers_are_listed_whether_code_declares_them_or_not(store: Storage) -
         assert orders_1.moved_at is not None
         assert None not in {orders_1.owner, orders_1.owned_since}
         assert {orders_1.owner, found["process", "welcome"].owner} < {
-            each.owner for each in await Operations(app).leases()
+            each.owner for each in await leases_of(Operations(app))
         }
     async with bank(store, views=[newer]) as app:
         await app.caught_up(newer)

@@ -19,7 +19,7 @@ from eventhus.operations import (
     StateAt,
     Step,
 )
-from eventhus.ports import HeldLease, StreamEnd
+from eventhus.ports import DamagedLease, HeldLease, StreamEnd
 
 
 def hide(datum: Redactable) -> object:
@@ -37,7 +37,7 @@ async def use(app: Application, stream: StreamId) -> None:
     operations = Operations(app, redact=hide, stalled_after_s=60)
     assert_type(await operations.health(), Health)
     assert_type(await operations.readers(), Sequence[ReaderStatus])
-    assert_type(await operations.leases(), Sequence[HeldLease])
+    assert_type(await operations.leases(), Sequence[HeldLease | DamagedLease])
     assert_type(await operations.log(Query.of("Paid"), before=9), LogPage)
     assert_type(operations.tail(after=3), AsyncGenerator[LoggedEvent, None])
     assert_type(await operations.event("c1-1"), LoggedEvent | None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eventhus_cli.exit_codes import FINE, PROBLEM, USAGE, Failure
-from eventhus_cli.loading import load
+from eventhus_cli.loading import HANDLER, load
 from eventhus_cli.options import Group, paged
 from eventhus_cli.session import Session, confirm, operating
 from eventhus_cli.texts import escaped, indented
@@ -93,7 +93,7 @@ async def replay(
 
     The handler runs here, in this process. Exits with 1 if a letter failed again.
     """
-    function = load(handler, "a handler")
+    function = load(handler, HANDLER)
     if number is None:
         count = len(await session.operations.dead_letters(group, limit=COUNTED))
         more = " or more" if count == COUNTED else ""

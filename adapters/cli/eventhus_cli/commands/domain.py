@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@operating()
+@operating(is_entered=False)
 async def describe(session: Session) -> None:
-    """Show the domain: commands, events with their versions, views and processes."""
+    """Show the domain: commands, events with their versions, views and processes.
+
+    It reads only the code, so it needs no server.
+    """
     found = session.operations.describe()
     screen = session.screen
     if screen.is_json:

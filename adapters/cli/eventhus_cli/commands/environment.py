@@ -12,24 +12,35 @@ from eventhus_cli.exit_codes import FINE, PROBLEM, USAGE, Failure
 from eventhus_cli.options import Command, paged
 from eventhus_cli.plain import plain
 from eventhus_cli.session import Session, operating
-from eventhus_cli.texts import without_secrets
+from eventhus_cli.texts import one_line, without_secrets
 
 
 @click.command(cls=Command)
 @click.option("--after", metavar="NAME", help="Begin after this name.")
 @paged(100)
 @operating()
-async def leases(session: Session, *, after: str | None, limit: int) -> None:
-    """Show which process leads what: the leases that are held."""
+async def leases(session: Session, *, after: str | None, limit: int) -> int:
+    """Show which process leads what: the leases that are held.
+
+    Exits with 1 if one is damaged.
+    """
+    from eventhus.ports import DamagedLease, HeldLease
+
     found = await session.operations.leases(after=after, limit=limit)
+    damaged = [each for each in found if isinstance(each, DamagedLease)]
     if session.screen.is_json:
         session.screen.json(leases=found)
-        return
-    if not found:
+        return PROBLEM if damaged else FINE
+    rows = [plain(each) for each in found if isinstance(each, HeldLease)]
+    if rows:
+        session.screen.table([name.upper() for name in rows[0]], [[*row.values()] for row in rows])
+    else:
         session.screen.line("no leases are held")
-        return
-    rows = [plain(each) for each in found]
-    session.screen.table([name.upper() for name in rows[0]], [[*row.values()] for row in rows])
+    if damaged:
+        session.screen.line()
+    for each in damaged:
+        session.screen.wrapped(one_line(each.problem), "!")
+    return PROBLEM if damaged else FINE
 
 
 @click.command(cls=Command)

@@ -12,7 +12,7 @@ from eventhus_cli.exit_codes import FINE, PROBLEM
 from eventhus_cli.options import Group, paged
 from eventhus_cli.plain import plain
 from eventhus_cli.session import Session, confirm, operating
-from eventhus_cli.texts import escaped, one_line
+from eventhus_cli.texts import escaped, for_shell, one_line
 
 if TYPE_CHECKING:
     from eventhus import ParkedKey
@@ -77,7 +77,7 @@ async def retry(session: Session, *, name: str, keys: Sequence[str]) -> int:
         try:
             await session.operations.retry(kind, reader.name, key)
         except KeyParked as error:
-            failed.append((key, str(error)))
+            failed.append((key, for_shell(str(error))))
         else:
             released.append(key)
     if session.screen.is_json:

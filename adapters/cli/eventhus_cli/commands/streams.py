@@ -31,6 +31,8 @@ async def streams(
     session: Session, *, stream_type: str | None, prefix: str, after: str | None, limit: int
 ) -> None:
     """List the streams of the log, with their last versions."""
+    if prefix and stream_type is None:
+        raise Failure("--prefix needs --type, the type of the streams", USAGE)
     found = await session.operations.streams(
         stream_type=stream_type,
         prefix=prefix,

@@ -17,6 +17,7 @@ _DAY_S = 24 * 3600.0
 _WINDOW_S = 10.0  # within which a relay that crashed publishes again
 _NEARLY_FULL = 0.8
 _COPIES = 3
+_LATER = "is created with the first event or subscription"
 
 
 async def stream_info(connection: Connection, name: str) -> StreamInfo | None:
@@ -55,7 +56,7 @@ async def of_dead_letters(
     name = dead_stream(connection.bucket)
     info = await stream_info(connection, name)
     if info is None:
-        return [Finding.ok(DEAD_LETTERS, "the stream of dead letters is created with the bus")]
+        return [Finding.ok(DEAD_LETTERS, f"the stream of dead letters {_LATER}")]
     want = StreamSettings(retention="limits", replicas=want.replicas)
     findings = [
         *_mismatches(DEAD_LETTERS, info, subjects, want),
@@ -243,7 +244,7 @@ def _new_findings(check: str, what: str, copies: int) -> Iterator[Finding]:
     if copies < _COPIES:
         yield _few_copies(check, copies)
     else:
-        yield Finding.ok(check, f"the stream of {what} is created with the bus")
+        yield Finding.ok(check, f"the stream of {what} {_LATER}")
 
 
 def _few_copies(check: str, copies: int) -> Finding:

@@ -18,7 +18,7 @@ from eventhus.adapter_support.arguments import (
 from eventhus.adapter_support.limits import MOST_GROUPS, MOST_LETTERS
 from eventhus.domain.query import Query, QueryItem
 from eventhus.domain.start import Start
-from eventhus.errors import NotRunning, ReaderBusy
+from eventhus.errors import IncompatibleBucket, NotRunning, ReaderBusy
 from eventhus.ids import owner_name
 from eventhus.ports.bus import (
     DeadLetter,
@@ -32,6 +32,7 @@ from eventhus.ports.clock import Clock
 from eventhus.ports.diagnosis import Finding
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage
+from eventhus.printable import printable
 from eventhus.runtime.log_bus.delivery import Source
 from eventhus.runtime.log_bus.group_member import GroupMember, place_of, reader_of
 from eventhus.runtime.log_bus.listener import Listener
@@ -170,27 +171,39 @@ class LogBus:
         return bool(await self._store.load_letters(group, limit=1))
 
     async def groups(self) -> Sequence[GroupStatus]:
-        """See ``MessageSource.groups``. A group waits for all events, also for unwanted ones."""
+        """See ``MessageSource.groups``. A group waits for all events, also for unwanted ones.
+
+        A damaged group hides no other.
+        """
         names = await self._store.groups(limit=MOST_GROUPS)
         head = await self._store.head() if names else 0
         return [await self._status(name, head) for name in names]
 
     async def _status(self, group: str, head: int) -> GroupStatus:
-        began, checkpoint, dead_letters = await asyncio.gather(
-            self._store.load_group(group),
-            self._store.load_checkpoint(reader_of(group)),
-            self._store.count_letters(group, limit=MOST_LETTERS),
+        (place, damage), dead_letters = await asyncio.gather(
+            self._place_of(group), self._store.count_letters(group, limit=MOST_LETTERS)
         )
-        if began is None:
-            return GroupStatus(name=group, position=None, waiting=None, dead_letters=dead_letters)
-        place = place_of(began, checkpoint)
-        ahead = sum(last - first + 1 for first, last in place.done)
+        position = waiting = None
+        if place is not None:
+            ahead = sum(last - first + 1 for first, last in place.done)
+            position, waiting = place.position, max(head - place.position - ahead, 0)
         return GroupStatus(
             name=group,
-            position=place.position,
-            waiting=max(head - place.position - ahead, 0),
+            position=position,
+            waiting=waiting,
             dead_letters=dead_letters,
+            damage=damage,
         )
+
+    async def _place_of(self, group: str) -> tuple[Checkpoint | None, str | None]:
+        """Return the place of a group, if it has one, and the reason why it cannot be read."""
+        try:
+            began, checkpoint = await asyncio.gather(
+                self._store.load_group(group), self._store.load_checkpoint(reader_of(group))
+            )
+        except IncompatibleBucket as error:
+            return None, printable(error.problem)
+        return (None if began is None else place_of(began, checkpoint)), None
 
     async def move(self, group: str, start: Start) -> None:
         """See ``MessageSource.move``. A stand-by that waits for the lease goes on there, too."""

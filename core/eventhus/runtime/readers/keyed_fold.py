@@ -151,6 +151,7 @@ class KeyedFold(LeasedReader, ABC, Generic[V]):
         Raises:
             ViewChanged: As for ``Registrar.register_view``.
             VersionRetired: As for ``Registrar.register_view``.
+            IncompatibleBucket: As for ``Registrar.register_view``.
             InvalidArgument: As for ``Registrar.register_view``.
         """
         reader = self._reader

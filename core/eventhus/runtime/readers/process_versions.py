@@ -9,7 +9,7 @@ from eventhus.errors import Superseded
 from eventhus.ports.leases import Lease
 from eventhus.ports.store import Storage
 from eventhus.runtime.readers.earlier_versions import EarlierVersions
-from eventhus.runtime.readers.registering import collection_of
+from eventhus.runtime.readers.registering import collection_of, registered
 
 
 class ProcessVersions:
@@ -72,11 +72,7 @@ class ProcessVersions:
 
     async def _older(self) -> list[str]:
         """Return the collections of the older versions, the latest first."""
-        versions = [
-            each.version
-            for each in await self._store.registrations()
-            if each.collection == collection_of("process", self._name, each.version)
-        ]
+        versions = registered(await self._store.registrations(), "process", self._name)
         return [
             collection_of("process", self._name, version)
             for version in sorted(versions, reverse=True)

@@ -145,6 +145,8 @@ class ReaderGroup:
         Raises:
             ViewChanged: A version of a view was built from something else.
             VersionRetired: A version of a view is not in the store, and a later one is.
+            IncompatibleBucket: The registration of a view or process is damaged. Those of others
+                may be.
             InvalidArgument: A view or process starts after the end of the log.
         """
         folds: dict[Followed, KeyedFold[Any]] = {
@@ -281,7 +283,8 @@ class ReaderGroup:
         return [
             await self._prune(each)
             for each in await self._store.registrations()
-            if each.collection == collection_of("view", each.name, each.version)
+            if isinstance(each, Registration)
+            and each.collection == collection_of("view", each.name, each.version)
             and each.version < lowest.get(each.name, 0)
         ]
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from eventhus.adapter_support.arguments import check_collection
 from eventhus.domain.catalog import Catalog
 from eventhus.domain.process import Process
 from eventhus.domain.shape import shape_of
@@ -14,7 +15,7 @@ from eventhus.domain.start import Start
 from eventhus.domain.view import View
 from eventhus.errors import InvalidArgument, VersionRetired, ViewChanged
 from eventhus.ports.checkpoints import Checkpoint
-from eventhus.ports.registrations import Registration
+from eventhus.ports.registrations import DamagedRegistration, Registration
 from eventhus.ports.store import EventStore, Storage
 
 EVENTS: Final = "events"
@@ -28,6 +29,36 @@ def collection_of(kind: str, name: str, version: int = 1) -> str:
     No name of a view or process holds a dot, so no two versions share a collection.
     """
     return f"{kind}_{name}" if version == 1 else f"{kind}_{name}.v{version}"
+
+
+def reader_in(collection: str) -> tuple[str, str, int] | None:
+    """Return the kind, name and version of a collection; ``None`` if it has another form."""
+    try:
+        check_collection(collection)
+    except InvalidArgument:
+        return None
+    kind, _, rest = collection.partition("_")
+    name, _, version = rest.partition(".v")
+    return kind, name, int(version or 1)
+
+
+def registered(
+    stored: Iterable[Registration | DamagedRegistration], kind: str, name: str
+) -> Mapping[int, Registration]:
+    """Return the registrations of a view or process by version.
+
+    Raises:
+        IncompatibleBucket: One of them is damaged.
+    """
+    found: dict[int, Registration] = {}
+    for each in stored:
+        if isinstance(each, DamagedRegistration):
+            reader = reader_in(each.collection)
+            if reader is not None and reader[:2] == (kind, name):
+                raise each.error
+        elif each.collection == collection_of(kind, name, each.version):
+            found[each.version] = each
+    return found
 
 
 def lease_of(kind: str, name: str, version: int) -> str:
@@ -72,6 +103,10 @@ class Registrar:
         """Return the registration of a process's version, which is stored now if there is none.
 
         A later version begins where the first one did, and folds the events handled since, too.
+
+        Raises:
+            IncompatibleBucket: The registration of one of its versions is damaged.
+            InvalidArgument: The process starts after the end of the log.
         """
         versions = await self._versions("process", process.name)
         if process.version in versions:
@@ -90,6 +125,7 @@ class Registrar:
         Raises:
             ViewChanged: The version was built from something else.
             VersionRetired: The version is not in the store, and a later one is.
+            IncompatibleBucket: The registration of one of its versions is damaged.
             InvalidArgument: The view starts after the end of the log.
         """
         versions = await self._versions("view", view.name)
@@ -119,11 +155,7 @@ class Registrar:
             raise VersionRetired(view.name, view.version, max(versions, default=view.version))
 
     async def _versions(self, kind: str, name: str) -> Mapping[int, Registration]:
-        return {
-            each.version: each
-            for each in await self.store.registrations()
-            if each.collection == collection_of(kind, name, each.version)
-        }
+        return registered(await self.store.registrations(), kind, name)
 
     async def _register(
         self,

@@ -40,7 +40,9 @@ async def held(store: Storage, *, limit: int = 1000) -> list[HeldLease]:
     while True:
         page = await store.leases(after=found[-1].name if found else None, limit=limit)
         assert len(page) <= limit
-        found += page
+        leases = [each for each in page if isinstance(each, HeldLease)]
+        assert leases == [*page], "a lease is damaged"
+        found += leases
         names = [each.name for each in found]
         assert sorted({*names}) == names
         if len(page) < limit:
