@@ -357,11 +357,11 @@ async def test_missing_messages_fail_the_check_after_the_patience() -> None:
         bank: CreateAccount published fewer events than expected (- expected, + actual)
 
         when     CreateAccount(aggregate_id='a1', owner='ann')
-        bus    ? 1 event did not arrive on the bus within 0.2 s
+        bus    ? 1 event did not arrive on the bus within 0.5 s
         """,
         memory_application(account, bucket="bank", bus=DeafBus()),
         work,
-        patience_s=0.2,
+        patience_s=0.5,
     )
 
 

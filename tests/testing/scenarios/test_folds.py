@@ -171,13 +171,13 @@ async def test_a_check_before_a_when_raises(
 
 async def test_slow_readers_fail_each_step_after_the_patience() -> None:
     store = FaultyStore(MemoryStore())
-    late = "the views, processes and handlers did not catch up with the log within 0.1 s"
+    late = "the views, processes and handlers did not catch up with the log within 0.5 s"
     change = ChangeOwner(aggregate_id="a1", owner="cid")
     app = memory_application(account, processes=[welcome], store=store, with_bus=False)
     async with app:
         async with scenario(app) as bank:
             await bank.given(account, "a1", AccountCreated("ann"))
-        async with scenario(app, patience_s=0.1) as bank, scenario(app, patience_s=0.1) as other:
+        async with scenario(app, patience_s=0.5) as bank, scenario(app, patience_s=0.5) as other:
             hold = store.delays("follow")
             await bank.when(change)
             for step in (bank.then_commands(welcome), bank.when(change)):
