@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from eventhus.adapter_support.arguments import check_page
+from eventhus.adapter_support.arguments import check_numbers, check_page
 from eventhus.application.base import ApplicationBase
 from eventhus.composition import (
     check_is,
@@ -72,7 +72,7 @@ class Reading(ApplicationBase):
         """
         self._running()
         repository = self._repository(aggregate)
-        check_page(1, after_version=version)
+        check_numbers(version=version)
         stream = StreamId(aggregate.stream_type, aggregate_id)
         past = await repository.at(stream, version)
         if past.version < version:

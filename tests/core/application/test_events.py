@@ -174,7 +174,10 @@ async def test_the_state_at_each_version() -> None:
 
 @pytest.mark.parametrize(
     ("version", "problem"),
-    [(-1, "after_version is -1"), (2, "Account/a is at version 1, so it has no 2")],
+    [
+        (-1, "version is -1; it must be"),
+        (2, "Account/a is at version 1, so it has no 2"),
+    ],
 )
 async def test_a_version_that_does_not_exist_has_no_state(version: int, problem: str) -> None:
     async with school() as app:

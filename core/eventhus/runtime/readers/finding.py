@@ -150,6 +150,10 @@ def _condition(
     view: View[Any, Any], name: object, wanted: object
 ) -> tuple[IndexValue, ...] | Bounds:
     kind = _kind(view, name)
+    if isinstance(wanted, list | tuple | set | frozenset):
+        raise InvalidArgument(
+            f"where[{name!r}] of view {view.name}: write one_of(...) for one of several values"
+        )
     try:
         if isinstance(wanted, OneOf):
             return tuple(kind.index_value(each) for each in wanted.values)

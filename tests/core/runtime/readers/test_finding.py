@@ -104,6 +104,7 @@ async def test_a_view_without_indexes_is_listed_by_key(app: Application) -> None
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"where": {"customer": 7}}, r"where\['customer'\] of view orders: a value is a int instead"),
+    ({"where": {"customer": ["a", "b"]}}, r"where\['customer'\] .*: write one_of"),
     ({"where": {"status": "paid"}}, "a value is a str instead of Status"),
     ({"where": {"status": one_of("paid")}}, "a value is a str instead of Status"),
     ({"where": {"placed_at": in_range(above=datetime(2024, 1, 1))}}, "no UTC offset"),  # noqa: DTZ001
