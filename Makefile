@@ -29,6 +29,7 @@ endif
 XDIST = --numprocesses=auto --dist=loadfile
 # A test that hangs ends its process and the run, and says where.
 BOUNDED = -o faulthandler_exit_on_timeout=true --max-worker-restart=0
+UNBOUNDED = -o faulthandler_timeout=0
 # These tests cover the kernel. Only they are traced, since tracing slows them down.
 KERNEL := core tests/core tests/adapters/memory tests/adapters/cattrs
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -73,9 +74,9 @@ bench-check: $(VENV)/.extra-bench  ## measure again; fail if a ratio is worse by
 .PHONY: soak
 soak: $(VENV)/.extra-dev  ## break real servers and fuzz for an hour; EVENTHUS_SOAK=N is N times as long
 	EVENTHUS_SOAK=$(or $(EVENTHUS_SOAK),10) EVENTHUS_REQUIRE_SERVERS=1 \
-		$(BIN)/python -m pytest tests/adapters/mongo/faults tests/adapters/nats/faults -s
+		$(BIN)/python -m pytest $(UNBOUNDED) tests/adapters/mongo/faults tests/adapters/nats/faults -s
 	EVENTHUS_SOAK=1 EVENTHUS_REQUIRE_SERVERS=1 EVENTHUS_FUZZ_INPUTS=$(or $(EVENTHUS_FUZZ_INPUTS),1000000) \
-		$(BIN)/python -m pytest $(XDIST) --show-capture=no tests/fuzz
+		$(BIN)/python -m pytest $(XDIST) $(UNBOUNDED) --show-capture=no tests/fuzz
 
 .PHONY: compat
 compat: $(VENV)/.extra-dev oldest-nats  ## test what can differ on other Pythons, with the lowest versions, and in the wheel
