@@ -1,9 +1,10 @@
 """A cluster of three servers that loses one."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -15,6 +16,8 @@ from eventhus_testing.servers.nats import NatsServer
 from eventhus_testing.servers.processes import free_port
 from tests.adapters.nats.support import plain, until
 from tests.adapters.nats.test_publisher import insist
+
+T = TypeVar("T")
 
 PATIENCE_S = 60  # a cluster takes a while to elect a leader
 
@@ -38,12 +41,12 @@ def cluster(nats_executable: Path) -> Iterator[list[NatsServer]]:
         ]
 
 
-async def entered(bus: NatsBus) -> NatsBus:
-    """Enter the bus, as soon as the servers have found each other."""
+async def settled(call: Callable[[], Awaitable[T]]) -> T:
+    """Call until the servers have found each other."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
-                return await bus.__aenter__()
+                return await call()
             except BusUnavailable:
                 await asyncio.sleep(0.1)
 
@@ -51,8 +54,8 @@ async def entered(bus: NatsBus) -> NatsBus:
 async def test_publishing_and_handling_survive_a_killed_leader(cluster: list[NatsServer]) -> None:
     url = ",".join(server.url for server in cluster)
     inbox = Inbox()
-    bus = await entered(NatsBus.open(url, "bank", replicas=3))
-    await bus.subscribe(inbox, group="g", concurrency=4)
+    bus = await settled(NatsBus.open(url, "bank", replicas=3).__aenter__)
+    await settled(lambda: bus.subscribe(inbox, group="g", concurrency=4))
     async with plain(cluster[0].url) as (_, jetstream):
         infos = [await jetstream.stream_info(f"{name}") for name in ("bank", "bank_dead")]
         infos.append(await jetstream.stream_info("KV_bank_groups"))
@@ -75,13 +78,13 @@ async def test_leases_and_dead_letters_have_the_replicas_of_the_stream(
     cluster: list[NatsServer],
 ) -> None:
     url = ",".join(server.url for server in cluster)
-    first = await entered(NatsBus.open(url, "shop", replicas=3))
-    await first.publisher()
+    first = await settled(NatsBus.open(url, "shop", replicas=3).__aenter__)
+    await settled(first.publisher)
     await first.__aexit__(None, None, None)
     async with plain(cluster[0].url) as (_, jetstream):
         await jetstream.delete_stream("shop_dead")
-        bus = await entered(NatsBus.open(url, "shop"))
-        await bus.subscribe(Inbox(), group="g")
+        bus = await settled(NatsBus.open(url, "shop").__aenter__)
+        await settled(lambda: bus.subscribe(Inbox(), group="g"))
         for name in ("shop_dead", "KV_shop_groups"):
             assert 3 == (await jetstream.stream_info(name)).config.num_replicas
         await bus.__aexit__(None, None, None)

@@ -33,7 +33,7 @@ from eventhus_testing.conformance.bus.cases import Inbox, message, publish
 from eventhus_testing.servers import nats_server
 from eventhus_testing.servers.nats import NatsServer
 from tests.adapters.nats.support import plain, until_so, with_streams
-from tests.adapters.nats.test_cluster import cluster, entered
+from tests.adapters.nats.test_cluster import cluster, settled
 from tests.certificates import certify
 
 __all__ = ["cluster"]  # a fixture
@@ -87,9 +87,9 @@ async def test_a_bucket_in_use_is_fine(nats_url: str, nats_bucket: str) -> None:
 async def test_three_copies_are_fit_for_production(cluster: list[NatsServer]) -> None:
     """One that is away is counted."""
     url = ",".join(each.url for each in cluster)
-    bus = await entered(NatsBus.open(url, "shop", replicas=3))
-    await bus.publisher()
+    bus = await settled(NatsBus.open(url, "shop", replicas=3).__aenter__)
     try:
+        await settled(bus.publisher)
         fine = {
             "stream": ("ok", "the stream shop keeps all events"),
             "dead_letters": ("ok", "the stream shop_dead keeps all dead letters"),
